@@ -1,0 +1,22 @@
+"""Every fact by its type name: the vocabulary of the log."""
+
+import inspect
+from types import ModuleType
+
+from events.facts import bills, clock, commitments, resources, usage
+from events.facts.base import Fact
+
+_ABSTRACT = {"Fact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted"}
+
+
+def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
+    return {
+        name: member
+        for name, member in vars(module).items()
+        if inspect.isclass(member) and issubclass(member, Fact) and name not in _ABSTRACT and "[" not in name
+    }
+
+
+FACTS: dict[str, type[Fact]] = {
+    name: fact for module in (resources, commitments, usage, clock, bills) for name, fact in _facts_of(module).items()
+}

@@ -1,0 +1,113 @@
+"""Facts about bills. An issued bill never changes: a correction is a difference line of a later bill."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from events.decimals import Number
+from events.facts.base import Fact, FactModel
+
+LineType = Literal[
+    "STANDING_CHARGE",
+    "USAGE",
+    "USAGE_CREDIT",
+    "MINIMUM_SPEND",
+    "MINIMUM_SPEND_REFUND",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+    "COUNTER_ADJUSTMENT_CREDIT",
+    "COMMITMENT_FEE",
+    "COMMITMENT_CONSUMED",
+    "OVERAGE_SURCHARGE",
+    "OVERAGE_USAGE",
+    "BALANCE_CONSUMED",
+    "BALANCE_FEE",
+    "AD_HOC",
+    "CREDIT_MEMO",
+    "DEBIT_MEMO",
+    "CREDIT_DEDUCTION",
+    "MANUAL_ADJUSTMENT",
+]
+
+
+class BillLine(FactModel):
+    """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
+
+    The key (domain.md 8) is bill account, type, account, product, plan, pricing or counter, period start, commitment or
+    balance. Amounts are whole minor units of the bill's currency; `quantity` and `units` are differences too.
+    """
+
+    #: uuid5 of the bill's id and the line's number: the same replay gives the same id.
+    id: str
+    number: int = Field(ge=1)
+    type: LineType
+    #: Whose charge it is: the bill's account, or a child of it.
+    account_id: str
+    amount: Number
+    quantity: Number
+    units: Number
+    unit: str = ""
+    description: str = ""
+    period_start: date
+    period_end: date
+    true_up: bool = False
+    product_id: str | None = None
+    plan_id: str | None = None
+    account_plan_id: str | None = None
+    contract_id: str | None = None
+    #: The pricing or counter pricing, and what it prices.
+    pricing_id: str | None = None
+    aggregation_id: str | None = None
+    counter_id: str | None = None
+    meter_id: str | None = None
+    segment: str = ""
+    commitment_id: str | None = None
+    balance_id: str | None = None
+    accounting_product_id: str | None = None
+
+
+class Positions(FactModel):
+    """Next offsets, exclusive, of what a derivation had folded: the account's log partition and the catalog."""
+
+    partition: int = Field(ge=0)
+    log: int = Field(ge=0)
+    catalog: int = Field(ge=0)
+
+
+class BillIssued(Fact):
+    """The bill run issued a bill: stream `bills-<root account>`, in the order of the root's bills."""
+
+    bill_id: str
+    account_id: str
+    root_id: str
+    bill_job_id: str | None = None
+    #: The date it was settled for: due on or before it. Earlier than the run's when nothing forced it forward.
+    bill_date: date
+    due_date: date
+    start_date: date
+    end_date: date
+    billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
+    bill_frequency_interval: int | None = None
+    currency: str
+    timezone: str
+    sequential_invoice_number: str | None = None
+    total: Number
+    lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]
+    positions: Positions
+
+
+class BillLocked(Fact):
+    """The bill may not be voided any more."""
+
+    bill_id: str
+    account_id: str
+    root_id: str
+
+
+class BillVoided(Fact):
+    """The bill counts as not issued: what it billed is due again. The issued fact itself stays."""
+
+    bill_id: str
+    account_id: str
+    root_id: str

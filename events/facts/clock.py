@@ -1,0 +1,14 @@
+"""Time enters the log as a fact, so that a replay tomorrow derives what was derived today (design, decision 14)."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from events.facts.base import Fact, Route
+
+
+class ClockTicked(Fact):
+    """It is at least `now`: for the envelope's organization (a test clock), or, if that is empty, for all others."""
+
+    route: ClassVar[Route] = Route.EVERYWHERE
+
+    now: datetime

@@ -1,0 +1,224 @@
+"""Facts about resources: each was created, updated (replaced whole) or deleted by a command.
+
+`version` is the resource's version after the fact: 1 on create, one more with every later fact about it.
+"""
+
+from typing import ClassVar, Generic, TypeVar
+
+from pydantic import Field
+
+from events.facts.base import Fact, Route
+from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.base import Resource
+from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.commitments import Commitment
+from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.credits import Balance
+from events.resources.organization import OrganizationConfig
+
+R = TypeVar("R", bound=Resource)
+
+
+class ResourceFact(Fact):
+    """A fact about one resource, named by its id."""
+
+    id: str
+    version: int = Field(ge=1)
+
+
+class ResourceCreated(ResourceFact, Generic[R]):
+    """A client created the resource."""
+
+    body: R
+
+
+class ResourceUpdated(ResourceFact, Generic[R]):
+    """A client replaced the resource's body."""
+
+    body: R
+
+
+class ResourceDeleted(ResourceFact):
+    """A client deleted the resource; `force` says that it may have had effects, which are then undone."""
+
+    force: bool = False
+
+
+class OrganizationConfigured(ResourceUpdated[OrganizationConfig]):
+    """The organization's configuration was put; its first one brings the organization into being."""
+
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class ProductCreated(ResourceCreated[Product]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class ProductUpdated(ResourceUpdated[Product]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class ProductDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class MeterCreated(ResourceCreated[Meter]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class MeterUpdated(ResourceUpdated[Meter]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class MeterDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class AggregationCreated(ResourceCreated[Aggregation]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class AggregationUpdated(ResourceUpdated[Aggregation]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class AggregationDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanTemplateCreated(ResourceCreated[PlanTemplate]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanTemplateUpdated(ResourceUpdated[PlanTemplate]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanTemplateDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanCreated(ResourceCreated[Plan]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanUpdated(ResourceUpdated[Plan]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PlanDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PricingCreated(ResourceCreated[Pricing]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PricingUpdated(ResourceUpdated[Pricing]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class PricingDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterCreated(ResourceCreated[Counter]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterUpdated(ResourceUpdated[Counter]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterPricingCreated(ResourceCreated[CounterPricing]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterPricingUpdated(ResourceUpdated[CounterPricing]):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class CounterPricingDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.CATALOG
+
+
+class AccountCreated(ResourceCreated[Account]):
+    """`rootId`, `partition` and `timezone` are decided here for life: where its log lies, what its days are."""
+
+    route: ClassVar[Route] = Route.BOTH
+
+    root_id: str
+    partition: int = Field(ge=0)
+    timezone: str
+
+
+class AccountUpdated(ResourceUpdated[Account]):
+    route: ClassVar[Route] = Route.BOTH
+
+
+class AccountDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.BOTH
+
+
+class AccountPlanCreated(ResourceCreated[AccountPlan]):
+    route: ClassVar[Route] = Route.BOTH
+
+
+class AccountPlanUpdated(ResourceUpdated[AccountPlan]):
+    route: ClassVar[Route] = Route.BOTH
+
+
+class AccountPlanDeleted(ResourceDeleted):
+    route: ClassVar[Route] = Route.BOTH
+
+
+class ContractCreated(ResourceCreated[Contract]):
+    pass
+
+
+class ContractUpdated(ResourceUpdated[Contract]):
+    pass
+
+
+class ContractDeleted(ResourceDeleted):
+    pass
+
+
+class CommitmentCreated(ResourceCreated[Commitment]):
+    pass
+
+
+class CommitmentUpdated(ResourceUpdated[Commitment]):
+    pass
+
+
+class CommitmentDeleted(ResourceDeleted):
+    pass
+
+
+class BalanceCreated(ResourceCreated[Balance]):
+    pass
+
+
+class BalanceUpdated(ResourceUpdated[Balance]):
+    pass
+
+
+class BalanceDeleted(ResourceDeleted):
+    pass
+
+
+class CounterAdjustmentCreated(ResourceCreated[CounterAdjustment]):
+    pass
+
+
+class CounterAdjustmentUpdated(ResourceUpdated[CounterAdjustment]):
+    pass
+
+
+class CounterAdjustmentDeleted(ResourceDeleted):
+    pass

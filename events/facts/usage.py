@@ -1,0 +1,56 @@
+"""Facts about usage, appended by the ingest worker: one `UsageRated` per accepted record, one `UsageRead` per poll."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import Field
+
+from events.decimals import Number
+from events.facts.base import Fact, FactModel
+
+
+class RatedCharge(FactModel):
+    """What the record added to one charge when it was rated: C(total after) - C(total before), unrounded.
+
+    Informative: money rests on quantities by day, which settlement prices from the catalog (design, decision 16).
+    """
+
+    aggregation_id: str
+    pricing_id: str
+    account_plan_id: str
+    segment: str = ""
+    amount: Number
+
+
+class UsageRated(Fact):
+    """A usage record was accepted, with everything that any total may later be derived from."""
+
+    schema_version: ClassVar[int] = 1
+
+    usage_id: str
+    usage_source: str
+    meter_id: str
+    ts: datetime
+    ets: datetime | None = None
+    #: Numbers of the categories MEASURE, INCOME and COST by field code.
+    measure: dict[str, Number] = Field(default_factory=dict)
+    who: dict[str, str] = Field(default_factory=dict)
+    what: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, str] = Field(default_factory=dict)
+    other: dict[str, str] = Field(default_factory=dict)
+    metadata: dict[str, str] = Field(default_factory=dict)
+    charges: tuple[RatedCharge, ...] = ()
+    #: Next offset of `billing.catalog` that the charges were decided at.
+    catalog_offset: int = Field(ge=0)
+    #: 12 bytes of hash of (organization, account, source, id), then 4 bytes of hash of the content; hexadecimal.
+    digest: str = Field(min_length=32, max_length=32)
+
+
+class UsageRead(Fact):
+    """A poll of a `usage` partition is finished: everything before `next_offset` was settled one way or another."""
+
+    next_offset: int = Field(ge=0)
+    rated: int = Field(ge=0)
+    duplicate: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+    rerouted: int = Field(ge=0)

@@ -1,0 +1,98 @@
+"""Who is billed: accounts, the plans attached to them and the contracts that group these."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
+from events.resources.organization import CreditOrder, Currency, Timezone
+
+ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
+
+
+class Address(Model):
+    """A postal address; kept as given."""
+
+    address_line1: str | None = None
+    address_line2: str | None = None
+    address_line3: str | None = None
+    address_line4: str | None = None
+    locality: str | None = None
+    region: str | None = None
+    post_code: str | None = None
+    country: str | None = None
+
+
+class Account(Resource):
+    """An end customer. Its parent and its time zone are set at creation and never change."""
+
+    references: ClassVar[dict[str, str]] = {"parentAccountId": "account"}
+
+    code: Code
+    name: Name
+    email_address: Annotated[str, Field(min_length=1)]
+    parent_account_id: Id | None = None
+    timezone: Timezone | None = None
+    currency: Currency | None = None
+    bill_epoch: Day | None = None
+    days_before_bill_due: Annotated[int, Field(ge=1)] | None = None
+    credit_application_order: CreditOrder | None = None
+    purchase_order_number: str | None = None
+    address: Address | None = None
+    auto_generate_statement_mode: Literal["NONE", "JSON", "JSON_AND_CSV"] | None = None
+    statement_definition_id: str | None = None
+
+
+class AccountPlan(Resource):
+    """A plan attached to an account for `[startDate, endDate)`, perhaps under a contract."""
+
+    references: ClassVar[dict[str, str]] = {"accountId": "account", "planId": "plan", "contractId": "contract"}
+
+    account_id: Id
+    plan_id: Id | None = None
+    plan_group_id: Id | None = None
+    contract_id: Id | None = None
+    code: Code | None = None
+    start_date: Moment
+    end_date: Moment | None = None
+    bill_epoch: Day | None = None
+    child_billing_mode: ChildBillingMode | None = None
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> Self:
+        if self.plan_group_id is not None:
+            raise ValueError("planGroupId: plan groups are not supported, give planId")
+        if self.plan_id is None:
+            raise ValueError("planId: is required")
+        return self
+
+
+class UsageFilter(Model):
+    """A contract's usage filter."""
+
+    dimension_code: str
+    mode: Literal["INCLUDE", "EXCLUDE"]
+    value: str
+
+
+class Contract(Resource):
+    """An agreement with an account; commitments with a contract pay only for account plans under the same one."""
+
+    references: ClassVar[dict[str, str]] = {"accountId": "account"}
+
+    account_id: Id
+    name: Name
+    code: Code | None = None
+    start_date: Day
+    end_date: Day
+    description: Description | None = None
+    purchase_order_number: str | None = None
+    apply_contract_period_limits: bool | None = None
+    bill_grouping_key_id: str | None = None
+    usage_filters: tuple[UsageFilter, ...] | None = None
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.start_date >= self.end_date:
+            raise ValueError("endDate: must be after startDate")
+        return self

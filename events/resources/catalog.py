@@ -1,0 +1,186 @@
+"""The catalog: products, meters, aggregations, plan templates, plans and pricings, as clients send them."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from events.decimals import NonNegative, Number, Positive
+from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource
+
+Frequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
+AggregationFunction = Literal["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE"]
+Rounding = Literal["UP", "DOWN", "NEAREST", "NONE"]
+FieldCategory = Literal["WHO", "WHERE", "WHAT", "OTHER", "METADATA", "MEASURE", "INCOME", "COST"]
+PricingType = Literal["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"]
+Interval = Annotated[int, Field(ge=1, le=365)]
+Offset = Annotated[int, Field(ge=0, le=364)]
+
+
+class Product(Resource):
+    """What is sold; charges and commitments name it."""
+
+    code: Code
+    name: Name
+
+
+class DataField(Model):
+    """A field of a meter: a number (MEASURE, INCOME, COST) or a text (the other categories)."""
+
+    code: Code
+    name: Name | None = None
+    category: FieldCategory
+    unit: str | None = None
+
+
+class DerivedField(DataField):
+    """A calculated field. Trueup stores its definition and does not calculate it."""
+
+    calculation: str
+
+
+class Meter(Resource):
+    """The shape of one kind of usage record."""
+
+    references: ClassVar[dict[str, str]] = {"productId": "product"}
+
+    code: Code
+    name: Name
+    product_id: Id | None = None
+    group_id: Id | None = None
+    data_fields: Annotated[tuple[DataField, ...], Field(min_length=1, max_length=15)]
+    derived_fields: Annotated[tuple[DerivedField, ...], Field(max_length=15)] = ()
+
+    @model_validator(mode="after")
+    def _field_codes_differ(self) -> Self:
+        codes = [field.code for field in (*self.data_fields, *self.derived_fields)]
+        if len(set(codes)) != len(codes):
+            raise ValueError("dataFields: every field needs a code of its own")
+        return self
+
+
+class Aggregation(Resource):
+    """How usage records of a meter become one quantity of a billing period."""
+
+    references: ClassVar[dict[str, str]] = {"meterId": "meter", "accountingProductId": "product"}
+
+    code: Code | None = None
+    name: Name
+    meter_id: Id
+    target_field: Code
+    aggregation: AggregationFunction
+    rounding: Rounding
+    quantity_per_unit: Positive
+    unit: str
+    accounting_product_id: Id | None = None
+    default_value: Number | None = None
+    segmented_fields: tuple[Code, ...] = ()
+    segments: tuple[dict[str, str], ...] = ()
+
+
+class PlanTemplate(Resource):
+    """What the plans of one product have in common: currency, billing frequency, standing charge, minimum spend."""
+
+    references: ClassVar[dict[str, str]] = {"productId": "product"}
+
+    code: Code | None = None
+    name: Name
+    product_id: Id
+    currency: Annotated[str, Field(min_length=3, max_length=3)]
+    bill_frequency: Frequency
+    bill_frequency_interval: Interval | None = None
+    standing_charge: NonNegative
+    standing_charge_interval: Interval | None = None
+    standing_charge_offset: Offset | None = None
+    standing_charge_bill_in_advance: bool | None = None
+    standing_charge_description: Description | None = None
+    minimum_spend: NonNegative | None = None
+    minimum_spend_bill_in_advance: bool | None = None
+    minimum_spend_description: Description | None = None
+    ordinal: int | None = None
+
+
+class Plan(Resource):
+    """A priced plan; what it leaves out comes from its template."""
+
+    references: ClassVar[dict[str, str]] = {
+        "planTemplateId": "planTemplate",
+        "accountId": "account",
+        "standingChargeAccountingProductId": "product",
+        "minimumSpendAccountingProductId": "product",
+    }
+
+    code: Code
+    name: Name
+    plan_template_id: Id
+    account_id: Id | None = None
+    bespoke: bool | None = None
+    standing_charge: NonNegative | None = None
+    standing_charge_bill_in_advance: bool | None = None
+    standing_charge_description: Description | None = None
+    standing_charge_accounting_product_id: Id | None = None
+    minimum_spend: NonNegative | None = None
+    minimum_spend_bill_in_advance: bool | None = None
+    minimum_spend_description: Description | None = None
+    minimum_spend_accounting_product_id: Id | None = None
+    ordinal: int | None = None
+
+
+class PricingBand(Model):
+    """Units above `lowerLimit`: a price per unit and a price for entering the band."""
+
+    id: str | None = None
+    lower_limit: NonNegative
+    fixed_price: NonNegative
+    unit_price: NonNegative
+    credit_type_id: str | None = None
+
+
+def _check_bands(bands: tuple[PricingBand, ...]) -> tuple[PricingBand, ...]:
+    limits = [band.lower_limit for band in bands]
+    if bands and min(limits) != 0:
+        raise ValueError("the lowest band must have lowerLimit 0")
+    if len(set(limits)) != len(limits):
+        raise ValueError("every band needs a lowerLimit of its own")
+    return tuple(sorted(bands, key=lambda band: band.lower_limit))
+
+
+Bands = Annotated[tuple[PricingBand, ...], AfterValidator(_check_bands)]
+
+
+class Pricing(Resource):
+    """Bands over one aggregation, for one plan or for all plans of a template, from a day on."""
+
+    references: ClassVar[dict[str, str]] = {
+        "planId": "plan",
+        "planTemplateId": "planTemplate",
+        "aggregationId": "aggregation",
+        "accountingProductId": "product",
+    }
+
+    code: Code | None = None
+    plan_id: Id | None = None
+    plan_template_id: Id | None = None
+    aggregation_id: Id
+    segment: dict[str, str] | None = None
+    start_date: Moment
+    end_date: Moment | None = None
+    pricing_bands: Annotated[Bands, Field(min_length=1)]
+    overage_pricing_bands: Bands | None = None
+    cumulative: bool = False
+    tiers_span_plan: bool = False
+    type: PricingType = "DEBIT"
+    description: Description | None = None
+    minimum_spend: NonNegative | None = None
+    minimum_spend_bill_in_advance: bool | None = None
+    minimum_spend_description: Description | None = None
+    accounting_product_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if (self.plan_id is None) == (self.plan_template_id is None):
+            raise ValueError("planId: exactly one of planId and planTemplateId must be given")
+        if self.overage_pricing_bands and not self.cumulative:
+            raise ValueError("overagePricingBands: needs cumulative true")
+        if self.overage_pricing_bands and self.tiers_span_plan:
+            raise ValueError("overagePricingBands: cannot be used with tiersSpanPlan true")
+        return self

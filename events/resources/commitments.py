@@ -1,0 +1,142 @@
+"""Commitments: amounts agreed for a term, prepaid or as a minimum (domain.md 1, 6; api.md A1, E1)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from events.decimals import NonNegative, Number, Positive
+from events.resources.accounts import ChildBillingMode
+from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource
+from events.resources.catalog import Interval, Offset
+from events.resources.organization import Currency
+
+DrawableType = Literal[
+    "STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"
+]
+CommitmentType = Literal["PREPAYMENT", "MINIMUM"]
+
+#: A minimum is billed by true-up, so the fields of fees and overage mean nothing on it and are refused.
+REFUSED_ON_MINIMUM = (
+    "amount_pre_paid",
+    "amount_first_bill",
+    "fee_dates",
+    "billing_interval",
+    "billing_offset",
+    "commitment_fee_bill_in_advance",
+    "overage_surcharge_percent",
+    "separate_overage_usage",
+)
+ONLY_ON_MINIMUM = ("commitment_period_interval", "prorate")
+ROLLOVER = ("rollover_percent", "rollover_amount", "rollover_end_date", "rollover_order")
+
+
+class CommitmentFee(Model):
+    """One fee of a schedule: billed on `date` for its service period."""
+
+    date: Day
+    amount: Positive
+    service_period_start_date: Moment
+    service_period_end_date: Moment
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        start, end = self.service_period_start_date, self.service_period_end_date
+        if isinstance(start, datetime) == isinstance(end, datetime) and start > end:
+            raise ValueError("servicePeriodEndDate: must not be before servicePeriodStartDate")
+        return self
+
+
+class Commitment(Resource):
+    """An amount agreed for `[startDate, endDate)`, in days of the account's zone."""
+
+    references: ClassVar[dict[str, str]] = {
+        "accountId": "account",
+        "billingPlanId": "plan",
+        "contractId": "contract",
+        "accountingProductId": "product",
+        "feesAccountingProductId": "product",
+        "drawdownsAccountingProductId": "product",
+    }
+
+    #: Ours: a name for people and scenario files; never on m3ter's wire.
+    code: Code | None = None
+    account_id: Id
+    amount: Positive
+    currency: Currency
+    start_date: Day
+    end_date: Day
+    commitment_type: CommitmentType | None = None
+    amount_pre_paid: NonNegative | None = None
+    amount_first_bill: NonNegative | None = None
+    overage_surcharge_percent: Number | None = None
+    separate_overage_usage: bool | None = None
+    billing_plan_id: Annotated[str, Field(max_length=36)] | None = None
+    fee_dates: tuple[CommitmentFee, ...] | None = None
+    billing_interval: Interval | None = None
+    billing_offset: Offset | None = None
+    bill_epoch: Day | None = None
+    commitment_fee_bill_in_advance: bool | None = None
+    product_ids: Annotated[tuple[Id, ...], Field(max_length=100)] | None = None
+    line_item_types: tuple[DrawableType, ...] | None = None
+    contract_id: Id | None = None
+    child_billing_mode: ChildBillingMode | None = None
+    accounting_product_id: Id | None = None
+    fees_accounting_product_id: Id | None = None
+    drawdowns_accounting_product_id: Id | None = None
+    commitment_fee_description: Description | None = None
+    commitment_usage_description: Description | None = None
+    overage_description: Description | None = None
+    commitment_period_interval: Annotated[int, Field(ge=1)] | None = None
+    prorate: bool | None = None
+    priority: int | None = None
+    rollover_percent: Annotated[Number, Field(ge=0, le=100)] | None = None
+    rollover_amount: NonNegative | None = None
+    rollover_end_date: Day | None = None
+    rollover_order: Literal["FIRST", "LAST"] | None = None
+
+    @property
+    def kind(self) -> CommitmentType:
+        """PREPAYMENT unless said otherwise."""
+        return self.commitment_type or "PREPAYMENT"
+
+    @property
+    def outstanding(self) -> Decimal:
+        """What fees have to collect: amount less what was paid up front."""
+        return self.amount - (self.amount_pre_paid or Decimal(0))
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.start_date >= self.end_date:
+            raise ValueError("endDate: must be after startDate")
+        if self.kind == "MINIMUM":
+            self._refuse(REFUSED_ON_MINIMUM + ROLLOVER, "cannot be given on a MINIMUM commitment")
+        else:
+            self._refuse(ONLY_ON_MINIMUM, "can be given on a MINIMUM commitment only")
+            self._check_fees()
+            self._check_rollover()
+        return self
+
+    def _refuse(self, fields: tuple[str, ...], why: str) -> None:
+        for field in fields:
+            if getattr(self, field) is not None:
+                alias = type(self).model_fields[field].alias
+                raise ValueError(f"{alias}: {why}")
+
+    def _check_fees(self) -> None:
+        if self.outstanding < 0:
+            raise ValueError("amountPrePaid: must not be above amount")
+        if not self.fee_dates and (self.amount_first_bill or 0) > self.outstanding:
+            raise ValueError("amountFirstBill: must not be above amount less amountPrePaid")
+        if self.overage_surcharge_percent and self.separate_overage_usage:
+            raise ValueError("separateOverageUsage: cannot be true with a non-zero overageSurchargePercent")
+
+    def _check_rollover(self) -> None:
+        rolls = self.rollover_percent is not None or self.rollover_amount is not None
+        if rolls and self.rollover_end_date is None:
+            raise ValueError("rolloverEndDate: is required with rolloverPercent or rolloverAmount")
+        if self.rollover_end_date is not None and self.rollover_end_date <= self.end_date:
+            raise ValueError("rolloverEndDate: must be after endDate")
+        if self.rollover_order is not None and self.rollover_end_date is None:
+            raise ValueError("rolloverOrder: needs a rolloverEndDate")

@@ -1,0 +1,182 @@
+"""The resources of an organization as the log tells them: what exists, with which body, created in which order.
+
+One fold for all: the ingest worker, the projector, the bill run, `simulate` and the auditor evolve the same state. It
+holds no money and no usage. A deleted commitment is gone, as if it had never been.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from events.envelope import Envelope
+from events.facts.clock import ClockTicked
+from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.resources import (
+    AccountCreated,
+    OrganizationConfigured,
+    ResourceCreated,
+    ResourceDeleted,
+    ResourceFact,
+    ResourceUpdated,
+)
+from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.base import Resource
+from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.commitments import Commitment
+from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.credits import Balance
+from events.resources.organization import OrganizationConfig
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity(Generic[R]):
+    """A resource with its history in short.
+
+    `position` is the event-store position of its creation: "created first" means the lower one. `folded` is the
+    position of its last fact; reads compare it with the command side to see whether a projection has caught up.
+    """
+
+    id: str
+    version: int
+    body: R
+    position: int
+    folded: int
+    created: datetime
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEntity(Entity[Account]):
+    """An account with what was decided for life at its creation. `root_id` is its own id when it has no parent."""
+
+    root_id: str
+    partition: int
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentEntity(Entity[Commitment]):
+    """A commitment with its top-ups (oldest first) and, once cancelled, its cancellation."""
+
+    top_ups: tuple[CommitmentToppedUp, ...] = ()
+    cancellation: CommitmentCancelled | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceEntity(Entity[Balance]):
+    """A balance with its transactions, oldest first."""
+
+    transactions: tuple[BalanceTransacted, ...] = ()
+
+
+@dataclass(slots=True)
+class Resources:
+    """Everything of one organization, by id. `clock` is its latest tick of a test clock, if it has one."""
+
+    organization: str
+    config: Entity[OrganizationConfig] | None = None
+    clock: datetime | None = None
+    products: dict[str, Entity[Product]] = field(default_factory=dict)
+    meters: dict[str, Entity[Meter]] = field(default_factory=dict)
+    aggregations: dict[str, Entity[Aggregation]] = field(default_factory=dict)
+    plan_templates: dict[str, Entity[PlanTemplate]] = field(default_factory=dict)
+    plans: dict[str, Entity[Plan]] = field(default_factory=dict)
+    pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
+    counters: dict[str, Entity[Counter]] = field(default_factory=dict)
+    counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
+    accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
+    contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
+    commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
+    balances: dict[str, BalanceEntity] = field(default_factory=dict)
+    counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
+
+    def evolve(self, envelope: Envelope) -> None:
+        """Apply one fact of this organization; facts about other subjects (usage, bills) leave it unchanged."""
+        match envelope.data:
+            case OrganizationConfigured():
+                self.config = self._configured(envelope, envelope.data)
+            case ClockTicked(now=now) if envelope.organization:
+                self.clock = max(self.clock or now, now)
+            case CommitmentToppedUp() as fact:
+                held = self.commitments[fact.id]
+                self.commitments[fact.id] = replace(_touched(held, envelope), top_ups=(*held.top_ups, fact))
+            case CommitmentCancelled() as fact:
+                self.commitments[fact.id] = replace(_touched(self.commitments[fact.id], envelope), cancellation=fact)
+            case BalanceTransacted() as fact:
+                wallet = self.balances[fact.id]
+                self.balances[fact.id] = replace(_touched(wallet, envelope), transactions=(*wallet.transactions, fact))
+            case ResourceCreated() as fact:
+                self._of(fact)[fact.id] = _created(envelope, fact)
+            case ResourceUpdated() as fact:
+                held_by_id = self._of(fact)
+                held_by_id[fact.id] = replace(_touched(held_by_id[fact.id], envelope), body=fact.body)
+            case ResourceDeleted() as fact:
+                self._of(fact).pop(fact.id, None)
+            case _:
+                pass
+
+    def evolve_all(self, envelopes: Iterable[Envelope]) -> "Resources":
+        """Apply facts in order; returns itself."""
+        for envelope in envelopes:
+            self.evolve(envelope)
+        return self
+
+    def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
+        if self.config is None:
+            return Entity(fact.id, fact.version, fact.body, *_at(envelope))
+        return replace(_touched(self.config, envelope), body=fact.body)
+
+    def _of(self, fact: ResourceFact) -> dict[str, Any]:
+        held: dict[str, Any] = getattr(self, _ATTRIBUTES[_subject(fact)])
+        return held
+
+
+_ATTRIBUTES = {
+    "Product": "products",
+    "Meter": "meters",
+    "Aggregation": "aggregations",
+    "PlanTemplate": "plan_templates",
+    "Plan": "plans",
+    "Pricing": "pricings",
+    "Counter": "counters",
+    "CounterPricing": "counter_pricings",
+    "Account": "accounts",
+    "AccountPlan": "account_plans",
+    "Contract": "contracts",
+    "Commitment": "commitments",
+    "Balance": "balances",
+    "CounterAdjustment": "counter_adjustments",
+}
+
+
+def _subject(fact: ResourceFact) -> str:
+    return type(fact).__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
+
+
+def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
+    return envelope.sequence, envelope.sequence, envelope.time, envelope.time
+
+
+def _touched(entity: Any, envelope: Envelope) -> Any:
+    """The entity with version, position and time of the fact that is being applied to it."""
+    fact = envelope.data
+    assert isinstance(fact, ResourceFact)
+    return replace(entity, version=fact.version, folded=envelope.sequence, modified=envelope.time)
+
+
+def _created(envelope: Envelope, fact: ResourceCreated[Any]) -> Entity[Any]:
+    arguments = (fact.id, fact.version, fact.body, *_at(envelope))
+    match fact.body:
+        case Account():
+            assert isinstance(fact, AccountCreated)
+            return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
+        case Commitment():
+            return CommitmentEntity(*arguments)
+        case Balance():
+            return BalanceEntity(*arguments)
+        case _:
+            return Entity(*arguments)
