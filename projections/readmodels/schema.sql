@@ -1,0 +1,144 @@
+-- The read models. Everything here can be dropped and rebuilt from the log; only the projector and replay write it.
+-- Columns named *_at_wall are wall-clock and take no part in the audit.
+
+CREATE TABLE positions (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,            -- lease: whoever raised it last may write
+    sequences jsonb NOT NULL DEFAULT '{}',      -- source -> last sequence applied
+    tick timestamptz,                           -- last ClockTicked of the real clock in this partition
+    moved_at_wall timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE facts (
+    partition integer NOT NULL,                 -- of billing.events; -1 is billing.catalog
+    log_offset bigint NOT NULL,
+    organization text NOT NULL,
+    root_id text,                               -- null for organization-wide facts
+    account_id text,
+    resource_id text,
+    type text NOT NULL,
+    record bytea NOT NULL,                      -- the record's value as it stands in the log
+    PRIMARY KEY (partition, log_offset)
+);
+CREATE INDEX facts_by_root ON facts (organization, root_id, log_offset);
+CREATE INDEX facts_by_resource ON facts (organization, resource_id, log_offset);
+
+CREATE TABLE usage_totals (
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    account_id text NOT NULL,
+    aggregation_id text NOT NULL,
+    segment text NOT NULL,
+    day date NOT NULL,
+    records bigint NOT NULL,
+    total numeric NOT NULL,                     -- sum of values
+    state jsonb,                                -- what the aggregation keeps besides: extremes, latest, distinct values
+    first_offset bigint NOT NULL,
+    last_offset bigint NOT NULL,
+    PRIMARY KEY (account_id, aggregation_id, segment, day)
+);
+CREATE INDEX usage_totals_by_partition ON usage_totals (partition);
+
+CREATE TABLE seen_ids (
+    partition integer NOT NULL,
+    first_offset bigint NOT NULL,
+    newest_arrival timestamptz NOT NULL,
+    digests bytea NOT NULL,                     -- 16 bytes an id: 12 of (organization, account, source, id), 4 of content
+    PRIMARY KEY (partition, first_offset)
+);
+
+CREATE TABLE commitment_balances (
+    organization text NOT NULL,
+    commitment_id text NOT NULL,                -- a commitment's or a balance's id
+    root_id text NOT NULL,
+    account_id text NOT NULL,
+    kind text NOT NULL,                         -- PREPAYMENT, MINIMUM, BALANCE
+    currency text NOT NULL,
+    amount numeric NOT NULL,                    -- with top-ups
+    spent numeric NOT NULL,
+    remaining numeric NOT NULL,
+    rolled_over numeric NOT NULL,
+    lapsed numeric NOT NULL,
+    status text NOT NULL,
+    periods jsonb NOT NULL DEFAULT '[]',        -- of a MINIMUM: as api.md E1 shows them
+    folded bigint NOT NULL,                     -- event-store position of its last fact that is in these numbers
+    as_of date NOT NULL,                        -- the day of the last tick that status and lapse were judged at
+    PRIMARY KEY (commitment_id)
+);
+CREATE INDEX commitment_balances_by_root ON commitment_balances (organization, root_id);
+
+CREATE TABLE draws (
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    number integer NOT NULL,                    -- place in the order in which the root's slices draw
+    commitment_id text NOT NULL,
+    account_id text NOT NULL,                   -- whose charge it is
+    charge jsonb NOT NULL,                      -- type, product, plan, pricing or counter, period
+    slice_start date NOT NULL,
+    slice_end date NOT NULL,
+    amount numeric NOT NULL,
+    place integer NOT NULL,                     -- place of the commitment in the slice's draw order, from 1
+    PRIMARY KEY (root_id, number)
+);
+CREATE INDEX draws_by_commitment ON draws (commitment_id);
+
+CREATE TABLE accrued_lines (
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,                   -- the bill's account
+    number integer NOT NULL,
+    type text NOT NULL,
+    amount numeric NOT NULL,
+    quantity numeric NOT NULL,
+    currency text NOT NULL,
+    line jsonb NOT NULL,                        -- the whole line, as events.facts.bills.BillLine without id
+    PRIMARY KEY (root_id, account_id, number)
+);
+
+CREATE TABLE bills (
+    organization text NOT NULL,
+    bill_id text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,
+    bill_date date NOT NULL,
+    currency text NOT NULL,
+    total numeric NOT NULL,
+    status text NOT NULL,                       -- APPROVED
+    locked boolean NOT NULL DEFAULT false,
+    voided boolean NOT NULL DEFAULT false,
+    number integer NOT NULL,                    -- version in stream bills-<root>
+    position bigint NOT NULL,                   -- event-store position of BillIssued
+    bill jsonb NOT NULL,                        -- BillIssued without its lines
+    issued_at timestamptz NOT NULL,
+    PRIMARY KEY (bill_id)
+);
+CREATE INDEX bills_by_account ON bills (organization, account_id, bill_date);
+CREATE INDEX bills_by_root ON bills (root_id, number);
+
+CREATE TABLE bill_line_items (
+    organization text NOT NULL,
+    bill_id text NOT NULL,
+    number integer NOT NULL,
+    line_id text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,                   -- whose charge it is
+    type text NOT NULL,
+    commitment_id text,
+    amount numeric NOT NULL,
+    quantity numeric NOT NULL,
+    line jsonb NOT NULL,                        -- events.facts.bills.BillLine
+    PRIMARY KEY (bill_id, number)
+);
+CREATE INDEX bill_line_items_by_root ON bill_line_items (root_id);
+CREATE INDEX bill_line_items_by_commitment ON bill_line_items (organization, commitment_id, type);
+
+CREATE TABLE due_accounts (
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (root_id)
+);
