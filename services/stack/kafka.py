@@ -1,0 +1,123 @@
+"""Apache Kafka as a child process: one KRaft node, broker and controller in one, on loopback ports found free.
+
+The data outlive the process: the cluster id stays, while the ports may be others at the next start (not at a restart).
+"""
+
+import base64
+import signal
+import uuid
+from pathlib import Path
+
+import structlog
+
+from services.stack.child import Child, Command, log_tail, run_to_end
+from services.stack.errors import StackError
+from services.stack.jars import kafka_jars
+from services.stack.java import find_java
+from services.stack.ports import free_ports
+from services.stack.probe import kafka_answers
+
+START_SECONDS = 60.0
+GRACE_SECONDS = 20.0
+PORT_ATTEMPTS = 5
+#: Single records of up to 16 MiB (design, decision 1), with room for the batch around them.
+MESSAGE_BYTES_MAX = 17 * 1024 * 1024
+JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
+       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true")  # fmt: skip
+_log = structlog.get_logger(__name__)
+
+
+class EmbeddedKafka:
+    """See `Part`. `keep_open` are descriptors that stay open as long as the broker may run (the home's lock)."""
+
+    def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        self._folder = folder
+        self._keep_open = keep_open
+        self._ports: list[int] | None = None
+        self._child: Child | None = None
+        self._output = folder / "server.log"
+
+    async def start(self) -> str:
+        java = [str(find_java()), *JVM, "-cp", f"{await kafka_jars()}/*"]
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            ports = self._ports or free_ports(2)
+            try:
+                await self._start_at(java, ports)
+            except StackError as error:
+                # Somebody took a port between our look and the broker's bind.
+                if "BindException" in str(error) and attempt < PORT_ATTEMPTS:
+                    continue
+                raise
+            self._ports = ports
+            return f"127.0.0.1:{ports[0]}"
+        raise AssertionError("the last attempt returns or raises")
+
+    async def stop(self) -> None:
+        if self._child:
+            await self._child.stop()
+
+    async def kill(self) -> None:
+        if self._child:
+            await self._child.kill()
+
+    async def _start_at(self, java: list[str], ports: list[int]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        config = self._folder / "server.properties"
+        config.write_text(server_properties(self._folder / "data", *ports))
+        if self._output.exists():
+            self._output.rename(self._output.with_suffix(".log.1"))
+        if not (self._folder / "data" / "meta.properties").exists():
+            await self._format(java, config)
+        argv = [*java, "kafka.Kafka", str(config)]
+        command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
+        self._child = child = Child(command, self._keep_open)
+        try:
+            await kafka_answers(f"127.0.0.1:{ports[0]}", START_SECONDS, lambda: child.returncode is None)
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, StackError):
+                raise StackError(f"{error}{log_tail(self._output)}") from None
+            raise
+        _log.debug("kafka_started", port=ports[0], folder=str(self._folder))
+
+    async def _format(self, java: list[str], config: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+        argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        await run_to_end(Command("Kafka's format tool", argv, None, self._output), START_SECONDS)
+
+
+def server_properties(data: Path, broker_port: int, controller_port: int) -> str:
+    """The broker's whole configuration. Topics are made by `trueup migrate` only, with their own retention."""
+    settings = {
+        "node.id": 1,
+        "process.roles": "broker,controller",
+        # Voters by configuration, not by the metadata log: the port may be another one at the next start.
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"BROKER://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"BROKER://127.0.0.1:{broker_port}",
+        "inter.broker.listener.name": "BROKER",
+        "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "num.partitions": 1,
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 1,
+        "message.max.bytes": MESSAGE_BYTES_MAX,
+        "replica.fetch.max.bytes": MESSAGE_BYTES_MAX,
+        # After a crash the new broker is let in when the old one's session ends: sooner than the default 9 s.
+        "broker.session.timeout.ms": 5000,
+        "broker.heartbeat.interval.ms": 1000,
+        "group.initial.rebalance.delay.ms": 0,
+        # The default takes 128 MB of a heap of 512 MB at the start.
+        "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -1,0 +1,74 @@
+"""Runs one command and outlives its parent just long enough to end it: no orphan, whatever kills the parent.
+
+Run by path with a bare interpreter, so it imports the standard library only and costs about 10 MB:
+
+    python -I -S watch.py <parent pid> <stop signal> <grace seconds> <user id or -1> <group id or -1> command...
+
+It looks at its parent's pid ten times a second. When that changes, the parent is gone (also by kill -9), and the
+command gets its stop signal, then SIGKILL after the grace. This works on every Unix; on Linux the kernel also kills the
+command if this very process is killed. SIGTERM and SIGINT stop the command in the same way; SIGQUIT kills it at once.
+"""
+
+import ctypes
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+LOOK_SECONDS = 0.1
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_watch() -> None:
+    """In the new child, before its exec: ask Linux for SIGKILL when this process's parent, the watch, dies.
+
+    The kernel ties this to the *thread* that forked, so the watch forks from its only thread. Set after the change of
+    user, which would clear it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float) -> int:
+    """Asks the child to end, waits, then kills. Returns its exit status."""
+    child.send_signal(stop_signal)
+    try:
+        return child.wait(grace_seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait()
+
+
+def watch(parent: int, stop_signal: int, grace_seconds: float, user: int, group: int, command: Sequence[str]) -> int:
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda received, _: asked.append(received))
+    ids = {"user": user, "group": group, "extra_groups": []} if user >= 0 else {}
+    # The warning about preexec_fn is for programs with threads: this one has none.
+    start: Callable[..., subprocess.Popen[bytes]] = functools.partial(subprocess.Popen, preexec_fn=die_with_watch)
+    child = start(command, stdin=subprocess.DEVNULL, **ids)
+    while child.poll() is None:
+        if signal.SIGQUIT in asked:
+            child.kill()
+            return int(child.wait())
+        if asked or os.getppid() != parent:
+            return stop(child, stop_signal, grace_seconds)
+        time.sleep(LOOK_SECONDS)
+    return int(child.returncode)
+
+
+def main(argv: Sequence[str]) -> int:
+    parent, stop_signal, grace_seconds, user, group, *command = argv
+    try:
+        status = watch(int(parent), int(stop_signal), float(grace_seconds), int(user), int(group), command)
+    except OSError as error:
+        print(f"could not start {command[0]}: {error}", file=sys.stderr)
+        return 127
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
