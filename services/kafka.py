@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaConnectionError
 
 from events.topics import MAX_RECORD_BYTES
+from services.failures import ExpectedFailure
 
 #: One produce request carries at most this much; a larger record gets a batch of its own.
 BATCH_BYTES = 1024 * 1024
@@ -19,7 +20,7 @@ FETCH_BYTES = 8 * 1024 * 1024
 REQUEST_TIMEOUT_S = 30.0
 
 
-class KafkaUnreachableError(Exception):
+class KafkaUnreachableError(ExpectedFailure):
     """Kafka at {bootstrap} did not answer: {cause}."""
 
     def __init__(self, bootstrap: str, cause: object) -> None:
@@ -116,7 +117,7 @@ class LogReader:
                 if wanted:
                     yield wanted
         finally:
-            consumer.unassign()
+            consumer.unsubscribe()
 
 
 class BatchWriter:
@@ -176,7 +177,10 @@ class BatchWriter:
             producer = await self._started()
             batch = producer.create_batch()
             for record in records[start:stop]:
-                if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                if (
+                    batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+                    is None
+                ):
                     raise ValueError(f"a record of {len(record.value)} bytes does not fit {MAX_RECORD_BYTES} bytes")
             batch.close()
             async with asyncio.timeout(REQUEST_TIMEOUT_S):

@@ -12,11 +12,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.failures import ExpectedFailure
+
 PREFIX = "TRUEUP_"
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
-class SettingsError(Exception):
+class SettingsError(ExpectedFailure):
     """A setting is wrong. The message names variable, rule and value; print it without a traceback."""
 
 
@@ -40,6 +42,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     #: 0 takes a free port.
     api_port: int = Field(default=0, ge=0, le=65535)
+    #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
+    worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
 
     @field_validator("log_level", mode="before")
     @classmethod

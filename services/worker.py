@@ -8,7 +8,7 @@ Offsets are the handler's: it says where each assigned partition starts, and sto
 import asyncio
 import gc
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import asyncpg
@@ -112,9 +112,14 @@ async def host(
     handler: PartitionHandler,
     max_records: int,
     stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
+    session_ms: int = 15_000,
     idle_ms: int = 50,
 ) -> None:
     """Run the handler until `stop` is set, on whatever partitions of the topic the group gives this process.
+
+    `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
+    hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
     Raises: what the handler raises, other than ResyncError and the errors that a restart of a server explains.
     """
@@ -130,8 +135,8 @@ async def host(
         auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=50,
-        session_timeout_ms=45_000,
-        heartbeat_interval_ms=3_000,
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 5,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
     )
@@ -149,7 +154,7 @@ async def host(
         assert subscriber.consumer is not None
         _tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
-        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms)
+        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms, ready)
     finally:
         await broker.stop()
         log.info("worker_stopped", topic=topic, group=group)
@@ -162,11 +167,15 @@ async def _loop(
     max_records: int,
     stop: asyncio.Event,
     idle_ms: int,
+    ready: Callable[[], None] | None,
 ) -> None:
     failures = 0
     while not stop.is_set():
         try:
             await _load_waiting(consumer, topic, assignment)
+            if ready is not None:
+                ready()
+                ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
             fetched = await consumer.getmany(timeout_ms=idle_ms, max_records=max_records)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from services.failures import ExpectedFailure
 
-class StackError(Exception):
+
+class StackError(ExpectedFailure):
     """A part of the stack could not be started, reached or restarted; the message says which and what was tried."""
 
 
