@@ -1,0 +1,103 @@
+"""Checks that hold for every kind: existence, versions, references, uniqueness, precision. None changes anything."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from events.currencies import minor_unit_digits
+from events.decimals import plain
+from events.resources.base import Resource
+from projections.resources import Entity, Resources
+from services.commitments.errors import (
+    IdInUse,
+    InvalidField,
+    NotUnique,
+    Referenced,
+    TooFineAmount,
+    UnknownReference,
+    UnknownResource,
+    VersionConflict,
+    VersionMissing,
+)
+from services.commitments.table import KINDS, Kind, value_of
+
+
+def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
+    """The resource with this id. Raises: UnknownResource."""
+    if (held := kind.held(resources).get(id)) is None:
+        raise UnknownResource(kind=kind.name, id=id)
+    return held
+
+
+def check_version(kind: str, entity: Entity[Any], given: int | None) -> None:
+    """Raises: VersionMissing, VersionConflict."""
+    if given is None:
+        raise VersionMissing(kind=kind)
+    if given != entity.version:
+        raise VersionConflict(kind=kind, id=entity.id, current=entity.version, given=given)
+
+
+def check_id_free(resources: Resources, id: str) -> None:
+    """Ids are unique over all kinds: references and read models name a resource by its id alone. Raises: IdInUse."""
+    if any(id in kind.held(resources) for kind in KINDS.values()):
+        raise IdInUse(id=id)
+
+
+def check_references(resources: Resources, kind: Kind, body: Resource) -> None:
+    """Every id in the body names a resource of the right kind. Raises: UnknownReference."""
+    for field, other, id in kind.references(body):
+        if id not in KINDS[other].held(resources):
+            raise UnknownReference(field=field, kind=other, id=id)
+
+
+def check_unique(resources: Resources, kind: Kind, id: str, body: Resource) -> None:
+    """No other resource of the kind has the same values in the fields of a uniqueness key. Raises: NotUnique."""
+    for fields in kind.unique:
+        key = [value_of(body, field) for field in fields]
+        if None in key:
+            continue
+        for other in kind.held(resources).values():
+            if other.id != id and [value_of(other.body, field) for field in fields] == key:
+                value = ", ".join(str(part) for part in key)
+                raise NotUnique(field=", ".join(fields), value=value, kind=kind.name, id=other.id)
+
+
+def check_fixed(kind: Kind, held: Entity[Any], body: Resource) -> None:
+    """Fields that are set for life are as they were. Raises: InvalidField."""
+    for field in kind.fixed:
+        if value_of(body, field) != value_of(held.body, field):
+            raise InvalidField(field=field, rule="is set at creation and never changes")
+
+
+def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
+    """Nothing refers to the resource. Raises: Referenced, naming the first that does."""
+    for other in KINDS.values():
+        for entity in other.held(resources).values():
+            if (kind.name, id) in ((name, target) for _, name, target in other.references(entity.body)):
+                raise Referenced(kind=kind.name, id=id, referrer=other.name, referrer_id=entity.id)
+
+
+def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
+    """The amount can be paid in the currency. Raises: TooFineAmount."""
+    digits = minor_unit_digits(currency)
+    if amount and -int(amount.normalize().as_tuple().exponent) > digits:
+        raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=digits)
+
+
+def day_in(moment: date | datetime, zone: str) -> date:
+    """The day of the zone that an instant lies in; a day is itself."""
+    return moment.astimezone(ZoneInfo(zone)).date() if isinstance(moment, datetime) else moment
+
+
+def check_term(start: date | datetime, end: date | datetime | None, zone: str = "UTC") -> None:
+    """`[start, end)` holds at least one day of the zone. Raises: InvalidField."""
+    if end is not None and day_in(end, zone) <= day_in(start, zone):
+        raise InvalidField(field="endDate", rule="must be after startDate")
+
+
+def check_aware(now: datetime) -> datetime:
+    """The instant in UTC. Raises: InvalidField for one without an offset, which could mean anything."""
+    if now.tzinfo is None:
+        raise InvalidField(field="now", rule="must have an offset or Z")
+    return now.astimezone(UTC)

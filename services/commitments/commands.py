@@ -1,0 +1,106 @@
+"""What a client may ask for. `now` is the organization's clock when it asked: the envelope's time of the facts.
+
+Ids are made by the caller, so that deciding stays pure. `version` is the one the client last saw; None without one.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from events.facts.commitments import CancelPolicy
+from events.resources.base import Resource
+from events.resources.credits import BalanceTransaction
+from events.resources.organization import OrganizationConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureOrganization:
+    """Put the configuration; the first one brings the organization into being and needs no version."""
+
+    body: OrganizationConfig
+    version: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResource:
+    """`kind` is a row of the table; `body` comes from `bodies.parse_body`."""
+
+    kind: str
+    id: str
+    body: Resource
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateResource:
+    """Replace the whole body."""
+
+    kind: str
+    id: str
+    body: Resource
+    version: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResource:
+    """`drawn` is what the caller found out: the commitment or balance has drawn or billed. `force` deletes it still."""
+
+    kind: str
+    id: str
+    force: bool
+    drawn: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpCommitment:
+    """Raise the amount from `date`, a day of the account's zone, on; in the commitment's currency."""
+
+    id: str
+    amount: Decimal
+    date: date
+    recurring: bool
+    version: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCommitment:
+    """End the commitment at `date`; without a policy TRUE_UP (MINIMUM) or ACCELERATE (PREPAYMENT) holds."""
+
+    id: str
+    date: date
+    policy: CancelPolicy | None
+    version: int | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TransactBalance:
+    """Put credit on the balance, or take it off."""
+
+    id: str
+    transaction: BalanceTransaction
+    transaction_id: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceClock:
+    """Move an organization's test clock forward to `now`."""
+
+    now: datetime
+
+
+Command = (
+    ConfigureOrganization
+    | CreateResource
+    | UpdateResource
+    | DeleteResource
+    | TopUpCommitment
+    | CancelCommitment
+    | TransactBalance
+    | AdvanceClock
+)

@@ -1,0 +1,73 @@
+"""Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/errors.py`."""
+
+
+class CommandError(Exception):
+    """the command is refused"""
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+        super().__init__((self.__doc__ or "").format(**values))
+
+
+class InvalidField(CommandError):
+    """{field}: {rule}"""
+
+
+class InvalidBody(CommandError):
+    """{problems}"""
+
+
+class UnknownOrganization(CommandError):
+    """organization {organization} is unknown or not yours; it exists from its first PUT organizationconfig"""
+
+
+class UnknownResource(CommandError):
+    """there is no {kind} with id {id}"""
+
+
+class UnknownReference(CommandError):
+    """{field}: there is no {kind} with id {id}"""
+
+
+class VersionConflict(CommandError):
+    """version: {kind} {id} is at version {current}, not {given}"""
+
+
+class VersionMissing(CommandError):
+    """version: is required, and must equal the current version of the {kind}"""
+
+
+class IdInUse(CommandError):
+    """id: {id} is in use already"""
+
+
+class NotUnique(CommandError):
+    """{field}: {value} is taken by {kind} {id}"""
+
+
+class Referenced(CommandError):
+    """{kind} {id} is not deleted: {referrer} {referrer_id} refers to it"""
+
+
+class AlreadyUsed(CommandError):
+    """{kind} {name} has drawn or billed, so it is not deleted without force=true"""
+
+
+class AlreadyCancelled(CommandError):
+    """commitment {name} is cancelled and takes no further change"""
+
+
+class TooFineAmount(CommandError):
+    """{field}: {amount} is finer than the minor unit of {currency}, which has {digits} digits after the point"""
+
+
+class OverlappingPlan(CommandError):
+    """startDate: account plan {id} of the same product covers some of these days; allowOverlappingPlans permits it"""
+
+
+class NoTestClock(CommandError):
+    """organization {organization} has the real clock; only one created with testClock true can be moved"""
+
+
+class NotOffered(CommandError):
+    """{kind} cannot be {operation}"""

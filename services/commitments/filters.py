@@ -1,0 +1,68 @@
+"""Filters of the list paths: a query parameter and the condition on `store.entities e` that it stands for.
+
+In a condition `{}` is the placeholder of the parsed value. A body's days are text `YYYY-MM-DD`, and its instants start
+with that, so the first ten characters compare as days do.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`takes` says how the parameter is read: one text, a day, or several texts (comma-joined or repeated)."""
+
+    parameter: str
+    condition: str
+    takes: Literal["text", "day", "texts"] = "text"
+    #: Another parameter that must come with it.
+    needs: str | None = None
+
+
+def equals(field: str, parameter: str | None = None) -> Filter:
+    """The body's field is this text."""
+    return Filter(parameter or field, f"e.body->>'{field}' = {{}}")
+
+
+def one_of(field: str, parameter: str | None = None) -> Filter:
+    """The body's field is one of these texts."""
+    return Filter(parameter or field, f"e.body->>'{field}' = ANY({{}})", "texts")
+
+
+def unlinked_or_equals(field: str, parameter: str | None = None) -> Filter:
+    """As `equals`; an empty text asks for those without the field."""
+    return Filter(parameter or field, f"coalesce(e.body->>'{field}', '') = {{}}")
+
+
+def by_day(parameter: str, field: str, comparison: Literal["=", ">=", "<"], needs: str | None = None) -> Filter:
+    """The field's day compared with this day."""
+    return Filter(parameter, f"left(e.body->>'{field}', 10) {comparison} {{}}", "day", needs)
+
+
+def through(field: str, kind: str, condition: str, parameter: str, takes: Literal["text", "texts"] = "text") -> Filter:
+    """The field names an entity `r` of another kind that fulfils the condition."""
+    return Filter(parameter, f"{_named(field, kind)} AND {condition})", takes)
+
+
+def _named(field: str, kind: str, outer: str = "e", inner: str = "r") -> str:
+    return (
+        f"EXISTS (SELECT FROM store.entities {inner} WHERE {inner}.organization = {outer}.organization"
+        f" AND {inner}.kind = '{kind}' AND {inner}.id = {outer}.body->>'{field}'"
+    )
+
+
+IDS = Filter("ids", "e.id = ANY({})", "texts")
+CODES = one_of("code", "codes")
+#: Valid on a day: `[startDate, endDate)`, open without an end.
+ACTIVE = Filter(
+    "date",
+    "left(e.body->>'startDate', 10) <= {0} AND (e.body->>'endDate' IS NULL OR left(e.body->>'endDate', 10) > {0})",
+    "day",
+)
+#: May draw for a product: names it, or names none and so takes all.
+DRAWS_FOR_PRODUCT = Filter("productId", "(coalesce(e.body->'productIds', '[]') = '[]' OR e.body->'productIds' ? {})")
+PRODUCT_OF_PLAN = through("planTemplateId", "planTemplate", "r.body->>'productId' = {}", "productId")
+PRODUCTS_OF_METER = through("meterId", "meter", "r.body->>'productId' = ANY({})", "productId", "texts")
+PRODUCT_OF_ACCOUNT_PLAN = through(
+    "planId", "plan", _named("planTemplateId", "planTemplate", "r", "t") + " AND t.body->>'productId' = {})", "product"
+)

@@ -1,0 +1,141 @@
+"""Rules of commitments and balances: their terms, top-ups, cancellations and transactions (domain.md 6)."""
+
+from datetime import date
+from typing import get_args
+
+from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
+from events.resources.commitments import Commitment, CommitmentType
+from events.resources.credits import Balance
+from projections.resources import CommitmentEntity, Resources
+from services.commitments.accounts import check_contract_owner
+from services.commitments.checks import check_precision, check_term, check_version, day_in, existing
+from services.commitments.commands import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commitments.errors import AlreadyCancelled, InvalidField
+from services.commitments.table import KINDS
+
+#: The first is the default.
+POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
+    "MINIMUM": ("TRUE_UP", "PRORATE", "WAIVE"),
+    "PREPAYMENT": ("ACCELERATE", "KEEP", "WAIVE"),
+}
+assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
+
+
+def name_of(entity: CommitmentEntity) -> str:
+    """How messages name a commitment: its code, else its id."""
+    return entity.body.code or entity.id
+
+
+def check_commitment(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> None:
+    """Amounts can be paid, the contract is the account's, billing periods are known, earlier top-ups stay inside."""
+    if held is not None:
+        _check_open(held)
+        _check_top_ups_fit(held, body)
+    for field, amount in (
+        ("amount", body.amount),
+        ("amountPrePaid", body.amount_pre_paid),
+        ("amountFirstBill", body.amount_first_bill),
+        ("rolloverAmount", body.rollover_amount),
+        *((f"feeDates[{number}].amount", fee.amount) for number, fee in enumerate(body.fee_dates or ())),
+    ):
+        check_precision(field, amount, body.currency)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+    _check_billing_periods(resources, body)
+
+
+def _check_billing_periods(resources: Resources, body: Commitment) -> None:
+    if body.commitment_period_interval is None or body.billing_plan_id is not None:
+        return
+    plans = [plan for plan in resources.account_plans.values() if plan.body.account_id == body.account_id]
+    zone = resources.accounts[body.account_id].timezone
+    in_term = [
+        plan
+        for plan in plans
+        if day_in(plan.body.start_date, zone) < body.end_date
+        and (plan.body.end_date is None or day_in(plan.body.end_date, zone) > body.start_date)
+    ]
+    if len(in_term) > 1:
+        rule = "is required with commitmentPeriodInterval when the account has several account plans"
+        raise InvalidField(field="billingPlanId", rule=rule)
+
+
+def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
+    for top_up in held.top_ups:
+        if not body.start_date <= top_up.date < body.end_date:
+            raise InvalidField(field="endDate", rule=f"the term must hold the top-up of {top_up.date}")
+        if top_up.recurring and body.kind != "MINIMUM":
+            raise InvalidField(field="commitmentType", rule="must stay MINIMUM, because it has a recurring top-up")
+        check_precision("currency", top_up.amount, body.currency)
+
+
+def check_balance(resources: Resources, body: Balance) -> None:
+    """Its term is not empty, its amounts can be paid, its contract is the account's."""
+    zone = resources.accounts[body.account_id].timezone
+    check_term(body.start_date, body.end_date, zone)
+    if body.rollover_end_date is not None and day_in(body.rollover_end_date, zone) < day_in(body.end_date, zone):
+        raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
+    check_precision("rolloverAmount", body.rollover_amount, body.currency)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+
+
+def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp:
+    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    held = _commitment(resources, command.id)
+    check_version("commitment", held, command.version)
+    _check_open(held)
+    if command.amount <= 0:
+        raise InvalidField(field="amount", rule="must be greater than 0")
+    check_precision("amount", command.amount, held.body.currency)
+    _check_in_term(held.body, command.date)
+    if command.recurring and held.body.kind != "MINIMUM":
+        raise InvalidField(field="recurring", rule="can be true on a MINIMUM commitment only")
+    return CommitmentToppedUp(
+        id=held.id, version=held.version + 1, amount=command.amount, date=command.date, recurring=command.recurring
+    )
+
+
+def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancelled:
+    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    held = _commitment(resources, command.id)
+    check_version("commitment", held, command.version)
+    _check_open(held)
+    _check_in_term(held.body, command.date)
+    policies = POLICIES[held.body.kind]
+    policy = command.policy or policies[0]
+    if policy not in policies:
+        rule = f"must be one of {', '.join(policies)} for a {held.body.kind} commitment"
+        raise InvalidField(field="policy", rule=rule)
+    return CommitmentCancelled(id=held.id, version=held.version + 1, date=command.date, policy=policy)
+
+
+def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
+    """Usable from the transaction date, else the applied date, else today; a day of the account's zone."""
+    held = existing(resources, KINDS["balance"], command.id)
+    details = command.transaction
+    check_precision("amount", details.amount, held.body.currency)
+    zone = resources.accounts[held.body.account_id].timezone
+    return BalanceTransacted(
+        id=held.id,
+        version=held.version + 1,
+        transaction_id=command.transaction_id,
+        amount=details.amount,
+        date=day_in(details.transaction_date or details.applied_date or command.now, zone),
+        details=details,
+    )
+
+
+def _commitment(resources: Resources, id: str) -> CommitmentEntity:
+    held = existing(resources, KINDS["commitment"], id)
+    assert isinstance(held, CommitmentEntity)
+    return held
+
+
+def _check_open(held: CommitmentEntity) -> None:
+    if held.cancellation is not None:
+        raise AlreadyCancelled(name=name_of(held))
+
+
+def _check_in_term(body: Commitment, day: date) -> None:
+    if not body.start_date <= day < body.end_date:
+        rule = f"must lie in the commitment's term, from {body.start_date} until before {body.end_date}"
+        raise InvalidField(field="date", rule=rule)
