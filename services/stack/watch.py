@@ -10,13 +10,12 @@ command if this very process is killed. SIGTERM and SIGINT stop the command in t
 """
 
 import ctypes
-import functools
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 LOOK_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
@@ -46,10 +45,15 @@ def watch(parent: int, stop_signal: int, grace_seconds: float, user: int, group:
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda received, _: asked.append(received))
-    ids = {"user": user, "group": group, "extra_groups": []} if user >= 0 else {}
-    # The warning about preexec_fn is for programs with threads: this one has none.
-    start: Callable[..., subprocess.Popen[bytes]] = functools.partial(subprocess.Popen, preexec_fn=die_with_watch)
-    child = start(command, stdin=subprocess.DEVNULL, **ids)
+    # The warning about preexec_fn is for programs with threads; this one has none.
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=die_with_watch,  # noqa: PLW1509
+        user=user if user >= 0 else None,
+        group=group if user >= 0 else None,
+        extra_groups=[] if user >= 0 else None,
+    )
     while child.poll() is None:
         if signal.SIGQUIT in asked:
             child.kill()

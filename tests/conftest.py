@@ -1,0 +1,18 @@
+"""What all tests share: one running stack. A test with topics or tables of its own gives them names of their own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.settings import load_settings
+from services.stack import Stack
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Real Kafka and Postgres in a home of their own, or the given ones; `stack.endpoints` says where they answer."""
+    running = Stack(load_settings(home=tmp_path_factory.mktemp("trueup")))
+    await running.start()
+    yield running
+    await running.stop()
