@@ -1,0 +1,133 @@
+"""The demo's client: HTTP and Kafka as any customer of the product would speak them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from events.partition import usage_key
+from events.topics import USAGE
+from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, TERM, Customer
+from services.demo.trace_file import Request
+from services.failures import ExpectedFailure
+
+
+class DemoError(ExpectedFailure):
+    """The product did not do what the demo asked of it; the message says which call and what it answered."""
+
+
+class Client:
+    """Calls under one organization; an answer that is no success ends the demo with the call and the message."""
+
+    def __init__(self, url: str, organization: str) -> None:
+        self.organization = organization
+        self._http = httpx.AsyncClient(base_url=f"{url}/organizations/{organization}", timeout=60)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
+        """The answer's JSON, its numbers exact. Raises: DemoError."""
+        answer = await self._http.request(method, path, json=body, params=query)
+        if answer.status_code != 200:
+            raise DemoError(f"{method} {path} answered {answer.status_code}: {answer.text}")
+        return json.loads(answer.text, parse_float=Decimal)
+
+    async def create(self, path: str, **body: Any) -> str:
+        """Create a resource; returns its id."""
+        return str((await self.call("POST", path, body))["id"])
+
+
+async def set_up(client: Client) -> dict[str, tuple[str, str | None]]:
+    """Catalog, accounts and commitments. Returns: customer code -> (account id, commitment id or None)."""
+    await client.call("PUT", "organizationconfig", ORGANIZATION)
+    plan = await _catalog(client)
+    customers = {}
+    for customer in CUSTOMERS:
+        account = await client.create(
+            "accounts", code=customer.code, name=customer.name, emailAddress=f"billing@{customer.code}.example"
+        )
+        await client.create("accountplans", accountId=account, planId=plan, startDate=TERM["startDate"])
+        commitment = await _commitment(client, customer, account, plan) if customer.commitment else None
+        customers[customer.code] = (account, commitment)
+    return customers
+
+
+async def _catalog(client: Client) -> str:
+    product = await client.create("products", code="chat", name="Chat completions")
+    meter = await client.create(
+        "meters", code=METER, name="LLM", productId=product, dataFields=METER_FIELDS, derivedFields=[]
+    )
+    template = await client.create(
+        "plantemplates", productId=product, name="Monthly", currency="USD", billFrequency="MONTHLY", standingCharge=0
+    )
+    plan = await client.create("plans", code="chat-monthly", name="Chat, monthly", planTemplateId=template)
+    for price in PRICES:
+        aggregation = await client.create(
+            "aggregations",
+            code=price.field,
+            name=price.name,
+            meterId=meter,
+            targetField=price.field,
+            aggregation="SUM",
+            rounding="NONE",
+            quantityPerUnit=price.per,
+            unit="million tokens" if price.per > 1 else "request",
+        )
+        band = {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": float(price.dollars)}
+        await client.create(
+            "pricings", planId=plan, aggregationId=aggregation, startDate=TERM["startDate"], pricingBands=[band]
+        )
+    return plan
+
+
+async def _commitment(client: Client, customer: Customer, account: str, plan: str) -> str:
+    terms = {key: value for key, value in (customer.commitment or {}).items() if key != "billing"}
+    if (customer.commitment or {}).get("billing"):
+        terms["billingPlanId"] = plan
+    return await client.create("commitments", accountId=account, currency="USD", **terms)
+
+
+def cloud_event(organization: str, customer: Customer, request: Request) -> bytes:
+    """A request as a CloudEvent of usage (design, decision 2)."""
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": f"request-{request.number}",
+            "source": "/llm-gateway",
+            "type": "trueup.usage",
+            "subject": customer.code,
+            "time": _instant(request.moment),
+            "organization": organization,
+            "data": {
+                "meter": METER,
+                "measure": {"context": request.context_tokens, "generated": request.generated_tokens, "requests": 1},
+            },
+        }
+    ).encode()
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:
+    """The requests dealt to the customers in turn, like cards."""
+    return ((CUSTOMERS[index % len(CUSTOMERS)], request) for index, request in enumerate(requests))
+
+
+async def publish(producer: AIOKafkaProducer, organization: str, hand: Iterable[tuple[Customer, Request]]) -> None:
+    """Send each request by itself, keyed by organization and account as design decision 1 says, and wait for all."""
+    sent = [
+        await producer.send(
+            USAGE, key=usage_key(organization, customer.code), value=cloud_event(organization, customer, request)
+        )
+        for customer, request in hand
+    ]
+    for acknowledgement in sent:
+        await acknowledgement

@@ -1,0 +1,100 @@
+"""The structure that docs/architecture.md promises, held by a test: import direction, purity, sizes, room READMEs."""
+
+import ast
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("events", "projections", "services")
+#: What a room may import besides the standard library and itself.
+ALLOWED = {"events": {"pydantic"}, "projections": {"events", "pydantic"}}
+IMPURE = {"asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"}
+MAX_FILE_LINES = 250
+MAX_FUNCTION_LINES = 60
+TYPICAL_FUNCTION_LINES = 30
+
+
+def sources(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    start = first.end_lineno or 0 if ast.get_docstring(function) else function.lineno
+    return (function.end_lineno or 0) - start
+
+
+@pytest.mark.parametrize("room", ["events", "projections"])
+def test_imports_go_one_way(room: str) -> None:
+    import sys
+
+    for path in sources(room):
+        names = set(imported(ast.parse(path.read_text())))
+        foreign = names - set(sys.stdlib_module_names) - ALLOWED[room] - {room}
+        assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
+
+
+@pytest.mark.parametrize("room", ["events", "projections"])
+def test_facts_and_derivations_are_pure(room: str) -> None:
+    for path in sources(room):
+        tree, where = ast.parse(path.read_text()), path.relative_to(ROOT)
+        assert not set(imported(tree)) & IMPURE, f"{where} imports {sorted(set(imported(tree)) & IMPURE)}"
+        for node in ast.walk(tree):
+            assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{where}:{node.lineno} awaits"
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in {"float", "open", "print", "uuid4"}, f"{where}:{node.lineno} calls {called}"
+                assert not called.endswith((".now", ".utcnow", ".today")), f"{where}:{node.lineno} reads a clock"
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "tests", "benchmarks"])
+def test_a_file_is_one_subject(room: str) -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in sources(room)
+        if (count := len(path.read_text().splitlines())) > MAX_FILE_LINES
+    }
+    assert not long, f"files over {MAX_FILE_LINES} lines: {long}"
+
+
+def test_functions_are_short() -> None:
+    lengths = []
+    for room in ROOMS:
+        for path in sources(room):
+            for function in functions(ast.parse(path.read_text())):
+                length = lines_of_code(function)
+                lengths.append(length)
+                assert length <= MAX_FUNCTION_LINES, f"{path.relative_to(ROOT)}:{function.lineno} has {length} lines"
+    assert statistics.quantiles(lengths, n=10)[-1] <= TYPICAL_FUNCTION_LINES
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_says_what_it_is(room: str) -> None:
+    text = (ROOT / room / "README.md").read_text()
+    assert len(text.splitlines()) <= 60
+    for heading in ("## What it is", "## What it is not", "## Invariants", "## Time"):
+        assert heading in text, f"{room}/README.md has no section {heading!r}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_module_says_its_subject(room: str) -> None:
+    for path in sources(room):
+        tree = ast.parse(path.read_text())
+        if tree.body:
+            assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
