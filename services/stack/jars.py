@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import ssl
 import sys
 import tempfile
 from pathlib import Path
@@ -41,7 +42,7 @@ async def kafka_jars() -> Path:
     Raises: StackError with the last failure, after all attempts.
     """
     folder = cache_folder() / f"kafka-{KAFKA}"
-    async with exclusive(folder.with_suffix(".lock"), timeout_seconds=900):
+    async with exclusive(folder.with_name(f"{folder.name}.lock"), timeout_seconds=900):
         if await asyncio.to_thread(fault, folder):
             await _fetch_with_retries(folder)
     return folder
@@ -70,7 +71,7 @@ async def _fetch_with_retries(folder: Path) -> None:
     _log.info("kafka_jars_fetching", version=KAFKA, megabytes=44, into=str(folder))
     for attempt, pause in enumerate((*PAUSES_SECONDS, 0), start=1):
         try:
-            return await _fetch(folder, own_repository=attempt > 1)
+            return await _fetch(folder, again=attempt > 1)
         except StackError as error:
             _log.warning("kafka_jars_fetch_failed", attempt=attempt, error=str(error))
             if not pause:
@@ -78,13 +79,13 @@ async def _fetch_with_retries(folder: Path) -> None:
             await asyncio.sleep(pause)
 
 
-async def _fetch(folder: Path, own_repository: bool) -> None:
-    """One attempt. A retry does not trust the user's Maven repository, where a broken jar may have been left."""
+async def _fetch(folder: Path, again: bool) -> None:
+    """One attempt, in a scratch folder. Raises: StackError."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
-    env = {**os.environ, "M2_REPO": str(scratch / "repository")} if own_repository else None
     try:
         argv = [sys.executable, "-c", _FETCH, COORDINATES, str(scratch / "jgo")]
+        env = _retry_environment(scratch) if again else None
         await run_to_end(Command("jgo", argv, env, scratch / "log"), ATTEMPT_SECONDS)
         flat = scratch / "flat"
         flat.mkdir()
@@ -97,6 +98,17 @@ async def _fetch(folder: Path, own_repository: bool) -> None:
         flat.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _retry_environment(scratch: Path) -> dict[str, str]:
+    """A retry does not trust the user's Maven repository, where a broken jar may have been left. And it
+    trusts the system's certificates, not Python's own: behind a proxy that signs for itself, only they know it.
+    """
+    env = {**os.environ, "M2_REPO": str(scratch / "repository")}
+    system = ssl.get_default_verify_paths()
+    if certificates := system.cafile or system.capath:
+        env.setdefault("REQUESTS_CA_BUNDLE", certificates)
+    return env
 
 
 def _sha256(path: Path) -> str:

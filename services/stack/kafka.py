@@ -3,6 +3,7 @@
 The data outlive the process: the cluster id stays, while the ports may be others at the next start (not at a restart).
 """
 
+import asyncio
 import base64
 import signal
 import uuid
@@ -45,9 +46,11 @@ class EmbeddedKafka:
                 await self._start_at(java, ports)
             except StackError as error:
                 # Somebody took a port between our look and the broker's bind.
-                if "BindException" in str(error) and attempt < PORT_ATTEMPTS:
-                    continue
-                raise
+                taken = "BindException" in str(error) or "Address already in use" in str(error)
+                if not taken or attempt == PORT_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.5)
+                continue
             self._ports = ports
             return f"127.0.0.1:{ports[0]}"
         raise AssertionError("the last attempt returns or raises")

@@ -16,6 +16,7 @@ from services.stack.postgres import EmbeddedPostgres
 from services.stack.probe import kafka_answers, postgres_answers
 
 ADDRESSES = "stack.json"
+TOGETHER_SECONDS = 1.0
 
 
 class Stack:
@@ -135,12 +136,24 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
 
 async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
-    """Runs both; when one fails the other is cancelled and awaited, so nothing goes on starting behind our back."""
+    """Runs both. When one fails, the other has a moment to fail too, so that both faults are told at once; then it is
+    cancelled and awaited, so nothing goes on starting behind our back. Raises: StackError with all that failed.
+    """
+    tasks = [asyncio.ensure_future(start) for start in starts]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(start) for start in starts]
-    except* StackError as errors:
-        raise StackError("\n".join(str(error) for error in errors.exceptions)) from None
+        _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if pending:
+            await asyncio.wait(pending, timeout=TOGETHER_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    faults = [fault for task in tasks if not task.cancelled() and (fault := task.exception()) is not None]
+    for fault in faults:
+        if not isinstance(fault, StackError):
+            raise fault
+    if faults:
+        raise StackError("\n".join(map(str, faults)))
     return tasks[0].result(), tasks[1].result()
 
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.settings import Settings, load_settings
-from services.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, known_endpoints
+from services.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, ports
 from services.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
 from tests.stack.processes import alive, descendants, start_parent, until
 
@@ -209,3 +209,19 @@ async def test_a_home_too_deep_for_a_socket_works(tmp_path: Path) -> None:
     url = await postgres.start()
     assert len(url.partition("host=")[2]) < SOCKET_PATH_MAX
     await postgres.stop()
+
+
+async def test_a_port_taken_before_kafka_binds_it_is_given_up_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        taken = squatter.getsockname()[1]
+        offers = iter([[taken, *ports.free_ports(1)], ports.free_ports(2)])
+        monkeypatch.setattr(kafka, "free_ports", lambda count: next(offers))
+        broker = kafka.EmbeddedKafka(tmp_path)
+        try:
+            assert await broker.start() != f"127.0.0.1:{taken}"
+        finally:
+            await broker.stop()
