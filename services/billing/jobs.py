@@ -1,0 +1,102 @@
+"""Table `store.bill_jobs`: what was asked of the bill run, and how far it is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+_COLUMNS = (
+    "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, created, modified"
+)
+_INSERT = f"""
+INSERT INTO store.bill_jobs (organization, id, request, through, created, modified)
+VALUES ($1, $2, $3::json, $4, $5, $5) RETURNING {_COLUMNS}
+"""
+_GET = f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE organization = $1 AND id = $2"
+_LIST = f"""
+SELECT {_COLUMNS} FROM store.bill_jobs
+WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND ($3::text IS NULL OR status = $3)
+ORDER BY sequence DESC LIMIT $4
+"""
+_OPEN = (
+    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING') ORDER BY sequence"
+)
+_RUNNING = """
+SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
+"""
+_MOVE = """
+UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[], modified = $7,
+    version = version + 1
+WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING status
+"""
+_CANCEL = f"""
+UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, version = version + 1
+WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING {_COLUMNS}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BillJob:
+    """A row of the table; `settled` of `total` root accounts are done."""
+
+    organization: str
+    id: str
+    sequence: int
+    version: int
+    status: str
+    request: dict[str, Any]
+    through: date
+    total: int
+    settled: int
+    bill_ids: tuple[str, ...]
+    created: datetime
+    modified: datetime
+
+
+def _job(row: Any) -> BillJob:
+    return BillJob(**{**row, "request": json.loads(row["request"]), "bill_ids": tuple(row["bill_ids"])})
+
+
+async def create_job(
+    connection: Any, organization: str, id: str, request: dict[str, Any], through: date, now: datetime
+) -> BillJob:
+    """Remember a job; it runs once the transaction is committed."""
+    return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now))
+
+
+async def get_job(connection: Any, organization: str, id: str) -> BillJob | None:
+    """The job, if it exists."""
+    row = await connection.fetchrow(_GET, organization, id)
+    return None if row is None else _job(row)
+
+
+async def list_jobs(
+    connection: Any, organization: str, before: int | None, status: str | None, limit: int
+) -> list[BillJob]:
+    """Newest first, those created before sequence `before`."""
+    return [_job(row) for row in await connection.fetch(_LIST, organization, before, status, limit)]
+
+
+async def open_jobs(connection: Any) -> list[BillJob]:
+    """Jobs of all organizations that are not finished: what a killed process left goes on."""
+    return [_job(row) for row in await connection.fetch(_OPEN)]
+
+
+async def running_jobs(connection: Any, organization: str) -> int:
+    """How many jobs of the organization are not finished."""
+    return int(await connection.fetchval(_RUNNING, organization))
+
+
+async def move_job(
+    connection: Any, job: BillJob, status: str, total: int, settled: int, bill_ids: Sequence[str], now: datetime
+) -> bool:
+    """Note progress. False: the job was cancelled meanwhile and must end here."""
+    moved = await connection.fetchval(_MOVE, job.organization, job.id, status, total, settled, list(bill_ids), now)
+    return moved is not None
+
+
+async def cancel_job(connection: Any, organization: str, id: str, now: datetime) -> BillJob | None:
+    """Cancel a job that is not finished; None if there is none such. Bills it has issued stay."""
+    row = await connection.fetchrow(_CANCEL, organization, id, now)
+    return None if row is None else _job(row)
