@@ -1,0 +1,88 @@
+"""A pool of connections to Postgres, and errors that name the address that was tried."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from services.failures import ExpectedFailure
+from services.settings import redacted
+
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 60.0
+
+#: What an absent, stopping or restarting server looks like to a client.
+AWAY: tuple[type[BaseException], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the error says that the server is not there; asyncpg's own word for a lost connection is InterfaceError.
+
+    A wrong argument is an InterfaceError too, but a ValueError as well: that is a bug and stays one.
+    """
+    return isinstance(error, AWAY) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+
+
+class PostgresUnreachableError(ExpectedFailure):
+    """Postgres at {url} did not answer: {cause}."""
+
+    def __init__(self, url: str, cause: BaseException) -> None:
+        what = str(cause) or type(cause).__name__
+        super().__init__(f"Postgres at {redacted(url)} did not answer: {what}")
+
+
+class Postgres:
+    """A pool that opens at once and connects when it is used, so that a process outlives a restart of the server."""
+
+    def __init__(self, url: str, pool: "asyncpg.Pool[Any]") -> None:
+        self.url, self._pool = url, pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """A connection of the pool. Raises: PostgresUnreachableError, also when the server goes away meanwhile."""
+        try:
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                yield connection
+        except Exception as error:
+            if is_away(error):
+                raise PostgresUnreachableError(self.url, error) from error
+            raise
+
+    @asynccontextmanager
+    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Any]:
+        """A connection in a transaction, committed at the end of the block. Raises: PostgresUnreachableError."""
+        async with self.connection() as connection, connection.transaction(isolation=isolation):
+            yield connection
+
+
+@asynccontextmanager
+async def open_postgres(url: str, *, most: int = 10) -> AsyncIterator[Postgres]:
+    """A pool of at most `most` connections for the length of a block. Raises: PostgresUnreachableError."""
+    try:
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=most, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS
+        )
+    except AWAY as error:
+        raise PostgresUnreachableError(url, error) from error
+    try:
+        yield Postgres(url, pool)
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: "asyncpg.Pool[Any]") -> None:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await pool.close()
+    except (Exception, asyncio.CancelledError):
+        pool.terminate()

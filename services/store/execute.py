@@ -1,0 +1,116 @@
+"""One command, one transaction: lock the organization, load, decide, append, update the view.
+
+The organization's lock makes checks over several resources (a code is free, a plan still exists, fewer than 999
+children) hold at commit: two commands of one organization are decided one after the other. The expected version of a
+stream is checked once more by the table's unique key, which also guards against writers that do not come this way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from events.envelope import Envelope
+from events.facts.base import Fact
+from events.facts.clock import ClockTicked
+from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact
+from projections.resources import Resources
+from services.commitments.commands import Command
+from services.commitments.decide import decide
+from services.commitments.organization import clock_of
+from services.commitments.table import kind_of
+from services.store.events import NewEvent, append, stream_version
+from services.store.generations import Generations
+from services.store.loading import load_for
+from services.store.view import CONFIG, load_config, owner, store_config, store_entity
+
+CLOCK = "clock"
+_LOCK_ORGANIZATION = "SELECT pg_advisory_xact_lock(hashtextextended('organization ' || $1, 0))"
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What a command did. `after` holds what it loaded, with its facts applied."""
+
+    after: Resources
+    events: list[Envelope]
+
+
+async def lock_organization(connection: Any, organization: str) -> None:
+    """Until the end of the transaction, no other command of this organization is decided."""
+    await connection.execute(_LOCK_ORGANIZATION, organization)
+
+
+def now_of(resources: Resources) -> datetime:
+    """The organization's time: its test clock's, else the real one."""
+    testing = resources.config is not None and resources.config.body.test_clock
+    return clock_of(resources) if testing else datetime.now(UTC)
+
+
+async def execute(
+    connection: Any,
+    organization: str,
+    make: Callable[[datetime], Command],
+    generations: Generations,
+    correlation: str | None = None,
+) -> Executed:
+    """Run the command that `make` gives for the organization's time, inside the caller's transaction.
+
+    Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then.
+    """
+    await lock_organization(connection, organization)
+    resources = await load_config(connection, organization)
+    command = make(now_of(resources))
+    await load_for(connection, resources, command)
+    facts = decide(resources, command, generations.partitions)
+    events = []
+    for fact in facts:
+        event = await _placed(connection, resources, fact, command.now, correlation)
+        [envelope] = await append(connection, [event], generations.commands)
+        resources.evolve(envelope)
+        await _store(connection, resources, fact)
+        events.append(envelope)
+    return Executed(resources, events)
+
+
+async def _placed(
+    connection: Any, resources: Resources, fact: Fact, now: datetime, correlation: str | None
+) -> NewEvent:
+    """The fact with its stream, version and place in the log."""
+    organization = resources.organization
+    match fact:
+        case OrganizationConfigured(version=version):
+            return NewEvent(organization, CONFIG, version, fact, now, correlation=correlation)
+        case ClockTicked(now=moved):
+            version = await stream_version(connection, organization, CLOCK) + 1
+            return NewEvent(organization, CLOCK, version, fact, moved, correlation=correlation)
+        case ResourceFact(id=id, version=version):
+            kind = kind_of(fact)
+            assert kind is not None
+            stream = f"{kind.name}-{id}"
+            account, partition = _place(resources, fact)
+            return NewEvent(organization, stream, version, fact, now, account, partition, correlation)
+        case _:
+            raise TypeError(f"{type(fact).__name__} is not a fact of a command")
+
+
+def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | None]:
+    """Account and partition of a resource's fact; a created account brings them itself."""
+    if (partition := getattr(fact, "partition", None)) is not None:
+        return fact.id, partition
+    kind = kind_of(fact)
+    assert kind is not None
+    held = kind.held(resources).get(fact.id)
+    body = fact.body if isinstance(fact, ResourceCreated) else held.body if held is not None else None
+    assert body is not None
+    account = owner(resources, kind, fact.id, body)
+    return (account.id, account.partition) if account else (None, None)
+
+
+async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
+    if isinstance(fact, OrganizationConfigured):
+        await store_config(connection, resources)
+    elif isinstance(fact, ResourceFact):
+        kind = kind_of(fact)
+        assert kind is not None
+        await store_entity(connection, resources, kind, fact.id)

@@ -1,0 +1,97 @@
+"""`trueup migrate`: the database's schema, the topics, the generations and the first read models, each made once.
+
+May run at any time, in several processes at once: a lock lets one through after the other; what is there is checked.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from events.topics import USAGE
+from services.postgres import open_postgres
+from services.settings import Settings
+from services.stack import Endpoints
+from services.store.generations import COMMANDS, Generations, load_generations
+from services.store.topics import make_topics
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+READ_MODELS = Path(__file__).parents[2] / "projections" / "readmodels" / "schema.sql"
+FIRST_SCHEMA = "rm_1"
+MIGRATE_LOCK = 7_217_002
+_log = structlog.get_logger(__name__)
+
+_PREPARE = """
+CREATE SCHEMA IF NOT EXISTS store;
+CREATE TABLE IF NOT EXISTS store.migrations (
+    name text PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+"""
+_APPLIED = "SELECT name FROM store.migrations"
+_APPLY = "INSERT INTO store.migrations (name) VALUES ($1)"
+_KNOWN_TOPICS = "SELECT name, partitions FROM store.topics"
+_RECORD_TOPIC = """
+INSERT INTO store.topics (name, partitions) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET partitions = EXCLUDED.partitions, made_at = now()
+"""
+_GENERATION = """
+INSERT INTO store.generations (part, generation) VALUES ($1, $2)
+ON CONFLICT (part) DO UPDATE SET generation = EXCLUDED.generation, made_at = now()
+"""
+_KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_LIVE = "SELECT name FROM store.live_schema"
+_SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
+
+
+async def migrate(settings: Settings, endpoints: Endpoints) -> Generations:
+    """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit."""
+    async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
+        try:
+            await _migrate_store(connection)
+            await _migrate_topics(connection, settings, endpoints)
+            await _first_read_models(connection)
+            return await load_generations(connection)
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
+
+
+async def _migrate_store(connection: Any) -> None:
+    await connection.execute(_PREPARE)
+    applied = {row["name"] for row in await connection.fetch(_APPLIED)}
+    for file in sorted(MIGRATIONS.glob("*.sql")):
+        if file.name not in applied:
+            async with connection.transaction():
+                await connection.execute(file.read_text())
+                await connection.execute(_APPLY, file.name)
+            _log.info("migration_applied", name=file.name)
+    await connection.execute(_KEEP_GENERATION, COMMANDS, secrets.token_hex(4))
+
+
+async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints) -> None:
+    known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
+    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, known)
+    async with connection.transaction():
+        for name in sorted(fresh):
+            await connection.execute(_RECORD_TOPIC, name, counts[name])
+            # Offsets of a topic made anew start at 0 again; under the old name readers would take its records for old.
+            if name == USAGE:
+                await connection.execute(_GENERATION, USAGE, secrets.token_hex(4))
+            _log.info("topic_recorded", name=name, partitions=counts[name])
+
+
+async def _first_read_models(connection: Any) -> None:
+    if await connection.fetchval(_LIVE) is None:
+        async with connection.transaction():
+            await create_read_models(connection, FIRST_SCHEMA)
+            await connection.execute(_SET_LIVE, FIRST_SCHEMA)
+
+
+async def create_read_models(connection: Any, name: str) -> None:
+    """Empty read models in a new schema of this name, inside the caller's transaction."""
+    await connection.execute(f'CREATE SCHEMA "{name}"')
+    await connection.execute(f'SET LOCAL search_path = "{name}"')
+    await connection.execute(READ_MODELS.read_text())
+    await connection.execute("RESET search_path")

@@ -1,0 +1,28 @@
+"""A row of `store.events` and the envelope it stands for."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from events.codec import upcast
+from events.envelope import Envelope, seal
+from events.facts import FACTS
+from events.topics import commands_source
+
+COLUMNS = "position, organization, account, type, schema_version, time, correlation, causation, data, route, partition"
+
+
+def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
+    """The event as the log carries it: source `commands/<generation>`, sequence the position."""
+    data = upcast(row["type"], row["schema_version"], json.loads(row["data"], parse_float=Decimal))
+    return seal(
+        FACTS[row["type"]].model_validate(data),
+        source=commands_source(generation),
+        sequence=row["position"],
+        organization=row["organization"],
+        account=row["account"],
+        time=row["time"],
+        correlation=row["correlation"],
+        causation=row["causation"],
+    )

@@ -1,0 +1,147 @@
+"""The command side's view: what exists now, as rows of `store.entities`.
+
+A row is written from the evolved `Resources` in the transaction of its events; it is never computed in a second way.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.resources.base import Resource
+from events.resources.organization import OrganizationConfig
+from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, Resources
+from services.commitments.table import KINDS, Kind, value_of
+
+CONFIG = "organizationConfig"
+COLUMNS = (
+    "e.kind, e.id, e.version, e.body, e.extra, e.root_id, e.partition, e.timezone,"
+    " e.position, e.folded, e.created, e.modified"
+)
+_GET = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = $3"
+_GET_IDS = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.id = ANY($2)"
+_PUT = """
+INSERT INTO store.entities (organization, kind, id, version, body, extra, refs, root_id, partition, timezone,
+                            position, folded, created, modified)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (organization, kind, id) DO UPDATE SET
+    version = EXCLUDED.version, body = EXCLUDED.body, extra = EXCLUDED.extra, refs = EXCLUDED.refs,
+    folded = EXCLUDED.folded, modified = EXCLUDED.modified
+"""
+_CLOCK = """
+SELECT (data->>'now')::timestamptz FROM store.events
+WHERE organization = $1 AND stream = 'clock' ORDER BY version DESC LIMIT 1
+"""
+_DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
+
+
+def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
+    """The resource that a row holds."""
+    kind = KINDS[row["kind"]]
+    body = kind.model.model_validate(json.loads(row["body"]))
+    extra = json.loads(row["extra"])
+    base: tuple[Any, ...] = (
+        row["id"],
+        row["version"],
+        body,
+        row["position"],
+        row["folded"],
+        row["created"],
+        row["modified"],
+    )
+    if kind.entity is AccountEntity:
+        return AccountEntity(*base, row["root_id"], row["partition"], row["timezone"])
+    if kind.entity is CommitmentEntity:
+        top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
+        cancelled = extra.get("cancellation")
+        return CommitmentEntity(*base, top_ups, CommitmentCancelled.model_validate(cancelled) if cancelled else None)
+    if kind.entity is BalanceEntity:
+        return BalanceEntity(*base, tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"]))
+    return Entity(*base)
+
+
+def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
+    """Hold what the row says in the resources."""
+    if row["kind"] == CONFIG:
+        base = (row["id"], row["version"], OrganizationConfig.model_validate(json.loads(row["body"])))
+        resources.config = Entity(*base, row["position"], row["folded"], row["created"], row["modified"])
+    else:
+        KINDS[row["kind"]].held(resources)[row["id"]] = entity_of(row)
+
+
+async def load_config(connection: Any, organization: str) -> Resources:
+    """Resources with the configuration and the test clock only; empty for an unknown organization."""
+    resources = Resources(organization)
+    rows = await connection.fetch(_GET_IDS, organization, [organization])
+    clock = await connection.fetchval(_CLOCK, organization)
+    for row in rows:
+        if row["kind"] == CONFIG:
+            put_row(resources, row)
+    resources.clock = clock
+    return resources
+
+
+async def get(connection: Any, organization: str, kind: str, id: str) -> Entity[Any] | None:
+    """One resource; None if there is none with this id."""
+    row = await connection.fetchrow(_GET, organization, kind, id)
+    return None if row is None else entity_of(row)
+
+
+async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Rows of the resources with these ids, of any kind."""
+    return list(await connection.fetch(_GET_IDS, organization, list(ids)))
+
+
+async def store_config(connection: Any, resources: Resources) -> None:
+    """Write the configuration's row from the evolved resources."""
+    assert resources.config is not None
+    await _put(connection, resources.organization, CONFIG, resources.config, {}, (), None)
+
+
+async def store_entity(connection: Any, resources: Resources, kind: Kind, id: str) -> None:
+    """Write the row of one resource, or delete it, as the evolved resources say."""
+    entity = kind.held(resources).get(id)
+    if entity is None:
+        await connection.execute(_DELETE, resources.organization, kind.name, id)
+        return
+    refs = sorted({target for _, _, target in kind.references(entity.body)})
+    account = owner(resources, kind, id, entity.body)
+    await _put(connection, resources.organization, kind.name, entity, _extra(entity), refs, account)
+
+
+def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountEntity | None:
+    """The account that a resource belongs to; None for what belongs to the catalog."""
+    if kind.owner == "catalog":
+        return None
+    return resources.accounts[id if kind.owner == "self" else value_of(body, "accountId")]
+
+
+def _extra(entity: Entity[Any]) -> dict[str, Any]:
+    def plain(fact: Any) -> Any:
+        return fact.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    match entity:
+        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation):
+            return {"topUps": [plain(fact) for fact in top_ups], "cancellation": cancellation and plain(cancellation)}
+        case BalanceEntity(transactions=transactions):
+            return {"transactions": [plain(fact) for fact in transactions]}
+        case _:
+            return {}
+
+
+async def _put(
+    connection: Any,
+    organization: str,
+    kind: str,
+    entity: Entity[Any],
+    extra: dict[str, Any],
+    refs: Iterable[str],
+    account: AccountEntity | None,
+) -> None:
+    root, partition, zone = (account.root_id, account.partition, account.timezone) if account else (None, None, None)
+    body = entity.body.model_dump_json(by_alias=True, exclude_unset=True)
+    stamps = (entity.position, entity.folded, entity.created, entity.modified)
+    await connection.execute(
+        _PUT, organization, kind, entity.id, entity.version, body, json.dumps(extra), list(refs), root, partition, zone,
+        *stamps,
+    )  # fmt: skip
