@@ -124,8 +124,11 @@ class BillRun:
                 asked = replace(request, account_id=target.account_id)
                 return await issue_family(self._postgres, self._waiter, asked, target.root_id, now)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(target)) for target in targets]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(target)) for target in targets]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the others were cancelled; what they had issued is durable
         return [bill for task in tasks for bill in task.result()]
 
     async def _pages(self, organization: str, selection: Selection) -> AsyncIterator[list[Target]]:

@@ -1,0 +1,45 @@
+"""`trueup bill`."""
+
+from datetime import date, datetime
+
+import click
+
+from services.billing.issuing import BillRequest
+from services.billing.run import BillRun, Selection
+from services.billing.runner import organization_time
+from services.postgres import open_postgres
+from services.process import Process, run_process
+
+
+@click.command()
+@click.option(
+    "--date", "through", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Bill what is due by this day."
+)
+@click.option("--organization", required=True, help="The organization's id.")
+@click.option(
+    "--account", "accounts", multiple=True, help="Id of an account to bill; repeat for several. Default: all."
+)
+def bill(through: datetime, organization: str, accounts: tuple[str, ...]) -> None:
+    """Issue everything due on or before a date: in arrears what ended by then, in advance what starts by then."""
+
+    async def body(process: Process) -> None:
+        await _bill(process, organization, through.date(), accounts)
+
+    run_process(body)
+
+
+async def _bill(process: Process, organization: str, through: date, accounts: tuple[str, ...]) -> None:
+    async with open_postgres(process.endpoints.database_url) as postgres:
+
+        async def clock(asked: str) -> datetime:
+            return await organization_time(postgres, asked)
+
+        run = BillRun(postgres, process.endpoints.kafka_bootstrap, clock)
+        issued = 0
+        async for bills in run.run(BillRequest(organization, through), Selection(accounts)):
+            issued += len(bills)
+            for one in bills:
+                click.echo(
+                    f"{one.bill_id}  account {one.account_id}  {one.total} {one.currency}  {len(one.lines)} lines"
+                )
+    click.echo(f"{issued} bills issued")
