@@ -40,24 +40,18 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     kind = KINDS[row["kind"]]
     body = kind.model.model_validate(json.loads(row["body"]))
     extra = json.loads(row["extra"])
-    base: tuple[Any, ...] = (
-        row["id"],
-        row["version"],
-        body,
-        row["position"],
-        row["folded"],
-        row["created"],
-        row["modified"],
-    )
+    base: dict[str, Any] = {name: row[name] for name in ("id", "version", "position", "folded", "created", "modified")}
+    base["body"] = body
     if kind.entity is AccountEntity:
-        return AccountEntity(*base, row["root_id"], row["partition"], row["timezone"])
+        return AccountEntity(**base, root_id=row["root_id"], partition=row["partition"], timezone=row["timezone"])
     if kind.entity is CommitmentEntity:
         top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
-        cancelled = extra.get("cancellation")
-        return CommitmentEntity(*base, top_ups, CommitmentCancelled.model_validate(cancelled) if cancelled else None)
+        cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
+        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled)
     if kind.entity is BalanceEntity:
-        return BalanceEntity(*base, tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"]))
-    return Entity(*base)
+        transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
+        return BalanceEntity(**base, transactions=transactions)
+    return Entity(**base)
 
 
 def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
