@@ -7,8 +7,19 @@ import click
 from services.billing.issuing import BillRequest
 from services.billing.run import BillRun, Selection
 from services.billing.runner import organization_time
+from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.process import Process, run_process
+from services.store.view import load_config
+
+
+class UnknownOrganizationError(ExpectedFailure):
+    """Organization {organization} does not exist: it comes into being with its first PUT organizationconfig."""
+
+    def __init__(self, organization: str) -> None:
+        super().__init__(
+            f"organization {organization} does not exist: it comes into being with its first PUT organizationconfig"
+        )
 
 
 @click.command()
@@ -30,6 +41,9 @@ def bill(through: datetime, organization: str, accounts: tuple[str, ...]) -> Non
 
 async def _bill(process: Process, organization: str, through: date, accounts: tuple[str, ...]) -> None:
     async with open_postgres(process.endpoints.database_url) as postgres:
+        async with postgres.connection() as connection:
+            if (await load_config(connection, organization)).config is None:
+                raise UnknownOrganizationError(organization)
 
         async def clock(asked: str) -> datetime:
             return await organization_time(postgres, asked)

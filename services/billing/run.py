@@ -1,10 +1,10 @@
 """The bill run: wait until what was there is projected, then settle family after family and issue what is due."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -49,10 +49,8 @@ class UnknownAccountError(ExpectedFailure):
         super().__init__(f"account {account_id} does not exist in organization {organization}")
 
 
-class Clock(Protocol):
-    """Tells an organization's time: its test clock's, else real time."""
-
-    async def __call__(self, organization: str) -> datetime: ...
+#: Tells an organization's time: its test clock's, else real time.
+Clock = Callable[[str], Awaitable[datetime]]
 
 
 @dataclass(frozen=True, slots=True)

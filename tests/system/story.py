@@ -1,0 +1,201 @@
+"""A load that touches every moving part, played into one organization, and what it left, by name instead of by id.
+
+Two organizations that played the same load must leave the same, whatever was killed while one of them did.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import httpx
+
+from events.partition import partition_of, usage_key
+from events.topics import USAGE
+from services.kafka import BatchWriter, Record
+from services.worker import TRANSIENT
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNTS = tuple(f"account-{number}" for number in range(6))
+PARTS = 12
+EVENTS_PER_PART = 500
+CONFIG = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "2026-01-01",
+    "monthEpoch": "2026-01-01",
+    "weekEpoch": "2026-01-05",
+    "dayEpoch": "2026-01-01",
+    "daysBeforeBillDue": 30,
+}
+TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
+
+
+class Wire:
+    """HTTP of one organization; a call is repeated while the API is away, under one idempotency key."""
+
+    def __init__(self, url: Callable[[], str], organization: str) -> None:
+        self._url, self.organization, self._calls = url, organization, 0
+        self.names: dict[str, str] = {}
+
+    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+            self._calls += 1
+        headers = {"Idempotency-Key": f"call-{self._calls}"} if method == "POST" else {}
+        async with asyncio.timeout(90):
+            while True:
+                try:
+                    async with httpx.AsyncClient(timeout=30) as client:
+                        answer = await client.request(
+                            method,
+                            f"{self._url()}/organizations/{self.organization}/{path}",
+                            json=body,
+                            headers=headers,
+                        )
+                    if answer.status_code != 503:
+                        assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
+                        return answer.json()
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    async def create(self, path: str, name: str, **body: Any) -> str:
+        id = str((await self.call("POST", path, body))["id"])
+        self.names[id] = name
+        return id
+
+
+async def set_up(wire: Wire) -> dict[str, str]:
+    """Catalog and accounts with one commitment each. Returns: account code -> id."""
+    await wire.call("PUT", "organizationconfig", CONFIG)
+    product = await wire.create("products", "product", code="api", name="API")
+    fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
+    meter = await wire.create("meters", "meter", code="api", name="API", dataFields=fields, derivedFields=[])
+    template = await wire.create(
+        "plantemplates",
+        "template",
+        productId=product,
+        name="Monthly",
+        currency="USD",
+        billFrequency="MONTHLY",
+        standingCharge=3,
+    )
+    plan = await wire.create("plans", "plan", code="monthly", name="Monthly", planTemplateId=template)
+    aggregation = await wire.create(
+        "aggregations", "calls", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
+        rounding="NONE", quantityPerUnit=1, unit="call",
+    )  # fmt: skip
+    bands = [
+        {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.02},
+        {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
+    ]
+    await wire.create(
+        "pricings",
+        "pricing",
+        planId=plan,
+        aggregationId=aggregation,
+        startDate="2026-01-01",
+        cumulative=True,
+        pricingBands=bands,
+    )
+    accounts = {}
+    for number, code in enumerate(ACCOUNTS):
+        accounts[code] = await wire.create("accounts", code, code=code, name=code, emailAddress="a@example.com")
+        await wire.create(
+            "accountplans", f"plan-of-{code}", accountId=accounts[code], planId=plan, startDate="2026-01-01"
+        )
+        terms: dict[str, Any] = {"amount": 20 + number * 5, "amountPrePaid": 10, "overageSurchargePercent": 10}
+        if number % 2:
+            terms = {"amount": 40, "commitmentType": "MINIMUM", "commitmentPeriodInterval": 1}
+        terms["billingPlanId"] = plan
+        await wire.create("commitments", f"first-of-{code}", accountId=accounts[code], **TERM, **terms)
+    return accounts
+
+
+def usage_of(organization: str, part: int) -> list[tuple[str, bytes]]:
+    """(account code, record) of one part; some records stand twice, some are no JSON."""
+    records = []
+    for number in range(EVENTS_PER_PART):
+        serial = part * EVENTS_PER_PART + number
+        code = ACCOUNTS[serial % len(ACCOUNTS)]
+        moment = START + timedelta(minutes=serial * 7 % (59 * 24 * 60))
+        event = {
+            "specversion": "1.0", "id": f"event-{serial}", "source": "/load", "type": "trueup.usage", "subject": code,
+            "time": moment.isoformat(), "organization": organization,
+            "data": {"meter": "api", "measure": {"calls": 1 + serial % 5}},
+        }  # fmt: skip
+        records.append((code, json.dumps(event).encode()))
+        if serial % 50 == 0:
+            records.append((code, json.dumps(event).encode()))
+        if serial % 100 == 0:
+            records.append((code, b"not json"))
+    return records
+
+
+async def publish(bootstrap: str, organization: str, part: int, partitions: int) -> None:
+    """Publish a part; each seventh record goes to a wrong partition. Repeats after an error, so ids may come twice."""
+    by_partition: dict[int, list[Record]] = {}
+    for number, (code, value) in enumerate(usage_of(organization, part)):
+        right = partition_of(organization, code, partitions)
+        wrong = (right + 1) % partitions if number % 7 == 0 else right
+        by_partition.setdefault(wrong, []).append(Record(usage_key(organization, code), value))
+    async with asyncio.timeout(120), BatchWriter(bootstrap) as writer:
+        for partition, records in by_partition.items():
+            while True:
+                try:
+                    await writer.append(USAGE, partition, records)
+                    break
+                except TRANSIENT:
+                    await writer.reset()
+                    await asyncio.sleep(0.2)
+
+
+async def play(wire: Wire, bootstrap: str, partitions: int, between: Callable[[int], Awaitable[None]]) -> None:
+    """The whole load: usage in parts, commands and a bill among them, a last bill. `between` may break things."""
+    accounts = await set_up(wire)
+    for part in range(PARTS):
+        await publish(bootstrap, wire.organization, part, partitions)
+        await between(part)
+        if part == 4:
+            body = {"amount": 15, "amountPrePaid": 15, **TERM}
+            await wire.create("commitments", "second", accountId=accounts[ACCOUNTS[0]], **body)
+    # Which late usage an early bill sees depends on time, so bills come when all is published: first January, then all.
+    for last_day in ("2026-01-31", "2026-02-28"):
+        job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
+        async with asyncio.timeout(120):
+            while job["status"] != "COMPLETE":
+                await asyncio.sleep(0.1)
+                job = await wire.call("GET", f"billjobs/{job['id']}")
+
+
+TABLES = {
+    "usage_totals": "account_id, aggregation_id, segment, day, records, total::text, state::text",
+    "commitment_balances": "commitment_id, account_id, kind, amount::text, spent::text, remaining::text, "
+    "rolled_over::text, lapsed::text, status, periods::text, as_of",
+    "draws": "commitment_id, account_id, number, slice_start, slice_end, amount::text, place",
+    "accrued_lines": "account_id, number, type, amount::text, quantity::text, currency",
+    "bills": "account_id, bill_date, total::text, status, number",
+    "bill_line_items": "account_id, number, type, commitment_id, amount::text, quantity::text",
+}
+
+
+async def left_by(database_url: str, wire: Wire) -> dict[str, list[tuple[Any, ...]]]:
+    """Every read model's rows of the organization, sorted, ids replaced by the names the load gave."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        schema = await connection.fetchval("SELECT name FROM store.live_schema")
+        found = {}
+        for table, columns in TABLES.items():
+            rows = await connection.fetch(
+                f"SELECT {columns} FROM {schema}.{table} WHERE organization = $1", wire.organization
+            )
+            found[table] = sorted((tuple(wire.names.get(v, v) for v in row) for row in rows), key=repr)
+        return found
+    finally:
+        await connection.close()
+
+
+def expected_calls() -> int:
+    """The calls that all accounts together made: each event once, whatever was repeated."""
+    return sum(1 + serial % 5 for serial in range(PARTS * EVENTS_PER_PART))

@@ -1,0 +1,102 @@
+"""Whatever is killed in mid-load, the read models and bills equal those of an undisturbed run: nothing lost or doubled."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.settings import load_settings
+from services.stack import Stack
+from services.up.system import System
+from tests.system.story import Wire, expected_calls, left_by, play
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+Left = dict[str, list[tuple[Any, ...]]]
+PARTITIONS = 4
+
+
+class Disturbed:
+    """A system of its own on a stack of its own, and what the undisturbed load left in it."""
+
+    def __init__(self, stack: Stack, system: System) -> None:
+        self.stack, self.system = stack, system
+        self.undisturbed: Left = {}
+
+    async def played(self, organization: str, between: Callable[[int], Awaitable[None]]) -> Left:
+        wire = Wire(lambda: self.system.addresses.api_url, organization)
+        await play(wire, self.system.endpoints.kafka_bootstrap, PARTITIONS, between)
+        return await left_by(self.system.endpoints.database_url, wire)
+
+    async def revive(self, name: str) -> None:
+        """kill -9, a moment of absence, start again."""
+        await self.system.supervisor.kill(name)
+        await asyncio.sleep(0.3)
+        await self.system.start((name,))
+
+
+async def nothing(_: int) -> None:
+    """The undisturbed run."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Disturbed]:
+    home: Path = tmp_path_factory.mktemp("survival")
+    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
+    stack = Stack(settings)
+    try:
+        system = System(settings, await stack.start(), home, quiet=True)
+        try:
+            await system.migrate()
+            await system.start()
+            found = Disturbed(stack, system)
+            found.undisturbed = await found.played("undisturbed", nothing)
+            yield found
+        finally:
+            await system.supervisor.stop_all()
+    finally:
+        await stack.stop()
+
+
+async def test_the_undisturbed_run_counts_every_event_once(disturbed: Disturbed) -> None:
+    totals = disturbed.undisturbed["usage_totals"]
+    assert sum(Decimal(row[5]) for row in totals) == expected_calls()
+    assert len(disturbed.undisturbed["bills"]) >= 6
+    assert disturbed.undisturbed["draws"]
+
+
+@pytest.mark.parametrize("name", ["relay", "ingest", "projector", "api"])
+async def test_a_service_killed_twice_in_mid_load_changes_nothing(disturbed: Disturbed, name: str) -> None:
+    async def kill(part: int) -> None:
+        if part in (3, 7):
+            await disturbed.revive(name)
+
+    assert await disturbed.played(f"killed-{name}", kill) == disturbed.undisturbed
+
+
+async def test_a_broker_restart_in_mid_load_changes_nothing(disturbed: Disturbed) -> None:
+    async def restart(part: int) -> None:
+        if part == 5:
+            await disturbed.stack.restart_kafka(crash=True)
+
+    assert await disturbed.played("restarted-kafka", restart) == disturbed.undisturbed
+
+
+async def test_a_postgres_restart_in_mid_load_changes_nothing(disturbed: Disturbed) -> None:
+    async def restart(part: int) -> None:
+        if part == 5:
+            await disturbed.stack.restart_postgres(crash=True)
+
+    assert await disturbed.played("restarted-postgres", restart) == disturbed.undisturbed
+
+
+async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
+    from services.replay.audit import audit
+
+    report = await audit(disturbed.system.endpoints)
+    assert report.difference is None
+    assert report.unexplained == 0
