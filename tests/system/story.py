@@ -41,7 +41,7 @@ class Wire:
         self.names: dict[str, str] = {}
 
     async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-            self._calls += 1
+        self._calls += 1
         headers = {"Idempotency-Key": f"call-{self._calls}"} if method == "POST" else {}
         async with asyncio.timeout(90):
             while True:

@@ -1,4 +1,4 @@
-"""Whatever is killed in mid-load, the read models and bills equal those of an undisturbed run: nothing lost or doubled."""
+"""Whatever is killed in mid-load, read models and bills equal those of an undisturbed run: none lost, none doubled."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
