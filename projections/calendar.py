@@ -1,0 +1,98 @@
+"""Days, and the half-open periods they lie in (domain.md 2).
+
+A day is a `date` in the account's zone. Periods come from a grid: a frequency times an interval, anchored in both
+directions at an epoch. Months keep the epoch's day, clipped to the month's last day.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from events.resources.catalog import Frequency
+
+ONE_DAY = timedelta(days=1)
+#: Epochs where nothing else says so; weeks start on a Monday.
+DEFAULT_EPOCH = date(1970, 1, 1)
+DEFAULT_WEEK_EPOCH = date(1970, 1, 5)
+
+
+class Period(NamedTuple):
+    """Days `[start, end)`."""
+
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.end - self.start).days
+
+    def holds(self, day: date) -> bool:
+        """Whether the day lies in it."""
+        return self.start <= day < self.end
+
+    def clipped(self, start: date, end: date | None) -> "Period":
+        """Its part within `[start, end)`; no end means for ever. The result may be empty (end <= start)."""
+        return Period(max(self.start, start), self.end if end is None else min(self.end, end))
+
+
+def local_day(moment: date | datetime, zone: str) -> date:
+    """The day of an instant in a zone; a day is itself."""
+    if isinstance(moment, datetime):
+        return moment.astimezone(ZoneInfo(zone)).date()
+    return moment
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month, `months` later, clipped to that month's last day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def days_of(period: Period) -> Iterator[date]:
+    """Its days, in order."""
+    day = period.start
+    while day < period.end:
+        yield day
+        day += ONE_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Periods of a frequency times an interval; number 0 starts at the epoch. Either `months` or `days` is not 0."""
+
+    epoch: date
+    months: int
+    days: int
+
+    def start(self, number: int) -> date:
+        """First day of the period with this number."""
+        if self.months:
+            return add_months(self.epoch, number * self.months)
+        return self.epoch + timedelta(days=number * self.days)
+
+    def number(self, day: date) -> int:
+        """Number of the period that holds the day; negative before the epoch."""
+        if not self.months:
+            return (day - self.epoch).days // self.days
+        elapsed = (day.year - self.epoch.year) * 12 + day.month - self.epoch.month
+        number = elapsed // self.months
+        return number - 1 if self.start(number) > day else number
+
+    def period(self, number: int) -> Period:
+        """The period with this number."""
+        return Period(self.start(number), self.start(number + 1))
+
+
+_MONTHS = {"MONTHLY": 1, "ANNUALLY": 12}
+_DAYS = {"DAILY": 1, "WEEKLY": 7}
+
+
+def grid(frequency: Frequency, interval: int, epoch: date | None) -> Grid:
+    """The grid of a frequency and interval from an epoch, or from 1970 where none is given."""
+    if epoch is None:
+        epoch = DEFAULT_WEEK_EPOCH if frequency == "WEEKLY" else DEFAULT_EPOCH
+    return Grid(epoch, _MONTHS.get(frequency, 0) * interval, _DAYS.get(frequency, 0) * interval)

@@ -1,0 +1,84 @@
+"""Money in whole minor units: rounding, scale of currencies, and dividing one rounded amount (domain.md 9).
+
+Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
+rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor` is the only place that rounds money.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from events.decimals import EXACT
+
+RoundingMode = Literal["HALF_EVEN", "HALF_UP"]
+
+#: ISO 4217: the currencies whose minor unit is not the hundredth.
+_WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
+_DIGITS = {code: 0 for code in _WITHOUT.split()} | {code: 3 for code in _THOUSANDTHS.split()} | {"CLF": 4, "UYW": 4}
+
+
+def minor_digits(currency: str) -> int:
+    """Digits after the point of the currency's minor unit; 2 for a code that ISO 4217 does not know."""
+    return _DIGITS.get(currency.upper(), 2)
+
+
+def is_whole_minor(amount: Decimal, currency: str) -> bool:
+    """Whether the amount is a whole number of minor units of the currency."""
+    scale: int = 10 ** minor_digits(currency)
+    return amount.as_integer_ratio()[0] * scale % amount.as_integer_ratio()[1] == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """How money of one currency is rounded: half-even, or a half goes away from zero."""
+
+    digits: int
+    half_up: bool = False
+
+    def minor(self, amount: Fraction | Decimal) -> int:
+        """The amount in minor units, rounded once."""
+        scale: int = 10**self.digits
+        numerator, denominator = amount.as_integer_ratio()
+        whole, rest = divmod(numerator * scale, denominator)
+        if 2 * rest > denominator:
+            return whole + 1
+        if 2 * rest < denominator:
+            return whole
+        return whole + (numerator >= 0 if self.half_up else whole & 1)
+
+    def floor(self, amount: Fraction) -> int:
+        """The amount in minor units, rounded down: parts of fees and rollovers."""
+        scale: int = 10**self.digits
+        return amount.numerator * scale // amount.denominator
+
+    def decimal(self, minor: int) -> Decimal:
+        """Minor units as a Decimal with the currency's digits: 1234 is 12.34."""
+        return Decimal(minor).scaleb(-self.digits, EXACT)
+
+
+def rounding_of(currency: str, mode: RoundingMode | None) -> Rounding:
+    """The rounding of a currency under an organization's `roundingMode` (half-even unless HALF_UP)."""
+    return Rounding(minor_digits(currency), mode == "HALF_UP")
+
+
+def divide(amount: int, weights: Sequence[Fraction]) -> list[int]:
+    """Divide minor units by weights; residual units go to the largest remainders, ties to the earlier weight.
+
+    The caller gives the weights in the order of their keys (account codes). Weights are >= 0; all zero: the first
+    takes it all. A negative amount divides as its positive does.
+    """
+    if len(weights) == 1:
+        return [amount]
+    total = sum(weights)
+    if not total:
+        return [amount] + [0] * (len(weights) - 1)
+    sign, rest = (-1, -amount) if amount < 0 else (1, amount)
+    exact = [weight * rest / total for weight in weights]
+    parts = [share.numerator // share.denominator for share in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda place: (parts[place] - exact[place], place))
+    for place in by_remainder[: rest - sum(parts)]:
+        parts[place] += 1
+    return [sign * part for part in parts]

@@ -1,0 +1,90 @@
+"""The cumulative charge C(units) of pricing bands, its breakdown and its inverse (domain.md 3).
+
+A band starts just above its lower limit, so C(0) = 0. Tiered prices (cumulative) take each slice of units at its own
+band, volume prices all units at the band reached; stairstep and per-unit prices are special cases of these two.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from events.resources.catalog import PricingBand
+
+ZERO = Fraction(0)
+
+
+class BandUse(NamedTuple):
+    """What one band contributes to a charge: `units` of it, their price, and its fixed price if it was entered."""
+
+    band_id: str | None
+    lower_limit: Fraction
+    unit_price: Fraction
+    fixed_price: Fraction
+    units: Fraction
+    amount: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Bands sorted by lower limit (the first is 0); `entered[i]` is C at band i's lower limit, for tiered prices."""
+
+    cumulative: bool
+    ids: tuple[str | None, ...]
+    lowers: tuple[Fraction, ...]
+    fixed: tuple[Fraction, ...]
+    unit: tuple[Fraction, ...]
+    entered: tuple[Fraction, ...]
+
+    def charge(self, units: Fraction) -> Fraction:
+        """C(units), unrounded. Below zero, units are credited at the first band's unit price."""
+        if units <= 0:
+            return units * self.unit[0]
+        band = bisect_left(self.lowers, units) - 1
+        if not self.cumulative:
+            return self.fixed[band] + units * self.unit[band]
+        return self.entered[band] + self.fixed[band] + (units - self.lowers[band]) * self.unit[band]
+
+    def breakdown(self, units: Fraction) -> list[BandUse]:
+        """The bands that make up C(units); their amounts sum to it."""
+        if units <= 0:
+            return [BandUse(self.ids[0], ZERO, self.unit[0], ZERO, units, units * self.unit[0])] if units else []
+        reached = bisect_left(self.lowers, units) - 1
+        if not self.cumulative:
+            return [self._use(reached, units)]
+        tops = [*self.lowers[1 : reached + 1], units]
+        return [self._use(band, tops[band] - self.lowers[band]) for band in range(reached + 1)]
+
+    def _use(self, band: int, units: Fraction) -> BandUse:
+        unit, fixed = self.unit[band], self.fixed[band]
+        return BandUse(self.ids[band], self.lowers[band], unit, fixed, units, fixed + units * unit)
+
+    def affordable(self, amount: Fraction, most: Fraction) -> Fraction:
+        """The largest quantity up to `most` whose C does not exceed the amount; for tiered prices.
+
+        Inside the jump of a fixed price it is the band's lower limit.
+        """
+        uppers: tuple[Fraction | None, ...] = (*self.lowers[1:], None)
+        for band, upper in enumerate(uppers):
+            rest = amount - self.entered[band] - self.fixed[band]
+            if rest < 0:
+                return min(self.lowers[band], most)
+            if self.unit[band]:
+                quantity = self.lowers[band] + rest / self.unit[band]
+                if upper is None or quantity < upper:
+                    return min(quantity, most)
+        return most
+
+
+def price_of(bands: Iterable[PricingBand], *, cumulative: bool) -> Price:
+    """The price of bands in any order."""
+    ordered = sorted(bands, key=lambda band: band.lower_limit)
+    lowers = tuple(Fraction(band.lower_limit) for band in ordered)
+    fixed = tuple(Fraction(band.fixed_price) for band in ordered)
+    unit = tuple(Fraction(band.unit_price) for band in ordered)
+    entered = [ZERO]
+    for place, (lower, upper) in enumerate(pairwise(lowers)):
+        entered.append(entered[-1] + fixed[place] + (upper - lower) * unit[place])
+    return Price(cumulative, tuple(band.id for band in ordered), lowers, fixed, unit, tuple(entered))

@@ -1,0 +1,108 @@
+"""Charges: money owed by one account for a service period (domain.md 1)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from projections.rating.terms import AccountTerms, PlanTerms
+
+#: Charges that may draw down, in the order of domain.md 4.2.
+DRAWABLE = (
+    "STANDING_CHARGE",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+    "USAGE",
+    "MINIMUM_SPEND",
+)
+ChargeType = Literal[
+    "STANDING_CHARGE",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+    "USAGE",
+    "MINIMUM_SPEND",
+    "COUNTER_ADJUSTMENT_CREDIT",
+    "USAGE_CREDIT",
+]
+RANK = {charge_type: rank for rank, charge_type in enumerate(DRAWABLE)}
+
+
+class ChargeKey(NamedTuple):
+    """What names a charge: its type, account, account plan, pricing ("" for a plan's own) and first day."""
+
+    type: ChargeType
+    account_id: str
+    account_plan_id: str
+    pricing_id: str
+    start: date
+
+
+class Slice(NamedTuple):
+    """The part of a charge, in minor units, whose service starts on `start`."""
+
+    start: date
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Charge:
+    """One charge of one account; of a pooled charge, the account's part.
+
+    `amount` is in minor units, >= 0 but for credits (what they are worth, as a positive amount, too) and for usage that
+    is negative in total. `slices` sum to it. `period` is the billing period, `start` to `end` the charge's own days in
+    it. `in_advance` is what a minimum spend billed in advance was billed with, once it is restated to the shortfall.
+    """
+
+    key: ChargeKey
+    plan: PlanTerms
+    account: AccountTerms
+    end: date
+    due: date
+    amount: int
+    slices: tuple[Slice, ...]
+    quantity: Fraction
+    units: Fraction
+    description: str
+    #: Code of the pricing or counter, "" for a plan's own charges; part of the draw order.
+    item_code: str = ""
+    unit: str = ""
+    aggregation_id: str | None = None
+    meter_id: str | None = None
+    segment: str = ""
+    counter_id: str | None = None
+    accounting_product_id: str | None = None
+    in_advance: int | None = None
+    #: GLOBAL_CREDIT pricings credit every product's charges.
+    every_product: bool = False
+
+    @property
+    def type(self) -> ChargeType:
+        """Its type."""
+        return self.key.type
+
+    @property
+    def start(self) -> date:
+        """First day of its service period."""
+        return self.key.start
+
+
+def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
+    """Slices in order of start, where a negative one first takes away from the earlier ones, newest first (4.1)."""
+    found: list[Slice] = []
+    for one in slices:
+        rest = one.amount
+        for place in range(len(found) - 1, -1, -1):
+            if rest >= 0:
+                break
+            taken = min(-rest, max(0, found[place].amount))
+            found[place] = Slice(found[place].start, found[place].amount - taken)
+            rest += taken
+        found.append(Slice(one.start, rest))
+    return tuple(one for one in found if one.amount)
+
+
+def weights_of(quantities: Sequence[Fraction]) -> list[Fraction]:
+    """Weights for dividing a pooled charge: each account's own quantity; for a negative pool, how negative."""
+    positive = [max(quantity, Fraction(0)) for quantity in quantities]
+    return positive if any(positive) else [abs(quantity) for quantity in quantities]

@@ -1,0 +1,74 @@
+"""Which resources belong to which family, plan or counter, so that compiling one family never scans an organization."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from events.envelope import Envelope
+from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
+from events.resources.base import Resource
+from projections.resources import Entity, Resources
+
+#: Fields of a body that own it, tried on every resource.
+_OWNERS = ("account_id", "plan_id", "plan_template_id")
+
+
+@dataclass(slots=True)
+class FamilyIndex:
+    """Ids by (kind, owner's id), oldest first. It only grows: what was deleted or moved is sorted out when read."""
+
+    held: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+
+    def evolve(self, envelope: Envelope) -> None:
+        """Apply one fact after `Resources.evolve` did."""
+        match envelope.data:
+            case AccountCreated() as fact:
+                self._add("accounts", fact.root_id, fact.id)
+            case (ResourceCreated() | ResourceUpdated()) as fact:
+                self._add_body(fact.id, fact.body)
+            case _:
+                pass
+
+    def ids(self, kind: str, owner: str) -> Iterable[str]:
+        """Ids of resources of a kind (an attribute of `Resources`) that were ever owned by `owner`."""
+        return self.held.get((kind, owner), ())
+
+    def owned(self, resources: Resources, kind: str, owner_field: str, owner: str) -> Iterator[Any]:
+        """Entities of a kind that `owner` owns now by the given field, oldest first."""
+        entities: dict[str, Entity[Any]] = getattr(resources, kind)
+        for entity_id in self.ids(kind, owner):
+            entity = entities.get(entity_id)
+            if entity is not None and getattr(entity.body, owner_field) == owner:
+                yield entity
+
+    def _add(self, kind: str, owner: str, entity_id: str) -> None:
+        self.held.setdefault((kind, owner), {})[entity_id] = None
+
+    def _add_body(self, entity_id: str, body: Resource) -> None:
+        kind = KINDS.get(type(body).__name__)
+        for name in _OWNERS:
+            owner = getattr(body, name, None)
+            if kind is not None and owner is not None:
+                self._add(kind, owner, entity_id)
+
+
+KINDS = {
+    "AccountPlan": "account_plans",
+    "Pricing": "pricings",
+    "CounterPricing": "counter_pricings",
+    "Commitment": "commitments",
+    "Balance": "balances",
+    "CounterAdjustment": "counter_adjustments",
+}
+
+
+def index_families(resources: Resources) -> FamilyIndex:
+    """The index of everything that the resources hold."""
+    index = FamilyIndex()
+    for account in resources.accounts.values():
+        index._add("accounts", account.root_id, account.id)
+    for kind in KINDS.values():
+        entities: dict[str, Entity[Any]] = getattr(resources, kind)
+        for entity in entities.values():
+            index._add_body(entity.id, entity.body)
+    return index

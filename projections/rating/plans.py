@@ -1,0 +1,133 @@
+"""Compile account plans: what a plan and its template say about one account (domain.md 2, 3)."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from events.resources.accounts import AccountPlan
+from events.resources.catalog import Frequency, Plan, PlanTemplate
+from events.resources.organization import OrganizationConfig
+from projections.calendar import Grid, grid, local_day
+from projections.money import Rounding, rounding_of
+from projections.rating.index import FamilyIndex
+from projections.rating.prices import PlanPrices
+from projections.rating.terms import AccountTerms, PlanTerms, Recurring
+from projections.resources import Entity, Resources
+
+T = TypeVar("T")
+
+
+def first(fallback: T, *values: T | None) -> T:
+    """The first value that is given, else the fallback."""
+    return next((value for value in values if value is not None), fallback)
+
+
+def organization_rounding(resources: Resources, currency: str) -> Rounding:
+    """The rounding of a currency in the organization."""
+    return rounding_of(currency, resources.config.body.rounding_mode if resources.config else None)
+
+
+def epoch_of(resources: Resources, frequency: Frequency, *epochs: date | None) -> date | None:
+    """The first epoch that is given, else the organization's for the frequency (domain.md 2)."""
+    config = resources.config.body if resources.config else None
+    organization: date | None = None if config is None else getattr(config, _EPOCHS[frequency])
+    return next((epoch for epoch in epochs if epoch is not None), organization)
+
+
+_EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch", "ANNUALLY": "year_epoch"}
+
+
+def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None) -> Grid:
+    """The billing periods of a template's plans under the given epochs, first given first."""
+    frequency = template.bill_frequency
+    return grid(frequency, template.bill_frequency_interval or 1, epoch_of(resources, frequency, *epochs))
+
+
+def compile_plans(
+    resources: Resources, index: FamilyIndex, account: AccountTerms, members: tuple[AccountTerms, ...]
+) -> Iterator[PlanTerms]:
+    """The account's plans, oldest first. `members`: the accounts whose usage they rate, by code."""
+    for entity in index.owned(resources, "account_plans", "account_id", account.id):
+        plan = resources.plans.get(entity.body.plan_id or "")
+        template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
+        if plan is not None and template:
+            compiled = _compile(resources, index, account, members, entity, plan, template.body)
+            if compiled.end is None or compiled.start < compiled.end:
+                yield compiled
+
+
+def _compile(
+    resources: Resources,
+    index: FamilyIndex,
+    account: AccountTerms,
+    members: tuple[AccountTerms, ...],
+    entity: Entity[AccountPlan],
+    plan: Entity[Plan],
+    template: PlanTemplate,
+) -> PlanTerms:
+    body, holder = entity.body, resources.accounts[account.id].body
+    start = local_day(body.start_date, account.zone)
+    end = None if body.end_date is None else local_day(body.end_date, account.zone)
+    product = resources.products.get(template.product_id)
+    prices = PlanPrices(resources, index, account.zone, plan.id, plan.body.plan_template_id, start, end)
+    return PlanTerms(
+        id=entity.id,
+        account=account,
+        plan_id=plan.id,
+        code=plan.body.code,
+        product_id=template.product_id,
+        product_code=product.body.code if product else "",
+        currency=template.currency,
+        rounding=organization_rounding(resources, template.currency),
+        contract_id=body.contract_id,
+        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        start=start,
+        end=end,
+        grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
+        frequency=template.bill_frequency,
+        interval=template.bill_frequency_interval or 1,
+        standing=_standing(plan.body, template, _config(resources)),
+        minimum=_minimum(plan.body, template, _config(resources)),
+        series=tuple(prices.series()),
+        counters=tuple(prices.counters(members)),
+        members=members,
+    )
+
+
+def _config(resources: Resources) -> OrganizationConfig | None:
+    return resources.config.body if resources.config else None
+
+
+def _standing(plan: Plan, template: PlanTemplate, config: OrganizationConfig | None) -> Recurring:
+    return Recurring(
+        amount=first(template.standing_charge, plan.standing_charge),
+        in_advance=first(
+            False,
+            plan.standing_charge_bill_in_advance,
+            template.standing_charge_bill_in_advance,
+            config.standing_charge_bill_in_advance if config else None,
+        ),
+        description=first("Standing Charge", plan.standing_charge_description, template.standing_charge_description),
+        accounting_product_id=plan.standing_charge_accounting_product_id,
+        interval=template.standing_charge_interval or 1,
+        offset=template.standing_charge_offset or 0,
+    )
+
+
+def _minimum(plan: Plan, template: PlanTemplate, config: OrganizationConfig | None) -> Recurring:
+    return Recurring(
+        amount=first(Decimal(0), plan.minimum_spend, template.minimum_spend),
+        in_advance=first(
+            False,
+            plan.minimum_spend_bill_in_advance,
+            template.minimum_spend_bill_in_advance,
+            config.minimum_spend_bill_in_advance if config else None,
+        ),
+        description=first(
+            f"{plan.name} Minimum Spend Adjustment",
+            plan.minimum_spend_description,
+            template.minimum_spend_description,
+        ),
+        accounting_product_id=plan.minimum_spend_accounting_product_id,
+    )

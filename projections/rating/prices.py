@@ -1,0 +1,145 @@
+"""Compile the prices of a plan and of its template as timelines over one account plan (domain.md 3)."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from events.resources.catalog import Pricing, PricingType
+from events.resources.counters import CounterPricing
+from projections.aggregates import segment_text
+from projections.calendar import local_day
+from projections.pricing import price_of
+from projections.rating.index import FamilyIndex
+from projections.rating.terms import (
+    AccountTerms,
+    CounterPricingTerms,
+    CounterSeries,
+    CounterSpan,
+    PricingSpan,
+    PricingTerms,
+    Recurring,
+    Series,
+)
+from projections.rating.timelines import Candidate, timeline
+from projections.resources import Entity, Resources
+
+
+def _flag(fallback: bool, *values: bool | None) -> bool:
+    return next((value for value in values if value is not None), fallback)
+
+
+class PlanPrices:
+    """The pricings of a plan and of its template, as timelines over one account plan."""
+
+    def __init__(
+        self,
+        resources: Resources,
+        index: FamilyIndex,
+        zone: str,
+        plan_id: str,
+        template_id: str,
+        start: date,
+        end: date | None,
+    ) -> None:
+        self._resources, self._index, self._zone = resources, index, zone
+        self._plan_id, self._template_id = plan_id, template_id
+        self._start, self._end = start, end
+
+    def series(self) -> Iterator[Series]:
+        """One series per aggregation, segment and type of pricing."""
+        grouped: dict[tuple[str, str, PricingType], list[Candidate[PricingTerms]]] = {}
+        for own, entity in self._entities("pricings"):
+            body: Pricing = entity.body
+            key = (body.aggregation_id, segment_text(body.segment or {}), body.type)
+            grouped.setdefault(key, []).append(self._candidate(own, entity, self._terms(entity)))
+        for (aggregation_id, segment, kind), candidates in grouped.items():
+            aggregation = self._resources.aggregations.get(aggregation_id)
+            spans = timeline(candidates, self._start, self._end)
+            if aggregation is not None and spans:
+                yield Series(
+                    aggregation_id=aggregation_id,
+                    aggregation_name=aggregation.body.name,
+                    meter_id=aggregation.body.meter_id,
+                    segment=segment,
+                    kind=kind,
+                    function=aggregation.body.aggregation,
+                    quantity_per_unit=Fraction(aggregation.body.quantity_per_unit),
+                    rounding=aggregation.body.rounding,
+                    unit=aggregation.body.unit,
+                    spans=tuple(PricingSpan(*span) for span in spans),
+                )
+
+    def counters(self, members: Iterable[AccountTerms]) -> Iterator[CounterSeries]:
+        """One series per counter, with the values of the accounts whose counters the plan rates."""
+        grouped: dict[str, list[Candidate[CounterPricingTerms]]] = {}
+        for own, entity in self._entities("counter_pricings"):
+            candidate = self._candidate(own, entity, _counter_terms(entity))
+            grouped.setdefault(entity.body.counter_id, []).append(candidate)
+        for counter_id, candidates in grouped.items():
+            counter = self._resources.counters.get(counter_id)
+            spans = timeline(candidates, self._start, self._end)
+            if counter is not None and spans:
+                yield CounterSeries(
+                    counter_id=counter_id,
+                    code=counter.body.code or counter_id,
+                    name=counter.body.name,
+                    unit=counter.body.unit,
+                    spans=tuple(CounterSpan(*span) for span in spans),
+                    values={member.id: self._values(member.id, counter_id) for member in members},
+                )
+
+    def _values(self, account_id: str, counter_id: str) -> tuple[tuple[date, int], ...]:
+        adjustments = self._index.owned(self._resources, "counter_adjustments", "account_id", account_id)
+        # One per counter, account and day; should there be two, the one created last holds.
+        found = {one.body.date: one.body.value for one in adjustments if one.body.counter_id == counter_id}
+        return tuple(sorted(found.items()))
+
+    def _entities(self, kind: str) -> Iterator[tuple[bool, Any]]:
+        for entity in self._index.owned(self._resources, kind, "plan_id", self._plan_id):
+            yield True, entity
+        for entity in self._index.owned(self._resources, kind, "plan_template_id", self._template_id):
+            yield False, entity
+
+    def _candidate(self, own: bool, entity: Any, terms: Any) -> Candidate[Any]:
+        body = entity.body
+        end = None if body.end_date is None else local_day(body.end_date, self._zone)
+        return Candidate(local_day(body.start_date, self._zone), end, own, entity.position, terms)
+
+    def _terms(self, entity: Entity[Pricing]) -> PricingTerms:
+        body = entity.body
+        config = self._resources.config.body if self._resources.config else None
+        organization_flag = config.minimum_spend_bill_in_advance if config else None
+        aggregation = self._resources.aggregations.get(body.aggregation_id)
+        name = aggregation.body.name if aggregation else body.aggregation_id
+        overage = body.overage_pricing_bands
+        return PricingTerms(
+            id=entity.id,
+            code=body.code or entity.id,
+            price=price_of(body.pricing_bands, cumulative=body.cumulative),
+            overage=price_of(overage, cumulative=True) if overage else None,
+            span=body.tiers_span_plan,
+            minimum=Recurring(
+                amount=body.minimum_spend or Decimal(0),
+                in_advance=_flag(False, body.minimum_spend_bill_in_advance, organization_flag),
+                description=body.minimum_spend_description or f"{name} Minimum Spend Adjustment",
+                accounting_product_id=body.accounting_product_id,
+            ),
+            description=body.description or name,
+            accounting_product_id=body.accounting_product_id,
+        )
+
+
+def _counter_terms(entity: Entity[CounterPricing]) -> CounterPricingTerms:
+    body = entity.body
+    return CounterPricingTerms(
+        id=entity.id,
+        price=price_of(body.pricing_bands, cumulative=body.cumulative),
+        in_advance=_flag(True, body.running_total_bill_in_advance),
+        prorate_total=_flag(True, body.pro_rate_running_total),
+        prorate_debit=_flag(True, body.pro_rate_adjustment_debit),
+        prorate_credit=_flag(True, body.pro_rate_adjustment_credit),
+        description=body.description or "",
+        accounting_product_id=body.accounting_product_id,
+    )

@@ -1,0 +1,181 @@
+"""Standing charges, minimum spend and counters of one billing period (domain.md 3)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from projections.calendar import Period
+from projections.money import divide
+from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice, weights_of
+from projections.rating.terms import AccountTerms, CounterPricingTerms, CounterSeries, PlanTerms, Recurring
+from projections.rating.timelines import held_days
+from projections.rating.usage import RatedUsage
+
+ONE = Fraction(1)
+
+
+def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
+    """The standing charge on the bill of this billing period, if it rides on it.
+
+    Bills are counted from 0 for the period that holds the account plan's start.
+    """
+    standing, ordinal = plan.standing, number - plan.grid.number(plan.start)
+    if not standing.amount or ordinal < standing.offset or (ordinal - standing.offset) % standing.interval:
+        return
+    period = plan.period(number)
+    amount = plan.rounding.minor(Fraction(standing.amount) * period.days / plan.full_days(number))
+    yield Charge(
+        key=ChargeKey("STANDING_CHARGE", plan.account.id, plan.id, "", period.start),
+        plan=plan,
+        account=plan.account,
+        end=period.end,
+        due=period.start if standing.in_advance else period.end,
+        amount=amount,
+        slices=(Slice(period.start, amount),),
+        quantity=ONE,
+        units=ONE,
+        description=standing.description,
+        accounting_product_id=standing.accounting_product_id,
+    )
+
+
+def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], through: date) -> Iterator[Charge]:
+    """The plan's minimum spend of this billing period and those of its pricings.
+
+    `rated` is all usage of the account plan and period, at normal rates.
+    """
+    period, minimum = plan.period(number), plan.minimum
+    rated = [one for one in rated if one.pool.series.kind == "DEBIT"]
+    if minimum.amount:
+        owed = _prorated(plan, minimum.amount, period.days, number)
+        yield from _minimum(plan, minimum, "", period, period.end, (owed, _total(rated)), through)
+    for series in plan.series:
+        for pricing, runs in held_days(series.spans, period):
+            if pricing.minimum.amount and series.kind == "DEBIT":
+                owed = _prorated(plan, pricing.minimum.amount, sum(run.days for run in runs), number)
+                used = _total(one for one in rated if one.pool.pricing is pricing)
+                days = Period(runs[0].start, runs[-1].end)
+                for charge in _minimum(plan, pricing.minimum, pricing.id, days, period.end, (owed, used), through):
+                    yield replace(charge, item_code=pricing.code)
+
+
+def _prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> int:
+    return plan.rounding.minor(Fraction(amount) * days / plan.full_days(number))
+
+
+def _total(rated: Iterable[RatedUsage]) -> int:
+    return sum(one.amount for one in rated)
+
+
+def _minimum(
+    plan: PlanTerms, terms: Recurring, item: str, days: Period, close: date, money: tuple[int, int], through: date
+) -> Iterator[Charge]:
+    """The shortfall of `money` (owed, used), settled at `close`; before it, in advance, the whole minimum."""
+    (owed, used), closed = money, close <= through
+    amount = owed if terms.in_advance and not closed else max(0, owed - used)
+    if amount or terms.in_advance:
+        yield Charge(
+            key=ChargeKey("MINIMUM_SPEND", plan.account.id, plan.id, item, days.start),
+            plan=plan,
+            account=plan.account,
+            end=days.end,
+            due=days.start if terms.in_advance else close,
+            amount=amount,
+            slices=(Slice(days.start, amount),) if amount else (),
+            quantity=ONE,
+            units=ONE,
+            description=terms.description,
+            accounting_product_id=terms.accounting_product_id,
+            in_advance=owed if terms.in_advance and closed else None,
+        )
+
+
+def counter_charges(plan: PlanTerms, number: int) -> Iterator[Charge]:
+    """Running totals and prorated changes of every counter in this billing period."""
+    period, full = plan.period(number), plan.full_days(number)
+    for series in plan.counters:
+        for pricing, runs in held_days(series.spans, period):
+            pool = _CounterPool(plan, series, pricing, Period(runs[0].start, runs[-1].end), period.end)
+            yield from pool.running_total(Fraction(sum(run.days for run in runs), full))
+            yield from pool.adjustments(full)
+
+
+class _CounterPool:
+    """A counter under one pricing in one billing period: of one account, or of a parent with its pooled children."""
+
+    def __init__(
+        self, plan: PlanTerms, series: CounterSeries, pricing: CounterPricingTerms, span: Period, due: date
+    ) -> None:
+        self._plan, self._series, self._pricing, self._span, self._due = plan, series, pricing, span, due
+        self._members = [member for member in plan.members if series.values.get(member.id)]
+
+    def _value(self, member: AccountTerms, day: date) -> int:
+        """The member's value at the end of the day, 0 where the plan does not rate it."""
+        if not self._plan.rates(member, day):
+            return 0
+        return next((value for at, value in reversed(self._series.values[member.id]) if at <= day), 0)
+
+    def running_total(self, share: Fraction) -> Iterator[Charge]:
+        """C(value at the first day, its adjustment included), for the share of the period that is held."""
+        values = [Fraction(self._value(member, self._span.start)) for member in self._members]
+        worth = self._pricing.price.charge(sum(values, Fraction(0)))
+        amount = self._plan.rounding.minor(worth * share if self._pricing.prorate_total else worth)
+        due = self._span.start if self._pricing.in_advance else self._due
+        yield from self._charges("COUNTER_RUNNING_TOTAL_CHARGE", amount, values, due)
+
+    def adjustments(self, full: int) -> Iterator[Charge]:
+        """The changes after the first day: rises as one debit, falls as one credit, by the days left."""
+        debit = credit = Fraction(0)
+        rises = [Fraction(0)] * len(self._members)
+        falls = [Fraction(0)] * len(self._members)
+        held = [self._value(member, self._span.start) for member in self._members]
+        for day in self._changes():
+            now = [self._value(member, day) for member in self._members]
+            change = self._worth(now) - self._worth(held)
+            left = Fraction((self._span.end - day).days, full)
+            if change > 0:
+                debit += change * left if self._pricing.prorate_debit else change
+            else:
+                credit -= change * left if self._pricing.prorate_credit else change
+            for place, (old, new) in enumerate(zip(held, now, strict=True)):
+                rises[place] += max(0, new - old)
+                falls[place] += max(0, old - new)
+            held = now
+        minor = self._plan.rounding.minor
+        yield from self._charges("COUNTER_ADJUSTMENT_DEBIT", minor(debit), rises, self._due)
+        yield from self._charges("COUNTER_ADJUSTMENT_CREDIT", minor(credit), falls, self._due)
+
+    def _worth(self, values: Sequence[int]) -> Fraction:
+        return self._pricing.price.charge(Fraction(sum(values)))
+
+    def _changes(self) -> list[date]:
+        """Days after the first on which a value changes, or a child leaves the pool."""
+        days = {at for member in self._members for at, _ in self._series.values[member.id]}
+        days |= {member.pooled_until for member in self._members if member.is_child and member.pooled_until}
+        return sorted(day for day in days if self._span.start < day < self._span.end)
+
+    def _charges(self, charge_type: ChargeType, amount: int, quantities: list[Fraction], due: date) -> Iterator[Charge]:
+        if not any(quantities):
+            return
+        start, pricing = self._span.start, self._pricing
+        parts = divide(amount, weights_of(quantities))
+        for member, part, quantity in zip(self._members, parts, quantities, strict=True):
+            if quantity:
+                yield Charge(
+                    key=ChargeKey(charge_type, member.id, self._plan.id, pricing.id, start),
+                    plan=self._plan,
+                    account=member,
+                    end=self._span.end,
+                    due=due,
+                    amount=part,
+                    slices=(Slice(start, part),) if part else (),
+                    quantity=quantity,
+                    units=quantity,
+                    description=pricing.description or self._series.name,
+                    item_code=self._series.code,
+                    unit=self._series.unit,
+                    counter_id=self._series.counter_id,
+                    accounting_product_id=pricing.accounting_product_id,
+                )

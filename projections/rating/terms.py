@@ -1,0 +1,193 @@
+"""What holds for the accounts of one family, compiled from the resources: plans, prices, counters, by day.
+
+Compiled once per family and kept until a fact about a resource arrives; rating and settlement read nothing else of
+the catalog. All days are days of the account's zone.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from events.resources.accounts import ChildBillingMode
+from events.resources.catalog import AggregationFunction, Frequency, PricingType
+from events.resources.catalog import Rounding as UnitRounding
+from events.resources.organization import CreditKind
+from projections.aggregates import TotalsKey
+from projections.calendar import Grid, Period
+from projections.money import Rounding
+from projections.pricing import Price
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccountTerms:
+    """An account of the family. `pooled_until` is the day its own first account plan starts; None is never.
+
+    The root is never pooled. `credit_order` is the kinds it may draw on, in order (domain.md 4.5).
+    """
+
+    id: str
+    code: str
+    root_id: str
+    zone: str
+    days_before_due: int
+    credit_order: tuple[CreditKind, ...]
+    pooled_until: date | None
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it has a parent."""
+        return self.id != self.root_id
+
+    def pooled_on(self, day: date) -> bool:
+        """Whether its usage of the day is rated together with its parent's."""
+        return self.is_child and (self.pooled_until is None or day < self.pooled_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A standing charge or a minimum spend: an amount of money per full billing period."""
+
+    amount: Decimal
+    in_advance: bool
+    description: str
+    accounting_product_id: str | None
+    interval: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PricingTerms:
+    """One pricing of usage; each is a charge of its own."""
+
+    id: str
+    code: str
+    price: Price
+    overage: Price | None
+    span: bool
+    minimum: Recurring
+    description: str
+    accounting_product_id: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CounterPricingTerms:
+    """One pricing of a counter."""
+
+    id: str
+    price: Price
+    in_advance: bool
+    prorate_total: bool
+    prorate_debit: bool
+    prorate_credit: bool
+    description: str
+    accounting_product_id: str | None
+
+
+class PricingSpan(NamedTuple):
+    """The pricing that holds on the days `[start, end)`."""
+
+    start: date
+    end: date | None
+    pricing: PricingTerms
+
+
+class CounterSpan(NamedTuple):
+    """The counter pricing that holds on the days `[start, end)`."""
+
+    start: date
+    end: date | None
+    pricing: CounterPricingTerms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One aggregation and segment under an account plan, with the pricings that follow each other over it.
+
+    DEBIT pricings and each kind of credit pricing are series of their own.
+    """
+
+    aggregation_id: str
+    aggregation_name: str
+    meter_id: str
+    segment: str
+    kind: PricingType
+    function: AggregationFunction
+    quantity_per_unit: Fraction
+    rounding: UnitRounding
+    unit: str
+    spans: tuple[PricingSpan, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CounterSeries:
+    """One counter under an account plan. `values` by account: its adjustments, (day, absolute value), by day."""
+
+    counter_id: str
+    code: str
+    name: str
+    unit: str
+    spans: tuple[CounterSpan, ...]
+    values: dict[str, tuple[tuple[date, int], ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanTerms:
+    """One account plan: a plan attached to an account for `[start, end)`.
+
+    `members` are the accounts whose usage it rates: its own, and for a root's plan the children that are or were
+    pooled with it, ordered by account code.
+    """
+
+    id: str
+    account: AccountTerms
+    plan_id: str
+    code: str
+    product_id: str
+    product_code: str
+    currency: str
+    rounding: Rounding
+    contract_id: str | None
+    mode: ChildBillingMode
+    start: date
+    end: date | None
+    grid: Grid
+    frequency: Frequency
+    interval: int
+    standing: Recurring
+    minimum: Recurring
+    series: tuple[Series, ...]
+    counters: tuple[CounterSeries, ...]
+    members: tuple[AccountTerms, ...]
+
+    def period(self, number: int) -> Period:
+        """The billing period with this number of the grid, clipped to the account plan."""
+        return self.grid.period(number).clipped(self.start, self.end)
+
+    def full_days(self, number: int) -> int:
+        """Days of the whole, unclipped billing period."""
+        return self.grid.period(number).days
+
+    @property
+    def has_minimum(self) -> bool:
+        """Whether it or one of its pricings has a minimum spend."""
+        return bool(self.minimum.amount) or any(
+            span.pricing.minimum.amount for series in self.series for span in series.spans
+        )
+
+    def rates(self, member: AccountTerms, day: date) -> bool:
+        """Whether it rates the member's usage of the day."""
+        return member.id == self.account.id or member.pooled_on(day)
+
+
+class Reader(NamedTuple):
+    """Who reads a total: a series of an account plan; `place` numbers the series of a family."""
+
+    plan: PlanTerms
+    series: Series
+    place: int
+
+
+#: Which series read a total; a total that is not in it is under no pricing.
+Readers = dict[TotalsKey, tuple[Reader, ...]]

@@ -1,0 +1,60 @@
+"""Which of several pricings holds on which days (domain.md 3)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Generic, NamedTuple, TypeVar
+
+from projections.calendar import Period
+
+P = TypeVar("P")
+
+
+class Candidate(NamedTuple, Generic[P]):
+    """A pricing valid on `[start, end)`: the plan's own or its template's, created at `position`."""
+
+    start: date
+    end: date | None
+    own: bool
+    position: int
+    pricing: P
+
+
+def timeline(
+    candidates: Iterable[Candidate[P]], start: date, end: date | None
+) -> tuple[tuple[date, date | None, P], ...]:
+    """The pricing of each day of `[start, end)`: (first day, end, pricing), by day, without the days under none.
+
+    The plan's own comes before its template's; of several, the one that starts last, then the one created last.
+    """
+    last = date.max if end is None else end
+    listed = [item for item in candidates if item.start < last and start < (item.end or date.max) and not _empty(item)]
+    edges = {start, last}
+    for item in listed:
+        edges.update(day for day in (item.start, item.end) if day is not None and start < day < last)
+    found: list[tuple[date, date | None, P]] = []
+    for first, after in pairwise(sorted(edges)):
+        holding = [item for item in listed if item.start <= first and (item.end is None or first < item.end)]
+        if not holding:
+            continue
+        best = max(holding, key=lambda item: (item.own, item.start, item.position)).pricing
+        stop = None if after == date.max else after
+        if found and found[-1][2] is best and found[-1][1] == first:
+            found[-1] = (found[-1][0], stop, best)
+        else:
+            found.append((first, stop, best))
+    return tuple(found)
+
+
+def _empty(item: Candidate[P]) -> bool:
+    return item.end is not None and item.end <= item.start
+
+
+def held_days(spans: Sequence[tuple[date, date | None, P]], period: Period) -> list[tuple[P, list[Period]]]:
+    """Each pricing that holds on days of the period, with those days as half-open runs, by first day."""
+    found: dict[int, tuple[P, list[Period]]] = {}
+    for start, end, pricing in spans:
+        run = period.clipped(start, end)
+        if run.start < run.end:
+            found.setdefault(id(pricing), (pricing, []))[1].append(run)
+    return list(found.values())

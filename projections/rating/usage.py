@@ -1,0 +1,247 @@
+"""Rate the usage of one billing period: one charge per pricing that holds in it (domain.md 3, 4.1, 7).
+
+A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
+depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from projections.aggregates import DayState, Totals, merge, merge_all, units, value
+from projections.calendar import Period, days_of
+from projections.money import divide
+from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice, absorb, weights_of
+from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
+from projections.rating.timelines import held_days
+
+
+class Step(NamedTuple):
+    """A slice of a pooled charge: minor units, and the priced units of the total before and after it."""
+
+    start: date
+    amount: int
+    before: Fraction
+    after: Fraction
+
+
+class Day(NamedTuple):
+    """The pooled state of a day; `held` when the charge's pricing holds (else it only counts toward tiersSpanPlan)."""
+
+    day: date
+    held: bool
+    state: DayState
+
+
+class Share(NamedTuple):
+    """An account of a pool, and its own quantity on the days of the charge."""
+
+    account: AccountTerms
+    quantity: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """The usage under one pricing in one billing period: of one account, or of a parent with its pooled children.
+
+    `base` is what the total holds before the period's first day (tiersSpanPlan only). `shares` are by account code.
+    """
+
+    plan: PlanTerms
+    series: Series
+    pricing: PricingTerms
+    period: Period
+    start: date
+    end: date
+    base: DayState | None
+    days: tuple[Day, ...]
+    shares: tuple[Share, ...]
+
+    def units(self, state: DayState | None) -> Fraction:
+        """The priced units of a total."""
+        series = self.series
+        return units(value(series.function, state), series.quantity_per_unit, series.rounding)
+
+    def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
+        """The charge cut at the given days (sorted), in order of day."""
+        found: list[Step] = []
+        function, price, minor = self.series.function, self.pricing.price, self.plan.rounding.minor
+        running = self.base
+        before = self.units(running)
+        charged = minor(price.charge(before))
+        for start, held, states in self._runs(cuts):
+            added = merge_all(function, states)
+            running = added if running is None or added is None else merge(function, running, added)
+            after = self.units(running)
+            worth = minor(price.charge(after))
+            if held:
+                found.append(Step(start, worth - charged, before, after))
+            before, charged = after, worth
+        return tuple(found)
+
+    def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[DayState]]]:
+        """The states of each slice, in order of day: (the slice's start, held, states)."""
+        states: list[DayState] = []
+        start, held, stop = self.start, True, date.min
+        for one in self.days:
+            if states and (one.day >= stop or one.held != held):
+                yield start, held, states
+                states = []
+            if not states:
+                place = bisect_right(cuts, one.day)
+                start = max(self.start, cuts[place - 1]) if place else self.start
+                stop = cuts[place] if place < len(cuts) else date.max
+                held = one.held
+            states.append(one.state)
+        if states:
+            yield start, held, states
+
+    def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
+        """The slices of each share; sums divide as the whole charge does, by largest remainder."""
+        if len(self.shares) == 1:
+            return [absorb(_summed((step.start, step.amount) for step in steps))]
+        weights = weights_of([share.quantity for share in self.shares])
+        slices: list[list[tuple[date, int]]] = [[] for _ in self.shares]
+        given, total = [0] * len(self.shares), 0
+        for step in steps:
+            total += step.amount
+            parts = divide(total, weights)
+            for place, part in enumerate(parts):
+                slices[place].append((step.start, part - given[place]))
+            given = parts
+        return [absorb(_summed(iter(one))) for one in slices]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RatedUsage:
+    """A pool with its slices at the family's cuts, and the charge of each account."""
+
+    pool: Pool
+    steps: tuple[Step, ...]
+    parts: tuple[Charge, ...]
+
+    @property
+    def amount(self) -> int:
+        """The pooled charge in minor units."""
+        return sum(step.amount for step in self.steps)
+
+
+def _summed(slices: Iterator[tuple[date, int]]) -> list[Slice]:
+    """Slices of one start as one; they come in order of start."""
+    found: list[Slice] = []
+    for start, amount in slices:
+        if found and found[-1].start == start:
+            found[-1] = Slice(start, found[-1].amount + amount)
+        else:
+            found.append(Slice(start, amount))
+    return found
+
+
+_Reading = tuple[AccountTerms, Mapping[date, DayState]]
+
+
+def rate_usage(
+    plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Sequence[date]
+) -> tuple[RatedUsage, ...]:
+    """The charges of a series for the billing period with this number. `cuts`: days at which slices start, sorted."""
+    period = plan.period(number)
+    key = (series.aggregation_id, series.segment)
+    readings = [(member, days) for member in plan.members if (days := totals.get((member.id, *key)))]
+    found = []
+    for pricing, runs in held_days(series.spans, period):
+        pool = _pool(plan, series, pricing, period, runs, readings)
+        if pool is not None:
+            steps = pool.steps(cuts)
+            found.append(RatedUsage(pool, steps, _parts(pool, steps)))
+    return tuple(found)
+
+
+def _pool(
+    plan: PlanTerms,
+    series: Series,
+    pricing: PricingTerms,
+    period: Period,
+    runs: list[Period],
+    readings: Sequence[_Reading],
+) -> Pool | None:
+    function = series.function
+    own = [(member, _own(plan, member, days, runs)) for member, days in readings]
+    own = [(member, states) for member, states in own if states]
+    if not own:
+        return None
+    shares = tuple(
+        Share(member, value(function, merge_all(function, (state for _, state in states)))) for member, states in own
+    )
+    base = None
+    if pricing.span:
+        base, days = _life(plan, series, period, runs, readings)
+    else:
+        days = _merged(series, [(day, state) for _, states in own for day, state in states], runs)
+    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, days, shares)
+
+
+def _own(
+    plan: PlanTerms, member: AccountTerms, days: Mapping[date, DayState], runs: Sequence[Period]
+) -> list[tuple[date, DayState]]:
+    """The member's states of the days in the runs that the plan rates."""
+    found = [(day, state) for run in runs for day in days_of(run) if (state := days.get(day)) is not None]
+    if member.id == plan.account.id:
+        return found
+    return [(day, state) for day, state in found if plan.rates(member, day)]
+
+
+def _merged(series: Series, states: list[tuple[date, DayState]], runs: Sequence[Period]) -> tuple[Day, ...]:
+    """One state per day, in order of day."""
+    by_day: dict[date, DayState] = {}
+    for day, state in states:
+        held = by_day.get(day)
+        by_day[day] = state if held is None else merge(series.function, held, state)
+    return tuple(Day(day, any(run.holds(day) for run in runs), by_day[day]) for day in sorted(by_day))
+
+
+def _life(
+    plan: PlanTerms, series: Series, period: Period, runs: Sequence[Period], readings: Sequence[_Reading]
+) -> tuple[DayState | None, tuple[Day, ...]]:
+    """What the account plan's life held before the period, and every day of the period, held or not."""
+    life = [
+        (day, state)
+        for member, days in readings
+        for day, state in days.items()
+        if plan.start <= day < period.end and plan.rates(member, day)
+    ]
+    days = _merged(series, life, runs)
+    base = merge_all(series.function, (one.state for one in days if one.day < period.start))
+    return base, tuple(one for one in days if one.day >= period.start)
+
+
+_TYPES: dict[str, ChargeType] = {"DEBIT": "USAGE", "PRODUCT_CREDIT": "USAGE_CREDIT", "GLOBAL_CREDIT": "USAGE_CREDIT"}
+
+
+def _parts(pool: Pool, steps: Sequence[Step]) -> tuple[Charge, ...]:
+    return tuple(_part(pool, share, slices) for share, slices in zip(pool.shares, pool.divided(steps), strict=True))
+
+
+def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
+    plan, series, pricing = pool.plan, pool.series, pool.pricing
+    return Charge(
+        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start),
+        plan=plan,
+        account=share.account,
+        end=pool.end,
+        due=pool.period.end,
+        amount=sum(one.amount for one in slices),
+        slices=slices,
+        quantity=share.quantity,
+        units=units(share.quantity, series.quantity_per_unit, series.rounding),
+        description=pricing.description,
+        item_code=pricing.code,
+        unit=series.unit,
+        aggregation_id=series.aggregation_id,
+        meter_id=series.meter_id,
+        segment=series.segment,
+        accounting_product_id=pricing.accounting_product_id,
+        every_product=series.kind == "GLOBAL_CREDIT",
+    )

@@ -1,0 +1,36 @@
+"""Settlement: what is due of an account family, how it is paid, and the bills that follow (domain.md 4 to 8)."""
+
+from projections.aggregates import Totals, TotalsKey
+from projections.settlement.agreements import Considered
+from projections.settlement.billed import Billed, LineKey
+from projections.settlement.bills import DraftBill, DraftLine, draft_bills, issue, unbilled
+from projections.settlement.family import Family, FamilyTerms, compile_terms
+from projections.settlement.lines import DueLine
+from projections.settlement.settle import Draw, Kept, Settlement, settle
+from projections.settlement.states import AgreementState, PeriodState
+
+CommitmentState = AgreementState
+
+__all__ = [
+    "AgreementState",
+    "Billed",
+    "CommitmentState",
+    "Considered",
+    "DraftBill",
+    "DraftLine",
+    "Draw",
+    "DueLine",
+    "Family",
+    "FamilyTerms",
+    "Kept",
+    "LineKey",
+    "PeriodState",
+    "Settlement",
+    "Totals",
+    "TotalsKey",
+    "compile_terms",
+    "draft_bills",
+    "issue",
+    "settle",
+    "unbilled",
+]

@@ -1,0 +1,172 @@
+"""What commitments and balances allow: which charges they pay for or count, in which order (domain.md 4.3, 4.4, 5)."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+from events.resources.accounts import ChildBillingMode
+from events.resources.organization import CreditKind
+from projections.money import Rounding
+from projections.rating.charges import ChargeType
+from projections.rating.terms import AccountTerms
+
+
+class Drawer(NamedTuple):
+    """What eligibility looks at in a charge; charges with equal ones have the same candidates in the same order."""
+
+    account_id: str
+    product_id: str
+    type: ChargeType
+    contract_id: str | None
+    currency: str
+
+
+class Agreement(Protocol):
+    """A commitment of either kind, or a balance."""
+
+    @property
+    def account(self) -> AccountTerms: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def contract_id(self) -> str | None: ...
+    @property
+    def products(self) -> frozenset[str]: ...
+    @property
+    def types(self) -> frozenset[str]: ...
+
+
+def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
+    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (4.3)."""
+    holder = agreement.account
+    if holder.id != drawer.account_id and holder.is_child:
+        return f"it belongs to the account {holder.code}"
+    if agreement.currency != drawer.currency:
+        return f"it is in {agreement.currency}, the charge in {drawer.currency}"
+    if agreement.products and drawer.product_id not in agreement.products:
+        return "its productIds do not name the charge's product"
+    if agreement.types and drawer.type not in agreement.types:
+        return f"its lineItemTypes do not name {drawer.type}"
+    if agreement.contract_id is not None and agreement.contract_id != drawer.contract_id:
+        return "its contract is not the account plan's contract"
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fund:
+    """A PREPAYMENT commitment or a balance, as draw-down needs it. Amounts are minor units.
+
+    It can be drawn by slices that start in `[start, end)`; `end` is the cancel date once it is cancelled. From
+    `agreed_end` on, what rolls over can be drawn until `rollover_end`. `paid_in` is (day, total from then on), by day.
+    """
+
+    id: str
+    code: str
+    kind: CreditKind
+    account: AccountTerms
+    currency: str
+    rounding: Rounding
+    contract_id: str | None
+    products: frozenset[str]
+    types: frozenset[str]
+    mode: ChildBillingMode
+    start: date
+    end: date
+    agreed_end: date
+    cancelled: date | None
+    #: What it was agreed with; 0 for a balance, which begins with its transactions.
+    amount: int
+    paid_in: tuple[tuple[date, int], ...]
+    rollover_end: date | None
+    rollover_percent: Fraction
+    rollover_cap: int | None
+    rollover_last: bool
+    surcharge: Decimal
+    separate: bool
+    usage_description: str
+    overage_description: str
+    accounting_product_id: str | None
+    #: Place among others of its kind (4.4).
+    order: tuple[bool, int, date, date, bool, bool, int, str]
+
+    @property
+    def total(self) -> int:
+        """All that was ever paid in."""
+        return self.paid_in[-1][1] if self.paid_in else 0
+
+    def drawable(self, day: date) -> int:
+        """What was paid in to be drawn by a slice that starts on the day."""
+        place = bisect_right(self.paid_in, (day, _MOST))
+        return self.paid_in[place - 1][1] if place else 0
+
+    def rolled(self, spent: int) -> int:
+        """What rolls over when `spent` of it was drawn in its term."""
+        if self.rollover_end is None or self.cancelled is not None or self.total <= spent:
+            return 0
+        share = (self.total - spent) * self.rollover_percent / 100
+        rolled = share.numerator // share.denominator
+        return rolled if self.rollover_cap is None else min(rolled, self.rollover_cap)
+
+    @property
+    def has_overage_terms(self) -> bool:
+        """Whether it says anything about overage."""
+        return bool(self.surcharge) or self.separate
+
+
+_MOST = 10**60
+
+
+class Window(NamedTuple):
+    """The days on which a fund can be drawn: in its term, or rolled over. Sorts by place in the draw order."""
+
+    place: int
+    fund: int
+    start: date
+    end: date
+    rolled: bool
+
+
+def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> list[Window]:
+    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (4.4, 4.5)."""
+    ranked: list[tuple[tuple[int, int, tuple[bool, int, date, date, bool, bool, int, str]], Window]] = []
+    for number, fund in enumerate(funds):
+        if fund.kind not in account.credit_order or refusal(fund, drawer) is not None:
+            continue
+        kind = account.credit_order.index(fund.kind)
+        ranked.append(((kind, 1, fund.order), Window(0, number, fund.start, fund.end, False)))
+        if fund.rollover_end is not None and fund.cancelled is None:
+            group = 2 if fund.rollover_last else 0
+            rest = Window(0, number, fund.agreed_end, fund.rollover_end, True)
+            ranked.append(((kind, group, fund.order), rest))
+    ranked.sort()
+    return [window._replace(place=place) for place, (_, window) in enumerate(ranked, 1)]
+
+
+class Considered(NamedTuple):
+    """A commitment or balance that was looked at for a slice: its place when eligible, else the reason against it."""
+
+    agreement_id: str
+    place: int | None
+    reason: str | None
+
+
+def considered(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer, day: date) -> list[Considered]:
+    """Every fund of the family, with its place in the draw order of a slice that starts on the day or why it has none.
+
+    Whether anything was left in it is not asked here: the draws tell.
+    """
+    windows = [one for one in draw_order(funds, account, drawer) if one.start <= day < one.end]
+    places = {one.fund: one.place for one in windows}
+    found = []
+    for number, fund in enumerate(funds):
+        reason = refusal(fund, drawer)
+        if reason is None and fund.kind not in account.credit_order:
+            reason = f"creditApplicationOrder does not name {fund.kind}"
+        if reason is None and number not in places:
+            reason = f"{day} is not in its term [{fund.start}, {fund.end})"
+        found.append(Considered(fund.id, places.get(number), reason))
+    return sorted(found, key=lambda one: (one.place is None, one.place or 0))

@@ -1,0 +1,102 @@
+"""What earlier bills charged, by line key: the fold of one root's issued and voided bills (domain.md 8)."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
+from events.decimals import EXACT
+from events.facts.base import Fact
+from events.facts.bills import BillIssued, BillLine, BillVoided, LineType
+
+
+class LineKey(NamedTuple):
+    """What a bill line is about; at most one line per key stands on a bill.
+
+    `item_id` is the pricing or counter pricing, "" for a plan's own charges; `agreement_id` the commitment or balance.
+    `charge_type` tells the draws on different charges of one item apart; it is "" on other lines, and everywhere as
+    long as `BillLine` has no such field: then those draws are one line.
+    """
+
+    account_id: str
+    currency: str
+    type: LineType
+    owner_id: str
+    product_id: str
+    plan_id: str
+    item_id: str
+    start: date
+    agreement_id: str
+    charge_type: str
+
+
+#: Whether a bill line can say which type of charge a draw is of.
+DRAWS_NAME_CHARGE = "charge_type" in BillLine.model_fields
+
+
+def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
+    """The key of a line of a bill for this account in this currency."""
+    return LineKey(
+        account_id,
+        currency,
+        line.type,
+        line.account_id,
+        line.product_id or "",
+        line.plan_id or "",
+        line.pricing_id or "",
+        line.period_start,
+        line.commitment_id or line.balance_id or "",
+        getattr(line, "charge_type", None) or "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BilledLine:
+    """What was billed for a key so far, and the last line of it for its wording."""
+
+    amount: Decimal
+    quantity: Decimal
+    units: Decimal
+    last: BillLine
+
+
+@dataclass(slots=True)
+class Billed:
+    """The bills of one root. `bills` are those that stand, by id, in the order of issue."""
+
+    bills: dict[str, BillIssued] = field(default_factory=dict)
+    by_key: dict[LineKey, BilledLine] = field(default_factory=dict)
+    #: Latest bill date by bill account.
+    latest: dict[str, date] = field(default_factory=dict)
+
+    def evolve(self, fact: Fact) -> None:
+        """Apply a fact of the root's bill stream; other facts leave it unchanged."""
+        match fact:
+            case BillIssued():
+                self.bills[fact.bill_id] = fact
+                self._add(fact)
+            case BillVoided():
+                self._void(fact.bill_id)
+            case _:
+                pass
+
+    def _add(self, bill: BillIssued) -> None:
+        self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))
+        with localcontext(EXACT):
+            for line in bill.lines:
+                key = key_of(bill.account_id, bill.currency, line)
+                held = self.by_key.get(key)
+                self.by_key[key] = BilledLine(
+                    line.amount + (held.amount if held else 0),
+                    line.quantity + (held.quantity if held else 0),
+                    line.units + (held.units if held else 0),
+                    line,
+                )
+
+    def _void(self, bill_id: str) -> None:
+        """Voiding is rare, and the wording of keys may go back to an older line: fold the rest again."""
+        if self.bills.pop(bill_id, None) is not None:
+            self.by_key.clear()
+            self.latest.clear()
+            for bill in self.bills.values():
+                self._add(bill)

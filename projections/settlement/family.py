@@ -1,0 +1,136 @@
+"""A family: one root account with its children, and the terms that hold for it (domain.md 1, 7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from projections.aggregates import Totals, TotalsKey
+from projections.calendar import local_day
+from projections.rating.charges import Charge
+from projections.rating.index import FamilyIndex, index_families
+from projections.rating.plans import compile_plans
+from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
+from projections.resources import AccountEntity, Resources
+from projections.settlement.agreements import Drawer, Fund, Window, draw_order
+from projections.settlement.billed import Billed
+from projections.settlement.compile import Prepayment, compile_balances, compile_commitments
+from projections.settlement.minimums import Minimum
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FamilyTerms:
+    """All terms of a family. It holds until a fact about a resource of the family or the catalog arrives.
+
+    `accounts` are by id; `plans` oldest first; `funds` are the prepayments and balances that may be drawn; `cuts` the
+    days on which slices start (4.1), sorted.
+    """
+
+    root_id: str
+    accounts: Mapping[str, AccountTerms]
+    plans: tuple[PlanTerms, ...]
+    readers: Readers
+    prepayments: tuple[Prepayment, ...]
+    funds: tuple[Fund, ...]
+    minimums: tuple[Minimum, ...]
+    cuts: tuple[date, ...]
+    #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders.
+    fixed: dict[tuple[str, int], tuple[Charge, ...]] = field(default_factory=dict)
+    orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
+
+    def order(self, drawer: Drawer) -> Sequence[Window]:
+        """The draw order of charges like this one."""
+        found = self.orders.get(drawer)
+        if found is None:
+            found = self.orders[drawer] = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a settlement rests on: terms, quantities by day, and what earlier bills charged."""
+
+    terms: FamilyTerms
+    totals: Totals
+    billed: Billed
+
+    @property
+    def root_id(self) -> str:
+        """Id of the root account."""
+        return self.terms.root_id
+
+
+def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None = None) -> FamilyTerms:
+    """Compile the terms of a root account and its children.
+
+    Give an index that was built once to compile many families of one organization. Raises: KeyError for an account
+    that does not exist.
+    """
+    index = index or index_families(resources)
+    accounts = {account.id: account for account in _accounts(resources, index, root_id)}
+    plans = tuple(
+        plan
+        for account in accounts.values()
+        for plan in compile_plans(resources, index, account, _members(accounts, account))
+    )
+    prepayments, minimums = compile_commitments(resources, index, accounts)
+    balances = compile_balances(resources, index, accounts)
+    funds = (*(one.fund for one in prepayments), *balances)
+    return FamilyTerms(
+        root_id=root_id,
+        accounts=accounts,
+        plans=plans,
+        readers=_readers(plans),
+        prepayments=prepayments,
+        funds=funds,
+        minimums=minimums,
+        cuts=tuple(sorted({day for fund in funds for day in _cuts(fund)})),
+    )
+
+
+def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[AccountTerms]:
+    """The root first, then its children by code."""
+    held = [resources.accounts[one] for one in index.ids("accounts", root_id) if one in resources.accounts]
+    children = sorted((one for one in held if one.id != root_id), key=lambda one: (one.body.code, one.id))
+    in_hierarchy = bool(children)
+    ordered = [resources.accounts[root_id], *children]
+    return [_account(resources, index, entity, in_hierarchy) for entity in ordered]
+
+
+def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in_hierarchy: bool) -> AccountTerms:
+    config = resources.config.body if resources.config else None
+    order = entity.body.credit_application_order or (config.credit_application_order if config else None)
+    own = [
+        local_day(plan.body.start_date, entity.timezone)
+        for plan in index.owned(resources, "account_plans", "account_id", entity.id)
+    ]
+    return AccountTerms(
+        id=entity.id,
+        code=entity.body.code,
+        root_id=entity.root_id,
+        zone=entity.timezone,
+        days_before_due=entity.body.days_before_bill_due or (config.days_before_bill_due if config else 1),
+        credit_order=("PREPAYMENT", "BALANCE") if in_hierarchy or not order else order,
+        pooled_until=min(own) if own and entity.id != entity.root_id else None,
+    )
+
+
+def _members(accounts: Mapping[str, AccountTerms], account: AccountTerms) -> tuple[AccountTerms, ...]:
+    """Whose usage the account's plans rate: its own, and a root's children as far as they are pooled; by code."""
+    found = (account,) if account.is_child else tuple(accounts.values())
+    return tuple(sorted(found, key=lambda one: (one.code, one.id)))
+
+
+def _readers(plans: Sequence[PlanTerms]) -> Readers:
+    found: dict[TotalsKey, list[Reader]] = {}
+    every = [(plan, series) for plan in plans for series in plan.series]
+    for place, (plan, series) in enumerate(every):
+        for member in plan.members:
+            key = (member.id, series.aggregation_id, series.segment)
+            found.setdefault(key, []).append(Reader(plan, series, place))
+    return {key: tuple(readers) for key, readers in found.items()}
+
+
+def _cuts(fund: Fund) -> set[date]:
+    """Start, end, top-ups or transactions, cancel and rollover end (4.1)."""
+    days = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
+    return days | ({fund.rollover_end} if fund.rollover_end is not None else set())

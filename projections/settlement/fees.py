@@ -1,0 +1,114 @@
+"""The fees of a PREPAYMENT commitment: by plan or by schedule, with top-ups and cancellation (domain.md 6)."""
+
+from collections.abc import Sequence
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
+from events.resources.commitments import Commitment
+from projections.calendar import Grid, Period, local_day
+from projections.money import Rounding
+
+
+class Fee(NamedTuple):
+    """A fee for the service period `[start, end)`, billed on `due`; `amount` in minor units."""
+
+    start: date
+    end: date
+    due: date
+    amount: int
+    scheduled: bool = False
+
+
+class _Slot(NamedTuple):
+    """A billing period that bears a fee, with its weight: days over the full period's days."""
+
+    period: Period
+    due: date
+    weight: Fraction
+
+
+def fees(
+    body: Commitment,
+    *,
+    zone: str,
+    rounding: Rounding,
+    billing: Grid | None,
+    in_advance: bool,
+    top_ups: Sequence[CommitmentToppedUp],
+    cancellation: CommitmentCancelled | None,
+) -> tuple[Fee, ...]:
+    """All fees of the commitment, by due date. `billing`: the billing plan's periods; None without such a plan."""
+    if body.fee_dates:
+        found = [
+            Fee(
+                local_day(fee.service_period_start_date, zone),
+                local_day(fee.service_period_end_date, zone),
+                fee.date,
+                rounding.minor(fee.amount),
+                True,
+            )
+            for fee in body.fee_dates
+        ]
+        slots: list[_Slot] = []
+    elif billing is not None:
+        slots = _slots(body, billing, in_advance)
+        found = _instalments(body, rounding, slots)
+    else:
+        return ()
+    for top_up in top_ups:
+        found.extend(_top_up_fees(body, rounding, slots, top_up))
+    return tuple(sorted(_cancelled(found, cancellation), key=lambda fee: (fee.due, fee.start)))
+
+
+def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
+    """Billing periods number billingOffset, + billingInterval, ..., counted from 0 for the one that holds startDate."""
+    first, last = billing.number(body.start_date), billing.number(body.end_date)
+    found = []
+    for number in range(first + (body.billing_offset or 0), last + 1, body.billing_interval or 1):
+        full = billing.period(number)
+        period = full.clipped(body.start_date, body.end_date)
+        if period.start < period.end:
+            due = period.start if in_advance else period.end
+            found.append(_Slot(period, due, Fraction(period.days, full.days)))
+    return found or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
+
+
+def _instalments(body: Commitment, rounding: Rounding, slots: Sequence[_Slot]) -> list[Fee]:
+    """What is outstanding, over the slots; amountFirstBill replaces the first unless it is the only one."""
+    outstanding, first = rounding.minor(body.outstanding), rounding.minor(body.amount_first_bill or Fraction(0))
+    if not first or len(slots) == 1:
+        return _spread(outstanding, slots)
+    opening = slots[0]
+    return [
+        Fee(opening.period.start, opening.period.end, opening.due, first),
+        *_spread(outstanding - first, slots[1:]),
+    ]
+
+
+def _spread(amount: int, slots: Sequence[_Slot]) -> list[Fee]:
+    """The amount by weight: each part but the last rounded down, the last is what is left."""
+    whole = sum((slot.weight for slot in slots), Fraction(0))
+    parts = [int(amount * slot.weight / whole) for slot in slots[:-1]]
+    parts.append(amount - sum(parts))
+    return [
+        Fee(slot.period.start, slot.period.end, slot.due, part) for slot, part in zip(slots, parts, strict=True) if part
+    ]
+
+
+def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], top_up: CommitmentToppedUp) -> list[Fee]:
+    """On the fees whose period ends after its date and that are not due before it; without any, one fee on its date."""
+    amount = rounding.minor(top_up.amount)
+    bearing = [slot for slot in slots if slot.period.end > top_up.date and slot.due >= top_up.date]
+    return _spread(amount, bearing) if bearing else [Fee(top_up.date, body.end_date, top_up.date, amount, not slots)]
+
+
+def _cancelled(found: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:
+    """What a cancel leaves of the fees that are due after its date: all at once (ACCELERATE), as is (KEEP) or none."""
+    if cancellation is None or cancellation.policy == "KEEP":
+        return list(found)
+    day = cancellation.date
+    if cancellation.policy == "WAIVE":
+        return [fee for fee in found if fee.due <= day]
+    return [fee if fee.due <= day else fee._replace(due=day) for fee in found]

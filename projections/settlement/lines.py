@@ -1,0 +1,135 @@
+"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (domain.md 4.6, 5, 6, 7)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from events.facts.bills import LineType
+from events.resources.accounts import ChildBillingMode
+from projections.money import Rounding
+from projections.rating.charges import Charge
+from projections.rating.terms import AccountTerms
+from projections.settlement.agreements import Fund
+from projections.settlement.billed import DRAWS_NAME_CHARGE, LineKey
+from projections.settlement.compile import Prepayment
+from projections.settlement.fees import Fee
+from projections.settlement.minimums import Minimum, MinimumPeriod
+
+NOTHING = Fraction(0)
+ONE = Fraction(1)
+
+
+@dataclass(slots=True)
+class DueLine:
+    """What is due for a key up to now. `amount` is in minor units; the source says how the line reads.
+
+    Exactly one of `charge`, `fee` and `minimum` is set; `fund` with a charge makes it a draw or an overage line.
+    """
+
+    amount: int
+    quantity: Fraction
+    units: Fraction
+    end: date
+    rounding: Rounding
+    charge: Charge | None = None
+    fund: Fund | None = None
+    fee: Prepayment | None = None
+    minimum: Minimum | None = None
+    scheduled: bool = False
+
+    @property
+    def money(self) -> Decimal:
+        """The amount as money."""
+        return self.rounding.decimal(self.amount)
+
+
+class DueLines:
+    """Due lines by key; lines of one key add up (several accounts in one summary line, fees of one period start)."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[LineKey, DueLine] = {}
+
+    def add(self, key: LineKey, line: DueLine) -> None:
+        """Add a line to its key."""
+        held = self.by_key.get(key)
+        if held is None:
+            self.by_key[key] = line
+            return
+        held.amount += line.amount
+        held.quantity += line.quantity
+        held.units += line.units
+        held.end = max(held.end, line.end)
+        held.scheduled = held.scheduled and line.scheduled
+
+    def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
+        """A charge's own line, or a credit's or refund's; it is kept at 0 only for usage."""
+        if amount or quantity:
+            key = charge_key(charge, line_type, charge.plan.mode, None)
+            self.add(key, DueLine(amount, quantity, units, charge.end, charge.plan.rounding, charge))
+
+    def fund(self, charge: Charge, line_type: LineType, fund: Fund, amount: int, quantity: Fraction = NOTHING) -> None:
+        """A draw, or an overage line of the fund whose terms hold. A draw on a commitment lands by its mode."""
+        drawn = line_type == "COMMITMENT_CONSUMED"
+        key = charge_key(charge, line_type, fund.mode if drawn else charge.plan.mode, fund)
+        if amount or quantity:
+            self.add(key, DueLine(amount, quantity, quantity, charge.end, charge.plan.rounding, charge, fund))
+
+    def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
+        """Fees that are due."""
+        for prepayment in prepayments:
+            fund = prepayment.fund
+            for fee in prepayment.fees:
+                if fee.due <= through:
+                    self._fee(prepayment, fund, fee)
+
+    def _fee(self, prepayment: Prepayment, fund: Fund, fee: Fee) -> None:
+        key = _agreement_key(fund.account, fund.mode, fund.currency, fund.id, fee.start)
+        line = DueLine(fee.amount, ONE, ONE, fee.end, fund.rounding, fund=fund, fee=prepayment, scheduled=fee.scheduled)
+        self.add(key, line)
+
+    def true_ups(self, minimum: Minimum, periods: Iterable[MinimumPeriod]) -> None:
+        """True-ups of the commitment periods that have ended."""
+        for period in periods:
+            if period.true_up:
+                key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
+                line = DueLine(period.true_up, ONE, ONE, period.end, minimum.rounding, minimum=minimum)
+                self.add(key, line)
+
+
+def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund: Fund | None) -> LineKey:
+    """The key of a charge's line, or of a draw or overage line on it, landing by the mode (domain.md 7)."""
+    bill_account, owner = _landing(charge.account, mode)
+    draws = line_type in ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
+    return LineKey(
+        bill_account,
+        charge.plan.currency,
+        line_type,
+        owner,
+        charge.plan.product_id,
+        charge.plan.plan_id,
+        charge.key.pricing_id,
+        charge.start,
+        fund.id if fund else "",
+        charge.type if draws and DRAWS_NAME_CHARGE else "",
+    )
+
+
+def _agreement_key(
+    account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
+) -> LineKey:
+    """A fee or true-up: never divided; on the child's own bill under CHILD, else on the root's, naming the child."""
+    bill_account = account.id if mode == "CHILD" else account.root_id
+    return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement, "")
+
+
+def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:
+    """(bill account, the account that the line names)."""
+    match mode:
+        case "CHILD":
+            return account.id, account.id
+        case "PARENT_SUMMARY":
+            return account.root_id, account.root_id
+        case "PARENT_BREAKDOWN":
+            return account.root_id, account.id

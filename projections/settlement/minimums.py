@@ -1,0 +1,174 @@
+"""MINIMUM commitments: their commitment periods, what each owes, what counts, and the true-up (domain.md 6)."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
+from events.resources.accounts import ChildBillingMode
+from events.resources.catalog import Frequency
+from events.resources.commitments import Commitment
+from projections.calendar import Grid, Period
+from projections.money import Rounding
+from projections.rating.charges import Charge, ChargeType
+from projections.rating.terms import AccountTerms, PlanTerms
+from projections.rating.usage import RatedUsage
+from projections.settlement.agreements import Drawer, refusal
+
+
+class CommitmentPeriod(NamedTuple):
+    """A commitment period `[start, end)`: what it owes (minor units), trued up at its end unless `waived`."""
+
+    start: date
+    end: date
+    owed: int
+    waived: bool = False
+
+
+class MinimumPeriod(NamedTuple):
+    """A commitment period with what counted toward it; `true_up` is what is due of it now."""
+
+    start: date
+    end: date
+    owed: int
+    counted: int
+    shortfall: int
+    true_up: int
+    state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Minimum:
+    """A MINIMUM commitment as settlement needs it."""
+
+    id: str
+    code: str
+    account: AccountTerms
+    currency: str
+    rounding: Rounding
+    contract_id: str | None
+    products: frozenset[str]
+    types: frozenset[str]
+    mode: ChildBillingMode
+    start: date
+    end: date
+    cancelled: date | None
+    amount: int
+    topped_up: int
+    description: str
+    accounting_product_id: str | None
+    frequency: Frequency
+    interval: int
+    periods: tuple[CommitmentPeriod, ...]
+    #: Starts of the periods and the end of the last: where usage is cut for counting.
+    edges: tuple[date, ...]
+
+    def period_of(self, day: date) -> int | None:
+        """Number of the period that holds the day; None outside all."""
+        place = bisect_right(self.edges, day) - 1
+        return place if 0 <= place < len(self.periods) else None
+
+
+def commitment_periods(
+    body: Commitment,
+    *,
+    rounding: Rounding,
+    billing: Grid,
+    top_ups: Sequence[CommitmentToppedUp],
+    cancellation: CommitmentCancelled | None,
+) -> tuple[CommitmentPeriod, ...]:
+    """The commitment periods with what each owes. `billing`: the billing periods they are counted in."""
+    recurring = Fraction(body.amount)
+    found = []
+    for period, full_days in _periods(body, billing):
+        recurring += sum(Fraction(one.amount) for one in top_ups if one.recurring and period.holds(one.date))
+        share = Fraction(period.days, full_days) if body.prorate else Fraction(1)
+        once = sum(
+            (Fraction(one.amount) for one in top_ups if not one.recurring and period.holds(one.date)), Fraction(0)
+        )
+        found.append((period, recurring * share + once))
+    return tuple(_cut_short(found, rounding, cancellation))
+
+
+def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
+    """The periods clipped to the term, each with the days of the whole one."""
+    if body.commitment_period_interval is None:
+        whole = Period(body.start_date, body.end_date)
+        yield whole, whole.days
+        return
+    number = billing.number(body.start_date)
+    while billing.start(number) < body.end_date:
+        after = number + body.commitment_period_interval
+        full = Period(billing.start(number), billing.start(after))
+        yield full.clipped(body.start_date, body.end_date), full.days
+        number = after
+
+
+def _cut_short(
+    owed: Sequence[tuple[Period, Fraction]], rounding: Rounding, cancellation: CommitmentCancelled | None
+) -> Iterable[CommitmentPeriod]:
+    """What a cancel leaves: the running period ends at its date, later ones owe nothing."""
+    for period, amount in owed:
+        if cancellation is None or period.end <= cancellation.date:
+            yield CommitmentPeriod(period.start, period.end, rounding.minor(amount))
+        elif period.start < cancellation.date:
+            elapsed = Period(period.start, cancellation.date)
+            share = Fraction(elapsed.days, period.days) if cancellation.policy == "PRORATE" else Fraction(1)
+            waived = cancellation.policy == "WAIVE"
+            yield CommitmentPeriod(elapsed.start, elapsed.end, rounding.minor(amount * share), waived)
+
+
+def settle_minimum(
+    minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charge], through: date
+) -> tuple[MinimumPeriod, ...]:
+    """Every period with what counted toward it.
+
+    `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by `through`. They
+    count at what they are on bills before draws and credits, however they are paid.
+    """
+    counted = [0] * len(minimum.periods)
+    for one in rated:
+        _count_usage(minimum, one, counted)
+    for charge in charges:
+        place = minimum.period_of(charge.start)
+        if place is not None and refusal(minimum, _drawer(charge.plan, charge.account, charge.type)) is None:
+            counted[place] += charge.amount
+    return tuple(_settled(period, amount, through) for period, amount in zip(minimum.periods, counted, strict=True))
+
+
+def _count_usage(minimum: Minimum, rated: RatedUsage, counted: list[int]) -> None:
+    pool = rated.pool
+    if not minimum.edges or pool.end <= minimum.edges[0] or minimum.edges[-1] <= pool.start:
+        return
+    eligible = [refusal(minimum, _drawer(pool.plan, share.account, "USAGE")) is None for share in pool.shares]
+    if not any(eligible):
+        return
+    first = minimum.period_of(pool.start)
+    if first is not None and pool.end <= minimum.periods[first].end:
+        for part, counts in zip(rated.parts, eligible, strict=True):
+            # A period's total below zero is a credit, and it touches no commitment.
+            counted[first] += max(0, part.amount) if counts else 0
+        return
+    for slices, counts in zip(pool.divided(pool.steps(minimum.edges)), eligible, strict=True):
+        for one in slices if counts else ():
+            place = minimum.period_of(one.start)
+            if place is not None:
+                counted[place] += max(0, one.amount)
+
+
+def _drawer(plan: PlanTerms, account: AccountTerms, charge_type: ChargeType) -> Drawer:
+    return Drawer(account.id, plan.product_id, charge_type, plan.contract_id, plan.currency)
+
+
+def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:
+    ended = period.end <= through
+    shortfall = 0 if period.waived else max(0, period.owed - counted)
+    state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"] = "ENDED" if ended else "RUNNING"
+    if ended and period.waived:
+        state = "WAIVED"
+    elif through < period.start:
+        state = "UPCOMING"
+    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, shortfall if ended else 0, state)

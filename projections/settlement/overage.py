@@ -1,0 +1,139 @@
+"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (domain.md 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+
+from projections.money import divide
+from projections.rating.charges import Charge, weights_of
+from projections.rating.usage import RatedUsage
+from projections.settlement.agreements import Fund
+from projections.settlement.drawdown import Outcome
+from projections.settlement.lines import NOTHING, DueLines
+
+
+@dataclass(slots=True)
+class _Part:
+    """One account's part of a charge: what is uncovered of it under overage terms, by fund, in minor units."""
+
+    charge: Charge
+    uncovered: dict[int, int] = field(default_factory=dict)
+
+
+def usage_lines(
+    lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
+) -> None:
+    """The lines of a usage charge: USAGE, and what overage makes of the rest. `outcomes` by part."""
+    parts = [_Part(charge) for charge in rated.parts]
+    for part, settled in zip(parts, outcomes, strict=True):
+        for one in settled:
+            if one.overage is not None:
+                part.uncovered[one.overage] = part.uncovered.get(one.overage, 0) + one.uncovered
+    separated = _separate(lines, rated, parts, outcomes, funds)
+    for part, (amount, quantity) in zip(parts, separated, strict=True):
+        charge = part.charge
+        share = quantity / charge.quantity if charge.quantity else NOTHING
+        lines.charge(charge, "USAGE", charge.amount - amount, charge.quantity - quantity, charge.units * (1 - share))
+    _surcharge(lines, rated, parts, funds)
+
+
+def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
+    """Overage x p / 100 per charge and fund, rounded once; of a pool, divided by each account's overage."""
+    for number in sorted({number for part in parts for number in part.uncovered}):
+        fund = funds[number]
+        if fund.surcharge:
+            uncovered = [part.uncovered.get(number, 0) for part in parts]
+            worth = Fraction(rated.pool.plan.rounding.decimal(sum(uncovered))) * Fraction(fund.surcharge) / 100
+            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in uncovered])
+            for part, amount in zip(parts, amounts, strict=True):
+                lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
+
+
+def _separate(
+    lines: DueLines,
+    rated: RatedUsage,
+    parts: Sequence[_Part],
+    outcomes: Sequence[Sequence[Outcome]],
+    funds: Sequence[Fund],
+) -> list[tuple[int, Fraction]]:
+    """OVERAGE_USAGE lines; returns what they take off each part's USAGE line: (minor units, quantity)."""
+    taken = []
+    for part in parts:
+        apart = {number: amount for number, amount in part.uncovered.items() if funds[number].separate and amount}
+        taken.append((sum(apart.values()), apart))
+    if not any(amount for amount, _ in taken):
+        return [(0, NOTHING)] * len(parts)
+    beyond = _Beyond(rated, outcomes, funds)
+    total = sum(beyond.units.values(), NOTHING)
+    found = []
+    for place, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
+        quantity = _quantity(rated, part, amount, total)
+        found.append((amount, quantity))
+        for number in sorted(apart):
+            share = quantity * apart[number] / amount
+            worth = beyond.worth(place, number) if rated.pool.pricing.overage else apart[number]
+            lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
+    return found
+
+
+def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> Fraction:
+    """How much of a part's quantity is overage: what lies beyond exhaustion, of a pool by money."""
+    if len(rated.parts) == 1 and rated.pool.pricing.price.cumulative:
+        return min(part.charge.quantity, beyond * rated.pool.series.quantity_per_unit)
+    return part.charge.quantity * amount / part.charge.amount if part.charge.amount else NOTHING
+
+
+class _Beyond:
+    """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0."""
+
+    def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:
+        self._rated = rated
+        self.units: dict[date, Fraction] = {}
+        self._worth: dict[tuple[int, int], int] = {}
+        uncovered: dict[date, dict[tuple[int, int], int]] = {}
+        for place, settled in enumerate(outcomes):
+            for one in settled:
+                if one.overage is not None and funds[one.overage].separate and one.uncovered:
+                    uncovered.setdefault(one.piece.start, {})[place, one.overage] = one.uncovered
+        self._rate(uncovered)
+
+    def worth(self, place: int, fund: int) -> int:
+        """What the bands charge a part under a fund's terms, in minor units."""
+        return self._worth.get((place, fund), 0)
+
+    def _rate(self, uncovered: dict[date, dict[tuple[int, int], int]]) -> None:
+        pool = self._rated.pool
+        price, bands, minor = pool.pricing.price, pool.pricing.overage, pool.plan.rounding.minor
+        most = self._rated.steps[-1].after
+        amounts = _settled_amounts(self._rated)
+        rated = NOTHING
+        for step in self._rated.steps:
+            left = uncovered.get(step.start)
+            if not left or not price.cumulative:
+                continue
+            covered = minor(price.charge(step.before)) + amounts.get(step.start, 0) - sum(left.values())
+            after = min(step.after, most)
+            exhausted = max(step.before, price.affordable(Fraction(pool.plan.rounding.decimal(covered)), after))
+            beyond = max(NOTHING, after - exhausted)
+            self.units[step.start] = beyond
+            if bands is not None:
+                worth = minor(bands.charge(rated + beyond)) - minor(bands.charge(rated))
+                self._share(left, worth)
+                rated += beyond
+
+    def _share(self, left: dict[tuple[int, int], int], worth: int) -> None:
+        """Divide the overage of a slice by the own quantities of the accounts that are uncovered in it."""
+        places = sorted(left)
+        weights = weights_of([self._rated.pool.shares[place].quantity for place, _ in places])
+        for place, amount in zip(places, divide(worth, weights), strict=True):
+            self._worth[place] = self._worth.get(place, 0) + amount
+
+
+def _settled_amounts(rated: RatedUsage) -> dict[date, int]:
+    """The charge by slice start, after negative slices took away from earlier ones."""
+    found: dict[date, int] = {}
+    for part in rated.parts:
+        for one in part.slices:
+            found[one.start] = found.get(one.start, 0) + one.amount
+    return found
