@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.kafka import FETCH_BYTES, KafkaUnreachableError, ReadStalledError
+from services.postgres import PostgresUnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     KafkaError,
     KafkaUnreachableError,
     ReadStalledError,
+    PostgresUnreachableError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.CannotConnectNowError,

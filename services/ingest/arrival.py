@@ -1,0 +1,42 @@
+"""When a usage record arrived: its LogAppendTime, or its first one if it was carried to another partition."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from events.topics import ARRIVAL_HEADER
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
+#: A re-route happens while the record still stands in `usage`, which keeps 40 days.
+_OLDEST_MS = 40 * _DAY_MS
+
+Headers = Iterable[tuple[str, bytes | None]]
+
+
+def arrival_ms(timestamp: int, headers: Headers) -> int:
+    """Milliseconds since 1970 of the record's first arrival.
+
+    Anyone may write the header, so it counts only where a re-route explains it: not after the broker's own time, and
+    not longer ago than `usage` keeps records. A forged one would else move the limit on future usage, or make a
+    repeated id look older than the window of dedupe.
+    """
+    for name, value in headers:
+        if name == ARRIVAL_HEADER and value is not None and value.isdigit() and len(value) < 16:
+            carried = int(value)
+            return carried if timestamp - _OLDEST_MS <= carried <= timestamp else timestamp
+    return timestamp
+
+
+def day_number(milliseconds: int) -> int:
+    """Days since 1970, UTC: the day by which ids are forgotten."""
+    return milliseconds // _DAY_MS
+
+
+def instant(milliseconds: int) -> datetime:
+    """The same as a datetime in UTC."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def instant_text(milliseconds: int) -> str:
+    """The same as the log spells instants."""
+    return instant(milliseconds).isoformat()[:-6] + "Z"

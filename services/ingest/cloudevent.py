@@ -1,0 +1,125 @@
+"""A record of `usage` to a `CloudEvent`: CloudEvents 1.0, JSON structured mode, or binary mode by headers.
+
+Every record is decoded by itself. One decode of a joined array would gain a tenth with msgspec, and would let a record
+such as `{..},{..}` or `[{` borrow the bytes of its neighbours: a bad publisher could then change what a good one said.
+
+Numbers never pass through a float: msgspec hands us a fraction's own text, and whole numbers as ints of any length.
+Only JSON numbers are measures. A numeric text ("1.5") is refused, because for a field of text and for a number the same
+bytes would otherwise mean different things, depending on what the meter says today.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from events.decimals import parse_decimal
+from services.ingest.refusal import Reason, Refused
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Headers = Sequence[tuple[str, bytes | None]]
+
+#: A fraction's text this short, without exponent, is within the limits of `parse_decimal` whatever its digits are.
+_SURELY_FITS = 18
+
+
+class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The `data` of a usage event; values of `measure`, `income` and `cost` are checked by `validate`."""
+
+    meter: str
+    measure: dict[str, Any] = {}
+    income: dict[str, Any] = {}
+    cost: dict[str, Any] = {}
+    who: dict[str, str] = {}
+    what: dict[str, str] = {}
+    where: dict[str, str] = {}
+    other: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    ets: Instant | None = None
+
+
+class CloudEvent(msgspec.Struct, gc=False):
+    """The attributes that usage needs; other extension attributes are allowed and not looked at."""
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: Literal["trueup.usage"]
+    subject: str
+    time: Instant
+    organization: str
+    data: UsageData
+    datacontenttype: str | None = None
+
+
+def _number(text: str) -> Decimal:
+    """A fraction by its own digits. Raises: ValueError, naming the rule; `1E+999999999` is never spelt out."""
+    if len(text) <= _SURELY_FITS and "e" not in text and "E" not in text:
+        return Decimal(text)
+    return parse_decimal(text)
+
+
+_EVENTS = msgspec.json.Decoder(CloudEvent, float_hook=_number)
+_DATA = msgspec.json.Decoder(UsageData, float_hook=_number)
+_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "organization")
+_BINARY_MARK = "ce_specversion"
+
+
+def decode(value: bytes | None, headers: Headers) -> CloudEvent:
+    """The event of one record.
+
+    Raises: Refused (not JSON, not a CloudEvent, another type of event, bad number, bad time).
+    """
+    try:
+        if headers and any(name == _BINARY_MARK for name, _ in headers):
+            event = _binary(value, headers)
+        else:
+            event = _EVENTS.decode(value or b"")
+    except msgspec.ValidationError as error:
+        raise _explained(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(Reason.NOT_JSON, f"must be JSON, which has no NaN and no Infinity: {error}") from None
+    if event.datacontenttype is not None and not _is_json(event.datacontenttype):
+        raise Refused(Reason.NOT_A_CLOUD_EVENT, "datacontenttype must be application/json")
+    return event
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+def _binary(value: bytes | None, headers: Headers) -> CloudEvent:
+    attributes: dict[str, Any] = {}
+    for name, content in headers:
+        attribute = "datacontenttype" if name == "content-type" else name.removeprefix("ce_")
+        if attribute == name or content is None:
+            continue
+        if attribute in attributes:
+            raise Refused(Reason.NOT_A_CLOUD_EVENT, f"header {name} stands twice")
+        attributes[attribute] = content.decode()
+    for attribute in _ATTRIBUTES:
+        if attribute not in attributes:
+            reason = Reason.BAD_TIME if attribute == "time" else Reason.NOT_A_CLOUD_EVENT
+            raise Refused(reason, f"header ce_{attribute} is missing")
+    # An attribute named "data" would stand in the way of the value; it is no attribute of CloudEvents.
+    attributes["data"] = {"meter": ""}
+    event = msgspec.convert(attributes, CloudEvent)
+    event.data = _DATA.decode(value or b"")
+    return event
+
+
+def _explained(message: str) -> Refused:
+    """msgspec's message names the path: the reason follows from it."""
+    if "$.time" in message or "ets" in message or "field `time`" in message:
+        return Refused(Reason.BAD_TIME, f"time must be RFC 3339 with an offset: {message}")
+    if "$.type" in message:
+        return Refused(Reason.WRONG_EVENT_TYPE, "type must be trueup.usage")
+    if "measure" in message or "income" in message or "cost" in message:
+        return Refused(Reason.BAD_NUMBER if "must" in message else Reason.WRONG_TYPE, message)
+    if "unknown field" in message:
+        return Refused(Reason.UNKNOWN_FIELD, message)
+    if "$.data." in message:
+        return Refused(Reason.WRONG_TYPE, message)
+    return Refused(Reason.NOT_A_CLOUD_EVENT, message)

@@ -1,0 +1,74 @@
+"""`trueup ingest`: reads `usage`, judges and rates it, appends it to `billing.events`."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+import structlog
+
+from events.topics import USAGE
+from services.catalog import CatalogFollower
+from services.ingest.commands import CommandGate
+from services.ingest.handler import IngestHandler
+from services.kafka import BatchWriter, LogReader
+from services.postgres import open_postgres
+from services.process import Process, run_process
+from services.stack import Endpoints
+from services.store.continuity import check_continuity
+from services.store.generations import load_generations
+from services.worker import host
+
+GROUP = "trueup-ingest"
+#: Records of one poll over all partitions: enough to fill batches, few enough to stay far below the session timeout.
+MAX_RECORDS = 8_000
+log = structlog.get_logger(__name__)
+
+
+async def run_ingest(
+    endpoints: Endpoints,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[], None] | None = None,
+    session_ms: int = 15_000,
+) -> None:
+    """Work until `stop` is set, on the partitions that the group gives this process. `ready`: the first are loaded.
+
+    Raises: ExpectedFailure when there is nothing to work on or the log has gone back.
+    """
+    bootstrap = endpoints.kafka_bootstrap
+    async with AsyncExitStack() as stack:
+        postgres = await stack.enter_async_context(open_postgres(endpoints.database_url, most=2))
+        reader = await stack.enter_async_context(LogReader(bootstrap))
+        writer = await stack.enter_async_context(BatchWriter(bootstrap))
+        async with postgres.connection() as connection:
+            generations = await load_generations(connection)
+            await check_continuity(connection, reader, generations)
+        gate = CommandGate(postgres, CatalogFollower(bootstrap))
+        handler = IngestHandler(postgres, gate, reader, writer, generations.usage)
+        try:
+            await host(
+                bootstrap,
+                topic=USAGE,
+                group=GROUP,
+                handler=handler,
+                max_records=MAX_RECORDS,
+                stop=stop,
+                ready=ready,
+                session_ms=session_ms,
+            )
+        finally:
+            log.info("ingest_stopped", **handler.counts)
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write JSON here once the worker runs.")
+def ingest(ready_file: Path | None) -> None:
+    """Rate usage into the log until stopped."""
+
+    async def body(process: Process) -> None:
+        session_ms = process.settings.worker_session_ms
+        await run_ingest(process.endpoints, process.stop, ready=process.ready, session_ms=session_ms)
+
+    run_process(body, ready_file)

@@ -1,0 +1,169 @@
+"""The ingest worker's partitions: loaded from the log, polled, written. What is judged where stands in `batch`.
+
+Order of a poll, and why:
+1. commands (`commands`): the catalog is at least as new as what a publisher was told before it sent this usage;
+2. judge and rate in memory (`batch`);
+3. refused and re-routed records are written and acknowledged, of all partitions;
+4. `UsageRated` records and then `UsageRead` are appended to `billing.events`, one partition after the other.
+A crash before 4 leaves no trace in the log: the poll is judged again, and 3 is repeated without harm. A crash within 4
+leaves the first records of the poll: the next worker goes on after the last of them, and since 3 is done for the whole
+poll by then, what lies between two accepted records is settled. Were 3 done after 4, a crash between them would lose a
+refused record that stands before the last accepted one: the log says that its offset has passed.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from events.topics import EVENTS, USAGE, USAGE_REJECTED
+from services.failures import ExpectedFailure
+from services.ingest.batch import Outcome, settle_batch
+from services.ingest.commands import CommandGate
+from services.ingest.partition import PartitionState
+from services.ingest.position import check_gap, gaps
+from services.ingest.snapshot import load_snapshots
+from services.kafka import BatchWriter, LogReader, Record
+from services.postgres import Postgres
+from services.worker import ResyncError
+
+log = structlog.get_logger(__name__)
+
+
+class UsageLostError(ExpectedFailure):
+    """usage/{partition} begins at offset {beginning}, but only what is before {expected} was read."""
+
+    def __init__(self, partition: int, beginning: int, expected: int) -> None:
+        super().__init__(
+            f"usage/{partition} begins at offset {beginning}, but only what is before {expected} was read: the topic's"
+            " retention deleted usage that no ingest worker had seen"
+        )
+
+
+class IngestHandler:
+    """`services.worker.PartitionHandler` over `usage`. Owns nothing: who made reader and writer closes them."""
+
+    def __init__(
+        self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter, generation: str
+    ) -> None:
+        self._postgres = postgres
+        self._gate = gate
+        self._reader = reader
+        self._writer = writer
+        self._generation = generation
+        self._states: dict[int, PartitionState] = {}
+        #: Dispositions since the start of this process.
+        self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
+
+    async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """Load the projector's snapshot of each partition and fold the log from there to its end."""
+        await self._writer.reset()
+        for partition in partitions:
+            self._states.pop(partition, None)
+        await self._pass_commands()
+        snapshots = await load_snapshots(self._postgres, partitions)
+        beginnings = await self._reader.beginning_offsets(USAGE, partitions)
+        loaded = {}
+        for partition in partitions:
+            state = PartitionState(partition, self._generation, snapshots[partition])
+            await self._fold_to_end(state)
+            if state.next_usage < beginnings[partition]:
+                raise UsageLostError(partition, beginnings[partition], state.next_usage)
+            loaded[partition] = state
+        self._states |= loaded
+        return {partition: state.next_usage for partition, state in loaded.items()}
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        """Forget the partitions; everything that counts stands in the log."""
+        for partition in partitions:
+            self._states.pop(partition, None)
+
+    async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+        """Settle the next records of some partitions.
+
+        Raises: ResyncError for partitions whose log another worker wrote too. Any other error leaves memory ahead of
+        the log, and the loop assigns every partition anew.
+        """
+        batches = {partition: records for partition, records in batches.items() if records}
+        if not batches:
+            return
+        await self._pass_commands()
+        outcomes = {
+            partition: settle_batch(records, self._states[partition], self._gate.catalogs)
+            for partition, records in batches.items()
+        }
+        try:
+            await self._write_elsewhere(outcomes)
+            acknowledged = await self._append(outcomes)
+        except BaseException:
+            # What was written is unknown now; never append past it (design, decision 6).
+            await self._writer.reset()
+            raise
+        await self._check_positions(acknowledged)
+        self._report(outcomes)
+
+    async def _pass_commands(self) -> None:
+        if await self._gate.pass_():
+            for state in self._states.values():
+                state.rater.forget()
+
+    async def _fold_to_end(self, state: PartitionState) -> None:
+        """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""
+        partition = state.partition
+        while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
+            async for records in self._reader.read(EVENTS, partition, state.position, end):
+                state.fold(records, self._gate.catalogs)
+            state.position = end
+
+    async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
+        """Refusals and re-routes of all partitions, by target, each acknowledged."""
+        wanted: dict[tuple[str, int], list[Record]] = {}
+        for source, outcome in outcomes.items():
+            for target, records in outcome.rerouted.items():
+                wanted.setdefault((USAGE, target), []).extend(records)
+            if outcome.rejected:
+                wanted.setdefault((USAGE_REJECTED, source), []).extend(outcome.rejected)
+        for (topic, partition), records in wanted.items():
+            await self._writer.append(topic, partition, records)
+
+    async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[tuple[int, int]]]:
+        """Append to all partitions side by side; (base offset, count) of each batch.
+
+        Every append has ended, well or not, when this raises: one that went on in the background would write with a new
+        producer after the reset, past what is unacknowledged.
+        """
+        results = await asyncio.gather(
+            *(self._writer.append(EVENTS, partition, outcome.records) for partition, outcome in outcomes.items()),
+            return_exceptions=True,
+        )
+        acknowledged = {}
+        for partition, result in zip(outcomes, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            acknowledged[partition] = result
+        return acknowledged
+
+    async def _check_positions(self, acknowledged: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+        """All partitions of the poll are looked at before an error is raised: the loop must not lose a batch."""
+        lost: list[ResyncError] = []
+        for partition, batches in acknowledged.items():
+            state = self._states[partition]
+            between, position = gaps(partition, state.position, batches)
+            sources = frozenset((state.writer.usage_source, state.writer.read_source))
+            try:
+                for start, end in between:
+                    await check_gap(partition, sources, self._reader.read(EVENTS, partition, start, end))
+            except ResyncError as error:
+                lost.append(error)
+            state.position = position
+        if lost:
+            raise ResyncError([error.partitions[0] for error in lost], "; ".join(map(str, lost)))
+
+    def _report(self, outcomes: Mapping[int, Outcome]) -> None:
+        for partition, outcome in outcomes.items():
+            for name in self.counts:
+                self.counts[name] += getattr(outcome.counts, name)
+            if outcome.reasons:
+                reasons = {reason.value: count for reason, count in outcome.reasons.items()}
+                log.warning("usage_rejected", partition=partition, reasons=reasons)

@@ -1,0 +1,80 @@
+"""One `usage` partition as its ingest worker remembers it. The log is the checkpoint: all of this can be folded again.
+
+`position` is the next offset of `billing.events` whose records are known here; `next_usage` where `usage` goes on.
+"""
+
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+
+from events.codec import decode
+from services.ingest.arrival import day_number
+from services.ingest.catalogs import Catalogs
+from services.ingest.days import Days
+from services.ingest.rating import Rater
+from services.ingest.record import RecordWriter
+from services.ingest.snapshot import Snapshot
+from services.ingest.totals import parts_of
+from services.projector.rated import PREFIX as RATED
+from services.projector.rated import RatedRecord, decode_rated
+
+#: How `events.codec.encode` begins a UsageRead.
+READ = b'{"type":"UsageRead"'
+
+
+class PartitionState:
+    """Totals, ids seen and last sequences of one partition."""
+
+    def __init__(self, partition: int, generation: str, snapshot: Snapshot) -> None:
+        self.partition = partition
+        self.writer = RecordWriter(generation, partition)
+        self.position = snapshot.position
+        self.totals = snapshot.totals
+        self.seen = snapshot.seen
+        self.rater = Rater(snapshot.totals)
+        self.days = Days()
+        self.last_rated = snapshot.sequences.get(self.writer.usage_source, -1)
+        self.last_read = snapshot.sequences.get(self.writer.read_source, -1)
+
+    @property
+    def next_usage(self) -> int:
+        """The next offset of `usage` to judge.
+
+        A poll that died between its records and its `UsageRead` is resumed after its last record; what it refused or
+        carried elsewhere before that stands there already, and what lay after it is judged again.
+        """
+        return max(self.last_rated + 1, self.last_read, 0)
+
+    def fold(self, records: Sequence[ConsumerRecord], catalogs: Catalogs) -> None:
+        """Apply records of the log that this worker did not append in this life, in order.
+
+        Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`.
+        """
+        usage = [record for record in records if record.value.startswith(RATED)]
+        for record, rated in zip(usage, decode_rated([record.value for record in usage]), strict=True):
+            if rated.source == self.writer.usage_source and rated.sequence > self.last_rated:
+                self.last_rated = rated.sequence
+                self._remember(rated, day_number(record.timestamp), catalogs)
+        for record in records:
+            if record.value.startswith(READ):
+                self._note_read(record.value)
+        self.position = records[-1].offset + 1
+        self.seen.compact(day_number(records[-1].timestamp))
+
+    def _remember(self, rated: RatedRecord, day: int, catalogs: Catalogs) -> None:
+        data = rated.data
+        self.seen.remember(bytes.fromhex(data.digest), day)
+        directory = catalogs.directory(rated.organization)
+        if directory is None or rated.account not in directory.resources.accounts:
+            return  # deleted since: nothing will be rated for it
+        account = directory.resources.accounts[rated.account]
+        plan = catalogs.meter_plan(directory, data.meter_id)
+        if plan is not None:
+            parts = parts_of(plan, data.measure, (data.texts(),), data.ts, data.usage_id)
+            day_of_usage = self.days.of(data.ts, data.ts.isoformat(), account.timezone)
+            self.totals.add(rated.account, day_of_usage, plan, parts)
+
+    def _note_read(self, value: bytes) -> None:
+        envelope = decode(value)
+        if envelope.source == self.writer.read_source:
+            self.last_read = max(self.last_read, envelope.sequence)

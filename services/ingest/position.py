@@ -1,0 +1,59 @@
+"""Was what we appended the next thing in the log? The worker's guard against a second writer (design, decision 8).
+
+Kafka does not fence us: a worker that lost its partition in a rebalance while its append was on the way still succeeds.
+The base offset that each acknowledged batch carries tells. If it follows what we know, nobody else wrote. If not, the
+gap is read: facts of the event store and ticks are expected there; a record of *our* source that we did not write
+means that another worker judged the same usage on a memory of its own. Ours is then wrong (it lacks, say, an id that
+the other one accepted), so it is dropped and folded anew from the log, where the sequence rule has already settled who
+was first.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from services.failures import ExpectedFailure
+from services.worker import ResyncError
+
+
+class LogShorterError(ExpectedFailure):
+    """billing.events/{partition} took our batch at offset {base}, before {position}: the topic was made anew."""
+
+    def __init__(self, partition: int, base: int, position: int) -> None:
+        super().__init__(
+            f"billing.events/{partition} took our batch at offset {base}, before {position}, which was already written:"
+            " the topic was made anew or truncated"
+        )
+
+
+class _Sourced(msgspec.Struct):
+    source: str
+
+
+_SOURCES = msgspec.json.Decoder(_Sourced)
+
+
+def gaps(partition: int, position: int, acknowledged: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """The ranges `[start, end)` that others wrote between our batches, and the position after them.
+
+    `acknowledged` is (base offset, count) of each batch, in order. Raises: LogShorterError.
+    """
+    found = []
+    for base, count in acknowledged:
+        if base < position:
+            raise LogShorterError(partition, base, position)
+        if base > position:
+            found.append((position, base))
+        position = base + count
+    return found, position
+
+
+async def check_gap(partition: int, sources: frozenset[str], lists: AsyncIterator[list[ConsumerRecord]]) -> None:
+    """Raises: ResyncError if one of these records is of one of our sources."""
+    async for records in lists:
+        for record in records:
+            source = _SOURCES.decode(record.value).source
+            if source in sources:
+                why = f"another worker wrote {source} at offset {record.offset} of billing.events"
+                raise ResyncError([partition], why)

@@ -1,0 +1,125 @@
+"""Which usage ids were accepted within the window, in under 20 bytes an id.
+
+New ids stand in a dict. Once there are enough they become a *run*: three numpy arrays sorted by the first 8 bytes of
+the id's hash. A run swallows its predecessor when it is at least half as long, so there are about log2(ids) runs, and
+an id is copied about that often in its life. A lookup asks each run once for a whole batch.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.ingest.digest import DIGEST_BYTES, ID_BYTES
+
+#: Days of log time in which a repeated id is known again (api.md D3); counted in whole days of UTC.
+WINDOW_DAYS = 35
+#: Ids that may stand in the dict (about 170 bytes each) before they become a run.
+RECENT_IDS = 16_384
+
+_LAYOUT = np.dtype([("high", ">u8"), ("low", ">u4"), ("content", "S4")])
+assert _LAYOUT.itemsize == DIGEST_BYTES
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(slots=True)
+class _Run:
+    """Ids sorted by `high`: 8 + 4 bytes of id hash, 4 of content, 2 of the day since 1970 = 18 bytes an id."""
+
+    high: Array
+    low: Array
+    content: Array
+    day: Array
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    @classmethod
+    def of(cls, digests: bytes, days: Array) -> "_Run":
+        table = np.frombuffer(digests, dtype=_LAYOUT)
+        high = table["high"].astype(np.uint64)
+        order = np.argsort(high, kind="stable")
+        content = np.frombuffer(digests, dtype=np.uint32).reshape(-1, 4)[:, 3]
+        return cls(high[order], table["low"].astype(np.uint32)[order], content[order], days[order])
+
+    def merged(self, other: "_Run", oldest_day: int) -> "_Run":
+        """Both in one, without the ids of days before `oldest_day`."""
+        high = np.concatenate((self.high, other.high))
+        days = np.concatenate((self.day, other.day))
+        order = np.argsort(high, kind="stable")
+        order = order[days[order] >= oldest_day]
+        low = np.concatenate((self.low, other.low))[order]
+        content = np.concatenate((self.content, other.content))[order]
+        return _Run(high[order], low, content, days[order])
+
+
+class SeenIds:
+    """The accepted ids of one partition. An id remembered twice keeps both; the one within the window counts."""
+
+    def __init__(self) -> None:
+        self._recent: dict[bytes, tuple[bytes, int]] = {}
+        self._runs: list[_Run] = []
+
+    def __len__(self) -> int:
+        return len(self._recent) + sum(len(run) for run in self._runs)
+
+    def load(self, digests: bytes, day: int) -> None:
+        """Take a packed row of a snapshot: 16 bytes an id, all counted as of `day`, the newest of the row."""
+        if digests:
+            self._push(_Run.of(digests, np.full(len(digests) // DIGEST_BYTES, day, dtype=np.uint16)), day)
+
+    def remember(self, digest: bytes, day: int) -> None:
+        """The id was accepted on that day (days since 1970 of the log's clock)."""
+        self._recent[digest[:ID_BYTES]] = (digest[ID_BYTES:], day)
+
+    def compact(self, day: int) -> None:
+        """Make the recent ids a run once they are many. Between batches only: `recent` answers for a whole batch."""
+        if len(self._recent) >= RECENT_IDS:
+            self._flush(day)
+
+    def recent(self, digest: bytes, day: int) -> bytes | None:
+        """Content of the id if it is among the recent ones; to be asked after `known`, within one batch."""
+        found = self._recent.get(digest[:ID_BYTES])
+        return found[0] if found is not None and found[1] >= day - WINDOW_DAYS else None
+
+    def known(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
+        """Content by id hash, of those of the batch that stand in a run and are within the window on `day`."""
+        if not self._runs or not digests:
+            return {}
+        table = np.frombuffer(b"".join(digests), dtype=_LAYOUT)
+        wanted = table["high"].astype(np.uint64)
+        order = np.argsort(wanted)
+        wanted = wanted[order]
+        found: dict[bytes, bytes] = {}
+        for run in self._runs:
+            for index, content in _matches(run, wanted, table["low"][order], day - WINDOW_DAYS):
+                found[digests[order[index]][:ID_BYTES]] = content
+        return found
+
+    def _flush(self, day: int) -> None:
+        digests = b"".join(id_hash + content for id_hash, (content, _) in self._recent.items())
+        days = np.fromiter((seen for _, seen in self._recent.values()), dtype=np.uint16, count=len(self._recent))
+        self._recent.clear()
+        self._push(_Run.of(digests, days), day)
+
+    def _push(self, run: _Run, day: int) -> None:
+        while self._runs and len(self._runs[-1]) <= 2 * len(run):
+            run = self._runs.pop().merged(run, max(day - WINDOW_DAYS, 0))
+        if len(run):
+            self._runs.append(run)
+
+
+def _matches(run: _Run, wanted: Array, low: Array, oldest_day: int) -> Iterable[tuple[int, bytes]]:
+    """(index of a wanted hash, content) for all that stand in the run and are not too old."""
+    left = np.searchsorted(run.high, wanted, side="left")
+    inside = np.minimum(left, len(run) - 1)
+    for index in np.flatnonzero(run.high[inside] == wanted):
+        # Equal first 8 bytes of different ids, and one id remembered again after the window, both stand side by side.
+        place = int(left[index])
+        while place < len(run) and run.high[place] == wanted[index]:
+            if run.low[place] == low[index] and int(run.day[place]) >= oldest_day:
+                yield int(index), run.content[place].tobytes()
+            place += 1

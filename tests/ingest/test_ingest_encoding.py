@@ -1,0 +1,170 @@
+"""The hand-made records, ids, prices and days are held equal to the definitions that they are short cuts of."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.codec import encode
+from events.decimals import EXACT, plain
+from events.envelope import event_id, seal
+from events.facts.usage import RatedCharge, UsageRated, UsageRead
+from events.resources.catalog import PricingBand
+from projections.calendar import local_day
+from projections.pricing import price_of
+from services.ingest.cloudevent import UsageData
+from services.ingest.days import Days
+from services.ingest.decimal_price import decimal_price
+from services.ingest.directory import KnownAccount, KnownMeter
+from services.ingest.rating import decimal_of
+from services.ingest.record import Charge, EventIds, ReadData, RecordWriter
+from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
+from services.ingest.validate import Usage
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+MAPS = st.dictionaries(TEXT, TEXT, max_size=3)
+NUMBERS = st.decimals(-(10**17), 10**17, allow_nan=False, places=6)
+INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+@given(st.text(max_size=20), st.integers(0, 2**63))
+def test_ids_are_uuid5_of_source_and_sequence(source: str, sequence: int) -> None:
+    assert EventIds(source).text(sequence) == str(event_id(source, sequence))
+
+
+@given(TEXT, TEXT, INSTANTS, st.none() | INSTANTS, st.dictionaries(TEXT, NUMBERS, max_size=3), MAPS, MAPS, INSTANTS)
+@settings(deadline=None)
+def test_usage_rated_is_written_as_the_codec_writes_it(
+    usage_id: str,
+    source: str,
+    ts: datetime,
+    ets: datetime | None,
+    numbers: dict[str, Decimal],
+    who: dict[str, str],
+    metadata: dict[str, str],
+    arrival: datetime,
+) -> None:
+    given_fields: dict[str, Any] = {"ets": ets, "measure": numbers, "who": who, "metadata": metadata}
+    fact = UsageRated(
+        usage_id=usage_id,
+        usage_source=source,
+        meter_id="m",
+        ts=ts,
+        charges=(
+            RatedCharge(aggregation_id="a", pricing_id="p", account_plan_id="ap", amount=Decimal("1.50")),
+            RatedCharge(aggregation_id="a", pricing_id="p", account_plan_id="ap", segment="{}", amount=Decimal(2)),
+        ),
+        catalog_offset=3,
+        digest="ab" * 16,
+        **{name: value for name, value in given_fields.items() if value},
+    )
+    expected = seal(fact, source="usage/g/4", sequence=77, organization="o", account="acc", time=arrival)
+    usage = Usage(
+        "o",
+        KnownAccount("acc", "code", 4, "UTC"),
+        KnownMeter("m", "code", {}),
+        usage_id,
+        source,
+        ts,
+        _text(ts),
+        None if ets is None else _text(ets),
+        {code: plain(number) for code, number in numbers.items()},
+        numbers,
+        UsageData("code", who=who, metadata=metadata),
+        bytes.fromhex("ab" * 16),
+    )
+    charges = (Charge("a", "p", "ap", "", "1.50"), Charge("a", "p", "ap", "{}", "2"))
+    assert RecordWriter("g", 4).rated(usage, 77, _text(arrival), charges, 3) == encode(expected)
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat()[:-6] + "Z"
+
+
+@given(st.integers(1, 2**40), INSTANTS)
+def test_usage_read_is_written_as_the_codec_writes_it(offset: int, time: datetime) -> None:
+    fact = UsageRead(next_offset=offset, rated=1, duplicate=2, rejected=3, rerouted=4)
+    expected = encode(seal(fact, source="read/g/4", sequence=offset, organization="", time=time))
+    assert RecordWriter("g", 4).read(_text(time), ReadData(offset, 1, 2, 3, 4)) == expected
+
+
+BANDS = st.lists(
+    st.tuples(st.integers(1, 1000), st.decimals(0, 50, places=2), st.decimals(0, 5, places=4)), min_size=1, max_size=4
+)
+
+
+@given(BANDS, st.booleans(), st.sampled_from(["1", "1000", "0.25", "3", "1000000"]), st.decimals(-500, 5000, places=3))
+@settings(deadline=None)
+def test_a_decimal_price_is_the_price(
+    given_bands: list[tuple[int, Decimal, Decimal]], cumulative: bool, per: str, quantity: Decimal
+) -> None:
+    limits = {0} | {limit for limit, _, _ in given_bands[1:]}
+    bands = [
+        PricingBand.model_validate({"lowerLimit": limit, "fixedPrice": fixed, "unitPrice": unit})
+        for limit, (_, fixed, unit) in zip(sorted(limits), given_bands, strict=False)
+    ]
+    price = price_of(bands, cumulative=cumulative)
+    series: Any = SimpleNamespace(function="SUM", rounding="NONE", quantity_per_unit=Fraction(per))
+    pricing: Any = SimpleNamespace(price=price)
+    fast = decimal_price(series, pricing)
+    assert (fast is None) == (per == "3")
+    if fast is not None:
+        with localcontext(EXACT):
+            assert Fraction(fast.charge(quantity)) == price.charge(Fraction(quantity) / Fraction(per))
+
+
+@given(st.fractions(-(10**6), 10**6))
+def test_a_fraction_becomes_the_nearest_decimal_of_eighteen_digits(amount: Fraction) -> None:
+    assert abs(Fraction(decimal_of(amount)) - amount) <= Fraction(1, 2 * 10**18)
+
+
+@given(INSTANTS, st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Africa/Monrovia"]))
+def test_days_are_those_of_the_calendar(moment: datetime, zone: str) -> None:
+    days = Days()
+    for later in (0, 1, 59, 60):
+        instant = moment + timedelta(seconds=later)
+        assert days.of(instant, _text(instant), zone) == local_day(instant, zone)
+
+
+def test_a_zone_with_an_offset_is_still_the_same_instant() -> None:
+    moment = datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=5))).astimezone(UTC)
+    assert Days().of(moment, _text(moment), "UTC") == moment.date()
+
+
+def test_ids_are_known_within_the_window_and_forgotten_after_it() -> None:
+    seen = SeenIds()
+    digests = [np.random.default_rng(number).bytes(16) for number in range(200)]
+    for number, digest in enumerate(digests):
+        seen.remember(digest, 100 + number // 100)
+    seen._flush(101)
+    assert seen.known(digests, 101) == {digest[:12]: digest[12:] for digest in digests}
+    assert len(seen.known(digests, 101 + WINDOW_DAYS)) == 100
+    assert not seen.known(digests, 102 + WINDOW_DAYS)
+    seen.load(digests[0], 120)
+    assert seen.known(digests, 102 + WINDOW_DAYS) == {digests[0][:12]: digests[0][12:]}
+    assert seen.recent(digests[0], 101) is None
+
+
+def test_ids_with_equal_first_bytes_are_told_apart() -> None:
+    seen = SeenIds()
+    for last in range(5):
+        seen.remember(bytes(11) + bytes([last]) + bytes([last] * 4), 100)
+    seen._flush(100)
+    asked = [bytes(11) + bytes([last]) + b"zzzz" for last in range(7)]
+    assert seen.known(asked, 100) == {bytes(11) + bytes([last]): bytes([last] * 4) for last in range(5)}
+
+
+def test_an_id_costs_under_twenty_bytes_and_runs_stay_few() -> None:
+    seen, source = SeenIds(), np.random.default_rng(1)
+    for _ in range(40):
+        block = source.bytes(16 * RECENT_IDS)
+        for start in range(0, len(block), 16):
+            seen.remember(block[start : start + 16], 100)
+        seen.compact(100)
+    held = sum(run.high.nbytes + run.low.nbytes + run.content.nbytes + run.day.nbytes for run in seen._runs)
+    assert len(seen) == 40 * RECENT_IDS and held / len(seen) < 20 and len(seen._runs) < 8
