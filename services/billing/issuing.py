@@ -99,7 +99,7 @@ async def _append(
 
 
 async def _bill(connection: Any, request: BillRequest, loaded: LoadedFamily, draft: DraftBill) -> BillIssued:
-    config = loaded.family.resources.config
+    config = loaded.resources.config
     number = None
     if config is not None and config.body.bill_prefix:
         start = config.body.sequence_start_number or 0

@@ -36,6 +36,16 @@ WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'R
 """
 
 
+RUNNING_MAX = 10
+
+
+class TooManyJobsError(Exception):
+    """{limit} bill jobs of this organization are running already; wait for one to end"""
+
+    def __init__(self) -> None:
+        super().__init__(f"{RUNNING_MAX} bill jobs of this organization are running already; wait for one to end")
+
+
 @dataclass(frozen=True, slots=True)
 class BillJob:
     """A row of the table; `settled` of `total` root accounts are done."""
@@ -83,9 +93,10 @@ async def open_jobs(connection: Any) -> list[BillJob]:
     return [_job(row) for row in await connection.fetch(_OPEN)]
 
 
-async def running_jobs(connection: Any, organization: str) -> int:
-    """How many jobs of the organization are not finished."""
-    return int(await connection.fetchval(_RUNNING, organization))
+async def check_room(connection: Any, organization: str) -> None:
+    """Raises: TooManyJobsError if RUNNING_MAX of the organization's jobs are not finished."""
+    if await connection.fetchval(_RUNNING, organization) >= RUNNING_MAX:
+        raise TooManyJobsError
 
 
 async def move_job(

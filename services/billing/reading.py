@@ -15,9 +15,9 @@ _BILLS = f"""
 SELECT {_COLUMNS} FROM bills
 WHERE organization = $1 AND NOT voided AND ($2::text[] IS NULL OR account_id = ANY ($2))
     AND ($3::text[] IS NULL OR bill_id = ANY ($3)) AND ($4::date IS NULL OR bill_date = $4)
-    AND ($5::bigint IS NULL OR (position, bill_id) < ($5, $6::text))
-    AND ($7::boolean IS NULL OR locked = $7) AND ($8::text IS NULL OR bill->>'billJobId' = $8)
-ORDER BY position DESC, bill_id DESC LIMIT $9
+    AND ($5::bigint IS NULL OR position < $5)
+    AND ($6::boolean IS NULL OR locked = $6) AND ($7::text IS NULL OR bill->>'billJobId' = $7)
+ORDER BY position DESC LIMIT $8
 """
 _LINES = "SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number"
 _NAMES = """
@@ -48,16 +48,16 @@ class BillFilter:
 
 
 async def read_bills(
-    connection: Any, organization: str, wanted: BillFilter, limit: int, before: tuple[int, str] | None = None
+    connection: Any, organization: str, wanted: BillFilter, limit: int, before: int | None = None
 ) -> list[StoredBill]:
-    """Newest first, those before a (position, id). The connection's transaction reads the live schema."""
+    """Newest first, those before a position. The connection's transaction reads the live schema."""
     rows = await connection.fetch(
         _BILLS,
         organization,
         wanted.account_ids,
         wanted.ids,
         wanted.bill_date,
-        *(before or (None, None)),
+        before,
         wanted.locked,
         wanted.bill_job_id,
         limit,

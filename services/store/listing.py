@@ -40,11 +40,11 @@ async def list_page(
     arguments: list[Any] = [organization, kind]
     query = _PAGE + "".join(f" AND {_placed(condition, arguments)}" for condition in conditions)
     if token:
-        query += f" AND {_placed(Condition('e.position < {}', _position(token)), arguments)}"
+        query += f" AND {_placed(Condition('e.position < {}', position_before(token)), arguments)}"
     query += f" ORDER BY e.position DESC LIMIT {size + 1}"
     entities = [entity_of(row) for row in await connection.fetch(query, *arguments)]
     more = len(entities) > size
-    return Page(entities[:size], _token(entities[size - 1].position) if more else None)
+    return Page(entities[:size], token_before(entities[size - 1].position) if more else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,13 @@ def _placed(condition: Condition, arguments: list[Any]) -> str:
     return f"({condition.sql.format(f'${len(arguments)}')})"
 
 
-def _token(position: int) -> str:
+def token_before(position: int) -> str:
+    """The token of the page that begins before this position."""
     return base64.urlsafe_b64encode(f"before {position}".encode()).decode().rstrip("=")
 
 
-def _position(token: str) -> int:
+def position_before(token: str) -> int:
+    """The position that a token names. Raises: InvalidField."""
     try:
         word, _, position = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().partition(" ")
         if word == "before" and position.isdecimal() and len(position) <= 18:

@@ -1,0 +1,46 @@
+"""Bodies of the bill paths."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from events.resources.base import Day, Id, Model
+from events.resources.organization import CurrencyConversion, Timezone
+from services.billing.run import through_of
+
+
+class BillJobBody(Model):
+    """POST billjobs. Without a date: everything that is due by the organization's today."""
+
+    account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
+    billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
+    bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None
+    last_date_in_billing_period: Day | None = None
+    bill_date: Day | None = None
+    due_date: Day | None = None
+    #: Kept as given: epochs and zone are the accounts' own, and nothing is converted.
+    target_currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
+    timezone: Timezone | None = None
+    year_epoch: Day | None = None
+    month_epoch: Day | None = None
+    week_epoch: Day | None = None
+    day_epoch: Day | None = None
+    external_invoice_date: Day | None = None
+    currency_conversions: tuple[CurrencyConversion, ...] | None = None
+    version: int | None = None
+
+    def through(self, today: date) -> date:
+        """The date to settle for."""
+        if self.last_date_in_billing_period is not None:
+            return through_of(self.last_date_in_billing_period)
+        return self.bill_date or today
+
+
+class PreviewBody(Model):
+    """POST bills/preview: the bill that a run for the date would issue."""
+
+    account_id: Id
+    last_date_in_billing_period: Day | None = None
+    billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
+    bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None

@@ -1,0 +1,114 @@
+"""Bill jobs over HTTP: asked for here, carried out by the runner in this process."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.api.bill_bodies import BillJobBody
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
+from services.api.wire import USER, answer, encode, parse_object, raw_answer
+from services.billing.jobs import BillJob, cancel_job, check_room, create_job, get_job, list_jobs
+from services.commitments.bodies import parse_model
+from services.commitments.errors import UnknownResource
+from services.store import idempotency
+from services.store.execute import lock_organization, now_of
+from services.store.listing import position_before, token_before
+from services.store.view import get, load_config
+
+router = APIRouter(prefix="/organizations/{organization}/billjobs")
+
+
+@router.post("")
+async def create(request: Request) -> Response:
+    """Remember the job and start it; the answer shows it PENDING."""
+    api, organization, raw = api_of(request), organization_of(request), await body_of(request)
+    asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
+    async with api.postgres.transaction() as connection:
+        await lock_organization(connection, organization)
+        await require_organization(connection, organization)
+        payload = await idempotency.first_answer(connection, asked)
+        if payload is None:
+            document = parse_object(raw) if raw else {}
+            body = parse_model(BillJobBody, document)
+            for account in body.account_ids or ():
+                if await get(connection, organization, "account", account) is None:
+                    raise UnknownResource(kind="account", id=account)
+            await check_room(connection, organization)
+            today = now_of(await load_config(connection, organization)).date()
+            job = await create_job(
+                connection,
+                organization,
+                str(uuid4()),
+                json.loads(body.model_dump_json(by_alias=True, exclude_unset=True)),
+                body.through(today),
+                datetime.now(UTC),
+            )
+            payload = encode(job_document(job))
+            await idempotency.remember(connection, asked, payload)
+    request.app.state.bill_jobs.wake()
+    return raw_answer(payload)
+
+
+@router.get("")
+async def list_all(request: Request) -> Response:
+    """Newest first; `active` and `status` as m3ter has them."""
+    found = parameters_of(request, ("status", "active", "pageSize", "nextToken"))
+    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
+    token, organization = one(found, "nextToken"), organization_of(request)
+    async with api_of(request).postgres.connection() as connection:
+        await require_organization(connection, organization)
+        before = position_before(token) if token else None
+        jobs = await list_jobs(connection, organization, before, one(found, "status"), size + 1)
+    page: dict[str, Any] = {"data": [job_document(job) for job in jobs[:size]]}
+    if len(jobs) > size:
+        page["nextToken"] = token_before(jobs[size - 1].sequence)
+    return answer(page)
+
+
+@router.get("/{job}")
+async def get_one(request: Request, job: str) -> Response:
+    """How far the job is."""
+    organization = organization_of(request)
+    async with api_of(request).postgres.connection() as connection:
+        await require_organization(connection, organization)
+        found = await get_job(connection, organization, job)
+    if found is None:
+        raise UnknownResource(kind="bill job", id=job)
+    return answer(job_document(found))
+
+
+@router.post("/{job}/cancel")
+async def cancel(request: Request, job: str) -> Response:
+    """End the job after the families it is at; bills it has issued stay. A finished job stays as it is."""
+    organization = organization_of(request)
+    async with api_of(request).postgres.transaction() as connection:
+        await require_organization(connection, organization)
+        found = await cancel_job(connection, organization, job, datetime.now(UTC))
+        found = found or await get_job(connection, organization, job)
+    if found is None:
+        raise UnknownResource(kind="bill job", id=job)
+    return answer(job_document(found))
+
+
+def job_document(job: BillJob) -> dict[str, Any]:
+    """The job as the wire shows it; `pending` counts the families that are not settled yet."""
+    return {
+        "id": job.id,
+        "version": job.version,
+        "status": job.status,
+        "type": "CREATE",
+        **job.request,
+        "billIds": list(job.bill_ids),
+        "total": job.total,
+        "pending": job.total - job.settled,
+        "dtCreated": job.created,
+        "dtLastModified": job.modified,
+        "createdBy": USER,
+        "lastModifiedBy": USER,
+    }
