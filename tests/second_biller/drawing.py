@@ -1,0 +1,83 @@
+"""Credits, then draw-down, slice by slice in order; what stays uncovered is overage."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .charges import Charge, Slice
+from .holders import Holder, in_draw_order
+from .other_charges import Credit
+from .world import World
+
+RANK = {
+    "STANDING_CHARGE": 0, "COUNTER_RUNNING_TOTAL_CHARGE": 1, "COUNTER_ADJUSTMENT_DEBIT": 2, "USAGE": 3,
+    "MINIMUM_SPEND": 4,
+}  # fmt: skip
+
+Pair = tuple[Charge, Slice]
+
+
+@dataclass
+class Drawn:
+    """What a settlement of draws leaves behind: the slices know their draws, the holders what they gave."""
+
+    charges: list[Charge]
+    credits: list[Credit]
+    holders: dict[str, Holder]
+
+    def holder(self, key: str) -> Holder:
+        return self.holders[key]
+
+
+def order_of(pair: Pair) -> tuple[object, ...]:
+    charge, piece = pair
+    return piece.start, RANK[charge.type], charge.product, charge.account, charge.plan, charge.item
+
+
+def in_order(charges: list[Charge]) -> list[Pair]:
+    return sorted(((charge, piece) for charge in charges for piece in charge.slices), key=order_of)
+
+
+def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
+    pairs = in_order(charges)
+    for credit in sorted(credits, key=lambda c: (c.rank, c.start, c.account, c.plan, c.item)):
+        left = max(Fraction(0), credit.amount)
+        for charge, piece in reversed(pairs):
+            if charge.account != credit.account or charge.currency != credit.currency:
+                continue
+            if credit.scope is not None and charge.product != credit.scope:
+                continue
+            if not credit.start <= piece.start < credit.end:
+                continue
+            taken = min(left, piece.owed)
+            piece.credited += taken
+            left -= taken
+        credit.applied = max(Fraction(0), credit.amount) - left
+
+
+def draw_down(world: World, root: str, charges: list[Charge], credits: list[Credit]) -> Drawn:
+    members = world.family(root)
+    holders = {f"commitment {c['code']}": Holder(world, c, False) for c in world.commitments_of(members, "PREPAYMENT")}
+    holders |= {f"balance {b['code']}": Holder(world, b, True) for b in world.balances_of(members)}
+    apply_credits(charges, credits)
+    for charge, piece in in_order(charges):
+        pay(world, charge, piece, holders)
+    return Drawn(charges, credits, holders)
+
+
+def pay(world: World, charge: Charge, piece: Slice, holders: dict[str, Holder]) -> None:
+    owes = piece.owed
+    may = [h for h in holders.values() if h.may_pay(world, charge, piece.start)]
+    ordered = in_draw_order(world, charge.account, may, piece.start)
+    for holder in ordered:
+        taken = min(owes, holder.left(piece.start))
+        if taken > 0:
+            holder.draw(piece.start, taken)
+            key = f"{'balance' if holder.is_balance else 'commitment'} {holder.code}"
+            piece.draws[key] = piece.draws.get(key, Fraction(0)) + taken
+            owes -= taken
+    if charge.type != "USAGE" or owes <= 0:
+        return
+    with_terms = [h for h in ordered if h.in_term(piece.start) and h.has_terms]
+    if with_terms:
+        piece.uncovered = owes
+        piece.terms = with_terms[-1]

@@ -1,0 +1,76 @@
+"""Comparing a step's result with what a story expects of it."""
+
+from fractions import Fraction
+from typing import Any
+
+from .playing import StepResult
+from .reading import Thing, absent, flag
+
+
+def differences(step: Thing, result: StepResult) -> list[str]:
+    if "expectError" in step:
+        if result.error is None or str(step["expectError"]) not in result.error:
+            return [f"error {step['expectError']!r} expected, got {result.error!r}"]
+        return []
+    if result.error is not None:
+        return [f"refused: {result.error}"]
+    if "expect" not in step:
+        return []
+    expected = step["expect"]
+    if isinstance(expected, dict):
+        return fields_that_differ(expected, result.result)
+    return bills_that_differ(expected or [], result.result)
+
+
+def same(expected: Any, found: Any) -> bool:
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and not fields_that_differ(expected, found)
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(same, expected, found))
+    if isinstance(found, bool) or isinstance(expected, bool):
+        return flag(expected) == flag(found)
+    if absent(expected) or absent(found):
+        return absent(expected) and absent(found)
+    try:
+        return Fraction(str(expected)) == Fraction(str(found))
+    except ValueError:
+        return str(expected) == str(found)
+
+
+def fields_that_differ(expected: Thing, found: Thing) -> list[str]:
+    return [f"{n}: expected {v}, got {found.get(n)}" for n, v in expected.items() if not same(v, found.get(n))]
+
+
+def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:
+    found: list[str] = []
+    left = [bill for bill in bills if any(Fraction(line["amount"]) for line in bill["lines"])]
+    for wanted in expected:
+        mine = [bill for bill in bills if bill["account"] == wanted["account"]]
+        left = [bill for bill in left if bill["account"] != wanted["account"]]
+        lines = [line for bill in mine for line in bill["lines"]]
+        total = sum((Fraction(bill["total"]) for bill in mine), Fraction(0))
+        if "total" in wanted and total != Fraction(str(wanted["total"])):
+            found.append(f"{wanted['account']}: total {wanted['total']} expected, got {float(total)}")
+        if "lines" in wanted:
+            found += lines_that_differ(wanted, lines)
+    return found + [f"a bill for {bill['account']} that is not expected: {bill}" for bill in left]
+
+
+def lines_that_differ(wanted: Thing, lines: list[Thing]) -> list[str]:
+    """Pairs every expected line with one of its own (augmenting paths)."""
+    taken: dict[int, int] = {}
+
+    def pair(number: int, tried: set[int]) -> bool:
+        for place, line in enumerate(lines):
+            if place not in tried and not fields_that_differ(wanted["lines"][number], line):
+                tried.add(place)
+                if place not in taken or pair(taken[place], tried):
+                    taken[place] = number
+                    return True
+        return False
+
+    found = [f"no line {wanted['lines'][n]} among {lines}" for n in range(len(wanted["lines"])) if not pair(n, set())]
+    if not flag(wanted.get("partial")):
+        extra = [line for place, line in enumerate(lines) if place not in taken and Fraction(line["amount"])]
+        found += [f"a line that is not expected: {line}" for line in extra]
+    return found

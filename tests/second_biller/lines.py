@@ -1,0 +1,191 @@
+"""What is due up to now, as lines by key; and the difference to what was billed."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from .charges import Charge, Slice
+from .fees import fees_of
+from .money import round_money, show, show_number
+from .overage import band_overage
+from .reading import Thing
+from .settlement import Settlement
+from .world import World
+
+
+class Key(NamedTuple):
+    bill_account: str
+    currency: str
+    type: str
+    account: str
+    product: str
+    plan: str
+    item: str
+    start: date
+    holder: str
+    charge_type: str
+
+
+@dataclass
+class Line:
+    end: date
+    amount: Fraction = Fraction(0)
+    quantity: Fraction | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+Lines = dict[Key, Line]
+
+
+class Lander:
+    """Puts amounts on lines; the childBillingMode says on whose bill and in whose name."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.lines: Lines = {}
+
+    def place(self, account: str, mode: object, divided: bool) -> tuple[str, str]:
+        root = self.world.root_of(account)
+        if account == root or mode == "CHILD":
+            return account, account
+        return root, root if mode == "PARENT_SUMMARY" and divided else account
+
+    def put(self, key: Key, end: date, amount: Fraction, quantity: Fraction | None, **extra: Any) -> None:
+        line = self.lines.setdefault(key, Line(end))
+        line.end = end
+        line.amount += amount
+        if quantity is not None:
+            line.quantity = (line.quantity or Fraction(0)) + quantity
+        line.extra |= {name: value for name, value in extra.items() if value}
+
+    def charge(
+        self, charge: Charge, kind: str, amount: Fraction, quantity: Fraction | None = None, holder: str = "",
+        mode: object = None, **extra: Any,
+    ) -> None:  # fmt: skip
+        """A line of a charge; draws pass the holder's mode, all else follows the account plan's."""
+        mode = charge.account_plan.get("childBillingMode") if mode is None else mode
+        bill, account = self.place(charge.account, mode, True)
+        drawn = charge.type if kind.endswith("_CONSUMED") else ""
+        key = Key(
+            bill, charge.currency, kind, account, charge.product, charge.plan, charge.item, charge.start, holder, drawn
+        )
+        self.put(key, charge.end, amount, quantity, **extra)
+
+
+def due_lines(world: World, settled: Settlement) -> Lines:
+    lander = Lander(world)
+    spends = {id(spend.charge): spend for spend in settled.spends}
+    for charge in settled.drawn.charges:
+        if charge.type == "USAGE":
+            usage_lines(world, lander, charge)
+        elif id(charge) in spends:
+            for kind, amount in spends[id(charge)].lines_at(settled.today):
+                lander.charge(charge, kind, amount)
+        else:
+            lander.charge(charge, charge.type, charge.amount)
+        for piece in charge.slices:
+            draw_lines(lander, settled, charge, piece)
+    band_overage(settled.drawn.charges, lander)
+    for credit in settled.drawn.credits:
+        kind = "COUNTER_ADJUSTMENT_CREDIT" if credit.rank == 0 else "USAGE_CREDIT"
+        bill, account = lander.place(credit.account, credit.account_plan.get("childBillingMode"), True)
+        key = Key(bill, credit.currency, kind, account, credit.product, credit.plan, credit.item, credit.start, "", "")
+        lander.put(key, credit.end, credit.line_amount, None)
+    fee_lines(world, lander, settled)
+    return lander.lines
+
+
+def usage_lines(world: World, lander: Lander, charge: Charge) -> None:
+    """The usage itself, less what is separated; surcharges once per charge and commitment."""
+    separated: dict[str, Fraction] = {}
+    surcharged: dict[str, Fraction] = {}
+    terms = {}
+    for piece in charge.slices:
+        if piece.terms is None:
+            continue
+        name = piece.terms.code
+        terms[name] = piece.terms
+        kind = separated if piece.terms.separates else surcharged
+        kind[name] = kind.get(name, Fraction(0)) + piece.uncovered
+    amount = charge.amount - sum(separated.values(), Fraction(0))
+    lander.charge(charge, "USAGE", amount, charge.quantity)
+    bands = bool(charge.whole and charge.whole.pricing.get("overagePricingBands"))
+    for name, uncovered in separated.items():
+        if not bands:
+            text = terms[name].thing.get("overageDescription")
+            lander.charge(charge, "OVERAGE_USAGE", uncovered, None, name, commitment=name, description=text)
+    for name, uncovered in surcharged.items():
+        owner = terms[name]
+        extra = round_money(uncovered * owner.surcharge / 100, charge.currency, world.rounding)
+        named = {"balance" if owner.is_balance else "commitment": name}
+        lander.charge(charge, "OVERAGE_SURCHARGE", extra, None, name, **named)
+
+
+def draw_lines(lander: Lander, settled: Settlement, charge: Charge, piece: Slice) -> None:
+    for key, amount in piece.draws.items():
+        owner = settled.drawn.holder(key)
+        if owner.is_balance:
+            lander.charge(charge, "BALANCE_CONSUMED", -amount, None, key, None, balance=owner.code)
+            continue
+        mode = owner.thing.get("childBillingMode") or "PARENT_BREAKDOWN"
+        text = owner.thing.get("commitmentUsageDescription")
+        lander.charge(charge, "COMMITMENT_CONSUMED", -amount, None, key, mode, commitment=owner.code, description=text)
+
+
+def fee_lines(world: World, lander: Lander, settled: Settlement) -> None:
+    members = world.family(settled.root)
+    for commitment in world.commitments_of(members, "PREPAYMENT"):
+        for fee in fees_of(world, commitment):
+            if fee.due <= settled.today:
+                fee_line(world, lander, commitment, fee.start, fee.end, fee.amount, False)
+    for commitment, periods in settled.minimums:
+        for period in periods:
+            if period.end <= settled.today:
+                fee_line(world, lander, commitment, period.start, period.end, period.shortfall, True)
+
+
+def fee_line(
+    world: World, lander: Lander, commitment: Thing, start: date, end: date, amount: Fraction, true_up: bool
+) -> None:
+    code, currency = str(commitment["code"]), world.currency_of(commitment)
+    bill, account = lander.place(str(commitment["account"]), commitment.get("childBillingMode"), False)
+    product = str(commitment.get("feesAccountingProduct") or "")
+    key = Key(bill, currency, "COMMITMENT_FEE", account, product, "", "", start, code, "")
+    text = commitment.get("commitmentFeeDescription")
+    lander.put(key, end, amount, None, commitment=code, trueUp=true_up, description=text)
+
+
+def difference(due: Lines, billed: Lines) -> Lines:
+    """One net line per key; it is written when its amount or its quantity differs from what was billed."""
+    net: Lines = {}
+    for key in sorted({*due, *billed}):
+        was = billed.get(key)
+        now = due.get(key) or replace(billed[key], amount=Fraction(0), quantity=None)
+        amount = now.amount - (was.amount if was else 0)
+        quantity = (now.quantity or Fraction(0)) - ((was.quantity if was else None) or Fraction(0))
+        if amount or quantity:
+            counts = now.quantity is not None or (was is not None and was.quantity is not None)
+            net[key] = Line(now.end, amount, quantity if counts else None, now.extra)
+    return net
+
+
+def add_billed(billed: Lines, net: Lines) -> None:
+    for key, line in net.items():
+        was = billed.get(key, Line(line.end))
+        quantity = None
+        if line.quantity is not None or was.quantity is not None:
+            quantity = (was.quantity or Fraction(0)) + (line.quantity or Fraction(0))
+        billed[key] = Line(line.end, was.amount + line.amount, quantity, line.extra)
+
+
+def show_line(key: Key, line: Line) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": key.type, "amount": show(line.amount, key.currency)}
+    if line.quantity is not None:
+        shown["quantity"] = show_number(line.quantity)
+    if key.product:
+        shown["product"] = key.product
+    shown["period"] = [key.start.isoformat(), line.end.isoformat()]
+    if key.account != key.bill_account:
+        shown["childAccount"] = key.account
+    return shown | line.extra

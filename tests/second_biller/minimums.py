@@ -1,0 +1,85 @@
+"""MINIMUM commitments: their periods, what they owe, what counts, and the true-up."""
+
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from .charges import Charge, PricedPeriod, usage_charges
+from .grid import FAR, periods
+from .holders import eligible
+from .money import round_money
+from .reading import Thing, absent, day, flag, num, whole
+from .world import World
+
+
+@dataclass
+class MinimumPeriod:
+    start: date
+    end: date
+    owed: Fraction
+    counted: Fraction = Fraction(0)
+
+    @property
+    def shortfall(self) -> Fraction:
+        return max(Fraction(0), self.owed - self.counted)
+
+
+def minimum_periods(world: World, commitment: Thing) -> list[MinimumPeriod]:
+    """With what they owe; a cancel ends the running period and drops the later ones."""
+    start, end = day(commitment["startDate"]), day(commitment["endDate"])
+    if absent(commitment.get("commitmentPeriodInterval")):
+        spans = [(start, end, Fraction(1))]
+    else:
+        step = whole(commitment["commitmentPeriodInterval"], 1)
+        found = periods(world.commitment_grid(commitment), start, end, FAR, step)
+        spans = [(p.start, p.end, p.share) for p in found]
+    prorate = flag(commitment.get("prorate"))
+    currency = world.currency_of(commitment)
+    made = []
+    for low, high, share in spans:
+        each, once = num(commitment["amount"]), Fraction(0)
+        for top_up in world.top_ups[str(commitment["code"])]:
+            at = day(top_up["date"])
+            if flag(top_up.get("recurring")):
+                each += num(top_up["amount"]) if at < high else 0
+            elif low <= at < high:
+                once += num(top_up["amount"])
+        owed = each * share if prorate else each
+        made.append(MinimumPeriod(low, high, round_money(owed + once, currency, world.rounding)))
+    cancel = world.cancels.get(str(commitment["code"]))
+    return made if cancel is None else cancelled(world, commitment, made, cancel)
+
+
+def cancelled(world: World, commitment: Thing, made: list[MinimumPeriod], cancel: Thing) -> list[MinimumPeriod]:
+    at, policy = day(cancel["date"]), str(cancel.get("policy") or "TRUE_UP")
+    kept = []
+    for period in made:
+        if period.start < at < period.end:
+            share = Fraction((at - period.start).days, (period.end - period.start).days)
+            owed = {"TRUE_UP": period.owed, "PRORATE": period.owed * share, "WAIVE": Fraction(0)}[policy]
+            owed = round_money(owed, world.currency_of(commitment), world.rounding)
+            kept.append(MinimumPeriod(period.start, at, owed))
+        elif period.end <= at:
+            kept.append(period)
+    return kept
+
+
+def count(
+    world: World, commitment: Thing, made: list[MinimumPeriod], priced: list[PricedPeriod], others: list[Charge]
+) -> None:
+    """Usage on its own day, billed or not; any other charge whole on its first day, `others` being those due."""
+    cuts = {edge for period in made for edge in (period.start, period.end)}
+    for one in priced:
+        for charge in usage_charges(world, one, cuts):
+            if eligible(world, commitment, charge):
+                for piece in charge.slices:
+                    add(made, piece.start, piece.amount)
+    for charge in others:
+        if eligible(world, commitment, charge):
+            add(made, charge.start, charge.amount)
+
+
+def add(made: list[MinimumPeriod], at: date, amount: Fraction) -> None:
+    for period in made:
+        if period.start <= at < period.end:
+            period.counted += amount

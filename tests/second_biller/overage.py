@@ -1,0 +1,58 @@
+"""Overage bands: the quantity beyond exhaustion, rated from 0 per charge and billing period."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from .charges import Charge, PricedPeriod, Step
+from .money import round_money
+from .rates import cumulative_charge, quantity_for
+
+if TYPE_CHECKING:
+    from .lines import Lander
+
+
+def band_overage(charges: list[Charge], lander: Lander) -> None:
+    pooled: dict[int, list[Charge]] = {}
+    for charge in charges:
+        if charge.whole is not None and charge.whole.pricing.get("overagePricingBands"):
+            pooled.setdefault(id(charge.whole), []).append(charge)
+    for parts in pooled.values():
+        whole = parts[0].whole
+        assert whole is not None
+        rate_beyond(whole, parts, lander)
+
+
+def rate_beyond(whole: PricedPeriod, parts: list[Charge], lander: Lander) -> None:
+    """The quantity beyond is found slice by slice; what it costs belongs to the terms that hold in the slice."""
+    rounding = lander.world.rounding
+    beyond, rated = Fraction(0), Fraction(0)
+    starts = [piece.start for piece in parts[0].slices]
+    for number, start in enumerate(starts):
+        pieces = [part.slices[number] for part in parts]
+        separated = [p for p in pieces if p.terms is not None and p.terms.separates]
+        if not separated:
+            continue
+        end = starts[number + 1] if number + 1 < len(starts) else whole.end
+        first, last = edge(whole.steps, start), edge(whole.steps, end)
+        covered = sum((p.amount for p in pieces), Fraction(0)) - sum((p.uncovered for p in separated), Fraction(0))
+        exhausted = quantity_for(whole.pricing, first[1] + covered, last[0])
+        beyond += max(Fraction(0), last[0] - exhausted)
+        price = cumulative_charge(whole.pricing["overagePricingBands"], True, beyond)
+        cost = round_money(price, whole.currency, rounding)
+        terms = separated[0].terms
+        assert terms is not None
+        divided = whole.parts(cost - rated)
+        for part in parts:
+            text = terms.thing.get("overageDescription")
+            lander.charge(
+                part, "OVERAGE_USAGE", divided[part.account], None, terms.code, commitment=terms.code, description=text
+            )
+        rated = cost
+
+
+def edge(steps: list[Step], day: object) -> tuple[Fraction, Fraction]:
+    """Units and rounded money at the start of a day."""
+    passed = [s for s in steps if s.day < day]  # type: ignore[operator]
+    return (passed[-1].after, passed[-1].high) if passed else (Fraction(0), Fraction(0))

@@ -1,0 +1,159 @@
+"""Playing a scenario step by step."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from .lines import Lines, add_billed, difference, due_lines, show_line
+from .money import show
+from .rates import Record
+from .reading import Thing, absent, day, instant
+from .refusals import Refused, check_cancel, check_commitment, check_delete, check_top_up
+from .settlement import settle
+from .states import commitment_state
+from .world import KINDS, SINGULAR, World
+
+SPANS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1),
+         "s": timedelta(seconds=1)}  # fmt: skip
+
+
+@dataclass
+class StepResult:
+    step: int
+    kind: str
+    result: Any = None
+    error: str | None = None
+
+
+class Player:
+    def __init__(self, scenario: Thing) -> None:
+        self.world = World(scenario)
+        for kind in [k for k in scenario if k in KINDS]:
+            for body in scenario[kind] or []:
+                self.world.add(kind, body)
+        self.billed: Lines = {}
+        self.latest: dict[str, date] = {}
+        self.clock: date | None = None
+
+    def do(self, kind: str, body: Any) -> Any:
+        return getattr(self, f"do_{kind.lower()}")(body)
+
+    # What happens
+
+    def do_usage(self, body: Thing) -> None:
+        at, repeat = instant(body["ts"]), body.get("repeat")
+        times = [at]
+        if repeat:
+            every = SPANS[str(repeat["every"])[-1]] * int(str(repeat["every"])[:-1])
+            until = instant(repeat["until"])
+            while times[-1] + every < until:
+                times.append(times[-1] + every)
+        for number, moment in enumerate(times):
+            uid = None if absent(body.get("uid")) else str(body["uid"])
+            if uid and repeat:
+                uid = f"{uid}-{number + 1}"
+            account = str(body["account"])
+            if uid is not None and (account, uid) in self.world.seen:
+                continue
+            if uid is not None:
+                self.world.seen.add((account, uid))
+            identity = f"{len(self.world.records):09d}"
+            local = self.world.local_day(account, moment)
+            self.world.records.append(Record(account, str(body["meter"]), moment, identity, local, body))
+
+    def do_create(self, body: Thing) -> None:
+        for kind, items in body.items():
+            for item in items:
+                if kind == "commitments":
+                    check_commitment(self.world, item)
+                self.world.add(kind, item)
+
+    def do_update(self, body: Thing) -> None:
+        for name, code in body.items():
+            if name != "set":
+                thing = self.world.get(SINGULAR[name], code)
+                changed = {**thing, **body["set"]}
+                if name == "commitment":
+                    check_commitment(self.world, changed)
+                self.world.things[SINGULAR[name]][str(code)] = changed
+
+    def do_delete(self, body: Thing) -> None:
+        for name, code in body.items():
+            if name != "force":
+                check_delete(self.world, name, str(code), body, self.billed, self.clock)
+                del self.world.things[SINGULAR[name]][str(code)]
+
+    def do_topup(self, body: Thing) -> None:
+        check_top_up(self.world, body)
+        self.world.top_ups[str(body["commitment"])].append(body)
+
+    def do_cancel(self, body: Thing) -> None:
+        check_cancel(self.world, body)
+        self.world.cancels[str(body["commitment"])] = body
+
+    def do_adjustment(self, body: Thing) -> None:
+        self.world.adjustments[(str(body["account"]), str(body["counter"]))][day(body["date"])] = body
+
+    def do_transaction(self, body: Thing) -> None:
+        self.world.transactions[str(body["balance"])].append(body)
+
+    def do_approve(self, body: Thing) -> None:
+        """Bills are issued at once; an approval moves no money."""
+
+    # What is asked
+
+    def do_bill(self, body: Thing) -> list[Thing]:
+        at = day(body["date"])
+        self.clock = max(self.clock or at, at)
+        only = None if absent(body.get("account")) else str(body["account"])
+        shown = []
+        wanted = [only] if only else [a for root in self.world.roots() for a in self.world.family(root)]
+        made = {account: self.bill_of(account, at, False) for account in wanted}
+        for account, net in made.items():
+            if net:
+                add_billed(self.billed, net)
+                self.latest[account] = max(at, self.latest.get(account, at))
+                shown += self.show(account, net)
+        return shown
+
+    def do_preview(self, body: Thing) -> list[Thing]:
+        return self.show(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), False))
+
+    def do_unbilled(self, body: Thing) -> list[Thing]:
+        return self.show(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), True))
+
+    def do_commitment(self, code: str) -> Thing:
+        return commitment_state(self.world, str(code), self.clock)
+
+    def bill_of(self, account: str, at: date, all_usage: bool) -> Lines:
+        """The family is settled; the account's lines are what is due less what was billed."""
+        at = max(at, self.latest.get(account, at))
+        due = due_lines(self.world, settle(self.world, self.world.root_of(account), at, all_usage))
+        mine = {key: line for key, line in due.items() if key.bill_account == account}
+        was = {key: line for key, line in self.billed.items() if key.bill_account == account}
+        return difference(mine, was)
+
+    def show(self, account: str, net: Lines) -> list[Thing]:
+        """One bill per currency."""
+        bills = []
+        for currency in sorted({key.currency for key in net}):
+            lines = [(key, line) for key, line in net.items() if key.currency == currency]
+            total = sum((line.amount for _, line in lines), Fraction(0))
+            shown = [show_line(key, line) for key, line in lines]
+            bills.append({"account": account, "total": show(total, currency), "lines": shown})
+        return bills
+
+
+def play(scenario: Thing) -> list[StepResult]:
+    player = Player(scenario)
+    played = []
+    for number, step in enumerate(scenario.get("steps") or []):
+        kind = next(name for name in step if name not in {"expect", "expectError"})
+        result = StepResult(number, kind)
+        try:
+            result.result = player.do(kind, step[kind])
+        except Refused as refused:
+            result.error = str(refused)
+        played.append(result)
+    return played

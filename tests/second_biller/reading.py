@@ -1,0 +1,96 @@
+"""Reading a scenario: YAML whose numbers stay text, and the few conversions the biller needs."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Thing = dict[str, Any]
+
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
+
+
+def load_text(text: str) -> Thing:
+    """Every scalar comes as text, so no number passes through float."""
+    found = yaml.load(text, Loader=yaml.BaseLoader)
+    if not isinstance(found, dict):
+        raise ValueError("a scenario is a mapping")
+    return found
+
+
+def load_file(path: Path) -> Thing:
+    return load_text(path.read_text(encoding="utf-8"))
+
+
+def absent(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value in {"", "null", "~"})
+
+
+def num(value: object) -> Fraction:
+    return value if isinstance(value, Fraction) else Fraction(str(value))
+
+
+def num_or(value: object, default: Fraction | int | None) -> Fraction | None:
+    if absent(value):
+        return None if default is None else Fraction(default)
+    return num(value)
+
+
+def money_or_zero(value: object) -> Fraction:
+    return Fraction(0) if absent(value) else num(value)
+
+
+def whole(value: object, default: int) -> int:
+    return default if absent(value) else int(str(value))
+
+
+def flag(value: object, default: bool = False) -> bool:
+    if absent(value):
+        return default
+    if isinstance(value, bool):
+        return value
+    return str(value).lower() in {"true", "yes", "on"}
+
+
+def day(value: object) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    return date.fromisoformat(str(value)[:10])
+
+
+def day_or_none(value: object) -> date | None:
+    return None if absent(value) else day(value)
+
+
+def instant(value: object) -> datetime:
+    if isinstance(value, datetime):
+        found = value
+    elif isinstance(value, date):
+        found = datetime(value.year, value.month, value.day)
+    else:
+        found = datetime.fromisoformat(str(value).replace(" ", "T"))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def dates_in(value: object) -> Iterator[date]:
+    """Every date that stands anywhere in a scenario."""
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from dates_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from dates_in(inner)
+    elif isinstance(value, date) or (isinstance(value, str) and _DATE.match(value)):
+        yield day(value)
+
+
+def texts(value: object) -> list[str]:
+    if absent(value):
+        return []
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

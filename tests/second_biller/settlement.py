@@ -1,0 +1,53 @@
+"""One account family settled for a day: its charges, draws, credits, minimums."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from .charges import Charge, PricedPeriod, is_credit, priced_periods, usage_charges
+from .drawing import Drawn, draw_down
+from .minimum_spend import MinimumSpend, minimum_spends
+from .minimums import MinimumPeriod, count, minimum_periods
+from .other_charges import Credit, counter_charges, pricing_credits, standing_charges
+from .reading import Thing
+from .world import World
+
+
+@dataclass
+class Settlement:
+    root: str
+    today: date
+    drawn: Drawn
+    priced: list[PricedPeriod]
+    spends: list[MinimumSpend]
+    minimums: list[tuple[Thing, list[MinimumPeriod]]]
+
+
+def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
+    """Charges due by `today` and no others; `all_usage` settles usage that has arrived as well."""
+    members = world.family(root)
+    until = max([today, *(r.day for r in world.records if r.account in members)])
+    cuts = world.cuts(members)
+    priced: list[PricedPeriod] = []
+    others: list[Charge] = []
+    credits: list[Credit] = []
+    spends: list[MinimumSpend] = []
+    for account_plan in (ap for member in members for ap in world.account_plans_of(member)):
+        mine = priced_periods(world, account_plan, until)
+        priced += [p for p in mine if not is_credit(p.pricing)]
+        for p in mine:
+            if is_credit(p.pricing) and (all_usage or p.period.end <= today):
+                credits += pricing_credits(world, p)
+        others += standing_charges(world, account_plan, until)
+        charges, given_back = counter_charges(world, account_plan, until)
+        others += charges
+        credits += [c for c in given_back if c.due <= today]
+        spends += [s for s in minimum_spends(world, account_plan, mine, until) if s.stand_at(today)]
+    others = [c for c in others if c.due <= today] + [s.charge for s in spends]
+    usage = [c for p in priced if all_usage or p.period.end <= today for c in usage_charges(world, p, cuts)]
+    drawn = draw_down(world, root, usage + others, credits)
+    minimums = []
+    for commitment in world.commitments_of(members, "MINIMUM"):
+        made = minimum_periods(world, commitment)
+        count(world, commitment, made, priced, others)
+        minimums.append((commitment, made))
+    return Settlement(root, today, drawn, priced, spends, minimums)

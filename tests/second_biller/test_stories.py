@@ -1,0 +1,23 @@
+"""Every story of tests/scenarios holds under the second biller too."""
+
+from pathlib import Path
+
+import pytest
+
+from .expecting import differences
+from .playing import play
+from .reading import load_file
+
+STORIES = sorted((Path(__file__).parent.parent / "scenarios").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda path: path.stem)
+def test_story_holds(story: Path) -> None:
+    scenario = load_file(story)
+    results = play(scenario)
+    found = [
+        f"step {result.step} ({result.kind}): {text}"
+        for step, result in zip(scenario["steps"], results, strict=True)
+        for text in differences(step, result)
+    ]
+    assert not found, "\n".join(found)
