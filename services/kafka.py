@@ -100,10 +100,12 @@ class LogReader:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
         place = TopicPartition(topic, partition)
         consumer = self._open
+        if start >= end:
+            return
+        # No await between the two: without a position aiokafka would ask for a reset, which is an error here.
         consumer.assign([place])
+        consumer.seek(place, start)
         position, idle_since = start, asyncio.get_running_loop().time()
-        if start < end:
-            consumer.seek(place, start)
         try:
             while position < end:
                 fetched = (await consumer.getmany(place, timeout_ms=200, max_records=max_records)).get(place, [])
@@ -117,7 +119,8 @@ class LogReader:
                 if wanted:
                     yield wanted
         finally:
-            consumer.unsubscribe()
+            # Stays assigned until the next range: aiokafka's fetcher fails on a consumer without an assignment.
+            consumer.pause(place)
 
 
 class BatchWriter:

@@ -78,8 +78,9 @@ class System:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while not self._ready_file(name).exists():
             if (ended := self.supervisor.ended()) is not None:
+                tail = self._tail(ended.command.name)
                 raise StackError(
-                    f"{ended.command.name} ended at its start with status {ended.returncode}{self._tail(name)}"
+                    f"{ended.command.name} ended at its start with status {ended.returncode}{tail}"
                 )
             if asyncio.get_running_loop().time() > deadline:
                 raise StackError(f"{name} was not ready within {START_SECONDS:.0f} s{self._tail(name)}")

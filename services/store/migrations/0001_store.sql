@@ -69,7 +69,7 @@ CREATE TABLE store.topics (
 
 -- The relay's progress; one row. Everything up to `position` is acknowledged by Kafka.
 CREATE TABLE store.relay (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     position bigint NOT NULL DEFAULT 0,
     tick bigint NOT NULL DEFAULT 0              -- last quarter hour since 1970 that every partition was told
 );
@@ -85,6 +85,6 @@ CREATE TABLE store.relay_offsets (
 
 -- The name of the schema that holds the live read models; one row, read first by every transaction on them.
 CREATE TABLE store.live_schema (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     name text NOT NULL
 );
