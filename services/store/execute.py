@@ -5,7 +5,7 @@ children) hold at commit: two commands of one organization are decided one after
 stream is checked once more by the table's unique key, which also guards against writers that do not come this way.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -50,7 +50,7 @@ def now_of(resources: Resources) -> datetime:
 async def execute(
     connection: Any,
     organization: str,
-    make: Callable[[datetime], Command],
+    make: Callable[[datetime], Awaitable[Command]],
     generations: Generations,
     correlation: str | None = None,
 ) -> Executed:
@@ -60,7 +60,7 @@ async def execute(
     """
     await lock_organization(connection, organization)
     resources = await load_config(connection, organization)
-    command = make(now_of(resources))
+    command = await make(now_of(resources))
     await load_for(connection, resources, command)
     facts = decide(resources, command, generations.partitions)
     events = []

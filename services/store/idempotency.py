@@ -15,6 +15,9 @@ SELECT body_hash, answer FROM store.idempotency
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND made_at > now() - make_interval(days => $5)
 """
 _FORGET_OLD = "DELETE FROM store.idempotency WHERE made_at <= now() - make_interval(days => $1)"
+_AMEND = """
+UPDATE store.idempotency SET answer = $5 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4
+"""
 _REMEMBER = """
 INSERT INTO store.idempotency (organization, method, path, key, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)
 """
@@ -60,3 +63,9 @@ async def remember(connection: Any, request: Request, answer: bytes) -> None:
         return
     await connection.execute(_FORGET_OLD, KEPT_DAYS)
     await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer)
+
+
+async def amend(connection: Any, request: Request, answer: bytes) -> None:
+    """Complete the remembered answer with what could be derived only after the commit."""
+    if request.key is not None:
+        await connection.execute(_AMEND, *request._scope, answer)

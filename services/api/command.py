@@ -1,0 +1,86 @@
+"""`trueup api`."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import uvicorn
+
+from services.api.app import create_app
+from services.failures import ExpectedFailure
+from services.postgres import open_postgres
+from services.process import Process, run_process
+from services.store.generations import load_generations
+
+GRACE_SECONDS = 10
+
+
+class AddressTakenError(ExpectedFailure):
+    """The API cannot listen on {host}:{port}: {cause}."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(
+            f"the API cannot listen on {host}:{port}: {cause.strerror or cause}; choose another with --port or"
+            " TRUEUP_API_PORT (0 takes a free one)"
+        )
+
+
+class _Server(uvicorn.Server):
+    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise AddressTakenError(host, port, error) from error
+    return bound
+
+
+async def _serve(process: Process, host: str, port: int) -> None:
+    endpoints = process.endpoints
+    # Asked before the server starts: inside its start-up an error would be a traceback in a log.
+    async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
+        await load_generations(connection)
+    with bind(host, port) as bound:
+        app = create_app(endpoints.database_url, endpoints.kafka_bootstrap)
+        server = _Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
+        )
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if not serving.done():
+            process.ready(url=f"http://{host}:{bound.getsockname()[1]}")
+            stopping = asyncio.create_task(process.stop.wait())
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the URL, once it answers."
+)
+def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
+    """Serve HTTP until Ctrl-C: commands and queries."""
+
+    async def serve(process: Process) -> None:
+        settings = process.settings
+        await _serve(process, host or settings.api_host, settings.api_port if port is None else port)
+
+    run_process(serve, ready_file)

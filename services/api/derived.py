@@ -1,0 +1,92 @@
+"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (api.md E1).
+
+They come whole from one settlement (design, decision 19): the projected row when the projection has passed the
+resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from services.families import settle_now
+
+_LIVE = "SELECT name FROM store.live_schema"
+_ROWS = """
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
+FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
+"""
+_ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id = ANY($2)"
+_BILLED = """
+SELECT EXISTS (
+    SELECT FROM store.events bill, json_array_elements(bill.data->'lines') line
+    WHERE bill.organization = $1 AND bill.stream = 'bills-' || $2 AND bill.type = 'BillIssued'
+        AND $3 IN (line->>'commitmentId', line->>'balanceId')
+        AND NOT EXISTS (
+            SELECT FROM store.events void
+            WHERE void.organization = bill.organization AND void.stream = bill.stream AND void.type = 'BillVoided'
+                AND void.data->>'billId' = bill.data->>'billId'
+        )
+)
+"""
+
+
+async def derived_fields(
+    connection: Any, organization: str, entities: Sequence[Entity[Any]]
+) -> dict[str, dict[str, Any]]:
+    """By id, the derived fields of those entities that are commitments or balances.
+
+    The connection must not be in a transaction.
+    """
+    funds = [entity for entity in entities if isinstance(entity, CommitmentEntity | BalanceEntity)]
+    if not funds:
+        return {}
+    rows = await _projected(connection, organization, funds)
+    behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
+    for root_id in await _roots(connection, organization, behind):
+        rows |= await settle_now(connection, organization, root_id)
+    return {fund.id: _of_row(rows[fund.id]) for fund in funds if fund.id in rows}
+
+
+async def has_effects(connection: Any, organization: str, entity: Entity[Any]) -> bool:
+    """Whether the commitment or balance has drawn or billed anything.
+
+    What was billed is asked of the event store itself, so no projection has to be waited for.
+    """
+    [root_id] = await _roots(connection, organization, [entity])
+    if await connection.fetchval(_BILLED, organization, root_id, entity.id):
+        return True
+    found = await derived_fields(connection, organization, [entity])
+    return bool(found.get(entity.id, {}).get("amountSpent"))
+
+
+async def _projected(connection: Any, organization: str, funds: Sequence[Entity[Any]]) -> dict[str, Mapping[str, Any]]:
+    schema = await connection.fetchval(_LIVE)
+    rows = await connection.fetch(_ROWS.format(schema=schema), organization, [fund.id for fund in funds])
+    return {row["commitment_id"]: row for row in rows}
+
+
+async def _roots(connection: Any, organization: str, entities: Sequence[Entity[Any]]) -> list[str]:
+    rows = await connection.fetch(_ROOTS, organization, [entity.id for entity in entities]) if entities else []
+    return sorted({row["root_id"] for row in rows})
+
+
+def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `commitment_balances` by the wire's names."""
+    found = {
+        "amountSpent": row["spent"],
+        "amountRemaining": row["remaining"],
+        "amountRolledOver": row["rolled_over"],
+        "amountLapsed": row["lapsed"],
+        "status": row["status"],
+    }
+    if row["kind"] == "BALANCE":
+        found["amount"] = row["remaining"]
+    if row["kind"] == "MINIMUM":
+        found["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
+    return found
+
+
+def _period(period: dict[str, Any]) -> dict[str, Any]:
+    return period | {name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}

@@ -1,0 +1,104 @@
+"""THE table of HTTP statuses, and how every failure becomes `{"message": ...}`.
+
+A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain.
+"""
+
+import asyncpg
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.api.wire import answer
+from services.billing.jobs import TooManyJobsError
+from services.commitments import errors as refused
+from services.failures import ExpectedFailure
+from services.postgres import is_away
+from services.store.events import RecordTooLargeError, StreamMovedError
+from services.store.idempotency import KeyReusedError
+
+_log = structlog.get_logger(__name__)
+
+
+class BodyTooLargeError(Exception):
+    """body: is larger than {limit} bytes"""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"body: is larger than {limit} bytes")
+
+
+class NotAuthenticatedError(Exception):
+    """Authorization: must be Basic, with an access key id and an API secret"""
+
+    def __init__(self) -> None:
+        super().__init__("Authorization: must be Basic, with an access key id and an API secret")
+
+
+#: The first class that an error is an instance of decides. A CommandError not named here is a 400.
+STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (refused.UnknownOrganization, 403),
+    (refused.UnknownResource, 404),
+    (refused.VersionConflict, 409),
+    (refused.IdInUse, 409),
+    (refused.NotUnique, 409),
+    (refused.Referenced, 409),
+    (refused.AlreadyUsed, 409),
+    (refused.AlreadyCancelled, 409),
+    (refused.CommandError, 400),
+    (NotAuthenticatedError, 401),
+    (StreamMovedError, 409),
+    (KeyReusedError, 409),
+    (BodyTooLargeError, 413),
+    (RecordTooLargeError, 413),
+    (TooManyJobsError, 429),
+    (ExpectedFailure, 503),
+)
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that an error stands for; 500 for one that nobody expected."""
+    for kind, status in STATUSES:
+        if isinstance(error, kind):
+            return status
+    return 503 if is_away(error) else 500
+
+
+def response_to(error: Exception) -> Response:
+    """The error's answer."""
+    status = status_of(error)
+    if status == 500:
+        _log.error("request_failed", exc_info=error)
+        return answer({"message": "an error inside Trueup; its log says more"}, 500)
+    message = str(error) or type(error).__name__
+    if isinstance(error, asyncpg.PostgresError | OSError):
+        message = f"Postgres did not answer: {message}"
+    return answer({"message": message}, status, {"x-should-retry": "false"} if status == 409 else None)
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Every failure of the app answers in the wire's shape."""
+
+    async def on_error(_: Request, error: Exception) -> Response:
+        return response_to(error)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        words = {
+            404: f"there is no {request.url.path}",
+            405: f"{request.method} is not offered on {request.url.path}",
+        }
+        message = words.get(error.status_code) if error.detail in ("Not Found", "Method Not Allowed") else None
+        return answer({"message": message or error.detail}, error.status_code, dict(error.headers or {}))
+
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        problems = ("{}: {}".format(".".join(map(str, item["loc"][1:])), item["msg"]) for item in error.errors())
+        return answer({"message": "; ".join(problems)}, 400)
+
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    for kind, _ in STATUSES:
+        app.add_exception_handler(kind, on_error)
+    app.add_exception_handler(Exception, on_error)

@@ -1,0 +1,80 @@
+"""Query parameters of the list and search paths. Everything that is not understood is refused by name."""
+
+from datetime import date
+from typing import Any
+
+from starlette.requests import Request
+
+from services.api.wire import day
+from services.commitments.errors import InvalidField
+from services.commitments.filters import Filter
+from services.commitments.table import Kind
+from services.store.listing import Condition
+
+PAGE_SIZE_MAX = 100
+_PAGING = ("pageSize", "nextToken")
+
+
+def parameters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]:
+    """The query's parameters with all their values. Raises: InvalidField for one that the path does not know."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            raise InvalidField(field=name, rule=f"is not a parameter here; there are: {', '.join(known) or 'none'}")
+        if "\0" in value:
+            raise InvalidField(field=name, rule="must not contain the character NUL")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def one(found: dict[str, list[str]], name: str) -> str | None:
+    """The parameter's value. Raises: InvalidField if it is given twice."""
+    values = found.get(name, [])
+    if len(values) > 1:
+        raise InvalidField(field=name, rule="must be given once")
+    return values[0] if values else None
+
+
+def whole_number(found: dict[str, list[str]], name: str, default: int, low: int, high: int) -> int:
+    """Raises: InvalidField unless it is a whole number from `low` to `high`."""
+    text = one(found, name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or not low <= int(text) <= high:
+        raise InvalidField(field=name, rule=f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str | None]:
+    """Conditions, page size and token of a list request. Raises: InvalidField."""
+    by_name = {filter.parameter: filter for filter in kind.filters}
+    found = parameters_of(request, (*by_name, *_PAGING))
+    conditions = []
+    for name, filter in by_name.items():
+        if name not in found:
+            continue
+        if filter.needs is not None and filter.needs not in found:
+            raise InvalidField(field=name, rule=f"needs {filter.needs} with it")
+        conditions.append(Condition(filter.condition, _value(filter, found)))
+    return conditions, whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX), one(found, "nextToken")
+
+
+def _value(filter: Filter, found: dict[str, list[str]]) -> Any:
+    name = filter.parameter
+    if filter.takes == "texts":
+        return [part for text in found[name] for part in text.split(",") if part]
+    text = one(found, name)
+    assert text is not None
+    return _day_text(day(text, name)) if filter.takes == "day" else text
+
+
+def _day_text(value: date) -> str:
+    return value.isoformat()
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter `true` or `false`, false when absent; no other parameter is known. Raises: InvalidField."""
+    text = one(parameters_of(request, (name,)), name)
+    if text not in (None, "true", "false"):
+        raise InvalidField(field=name, rule="must be true or false")
+    return text == "true"

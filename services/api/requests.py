@@ -1,0 +1,116 @@
+"""What all handlers share: the organization of the path, the body within its limit, and one way to run a command."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.resources import Entity
+from services.api.derived import derived_fields
+from services.api.errors import BodyTooLargeError
+from services.api.wire import encode, raw_answer
+from services.commitments.commands import Command
+from services.commitments.errors import InvalidField
+from services.commitments.organization import check_exists
+from services.postgres import Postgres
+from services.store import idempotency
+from services.store.execute import Executed, execute, lock_organization
+from services.store.generations import Generations
+from services.store.view import load_config
+
+BODY_BYTES_MAX = 1024 * 1024
+ORGANIZATION_LENGTH_MAX = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What the handlers work with: `request.app.state.api`."""
+
+    postgres: Postgres
+    generations: Generations
+    bootstrap: str
+
+
+#: Makes a command: from the connection, the request's body and the organization's time.
+Make = Callable[[Any, bytes, datetime], Awaitable[Command]]
+#: Makes the answer: from what was done and the derived fields by id, which are empty until after the commit.
+Respond = Callable[[Executed, dict[str, dict[str, Any]]], Any]
+
+
+def api_of(request: Request) -> Api:
+    """The app's parts."""
+    api: Api = request.app.state.api
+    return api
+
+
+def organization_of(request: Request) -> str:
+    """The organization's id of the path. Raises: InvalidField for one that could not be a key of usage."""
+    organization: str = request.path_params["organization"]
+    if len(organization) > ORGANIZATION_LENGTH_MAX or not organization.isprintable():
+        raise InvalidField(field="orgId", rule=f"must be 1 to {ORGANIZATION_LENGTH_MAX} printable characters")
+    return organization
+
+
+async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
+    """The body's bytes. Raises: BodyTooLargeError, before it is held whole."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLargeError(limit)
+    return bytes(body)
+
+
+async def require_organization(connection: Any, organization: str) -> None:
+    """Raises: UnknownOrganization."""
+    check_exists(await load_config(connection, organization))
+
+
+async def run_command(
+    request: Request,
+    make: Make,
+    respond: Respond,
+    *,
+    must_exist: bool = True,
+    shows: Callable[[Executed], Entity[Any]] | None = None,
+) -> Response:
+    """Run one command in one transaction and answer once it is durable.
+
+    A POST with an Idempotency-Key that was done before gets its first answer again. `shows` names the entity whose
+    derived fields the answer has; they are read after the commit, because a settlement reads a snapshot of its own.
+    """
+    api, organization = api_of(request), organization_of(request)
+    body = await body_of(request)
+    asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), body)
+    async with api.postgres.connection() as connection:
+        async with connection.transaction():
+            await lock_organization(connection, organization)
+            if must_exist:
+                await require_organization(connection, organization)
+            payload = await idempotency.first_answer(connection, asked)
+            if payload is not None:
+                return raw_answer(payload)
+            done = await execute(
+                connection,
+                organization,
+                lambda now: make(connection, body, now),
+                api.generations,
+                request.headers.get("x-correlation-id"),
+            )
+            payload = encode(respond(done, {}))
+            await idempotency.remember(connection, asked, payload)
+        if shows is not None and (derived := await derived_fields(connection, organization, [shows(done)])):
+            payload = encode(respond(done, derived))
+            await idempotency.amend(connection, asked, payload)
+    return raw_answer(payload)
+
+
+def key_of(request: Request) -> str | None:
+    """The Idempotency-Key of a POST; None without one. Raises: InvalidField."""
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is not None and not 1 <= len(key) <= idempotency.KEY_LENGTH_MAX:
+        raise InvalidField(field="Idempotency-Key", rule=f"must have 1 to {idempotency.KEY_LENGTH_MAX} characters")
+    return key

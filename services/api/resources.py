@@ -1,0 +1,165 @@
+"""The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from services.api.derived import derived_fields, has_effects
+from services.api.queries import flag, list_query
+from services.api.requests import Make, api_of, organization_of, require_organization, run_command
+from services.api.search import search_query
+from services.api.wire import answer, document_of, parse_object
+from services.commitments.bodies import parse_body, version_of
+from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
+from services.commitments.errors import UnknownResource
+from services.commitments.table import KINDS, Kind
+from services.store.execute import Executed
+from services.store.listing import list_page, search_page
+from services.store.view import get
+
+PREFIX = "/organizations/{organization}"
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def resource_router() -> APIRouter:
+    """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
+    router = APIRouter(prefix=PREFIX)
+    for kind in KINDS.values():
+        makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
+            ("create", "POST", "", _create),
+            ("list", "GET", "", _list),
+            ("search", "GET", "/search", _search),
+            ("get", "GET", "/{id}", _get),
+            ("update", "PUT", "/{id}", _update),
+            ("delete", "DELETE", "/{id}", _delete),
+        ]
+        for operation, method, tail, maker in makers:
+            if operation in kind.operations:
+                router.add_api_route(
+                    f"/{kind.path}{tail}",
+                    maker(kind),
+                    methods=[method],
+                    name=f"{operation} {kind.name}",
+                    tags=[kind.path],
+                    response_class=Response,
+                )
+    return router
+
+
+def _create(kind: Kind) -> Handler:
+    async def create(request: Request) -> Response:
+        id = str(uuid4())
+
+        async def make(_: Any, body: bytes, now: datetime) -> Command:
+            return CreateResource(kind.name, id, parse_body(kind.name, parse_object(body)), now)
+
+        return await run_entity_command(request, make, kind, id)
+
+    return create
+
+
+def _update(kind: Kind) -> Handler:
+    async def update(request: Request) -> Response:
+        id: str = request.path_params["id"]
+
+        async def make(connection: Any, body: bytes, now: datetime) -> Command:
+            await _existing(connection, organization_of(request), kind, id)
+            document = parse_object(body)
+            return UpdateResource(kind.name, id, parse_body(kind.name, document), version_of(document), now)
+
+        return await run_entity_command(request, make, kind, id)
+
+    return update
+
+
+def _delete(kind: Kind) -> Handler:
+    async def delete(request: Request) -> Response:
+        organization, id = organization_of(request), request.path_params["id"]
+        force = flag(request, "force")
+        gone: list[Entity[Any]] = []
+        # Asked before the command's transaction: a settlement needs a snapshot of its own.
+        drawn = kind.entity in (CommitmentEntity, BalanceEntity) and not force and await _drawn(request, kind, id)
+
+        async def make(connection: Any, _: bytes, now: datetime) -> Command:
+            gone.append(await _existing(connection, organization, kind, id))
+            return DeleteResource(kind.name, id, force, drawn, now)
+
+        return await run_command(request, make, lambda _, __: document_of(gone[0]))
+
+    return delete
+
+
+async def _drawn(request: Request, kind: Kind, id: str) -> bool:
+    organization = organization_of(request)
+    async with api_of(request).postgres.connection() as connection:
+        await require_organization(connection, organization)
+        return await has_effects(connection, organization, await _existing(connection, organization, kind, id))
+
+
+def _get(kind: Kind) -> Handler:
+    async def get_one(request: Request) -> Response:
+        organization, id = organization_of(request), request.path_params["id"]
+        async with api_of(request).postgres.connection() as connection:
+            await require_organization(connection, organization)
+            entity = await _existing(connection, organization, kind, id)
+            [document] = await documents(connection, organization, [entity])
+        return answer(document)
+
+    return get_one
+
+
+def _list(kind: Kind) -> Handler:
+    async def list_some(request: Request) -> Response:
+        organization = organization_of(request)
+        conditions, size, token = list_query(request, kind)
+        async with api_of(request).postgres.connection() as connection:
+            await require_organization(connection, organization)
+            page = await list_page(connection, organization, kind.name, conditions, size, token)
+            data = await documents(connection, organization, page.entities)
+        return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
+
+    return list_some
+
+
+def _search(kind: Kind) -> Handler:
+    async def search(request: Request) -> Response:
+        organization = organization_of(request)
+        wanted = search_query(request, kind)
+        async with api_of(request).postgres.connection() as connection:
+            await require_organization(connection, organization)
+            entities = await search_page(connection, organization, kind.name, wanted)
+            data = await documents(connection, organization, entities)
+        return answer({"data": data})
+
+    return search
+
+
+async def documents(connection: Any, organization: str, entities: list[Entity[Any]]) -> list[dict[str, Any]]:
+    """The resources as the wire shows them, derived fields included. The connection is in no transaction."""
+    derived = await derived_fields(connection, organization, entities)
+    return [document_of(entity, derived.get(entity.id)) for entity in entities]
+
+
+async def run_entity_command(request: Request, make: Make, kind: Kind, id: str) -> Response:
+    """Run a command that leaves a resource, and answer with the resource."""
+
+    def entity(done: Executed) -> Entity[Any]:
+        return kind.held(done.after)[id]
+
+    def respond(done: Executed, derived: dict[str, dict[str, Any]]) -> Any:
+        return document_of(entity(done), derived.get(id))
+
+    return await run_command(request, make, respond, shows=entity)
+
+
+async def _existing(connection: Any, organization: str, kind: Kind, id: str) -> Entity[Any]:
+    entity = await get(connection, organization, kind.name, id) if "\0" not in id else None
+    if entity is None:
+        raise UnknownResource(kind=kind.name, id=id.replace("\0", "?"))
+    return entity

@@ -1,0 +1,101 @@
+"""The search grammar: `startDate>2023-01-01$accountId:0620...`.
+
+Terms are joined by `$`; a term is a parameter, a comparator and a value, which may hold further comparators (instants
+do). `:` is equal, `~` is "starts with".
+"""
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.wire import USER
+from services.commitments.errors import InvalidField
+from services.commitments.table import Kind
+from services.store.listing import Condition, Search
+
+DEFAULT_SIZE = 10
+_KNOWN = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
+_TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
+_COLUMNS = {
+    "id": "e.id",
+    "version": "e.version",
+    "dtCreated": "to_char(e.created AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
+    "dtLastModified": "to_char(e.modified AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
+    "createdBy": f"'{USER}'",
+    "lastModifiedBy": f"'{USER}'",
+}
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "commitment": (
+        "startDate", "endDate", "contractId", "accountId", "productId", "productIds", "id", "ids", "createdBy",
+        "dtCreated", "lastModifiedBy",
+    ),
+    "account": (
+        "name", "code", "codes", "currency", "purchaseOrderNumber", "parentAccountId", "emailAddress", "id", "ids",
+        "createdBy", "dtCreated", "lastModifiedBy",
+    ),
+}  # fmt: skip
+_LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
+
+
+def search_query(request: Request, kind: Kind) -> Search:
+    """The search that a request asks for. Raises: InvalidField."""
+    found = parameters_of(request, _KNOWN)
+    query = one(found, "searchQuery") or ""
+    terms = [term for term in query.split("$") if term]
+    return Search(
+        conditions=tuple(_condition(kind, term) for term in terms),
+        all_of=_choice(found, "operator", ("AND", "OR")) == "AND",
+        order=_order(kind, one(found, "sortBy")),
+        ascending=_choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
+        offset=whole_number(found, "fromDocument", 0, 0, 2**31 - 1),
+        size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
+    )
+
+
+def _choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> str:
+    """The first is the default."""
+    text = one(found, name) or values[0]
+    if text not in values:
+        raise InvalidField(field=name, rule=f"must be one of {', '.join(values)}")
+    return text
+
+
+def _condition(kind: Kind, term: str) -> Condition:
+    parts = _TERM.match(term)
+    fields = _FIELDS[kind.name]
+    if parts is None or parts[1] not in fields:
+        rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value; not {term!r}"
+        raise InvalidField(field="searchQuery", rule=rule)
+    name, comparator, value = parts.groups()
+    if name in _LISTS:
+        _only_equal(name, comparator)
+        return Condition(f"{_LISTS[name]} = ANY({{}})", value.split(","))
+    if name in ("productId", "productIds"):
+        _only_equal(name, comparator)
+        return Condition("e.body->'productIds' ?| {}", value.split(","))
+    if name == "dtCreated":
+        value = value.removesuffix("Z")
+    expression = _COLUMNS.get(name, f"e.body->>'{name}'")
+    if comparator == "~":
+        return Condition(f"starts_with({expression}, {{}})", value)
+    return Condition(f"{expression} {'=' if comparator == ':' else comparator} {{}}", value)
+
+
+def _only_equal(name: str, comparator: str) -> None:
+    if comparator != ":":
+        raise InvalidField(field="searchQuery", rule=f"{name} can be compared with : only")
+
+
+def _order(kind: Kind, name: str | None) -> str:
+    """An SQL expression to sort by: any stored field; numbers sort as numbers."""
+    if name is None:
+        return "e.position"
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    by_alias: dict[str | None, Any] = {field.alias: field for field in kind.model.model_fields.values()}
+    if name not in by_alias:
+        raise InvalidField(field="sortBy", rule=f"must be a stored field of {kind.name}")
+    numeric = re.search(r"\b(Decimal|int)\b", repr(by_alias[name].annotation)) is not None
+    return f"(e.body->>'{name}')::numeric" if numeric else f"e.body->>'{name}'"

@@ -1,0 +1,146 @@
+"""JSON in and out. A number never passes through a float: digits in are the digits that are stored and answered."""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import msgspec
+from starlette.responses import Response
+
+from events.decimals import plain
+from events.resources.base import Model
+from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from services.commitments.errors import InvalidField
+
+#: Who did it, until there is access control.
+USER = "USER_LOCAL"
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+#: A number with more digits than this before or after its point is refused before anything computes with it.
+_EXPONENT_MAX = 300
+
+
+def parse_json(raw: bytes) -> Any:
+    """The document of a request's body. Raises: InvalidField, saying where it is wrong."""
+    try:
+        document = json.loads(raw, parse_float=Decimal, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise InvalidField(
+            field="body", rule=f"must be JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from None
+    except UnicodeDecodeError:
+        raise InvalidField(field="body", rule="must be JSON in UTF-8") from None
+    except RecursionError:
+        raise InvalidField(field="body", rule="is nested too deeply") from None
+    except ValueError as error:
+        raise InvalidField(field="body", rule=f"must be JSON: {error}") from None
+    _check(document, "body")
+    return document
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The same where an object is wanted; members that are null count as absent. Raises: InvalidField."""
+    document = parse_json(raw)
+    if not isinstance(document, dict):
+        raise InvalidField(field="body", rule="must be a JSON object")
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number")
+
+
+def _check(value: Any, path: str) -> None:
+    """What JSON allows and nothing behind us can keep: NUL, lone surrogates, numbers of absurd size."""
+    match value:
+        case dict():
+            for name, member in value.items():
+                _check(name, path)
+                _check(member, name if path == "body" else f"{path}.{name}")
+        case list():
+            for number, member in enumerate(value):
+                _check(member, f"{path}[{number}]")
+        case str() if "\0" in value:
+            raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
+        case str() if any("\ud800" <= character <= "\udfff" for character in value):
+            raise InvalidField(field=path.encode("utf-8", "replace").decode(), rule="must be valid Unicode")
+        case Decimal() if value.is_finite() and abs(value.adjusted()) > _EXPONENT_MAX:
+            raise InvalidField(field=path, rule="must be a number of ordinary size")
+        case int() if abs(value) >= 10**_EXPONENT_MAX:
+            raise InvalidField(field=path, rule="must be a number of ordinary size")
+        case _:
+            pass
+
+
+def encode(document: Any) -> bytes:
+    """The answer's JSON: decimals as numbers, days as `YYYY-MM-DD`, instants in UTC with `Z`."""
+    return _ENCODER.encode(document)
+
+
+def answer(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A response with this document."""
+    return raw_answer(encode(document), status, headers)
+
+
+def raw_answer(payload: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A response with JSON that is encoded already."""
+    return Response(payload, status, headers, media_type="application/json")
+
+
+def body_document(body: Model) -> dict[str, Any]:
+    """What the client sent, by the wire's names; what it left out stays out."""
+    return {
+        name: value for name, value in body.model_dump(by_alias=True, exclude_unset=True).items() if value is not None
+    }
+
+
+def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A resource as the wire shows it, with the fields that settlement derives."""
+    document = {"id": entity.id, "version": entity.version, **body_document(entity.body), **_additions(entity)}
+    document |= {name: _number(value) for name, value in (derived or {}).items()}
+    return document | {
+        "dtCreated": entity.created,
+        "dtLastModified": entity.modified,
+        "createdBy": USER,
+        "lastModifiedBy": USER,
+    }
+
+
+def _additions(entity: Entity[Any]) -> dict[str, Any]:
+    """Ours: what later facts added to a commitment or balance; absent when there were none."""
+    if isinstance(entity, CommitmentEntity):
+        found: dict[str, Any] = {}
+        if entity.top_ups:
+            found["topUps"] = [
+                {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups
+            ]
+        if (cancelled := entity.cancellation) is not None:
+            found["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
+        return found
+    if isinstance(entity, BalanceEntity):
+        return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
+    return {}
+
+
+def _number(value: Any) -> Any:
+    return Decimal(plain(value)) if isinstance(value, Decimal) else value
+
+
+def instant(document: dict[str, Any], field: str) -> datetime:
+    """A member that must be an instant with an offset. Raises: InvalidField."""
+    value = document.get(field)
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidField(field=field, rule="is required, as an ISO-8601 date-time with an offset or Z")
+    return moment
+
+
+def day(text: str, field: str) -> date:
+    """A day of a query parameter. Raises: InvalidField."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise InvalidField(field=field, rule="must be a date, YYYY-MM-DD") from None
