@@ -8,6 +8,9 @@ CREATE TABLE positions (
     epoch bigint NOT NULL DEFAULT 0,            -- lease: whoever raised it last may write
     sequences jsonb NOT NULL DEFAULT '{}',      -- source -> last sequence applied
     tick timestamptz,                           -- last ClockTicked of the real clock in this partition
+    log_time timestamptz,                       -- newest time of a fact in this partition
+    catalog_offset bigint NOT NULL DEFAULT 0,   -- next offset of billing.catalog that this partition's rows hold
+    meters jsonb NOT NULL DEFAULT '{}',         -- meter -> offset of its first UsageRated: where a backfill starts
     moved_at_wall timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, partition)
 );
@@ -25,6 +28,21 @@ CREATE TABLE facts (
 );
 CREATE INDEX facts_by_root ON facts (organization, root_id, log_offset);
 CREATE INDEX facts_by_resource ON facts (organization, resource_id, log_offset);
+CREATE INDEX facts_by_type ON facts (partition, organization, type);
+
+CREATE TABLE account_directory (
+    account_id text NOT NULL,
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    timezone text NOT NULL,                     -- decided at its creation, for life
+    plans text[] NOT NULL,                      -- every plan that was ever attached to it
+    termed boolean NOT NULL,                    -- had a plan, a commitment or a balance: a new day may change what it owes
+    PRIMARY KEY (account_id)
+);
+CREATE INDEX account_directory_by_root ON account_directory (organization, root_id);
+CREATE INDEX account_directory_by_zone ON account_directory (partition, timezone) WHERE termed;
+CREATE INDEX account_directory_by_plan ON account_directory USING gin (plans);
 
 CREATE TABLE usage_totals (
     partition integer NOT NULL,
@@ -76,9 +94,8 @@ CREATE TABLE draws (
     number integer NOT NULL,                    -- place in the order in which the root's slices draw
     commitment_id text NOT NULL,
     account_id text NOT NULL,                   -- whose charge it is
-    charge jsonb NOT NULL,                      -- type, product, plan, pricing or counter, period
+    charge jsonb NOT NULL,                      -- type, account plan, pricing, period start, out of a rollover or not
     slice_start date NOT NULL,
-    slice_end date NOT NULL,
     amount numeric NOT NULL,
     place integer NOT NULL,                     -- place of the commitment in the slice's draw order, from 1
     PRIMARY KEY (root_id, number)
@@ -89,14 +106,16 @@ CREATE TABLE accrued_lines (
     organization text NOT NULL,
     root_id text NOT NULL,
     account_id text NOT NULL,                   -- the bill's account
-    number integer NOT NULL,
+    number integer NOT NULL,                    -- among the root's, from 1
     type text NOT NULL,
     amount numeric NOT NULL,
     quantity numeric NOT NULL,
     currency text NOT NULL,
     line jsonb NOT NULL,                        -- the whole line, as events.facts.bills.BillLine without id
-    PRIMARY KEY (root_id, account_id, number)
+    PRIMARY KEY (root_id, number)
 );
+
+CREATE INDEX accrued_lines_by_account ON accrued_lines (organization, account_id);
 
 CREATE TABLE bills (
     organization text NOT NULL,
@@ -135,10 +154,12 @@ CREATE TABLE bill_line_items (
 CREATE INDEX bill_line_items_by_root ON bill_line_items (root_id);
 CREATE INDEX bill_line_items_by_commitment ON bill_line_items (organization, commitment_id, type);
 
+-- A root stands here while its settled rows (balances, draws, accrued lines) are older than its facts, catalog or day.
 CREATE TABLE due_accounts (
     partition integer NOT NULL,
     organization text NOT NULL,
     root_id text NOT NULL,
-    reason text NOT NULL,
+    reason text NOT NULL,                       -- catalog, clock
     PRIMARY KEY (root_id)
 );
+CREATE INDEX due_accounts_by_partition ON due_accounts (partition);

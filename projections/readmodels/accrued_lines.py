@@ -1,0 +1,35 @@
+"""Table `accrued_lines`: what would stand on a bill now, usage included that is not due yet."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+UPSERT = """
+INSERT INTO accrued_lines (root_id, number, organization, account_id, type, amount, quantity, currency, line)
+SELECT root_id, number, organization, account_id, type, amount, quantity, currency, line::jsonb
+FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::numeric[], $8::text[],
+            $9::text[])
+    AS given (root_id, number, organization, account_id, type, amount, quantity, currency, line)
+ON CONFLICT (root_id, number) DO UPDATE SET account_id = excluded.account_id, type = excluded.type,
+    amount = excluded.amount, quantity = excluded.quantity, currency = excluded.currency, line = excluded.line
+"""
+WIDTH = 9
+
+#: $1 roots, $2 how many lines each has now.
+DROP_EXCESS = """
+DELETE FROM accrued_lines USING unnest($1::text[], $2::integer[]) AS given (root_id, held)
+WHERE accrued_lines.root_id = given.root_id AND accrued_lines.number > given.held
+"""
+
+
+class AccruedRow(NamedTuple):
+    """In the order of UPSERT's columns; `line` is JSON: a BillLine without id."""
+
+    root_id: str
+    number: int
+    organization: str
+    account_id: str
+    type: str
+    amount: Decimal
+    quantity: Decimal
+    currency: str
+    line: str

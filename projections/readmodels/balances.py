@@ -1,0 +1,46 @@
+"""Table `commitment_balances`: what each commitment and balance has spent, has left, rolled over and lost."""
+
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+UPSERT = """
+INSERT INTO commitment_balances (commitment_id, organization, root_id, account_id, kind, currency, amount, spent,
+                                 remaining, rolled_over, lapsed, status, periods, folded, as_of)
+SELECT commitment_id, organization, root_id, account_id, kind, currency, amount, spent, remaining, rolled_over, lapsed,
+       status, periods::jsonb, folded, as_of
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::numeric[],
+            $9::numeric[], $10::numeric[], $11::numeric[], $12::text[], $13::text[], $14::bigint[], $15::date[])
+    AS given (commitment_id, organization, root_id, account_id, kind, currency, amount, spent, remaining, rolled_over,
+              lapsed, status, periods, folded, as_of)
+ON CONFLICT (commitment_id) DO UPDATE SET amount = excluded.amount, spent = excluded.spent, kind = excluded.kind,
+    remaining = excluded.remaining, rolled_over = excluded.rolled_over, lapsed = excluded.lapsed,
+    currency = excluded.currency, account_id = excluded.account_id, status = excluded.status,
+    periods = excluded.periods, folded = excluded.folded, as_of = excluded.as_of
+"""
+WIDTH = 15
+
+#: $1 roots whose rows were settled, $2 the commitments and balances that they have: what is gone was deleted.
+DROP_OTHERS = """
+DELETE FROM commitment_balances WHERE root_id = ANY ($1::text[]) AND commitment_id <> ALL ($2::text[])
+"""
+
+
+class BalanceRow(NamedTuple):
+    """In the order of UPSERT's columns. Amounts are in the currency; `periods` is JSON."""
+
+    commitment_id: str
+    organization: str
+    root_id: str
+    account_id: str
+    kind: str
+    currency: str
+    amount: Decimal
+    spent: Decimal
+    remaining: Decimal
+    rolled_over: Decimal
+    lapsed: Decimal
+    status: str
+    periods: str
+    folded: int
+    as_of: date

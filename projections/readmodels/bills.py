@@ -1,0 +1,109 @@
+"""Tables `bills` and `bill_line_items`: issued bills as `BillIssued` tells them."""
+
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from events.envelope import Envelope
+from events.facts.bills import BillIssued
+
+INSERT_BILLS = """
+INSERT INTO bills (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position,
+                   bill, issued_at)
+SELECT organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill::jsonb,
+       issued_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::numeric[], $8::text[],
+            $9::integer[], $10::bigint[], $11::text[], $12::timestamptz[])
+    AS given (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill,
+              issued_at)
+"""
+BILLS_WIDTH = 12
+
+INSERT_LINES = """
+INSERT INTO bill_line_items (organization, bill_id, number, line_id, root_id, account_id, type, commitment_id, amount,
+                             quantity, line)
+SELECT organization, bill_id, number, line_id, root_id, account_id, type, commitment_id, amount, quantity, line::jsonb
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::numeric[], $10::numeric[], $11::text[])
+    AS given (organization, bill_id, number, line_id, root_id, account_id, type, commitment_id, amount, quantity, line)
+"""
+LINES_WIDTH = 11
+
+LOCK = "UPDATE bills SET locked = true WHERE bill_id = ANY ($1::text[])"
+VOID = "UPDATE bills SET voided = true WHERE bill_id = ANY ($1::text[])"
+
+#: $1 roots. The number of the last bill of each root: its bills' stream has no more than that.
+LAST_NUMBERS = "SELECT root_id, max(number) AS number FROM bills WHERE root_id = ANY ($1::text[]) GROUP BY root_id"
+
+
+class BillRow(NamedTuple):
+    """In the order of INSERT_BILLS."""
+
+    organization: str
+    bill_id: str
+    root_id: str
+    account_id: str
+    bill_date: date
+    currency: str
+    total: Decimal
+    status: str
+    number: int
+    position: int
+    bill: str
+    issued_at: datetime
+
+
+class LineRow(NamedTuple):
+    """In the order of INSERT_LINES."""
+
+    organization: str
+    bill_id: str
+    number: int
+    line_id: str
+    root_id: str
+    account_id: str
+    type: str
+    commitment_id: str | None
+    amount: Decimal
+    quantity: Decimal
+    line: str
+
+
+def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
+    """The bill; `number` is its place among the facts about its root's bills, from 1."""
+    document = fact.model_dump(mode="json", by_alias=True, exclude={"lines"}, exclude_none=True)
+    return BillRow(
+        envelope.organization,
+        fact.bill_id,
+        fact.root_id,
+        fact.account_id,
+        fact.bill_date,
+        fact.currency,
+        fact.total,
+        "APPROVED",
+        number,
+        envelope.sequence,
+        json.dumps(document),
+        envelope.time,
+    )
+
+
+def line_rows(envelope: Envelope, fact: BillIssued) -> list[LineRow]:
+    """The bill's lines, in their order."""
+    return [
+        LineRow(
+            envelope.organization,
+            fact.bill_id,
+            line.number,
+            line.id,
+            fact.root_id,
+            line.account_id,
+            line.type,
+            line.commitment_id or line.balance_id,
+            line.amount,
+            line.quantity,
+            json.dumps(line.model_dump(mode="json", by_alias=True, exclude_none=True)),
+        )
+        for line in fact.lines
+    ]

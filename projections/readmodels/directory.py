@@ -1,0 +1,104 @@
+"""Table `account_directory`: which root an account belongs to, its zone, and what a new day or a new price may change.
+
+`plans` and `termed` only ever grow: they choose whom to settle again, and settling once too often changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from events.envelope import Envelope
+from events.facts.resources import (
+    AccountCreated,
+    AccountPlanCreated,
+    AccountPlanUpdated,
+    BalanceCreated,
+    CommitmentCreated,
+)
+
+UPSERT = """
+INSERT INTO account_directory (account_id, partition, organization, root_id, timezone, plans, termed)
+SELECT account_id, partition, organization, root_id, timezone, string_to_array(plans, ' '), termed
+FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+    AS given (account_id, partition, organization, root_id, timezone, plans, termed)
+ON CONFLICT (account_id) DO UPDATE SET plans = excluded.plans, termed = excluded.termed
+"""
+WIDTH = 7
+
+#: $1 account ids.
+ROOTS_OF = """
+SELECT DISTINCT organization, root_id, partition FROM account_directory WHERE account_id = ANY ($1::text[])
+"""
+
+#: $1 organizations, $2 roots, in parallel.
+MEMBERS = """
+SELECT root_id, account_id, timezone, plans, termed FROM account_directory
+WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+
+#: $1 partition: the zone of every account in it, for a backfill.
+ZONES = "SELECT account_id, timezone FROM account_directory WHERE partition = $1"
+
+#: $1 organization, $2 after this root id, $3 limit: keyset paging, memory flat.
+ROOTS_PAGE = """
+SELECT root_id, partition FROM account_directory
+WHERE organization = $1 AND root_id = account_id AND root_id > $2 ORDER BY root_id LIMIT $3
+"""
+
+#: $1 root id.
+ROOT = "SELECT partition FROM account_directory WHERE organization = $1 AND account_id = $2 AND root_id = account_id"
+
+
+class DirectoryRow(NamedTuple):
+    """In the order of UPSERT's columns; `plans` are ids joined by a space."""
+
+    account_id: str
+    partition: int
+    organization: str
+    root_id: str
+    timezone: str
+    plans: str
+    termed: bool
+
+
+@dataclass(slots=True)
+class Member:
+    """An account as its family knows it, deleted or not."""
+
+    timezone: str
+    plans: set[str] = field(default_factory=set)
+    termed: bool = False
+
+
+def note_member(members: dict[str, Member], envelope: Envelope) -> None:
+    """Apply a fact about one of the accounts."""
+    match envelope.data:
+        case AccountCreated(id=id, timezone=timezone):
+            members[id] = Member(timezone)
+        case AccountPlanCreated(body=body) | AccountPlanUpdated(body=body):
+            member = members[body.account_id]
+            member.termed = True
+            if body.plan_id:
+                member.plans.add(body.plan_id)
+        case CommitmentCreated(body=terms) | BalanceCreated(body=terms):
+            members[terms.account_id].termed = True
+        case _:
+            pass
+
+
+def directory_rows(
+    organization: str, partition: int, root_id: str, members: Mapping[str, Member]
+) -> list[DirectoryRow]:
+    """The rows of a family's accounts."""
+    return [
+        DirectoryRow(
+            account_id,
+            partition,
+            organization,
+            root_id,
+            member.timezone,
+            " ".join(sorted(member.plans)),
+            member.termed,
+        )
+        for account_id, member in members.items()
+    ]

@@ -1,0 +1,37 @@
+"""Table `draws`: which commitment paid how much of which charge's slice, in the order in which it was drawn."""
+
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+UPSERT = """
+INSERT INTO draws (root_id, number, organization, commitment_id, account_id, charge, slice_start, amount, place)
+SELECT root_id, number, organization, commitment_id, account_id, charge::jsonb, slice_start, amount, place
+FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[],
+            $8::numeric[], $9::integer[])
+    AS given (root_id, number, organization, commitment_id, account_id, charge, slice_start, amount, place)
+ON CONFLICT (root_id, number) DO UPDATE SET commitment_id = excluded.commitment_id, account_id = excluded.account_id,
+    charge = excluded.charge, slice_start = excluded.slice_start,
+    amount = excluded.amount, place = excluded.place
+"""
+WIDTH = 9
+
+#: $1 roots, $2 how many draws each has now.
+DROP_EXCESS = """
+DELETE FROM draws USING unnest($1::text[], $2::integer[]) AS given (root_id, held)
+WHERE draws.root_id = given.root_id AND draws.number > given.held
+"""
+
+
+class DrawRow(NamedTuple):
+    """In the order of UPSERT's columns; `charge` is JSON."""
+
+    root_id: str
+    number: int
+    organization: str
+    commitment_id: str
+    account_id: str
+    charge: str
+    slice_start: date
+    amount: Decimal
+    place: int

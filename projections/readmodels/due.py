@@ -1,0 +1,40 @@
+"""Table `due_accounts`: roots whose settled rows are older than their catalog or their day, to settle in batches."""
+
+#: $1 partition, $2 organization, $3 plan ids: whom a changed price, plan or template touches.
+MARK_PLANS = """
+INSERT INTO due_accounts (partition, organization, root_id, reason)
+SELECT DISTINCT partition, organization, root_id, 'catalog' FROM account_directory
+WHERE partition = $1 AND organization = $2 AND plans && $3::text[] ORDER BY root_id
+ON CONFLICT (root_id) DO NOTHING
+"""
+
+#: $1 partition, $2 organization: everyone of the organization that owes anything by terms.
+MARK_ORGANIZATION = """
+INSERT INTO due_accounts (partition, organization, root_id, reason)
+SELECT DISTINCT partition, organization, root_id, $3 FROM account_directory
+WHERE partition = $1 AND organization = $2 AND termed ORDER BY root_id
+ON CONFLICT (root_id) DO NOTHING
+"""
+
+#: $1 partition, $2 zones whose day moved, $3 organizations with a test clock, whom real time does not touch.
+MARK_ZONES = """
+INSERT INTO due_accounts (partition, organization, root_id, reason)
+SELECT DISTINCT partition, organization, root_id, 'clock' FROM account_directory
+WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3::text[]) AND termed ORDER BY root_id
+ON CONFLICT (root_id) DO NOTHING
+"""
+
+#: $1 partition: the zones of its accounts.
+ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND termed"
+
+#: $1 partitions, $2 limit.
+NEXT = """
+SELECT organization, root_id, partition FROM due_accounts
+WHERE partition = ANY ($1::integer[]) ORDER BY root_id LIMIT $2
+"""
+
+#: $1 root ids, just settled.
+SETTLED = "DELETE FROM due_accounts WHERE root_id = ANY ($1::text[])"
+
+#: $1 partitions.
+COUNT = "SELECT count(*) FROM due_accounts WHERE partition = ANY ($1::integer[])"

@@ -1,0 +1,57 @@
+"""Table `facts`: every fact that is neither usage nor a tick of the real clock, with the record's own bytes.
+
+A family is loaded from here after a restart, and a resource's history is read here. Catalog facts stand under
+partition -1; accounts and account plans, which are in both topics, stand under their account's partition only.
+"""
+
+from typing import NamedTuple
+
+from events.envelope import Envelope
+from events.facts.bills import BillIssued, BillLocked, BillVoided
+from events.facts.resources import ResourceFact
+
+#: Stands for `billing.catalog` in column `partition`.
+CATALOG_PARTITION = -1
+
+#: The same bytes whoever writes them, so a second writer of a catalog fact changes nothing.
+INSERT = """
+INSERT INTO facts (partition, log_offset, organization, root_id, account_id, resource_id, type, record)
+SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                     $8::bytea[])
+ON CONFLICT (partition, log_offset) DO NOTHING
+"""
+WIDTH = 8
+
+#: $1 organization-independent root ids: ids are unique across organizations.
+OF_ROOTS = """
+SELECT root_id, log_offset, record FROM facts
+WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+ORDER BY log_offset
+"""
+
+
+class FactRow(NamedTuple):
+    """In the order of INSERT's columns."""
+
+    partition: int
+    log_offset: int
+    organization: str
+    root_id: str | None
+    account_id: str | None
+    resource_id: str | None
+    type: str
+    record: bytes
+
+
+def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | None, record: bytes) -> FactRow:
+    """The row of one fact; a bill's resource is the bill."""
+    match envelope.data:
+        case ResourceFact(id=id):
+            resource_id: str | None = id
+        case BillIssued(bill_id=bill_id) | BillLocked(bill_id=bill_id) | BillVoided(bill_id=bill_id):
+            resource_id = bill_id
+        case _:
+            resource_id = None
+    return FactRow(
+        partition, offset, envelope.organization, root_id, envelope.account, resource_id, envelope.type, record
+    )

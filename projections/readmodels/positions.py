@@ -1,0 +1,94 @@
+"""Table `positions`: how far a partition is folded, under whose lease.
+
+The compare-and-set on `next_offset` and `epoch` is what makes a projector's transaction happen once: it fails for a
+zombie, whose lease was raised by the next owner, and for anyone who folded from another offset (design, decision 9).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from events.topics import EVENTS
+
+#: $1 topic, $2 partitions. Raising the epoch fences off whoever held the partitions before.
+LEASE = """
+INSERT INTO positions (topic, partition, next_offset, epoch)
+SELECT $1, partition, 0, 1 FROM unnest($2::integer[]) AS given (partition) ORDER BY partition
+ON CONFLICT (topic, partition) DO UPDATE SET epoch = positions.epoch + 1
+RETURNING partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text
+"""
+
+#: $1 topic, $2 partitions. Without a lease: for readers in a snapshot.
+READ = """
+SELECT partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text
+FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[]) ORDER BY partition
+"""
+
+#: Returns the partitions that moved; one that is missing belongs to somebody else now.
+MOVE = """
+UPDATE positions SET next_offset = given.next_offset, sequences = given.sequences::jsonb, tick = given.tick,
+    log_time = given.log_time, catalog_offset = given.catalog_offset, meters = given.meters::jsonb,
+    moved_at_wall = now()
+FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[],
+            $8::timestamptz[], $9::bigint[], $10::text[])
+    AS given (partition, epoch, expected, next_offset, sequences, tick, log_time, catalog_offset, meters)
+WHERE positions.topic = $1 AND positions.partition = given.partition
+    AND positions.epoch = given.epoch AND positions.next_offset = given.expected
+RETURNING positions.partition
+"""
+
+
+@dataclass(slots=True)
+class Position:
+    """Where a partition of `billing.events` stands. Offsets are next offsets; `stored` is what Postgres holds."""
+
+    partition: int
+    next_offset: int = 0
+    epoch: int = 0
+    sequences: dict[str, int] = field(default_factory=dict)
+    tick: datetime | None = None
+    log_time: datetime | None = None
+    catalog_offset: int = 0
+    meters: dict[str, int] = field(default_factory=dict)
+    stored: int = 0
+
+    def accepts(self, source: str, sequence: int) -> bool:
+        """The sequence rule: whether this record is new from its source; if so it counts as applied."""
+        if sequence <= self.sequences.get(source, -1):
+            return False
+        self.sequences[source] = sequence
+        return True
+
+
+def position_of(record: Mapping[str, Any]) -> Position:
+    """A position from a row of LEASE or READ."""
+    return Position(
+        partition=record["partition"],
+        next_offset=record["next_offset"],
+        epoch=record["epoch"],
+        sequences=json.loads(record["sequences"]),
+        tick=record["tick"],
+        log_time=record["log_time"],
+        catalog_offset=record["catalog_offset"],
+        meters=json.loads(record["meters"]),
+        stored=record["next_offset"],
+    )
+
+
+def move_arguments(positions: list[Position]) -> list[Any]:
+    """Arguments of MOVE."""
+    ordered = sorted(positions, key=lambda position: position.partition)
+    return [
+        EVENTS,
+        [position.partition for position in ordered],
+        [position.epoch for position in ordered],
+        [position.stored for position in ordered],
+        [position.next_offset for position in ordered],
+        [json.dumps(position.sequences, sort_keys=True) for position in ordered],
+        [position.tick for position in ordered],
+        [position.log_time for position in ordered],
+        [position.catalog_offset for position in ordered],
+        [json.dumps(position.meters, sort_keys=True) for position in ordered],
+    ]

@@ -1,0 +1,37 @@
+"""Table `seen_ids`: the ids of accepted usage as packed rows, one per transaction and partition, never one per id.
+
+The ingest worker loads them to find duplicates. What is older than the window, in the log's own time, is dropped.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+#: Bytes an id takes: 12 of (organization, account, source, id), 4 of its content.
+ID_BYTES = 16
+WINDOW = timedelta(days=35)
+
+INSERT = """
+INSERT INTO seen_ids (partition, first_offset, newest_arrival, digests)
+SELECT * FROM unnest($1::integer[], $2::bigint[], $3::timestamptz[], $4::bytea[])
+"""
+WIDTH = 4
+
+#: $1 partitions, $2 their limits.
+DROP_OLD = """
+DELETE FROM seen_ids USING unnest($1::integer[], $2::timestamptz[]) AS given (partition, oldest)
+WHERE seen_ids.partition = given.partition AND seen_ids.newest_arrival < given.oldest
+"""
+
+
+class SeenRow(NamedTuple):
+    """In the order of INSERT's columns. `newest_arrival` is timezone-aware."""
+
+    partition: int
+    first_offset: int
+    newest_arrival: object
+    digests: bytes
+
+
+def pack(digests: list[str]) -> bytes:
+    """Hexadecimal digests of `UsageRated`, 16 bytes each once packed."""
+    return bytes.fromhex("".join(digests))

@@ -1,0 +1,133 @@
+"""`billing.catalog` as the projector follows it: what exists, and whom each change touches.
+
+Every partition of `billing.events` records up to which catalog offset its rows hold (`positions.catalog_offset`), so
+rows are a function of two log prefixes. The follower may be ahead of a partition that was just assigned; the changes
+in between are kept as notes, which is all that is needed to bring the partition up to it.
+
+Accounts and account plans stand in both topics; they are taken from `billing.events`, where they are in order with
+the usage, and skipped here without being decoded: the catalog stays small however many accounts there are.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from events.codec import decode
+from events.envelope import Envelope
+from events.facts.resources import OrganizationConfigured, ResourceFact
+from events.topics import CATALOG
+from projections.rating.index import FamilyIndex
+from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
+from projections.resources import Entity, Resources
+from services.kafka import LogReader
+
+#: `encode` writes the type first.
+_DIRECTORY = (b'{"type":"Account',)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChange:
+    """Whom a catalog fact touches: the accounts under `plans` (None: all of the organization)."""
+
+    offset: int
+    organization: str
+    plans: frozenset[str] | None
+    #: The aggregation whose totals of the past must be derived anew, and the meters it has counted.
+    aggregation: str | None = None
+    meters: frozenset[str] = frozenset()
+
+
+class CatalogLog:
+    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+        self.organizations: dict[str, Resources] = {}
+        self._sequences: dict[str, int] = {}
+        self._changes: list[CatalogChange] = []
+        self._rows: list[FactRow] = []
+        self._indexes: dict[str, FamilyIndex] = {}
+        #: Organization -> how often its catalog changed: compiled terms are good for one value.
+        self.versions: dict[str, int] = {}
+
+    def resources(self, organization: str) -> Resources:
+        """The organization's part of the catalog; empty while nothing is known of it."""
+        held = self.organizations.get(organization)
+        return held if held is not None else self.organizations.setdefault(organization, Resources(organization))
+
+    def index(self, organization: str) -> FamilyIndex:
+        """The index of the organization's part of the catalog."""
+        return self._indexes.setdefault(organization, FamilyIndex())
+
+    def since(self, offset: int) -> list[CatalogChange]:
+        """Changes at or after the offset, in order."""
+        return self._changes[bisect_left(self._changes, offset, key=lambda change: change.offset) :]
+
+    def rows_since(self, offset: int) -> list[FactRow]:
+        """Rows of table `facts` for what was applied at or after the offset, in order."""
+        return self._rows[bisect_left(self._rows, offset, key=lambda row: row.log_offset) :]
+
+    async def catch_up(self, reader: LogReader, *, until: int | None = None) -> bool:
+        """Fold up to the topic's end as it is now, or to `until`. Returns whether anything was folded."""
+        end = until if until is not None else (await reader.end_offsets(CATALOG, [0]))[0]
+        if end <= self.offset:
+            return False
+        async for records in reader.read(CATALOG, 0, self.offset, end):
+            for record in records:
+                self.fold(record)
+        self.offset = end
+        return True
+
+    def fold(self, record: ConsumerRecord) -> None:
+        """Apply one record. Raises: UndecodableRecordError."""
+        self.offset = record.offset + 1
+        if record.value.startswith(_DIRECTORY):
+            return
+        envelope = decode(record.value)
+        if envelope.sequence <= self._sequences.get(envelope.source, -1):
+            return
+        self._sequences[envelope.source] = envelope.sequence
+        if not isinstance(envelope.data, ResourceFact):
+            return
+        catalog = self.resources(envelope.organization)
+        before = _touched(catalog, envelope.data)
+        catalog.evolve(envelope)
+        self.index(envelope.organization).evolve(envelope)
+        self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
+        self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
+        self._changes.append(_change(record.offset, envelope, before, _touched(catalog, envelope.data)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    plans: frozenset[str] | None
+    meters: frozenset[str] = frozenset()
+
+
+def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) -> CatalogChange:
+    fact = envelope.data
+    assert isinstance(fact, ResourceFact)
+    plans = None if before.plans is None or after.plans is None else before.plans | after.plans
+    aggregation = fact.id if type(fact).__name__.startswith("Aggregation") else None
+    return CatalogChange(offset, envelope.organization, plans, aggregation, before.meters | after.meters)
+
+
+def _touched(catalog: Resources, fact: ResourceFact) -> _Touched:
+    """Plans whose accounts the resource concerns as the catalog is now; asked before and after the fact is applied."""
+    if isinstance(fact, OrganizationConfigured):
+        return _Touched(None)
+    id = fact.id
+    pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
+    plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
+    aggregations = {held.id for held in catalog.aggregations.values() if id in (held.id, held.body.meter_id)}
+    templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
+    for pricing in pricings:
+        source = getattr(pricing.body, "aggregation_id", None) or getattr(pricing.body, "counter_id", None)
+        if id in (pricing.id, source) or source in aggregations:
+            plans |= {pricing.body.plan_id} if pricing.body.plan_id else set()
+            templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
+    plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
+    aggregation = catalog.aggregations.get(id)
+    return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))

@@ -1,0 +1,141 @@
+"""The projection: records in, rows out. The live worker, replay and audit are hosts around this one class.
+
+Memory runs ahead of Postgres between `fold` and `write`; whatever fails in between, the host drops the partitions and
+loads them again. Rows are a function of (log prefix, catalog prefix), both of which stand in `positions`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+
+from aiokafka import ConsumerRecord
+
+from projections.readmodels import directory, due
+from projections.readmodels.facts import FactRow
+from services.kafka import LogReader
+from services.projector.backfill import changed_aggregations, rederive
+from services.projector.catalog import CatalogLog
+from services.projector.cells import MeterPlan, fold_usage, meter_plans
+from services.projector.families import FamilyCache, zone_of
+from services.projector.fold import BrokenLogError, apply_facts, note_usage, take
+from services.projector.load import load_families, read_clocks, read_positions, roots_of, take_lease
+from services.projector.partition import PartitionState, new_partition
+from services.projector.target import Target
+from services.projector.write import Writer
+
+#: Roots that wait for their turn to settle, taken into one transaction.
+DUE_BATCH = 200
+
+
+class Projection:
+    """Some partitions of `billing.events` in memory, and what of them is not written yet."""
+
+    def __init__(self, target: Target, reader: LogReader) -> None:
+        self.target = target
+        self.reader = reader
+        self.catalog = CatalogLog()
+        self.cache = FamilyCache()
+        self.partitions: dict[int, PartitionState] = {}
+        self._plans: dict[str, MeterPlan] = {}
+        self._writer = Writer(self.catalog, self.cache)
+
+    @property
+    def unwritten(self) -> int:
+        """Records that are folded and not written."""
+        return sum(state.unwritten.records for state in self.partitions.values())
+
+    async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
+        """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
+        self.drop(partitions)
+        await self.catalog.catch_up(self.reader, until=catalog_end)
+        self._plan()
+        async with self.target.writing() as connection:
+            if lease:
+                positions = await take_lease(connection, partitions)
+            else:
+                positions = await read_positions(connection, partitions)
+            for partition in partitions:
+                clocks = await read_clocks(connection, partition)
+                self.partitions[partition] = new_partition(positions[partition], clocks)
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget these partitions, written or not."""
+        listed = list(partitions)
+        self.cache.drop_partitions(listed)
+        for partition in listed:
+            self.partitions.pop(partition, None)
+
+    async def fold(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+        """Take records into memory. Raises: BrokenLogError, UndecodableRecordError; then load again or stop."""
+        taken = {
+            partition: take(self.partitions[partition].position, records)
+            for partition, records in batches.items()
+            if records
+        }
+        await self._load_accounts({account for decoded in taken.values() for account in decoded.accounts()})
+        for partition, decoded in taken.items():
+            state = self.partitions[partition]
+            apply_facts(state, decoded, self.cache)
+            note_usage(state, decoded.usage)
+            fold_usage(state.unwritten.cells, decoded.usage, self._plans, self.cache.zones)
+            state.unwritten.records += len(batches[partition])
+
+    async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH) -> int:
+        """Bring the catalog up to its end and write all that changed, in one transaction.
+
+        Returns how many roots were settled; 0 means that nothing was left to do. Raises: LeaseLostError.
+        """
+        await self.catalog.catch_up(self.reader, until=catalog_end)
+        behind = [state for state in self.partitions.values() if state.position.catalog_offset < self.catalog.offset]
+        rows: list[FactRow] = []
+        if behind:
+            # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
+            start = min(state.position.catalog_offset for state in behind)
+            rows = self.catalog.rows_since(start)
+        for state in behind:
+            await self._advance(state)
+        async with self.target.writing() as connection:
+            settled = await self._writer.write(connection, list(self.partitions.values()), rows, due_limit)
+        for state in self.partitions.values():
+            state.committed()
+        self.cache.shrink()
+        return settled
+
+    async def due(self) -> int:
+        """How many roots wait to be settled."""
+        async with self.target.reading() as connection:
+            return int(await connection.fetchval(due.COUNT, sorted(self.partitions)))
+
+    async def _advance(self, state: PartitionState) -> None:
+        """Bring a partition up to the catalog in memory: totals of changed aggregations, and whom to settle again."""
+        held = state.unwritten
+        changes = self.catalog.since(state.position.catalog_offset)
+        held.changes.extend(changes)
+        changed = changed_aggregations(changes)
+        if changed:
+            gone = set().union(*changed.values())
+            held.cells = {key: cell for key, cell in held.cells.items() if key[1] not in gone}
+            held.aggregations |= gone
+            zones = await self._zones(state.position.partition)
+            held.rederived = await rederive(self.reader, state.position, self.catalog.organizations, changed, zones)
+        state.position.catalog_offset = self.catalog.offset
+        self._plan()
+
+    async def _zones(self, partition: int) -> dict[str, tzinfo]:
+        async with self.target.reading() as connection:
+            rows = await connection.fetch(directory.ZONES, partition)
+        return {row["account_id"]: zone_of(row["timezone"]) for row in rows} | self.cache.zones
+
+    def _plan(self) -> None:
+        self._plans = {}
+        for catalog in self.catalog.organizations.values():
+            self._plans |= meter_plans(catalog)
+
+    async def _load_accounts(self, accounts: set[str]) -> None:
+        missing = [account for account in accounts if self.cache.of_account(account) is None]
+        if missing:
+            async with self.target.reading() as connection:
+                for family in await load_families(connection, await roots_of(connection, missing)):
+                    self.cache.add(family)
+        unknown = [account for account in missing if account not in self.cache.zones]
+        if unknown:
+            raise BrokenLogError(f"the log tells of account {unknown[0]} before it was created")

@@ -1,0 +1,88 @@
+"""The live projector: `Projection` under `services.worker.host`.
+
+It writes when it has caught up, and, while it is behind, so seldom that settling takes a small share of the time: a
+family that got a thousand events between two writes is settled once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from events.topics import EVENTS
+from services.kafka import LogReader
+from services.postgres import Postgres, PostgresUnreachableError, open_postgres
+from services.projector.projection import Projection
+from services.projector.target import LiveTarget, SchemaMovedError
+from services.projector.write import LeaseLostError
+from services.worker import ResyncError, host
+
+log = structlog.get_logger(__name__)
+
+GROUP = "trueup-projector"
+#: Records per poll; a poll that brings this many says that more is waiting.
+MAX_RECORDS = 20_000
+#: Most records in one transaction, and most seconds between two while records keep coming.
+MAX_UNWRITTEN = 400_000
+MAX_SECONDS = 5.0
+#: While behind, folding gets this many times the time that the last transaction took.
+FOLD_SHARE = 4.0
+
+
+class ProjectorHandler:
+    """A `PartitionHandler`: loads, folds and writes the partitions that the group gives this process."""
+
+    def __init__(self, postgres: Postgres, reader: LogReader) -> None:
+        self._target = LiveTarget(postgres)
+        self.projection = Projection(self._target, reader)
+        self._written_at = time.monotonic()
+        self._last_write_s = 0.0
+
+    async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        if set(self.projection.partitions) <= set(partitions):
+            self._target.forget()
+        await self._guarded(self.projection.load(partitions))
+        return {partition: self.projection.partitions[partition].position.next_offset for partition in partitions}
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        self.projection.drop(partitions)
+
+    async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+        records = sum(len(batch) for batch in batches.values())
+        if records:
+            await self._guarded(self.projection.fold(batches))
+        if self._time_to_write(behind=records >= MAX_RECORDS // 2):
+            started = time.monotonic()
+            await self._guarded(self.projection.write())
+            self._written_at = time.monotonic()
+            self._last_write_s = self._written_at - started
+
+    def _time_to_write(self, *, behind: bool) -> bool:
+        if not behind or self.projection.unwritten >= MAX_UNWRITTEN:
+            return True
+        return time.monotonic() - self._written_at >= min(FOLD_SHARE * self._last_write_s, MAX_SECONDS)
+
+    async def _guarded(self, step: Any) -> None:
+        """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
+        try:
+            await step
+        except LeaseLostError as error:
+            raise ResyncError(error.partitions, str(error)) from error
+        except SchemaMovedError as error:
+            raise ResyncError(sorted(self.projection.partitions), str(error)) from error
+        except PostgresUnreachableError as error:
+            raise (error.__cause__ or error) from error
+
+
+async def run_projector(
+    bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None = None
+) -> None:
+    """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded."""
+    async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
+        handler = ProjectorHandler(postgres, reader)
+        await host(
+            bootstrap, topic=EVENTS, group=GROUP, handler=handler, max_records=MAX_RECORDS, stop=stop, ready=ready
+        )

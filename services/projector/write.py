@@ -1,0 +1,171 @@
+"""One transaction: everything that was folded since the last one, and the settlement of whom it touched.
+
+Order matters in two places. The positions move first: their compare-and-set fails for a zombie before it has done
+anything. The marks come after the directory's rows, which say whom a new price or a new day concerns.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from projections.readmodels import bills, columns, directory, due, facts, positions, seen_ids, usage_totals
+from projections.readmodels.facts import FactRow
+from projections.readmodels.usage_totals import TotalRow, total_row
+from services.projector.catalog import CatalogLog
+from services.projector.families import FamilyCache, FamilyState, zone_of
+from services.projector.load import Root, load_families
+from services.projector.partition import PartitionState
+from services.projector.settling import Settler
+from services.projector.totals import merge_cells, rederived_rows, replace_aggregations
+
+#: Due roots are settled for at most this long per transaction, so that new records never wait for old marks.
+DUE_SECONDS = 0.5
+
+
+class LeaseLostError(Exception):
+    """These partitions belong to another worker now; nothing was written."""
+
+    def __init__(self, partitions: Iterable[int]) -> None:
+        self.partitions = sorted(partitions)
+        super().__init__(f"another worker moved partitions {self.partitions}")
+
+
+class Writer:
+    """Writes what partitions hold unwritten."""
+
+    def __init__(self, catalog: CatalogLog, cache: FamilyCache) -> None:
+        self._catalog = catalog
+        self._cache = cache
+        self._settler = Settler(catalog)
+
+    async def write(
+        self, connection: Any, states: Sequence[PartitionState], catalog: list[FactRow], due_limit: int
+    ) -> int:
+        """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError."""
+        dirty = [state for state in states if state.dirty]
+        waiting = await self._waiting(connection, states, due_limit)
+        if not dirty and not waiting:
+            return 0
+        # All positions, moved or not: who only settles must be the owner, too.
+        await self._move(connection, states)
+        await self._append(connection, dirty, catalog)
+        touched: dict[str, FamilyState] = {}
+        for state in dirty:
+            touched |= await self._totals(connection, state)
+        await self._directory(connection, dirty, touched)
+        for state in dirty:
+            await self._mark(connection, state)
+        return await self._settle(connection, states, touched, waiting)
+
+    async def _waiting(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
+        rows = await connection.fetch(due.NEXT, sorted(state.position.partition for state in states), limit)
+        return [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+
+    async def _move(self, connection: Any, states: Sequence[PartitionState]) -> None:
+        arguments = positions.move_arguments([state.position for state in states])
+        moved = {row["partition"] for row in await connection.fetch(positions.MOVE, *arguments)}
+        lost = {state.position.partition for state in states} - moved
+        if lost:
+            raise LeaseLostError(lost)
+
+    async def _append(self, connection: Any, states: Sequence[PartitionState], catalog: list[FactRow]) -> None:
+        held = [state.unwritten for state in states]
+        fact_rows = sorted([*catalog, *(row for one in held for row in one.facts)])
+        await _put(connection, facts.INSERT, fact_rows, facts.WIDTH)
+        seen = [row for state in states if (row := state.seen_row()) is not None]
+        await _put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
+        limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]
+        if seen:
+            await connection.execute(seen_ids.DROP_OLD, *columns(limits, 2))
+        await _put(connection, bills.INSERT_BILLS, [row for one in held for row in one.bills], bills.BILLS_WIDTH)
+        await _put(connection, bills.INSERT_LINES, [row for one in held for row in one.lines], bills.LINES_WIDTH)
+        for statement, ids in (
+            (bills.LOCK, [id for one in held for id in one.locked]),
+            (bills.VOID, [id for one in held for id in one.voided]),
+        ):
+            if ids:
+                await connection.execute(statement, ids)
+
+    async def _totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
+        """Totals of one partition; returns the families whose totals changed."""
+        held, partition = state.unwritten, state.position.partition
+        rows: list[TotalRow] = []
+        if held.aggregations:
+            await connection.execute(usage_totals.DROP_AGGREGATIONS, partition, sorted(held.aggregations))
+            replace_aggregations(self._cache.of_partition(partition), held.aggregations, held.rederived, self._catalog)
+            rows += rederived_rows(held.rederived, partition, self._catalog)
+        touched = merge_cells(held.cells, self._cache, self._catalog)
+        for key in held.cells:
+            family = touched[self._cache.root_of[key[0]]]
+            total = family.totals[key[:3]][key[3]]
+            rows.append(total_row(key, partition, family.organization, total, family.offsets[key]))
+        unique = {row[:4]: row for row in rows}
+        await _put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
+        return touched
+
+    async def _directory(
+        self, connection: Any, states: Sequence[PartitionState], touched: dict[str, FamilyState]
+    ) -> None:
+        rows = []
+        for root_id in sorted({root_id for state in states for root_id in state.unwritten.families}):
+            found = self._cache.get(root_id)
+            assert found is not None, "a family with unwritten facts stays in memory"
+            family = touched[root_id] = found
+            rows += directory.directory_rows(family.organization, family.partition, root_id, family.members)
+        await _put(connection, directory.UPSERT, sorted(rows), directory.WIDTH)
+
+    async def _mark(self, connection: Any, state: PartitionState) -> None:
+        partition, catalogs = state.position.partition, self._catalog.organizations
+        for change in state.unwritten.changes:
+            if change.plans is None:
+                await connection.execute(due.MARK_ORGANIZATION, partition, change.organization, "catalog")
+            elif change.plans:
+                await connection.execute(due.MARK_PLANS, partition, change.organization, sorted(change.plans))
+        for organization in sorted(state.unwritten.ticked):
+            await connection.execute(due.MARK_ORGANIZATION, partition, organization, "clock")
+        tick = state.position.tick
+        if tick is not None and tick != state.stored_tick:
+            zones = [row["timezone"] for row in await connection.fetch(due.ZONES, partition)]
+            moved = [zone for zone in zones if _day_moved(zone, state.stored_tick, tick)]
+            testing = [name for name, held in catalogs.items() if held.config and held.config.body.test_clock]
+            await connection.execute(due.MARK_ZONES, partition, moved, testing)
+
+    async def _settle(
+        self,
+        connection: Any,
+        states: Sequence[PartitionState],
+        touched: dict[str, FamilyState],
+        waiting: list[Root],
+    ) -> int:
+        by_partition = {state.position.partition: state for state in states}
+        for count, family in enumerate(touched.values()):
+            self._settler.settle(family, by_partition[family.partition])
+            if count % 64 == 63:
+                await asyncio.sleep(0)  # heartbeats of the consumer share this loop
+        settled = list(touched)
+        deadline = time.monotonic() + DUE_SECONDS
+        for family in await self._due(connection, [root for root in waiting if root[1] not in touched]):
+            self._settler.settle(family, by_partition[family.partition])
+            settled.append(family.root_id)
+            if time.monotonic() > deadline:
+                break
+        await self._settler.flush(connection)
+        await connection.execute(due.SETTLED, settled)
+        return len(settled)
+
+    async def _due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
+        for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
+            self._cache.add(family)
+        return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]
+
+
+def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:
+    there = zone_of(zone)
+    return before is None or before.astimezone(there).date() != now.astimezone(there).date()
+
+
+async def _put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
+    if rows:
+        await connection.execute(statement, *columns(rows, width))

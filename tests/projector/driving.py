@@ -1,0 +1,59 @@
+"""Drives a projection over the log as it is, and looks at the tables."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from events.topics import EVENTS
+from services.kafka import LogReader
+from services.projector.projection import Projection
+from services.projector.target import LiveTarget, Target, live_schema, use_schema
+from tests.projector.conftest import PARTITIONS, Place
+
+TABLES = {
+    "usage_totals": "account_id, aggregation_id, segment, day, records, total, state::text, first_offset, last_offset",
+    "commitment_balances": "commitment_id, amount, spent, remaining, status, folded, as_of",
+    "draws": "root_id, number, commitment_id, charge::text, slice_start, amount, place",
+    "accrued_lines": "root_id, number, account_id, type, amount, quantity, line::text",
+    "account_directory": "account_id, partition, root_id, timezone, plans, termed",
+    "facts": "partition, log_offset, organization, root_id, account_id, resource_id, type",
+    "bills": "bill_id, number, total",
+    "due_accounts": "root_id",
+}
+
+
+async def project(
+    place: Place, *, target: Target | None = None, cut: int = 1_000_000, partitions: Iterable[int] = range(PARTITIONS)
+) -> None:
+    """Fold whatever is in the log beyond the positions, in polls of at most `cut` records, until nothing is due."""
+    async with LogReader(place.bootstrap) as reader, LogReader(place.bootstrap) as log:
+        projection = Projection(target or LiveTarget(place.postgres), reader)
+        await projection.load(list(partitions))
+        ends = await log.end_offsets(EVENTS, partitions)
+        for partition in partitions:
+            start = projection.partitions[partition].position.next_offset
+            async for records in log.read(EVENTS, partition, start, ends[partition], max_records=cut):
+                await projection.fold({partition: records})
+                await projection.write()
+        while await projection.write():
+            pass
+
+
+async def rows(place: Place, table: str, where: str = "true") -> list[tuple[Any, ...]]:
+    """Rows of a live table, ordered."""
+    async with place.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        found = await connection.fetch(f"SELECT {TABLES[table]} FROM {table} WHERE {where}")
+    return sorted((tuple(row) for row in found), key=repr)
+
+
+async def everything(place: Place) -> dict[str, list[tuple[Any, ...]]]:
+    """All live rows."""
+    return {table: await rows(place, table) for table in TABLES if table != "bills"}
+
+
+async def empty(place: Place) -> None:
+    """Empty the live tables, as if nothing had been projected."""
+    async with place.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        names = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        await connection.execute("TRUNCATE " + ", ".join(row["tablename"] for row in names))

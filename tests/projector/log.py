@@ -1,0 +1,207 @@
+"""Writes a log as relay and ingest would: facts with their sequences, usage as `UsageRated`, ticks."""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from events.codec import encode
+from events.envelope import Envelope, seal
+from events.facts.base import Fact, Route
+from events.facts.clock import ClockTicked
+from events.facts.resources import (
+    AccountCreated,
+    AccountPlanCreated,
+    AggregationCreated,
+    CommitmentCreated,
+    MeterCreated,
+    OrganizationConfigured,
+    PlanCreated,
+    PlanTemplateCreated,
+    PricingCreated,
+    ProductCreated,
+)
+from events.facts.usage import UsageRated, UsageRead
+from events.topics import CATALOG, EVENTS, read_source, usage_source
+from services.kafka import BatchWriter, Record
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+GENERATION = "test"
+
+
+def id_of(name: str) -> str:
+    """A stable id of 36 characters for a name."""
+    return str(uuid5(NAMESPACE_URL, name))
+
+
+@dataclass
+class Log:
+    """Collects records by (topic, partition) and appends them."""
+
+    organization: str
+    partitions: int
+    positions: Any = field(default_factory=lambda: itertools.count(1))
+    usage_offsets: dict[int, int] = field(default_factory=dict)
+    pending: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
+
+    def _put(self, topic: str, partition: int, envelope: Envelope) -> None:
+        self.pending.setdefault((topic, partition), []).append(encode(envelope))
+
+    def command(self, fact: Fact, *, partition: int = 0, account: str | None = None, time: datetime = START) -> None:
+        """A fact of the event store, relayed where its route says."""
+        envelope = seal(
+            fact,
+            source=f"commands/{GENERATION}",
+            sequence=next(self.positions),
+            organization=self.organization,
+            time=time,
+            account=account,
+        )
+        if fact.route in (Route.ACCOUNT, Route.BOTH):
+            self._put(EVENTS, partition, envelope)
+        if fact.route in (Route.CATALOG, Route.BOTH):
+            self._put(CATALOG, 0, envelope)
+
+    def tick(self, now: datetime) -> None:
+        """A tick of the real clock, everywhere."""
+        quarter = int(now.timestamp()) // 900
+        envelope = seal(ClockTicked(now=now), source=f"clock/{GENERATION}", sequence=quarter, organization="", time=now)
+        for partition in range(self.partitions):
+            self._put(EVENTS, partition, envelope)
+        self._put(CATALOG, 0, envelope)
+
+    def usage(
+        self, account: str, meter: str, ts: datetime, partition: int = 0, *, repeat: bool = False, **measure: Any
+    ) -> None:
+        """A rated usage record; `repeat` appends it twice, as an ingest worker after a lost acknowledgement may."""
+        offset = self.usage_offsets.get(partition, 0)
+        self.usage_offsets[partition] = offset + 1
+        fact = UsageRated(
+            usage_id=f"u{partition}-{offset}",
+            usage_source="test",
+            meter_id=id_of(meter),
+            ts=ts,
+            measure={name: Decimal(str(value)) for name, value in measure.items()},
+            who={"user": f"u{offset % 3}"},
+            catalog_offset=0,
+            digest=hashlib.blake2b(f"{partition}/{offset}".encode(), digest_size=16).hexdigest(),
+        )
+        envelope = seal(
+            fact,
+            source=usage_source(GENERATION, partition),
+            sequence=offset,
+            organization=self.organization,
+            time=ts,
+            account=id_of(account),
+        )
+        for _ in range(1 + repeat):
+            self._put(EVENTS, partition, envelope)
+
+    def read(self, partition: int = 0) -> None:
+        """The end of a poll of `usage`."""
+        following = self.usage_offsets.get(partition, 0)
+        fact = UsageRead(next_offset=following, rated=0, duplicate=0, rejected=0, rerouted=0)
+        source = read_source(GENERATION, partition)
+        self._put(EVENTS, partition, seal(fact, source=source, sequence=following, organization="", time=START))
+
+    async def append(self, bootstrap: str, *, only: Iterable[str] = (EVENTS, CATALOG)) -> None:
+        """Write what is pending, `billing.events` first."""
+        async with BatchWriter(bootstrap) as writer:
+            for topic in only:
+                for place in sorted(place for place in self.pending if place[0] == topic):
+                    await writer.append(*place, [Record(None, value) for value in self.pending.pop(place)])
+
+    # What a price needs.
+
+    def organization_exists(self) -> None:
+        self._catalog(
+            OrganizationConfigured,
+            self.organization,
+            timezone="UTC",
+            currency="USD",
+            yearEpoch="2026-01-01",
+            monthEpoch="2026-01-01",
+            weekEpoch="2026-01-05",
+            dayEpoch="2026-01-01",
+            daysBeforeBillDue=30,
+        )
+
+    def catalog(self, *, meter: str = "m", aggregation: str | None = "tokens", price: str = "0.01") -> None:
+        """A product, a meter of `tokens`, a plan by the month and, if an aggregation is named, a price for it."""
+        self.organization_exists()
+        self._catalog(ProductCreated, id_of("product"), code="product", name="Product")
+        fields = [{"code": "tokens", "category": "MEASURE"}, {"code": "user", "category": "WHO"}]
+        self._catalog(MeterCreated, id_of(meter), code=meter, name=meter, dataFields=fields)
+        self._catalog(
+            PlanTemplateCreated,
+            id_of("template"),
+            name="T",
+            productId=id_of("product"),
+            currency="USD",
+            billFrequency="MONTHLY",
+            standingCharge=0,
+        )
+        self._catalog(PlanCreated, id_of("plan"), code="plan", name="Plan", planTemplateId=id_of("template"))
+        if aggregation:
+            self.aggregation(aggregation, meter)
+            self.price(aggregation, price)
+
+    def aggregation(self, name: str, meter: str, function: str = "SUM", target: str = "tokens") -> None:
+        self._catalog(
+            AggregationCreated,
+            id_of(name),
+            name=name,
+            meterId=id_of(meter),
+            targetField=target,
+            aggregation=function,
+            rounding="NONE",
+            quantityPerUnit=1,
+            unit="token",
+        )
+
+    def price(self, aggregation: str, price: str) -> None:
+        self._catalog(
+            PricingCreated,
+            id_of(f"price of {aggregation}"),
+            planId=id_of("plan"),
+            aggregationId=id_of(aggregation),
+            startDate="2026-01-01",
+            cumulative=True,
+            pricingBands=[{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": price}],
+        )
+
+    def account(
+        self, name: str, partition: int = 0, *, zone: str = "UTC", prepaid: str | None = None, planned: bool = True
+    ) -> None:
+        """A root account on the plan, with a prepayment over the year if an amount is given."""
+        account = id_of(name)
+        body = {"code": name, "name": name, "emailAddress": "a@example.com"}
+        at = {"partition": partition, "account": account}
+        placed = {"rootId": account, "partition": partition, "timezone": zone}
+        self.command(AccountCreated.model_validate({"id": account, "version": 1, "body": body, **placed}), **at)
+        if planned:
+            attached = {"accountId": account, "planId": id_of("plan"), "startDate": "2026-01-01"}
+            self.command(
+                AccountPlanCreated.model_validate({"id": id_of(f"{name} plan"), "version": 1, "body": attached}), **at
+            )
+        if prepaid:
+            self.commitment(name, prepaid, partition)
+
+    def commitment(self, name: str, amount: str, partition: int = 0, **more: Any) -> None:
+        account = id_of(name)
+        terms = {"accountId": account, "amount": amount, "currency": "USD", "startDate": "2026-01-01"}
+        terms |= {"endDate": "2027-01-01"} | more
+        fact = CommitmentCreated.model_validate({"id": id_of(f"{name} prepaid"), "version": 1, "body": terms})
+        self.command(fact, partition=partition, account=account)
+
+    def _catalog(self, fact: type[Any], id: str, **body: Any) -> None:
+        self.command(fact.model_validate({"id": id, "version": 1, "body": body}))
+
+
+def days(count: int, start: date = date(2026, 1, 1)) -> Sequence[datetime]:
+    """Noon of each of so many days."""
+    return [datetime(start.year, start.month, start.day, 12, tzinfo=UTC) + timedelta(days=n) for n in range(count)]
