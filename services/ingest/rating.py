@@ -124,7 +124,7 @@ class Rater:
 def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> list[Applied]:
     """The charges that usage of the day runs into: debit pricings that hold on it, with the days they sum."""
     found = []
-    for plan, series in readers:
+    for plan, series, _ in readers:
         member = next((one for one in plan.members if one.id == account_id), None)
         inside = plan.start <= day and (plan.end is None or day < plan.end)
         if member is None or not inside or not plan.rates(member, day) or series.kind != "DEBIT":
