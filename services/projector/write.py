@@ -45,8 +45,7 @@ class Writer:
     ) -> int:
         """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError."""
         dirty = [state for state in states if state.dirty]
-        waiting = await self._waiting(connection, states, due_limit)
-        if not dirty and not waiting:
+        if not dirty and not await self._waiting(connection, states, 1):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
         await self._move(connection, states)
@@ -57,6 +56,7 @@ class Writer:
         await self._directory(connection, dirty, touched)
         for state in dirty:
             await self._mark(connection, state)
+        waiting = await self._waiting(connection, states, due_limit)
         return await self._settle(connection, states, touched, waiting)
 
     async def _waiting(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:

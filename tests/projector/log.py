@@ -30,7 +30,6 @@ from events.topics import CATALOG, EVENTS, read_source, usage_source
 from services.kafka import BatchWriter, Record
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-GENERATION = "test"
 
 
 def id_of(name: str) -> str:
@@ -44,9 +43,15 @@ class Log:
 
     organization: str
     partitions: int
+    #: Sources of one generation number upwards, so each log of a topic needs a name of its own.
+    generation: str = "first"
     positions: Any = field(default_factory=lambda: itertools.count(1))
     usage_offsets: dict[int, int] = field(default_factory=dict)
     pending: dict[tuple[str, int], list[bytes]] = field(default_factory=dict)
+
+    def id(self, name: str) -> str:
+        """Ids are of the organization: two logs may use the same names."""
+        return id_of(f"{self.organization} {name}")
 
     def _put(self, topic: str, partition: int, envelope: Envelope) -> None:
         self.pending.setdefault((topic, partition), []).append(encode(envelope))
@@ -55,7 +60,7 @@ class Log:
         """A fact of the event store, relayed where its route says."""
         envelope = seal(
             fact,
-            source=f"commands/{GENERATION}",
+            source=f"commands/{self.generation}",
             sequence=next(self.positions),
             organization=self.organization,
             time=time,
@@ -69,7 +74,9 @@ class Log:
     def tick(self, now: datetime) -> None:
         """A tick of the real clock, everywhere."""
         quarter = int(now.timestamp()) // 900
-        envelope = seal(ClockTicked(now=now), source=f"clock/{GENERATION}", sequence=quarter, organization="", time=now)
+        envelope = seal(
+            ClockTicked(now=now), source=f"clock/{self.generation}", sequence=quarter, organization="", time=now
+        )
         for partition in range(self.partitions):
             self._put(EVENTS, partition, envelope)
         self._put(CATALOG, 0, envelope)
@@ -83,20 +90,20 @@ class Log:
         fact = UsageRated(
             usage_id=f"u{partition}-{offset}",
             usage_source="test",
-            meter_id=id_of(meter),
+            meter_id=self.id(meter),
             ts=ts,
             measure={name: Decimal(str(value)) for name, value in measure.items()},
             who={"user": f"u{offset % 3}"},
             catalog_offset=0,
-            digest=hashlib.blake2b(f"{partition}/{offset}".encode(), digest_size=16).hexdigest(),
+            digest=hashlib.blake2b(f"{self.generation}/{partition}/{offset}".encode(), digest_size=16).hexdigest(),
         )
         envelope = seal(
             fact,
-            source=usage_source(GENERATION, partition),
+            source=usage_source(self.generation, partition),
             sequence=offset,
             organization=self.organization,
             time=ts,
-            account=id_of(account),
+            account=self.id(account),
         )
         for _ in range(1 + repeat):
             self._put(EVENTS, partition, envelope)
@@ -105,7 +112,7 @@ class Log:
         """The end of a poll of `usage`."""
         following = self.usage_offsets.get(partition, 0)
         fact = UsageRead(next_offset=following, rated=0, duplicate=0, rejected=0, rerouted=0)
-        source = read_source(GENERATION, partition)
+        source = read_source(self.generation, partition)
         self._put(EVENTS, partition, seal(fact, source=source, sequence=following, organization="", time=START))
 
     async def append(self, bootstrap: str, *, only: Iterable[str] = (EVENTS, CATALOG)) -> None:
@@ -133,19 +140,19 @@ class Log:
     def catalog(self, *, meter: str = "m", aggregation: str | None = "tokens", price: str = "0.01") -> None:
         """A product, a meter of `tokens`, a plan by the month and, if an aggregation is named, a price for it."""
         self.organization_exists()
-        self._catalog(ProductCreated, id_of("product"), code="product", name="Product")
+        self._catalog(ProductCreated, self.id("product"), code="product", name="Product")
         fields = [{"code": "tokens", "category": "MEASURE"}, {"code": "user", "category": "WHO"}]
-        self._catalog(MeterCreated, id_of(meter), code=meter, name=meter, dataFields=fields)
+        self._catalog(MeterCreated, self.id(meter), code=meter, name=meter, dataFields=fields)
         self._catalog(
             PlanTemplateCreated,
-            id_of("template"),
+            self.id("template"),
             name="T",
-            productId=id_of("product"),
+            productId=self.id("product"),
             currency="USD",
             billFrequency="MONTHLY",
             standingCharge=0,
         )
-        self._catalog(PlanCreated, id_of("plan"), code="plan", name="Plan", planTemplateId=id_of("template"))
+        self._catalog(PlanCreated, self.id("plan"), code="plan", name="Plan", planTemplateId=self.id("template"))
         if aggregation:
             self.aggregation(aggregation, meter)
             self.price(aggregation, price)
@@ -153,9 +160,9 @@ class Log:
     def aggregation(self, name: str, meter: str, function: str = "SUM", target: str = "tokens") -> None:
         self._catalog(
             AggregationCreated,
-            id_of(name),
+            self.id(name),
             name=name,
-            meterId=id_of(meter),
+            meterId=self.id(meter),
             targetField=target,
             aggregation=function,
             rounding="NONE",
@@ -166,9 +173,9 @@ class Log:
     def price(self, aggregation: str, price: str) -> None:
         self._catalog(
             PricingCreated,
-            id_of(f"price of {aggregation}"),
-            planId=id_of("plan"),
-            aggregationId=id_of(aggregation),
+            self.id(f"price of {aggregation}"),
+            planId=self.id("plan"),
+            aggregationId=self.id(aggregation),
             startDate="2026-01-01",
             cumulative=True,
             pricingBands=[{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": price}],
@@ -178,24 +185,24 @@ class Log:
         self, name: str, partition: int = 0, *, zone: str = "UTC", prepaid: str | None = None, planned: bool = True
     ) -> None:
         """A root account on the plan, with a prepayment over the year if an amount is given."""
-        account = id_of(name)
+        account = self.id(name)
         body = {"code": name, "name": name, "emailAddress": "a@example.com"}
         at = {"partition": partition, "account": account}
         placed = {"rootId": account, "partition": partition, "timezone": zone}
         self.command(AccountCreated.model_validate({"id": account, "version": 1, "body": body, **placed}), **at)
         if planned:
-            attached = {"accountId": account, "planId": id_of("plan"), "startDate": "2026-01-01"}
+            attached = {"accountId": account, "planId": self.id("plan"), "startDate": "2026-01-01"}
             self.command(
-                AccountPlanCreated.model_validate({"id": id_of(f"{name} plan"), "version": 1, "body": attached}), **at
+                AccountPlanCreated.model_validate({"id": self.id(f"{name} plan"), "version": 1, "body": attached}), **at
             )
         if prepaid:
             self.commitment(name, prepaid, partition)
 
     def commitment(self, name: str, amount: str, partition: int = 0, **more: Any) -> None:
-        account = id_of(name)
+        account = self.id(name)
         terms = {"accountId": account, "amount": amount, "currency": "USD", "startDate": "2026-01-01"}
         terms |= {"endDate": "2027-01-01"} | more
-        fact = CommitmentCreated.model_validate({"id": id_of(f"{name} prepaid"), "version": 1, "body": terms})
+        fact = CommitmentCreated.model_validate({"id": self.id(f"{name} prepaid"), "version": 1, "body": terms})
         self.command(fact, partition=partition, account=account)
 
     def _catalog(self, fact: type[Any], id: str, **body: Any) -> None:

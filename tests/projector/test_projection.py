@@ -1,12 +1,17 @@
 """Usage, prices and prepayments through the real log into the tables, whatever the order of arrival."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from events.topics import EVENTS
+from services.kafka import LogReader
+from services.projector.projection import Projection
+from services.projector.target import LiveTarget
+from services.projector.write import LeaseLostError
 from tests.projector.conftest import Place
-from tests.projector.driving import project, rows
+from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days, id_of
 
 pytestmark = pytest.mark.stack
@@ -22,10 +27,108 @@ async def test_usage_draws_on_a_prepayment_and_every_table_says_so(place: Place)
     log.read()
     await log.append(place.bootstrap)
     await project(place)
-    totals = await rows(place, "usage_totals", f"account_id = '{id_of('acme')}'")
+    totals = await rows(place, "usage_totals", f"account_id = '{id_of('first acme')}'")
     assert len(totals) == 10 and sum(row[5] for row in totals) == 5000
-    [balance] = await rows(place, "commitment_balances")
+    [balance] = await rows(place, "commitment_balances", "organization = 'first'")
     assert balance[1:5] == (Decimal("100.00"), Decimal("50.00"), Decimal("50.00"), "ACTIVE")
-    lines = {row[3]: row[4] for row in await rows(place, "accrued_lines")}
+    lines = {row[3]: row[4] for row in await rows(place, "accrued_lines", "organization = 'first'")}
     assert lines == {"USAGE": Decimal("50.00"), "COMMITMENT_CONSUMED": Decimal("-50.00")}
     assert not await rows(place, "due_accounts")
+
+
+async def _story(log: Log, count: int = 60) -> None:
+    log.catalog()
+    log.aggregation("users", "m", "UNIQUE", "user")
+    log.aggregation("largest", "m", "MAX")
+    log.aggregation("last", "m", "LATEST")
+    log.account("acme", 0, prepaid="20", zone="America/New_York")
+    log.account("bolt", 1, prepaid="7.5")
+    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
+    for n, ts in enumerate(days(count)):
+        log.usage("acme", "m", ts + timedelta(hours=n % 20), 0, repeat=n % 7 == 0, tokens=n * 10)
+        log.usage("bolt", "m", ts - timedelta(hours=n % 11), 1, tokens=f"{n}.5")
+    log.read(0)
+    log.read(1)
+
+
+async def test_polls_cut_anywhere_and_records_appended_twice_change_nothing(place: Place) -> None:
+    log = Log("cuts", 2, generation="cuts")
+    await _story(log)
+    await log.append(place.bootstrap)
+    await project(place, cut=7)
+    piecemeal = await everything(place)
+    await empty(place)
+    await project(place)
+    assert await everything(place) == piecemeal
+    assert sum(row[4] for row in piecemeal["usage_totals"] if row[1] == id_of("cuts tokens")) == 120
+
+
+async def test_an_aggregation_that_comes_late_counts_all_usage_since_the_beginning(place: Place) -> None:
+    log = Log("late", 2, generation="late")
+    log.catalog(meter="late m", aggregation=None)
+    log.account("late", prepaid="100")
+    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
+    for ts in days(30):
+        log.usage("late", "late m", ts, repeat=True, tokens=100)
+    await log.append(place.bootstrap)
+    await project(place)
+    assert not await rows(place, "usage_totals", f"account_id = '{id_of('late late')}'")
+    log.aggregation("tokens", "late m")
+    log.price("tokens", "0.02")
+    await log.append(place.bootstrap)
+    await project(place)
+    totals = await rows(place, "usage_totals", f"account_id = '{id_of('late late')}'")
+    assert sum(row[5] for row in totals) == 3000
+    [balance] = await rows(place, "commitment_balances", "organization = 'late'")
+    assert balance[2] == Decimal("60.00")
+    late = await everything(place)
+    await empty(place)
+    await project(place)
+    assert await everything(place) == late
+
+
+async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -> None:
+    log = Log("zombie", 2, generation="zombie")
+    log.catalog()
+    log.account("z", prepaid="100")
+    await log.append(place.bootstrap)
+    await project(place)
+    for ts in days(5):
+        log.usage("z", "m", ts, tokens=100)
+    await log.append(place.bootstrap)
+    before = await everything(place)
+    async with LogReader(place.bootstrap) as reader:
+        zombie = Projection(LiveTarget(place.postgres), reader)
+        await zombie.load([0, 1])
+        await _fold_all(zombie, reader)
+        successor = Projection(LiveTarget(place.postgres), reader)
+        await successor.load([0])
+        with pytest.raises(LeaseLostError) as lost:
+            await zombie.write()
+        assert lost.value.partitions == [0] and await everything(place) == before
+        await _fold_all(successor, reader)
+        await successor.write()
+    totals = await rows(place, "usage_totals", f"account_id = '{id_of('zombie z')}'")
+    assert sum(row[5] for row in totals) == 500
+
+
+async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -> None:
+    log = Log("days", 2, generation="days")
+    log.catalog()
+    log.account("d", prepaid="100")
+    log.tick(datetime(2026, 4, 1, tzinfo=UTC))
+    await log.append(place.bootstrap)
+    await project(place)
+    log.tick(datetime(2027, 1, 2, tzinfo=UTC))
+    await log.append(place.bootstrap)
+    await project(place)
+    [balance] = await rows(place, "commitment_balances", "organization = 'days'")
+    assert balance[3:5] == (Decimal("0.00"), "ENDED") and str(balance[6]) == "2027-01-02"
+    assert not await rows(place, "due_accounts")
+
+
+async def _fold_all(projection: Projection, reader: LogReader) -> None:
+    ends = await reader.end_offsets(EVENTS, projection.partitions)
+    for partition, state in list(projection.partitions.items()):
+        async for records in reader.read(EVENTS, partition, state.position.next_offset, ends[partition]):
+            await projection.fold({partition: records})
