@@ -186,7 +186,7 @@ class Reader(NamedTuple):
 
     plan: PlanTerms
     series: Series
-    place: int
+    place: int = 0
 
 
 #: Which series read a total; a total that is not in it is under no pricing.

@@ -1,0 +1,148 @@
+"""Compare what was played with what a scenario expects, on the fields that it names."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from services.simulate.player import PlayedBill, PlayedLine
+from services.simulate.yaml_lines import ScenarioError
+
+_LINE: dict[str, Callable[[PlayedLine], Any]] = {
+    "type": lambda line: line.type,
+    "amount": lambda line: line.amount,
+    "quantity": lambda line: line.quantity,
+    "commitment": lambda line: line.commitment,
+    "balance": lambda line: line.balance,
+    "product": lambda line: line.product,
+    "trueUp": lambda line: line.true_up,
+    "period": lambda line: [day.isoformat() for day in line.period],
+    "description": lambda line: line.description,
+    "childAccount": lambda line: line.child_account,
+}
+_BILL = {"account", "total", "lines", "partial", "currency"}
+
+
+def bill_differences(expected: Any, bills: Sequence[PlayedBill], line: int) -> list[str]:
+    """Differences between the expected and the played bills. Raises: ScenarioError for an expectation that is wrong."""
+    if not isinstance(expected, list):
+        raise ScenarioError(line, "expect", "must be a list of bills")
+    found: list[str] = []
+    left = [bill for bill in bills if bill.lines]
+    for one in expected:
+        if not isinstance(one, dict) or "account" not in one or set(one) - _BILL:
+            raise ScenarioError(line, "expect", "each bill has an account, and total, lines, partial or currency")
+        bill = _matching(one, left)
+        if bill is not None:
+            left.remove(bill)
+        found.extend(_one_bill(one, bill, line))
+    found.extend(f"{bill.account}: a bill of {bill.total} {bill.currency} is not expected" for bill in left)
+    return found
+
+
+def _matching(expected: Mapping[str, Any], bills: Sequence[PlayedBill]) -> PlayedBill | None:
+    for bill in bills:
+        if bill.account == expected["account"] and expected.get("currency", bill.currency) == bill.currency:
+            return bill
+    return None
+
+
+def _one_bill(expected: Mapping[str, Any], bill: PlayedBill | None, line: int) -> list[str]:
+    account = expected["account"]
+    found = []
+    total = bill.total if bill else Decimal(0)
+    if "total" in expected and not _same(expected["total"], total):
+        found.append(f"{account}: total is {total if bill else '0, there is no bill'}, expected {expected['total']}")
+    if "lines" in expected:
+        lines = list(bill.lines) if bill else []
+        found.extend(f"{account}: {text}" for text in _lines(expected, lines, line))
+    return found
+
+
+def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> list[str]:
+    """Multisets: the expectation that fits the fewest lines takes its line first."""
+    wanted = expected["lines"]
+    if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+        raise ScenarioError(at, "expect.lines", "must be a list of mappings")
+    for one in wanted:
+        for name in one:
+            if name not in _LINE:
+                line = getattr(one, "line", at)
+                raise ScenarioError(line, f"expect.lines.{name}", "is not a field of a line")
+    fits = [[place for place, line in enumerate(played) if _fits(one, line)] for one in wanted]
+    taken = _assign(fits)
+    found = [f"no line {_shown(wanted[number])}" for number, place in enumerate(taken) if place is None]
+    if not expected.get("partial"):
+        rest = [line for place, line in enumerate(played) if place not in taken and line.amount]
+        found.extend(f"the line {_described(line)} is not expected" for line in rest)
+    return found
+
+
+def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:
+    """A largest matching of expectations to lines (augmenting paths): the place of each expectation's line."""
+    owner: dict[int, int] = {}
+
+    def place_for(number: int, tried: set[int]) -> bool:
+        for place in fits[number]:
+            if place not in tried:
+                tried.add(place)
+                if place not in owner or place_for(owner[place], tried):
+                    owner[place] = number
+                    return True
+        return False
+
+    for number in range(len(fits)):
+        place_for(number, set())
+    taken: list[int | None] = [None] * len(fits)
+    for place, number in owner.items():
+        taken[number] = place
+    return taken
+
+
+def _fits(expected: Mapping[str, Any], line: PlayedLine) -> bool:
+    return all(_same(value, _LINE[name](line)) for name, value in expected.items())
+
+
+def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name: str = "") -> list[str]:
+    """Differences on the named fields of a commitment, `periods` included."""
+    if not isinstance(expected, dict):
+        raise ScenarioError(line, "expect", "must be a mapping")
+    found: list[str] = []
+    for field, value in expected.items():
+        path = f"{name}{field}"
+        if field not in played:
+            if value is not None:
+                found.append(f"{path} is absent, expected {value}")
+        elif field == "periods" and isinstance(value, list):
+            periods = played[field]
+            if len(value) != len(periods):
+                found.append(f"{path} has {len(periods)} entries, expected {len(value)}")
+            for number, (one, other) in enumerate(zip(value, periods, strict=False)):
+                found.extend(fields_differences(one, other, line, f"{path}[{number}]."))
+        elif not _same(value, played[field]):
+            found.append(f"{path} is {_text(played[field])}, expected {value}")
+    return found
+
+
+def _same(expected: Any, played: Any) -> bool:
+    """Numbers as exact decimals, dates by their text."""
+    numbers = int | Decimal
+    if isinstance(expected, bool) or isinstance(played, bool):
+        return expected is played
+    if isinstance(played, numbers) and isinstance(expected, numbers):
+        return Decimal(expected) == Decimal(played)
+    return bool(_text(played) == _text(expected))
+
+
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _shown(expected: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in expected.items())
+
+
+def _described(line: PlayedLine) -> str:
+    names = (line.commitment, line.balance, line.product, line.child_account)
+    about = " ".join(name for name in names if name)
+    return f"{line.type} {line.amount} {about} {line.period[0]} to {line.period[1]}"

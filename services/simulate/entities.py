@@ -1,0 +1,191 @@
+"""The entities of a scenario, defaults of the scenarios' README filled in, in an order in which each may be made."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from events.resources.catalog import Plan, PlanTemplate
+from services.commitments.table import KINDS
+from services.simulate.player import Document
+from services.simulate.yaml_lines import Mapping as Lines
+from services.simulate.yaml_lines import ScenarioError
+
+#: Lists of the top level and of `create`, in the order in which entities are made: what is referred to first.
+LISTS = {
+    "products": "product",
+    "meters": "meter",
+    "aggregations": "aggregation",
+    "planTemplates": "planTemplate",
+    "plans": "plan",
+    "pricings": "pricing",
+    "counters": "counter",
+    "counterPricings": "counterPricing",
+    "accounts": "account",
+    "contracts": "contract",
+    "accountPlans": "accountPlan",
+    "commitments": "commitment",
+    "balances": "balance",
+}
+_DATE = re.compile(r"^(\d{4}-\d\d-\d\d)([T ].*)?$")
+_NAMED = {"product", "meter", "aggregation", "planTemplate", "plan", "counter", "contract", "account", "balance"}
+_DATED = {"pricing", "counterPricing", "accountPlan"}
+_PRICED = {"planTemplate", "commitment", "balance"}
+
+
+def earliest_date(document: Any) -> date | None:
+    """The earliest date that stands anywhere in the file; epochs only anchor grids, so they do not count."""
+    if isinstance(document, dict):
+        days = [earliest_date(value) for key, value in document.items() if not key.endswith("Epoch")]
+    elif isinstance(document, list):
+        days = [earliest_date(item) for item in document]
+    else:
+        match = _DATE.match(document) if isinstance(document, str) else None
+        return date.fromisoformat(match[1]) if match else None
+    return min((day for day in days if day is not None), default=None)
+
+
+class Entities:
+    """Turns the lists of a scenario into documents. It remembers codes, so what is only named is made once."""
+
+    def __init__(self, currency: str, earliest: date) -> None:
+        self._currency, self._earliest = currency, earliest
+        self._known: set[tuple[str, str]] = set()
+        self._count = 0
+
+    def documents(self, lists: Mapping[str, Any]) -> list[Document]:
+        """The entities of these lists, in the order of `LISTS` and in it as they stand. Raises: ScenarioError."""
+        found: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
+        for name, kind in LISTS.items():
+            for entry in _entries(lists, name):
+                self._expand(kind, entry, found)
+        found["account"].sort(key=lambda one: "parentAccount" in one.fields)
+        for made in self._only_named([one for documents in found.values() for one in documents]):
+            found[made.kind].append(made)
+        return [one for documents in found.values() for one in documents]
+
+    def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
+        """One entry: itself, what stands inside it and what it implies."""
+        fields = dict(entry)
+        inner: list[tuple[str, str, Any]] = []
+        if kind == "plan":
+            inner = [("pricing", "plan", entry.get("pricings"))]
+            fields.pop("pricings", None)
+        if kind == "account":
+            inner = [("accountPlan", "account", entry.get("plans"))]
+            fields.pop("plans", None)
+            fields.pop("startDate", None)
+        code = self._code(kind, entry)
+        if kind == "plan":
+            fields = self._plan(code, entry, fields, found)
+        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
+        for inner_kind, field, entries in inner:
+            for one in entries or ():
+                if not isinstance(one, Lines):
+                    raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be mappings")
+                held = Lines(one.line)
+                held.update({field: code, **one})
+                held.lines.update(one.lines)
+                self._expand(inner_kind, held, found)
+
+    def _code(self, kind: str, entry: Lines) -> str:
+        self._count += 1
+        code = entry.get("code")
+        if code is None and kind in _NAMED:
+            raise ScenarioError(entry.line, f"{kind}.code", "is required")
+        code = code if code is not None else f"{kind}-{self._count}"
+        if not isinstance(code, str):
+            raise ScenarioError(entry.line_of("code"), f"{kind}.code", "must be text (put it in quotes)")
+        if (kind, code) in self._known:
+            raise ScenarioError(entry.line_of("code"), f"{kind}.code", f"{code} stands twice")
+        self._known.add((kind, code))
+        return code
+
+    def _plan(
+        self, code: str, entry: Lines, fields: dict[str, Any], found: dict[str, list[Document]]
+    ) -> dict[str, Any]:
+        """A plan's fields; those that only a template has make a template, unless it names one that stands there."""
+        of_template = {name: fields.pop(name) for name in list(fields) if name in _TEMPLATE_ONLY}
+        template = fields.setdefault("planTemplate", code)
+        if ("planTemplate", template) not in self._known:
+            self._known.add(("planTemplate", template))
+            of_template.setdefault("product", code)
+            filled = self._filled("planTemplate", template, of_template)
+            found["planTemplate"].append(Document("planTemplate", template, entry.line, filled))
+        elif of_template:
+            name = next(iter(of_template))
+            raise ScenarioError(entry.line_of(name), f"plan.{name}", f"belongs to planTemplate {template}")
+        return fields
+
+    def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Plain defaults of what the wire requires."""
+        defaults: dict[str, Any] = {"code": code}
+        if kind in _NAMED:
+            defaults["name"] = code
+        if kind in _DATED:
+            defaults["startDate"] = self._earliest.isoformat()
+        if kind in _PRICED:
+            defaults["currency"] = self._currency
+        defaults |= _DEFAULTS.get(kind, {})
+        if kind == "account":
+            defaults["emailAddress"] = f"{code}@example.com"
+        filled = {**defaults, **fields}
+        for bands in ("pricingBands", "overagePricingBands"):
+            if isinstance(filled.get(bands), list):
+                filled[bands] = [
+                    {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0, **band} if isinstance(band, dict) else band
+                    for band in filled[bands]
+                ]
+        return filled
+
+    def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """Products and contracts that are named somewhere and stand nowhere."""
+        for document in documents:
+            for kind, code in references(document.kind, document.fields):
+                if kind in ("product", "contract") and (kind, code) not in self._known:
+                    self._known.add((kind, code))
+                    fields = self._contract(document) if kind == "contract" else {}
+                    yield Document(kind, code, document.line, self._filled(kind, code, fields))
+
+    def _contract(self, document: Document) -> dict[str, Any]:
+        """A contract of the account that names it, for longer than any story."""
+        end = self._earliest.replace(year=self._earliest.year + 50, day=1)
+        start = self._earliest.isoformat()
+        return {"account": document.fields.get("account"), "startDate": start, "endDate": end.isoformat()}
+
+
+_TEMPLATE_ONLY = {
+    *(field.alias or name for name, field in PlanTemplate.model_fields.items() if name not in Plan.model_fields),
+    "product",
+} - {"productId"}
+_DEFAULTS: dict[str, dict[str, Any]] = {
+    "planTemplate": {"standingCharge": 0, "billFrequency": "MONTHLY"},
+    "aggregation": {"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"},
+    "counter": {"unit": "1"},
+}
+
+
+def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:
+    entries = lists.get(name)
+    line = lists.line_of(name) if isinstance(lists, Lines) else 1
+    if entries is None:
+        return []
+    if not isinstance(entries, list) or not all(isinstance(one, Lines) for one in entries):
+        raise ScenarioError(line, name, "must be a list of mappings")
+    return entries
+
+
+def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
+    """Scenario field -> (wire field, kind referred to)."""
+    row = KINDS[kind]
+    single = {field.removesuffix("Id"): (field, to) for field, to in row.model.references.items()}
+    return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
+
+
+def references(kind: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(kind, code) of everything that the fields refer to."""
+    for field, (_, to) in reference_fields(kind).items():
+        value = fields.get(field)
+        for code in value if isinstance(value, list) else [value]:
+            if isinstance(code, str):
+                yield to, code

@@ -1,0 +1,233 @@
+"""Plays scenarios in memory, through the very functions that the services run: decide, evolve, aggregate, settle."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import uuid5
+
+from events.decimals import parse_decimal
+from events.envelope import NAMESPACE, seal
+from events.facts.base import Fact
+from events.facts.bills import Positions
+from events.facts.resources import ResourceFact
+from events.resources.credits import BalanceTransaction
+from events.resources.organization import OrganizationConfig
+from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
+from projections.calendar import local_day
+from projections.rating.index import FamilyIndex
+from projections.resources import Resources
+from projections.settlement import (
+    Billed,
+    DraftBill,
+    Family,
+    compile_terms,
+    draft_bills,
+    issue,
+    settle,
+    unbilled,
+)
+from services.commitments.bodies import parse_body, parse_model
+from services.commitments.commands import (
+    CancelCommitment,
+    Command,
+    ConfigureOrganization,
+    CreateResource,
+    DeleteResource,
+    TopUpCommitment,
+    TransactBalance,
+    UpdateResource,
+)
+from services.commitments.decide import decide
+from services.commitments.errors import CommandError
+from services.commitments.table import KINDS
+from services.simulate.entities import reference_fields
+from services.simulate.player import Document, PlayedBill, RefusedError, UsageRecord
+from services.simulate.wording import played_bill, state_document
+
+T = TypeVar("T")
+ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
+#: What organizationconfig requires, where a scenario does not say it.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "1970-01-01",
+    "monthEpoch": "1970-01-01",
+    "weekEpoch": "1970-01-05",
+    "dayEpoch": "1970-01-01",
+    "daysBeforeBillDue": 14,
+}
+_TEXTS = ("who", "what", "where", "other", "metadata")
+_NUMBERS = ("measure", "income", "cost")
+
+
+def id_of(kind: str, code: str) -> str:
+    """The id of an entity: the same scenario has the same ids."""
+    return str(uuid5(NAMESPACE, f"simulate/{kind}/{code}"))
+
+
+class MemoryPlayer:
+    """A whole organization in memory. Time stands still: what is due follows from the dates that steps name."""
+
+    def __init__(self) -> None:
+        self.resources = Resources(ORGANIZATION)
+        self.index = FamilyIndex()
+        self.totals: dict[TotalsKey, dict[date, DayState]] = {}
+        self.billed: dict[str, Billed] = {}
+        self._seen: set[str] = set()
+        self._bills = 0
+        self._sequence = 0
+        self._now = datetime(1970, 1, 1, tzinfo=UTC)
+
+    def configure(self, fields: Mapping[str, Any]) -> None:
+        body = _checked(lambda: parse_model(OrganizationConfig, {**DEFAULT_CONFIG, **fields}))
+        self._do(ConfigureOrganization(body, None, self._now))
+
+    def create(self, document: Document) -> None:
+        body = _checked(lambda: parse_body(document.kind, resolved(document.kind, document.fields)))
+        self._do(CreateResource(document.kind, id_of(document.kind, document.code), body, self._now))
+
+    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
+        held = self._held(kind, code)
+        document = held.body.model_dump(by_alias=True, exclude_unset=True)
+        document |= resolved(kind, fields)
+        given = {name: value for name, value in document.items() if value is not None}
+        body = _checked(lambda: parse_body(kind, given))
+        self._do(UpdateResource(kind, held.id, body, held.version, self._now))
+
+    def delete(self, kind: str, code: str, force: bool) -> None:
+        held = self._held(kind, code)
+        drawn = kind in ("commitment", "balance") and self._is_used(held.id, held.body.account_id)
+        self._do(DeleteResource(kind, held.id, force, drawn, self._now))
+
+    def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
+        held = self._held("commitment", code)
+        self._do(TopUpCommitment(held.id, amount, day, recurring, held.version, self._now))
+
+    def cancel(self, code: str, day: date, policy: str | None) -> None:
+        held = self._held("commitment", code)
+        self._do(CancelCommitment(held.id, day, policy, held.version, self._now))  # type: ignore[arg-type]
+
+    def transact(self, code: str, amount: Decimal, day: date) -> None:
+        held = self._held("balance", code)
+        transaction = BalanceTransaction(amount=amount, transaction_date=day)
+        self._do(TransactBalance(held.id, transaction, str(uuid5(NAMESPACE, f"{self._sequence}")), self._now))
+
+    def usage(self, record: UsageRecord) -> None:
+        if record.uid in self._seen:
+            return
+        account, meter = self._held("account", record.account), self._held("meter", record.meter)
+        codes = {field.code for field in meter.body.data_fields}
+        measure = self._fields(record, _NUMBERS, codes)
+        texts = {name: str(text) for name, text in self._fields(record, _TEXTS, codes).items()}
+        numbers = {name: parse_decimal(value) for name, value in measure.items()}
+        self._seen.add(record.uid)
+        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == meter.id]
+        day = local_day(record.ts, account.timezone)
+        for one in listed:
+            aggregation = meter_aggregation(one.id, one.body)
+            for added in contributions([aggregation], numbers, texts, record.ts, record.uid):
+                days = self.totals.setdefault((account.id, added.aggregation_id, added.segment), {})
+                held = days.get(day)
+                days[day] = added.value if held is None else merge(aggregation.function, held, added.value)
+
+    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+        only = self._held("account", account).id if account is not None else None
+        roots = [self.resources.accounts[only].root_id] if only else self._roots()
+        return [
+            self._issued(draft)
+            for root in roots
+            for draft in draft_bills(self._family(root), date=day, account_id=only)
+        ]
+
+    def preview(self, account: str, day: date) -> list[PlayedBill]:
+        held = self._held("account", account)
+        drafts = draft_bills(self._family(held.root_id), date=day, account_id=held.id)
+        return [played_bill(self.resources, draft) for draft in drafts]
+
+    def unbilled(self, account: str, day: date) -> list[PlayedBill]:
+        held = self._held("account", account)
+        drafts = unbilled(self._family(held.root_id), as_of=day, account_id=held.id)
+        return [played_bill(self.resources, draft) for draft in drafts]
+
+    def commitment(self, code: str, day: date) -> Mapping[str, Any]:
+        held = self._held("commitment", code)
+        root = self.resources.accounts[held.body.account_id].root_id
+        settlement = settle(self._family(root), through=day, accrued=True)
+        return state_document(held, settlement.commitments[held.id])
+
+    def _fields(self, record: UsageRecord, categories: tuple[str, ...], codes: set[str]) -> dict[str, Any]:
+        found = {name: value for category in categories for name, value in record.values.get(category, {}).items()}
+        for name in found:
+            if name not in codes:
+                raise RefusedError(f"meter {record.meter} has no field {name}")
+        return found
+
+    def _issued(self, draft: DraftBill) -> PlayedBill:
+        self._bills += 1
+        bill_id = str(uuid5(NAMESPACE, f"simulate/bill/{self._bills}"))
+        positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
+        fact = issue(draft, bill_id=bill_id, positions=positions)
+        self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
+        return played_bill(self.resources, draft)
+
+    def _roots(self) -> list[str]:
+        return [one.id for one in self.resources.accounts.values() if one.root_id == one.id]
+
+    def _family(self, root_id: str) -> Family:
+        terms = compile_terms(self.resources, root_id, self.index)
+        totals = {key: days for key, days in self.totals.items() if key[0] in terms.accounts}
+        return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
+
+    def _is_used(self, agreement_id: str, account_id: str) -> bool:
+        """Whether it has drawn or billed anything."""
+        family = self._family(self.resources.accounts[account_id].root_id)
+        if any(key.agreement_id == agreement_id for key in family.billed.by_key):
+            return True
+        day = max([date.min, *family.billed.latest.values()])
+        return any(one.agreement_id == agreement_id for one in settle(family, through=day, accrued=True).draws)
+
+    def _held(self, kind: str, code: str) -> Any:
+        held = KINDS[kind].held(self.resources).get(id_of(kind, code))
+        if held is None:
+            raise RefusedError(f"there is no {kind} with code {code}")
+        return held
+
+    def _do(self, command: Command) -> None:
+        for fact in _checked(lambda: decide(self.resources, command, 1)):
+            self._apply(fact)
+
+    def _apply(self, fact: Fact) -> None:
+        self._sequence += 1
+        account = fact.id if isinstance(fact, ResourceFact) else None
+        envelope = seal(
+            fact,
+            source="commands/simulate",
+            sequence=self._sequence,
+            organization=ORGANIZATION,
+            time=self._now,
+            account=account,
+        )
+        self.resources.evolve(envelope)
+        self.index.evolve(envelope)
+
+
+def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Wire fields of scenario fields: codes become ids under the wire's names."""
+    names = reference_fields(kind)
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in names:
+            found[name] = value
+            continue
+        field, to = names[name]
+        found[field] = [id_of(to, one) for one in value] if isinstance(value, list) else value and id_of(to, value)
+    return found
+
+
+def _checked(ask: Callable[[], T]) -> T:
+    """What was asked for, with the product's refusals as the player's."""
+    try:
+        return ask()
+    except CommandError as error:
+        raise RefusedError(str(error)) from error

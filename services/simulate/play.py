@@ -1,0 +1,139 @@
+"""Play a story with a player, step by step, and note what differs from what it expects."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from services.simulate.compare import bill_differences, fields_differences
+from services.simulate.player import Document, PlayedBill, Player, RefusedError, UsageRecord
+from services.simulate.story import CATEGORIES, Step, Story
+from services.simulate.yaml_lines import ScenarioError
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A played step: its result (bills, a commitment's fields, or None) and its differences, none when it holds."""
+
+    step: Step
+    result: Any
+    differences: tuple[str, ...]
+
+
+def play(story: Story, player: Player) -> list[Played]:
+    """Play a whole story. Raises: ScenarioError when the file itself is wrong."""
+    try:
+        player.configure(story.organization)
+    except RefusedError as error:
+        raise ScenarioError(1, "organization", str(error)) from error
+    for document in story.documents:
+        try:
+            player.create(document)
+        except RefusedError as error:
+            raise ScenarioError(document.line, f"{document.kind} {document.code}", str(error)) from error
+    theatre = _Theatre(player, story.earliest)
+    return [theatre.play(step) for step in story.steps]
+
+
+class _Theatre:
+    """Plays steps. Its clock is the latest bill date."""
+
+    def __init__(self, player: Player, clock: date) -> None:
+        self._player, self._clock = player, clock
+
+    def play(self, step: Step) -> Played:
+        try:
+            result = self._perform(step)
+        except RefusedError as error:
+            return Played(step, str(error), tuple(_refused(step, str(error))))
+        if step.expect_error is not None:
+            return Played(step, result, (f"was taken, but an error was expected: {step.expect_error}",))
+        return Played(step, result, tuple(_differences(step, result)))
+
+    def _perform(self, step: Step) -> Any:
+        player, fields = self._player, step.fields
+        match step.kind:
+            case "usage":
+                self._usage(step)
+            case "bill":
+                bills = player.bill(fields["date"], fields.get("account"))
+                self._clock = max(self._clock, fields["date"])
+                return bills
+            case "preview":
+                return player.preview(fields["account"], fields["date"])
+            case "unbilled":
+                return player.unbilled(fields["account"], fields["date"])
+            case "commitment":
+                return player.commitment(fields["commitment"], self._clock)
+            case "approve":
+                pass
+            case _:
+                self._command(step)
+        return None
+
+    def _command(self, step: Step) -> None:
+        player, fields = self._player, step.fields
+        match step.kind:
+            case "create":
+                for document in step.documents:
+                    player.create(document)
+            case "update":
+                player.update(fields["kind"], fields["code"], fields["set"])
+            case "delete":
+                player.delete(fields["kind"], fields["code"], fields.get("force", False))
+            case "topUp":
+                player.top_up(fields["commitment"], fields["amount"], fields["date"], fields.get("recurring", False))
+            case "cancel":
+                player.cancel(fields["commitment"], fields["date"], fields.get("policy"))
+            case "transaction":
+                player.transact(fields["balance"], fields["amount"], fields["date"])
+            case "adjustment":
+                player.create(_adjustment(step))
+
+    def _usage(self, step: Step) -> None:
+        fields, every = step.fields, timedelta(0)
+        until, ts = fields["ts"], fields["ts"]
+        if "repeat" in fields:
+            every, until = fields["repeat"]
+        number = 0
+        while True:
+            number += 1
+            self._player.usage(_record(step, ts, number if every else 0))
+            ts += every
+            if not every or ts >= until:
+                return
+
+
+def _record(step: Step, ts: Any, number: int) -> UsageRecord:
+    fields = step.fields
+    uid = fields.get("uid") or f"step-{step.index}"
+    values = {category: fields[category] for category in CATEGORIES if category in fields}
+    return UsageRecord(f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, values)
+
+
+def _adjustment(step: Step) -> Document:
+    fields = step.fields
+    value: Decimal = fields["value"]
+    whole = int(value) if value == value.to_integral_value() else value
+    body = {**fields, "date": fields["date"].isoformat(), "value": whole}
+    code = f"{fields['account']}/{fields['counter']}/{fields['date']}"
+    return Document("counterAdjustment", code, step.line, body)
+
+
+def _refused(step: Step, message: str) -> list[str]:
+    if step.expect_error is None:
+        return [f"was refused: {message}"]
+    if step.expect_error.lower() in message.lower():
+        return []
+    return [f"was refused with {message!r}, expected an error with {step.expect_error!r}"]
+
+
+def _differences(step: Step, result: Any) -> list[str]:
+    if step.expect is None:
+        return []
+    if step.kind == "commitment":
+        return fields_differences(step.expect, result, step.line)
+    if isinstance(result, list):
+        bills: list[PlayedBill] = result
+        return bill_differences(step.expect, bills, step.line)
+    raise ScenarioError(step.line, "expect", f"a step of kind {step.kind} has no result to compare")

@@ -1,0 +1,100 @@
+"""What plays a scenario: one method per kind of step. `memory` plays through the pure functions, a live player through
+HTTP and Kafka; both give the same results for the same file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+
+class RefusedError(Exception):
+    """The product refused a step; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An entity as a scenario writes it, with defaults filled in: references are codes under the name without `Id`."""
+
+    kind: str
+    code: str
+    line: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One usage record on the wire; `values` maps category (measure, who, ...) to its fields."""
+
+    uid: str
+    account: str
+    meter: str
+    ts: datetime
+    values: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedLine:
+    """A bill line with codes for ids. `period` is [start, end)."""
+
+    type: str
+    amount: Decimal
+    quantity: Decimal
+    period: tuple[date, date]
+    description: str
+    true_up: bool = False
+    product: str | None = None
+    commitment: str | None = None
+    balance: str | None = None
+    child_account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedBill:
+    """A bill, preview or unbilled view of an account, by code."""
+
+    account: str
+    total: Decimal
+    currency: str
+    date: date
+    lines: Sequence[PlayedLine] = field(default_factory=tuple)
+
+
+class Player(Protocol):
+    """Plays steps in the order of their arrival. Every method may raise RefusedError."""
+
+    def configure(self, fields: Mapping[str, Any]) -> None:
+        """Bring the organization into being with these organizationConfig fields."""
+
+    def create(self, document: Document) -> None:
+        """Create an entity."""
+
+    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
+        """Replace fields of an entity; null takes one out."""
+
+    def delete(self, kind: str, code: str, force: bool) -> None:
+        """Delete an entity."""
+
+    def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
+        """Top up a commitment."""
+
+    def cancel(self, code: str, day: date, policy: str | None) -> None:
+        """Cancel a commitment."""
+
+    def transact(self, code: str, amount: Decimal, day: date) -> None:
+        """Put credit on a balance, or take it off."""
+
+    def usage(self, record: UsageRecord) -> None:
+        """Send a usage record; one whose uid came before changes nothing."""
+
+    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+        """Issue what is due on or before the day, of all accounts or of one."""
+
+    def preview(self, account: str, day: date) -> list[PlayedBill]:
+        """What `bill` would issue for the account."""
+
+    def unbilled(self, account: str, day: date) -> list[PlayedBill]:
+        """What has arrived or is due and is not billed."""
+
+    def commitment(self, code: str, day: date) -> Mapping[str, Any]:
+        """The commitment in the wire's field names as of the day: its body and its derived fields."""
