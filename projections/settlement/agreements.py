@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from events.resources.accounts import ChildBillingMode
 from events.resources.organization import CreditKind
 from projections.money import Rounding
-from projections.rating.charges import ChargeType
+from projections.rating.charges import Charge, ChargeType
 from projections.rating.terms import AccountTerms
 
 
@@ -23,6 +23,12 @@ class Drawer(NamedTuple):
     type: ChargeType
     contract_id: str | None
     currency: str
+
+
+def drawer_of(charge: Charge) -> Drawer:
+    """What eligibility looks at in this charge."""
+    plan = charge.plan
+    return Drawer(charge.account.id, plan.product_id, charge.type, plan.contract_id, plan.currency)
 
 
 class Agreement(Protocol):

@@ -14,8 +14,7 @@ class LineKey(NamedTuple):
     """What a bill line is about; at most one line per key stands on a bill.
 
     `item_id` is the pricing or counter pricing, "" for a plan's own charges; `agreement_id` the commitment or balance.
-    `charge_type` tells the draws on different charges of one item apart; it is "" on other lines, and everywhere as
-    long as `BillLine` has no such field: then those draws are one line.
+    Draws on a plan's standing charge and on its minimum spend of one period have the same key: they are one line.
     """
 
     account_id: str
@@ -27,11 +26,6 @@ class LineKey(NamedTuple):
     item_id: str
     start: date
     agreement_id: str
-    charge_type: str
-
-
-#: Whether a bill line can say which type of charge a draw is of.
-DRAWS_NAME_CHARGE = "charge_type" in BillLine.model_fields
 
 
 def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
@@ -46,7 +40,6 @@ def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
         line.pricing_id or "",
         line.period_start,
         line.commitment_id or line.balance_id or "",
-        getattr(line, "charge_type", None) or "",
     )
 
 

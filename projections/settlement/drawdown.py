@@ -11,7 +11,7 @@ from datetime import date
 from typing import NamedTuple
 
 from projections.rating.charges import RANK, Charge, ChargeKey
-from projections.settlement.agreements import Drawer, Fund, Window
+from projections.settlement.agreements import Drawer, Fund, Window, drawer_of
 from projections.settlement.family import FamilyTerms
 
 
@@ -74,7 +74,7 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
     for charge in charges:
         plan, account = charge.plan, charge.account
         rank = RANK[charge.type]
-        drawer = Drawer(account.id, plan.product_id, charge.type, plan.contract_id, plan.currency)
+        drawer = drawer_of(charge)
         codes = (plan.product_code, account.code, plan.code, charge.item_code)
         found.extend(
             Piece(one.start, rank, *codes, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount

@@ -12,7 +12,7 @@ from projections.money import Rounding
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms
 from projections.settlement.agreements import Fund
-from projections.settlement.billed import DRAWS_NAME_CHARGE, LineKey
+from projections.settlement.billed import LineKey
 from projections.settlement.compile import Prepayment
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
@@ -101,7 +101,6 @@ class DueLines:
 def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund: Fund | None) -> LineKey:
     """The key of a charge's line, or of a draw or overage line on it, landing by the mode (domain.md 7)."""
     bill_account, owner = _landing(charge.account, mode)
-    draws = line_type in ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
     return LineKey(
         bill_account,
         charge.plan.currency,
@@ -112,7 +111,6 @@ def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund
         charge.key.pricing_id,
         charge.start,
         fund.id if fund else "",
-        charge.type if draws and DRAWS_NAME_CHARGE else "",
     )
 
 
@@ -121,7 +119,7 @@ def _agreement_key(
 ) -> LineKey:
     """A fee or true-up: never divided; on the child's own bill under CHILD, else on the root's, naming the child."""
     bill_account = account.id if mode == "CHILD" else account.root_id
-    return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement, "")
+    return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
 
 
 def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:

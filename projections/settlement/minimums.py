@@ -13,10 +13,10 @@ from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment
 from projections.calendar import Grid, Period
 from projections.money import Rounding
-from projections.rating.charges import Charge, ChargeType
-from projections.rating.terms import AccountTerms, PlanTerms
+from projections.rating.charges import Charge
+from projections.rating.terms import AccountTerms
 from projections.rating.usage import RatedUsage
-from projections.settlement.agreements import Drawer, refusal
+from projections.settlement.agreements import drawer_of, refusal
 
 
 class CommitmentPeriod(NamedTuple):
@@ -134,7 +134,7 @@ def settle_minimum(
         _count_usage(minimum, one, counted)
     for charge in charges:
         place = minimum.period_of(charge.start)
-        if place is not None and refusal(minimum, _drawer(charge.plan, charge.account, charge.type)) is None:
+        if place is not None and refusal(minimum, drawer_of(charge)) is None:
             counted[place] += charge.amount
     return tuple(_settled(period, amount, through) for period, amount in zip(minimum.periods, counted, strict=True))
 
@@ -143,7 +143,7 @@ def _count_usage(minimum: Minimum, rated: RatedUsage, counted: list[int]) -> Non
     pool = rated.pool
     if not minimum.edges or pool.end <= minimum.edges[0] or minimum.edges[-1] <= pool.start:
         return
-    eligible = [refusal(minimum, _drawer(pool.plan, share.account, "USAGE")) is None for share in pool.shares]
+    eligible = [refusal(minimum, drawer_of(part)) is None for part in rated.parts]
     if not any(eligible):
         return
     first = minimum.period_of(pool.start)
@@ -157,10 +157,6 @@ def _count_usage(minimum: Minimum, rated: RatedUsage, counted: list[int]) -> Non
             place = minimum.period_of(one.start)
             if place is not None:
                 counted[place] += max(0, one.amount)
-
-
-def _drawer(plan: PlanTerms, account: AccountTerms, charge_type: ChargeType) -> Drawer:
-    return Drawer(account.id, plan.product_id, charge_type, plan.contract_id, plan.currency)
 
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:

@@ -14,7 +14,7 @@ from projections.rating.charges import Charge, ChargeKey
 from projections.rating.recurring import counter_charges, minimum_spends, standing_charge
 from projections.rating.terms import PlanTerms
 from projections.rating.usage import RatedUsage
-from projections.settlement.agreements import Considered, considered
+from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
 from projections.settlement.credits import apply_credits
 from projections.settlement.drawdown import Drawn, Outcome, draw_down, pieces_of
@@ -126,8 +126,7 @@ class Settlement:
     def considered(self, charge: ChargeKey, day: date) -> list[Considered]:
         """For explanations: every fund, with its place for a slice of the charge or the reason against it."""
         account = self.terms.accounts[charge.account_id]
-        drawer = next(one.piece.drawer for one in self.outcomes[charge])
-        return considered(self.terms.funds, account, drawer, day)
+        return considered(self.terms.funds, account, drawer_of(self.charges[charge]), day)
 
     @cached_property
     def lines(self) -> dict[LineKey, DueLine]:
