@@ -14,7 +14,10 @@ import httpx
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
+from services.billing.progress import Waiter
 from services.kafka import BatchWriter, Record
+from services.postgres import open_postgres
+from services.stack import Endpoints
 from services.worker import TRANSIENT
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,9 +63,9 @@ class Wire:
                     pass
                 await asyncio.sleep(0.1)
 
-    async def create(self, path: str, name: str, **body: Any) -> str:
+    async def create(self, path: str, called: str, /, **body: Any) -> str:
         id = str((await self.call("POST", path, body))["id"])
-        self.names[id] = name
+        self.names[id] = called
         return id
 
 
@@ -173,11 +176,21 @@ TABLES = {
     "usage_totals": "account_id, aggregation_id, segment, day, records, total::text, state::text",
     "commitment_balances": "commitment_id, account_id, kind, amount::text, spent::text, remaining::text, "
     "rolled_over::text, lapsed::text, status, periods::text, as_of",
-    "draws": "commitment_id, account_id, number, slice_start, slice_end, amount::text, place",
-    "accrued_lines": "account_id, number, type, amount::text, quantity::text, currency",
+    "draws": "commitment_id, account_id, number, slice_start, amount::text, place",
+    "accrued_lines": "account_id, type, amount::text, quantity::text, currency",
     "bills": "account_id, bill_date, total::text, status, number",
-    "bill_line_items": "account_id, number, type, commitment_id, amount::text, quantity::text",
+    "bill_line_items": "account_id, type, commitment_id, amount::text, quantity::text",
 }
+
+
+async def settled(endpoints: Endpoints) -> None:
+    """Wait until everything is projected and no account waits to be settled."""
+    async with open_postgres(endpoints.database_url, most=2) as postgres:
+        await Waiter(postgres, endpoints.kafka_bootstrap).until_projected()
+        async with asyncio.timeout(60), postgres.connection() as connection:
+            schema = await connection.fetchval("SELECT name FROM store.live_schema")
+            while await connection.fetchval(f"SELECT count(*) FROM {schema}.due_accounts"):
+                await asyncio.sleep(0.05)
 
 
 async def left_by(database_url: str, wire: Wire) -> dict[str, list[tuple[Any, ...]]]:

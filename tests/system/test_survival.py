@@ -12,7 +12,7 @@ import pytest_asyncio
 from services.settings import load_settings
 from services.stack import Stack
 from services.up.system import System
-from tests.system.story import Wire, expected_calls, left_by, play
+from tests.system.story import Wire, expected_calls, left_by, play, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -30,6 +30,7 @@ class Disturbed:
     async def played(self, organization: str, between: Callable[[int], Awaitable[None]]) -> Left:
         wire = Wire(lambda: self.system.addresses.api_url, organization)
         await play(wire, self.system.endpoints.kafka_bootstrap, PARTITIONS, between)
+        await settled(self.system.endpoints)
         return await left_by(self.system.endpoints.database_url, wire)
 
     async def revive(self, name: str) -> None:
