@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from events.resources.base import Resource
 from services.commitments.errors import InvalidBody, InvalidField
-from services.commitments.table import KINDS
+from services.commitments.table import ANSWERED, KINDS
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -19,9 +19,14 @@ _WORDS = {"missing": "is required", "extra_forbidden": "is not a field of this r
 def parse_body(kind: str, document: Any) -> Resource:
     """The validated body of a resource of this kind; a `version` in the document is left to `version_of`.
 
+    What only answers have (id, dtCreated, amountSpent, ...) may be sent back and is not read.
     Raises: InvalidBody naming each wrong field and its rule.
     """
-    return parse_model(KINDS[kind].model, document)
+    row = KINDS[kind]
+    unread = (*ANSWERED, *row.derived)
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if name not in unread}
+    return parse_model(row.model, document)
 
 
 def parse_model(model: type[M], document: Any) -> M:

@@ -19,6 +19,8 @@ from services.commitments import filters as f
 from services.commitments.filters import Filter
 
 Operation = Literal["create", "get", "list", "update", "delete", "search"]
+#: Members of every answer that a client may send back in a PUT; they are not read.
+ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
 CRUD: frozenset[Operation] = frozenset({"create", "get", "list", "update", "delete"})
 
 
@@ -43,6 +45,8 @@ class Kind:
     #: Lists of references, beside `model.references`: field -> kind.
     reference_lists: tuple[tuple[str, str], ...] = ()
     operations: frozenset[Operation] = CRUD
+    #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
+    derived: tuple[str, ...] = ()
     entity: type[Entity[Any]] = Entity
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
@@ -76,6 +80,7 @@ _COMMITMENT_ENDS = (
     f.by_day("endDateEnd", "endDate", "<", needs="accountId"),
 )
 _PLAN_OR_TEMPLATE = (f.equals("planId"), f.equals("planTemplateId"))
+_SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
 
 _ROWS = (
@@ -142,6 +147,7 @@ _ROWS = (
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         operations=CRUD | {"search"},
+        derived=(*_SPENT, "amountRemaining", "periods", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
     Kind(
@@ -159,6 +165,7 @@ _ROWS = (
         owner="accountId",
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
+        derived=(*_SPENT, "amount", "amountRemaining"),
         entity=BalanceEntity,
     ),
     Kind(

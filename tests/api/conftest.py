@@ -1,0 +1,47 @@
+"""The API as a server of its own on loopback, over the migrated store, and clients of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest_asyncio
+import uvicorn
+from m3ter import AsyncM3ter
+
+from services.api.app import create_app
+from services.api.command import _Server, bind
+from tests.store.kit import Store, store
+
+__all__ = ["store"]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def url(store: Store) -> AsyncIterator[str]:
+    """The base URL of a server."""
+    app = create_app(store.endpoints.database_url, store.endpoints.kafka_bootstrap)
+    with bind("127.0.0.1", 0) as bound:
+        server = _Server(uvicorn.Config(app, log_config=None))
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        async with asyncio.timeout(30):
+            while not server.started:
+                assert not serving.done()
+                await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http(url: str, store: Store) -> AsyncIterator[httpx.AsyncClient]:
+    """Plain HTTP below the organization's path."""
+    async with httpx.AsyncClient(base_url=f"{url}/organizations/{store.organization}", timeout=30) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sdk(url: str, store: Store) -> AsyncIterator[AsyncM3ter]:
+    """m3ter's official client, with the token that its async form never fetches."""
+    async with AsyncM3ter(
+        api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=30
+    ) as client:
+        yield client

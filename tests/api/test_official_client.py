@@ -1,0 +1,187 @@
+"""m3ter's own Python client, unchanged, against Trueup."""
+
+import asyncio
+import importlib
+import typing
+from datetime import date
+from typing import Any
+
+import httpx
+import m3ter
+import pytest
+from m3ter import AsyncM3ter, M3ter
+
+from services.commitments.table import KINDS
+from tests.store.kit import CONFIG, Store
+
+pytestmark = pytest.mark.stack
+
+#: Fields of m3ter that Trueup refuses by name instead of accepting and ignoring them.
+NOT_OFFERED = {
+    "aggregation": {"customSql"},
+    "pricing": {"compoundAggregationId"},
+}
+
+
+def wire_name(name: str, hint: Any) -> str:
+    for note in getattr(hint, "__metadata__", ()):
+        if getattr(note, "alias", None):
+            return str(note.alias)
+    inner = typing.get_args(hint)
+    return (
+        wire_name(name, inner[0])
+        if inner and typing.get_origin(hint) in (typing.Required, typing.NotRequired)
+        else name
+    )
+
+
+def snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any) -> None:
+    module = importlib.import_module(f"m3ter.types.{snake(kind.name)}_create_params")
+    params = getattr(module, kind.name[0].upper() + kind.name[1:] + "CreateParams")
+    hints = typing.get_type_hints(params, include_extras=True)
+    sent = {wire_name(name, hint) for name, hint in hints.items()} - {"orgId", "version"}
+    known = {field.alias for field in kind.model.model_fields.values()}
+    assert sent - known == NOT_OFFERED.get(kind.name, set())
+
+
+async def a_plan(sdk: AsyncM3ter) -> tuple[str, str]:
+    """A product with a plan; returns their ids."""
+    product = await sdk.products.create(code="platform", name="Platform")
+    template = await sdk.plan_templates.create(
+        name="t", product_id=product.id, currency="USD", bill_frequency="MONTHLY", standing_charge=0
+    )
+    plan = await sdk.plans.create(code="plan", name="Plan", plan_template_id=template.id)
+    return product.id, plan.id
+
+
+async def test_the_whole_way_to_a_priced_account(sdk: AsyncM3ter) -> None:
+    product, plan = await a_plan(sdk)
+    meter = await sdk.meters.create(
+        code="api",
+        name="API",
+        product_id=product,
+        data_fields=[{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}],
+        derived_fields=[],
+    )
+    aggregation = await sdk.aggregations.create(
+        name="calls",
+        meter_id=meter.id,
+        target_field="calls",
+        aggregation="SUM",
+        rounding="NONE",
+        quantity_per_unit=1,
+        unit="1",
+    )
+    pricing = await sdk.pricings.create(
+        plan_id=plan,
+        aggregation_id=aggregation.id,
+        start_date="2026-01-01T00:00:00Z",
+        pricing_bands=[{"lower_limit": 0, "fixed_price": 0, "unit_price": 0.0025}],
+    )
+    assert pricing.pricing_bands is not None and pricing.pricing_bands[0].unit_price == 0.0025
+    account = await sdk.accounts.create(code="acme", name="Acme", email_address="a@example.com")
+    held = await sdk.account_plans.create(account_id=account.id, plan_id=plan, start_date="2026-01-01")
+    listed = [entry async for entry in sdk.account_plans.list(account=account.id)]
+    assert [entry.id for entry in listed] == [held.id]
+    assert [entry.id async for entry in sdk.plans.list(product_id=product)] == [plan]
+    assert [entry.id async for entry in sdk.account_plans.list(product=product)] == [held.id]
+
+
+async def test_a_commitment_lives_its_life(sdk: AsyncM3ter) -> None:
+    account = await sdk.accounts.create(code="acme", name="Acme", email_address="a@example.com")
+    made = await sdk.commitments.create(
+        account_id=account.id,
+        amount=12000,
+        currency="USD",
+        start_date=date(2026, 1, 1),
+        end_date=date(2027, 1, 1),
+        overage_surcharge_percent=10.5,
+    )
+    assert (made.version, made.amount, made.start_date) == (1, 12000, date(2026, 1, 1))
+    assert made.amount_spent == 0
+    assert made.dt_created is not None and made.fee_dates is None
+    changed = await sdk.commitments.update(
+        made.id,
+        account_id=account.id,
+        amount=15000,
+        currency="USD",
+        start_date=date(2026, 1, 1),
+        end_date=date(2027, 1, 1),
+        version=1,
+    )
+    assert (changed.version, changed.amount, changed.overage_surcharge_percent) == (2, 15000, None)
+    assert (await sdk.commitments.retrieve(made.id)).to_dict() == changed.to_dict()
+    found = await sdk.commitments.search(search_query=f"startDate>2025-01-01$accountId:{account.id}")
+    assert found.data is not None and [entry.id for entry in found.data] == [made.id]
+    gone = await sdk.commitments.delete(made.id)
+    assert gone.id == made.id
+    with pytest.raises(m3ter.NotFoundError, match="there is no commitment"):
+        await sdk.commitments.retrieve(made.id)
+
+
+async def test_a_conflict_is_not_retried(sdk: AsyncM3ter, store: Store) -> None:
+    account = await store.account("acme")
+    tried: list[str] = []
+
+    async def count(request: httpx.Request) -> None:
+        tried.append(request.method)
+
+    sdk._client.event_hooks["request"].append(count)
+    with pytest.raises(m3ter.ConflictError, match=r"version: account .* is at version 1, not 7"):
+        await sdk.accounts.update(account, code="acme", name="Acme", email_address="a@example.com", version=7)
+    assert tried == ["PUT"]
+
+
+async def test_pages_end(sdk: AsyncM3ter, store: Store) -> None:
+    ids = [await store.create("product", code=f"p{number}", name="P") for number in range(7)]
+    pages = [entry.id async for entry in sdk.products.list(page_size=3)]
+    assert pages == ids[::-1]
+    assert [entry.id async for entry in sdk.products.list(ids=ids[2:4])] == [ids[3], ids[2]]
+
+
+async def test_balances_take_transactions(sdk: AsyncM3ter, store: Store) -> None:
+    account = await store.account()
+    balance = await sdk.balances.create(
+        account_id=account, code="b", name="B", currency="USD", start_date="2026-01-01", end_date="2027-01-01"
+    )
+    first = await sdk.balances.transactions.create(balance.id, amount=100.5, transaction_date="2026-02-01T00:00:00Z")
+    await sdk.balances.transactions.create(balance.id, amount=-20)
+    listed = [entry.amount async for entry in sdk.balances.transactions.list(balance.id, page_size=1)]
+    assert listed == [-20, 100.5]
+    assert first.entity_type == "USER" and first.dt_created is not None
+    assert (await sdk.balances.retrieve(balance.id)).amount == 80.5
+
+
+async def test_the_configuration_is_read_and_replaced(sdk: AsyncM3ter) -> None:
+    held = await sdk.organization_config.retrieve()
+    assert (held.currency, held.version) == ("USD", 1)
+    snake_config = {snake(name): value for name, value in CONFIG.items()}
+    changed = await sdk.organization_config.update(**snake_config | {"currency": "EUR", "version": 1})
+    assert (changed.currency, changed.version) == ("EUR", 2)
+
+
+async def test_an_unknown_organization_is_forbidden(sdk: AsyncM3ter) -> None:
+    with pytest.raises(m3ter.PermissionDeniedError, match="organization nobody is unknown"):
+        await sdk.products.list(org_id="nobody")
+
+
+async def test_the_sync_client_fetches_its_token(url: str, store: Store) -> None:
+    def ask() -> str:
+        with M3ter(api_key="key", api_secret="secret", org_id=store.organization, base_url=url) as client:
+            return client.products.create(code="sync", name="Sync").id
+
+    assert len(await asyncio.to_thread(ask)) == 36
+
+
+async def test_a_token_is_asked_for_by_form_too(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        form = await client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("key", "secret"))
+        assert form.status_code == 200
+        assert set(form.json()) == {"access_token", "expires_in", "token_type"}
+        nobody = await client.post("/oauth/token", json={"grant_type": "client_credentials"})
+        assert (nobody.status_code, list(nobody.json())) == (401, ["message"])

@@ -1,0 +1,309 @@
+"""What commands become, and why they are refused."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from events.facts.clock import ClockTicked
+from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.resources import (
+    AccountCreated,
+    AccountPlanCreated,
+    CommitmentCreated,
+    CommitmentDeleted,
+    CommitmentUpdated,
+    OrganizationConfigured,
+    ProductDeleted,
+)
+from events.partition import partition_of
+from events.resources.credits import BalanceTransaction
+from services.commitments import errors as refused
+from tests.commands.world import (
+    NOW,
+    AdvanceClock,
+    CancelCommitment,
+    Story,
+    TopUpCommitment,
+    TransactBalance,
+    commitment,
+    configure,
+    create,
+    delete,
+    given,
+    id_of,
+    update,
+)
+
+MINIMUM: dict[str, Any] = {"commitmentType": "MINIMUM"}
+
+
+def top_up(amount: str = "10", day: str = "2026-06-01", version: int | None = 1, recurring: bool = False) -> Any:
+    return TopUpCommitment(id_of("commitment"), Decimal(amount), date.fromisoformat(day), recurring, version, NOW)
+
+
+def cancel(day: str = "2026-06-01", policy: Any = None, version: int | None = 1) -> Any:
+    return CancelCommitment(id_of("commitment"), date.fromisoformat(day), policy, version, NOW)
+
+
+def test_an_organization_exists_from_its_first_configuration() -> None:
+    Story().when(create("product", "p")).refused(refused.UnknownOrganization, "organization org is unknown")
+    [fact] = Story().when(configure()).then(OrganizationConfigured)
+    assert (fact.id, fact.version) == ("org", 1)
+
+
+def test_a_configuration_is_replaced_under_its_version() -> None:
+    story = Story().given(configure())
+    story.when(configure(None)).refused(refused.VersionMissing, "version: is required")
+    story.when(configure(2)).refused(refused.VersionConflict, "organizationConfig org is at version 1, not 2")
+    story.when(configure(1, testClock=True)).refused(refused.InvalidField, "testClock: is set at creation")
+    assert story.when(configure(1, currency="EUR")).then(OrganizationConfigured)[0].version == 2
+
+
+def test_a_root_account_gets_partition_and_zone_for_life() -> None:
+    [fact] = given().when(create("account", "other", code="other")).then(AccountCreated)
+    assert fact.root_id == id_of("other")
+    assert fact.partition == partition_of("org", "other", 8)
+    assert fact.timezone == "Europe/Berlin"
+
+
+def test_a_child_lives_where_its_parent_does() -> None:
+    story = given(create("account", "root", code="root", timezone="Asia/Tokyo"))
+    [fact] = story.when(create("account", "child", code="child", parentAccountId="@root")).then(AccountCreated)
+    assert (fact.root_id, fact.timezone) == (id_of("root"), "Asia/Tokyo")
+    assert fact.partition == partition_of("org", "root", 8)
+    grandchild = create("account", "grandchild", code="g", parentAccountId="@child")
+    story.when(grandchild).refused(refused.InvalidField, "parentAccountId: names an account that has a parent itself")
+    elsewhere = create("account", "x", code="x", parentAccountId="@root", timezone="UTC")
+    story.when(elsewhere).refused(refused.InvalidField, "timezone: must be the parent's, Asia/Tokyo")
+
+
+def test_an_account_has_at_most_999_children() -> None:
+    children = [create("account", f"c{n}", code=f"c{n}", parentAccountId="@acme") for n in range(999)]
+    story = given(*children)
+    one_more = create("account", "last", code="last", parentAccountId="@acme")
+    story.when(one_more).refused(refused.InvalidField, "has 999 children already")
+
+
+def test_what_is_decided_at_creation_never_changes() -> None:
+    story = given(create("account", "other", code="other"), commitment())
+    parent = update("account", "acme", 1, parentAccountId="@other")
+    story.when(parent).refused(refused.InvalidField, "parentAccountId: is set at creation")
+    zone = update("account", "acme", 1, timezone="UTC")
+    story.when(zone).refused(
+        refused.InvalidField, "timezone: is set at creation and never changes; it is Europe/Berlin"
+    )
+    moved = update("commitment", "commitment", 1, accountId="@other")
+    story.when(moved).refused(refused.InvalidField, "accountId: is set at creation")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"billingPlanId": "@none"}, "billingPlanId: there is no plan"),
+        ({"productIds": ["@product", "@none"]}, "productIds[1]: there is no product"),
+        ({"contractId": "@none"}, "contractId: there is no contract"),
+        ({"feesAccountingProductId": "@none"}, "feesAccountingProductId: there is no product"),
+        ({"accountId": "@none"}, "accountId: there is no account"),
+    ],
+)
+def test_every_reference_must_exist(more: dict[str, Any], message: str) -> None:
+    given().when(create("commitment", "c", **{"accountId": "@acme"} | more)).refused(refused.UnknownReference, message)
+
+
+@pytest.mark.parametrize(
+    ("currency", "more", "message"),
+    [
+        ("USD", {"amount": "100.005"}, "amount: 100.005 is finer than the minor unit of USD"),
+        ("JPY", {"amount": "100.5"}, "amount: 100.5 is finer than the minor unit of JPY, which has 0 digits"),
+        ("USD", {"amountPrePaid": "0.001"}, "amountPrePaid: 0.001 is finer"),
+        ("USD", {"amountFirstBill": "0.001"}, "amountFirstBill: 0.001 is finer"),
+        ("USD", {"rolloverAmount": "0.001", "rolloverEndDate": "2028-01-01"}, "rolloverAmount: 0.001 is finer"),
+    ],
+)
+def test_amounts_that_cannot_be_paid_are_refused(currency: str, more: dict[str, Any], message: str) -> None:
+    given().when(commitment(currency=currency, **more)).refused(refused.TooFineAmount, message)
+
+
+def test_three_digits_of_a_dinar_can_be_paid() -> None:
+    given().when(commitment(currency="KWD", amount="100.005")).then(CommitmentCreated)
+    given().when(commitment(amount="100.500")).then(CommitmentCreated)
+
+
+def test_a_contract_is_used_by_its_own_account() -> None:
+    story = given(create("account", "other", code="other"), create("contract", "contract", accountId="@other"))
+    theirs = commitment(contractId="@contract")
+    story.when(theirs).refused(refused.InvalidField, "contractId: names a contract of another account")
+    plan = create("accountPlan", "ap", accountId="@acme", planId="@plan", contractId="@contract")
+    story.when(plan).refused(refused.InvalidField, "contractId: names a contract of another account")
+
+
+def test_commitment_periods_need_to_know_whose_bills_they_count() -> None:
+    plans = [
+        create("product", "p2", code="p2"),
+        create("planTemplate", "t2", productId="@p2"),
+        create("plan", "plan2", code="plan2", planTemplateId="@t2"),
+        create("accountPlan", "one", accountId="@acme", planId="@plan"),
+        create("accountPlan", "two", accountId="@acme", planId="@plan2"),
+    ]
+    story = given(*plans)
+    unknown = commitment(**MINIMUM, commitmentPeriodInterval=3)
+    story.when(unknown).refused(refused.InvalidField, "billingPlanId: is required with commitmentPeriodInterval")
+    story.when(commitment(**MINIMUM, commitmentPeriodInterval=3, billingPlanId="@plan")).then(CommitmentCreated)
+    given(*plans[:4]).when(commitment(**MINIMUM, commitmentPeriodInterval=3)).then(CommitmentCreated)
+
+
+def test_account_plans_of_one_product_do_not_overlap_unless_allowed() -> None:
+    first = create("accountPlan", "one", accountId="@acme", planId="@plan", endDate="2026-07-01")
+    late = create("accountPlan", "two", accountId="@acme", planId="@plan", startDate="2026-06-30")
+    story = given(first)
+    story.when(late).refused(refused.OverlappingPlan, f"account plan {id_of('one')} of the same product")
+    after = create("accountPlan", "two", accountId="@acme", planId="@plan", startDate="2026-07-01")
+    story.when(after).then(AccountPlanCreated)
+    given(configure(1, allowOverlappingPlans=True), first).when(late).then(AccountPlanCreated)
+    again = update("accountPlan", "one", 1, accountId="@acme", planId="@plan", endDate="2026-07-01")
+    story.given(again)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "referrer"),
+    [
+        ("product", "product", "planTemplate"),
+        ("planTemplate", "template", "plan"),
+        ("meter", "meter", "aggregation"),
+        ("plan", "plan", "commitment"),
+        ("account", "acme", "commitment"),
+    ],
+)
+def test_what_is_referred_to_is_not_deleted(kind: str, name: str, referrer: str) -> None:
+    story = given(commitment(billingPlanId="@plan"))
+    story.when(delete(kind, name)).refused(refused.Referenced, f"{kind} {id_of(name)} is not deleted: {referrer} ")
+
+
+def test_an_unused_product_is_deleted() -> None:
+    given(create("product", "p2", code="p2")).when(delete("product", "p2")).then(ProductDeleted)
+
+
+def test_a_commitment_that_has_paid_is_deleted_by_force_only() -> None:
+    story = given(commitment(code="prepaid"))
+    story.when(delete("commitment", "commitment", drawn=True)).refused(
+        refused.AlreadyUsed, "commitment prepaid has drawn or billed"
+    )
+    [fact] = story.when(delete("commitment", "commitment", drawn=True, force=True)).then(CommitmentDeleted)
+    assert fact.force
+    unnamed = given(commitment()).when(delete("commitment", "commitment", drawn=True))
+    unnamed.refused(refused.AlreadyUsed, id_of("commitment"))
+
+
+def test_codes_are_unique_per_kind_and_ids_over_all_kinds() -> None:
+    story = given()
+    story.when(create("product", "p2", code="p")).refused(
+        refused.NotUnique, f"code: p is taken by product {id_of('product')}"
+    )
+    story.when(create("product", "acme", code="p3")).refused(refused.IdInUse, "is in use already")
+    story.given(update("product", "product", 1, code="p"))
+
+
+def test_a_counter_has_one_value_a_day() -> None:
+    one = {"accountId": "@acme", "counterId": "@seats"}
+    story = given(create("counter", "seats"), create("counterAdjustment", "first", **one))
+    story.when(create("counterAdjustment", "second", **one)).refused(refused.NotUnique, "accountId, counterId, date")
+    story.given(create("counterAdjustment", "second", date="2026-02-02", **one))
+
+
+def test_versions_are_compared_on_update() -> None:
+    story = given(commitment())
+    story.when(update("commitment", "commitment", None, accountId="@acme")).refused(refused.VersionMissing, "version")
+    stale = update("commitment", "commitment", 3, accountId="@acme")
+    story.when(stale).refused(refused.VersionConflict, "is at version 1, not 3")
+    [fact] = story.when(update("commitment", "commitment", 1, accountId="@acme", amount=50)).then(CommitmentUpdated)
+    assert (fact.version, fact.body.amount) == (2, Decimal(50))
+    missing = update("commitment", "none", 1, accountId="@acme")
+    story.when(missing).refused(refused.UnknownResource, "there is no commitment with id")
+
+
+@pytest.mark.parametrize("day", ["2025-12-31", "2027-01-01"])
+def test_top_ups_and_cancels_lie_in_the_term(day: str) -> None:
+    story = given(commitment())
+    for command in (top_up(day=day), cancel(day)):
+        story.when(command).refused(refused.InvalidField, "date: must lie in the commitment's term")
+
+
+def test_a_top_up_raises_the_amount() -> None:
+    story = given(commitment())
+    [fact] = story.when(top_up("10.50")).then(CommitmentToppedUp)
+    assert (fact.version, fact.amount, fact.recurring) == (2, Decimal("10.50"), False)
+    story.when(top_up("1")).refused(refused.VersionConflict, "version")
+    story.when(top_up("1.001", version=2)).refused(refused.TooFineAmount, "amount: 1.001 is finer")
+    story.when(top_up("0", version=2)).refused(refused.InvalidField, "amount: must be greater than 0")
+    story.when(top_up(version=2, recurring=True)).refused(refused.InvalidField, "recurring: can be true on a MINIMUM")
+
+
+def test_a_minimum_is_topped_up_for_all_later_periods() -> None:
+    assert given(commitment(**MINIMUM)).when(top_up(recurring=True)).then(CommitmentToppedUp)[0].recurring
+
+
+def test_amended_terms_keep_earlier_top_ups_inside() -> None:
+    story = given(commitment(), top_up())
+    shorter = update("commitment", "commitment", 2, accountId="@acme", endDate="2026-06-01")
+    story.when(shorter).refused(refused.InvalidField, "endDate: the term must hold the top-up of 2026-06-01")
+    story = given(commitment(**MINIMUM), top_up(recurring=True))
+    other = update("commitment", "commitment", 2, accountId="@acme")
+    story.when(other).refused(refused.InvalidField, "commitmentType: must stay MINIMUM")
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "wrong"), [("MINIMUM", "TRUE_UP", "ACCELERATE"), ("PREPAYMENT", "ACCELERATE", "PRORATE")]
+)
+def test_each_type_has_its_policies(kind: str, default: str, wrong: str) -> None:
+    story = given(commitment(commitmentType=kind))
+    story.when(cancel(policy=wrong)).refused(refused.InvalidField, "policy: must be one of")
+    assert story.when(cancel()).then(CommitmentCancelled)[0].policy == default
+
+
+def test_a_cancelled_commitment_takes_no_further_change() -> None:
+    story = given(commitment(code="prepaid"), cancel(policy="WAIVE"))
+    for command in (top_up(version=2), cancel(version=2), update("commitment", "commitment", 2, accountId="@acme")):
+        story.when(command).refused(refused.AlreadyCancelled, "commitment prepaid is cancelled")
+    story.when(delete("commitment", "commitment")).then(CommitmentDeleted)
+
+
+def test_a_transaction_counts_from_its_day_in_the_accounts_zone() -> None:
+    story = given(create("balance", "balance", accountId="@acme"))
+
+    def transact(**more: Any) -> Any:
+        return TransactBalance(id_of("balance"), BalanceTransaction.model_validate({"amount": 5} | more), "t", NOW)
+
+    late = transact(transactionDate="2026-01-31T23:30:00Z")
+    assert story.when(late).then(BalanceTransacted)[0].date == date(2026, 2, 1)
+    assert story.when(transact(transactionDate="2026-01-31")).then(BalanceTransacted)[0].date == date(2026, 1, 31)
+    assert story.when(transact()).then(BalanceTransacted)[0].date == NOW.date()
+    story.when(transact(amount="0.001")).refused(refused.TooFineAmount, "amount: 0.001")
+
+
+def test_a_test_clock_moves_forward_only() -> None:
+    later = datetime(2026, 2, 1, tzinfo=UTC)
+    Story().given(configure()).when(AdvanceClock(later)).refused(refused.NoTestClock, "has the real clock")
+    story = Story().given(configure(testClock=True))
+    assert story.when(AdvanceClock(later)).then(ClockTicked)[0].now == later
+    story.when(AdvanceClock(later)).then()
+    story.when(AdvanceClock(later - timedelta(days=1))).refused(
+        refused.InvalidField, "now: must not be before the clock"
+    )
+    story.when(AdvanceClock(datetime(2026, 3, 1))).refused(refused.InvalidField, "now: must have an offset")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"targetField": "x"}, "targetField: must be one of the meter's dataFields: n, who"),
+        ({"targetField": "who"}, "targetField: must be a number field for SUM"),
+        ({"segmentedFields": ["n"]}, "segmentedFields[0]: must be a text field"),
+        ({"segmentedFields": ["who"], "segments": [{"x": "y"}]}, "segments[0]: must give every one of segmentedFields"),
+    ],
+)
+def test_an_aggregation_uses_its_meters_fields(more: dict[str, Any], message: str) -> None:
+    fields = [{"code": "n", "category": "MEASURE"}, {"code": "who", "category": "WHO"}]
+    story = given(create("meter", "m2", code="m2", dataFields=fields))
+    story.when(create("aggregation", "a2", meterId="@m2", **more)).refused(refused.InvalidField, message)

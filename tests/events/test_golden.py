@@ -1,0 +1,32 @@
+"""Golden files: every fact that was ever stored decodes for ever, and says the same when it is encoded again.
+
+A file in `tests/golden/` is one record of the log. A new fact type needs a new file; a changed one keeps its old file,
+under the old schema version, beside the new.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from events.codec import decode, encode
+from events.envelope import event_id
+from events.facts import FACTS
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+FILES = sorted(GOLDEN.glob("*.json"))
+
+
+def test_every_fact_has_a_golden_file_of_its_current_version() -> None:
+    stored = {(document["type"], document["schema"]) for document in map(json.loads, map(Path.read_text, FILES))}
+    assert {(name, fact.schema_version) for name, fact in FACTS.items()} <= stored
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_golden_file_decodes_and_encodes_to_itself(file: Path) -> None:
+    document = json.loads(file.read_text())
+    envelope = decode(file.read_bytes())
+    assert envelope.id == event_id(envelope.source, envelope.sequence)
+    if document["schema"] == FACTS[document["type"]].schema_version:
+        assert json.loads(encode(envelope)) == document
+    assert decode(encode(envelope)) == envelope

@@ -1,0 +1,80 @@
+"""A migrated store on the session's stack, and short ways to give commands and to ask what came of them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest_asyncio
+
+from events.resources.organization import OrganizationConfig
+from services.commitments.bodies import parse_body, parse_model
+from services.commitments.commands import Command, ConfigureOrganization, CreateResource
+from services.postgres import Postgres, open_postgres
+from services.settings import load_settings
+from services.stack import Endpoints, Stack
+from services.store.execute import Executed, execute
+from services.store.generations import Generations
+from services.store.migrate import migrate
+
+CONFIG: dict[str, Any] = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "2026-01-01",
+    "monthEpoch": "2026-01-01",
+    "weekEpoch": "2026-01-05",
+    "dayEpoch": "2026-01-01",
+    "daysBeforeBillDue": 14,
+}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A migrated store, and an organization that no other test uses."""
+
+    endpoints: Endpoints
+    postgres: Postgres
+    generations: Generations
+    organization: str = field(default_factory=lambda: f"org-{uuid4().hex[:12]}")
+
+    async def run(self, command: Command, organization: str | None = None) -> Executed:
+        """Run a command in a transaction of its own."""
+
+        async def make(_: datetime) -> Command:
+            return command
+
+        async with self.postgres.transaction() as connection:
+            return await execute(connection, organization or self.organization, make, self.generations)
+
+    async def configure(self, organization: str | None = None, **more: Any) -> None:
+        """Bring the organization into being."""
+        body = parse_model(OrganizationConfig, CONFIG | more)
+        await self.run(ConfigureOrganization(body, None, NOW), organization)
+
+    async def create(self, kind: str, **document: Any) -> str:
+        """Create a resource; returns its id."""
+        id = str(uuid4())
+        await self.run(CreateResource(kind, id, parse_body(kind, document), NOW))
+        return id
+
+    async def account(self, code: str | None = None, **more: Any) -> str:
+        """Create an account; returns its id."""
+        code = code or f"acme-{uuid4().hex[:8]}"
+        return await self.create("account", code=code, name=code, emailAddress="a@example.com", **more)
+
+    async def commitment(self, account: str, **more: Any) -> str:
+        """Create a commitment of 100 USD over 2026; returns its id."""
+        terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
+        return await self.create("commitment", accountId=account, **terms | more)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(stack: Stack) -> AsyncIterator[Store]:
+    """The store of the session's stack with a fresh organization, which is configured."""
+    generations = await migrate(load_settings(), stack.endpoints)
+    async with open_postgres(stack.endpoints.database_url) as postgres:
+        made = Store(stack.endpoints, postgres, generations)
+        await made.configure()
+        yield made
