@@ -88,7 +88,7 @@ async def read_family(connection: Any, organization: str, root_id: str) -> Loade
         resources,
         positions,
         state.bills_version,
-        day_of(resources, state.timezone, tick, state.newest, state.newest_usage_day()),
+        day_of(resources, state.timezone, tick, resources.clock, state.newest, state.newest_usage_day()),
     )
 
 
@@ -109,7 +109,9 @@ async def settle_now(connection: Any, organization: str, root_id: str) -> dict[s
         place = (await read_positions(connection, [account.partition])).get(account.partition)
         terms.clock = (await read_clocks(connection, account.partition)).get(organization)
     newest = account.modified if state.newest is None else max(state.newest, account.modified)
-    today = day_of(terms, account.timezone, place.tick if place else None, newest, state.newest_usage_day())
+    today = day_of(
+        terms, account.timezone, place.tick if place else None, terms.clock, newest, state.newest_usage_day()
+    )
     through = max([today, *state.billed.latest.values()])
     compiled = terms_of(terms, root_id, terms, index_families(terms))
     settlement = settle(Family(compiled, state.totals, state.billed), through=through, accrued=True)

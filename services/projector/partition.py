@@ -22,6 +22,8 @@ class Unwritten:
     locked: list[str] = field(default_factory=list)
     voided: list[str] = field(default_factory=list)
     cells: dict[CellKey, Cell] = field(default_factory=dict)
+    #: Cells that are merged into families in memory; their rows are not written.
+    merged: set[CellKey] = field(default_factory=set)
     #: Totals of these aggregations are derived anew: `rederived` holds all there is of them.
     aggregations: set[str] = field(default_factory=set)
     rederived: dict[CellKey, Cell] = field(default_factory=dict)

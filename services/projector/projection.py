@@ -10,16 +10,16 @@ from datetime import tzinfo
 from aiokafka import ConsumerRecord
 
 from projections.readmodels import directory, due
-from projections.readmodels.facts import FactRow
 from services.kafka import LogReader
 from services.projector.backfill import changed_aggregations, rederive
 from services.projector.catalog import CatalogLog
 from services.projector.cells import MeterPlan, fold_usage, meter_plans
-from services.projector.families import FamilyCache, zone_of
+from services.projector.families import FamilyCache, FamilyState, zone_of
 from services.projector.fold import BrokenLogError, apply_facts, note_usage, take
 from services.projector.load import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.projector.partition import PartitionState, new_partition
 from services.projector.target import Target
+from services.projector.totals import merge_cells
 from services.projector.write import Writer
 
 #: Roots that wait for their turn to settle, taken into one transaction.
@@ -36,6 +36,7 @@ class Projection:
         self.cache = FamilyCache()
         self.partitions: dict[int, PartitionState] = {}
         self._plans: dict[str, MeterPlan] = {}
+        self._planned = 0
         self._writer = Writer(self.catalog, self.cache)
 
     @property
@@ -46,8 +47,6 @@ class Projection:
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
         self.drop(partitions)
-        await self.catalog.catch_up(self.reader, until=catalog_end)
-        self._plan()
         async with self.target.writing() as connection:
             if lease:
                 positions = await take_lease(connection, partitions)
@@ -56,6 +55,7 @@ class Projection:
             for partition in partitions:
                 clocks = await read_clocks(connection, partition)
                 self.partitions[partition] = new_partition(positions[partition], clocks)
+        await self._advance(catalog_end)
 
     def drop(self, partitions: Iterable[int]) -> None:
         """Forget these partitions, written or not."""
@@ -79,22 +79,16 @@ class Projection:
             fold_usage(state.unwritten.cells, decoded.usage, self._plans, self.cache.zones)
             state.unwritten.records += len(batches[partition])
 
-    async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH) -> int:
-        """Bring the catalog up to its end and write all that changed, in one transaction.
+    async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
+        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
 
-        Returns how many roots were settled; 0 means that nothing was left to do. Raises: LeaseLostError.
+        Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
+        as due. Raises: LeaseLostError.
         """
-        await self.catalog.catch_up(self.reader, until=catalog_end)
-        behind = [state for state in self.partitions.values() if state.position.catalog_offset < self.catalog.offset]
-        rows: list[FactRow] = []
-        if behind:
-            # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
-            start = min(state.position.catalog_offset for state in behind)
-            rows = self.catalog.rows_since(start)
-        for state in behind:
-            await self._advance(state)
+        await self._advance(catalog_end)
         async with self.target.writing() as connection:
-            settled = await self._writer.write(connection, list(self.partitions.values()), rows, due_limit)
+            states = list(self.partitions.values())
+            settled = await self._writer.write(connection, states, due_limit, settle=settle)
         for state in self.partitions.values():
             state.committed()
         self.cache.shrink()
@@ -105,20 +99,49 @@ class Projection:
         async with self.target.reading() as connection:
             return int(await connection.fetchval(due.COUNT, sorted(self.partitions)))
 
-    async def _advance(self, state: PartitionState) -> None:
-        """Bring a partition up to the catalog in memory: totals of changed aggregations, and whom to settle again."""
-        held = state.unwritten
-        changes = self.catalog.since(state.position.catalog_offset)
+    async def follow(self, catalog_end: int) -> None:
+        """Bring the catalog up to this offset, in memory."""
+        await self._advance(catalog_end)
+
+    async def _advance(self, catalog_end: int | None) -> None:
+        """Follow the catalog, and bring every partition up to it in memory before anything more is folded."""
+        await self.catalog.catch_up(self.reader, until=catalog_end)
+        if self._planned != self.catalog.offset:
+            self._plan()
+        for state in self.partitions.values():
+            if state.position.catalog_offset < self.catalog.offset:
+                await self._advance_partition(state)
+
+    async def _advance_partition(self, state: PartitionState) -> None:
+        """Totals of the past for changed aggregations, and whom to settle again."""
+        held, position = state.unwritten, state.position
+        changes = self.catalog.since(position.catalog_offset)
         held.changes.extend(changes)
+        held.facts.extend(self.catalog.rows_since(position.catalog_offset))
         changed = changed_aggregations(changes)
         if changed:
             gone = set().union(*changed.values())
+            zones = await self._zones(position.partition)
+            rederived = await rederive(self.reader, position, self.catalog.organizations, changed, zones)
+            # What was folded so far is in the derived totals; what is folded from now on is added to them.
+            held.rederived = {key: cell for key, cell in held.rederived.items() if key[1] not in gone} | rederived
             held.cells = {key: cell for key, cell in held.cells.items() if key[1] not in gone}
+            held.merged = {key for key in held.merged if key[1] not in gone}
             held.aggregations |= gone
-            zones = await self._zones(state.position.partition)
-            held.rederived = await rederive(self.reader, state.position, self.catalog.organizations, changed, zones)
-        state.position.catalog_offset = self.catalog.offset
-        self._plan()
+        position.catalog_offset = self.catalog.offset
+
+    async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
+        """The family as of everything that was folded, written or not."""
+        held = self.partitions[partition].unwritten
+        if held.aggregations:
+            await self.write(catalog_end=self.catalog.offset, settle=False)
+        merge_cells(held, self.cache, self.catalog)
+        found = self.cache.get(root_id)
+        if found is None:
+            async with self.target.reading() as connection:
+                [found] = await load_families(connection, [(organization, root_id, partition)])
+            self.cache.add(found)
+        return found
 
     async def _zones(self, partition: int) -> dict[str, tzinfo]:
         async with self.target.reading() as connection:
@@ -127,6 +150,7 @@ class Projection:
 
     def _plan(self) -> None:
         self._plans = {}
+        self._planned = self.catalog.offset
         for catalog in self.catalog.organizations.values():
             self._plans |= meter_plans(catalog)
 

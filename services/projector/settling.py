@@ -31,14 +31,15 @@ class Settler:
 
     def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
         catalog = self._catalog.resources(family.organization)
-        resources = together(catalog, family.own, state.clocks.get(family.organization))
+        clock = state.clocks.get(family.organization)
+        resources = together(catalog, family.own, clock)
         version = self._catalog.versions.get(family.organization, 0)
         if family.terms is None or family.terms_version != version:
             index = self._catalog.index(family.organization)
             family.terms = terms_of(resources, family.root_id, family.own, index)
             family.terms_version = version
             family.kept = None
-        today = day_of(resources, family.timezone, state.position.tick, family.newest, family.newest_usage_day())
+        today = day_of(resources, family.timezone, state.position.tick, clock, family.newest, family.newest_usage_day())
         # An account that was billed for a later date is settled for that date, or balances and bills would disagree.
         through = max([today, *family.billed.latest.values()])
         held = Family(family.terms, family.totals, family.billed)

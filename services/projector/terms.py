@@ -41,15 +41,22 @@ def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: 
 
 
 def day_of(
-    resources: Resources, zone: str, tick: datetime | None, newest: datetime | None, newest_usage: date | None
+    resources: Resources,
+    zone: str,
+    tick: datetime | None,
+    clock: datetime | None,
+    newest: datetime | None,
+    newest_usage: date | None,
 ) -> date:
     """Today, as the log has it: the day of the organization's test clock, else of the last tick, in the family's zone.
+
+    `clock` is the organization's, as the family's partition has it.
 
     Before any tick it is the newest day that the family itself knows: of its usage, or of a fact about it.
     """
     there = ZoneInfo(zone)
     testing = resources.config is not None and bool(resources.config.body.test_clock)
-    now = resources.clock if testing else tick
+    now = clock if testing else tick
     if now is not None:
         return now.astimezone(there).date()
     days = [day for day in (newest_usage, newest.astimezone(there).date() if newest else None) if day is not None]

@@ -2,26 +2,40 @@
 
 from collections.abc import Iterable, Mapping
 
-from projections.aggregates import DayState, merge
+from projections.aggregates import merge
 from projections.readmodels.usage_totals import TotalRow, total_row
 from services.projector.catalog import CatalogLog
 from services.projector.cells import Cell, CellKey
 from services.projector.families import FamilyCache, FamilyState
+from services.projector.partition import Unwritten
 
 
-def merge_cells(cells: Mapping[CellKey, Cell], cache: FamilyCache, catalog: CatalogLog) -> dict[str, FamilyState]:
-    """Merge what was added into the families' totals; returns the families, by root."""
+def merge_cells(held: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:
+    """Merge what was added into the totals of families in memory; their rows stay unwritten."""
+    for key, cell in held.cells.items():
+        _merge(_family(cache, key), key, cell, catalog)
+    held.merged |= held.cells.keys()
+    held.cells = {}
+
+
+def merged_rows(held: Unwritten, partition: int, cache: FamilyCache) -> tuple[list[TotalRow], dict[str, FamilyState]]:
+    """Rows of what was merged, and the families, by root."""
+    rows: list[TotalRow] = []
     touched: dict[str, FamilyState] = {}
-    root_of = cache.root_of
-    for key, cell in cells.items():
-        root_id = root_of[key[0]]
+    for key in held.merged:
+        root_id = cache.root_of[key[0]]
         family = touched.get(root_id)
         if family is None:
-            found = cache.get(root_id)
-            assert found is not None, "a family with unwritten usage stays in memory"
-            family = touched[root_id] = found
-        _merge(family, key, cell, catalog)
-    return touched
+            family = touched[root_id] = _family(cache, key)
+        state = family.totals[key[:3]][key[3]]
+        rows.append(total_row(key, partition, family.organization, state, family.offsets[key]))
+    return rows, touched
+
+
+def _family(cache: FamilyCache, key: CellKey) -> FamilyState:
+    family = cache.of_account(key[0])
+    assert family is not None, "a family with unwritten usage stays in memory"
+    return family
 
 
 def _merge(family: FamilyState, key: CellKey, cell: Cell, catalog: CatalogLog) -> None:
@@ -61,10 +75,6 @@ def rederived_rows(rederived: Mapping[CellKey, Cell], partition: int, catalog: C
         for aggregation_id in resources.aggregations
     }
     return [
-        total_row(key, partition, organizations[key[1]], _state(cell), (cell.first, cell.last))
+        total_row(key, partition, organizations[key[1]], cell.day_state(), (cell.first, cell.last))
         for key, cell in rederived.items()
     ]
-
-
-def _state(cell: Cell) -> DayState:
-    return cell.day_state()

@@ -11,14 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from projections.readmodels import bills, columns, directory, due, facts, positions, seen_ids, usage_totals
-from projections.readmodels.facts import FactRow
-from projections.readmodels.usage_totals import TotalRow, total_row
+from projections.readmodels.usage_totals import TotalRow
 from services.projector.catalog import CatalogLog
 from services.projector.families import FamilyCache, FamilyState, zone_of
 from services.projector.load import Root, load_families
 from services.projector.partition import PartitionState
 from services.projector.settling import Settler
-from services.projector.totals import merge_cells, rederived_rows, replace_aggregations
+from services.projector.totals import merge_cells, merged_rows, rederived_rows, replace_aggregations
 
 #: Due roots are settled for at most this long per transaction, so that new records never wait for old marks.
 DUE_SECONDS = 0.5
@@ -41,21 +40,33 @@ class Writer:
         self._settler = Settler(catalog)
 
     async def write(
-        self, connection: Any, states: Sequence[PartitionState], catalog: list[FactRow], due_limit: int
+        self,
+        connection: Any,
+        states: Sequence[PartitionState],
+        due_limit: int,
+        *,
+        settle: bool,
     ) -> int:
-        """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError."""
+        """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError.
+
+        Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
+        """
         dirty = [state for state in states if state.dirty]
         if not dirty and not await self._waiting(connection, states, 1):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
         await self._move(connection, states)
-        await self._append(connection, dirty, catalog)
+        await self._append(connection, dirty)
         touched: dict[str, FamilyState] = {}
         for state in dirty:
             touched |= await self._totals(connection, state)
         await self._directory(connection, dirty, touched)
         for state in dirty:
             await self._mark(connection, state)
+        if not settle:
+            marked = sorted((root_id, one.organization, one.partition) for root_id, one in touched.items())
+            await _put(connection, due.MARK, marked, 3)
+            return 0
         waiting = await self._waiting(connection, states, due_limit)
         return await self._settle(connection, states, touched, waiting)
 
@@ -70,10 +81,11 @@ class Writer:
         if lost:
             raise LeaseLostError(lost)
 
-    async def _append(self, connection: Any, states: Sequence[PartitionState], catalog: list[FactRow]) -> None:
+    async def _append(self, connection: Any, states: Sequence[PartitionState]) -> None:
         held = [state.unwritten for state in states]
-        fact_rows = sorted([*catalog, *(row for one in held for row in one.facts)])
-        await _put(connection, facts.INSERT, fact_rows, facts.WIDTH)
+        # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
+        found = {(row.partition, row.log_offset): row for one in held for row in one.facts}
+        await _put(connection, facts.INSERT, [found[key] for key in sorted(found)], facts.WIDTH)
         seen = [row for state in states if (row := state.seen_row()) is not None]
         await _put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
         limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]
@@ -91,17 +103,14 @@ class Writer:
     async def _totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
         """Totals of one partition; returns the families whose totals changed."""
         held, partition = state.unwritten, state.position.partition
-        rows: list[TotalRow] = []
+        rederived: list[TotalRow] = []
         if held.aggregations:
             await connection.execute(usage_totals.DROP_AGGREGATIONS, partition, sorted(held.aggregations))
             replace_aggregations(self._cache.of_partition(partition), held.aggregations, held.rederived, self._catalog)
-            rows += rederived_rows(held.rederived, partition, self._catalog)
-        touched = merge_cells(held.cells, self._cache, self._catalog)
-        for key in held.cells:
-            family = touched[self._cache.root_of[key[0]]]
-            total = family.totals[key[:3]][key[3]]
-            rows.append(total_row(key, partition, family.organization, total, family.offsets[key]))
-        unique = {row[:4]: row for row in rows}
+            rederived = rederived_rows(held.rederived, partition, self._catalog)
+        merge_cells(held, self._cache, self._catalog)
+        rows, touched = merged_rows(held, partition, self._cache)
+        unique = {row[:4]: row for row in (*rederived, *rows)}
         await _put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
         return touched
 

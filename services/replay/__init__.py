@@ -1,0 +1,1 @@
+"""Replay and audit: the same projection over the same log into other tables, to replace the live ones or prove them."""

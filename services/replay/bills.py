@@ -1,0 +1,69 @@
+"""Derives issued bills again at the positions that they recorded: same log prefix, same catalog prefix, same lines."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from events.codec import decode
+from events.facts.bills import BillIssued
+from projections.settlement import DraftBill, Family, draft_bills, issue
+from services.projector.families import FamilyState
+from services.projector.projection import Projection
+from services.projector.terms import terms_of, together
+
+_ISSUED = """
+SELECT organization, record FROM {schema}.facts WHERE partition = $1 AND type = 'BillIssued' ORDER BY log_offset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An issued bill to derive again."""
+
+    organization: str
+    bill: BillIssued
+
+
+async def issued_bills(connection: Any, schema: str, partition: int) -> AsyncIterator[Issued]:
+    """Bills of a partition in the order of the log.
+
+    They are taken from the live facts only to know where to stop; those facts are compared with the log's, too.
+    """
+    async for row in connection.cursor(_ISSUED.format(schema=schema), partition, prefetch=200):
+        envelope = decode(bytes(row["record"]))
+        assert isinstance(envelope.data, BillIssued)
+        yield Issued(row["organization"], envelope.data)
+
+
+async def derive_again(projection: Projection, issued: Issued) -> str | None:
+    """What differs between the bill and its derivation from what the projection has folded; None if nothing does."""
+    bill = issued.bill
+    state = await projection.family(bill.root_id, issued.organization, bill.positions.partition)
+    for draft in draft_bills(family_of(projection, state), date=bill.bill_date, account_id=bill.account_id):
+        if draft.currency == bill.currency:
+            return _differs(bill, draft)
+    return f"bill {bill.bill_id} of account {bill.account_id}: at its positions nothing is due"
+
+
+def family_of(projection: Projection, state: FamilyState) -> Family:
+    """A family to settle, under the catalog as far as the projection has folded it."""
+    catalog, organization = projection.catalog, state.organization
+    clock = projection.partitions[state.partition].clocks.get(organization)
+    resources = together(catalog.resources(organization), state.own, clock)
+    terms = terms_of(resources, state.root_id, state.own, catalog.index(organization))
+    return Family(terms, state.totals, state.billed)
+
+
+def _differs(bill: BillIssued, draft: DraftBill) -> str | None:
+    again = issue(draft, bill_id=bill.bill_id, positions=bill.positions)
+    named = f"bill {bill.bill_id} of account {bill.account_id}"
+    for number in range(max(len(bill.lines), len(again.lines))):
+        ours = bill.lines[number] if number < len(bill.lines) else None
+        theirs = again.lines[number] if number < len(again.lines) else None
+        if ours is None or theirs is None or ours != theirs:
+            return f"{named}, line {number + 1}: issued {_told(ours)}, derived {_told(theirs)}"
+    return None if bill.total == again.total else f"{named}: issued total {bill.total}, derived {again.total}"
+
+
+def _told(line: Any) -> str:
+    return "nothing" if line is None else f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"

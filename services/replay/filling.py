@@ -1,0 +1,41 @@
+"""Fills a schema from the log: explicit ranges, no consumer group, settled once at the end."""
+
+from collections.abc import Callable, Mapping
+
+from events.topics import EVENTS
+from services.kafka import LogReader
+from services.projector.projection import Projection
+
+#: Records of one transaction of a rebuild.
+CHUNK = 200_000
+DUE_CHUNK = 1_000
+
+Progress = Callable[[int], None]
+
+
+async def fold_to(
+    projection: Projection,
+    log: LogReader,
+    ends: Mapping[int, int],
+    *,
+    catalog_end: int | None = None,
+    progress: Progress = lambda records: None,
+) -> None:
+    """Fold the loaded partitions up to these next offsets and write them; whom they touch is due afterwards.
+
+    `progress` is told how many records more were folded.
+    """
+    for partition, end in ends.items():
+        start = projection.partitions[partition].position.next_offset
+        async for records in log.read(EVENTS, partition, start, end):
+            await projection.fold({partition: records})
+            progress(len(records))
+            if projection.unwritten >= CHUNK:
+                await projection.write(catalog_end=catalog_end, settle=False)
+    await projection.write(catalog_end=catalog_end, settle=False)
+
+
+async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:
+    """Settle whoever is due, until nobody is."""
+    while await projection.write(catalog_end=catalog_end, due_limit=DUE_CHUNK):
+        pass

@@ -1,0 +1,133 @@
+"""Compares two schemas of read models: a hash of every row, per table and account; names the first difference.
+
+Left out are wall-clock columns (`*_at_wall`), the lease, and how ids were packed into rows: none of them is a function
+of the log. Numbers are compared by value, not by how many zeros they are written with.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+#: Table -> the column that its hashes are grouped by.
+TABLES = {
+    "positions": "partition",
+    "facts": "coalesce(root_id, organization)",
+    "account_directory": "root_id",
+    "usage_totals": "account_id",
+    "commitment_balances": "root_id",
+    "draws": "root_id",
+    "accrued_lines": "root_id",
+    "bills": "root_id",
+    "bill_line_items": "root_id",
+    "due_accounts": "root_id",
+}
+LEFT_OUT = {"epoch"}
+
+_COLUMNS = """
+SELECT column_name, data_type FROM information_schema.columns
+WHERE table_schema = $1 AND table_name = $2 AND column_name NOT LIKE '%\\_at\\_wall' ORDER BY ordinal_position
+"""
+_SEEN = "SELECT digests FROM {schema}.seen_ids WHERE partition = $1 ORDER BY first_offset"
+_HASHES = """
+SELECT key, md5(string_agg(hash, '' ORDER BY hash)) AS hash
+FROM (SELECT ({key})::text AS key, md5({row}) AS hash FROM {schema}.{table}) AS hashed
+GROUP BY key ORDER BY key COLLATE "C"
+"""
+_ROWS = "SELECT {columns} FROM {schema}.{table} WHERE ({key})::text = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where live and replay differ."""
+
+    table: str
+    key: str
+    live: str
+    replay: str
+
+    def __str__(self) -> str:
+        return f"{self.table} of {self.key}: live has {self.live}, replay has {self.replay}"
+
+
+async def first_difference(connection: Any, other: Any, live: str, replay: str, partitions: range) -> Difference | None:
+    """The first difference between two schemas, None when they are equal.
+
+    `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
+    """
+    for table, key in TABLES.items():
+        columns = await _columns(connection, live, table)
+        theirs = _hashes(other, replay, table, key, columns)
+        found = await _compare(_hashes(connection, live, table, key, columns), theirs)
+        if found is not None:
+            return await _explain({live: connection, replay: other}, table, key, columns, found)
+    for partition in partitions:
+        if not await _same_ids({live: connection, replay: other}, partition):
+            return Difference("seen_ids", f"partition {partition}", "other ids", "these")
+    return None
+
+
+async def _columns(connection: Any, schema: str, table: str) -> dict[str, str]:
+    """Column -> expression of its normal text."""
+    found = {}
+    for row in await connection.fetch(_COLUMNS, schema, table):
+        name = row["column_name"]
+        if name not in LEFT_OUT:
+            found[name] = f"trim_scale({name})::text" if row["data_type"] == "numeric" else f"{name}::text"
+    return found
+
+
+async def _hashes(
+    connection: Any, schema: str, table: str, key: str, columns: dict[str, str]
+) -> AsyncIterator[tuple[str, str]]:
+    row = "concat_ws('|', " + ", ".join(f"coalesce({text}, '\\N')" for text in columns.values()) + ")"
+    statement = _HASHES.format(key=key, row=row, schema=schema, table=table)
+    async for record in connection.cursor(statement, prefetch=1_000):
+        yield record["key"], record["hash"]
+
+
+async def _compare(live: AsyncIterator[tuple[str, str]], replay: AsyncIterator[tuple[str, str]]) -> str | None:
+    """The first key whose hashes differ, or that only one side has."""
+    while True:
+        ours = await anext(live, None)
+        theirs = await anext(replay, None)
+        if ours != theirs:
+            return min(pair[0] for pair in (ours, theirs) if pair is not None)
+        if ours is None:
+            return None
+
+
+async def _explain(sides: dict[str, Any], table: str, key: str, columns: dict[str, str], value: str) -> Difference:
+    listed = ", ".join(f"{text} AS {name}" for name, text in columns.items())
+    held = []
+    for schema, connection in sides.items():
+        rows = await connection.fetch(_ROWS.format(columns=listed, schema=schema, table=table, key=key), value)
+        held.append({tuple(row.items()) for row in rows})
+    only_live, only_replay = sorted(held[0] - held[1], key=repr)[:1], sorted(held[1] - held[0], key=repr)[:1]
+    name = key if key.isidentifier() else "root or organization"
+    return Difference(table, f"{name} {value}", *_words(only_live, only_replay))
+
+
+def _words(only_live: list[Any], only_replay: list[Any]) -> tuple[str, str]:
+    """What the two rows say differently; a row that stands alone is told whole, shortened."""
+    if not (only_live and only_replay):
+        return tuple(  # type: ignore[return-value]
+            _short(dict(rows[0])) if rows else "no such row" for rows in (only_live, only_replay)
+        )
+    live, replay = dict(only_live[0]), dict(only_replay[0])
+    names = [name for name in live if live[name] != replay[name]]
+    return _short({name: live[name] for name in names}), _short({name: replay[name] for name in names})
+
+
+def _short(row: dict[str, Any]) -> str:
+    text = ", ".join(f"{name} {value}" for name, value in row.items())
+    return text if len(text) <= 400 else text[:400] + "..."
+
+
+async def _same_ids(sides: dict[str, Any], partition: int) -> bool:
+    """Whether both hold the same ids in the same order; what is older than the window may be gone on either side."""
+    held = []
+    for schema, connection in sides.items():
+        rows = await connection.fetch(_SEEN.format(schema=schema), partition)
+        held.append(b"".join(bytes(row["digests"]) for row in rows))
+    shorter, longer = sorted(held, key=len)
+    return longer.endswith(shorter)

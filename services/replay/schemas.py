@@ -1,0 +1,64 @@
+"""Schemas of read models beside the live one: made, found and dropped."""
+
+import re
+from typing import Any
+
+from services.failures import ExpectedFailure
+from services.postgres import Postgres
+from services.projector.target import live_schema
+from services.store.generations import load_generations
+from services.store.migrate import create_read_models
+
+#: Held on its own connection for as long as a replay or an audit works on schemas.
+LOCK = 7_217_003
+SCRATCH = "rm_audit"
+
+_TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm\\_%' ORDER BY nspname"
+
+
+class AlreadyRunningError(ExpectedFailure):
+    """Another replay or audit works on this database."""
+
+    def __init__(self) -> None:
+        super().__init__("another replay or audit works on this database; wait for it, or stop it")
+
+
+async def only_one(connection: Any) -> None:
+    """Take the lock until the connection closes. Raises: AlreadyRunningError."""
+    if not await connection.fetchval(_TRY_LOCK, LOCK):
+        raise AlreadyRunningError
+
+
+async def partitions_of(connection: Any) -> range:
+    """The partitions of `billing.events`. Raises: NotMigratedError."""
+    return range((await load_generations(connection)).partitions)
+
+
+async def fresh_schema(postgres: Postgres) -> str:
+    """An empty schema for a replay, numbered above all others; what an earlier replay left behind is dropped."""
+    async with postgres.connection() as connection:
+        live = await live_schema(connection)
+        names = [row["nspname"] for row in await connection.fetch(_SCHEMAS)]
+        for name in names:
+            if name not in (live, SCRATCH):
+                await drop_schema(connection, name)
+        numbers = [int(found[1]) for name in names if (found := re.fullmatch(r"rm_(\d+)", name))]
+        name = f"rm_{max(numbers, default=0) + 1}"
+        async with connection.transaction():
+            await create_read_models(connection, name)
+    return name
+
+
+async def scratch_schema(postgres: Postgres) -> str:
+    """An empty schema for an audit."""
+    async with postgres.connection() as connection:
+        await drop_schema(connection, SCRATCH)
+        async with connection.transaction():
+            await create_read_models(connection, SCRATCH)
+    return SCRATCH
+
+
+async def drop_schema(connection: Any, name: str) -> None:
+    """Drop a schema that is not live. The name is one that was read from the database or made here."""
+    await connection.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')

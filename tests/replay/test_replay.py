@@ -1,0 +1,115 @@
+"""Replay swaps in equal tables while reads go on; an audit passes on what is true and names what is not."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+
+from events.facts.bills import BillIssued
+from projections.settlement import draft_bills, issue
+from services.families import load_family
+from services.projector.target import live_schema, use_schema
+from services.replay.audit import Report, audit
+from services.replay.replay import replay
+from tests.projector.conftest import Place
+from tests.projector.driving import everything, project
+from tests.projector.log import Log, days, id_of
+
+pytestmark = pytest.mark.stack
+
+
+async def _bill(place: Place, log: Log, name: str, day: date) -> BillIssued:
+    """Issue a bill as a bill run does: from the live family, with its positions."""
+    async with place.postgres.connection() as connection:
+        loaded = await load_family(connection, log.organization, log.id(name))
+    [draft] = draft_bills(loaded.family, date=day)
+    bill_id = str(uuid5(NAMESPACE_URL, f"bill {name} {day}"))
+    return issue(draft, bill_id=bill_id, positions=loaded.positions)
+
+
+async def _story(place: Place, log: Log) -> None:
+    """Usage of a quarter in two accounts, a bill in between, late usage after it, then a second bill."""
+    log.catalog()
+    log.account("acme", 0, prepaid="6")
+    log.account("bolt", 1, prepaid="100")
+    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
+    for partition, name in enumerate(("acme", "bolt")):
+        for n, ts in enumerate(days(70)):
+            log.usage(name, "m", ts, partition, tokens=n)
+        log.read(partition)
+    await log.append(place.bootstrap)
+    await project(place)
+    for partition, name in enumerate(("acme", "bolt")):
+        bill = await _bill(place, log, name, date(2026, 2, 1))
+        log.usage(name, "m", days(1)[0], partition, tokens=1000)
+        log.command(bill, partition=partition, account=log.id(name))
+    await log.append(place.bootstrap)
+    await project(place)
+    log.command(await _bill(place, log, "acme", date(2026, 3, 1)), partition=0, account=log.id("acme"))
+    log.aggregation("largest", "m", "MAX")
+    await log.append(place.bootstrap)
+    await project(place)
+
+
+async def _audit(place: Place) -> Report:
+    return await audit(place.postgres, place.bootstrap)
+
+
+async def _execute(place: Place, statement: str) -> str:
+    async with place.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        done: str = await connection.execute(statement)
+        return done
+
+
+async def test_the_audit_of_an_undisturbed_system_explains_every_cent(place: Place) -> None:
+    log = Log("story", 2, generation="story")
+    await _story(place, log)
+    report = await _audit(place)
+    assert report.passed, report.difference
+    assert report.last_line().endswith("2 accounts, 3 bills, live == replay, unexplained 0.00")
+
+
+async def test_a_corrupted_row_is_named(place: Place) -> None:
+    assert await _execute(place, "UPDATE usage_totals SET total = total + 1 WHERE day = '2026-01-05'") != "UPDATE 0"
+    report = await _audit(place)
+    assert not report.passed and "usage_totals of account_id" in str(report.difference)
+    assert "live != replay" in report.last_line()
+    await _execute(place, "UPDATE usage_totals SET total = total - 1 WHERE day = '2026-01-05'")
+    assert (await _audit(place)).passed
+
+
+async def test_a_corrupted_bill_is_named_and_its_money_is_unexplained(place: Place) -> None:
+    where = "bill_id = (SELECT min(bill_id) FROM bills) AND number = 1"
+    await _execute(place, f"UPDATE bill_line_items SET amount = amount + 0.01 WHERE {where}")
+    report = await _audit(place)
+    assert "bill_line_items of root_id" in str(report.difference)
+    assert report.last_line().endswith("live != replay, unexplained 0.01")
+    await _execute(place, f"UPDATE bill_line_items SET amount = amount - 0.01 WHERE {where}")
+
+
+async def test_a_replay_gives_equal_tables_and_reads_go_on(place: Place) -> None:
+    before = await everything(place)
+    seen: list[Any] = []
+    done = asyncio.Event()
+
+    async def read() -> None:
+        while not done.is_set():
+            async with place.postgres.connection() as connection:
+                loaded = await load_family(connection, "story", id_of("story acme"))
+            seen.append(loaded.positions)
+            await asyncio.sleep(0.01)
+
+    reader = asyncio.create_task(read())
+    replayed = await replay(place.postgres, place.bootstrap)
+    done.set()
+    await reader
+    assert replayed.replaced != replayed.schema
+    async with place.postgres.connection() as connection:
+        assert await live_schema(connection) == replayed.schema
+        left = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%'")
+    assert [row["nspname"] for row in left] == [replayed.schema]
+    assert await everything(place) == before and len(set(seen)) == 1
+    assert (await _audit(place)).passed
