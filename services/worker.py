@@ -7,7 +7,6 @@ Offsets are the handler's: it says where each assigned partition starts, and sto
 
 import asyncio
 import gc
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -126,9 +125,8 @@ async def host(
     Raises: what the handler raises, other than ResyncError and the errors that a restart of a server explains.
     """
     assignment = _Assignment(handler)
-    broker = KafkaBroker(
-        bootstrap, allow_auto_create_topics=False, apply_types=False, logger=logging.getLogger("faststream")
-    )
+    # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
+    broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None)
     subscriber = broker.subscriber(
         topic,
         group_id=group,
