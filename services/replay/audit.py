@@ -1,8 +1,8 @@
 """`trueup audit`: proof that the live read models and every issued bill are what the log says.
 
-In one snapshot of the live schema: its positions are noted, the log is folded up to exactly these into a scratch schema,
-every row is compared by hash, every bill is derived again at its own positions, and every cent is accounted for. It
-reads the live tables only to compare them.
+In one snapshot of the live schema: its positions are noted, the log is folded up to exactly these into a scratch
+schema, every row is compared by hash, every bill is derived again at its own positions, and every cent is accounted
+for. It reads the live tables only to compare them.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from events.decimals import plain
 from projections.readmodels import due
 from projections.readmodels.positions import Position
 from services.failures import ExpectedFailure
@@ -58,12 +59,10 @@ class Report:
     def last_line(self) -> str:
         """The line that an audit ends with."""
         verdict = "live == replay" if self.difference is None else "live != replay"
-        money = self.unexplained.quantize(Decimal("0.01")) if self.unexplained == round(self.unexplained, 2) else None
-        amount = self.unexplained.normalize() if money is None else money
-        return (
-            f"audit: {self.events} events, {self.accounts} accounts, {self.bills} bills, {verdict}, "
-            f"unexplained {amount:f}"
-        )
+        money = self.unexplained
+        amount = f"{money:.2f}" if money == round(money, 2) else plain(money)
+        counted = f"{self.events} events, {self.accounts} accounts, {self.bills} bills"
+        return f"audit: {counted}, {verdict}, unexplained {amount}"
 
 
 async def audit(
@@ -146,7 +145,6 @@ class _Run:
                 self._report.bills += 1
                 self._report.difference = self._report.difference or differs
             await self._fold(projection, main, place.next_offset, place.catalog_offset)
-            await projection.write(catalog_end=place.catalog_offset, settle=False)
             await settle_due(projection, catalog_end=place.catalog_offset)
             residue, _ = await unexplained(self._snapshot, self._live, projection, partition)
             self._report.unexplained += residue
@@ -155,7 +153,6 @@ class _Run:
         """Fold up to these positions in memory; large ranges are written on the way."""
         partition = next(iter(projection.partitions))
         if projection.partitions[partition].position.next_offset < end:
-            await fold_to(
-                projection, main, {partition: end}, catalog_end=projection.catalog.offset, progress=self._progress
-            )
+            held = projection.catalog.offset
+            await fold_to(projection, main, {partition: end}, catalog_end=held, progress=self._progress)
         await projection.follow(catalog_end)

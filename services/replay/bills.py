@@ -12,7 +12,10 @@ from services.projector.projection import Projection
 from services.projector.terms import terms_of, together
 
 _ISSUED = """
-SELECT organization, record FROM {schema}.facts WHERE partition = $1 AND type = 'BillIssued' ORDER BY log_offset
+SELECT organization, record FROM (
+    SELECT organization, record, log_offset, convert_from(record, 'UTF8')::json #> '{{data,positions}}' AS at
+    FROM {schema}.facts WHERE partition = $1 AND type = 'BillIssued'
+) AS issued ORDER BY (at->>'log')::bigint, (at->>'catalog')::bigint, log_offset
 """
 
 
@@ -25,7 +28,7 @@ class Issued:
 
 
 async def issued_bills(connection: Any, schema: str, partition: int) -> AsyncIterator[Issued]:
-    """Bills of a partition in the order of the log.
+    """Bills of a partition in the order of the positions that they were settled at; a log is folded one way only.
 
     They are taken from the live facts only to know where to stop; those facts are compared with the log's, too.
     """

@@ -21,9 +21,9 @@ async def fold_to(
     catalog_end: int | None = None,
     progress: Progress = lambda records: None,
 ) -> None:
-    """Fold the loaded partitions up to these next offsets and write them; whom they touch is due afterwards.
+    """Fold the loaded partitions up to these next offsets, written a chunk at a time; the rest stays in memory.
 
-    `progress` is told how many records more were folded.
+    Whom it touches is due once it is written. `progress` is told how many records more were folded.
     """
     for partition, end in ends.items():
         start = projection.partitions[partition].position.next_offset
@@ -32,10 +32,10 @@ async def fold_to(
             progress(len(records))
             if projection.unwritten >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
-    await projection.write(catalog_end=catalog_end, settle=False)
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:
-    """Settle whoever is due, until nobody is."""
+    """Write what is unwritten and settle whoever is due, until nobody is."""
+    await projection.write(catalog_end=catalog_end, settle=False)
     while await projection.write(catalog_end=catalog_end, due_limit=DUE_CHUNK):
         pass
