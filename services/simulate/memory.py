@@ -135,25 +135,23 @@ class MemoryPlayer:
         only = self._held("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self._roots()
         return [
-            self._issued(draft)
-            for root in roots
-            for draft in draft_bills(self._family(root), date=day, account_id=only)
+            self._issued(draft) for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)
         ]
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         held = self._held("account", account)
-        drafts = draft_bills(self._family(held.root_id), date=day, account_id=held.id)
+        drafts = draft_bills(self.family(held.root_id), date=day, account_id=held.id)
         return [played_bill(self.resources, draft) for draft in drafts]
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
         held = self._held("account", account)
-        drafts = unbilled(self._family(held.root_id), as_of=day, account_id=held.id)
+        drafts = unbilled(self.family(held.root_id), as_of=day, account_id=held.id)
         return [played_bill(self.resources, draft) for draft in drafts]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         held = self._held("commitment", code)
         root = self.resources.accounts[held.body.account_id].root_id
-        settlement = settle(self._family(root), through=day, accrued=True)
+        settlement = settle(self.family(root), through=day, accrued=True)
         return state_document(held, settlement.commitments[held.id])
 
     def _fields(self, record: UsageRecord, categories: tuple[str, ...], codes: set[str]) -> dict[str, Any]:
@@ -174,14 +172,15 @@ class MemoryPlayer:
     def _roots(self) -> list[str]:
         return [one.id for one in self.resources.accounts.values() if one.root_id == one.id]
 
-    def _family(self, root_id: str) -> Family:
+    def family(self, root_id: str) -> Family:
+        """The family of a root account as it is now."""
         terms = compile_terms(self.resources, root_id, self.index)
         totals = {key: days for key, days in self.totals.items() if key[0] in terms.accounts}
         return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         """Whether it has drawn or billed anything."""
-        family = self._family(self.resources.accounts[account_id].root_id)
+        family = self.family(self.resources.accounts[account_id].root_id)
         if any(key.agreement_id == agreement_id for key in family.billed.by_key):
             return True
         day = max([date.min, *family.billed.latest.values()])

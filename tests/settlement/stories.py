@@ -1,0 +1,261 @@
+"""Random families for the laws: catalog, accounts, commitments, balances and usage, as a scenario would write them."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from projections.settlement import Family
+from services.simulate.entities import Entities
+from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.player import Document, RefusedError, UsageRecord
+from services.simulate.yaml_lines import Mapping
+
+START = date(2026, 1, 1)
+DAYS = 130
+LAST = START + timedelta(days=DAYS)
+FUNCTIONS = ["SUM", "SUM", "SUM", "COUNT", "MIN", "MAX", "LATEST", "MEAN", "UNIQUE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Random:
+    """A family before any usage: organization fields, lists of entities, and the commands that follow."""
+
+    organization: dict[str, Any]
+    lists: dict[str, list[dict[str, Any]]]
+    transactions: list[tuple[str, int, date]]
+    adjustments: list[tuple[str, date, int]]
+    top_ups: list[tuple[str, int, date]]
+    cancels: list[tuple[str, date, str | None]]
+
+
+def days(first: int = 0, last: int = DAYS) -> st.SearchStrategy[date]:
+    return st.integers(first, last).map(lambda day: START + timedelta(days=day))
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.none(), strategy)
+
+
+@st.composite
+def pricings(draw: st.DrawFn, aggregation: str, place: int) -> dict[str, Any]:
+    limits = [0, *sorted(draw(st.sets(st.integers(1, 60), max_size=2)))]
+    cumulative = draw(st.booleans())
+    spans = draw(st.booleans()) and draw(st.booleans())
+    bands = [
+        {"lowerLimit": limit, "unitPrice": draw(st.integers(0, 900)), "fixedPrice": draw(st.sampled_from([0, 0, 7]))}
+        for limit in limits
+    ]
+    pricing = {
+        "code": f"price-{place}",
+        "aggregation": aggregation,
+        "cumulative": cumulative,
+        "tiersSpanPlan": spans,
+        "pricingBands": [{**band, "unitPrice": band["unitPrice"] / 1000} for band in bands],
+        "startDate": draw(days(0, 40)).isoformat(),
+        "minimumSpend": draw(st.sampled_from([None, None, 12])),
+    }
+    if cumulative and not spans and draw(st.booleans()):
+        pricing["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 1}, {"lowerLimit": 9, "unitPrice": 2}]
+    if draw(st.integers(0, 7)) == 0 and "overagePricingBands" not in pricing:
+        pricing["type"] = draw(st.sampled_from(["PRODUCT_CREDIT", "GLOBAL_CREDIT"]))
+    return {name: value for name, value in pricing.items() if value is not None}
+
+
+@st.composite
+def commitments(draw: st.DrawFn, place: int, plans: list[str]) -> dict[str, Any]:
+    start = draw(days(0, 60))
+    end = start + timedelta(days=draw(st.integers(2, 80)))
+    fields: dict[str, Any] = {
+        "code": f"commitment-{place}",
+        "account": draw(st.sampled_from(["acme", "acme", "kid"])),
+        "amount": draw(st.integers(1, 300)),
+        "startDate": start.isoformat(),
+        "endDate": end.isoformat(),
+        "products": draw(maybe(st.just(["alpha"]))),
+        "lineItemTypes": draw(maybe(st.just(["USAGE", "STANDING_CHARGE"]))),
+        "childBillingMode": draw(st.sampled_from(["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"])),
+        "billingPlan": draw(maybe(st.sampled_from(plans))),
+    }
+    if draw(st.integers(0, 2)) == 0:
+        fields |= {"commitmentType": "MINIMUM", "prorate": draw(st.booleans())}
+        if fields["billingPlan"]:
+            fields["commitmentPeriodInterval"] = draw(st.integers(1, 3))
+    else:
+        fields |= {
+            "priority": draw(maybe(st.integers(1, 2))),
+            "amountPrePaid": draw(st.sampled_from([None, fields["amount"]])),
+            "billingInterval": draw(maybe(st.integers(1, 3))),
+            "billingOffset": draw(maybe(st.integers(0, 3))),
+            "commitmentFeeBillInAdvance": draw(st.booleans()),
+            "rolloverEndDate": draw(maybe(st.just((end + timedelta(days=20)).isoformat()))),
+        }
+        if fields["rolloverEndDate"]:
+            fields |= {
+                "rolloverPercent": draw(st.sampled_from([None, 50])),
+                "rolloverOrder": draw(maybe(st.just("LAST"))),
+            }
+        fields |= draw(st.sampled_from([{}, {"overageSurchargePercent": 7}, {"separateOverageUsage": True}]))
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+@st.composite
+def families(draw: st.DrawFn) -> Random:
+    """A parent with two children: one of its own plan from some day on, one pooled for ever."""
+    plans, aggregations = [], []
+    for place in range(draw(st.integers(1, 2))):
+        code = f"plan-{place}"
+        priced = []
+        for number in range(draw(st.integers(1, 2))):
+            aggregation = f"sum-{place}-{number}"
+            function = draw(st.sampled_from(FUNCTIONS))
+            rounding = draw(st.sampled_from(["NONE", "UP", "DOWN", "NEAREST"]))
+            per_unit = draw(st.sampled_from([1, 1, 3]))
+            aggregations.append(
+                {
+                    "code": aggregation,
+                    "meter": "m",
+                    "targetField": "q",
+                    "aggregation": function,
+                    "rounding": rounding,
+                    "quantityPerUnit": per_unit,
+                }
+            )
+            for again in range(draw(st.integers(1, 2))):
+                priced.append(draw(pricings(aggregation, place * 100 + number * 10 + again)))
+        plan = {
+            "code": code,
+            "product": draw(st.sampled_from(["alpha", "beta"])),
+            "billFrequency": draw(st.sampled_from(["MONTHLY", "MONTHLY", "WEEKLY"])),
+            "billFrequencyInterval": draw(st.integers(1, 2)),
+            "standingCharge": draw(st.sampled_from([0, 10])),
+            "standingChargeBillInAdvance": draw(st.booleans()),
+            "minimumSpend": draw(st.sampled_from([None, 25])),
+            "minimumSpendBillInAdvance": draw(st.booleans()),
+            "pricings": priced,
+        }
+        plans.append({name: value for name, value in plan.items() if value is not None})
+    codes = [plan["code"] for plan in plans]
+    modes = st.sampled_from(["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"])
+    attached = [
+        {"plan": code, "startDate": draw(days(0, 20)).isoformat(), "childBillingMode": draw(modes)} for code in codes
+    ]
+    own = [{"plan": codes[0], "startDate": draw(days(20, 70)).isoformat(), "childBillingMode": draw(modes)}]
+    accounts: list[dict[str, Any]] = [{"code": "acme", "plans": attached}]
+    if draw(st.booleans()):
+        accounts += [
+            {"code": "kid", "parentAccount": "acme", "plans": draw(st.sampled_from([own, []]))},
+            {"code": "pooled", "parentAccount": "acme"},
+        ]
+    terms = [draw(commitments(place, codes)) for place in range(draw(st.integers(0, 3)))]
+    if len(accounts) == 1:
+        terms = [{**one, "account": "acme"} for one in terms]
+    lists: dict[str, list[dict[str, Any]]] = {
+        "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
+        "aggregations": aggregations,
+        "plans": plans,
+        "accounts": accounts,
+        "commitments": terms,
+    }
+    transactions, adjustments = [], []
+    if draw(st.booleans()):
+        wallet = {
+            "code": "wallet",
+            "account": "acme",
+            "startDate": "2026-01-05",
+            "endDate": draw(days(30, 90)).isoformat(),
+        }
+        wallet |= draw(st.sampled_from([{}, {"overageSurchargePercent": 5}]))
+        lists["balances"] = [wallet]
+        transactions = draw(st.lists(st.tuples(st.just("wallet"), st.integers(1, 60), days(5, 60)), max_size=3))
+    if draw(st.booleans()):
+        lists["counters"] = [{"code": "seats"}]
+        bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
+        lists["counterPricings"] = [
+            {
+                "code": "seat-price",
+                "counter": "seats",
+                "plan": codes[0],
+                "startDate": "2026-01-01",
+                "pricingBands": bands,
+            }
+        ]
+        one = st.tuples(st.just("acme"), days(0, 100), st.integers(0, 9))
+        adjustments = draw(st.lists(one, max_size=4, unique_by=lambda item: item[1]))
+    top_ups = draw(st.lists(st.tuples(st.just("commitment-0"), st.integers(1, 90), days()), max_size=2))
+    policies = st.sampled_from([None, "WAIVE", "KEEP", "PRORATE"])
+    cancels = draw(st.lists(st.tuples(st.just("commitment-1"), days(), policies), max_size=1))
+    organization = {
+        "allowOverlappingPlans": True,
+        "currency": draw(st.sampled_from(["USD", "JPY", "KWD"])),
+        "roundingMode": draw(st.sampled_from(["HALF_EVEN", "HALF_UP"])),
+        "timezone": draw(st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland"])),
+    }
+    return Random(organization, lists, transactions, adjustments, top_ups, cancels)
+
+
+@st.composite
+def usage(draw: st.DrawFn, accounts: list[str]) -> UsageRecord:
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=draw(st.integers(0, 24 * DAYS)))
+    account = draw(st.sampled_from(accounts))
+    number = draw(st.integers(-9, 40))
+    uid = draw(st.uuids()).hex
+    return UsageRecord(uid, account, "m", at, {"measure": {"q": number}})
+
+
+def play_terms(family: Random) -> MemoryPlayer:
+    """A player with everything of the family but usage; what a rule refuses is left out."""
+    player = MemoryPlayer()
+    player.configure(family.organization)
+    for document in Entities(family.organization["currency"], START).documents(_lined(family.lists)):
+        player.create(document)
+    for code, amount, day in family.transactions:
+        player.transact(code, _decimal(amount), day)
+    for account, day, value in family.adjustments:
+        body = {"account": account, "counter": "seats", "date": day.isoformat(), "value": value}
+        player.create(_document("counterAdjustment", f"{account}/{day}", body))
+    for code, amount, day in family.top_ups:
+        _try(lambda code=code, amount=amount, day=day: player.top_up(code, _decimal(amount), day, False))
+    for code, day, policy in family.cancels:
+        _try(lambda code=code, day=day, policy=policy: player.cancel(code, day, policy))
+    return player
+
+
+def family_of(player: MemoryPlayer) -> Family:
+    """The family of `acme` as it is now, with terms of its own."""
+    return player.family(id_of("account", "acme"))
+
+
+def accounts_of(family: Random) -> list[str]:
+    return [account["code"] for account in family.lists["accounts"]]
+
+
+def _try(step: Any) -> None:
+    with suppress(RefusedError):
+        step()
+
+
+def _decimal(value: int) -> Decimal:
+    return Decimal(value)
+
+
+def _document(kind: str, code: str, fields: dict[str, Any]) -> Document:
+    return Document(kind, code, 1, fields)
+
+
+def _lined(value: Any) -> Any:
+    """Plain dicts and floats as the YAML loader gives them."""
+    if isinstance(value, dict):
+        found = Mapping(1)
+        found.update({name: _lined(one) for name, one in value.items()})
+        return found
+    if isinstance(value, list):
+        return [_lined(one) for one in value]
+    return _decimal_of(value) if isinstance(value, float) else value
+
+
+def _decimal_of(value: float) -> Decimal:
+    return Decimal(repr(value))

@@ -1,0 +1,147 @@
+"""Laws that hold for every family, whatever its terms and whenever its usage arrives (domain.md 4, 6, 8)."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from projections.settlement import Family, Kept, Settlement, draft_bills, settle
+from services.simulate.memory import id_of
+
+from .stories import DAYS, LAST, START, Random, accounts_of, days, families, family_of, play_terms, usage
+
+laws = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+END = LAST + timedelta(days=70)
+
+
+def known(settlement: Settlement) -> Any:
+    """Everything that a settlement says."""
+    lines = {key: (one.amount, one.quantity, one.units, one.end) for key, one in settlement.lines.items()}
+    return lines, settlement.draws, settlement.commitments, settlement.balances, settlement.unpriced
+
+
+@laws
+@given(st.data(), families(), st.booleans())
+def test_incremental_settlement_equals_settlement_from_scratch(
+    data: st.DataObject, family: Random, accrued: bool
+) -> None:
+    player = play_terms(family)
+    kept: Kept | None = None
+    held = family_of(player)
+    for _ in range(4):
+        for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=5)):
+            player.usage(record)
+        held = Family(held.terms, player.totals, held.billed)
+        through = data.draw(days(0, DAYS))
+        incremental = settle(held, through=through, accrued=accrued, kept=kept)
+        assert known(incremental) == known(settle(family_of(player), through=through, accrued=accrued))
+        kept = incremental.kept
+
+
+@laws
+@given(st.data(), families())
+def test_order_split_and_duplicates_of_usage_change_nothing(data: st.DataObject, family: Random) -> None:
+    records = data.draw(st.lists(usage(accounts_of(family)), max_size=12))
+    ordered, shuffled = play_terms(family), play_terms(family)
+    for record in records:
+        ordered.usage(record)
+    for record in data.draw(st.permutations([*records, *records[:3]])):
+        shuffled.usage(record)
+    for through in (START + timedelta(days=45), END):
+        for accrued in (True, False):
+            first = settle(family_of(ordered), through=through, accrued=accrued)
+            second = settle(family_of(shuffled), through=through, accrued=accrued)
+            assert known(first) == known(second)
+
+
+@laws
+@given(st.data(), families())
+def test_bills_along_the_way_add_up_to_what_is_due(data: st.DataObject, family: Random) -> None:
+    """Whatever was billed when, and however late the usage: the bills together charge what is due at the end."""
+    player = play_terms(family)
+    for _ in range(3):
+        for record in data.draw(st.lists(usage(accounts_of(family)), max_size=5)):
+            player.usage(record)
+        account = data.draw(st.sampled_from([None, *accounts_of(family)]))
+        player.bill(data.draw(days(0, DAYS)), account)
+    before = player.preview("acme", END)
+    bills = player.bill(END, None)
+    assert [bill for bill in bills if bill.account == "acme"] == before
+    held = family_of(player)
+    due = {key: one.money for key, one in settle(held, through=END, accrued=False).lines.items() if one.amount}
+    billed = {key: one.amount for key, one in held.billed.by_key.items() if one.amount}
+    assert billed == due
+    assert draft_bills(held, date=END) == []
+
+
+@laws
+@given(st.data(), families(), days(0, DAYS + 60))
+def test_nothing_of_a_commitment_or_balance_is_lost(data: st.DataObject, family: Random, as_of: date) -> None:
+    player = play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), max_size=12)):
+        player.usage(record)
+    for accrued in (True, False):
+        settlement = settle(family_of(player), through=as_of, accrued=accrued)
+        for one in (*settlement.commitments.values(), *settlement.balances.values()):
+            used = one.amount_spent + one.amount_rolled_over + one.amount_lapsed + one.amount_remaining
+            assert one.amount + one.top_ups == used
+            assert min(one.amount_spent, one.amount_rolled_over, one.amount_lapsed, one.amount_remaining) >= 0
+            assert one.amount_spent == sum_of(draw.amount for draw in settlement.draws if draw.agreement_id == one.id)
+
+
+@laws
+@given(st.data(), families(), days(0, DAYS + 60))
+def test_a_charge_is_drawn_credited_or_payable(data: st.DataObject, family: Random, through: date) -> None:
+    player = play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), max_size=12)):
+        player.usage(record)
+    settlement = settle(family_of(player), through=through, accrued=False)
+    for key, charge in settlement.charges.items():
+        outcomes = settlement.outcomes.get(key, [])
+        assert sum(one.amount for one in charge.slices) == charge.amount or not charge.slices
+        for one in outcomes:
+            taken = sum(part.amount for part in one.taken)
+            assert taken + one.uncovered == max(0, one.piece.amount)
+            assert one.piece.amount + one.piece.credited in {part.amount for part in charge.slices}
+    total = sum_of(one.money for one in settlement.lines.values())
+    drawn = sum_of(one.money for key, one in settlement.lines.items() if key.type.endswith("_CONSUMED"))
+    assert -drawn == sum_of(draw.amount for draw in settlement.draws)
+    digits = settlement.terms.plans[0].rounding.digits
+    assert total == round(total, digits)
+
+
+@laws
+@given(families(), st.booleans())
+def test_fees_by_plan_sum_to_what_is_outstanding(family: Random, top_up: bool) -> None:
+    player = play_terms(family if top_up else Random(**{**_fields(family), "top_ups": []}))
+    for entity in player.resources.commitments.values():
+        body, cancelled = entity.body, entity.cancellation is not None
+        if body.kind == "MINIMUM" or body.billing_plan_id is None or cancelled:
+            continue
+        [prepayment] = [one for one in family_of(player).terms.prepayments if one.fund.id == entity.id]
+        paid = prepayment.fund.rounding.decimal(sum(fee.amount for fee in prepayment.fees))
+        assert paid == body.outstanding + sum_of(one.amount for one in entity.top_ups)
+        assert all(fee.amount > 0 and body.start_date <= fee.due <= body.end_date for fee in prepayment.fees)
+
+
+@laws
+@given(st.data(), families())
+def test_a_child_and_its_parent_together_pay_what_the_pool_owes(data: st.DataObject, family: Random) -> None:
+    player = play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), max_size=12)):
+        player.usage(record)
+    settlement = settle(family_of(player), through=END, accrued=False)
+    for rated in settlement.usage:
+        assert sum(part.amount for part in rated.parts) == rated.amount
+        assert {part.account.id for part in rated.parts} <= {id_of("account", code) for code in accounts_of(family)}
+
+
+def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))
+
+
+def _fields(family: Random) -> dict[str, Any]:
+    return {name: getattr(family, name) for name in family.__slots__}

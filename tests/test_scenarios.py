@@ -1,0 +1,104 @@
+"""Every billing story under tests/scenarios holds, played in memory."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from services.simulate import run_files
+from services.simulate.memory import MemoryPlayer
+from services.simulate.play import play
+from services.simulate.story import parse_story, read_story
+from services.simulate.yaml_lines import ScenarioError, load_yaml
+
+FOLDER = Path(__file__).parent / "scenarios"
+STORIES = sorted(FOLDER.rglob("*.yaml"))
+
+WRONG = """
+scenario: a broken expectation must be seen
+plans:
+  - code: basic
+    product: service
+    pricings: [{code: price, aggregation: units, pricingBands: [{unitPrice: 1}]}]
+meters:
+  - {code: m, dataFields: [{code: q, category: MEASURE}]}
+aggregations:
+  - {code: units, meter: m, targetField: q}
+accounts:
+  - {code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 2.5}}
+  - bill: {date: 2026-02-01}
+    expect: EXPECT
+"""
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_the_story_holds(path: Path) -> None:
+    story = read_story(path)
+    assert any(step.expect is not None or step.expect_error for step in story.steps), "a story that expects nothing"
+    for played in play(story, MemoryPlayer()):
+        assert not played.differences, f"step {played.step.index}, line {played.step.line}: {played.differences}"
+
+
+def test_there_are_enough_stories() -> None:
+    assert len(STORIES) >= 80
+
+
+@pytest.mark.parametrize(
+    ("expect", "said"),
+    [
+        ("[{account: acme, total: 2.51}]", "total is 2.50, expected 2.51"),
+        ("[{account: acme, lines: []}]", "the line USAGE 2.50"),
+        ("[{account: acme, lines: [{type: USAGE, amount: 2.5}, {type: USAGE}]}]", "no line type USAGE"),
+        ("[{account: acme, lines: [{type: USAGE, quantity: 2}]}]", "no line type USAGE, quantity 2"),
+        ("[{account: acme, lines: [{type: USAGE, period: [2026-01-01, 2026-02-02]}]}]", "no line"),
+        ("[]", "a bill of 2.50 USD is not expected"),
+        ("[{account: acme, total: 2.50}, {account: other, total: 1}]", "other: total is 0, there is no bill"),
+    ],
+)
+def test_a_difference_is_named(expect: str, said: str) -> None:
+    played = play(parse_story(load_yaml(WRONG.replace("EXPECT", expect))), MemoryPlayer())
+    assert said in " ".join(text for one in played for text in one.differences)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "field"),
+    [
+        ("bill: {date: 2026-02-01}", "bill: {day: 2026-02-01}", 15, "bill.day"),
+        ("bill: {date: 2026-02-01}", "bill: {date: tomorrow}", 15, "date"),
+        ("bill: {date: 2026-02-01}", "invoice: {date: 2026-02-01}", 15, "steps[1]"),
+        ("{code: m, dataFields", "{codes: m, dataFields", 8, "meter.code"),
+        ("plan: basic, startDate", "plan: basic, beginDate", 12, "beginDate"),
+        ("expect: EXPECT", "expect: [{account: acme, lines: [{typ: USAGE}]}]", 16, "typ"),
+        ("scenario:", "scenarios:", 2, "scenarios"),
+        ("measure: {q: 2.5}", "measure: {q: 2.5, q: 3}", 14, "q"),
+        ("scenario:", "scenario: [", 3, "YAML"),
+    ],
+)
+def test_a_wrong_file_names_line_and_field(old: str, new: str, line: int, field: str) -> None:
+    text = WRONG.replace(old, new, 1)
+    with pytest.raises(ScenarioError) as caught:
+        play(parse_story(load_yaml(text)), MemoryPlayer())
+    assert caught.value.line == line
+    assert field in str(caught.value)
+
+
+def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right, differs, wrong = (tmp_path / name for name in ("right.yaml", "differs.yaml", "wrong.yaml"))
+    right.write_text(WRONG.replace("EXPECT", "[{account: acme, total: 2.50, lines: [{type: USAGE, quantity: 2.5}]}]"))
+    differs.write_text(WRONG.replace("EXPECT", "[]"))
+    wrong.write_text("steps: 1")
+    assert run_files([right], json=False, live=None) == 0
+    assert "acme" in capsys.readouterr().out
+    assert run_files([differs], json=True, live=None) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["ok"], document["steps"][1]["kind"]) == (False, "bill")
+    [bill] = document["steps"][1]["result"]
+    assert (bill["account"], bill["total"]) == ("acme", "2.50")
+    assert bill["lines"][0]["period"] == ["2026-01-01", "2026-02-01"]
+    assert run_files([right, wrong, differs], json=False, live=None) == 2
+
+
+def test_numbers_keep_their_text() -> None:
+    assert str(load_yaml("a: 0.1000000000000000055511151231257827")["a"]) == "0.1000000000000000055511151231257827"
