@@ -10,15 +10,15 @@ from m3ter import AsyncM3ter
 
 from services.api.app import create_app
 from services.api.command import _Server, bind
-from tests.store.kit import Store, store
+from tests.store.kit import Store, opened, store
 
-__all__ = ["store"]
+__all__ = ["opened", "store"]
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def url(store: Store) -> AsyncIterator[str]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server."""
-    app = create_app(store.endpoints.database_url, store.endpoints.kafka_bootstrap)
+    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
     with bind("127.0.0.1", 0) as bound:
         server = _Server(uvicorn.Config(app, log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[bound]))

@@ -70,11 +70,17 @@ class Store:
         return await self.create("commitment", accountId=account, **terms | more)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def store(stack: Stack) -> AsyncIterator[Store]:
-    """The store of the session's stack with a fresh organization, which is configured."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def opened(stack: Stack) -> AsyncIterator[Store]:
+    """The store of the session's stack."""
     generations = await migrate(load_settings(), stack.endpoints)
     async with open_postgres(stack.endpoints.database_url) as postgres:
-        made = Store(stack.endpoints, postgres, generations)
-        await made.configure()
-        yield made
+        yield Store(stack.endpoints, postgres, generations)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(opened: Store) -> Store:
+    """The same with a fresh organization, which is configured."""
+    fresh = Store(opened.endpoints, opened.postgres, opened.generations)
+    await fresh.configure()
+    return fresh
