@@ -1,5 +1,5 @@
 """The migrated store of the session's stack."""
 
-from tests.store.kit import store
+from tests.store.kit import opened, store
 
-__all__ = ["store"]
+__all__ = ["opened", "store"]
