@@ -1,0 +1,115 @@
+"""Fields that settlement derives: from the projected row when it is new enough, else settled on read; and what they
+forbid.
+"""
+
+import asyncio
+
+import httpx
+import pytest
+from m3ter import AsyncM3ter
+
+from events.facts.bills import BillIssued, BillVoided
+from services.stack import Stack
+from services.store.events import NewEvent, append
+from tests.store.kit import NOW, Store
+
+pytestmark = pytest.mark.stack
+
+PROJECTED = """
+INSERT INTO {schema}.commitment_balances (organization, commitment_id, root_id, account_id, kind, currency, amount,
+    spent, remaining, rolled_over, lapsed, status, periods, folded, as_of)
+VALUES ($1, $2, $3, $3, 'MINIMUM', 'USD', 100, 33.5, 66.5, 0, 0, 'ACTIVE', $5, $4, '2026-01-01')
+"""
+PERIODS = """[{"startDate": "2026-01-01", "endDate": "2027-01-01", "amount": "100", "counted": "33.5",
+               "shortfall": "66.5", "trueUp": "0", "state": "OPEN"}]"""
+
+
+async def project(store: Store, account: str, commitment: str, folded: int) -> None:
+    async with store.postgres.transaction() as connection:
+        schema = await connection.fetchval("SELECT name FROM store.live_schema")
+        statement = PROJECTED.format(schema=schema)
+        await connection.execute(statement, store.organization, commitment, account, folded, PERIODS)
+
+
+async def test_a_projected_row_is_shown_once_it_has_passed_the_last_command(
+    store: Store, http: httpx.AsyncClient
+) -> None:
+    account = await store.account()
+    held = await store.commitment(account, commitmentType="MINIMUM")
+    await project(store, account, held, 2**40)
+    shown = (await http.get(f"/commitments/{held}")).json()
+    assert (shown["amountSpent"], shown["amountRemaining"], shown["status"]) == (33.5, 66.5, "ACTIVE")
+    assert shown["periods"][0] == {
+        "startDate": "2026-01-01",
+        "endDate": "2027-01-01",
+        "amount": 100,
+        "counted": 33.5,
+        "shortfall": 66.5,
+        "trueUp": 0,
+        "state": "OPEN",
+    }
+
+
+async def test_a_row_that_is_behind_is_not_mixed_in(store: Store, http: httpx.AsyncClient) -> None:
+    account = await store.account()
+    held = await store.commitment(account)
+    await project(store, account, held, 0)
+    shown = (await http.get(f"/commitments/{held}")).json()
+    assert (shown["amountSpent"], shown["amountRemaining"]) == (0, 100)
+
+
+async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx.AsyncClient) -> None:
+    account = await store.account()
+    held = await store.commitment(account, code="prepaid")
+    await project(store, account, held, 2**40)
+    refused = await http.delete(f"/commitments/{held}")
+    assert (refused.status_code, refused.headers["x-should-retry"]) == (409, "false")
+    assert refused.json()["message"].startswith("commitment prepaid has drawn or billed")
+    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+
+
+async def test_what_is_billed_is_deleted_by_force_only_until_the_bill_is_void(
+    store: Store, http: httpx.AsyncClient
+) -> None:
+    account = await store.account()
+    held = await store.commitment(account)
+    bill = BillIssued.model_validate(
+        {
+            "billId": f"bill-{account}", "accountId": account, "rootId": account, "billDate": "2026-02-01",
+            "dueDate": "2026-02-15", "startDate": "2026-01-01", "endDate": "2026-02-01", "billingFrequency": "MONTHLY",
+            "currency": "USD", "timezone": "UTC", "total": "10",
+            "lines": [{
+                "id": "line", "number": 1, "type": "COMMITMENT_FEE", "accountId": account, "amount": "10",
+                "quantity": "0", "units": "0", "periodStart": "2026-01-01", "periodEnd": "2026-02-01",
+                "commitmentId": held,
+            }],
+            "positions": {"partition": 0, "log": 1, "catalog": 1},
+        }
+    )  # fmt: skip
+    void = BillVoided(bill_id=bill.bill_id, account_id=account, root_id=account)
+    for version, fact, status in ((1, bill, 409), (2, void, 200)):
+        async with store.postgres.transaction() as connection:
+            event = NewEvent(store.organization, f"bills-{account}", version, fact, NOW, account, 0)
+            await append(connection, [event], store.generations.commands)
+        response = await http.delete(f"/commitments/{held}")
+        assert response.status_code == status
+        assert held in response.text
+
+
+async def test_while_postgres_is_away_every_answer_is_503_and_names_it(
+    stack: Stack, store: Store, http: httpx.AsyncClient, sdk: AsyncM3ter
+) -> None:
+    product = await sdk.products.create(code="before", name="Before")
+    restarting = asyncio.create_task(stack.restart_postgres(crash=True, down_seconds=2))
+    seen = set()
+    while not restarting.done():
+        response = await http.get(f"/products/{product.id}")
+        if response.status_code != 200:
+            seen.add((response.status_code, response.json()["message"].partition(" did not answer")[0]))
+        await asyncio.sleep(0.02)
+    await restarting
+    assert {status for status, _ in seen} == {503}
+    assert all(message.startswith("Postgres at postgresql://") for _, message in seen)
+    async with asyncio.timeout(30):
+        while (await http.get(f"/products/{product.id}")).status_code != 200:
+            await asyncio.sleep(0.1)
