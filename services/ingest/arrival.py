@@ -1,16 +1,39 @@
 """When a usage record arrived: its LogAppendTime, or its first one if it was carried to another partition."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from events.topics import ARRIVAL_HEADER
+from services.ingest.instants import utc_text
 
+#: How far beyond its arrival (or its organization's test clock) a record's time may lie.
+FUTURE_LIMIT = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 #: A re-route happens while the record still stands in `usage`, which keeps 40 days.
 _OLDEST_MS = 40 * _DAY_MS
 
 Headers = Iterable[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An arrival: milliseconds since 1970, the same as an instant, as the log spells it, and how late usage may be.
+
+    `limit` is the latest time that usage may have that arrived then.
+    """
+
+    ms: int
+    at: datetime
+    text: str
+    limit: datetime
+
+
+def arrival(ms: int) -> Arrival:
+    """The arrival at these milliseconds; records of one batch share theirs, so keep it for the next one."""
+    at = _EPOCH + timedelta(milliseconds=ms)
+    return Arrival(ms, at, utc_text(at), at + FUTURE_LIMIT)
 
 
 def arrival_ms(timestamp: int, headers: Headers) -> int:
@@ -30,13 +53,3 @@ def arrival_ms(timestamp: int, headers: Headers) -> int:
 def day_number(milliseconds: int) -> int:
     """Days since 1970, UTC: the day by which ids are forgotten."""
     return milliseconds // _DAY_MS
-
-
-def instant(milliseconds: int) -> datetime:
-    """The same as a datetime in UTC."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-def instant_text(milliseconds: int) -> str:
-    """The same as the log spells instants."""
-    return instant(milliseconds).isoformat()[:-6] + "Z"

@@ -7,12 +7,11 @@ fails to write the outcome must drop the memory of the partition (`PartitionStat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
-from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
 from events.decimals import EXACT
-from services.ingest.arrival import arrival_ms, day_number, instant, instant_text
+from services.ingest.arrival import Arrival, arrival, arrival_ms, day_number
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import decode
 from services.ingest.digest import ID_BYTES
@@ -21,7 +20,6 @@ from services.ingest.elsewhere import rejected, rerouted, size_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import Charge, ReadData
 from services.ingest.refusal import Reason, Refused
-from services.ingest.totals import parts_of
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, find_account
 from services.kafka import Record
 
@@ -40,13 +38,8 @@ class Outcome:
     reasons: dict[Reason, int] = field(default_factory=dict)
 
 
-class _Candidate(NamedTuple):
-    """A valid record of this partition that may still be a duplicate."""
-
-    record: ConsumerRecord
-    arrival: int
-    directory: Directory
-    usage: Usage
+#: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
+_Candidate = tuple[ConsumerRecord, Arrival, Directory, Usage]
 
 
 def settle_batch(records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs) -> Outcome:
@@ -55,10 +48,10 @@ def settle_batch(records: Sequence[ConsumerRecord], state: PartitionState, catal
     candidates = _judged(records, state, catalogs, outcome)
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
-    known = state.seen.known([one.usage.digest for one in candidates], day)
+    known = state.seen.known([usage.digest for _, _, _, usage in candidates], day)
     with localcontext(EXACT):
         for one in candidates:
-            digest = one.usage.digest
+            digest = one[3].digest
             content = known.get(digest[:ID_BYTES]) or state.seen.recent(digest, day)
             if content is None:
                 state.seen.remember(digest, day)
@@ -66,7 +59,7 @@ def settle_batch(records: Sequence[ConsumerRecord], state: PartitionState, catal
             elif content == digest[ID_BYTES:]:
                 outcome.counts.duplicate += 1
             else:
-                _reject(one.record, one.arrival, _conflict(one.usage), outcome)
+                _reject(one[0], one[1].ms, _conflict(one[3]), outcome)
     _finish(records[-1], state, outcome)
     return outcome
 
@@ -75,44 +68,43 @@ def _judged(
     records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome
 ) -> list[_Candidate]:
     candidates = []
+    arrived = arrival(records[0].timestamp)
     for record in records:
-        headers = record.headers
-        arrival = arrival_ms(record.timestamp, headers) if headers else record.timestamp
+        headers, value = record.headers, record.value
+        ms = arrival_ms(record.timestamp, headers) if headers else record.timestamp
+        if ms != arrived.ms:
+            arrived = arrival(ms)
         try:
-            if size_of(record) > MAX_USAGE_BYTES:
-                raise Refused(Reason.OVERSIZED, f"a record must have at most {MAX_USAGE_BYTES} bytes with its headers")
-            event = decode(record.value, headers)
+            if headers or record.key or value is None or len(value) > MAX_USAGE_BYTES:
+                _check_size(record)
+            event = decode(value, headers)
             directory = catalogs.directory(event.organization)
             account = find_account(event, directory)
             assert directory is not None
             if account.partition != state.partition:
-                outcome.rerouted.setdefault(account.partition, []).append(rerouted(record, arrival))
+                outcome.rerouted.setdefault(account.partition, []).append(rerouted(record, ms))
                 outcome.counts.rerouted += 1
                 continue
-            usage = accept(event, account, directory, instant(arrival))
+            candidates.append((record, arrived, directory, accept(event, account, directory, arrived)))
         except Refused as refused:
-            _reject(record, arrival, refused, outcome)
-            continue
-        candidates.append(_Candidate(record, arrival, directory, usage))
+            _reject(record, ms, refused, outcome)
     return candidates
 
 
+def _check_size(record: ConsumerRecord) -> None:
+    if size_of(record) > MAX_USAGE_BYTES:
+        raise Refused(Reason.OVERSIZED, f"a record must have at most {MAX_USAGE_BYTES} bytes with key and headers")
+
+
 def _rate(one: _Candidate, state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
-    usage, directory = one.usage, one.directory
-    charges: list[Charge] = []
+    record, arrived, directory, usage = one
+    charges: Sequence[Charge] = ()
     plan = catalogs.meter_plan(directory, usage.meter.id)
     if plan is not None:
-        data = usage.data
-        texts = (data.who, data.what, data.where, data.other, data.metadata)
-        parts = parts_of(plan, usage.values, texts, usage.ts, usage.usage_id)
-        account_id = usage.account.id
         day = state.days.of(usage.ts, usage.ts_text, usage.account.timezone)
-        for part in parts:
-            charges += state.rater.rate(account_id, day, part, lambda key: catalogs.readers(directory, key))
-        state.totals.add(account_id, day, plan, parts)
-    offset = one.record.offset
-    value = state.writer.rated(usage, offset, instant_text(one.arrival), tuple(charges), catalogs.offset)
-    outcome.records.append(Record(None, value))
+        charges = state.rater.rate(usage, day, plan, directory, catalogs.readers)
+    offset: int = record.offset
+    outcome.records.append(Record(None, state.writer.rated(usage, offset, arrived.text, charges, catalogs.offset)))
     outcome.counts.rated += 1
     state.last_rated = offset
 
@@ -121,13 +113,13 @@ def _conflict(usage: Usage) -> Refused:
     return Refused(Reason.ID_CONFLICT, f"id {usage.usage_id!r} of source {usage.source!r} was used with other content")
 
 
-def _reject(record: ConsumerRecord, arrival: int, refused: Refused, outcome: Outcome) -> None:
-    outcome.rejected.append(rejected(record, refused, arrival))
+def _reject(record: ConsumerRecord, ms: int, refused: Refused, outcome: Outcome) -> None:
+    outcome.rejected.append(rejected(record, refused, ms))
     outcome.counts.rejected += 1
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 
 
 def _finish(last: ConsumerRecord, state: PartitionState, outcome: Outcome) -> None:
     outcome.counts.next_offset = state.last_read = outcome.next_offset
-    value = state.writer.read(instant_text(last.timestamp), outcome.counts)
+    value = state.writer.read(arrival(last.timestamp).text, outcome.counts)
     outcome.records.append(Record(None, value))

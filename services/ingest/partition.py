@@ -11,10 +11,10 @@ from events.codec import decode
 from services.ingest.arrival import day_number
 from services.ingest.catalogs import Catalogs
 from services.ingest.days import Days
+from services.ingest.instants import utc_text
 from services.ingest.rating import Rater
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
-from services.ingest.totals import parts_of
 from services.projector.rated import PREFIX as RATED
 from services.projector.rated import RatedRecord, decode_rated
 
@@ -70,9 +70,8 @@ class PartitionState:
         account = directory.resources.accounts[rated.account]
         plan = catalogs.meter_plan(directory, data.meter_id)
         if plan is not None:
-            parts = parts_of(plan, data.measure, (data.texts(),), data.ts, data.usage_id)
-            day_of_usage = self.days.of(data.ts, data.ts.isoformat(), account.timezone)
-            self.totals.add(rated.account, day_of_usage, plan, parts)
+            day_of_usage = self.days.of(data.ts, utc_text(data.ts), account.timezone)
+            self.totals.add_record(rated, day_of_usage, plan)
 
     def _note_read(self, value: bytes) -> None:
         envelope = decode(value)

@@ -7,71 +7,35 @@ is tested, is that the amounts of one account's charge sum to C of its total.
 
 from collections.abc import Callable
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from fractions import Fraction
+from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
-from events.decimals import MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, plain
-from projections.aggregates import Contribution, DayState, TotalsKey, merge, units, value
+from events.decimals import MAX_WHOLE_DIGITS, plain
+from projections.aggregates import TotalsKey, contributions
 from projections.calendar import Period
-from projections.rating.terms import PlanTerms, PricingTerms, Reader, Series
+from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
-from services.ingest.decimal_price import decimal_price
+from services.ingest.directory import Directory
 from services.ingest.record import Charge
-from services.ingest.totals import PartitionTotals
+from services.ingest.running import Applied, Running
+from services.ingest.totals import Cell, PartitionTotals, joined
+from services.ingest.validate import Usage
+from services.projector.cells import MeterPlan
 
 #: Which series read a total of an account.
-ReadersOf = Callable[[TotalsKey], tuple[Reader, ...]]
-_WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
-_QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
+ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
+_Readers = Callable[[TotalsKey], tuple[Reader, ...]]
 _MOST = Decimal(10) ** MAX_WHOLE_DIGITS
 
 
-class Applied(NamedTuple):
-    """A charge that a total runs into: where it stands, and the days that it sums."""
+class _Sum(NamedTuple):
+    """A plain sum of one account and day: its field, its cell, and the charges that it runs into."""
 
-    plan: PlanTerms
-    series: Series
-    pricing: PricingTerms
-    days: tuple[Period, ...]
-
-
-class _Running:
-    """The running state of one charge of one account; `cumulative` is C of it."""
-
-    __slots__ = ("applied", "cumulative", "price", "state")
-
-    def __init__(self, applied: Applied, state: DayState | None) -> None:
-        self.applied = applied
-        self.price = decimal_price(applied.series, applied.pricing)
-        self.state = state
-        self.cumulative = self._charge()
-
-    def add(self, part: DayState) -> Decimal:
-        """Merge a record's contribution; returns what it added to C. In context EXACT."""
-        before, held = self.cumulative, self.state
-        self.state = part if held is None else merge(self.applied.series.function, held, part)
-        self.cumulative = after = self._charge()
-        return after - before
-
-    def _charge(self) -> Decimal:
-        """C to the 18 fraction digits that the log keeps: rounded here, the differences still sum to it."""
-        if self.price is not None:
-            amount = self.price.charge(self.state.number if self.state is not None else Decimal(0))
-            exponent = amount.as_tuple().exponent
-            assert isinstance(exponent, int)
-            return amount if exponent >= -MAX_FRACTION_DIGITS else amount.quantize(_QUANTUM, context=_WIDE)
-        series = self.applied.series
-        quantity = units(value(series.function, self.state), series.quantity_per_unit, series.rounding)
-        return decimal_of(self.applied.pricing.price.charge(quantity))
-
-
-def decimal_of(amount: Fraction) -> Decimal:
-    """The fraction to 18 digits after the point, half-even; exact wherever that suffices."""
-    scaled, rest = divmod(amount.numerator * 10**MAX_FRACTION_DIGITS, amount.denominator)
-    if 2 * rest > amount.denominator or (2 * rest == amount.denominator and scaled & 1):
-        scaled += 1
-    return Decimal(scaled).scaleb(-MAX_FRACTION_DIGITS, _WIDE)
+    aggregation_id: str
+    field: str
+    cell: Cell
+    charges: tuple[Running, ...]
 
 
 class Rater:
@@ -79,46 +43,79 @@ class Rater:
 
     def __init__(self, totals: PartitionTotals) -> None:
         self._totals = totals
-        self._charges: dict[tuple[str, str, str, date], tuple[_Running, ...]] = {}
-        self._running: dict[tuple[str, str, str, str, str, Period], _Running] = {}
+        self._sums: dict[tuple[str, str, date], tuple[_Sum, ...]] = {}
+        self._others: dict[tuple[str, str, str, date], tuple[Running, ...]] = {}
+        self._running: dict[tuple[str, str, str, str, str, Period], Running] = {}
 
     def forget(self) -> None:
         """Prices may have changed: charges are found again, from the totals by day."""
-        self._charges.clear()
+        self._sums.clear()
+        self._others.clear()
         self._running.clear()
 
-    def rate(self, account_id: str, day: date, part: Contribution, readers: ReadersOf) -> list[Charge]:
-        """Add the record's part to the charges that read it; what each gained, without those that gained nothing.
+    def rate(self, usage: Usage, day: date, plan: MeterPlan, directory: Directory, readers: ReadersOf) -> list[Charge]:
+        """Add the record to its totals, and to the charges that read them; what each of these gained.
 
-        To be called in context EXACT, and before the part is added to the totals of the day.
+        To be called in context EXACT.
         """
-        aggregation_id, segment, state = part
-        place = (account_id, aggregation_id, segment, day)
-        charges = self._charges.get(place)
-        if charges is None:
-            charges = self._charges[place] = self._find(place, readers)
-        found = []
-        for running in charges:
-            gained = running.add(state)
-            # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
-            if gained and -_MOST < gained < _MOST:
-                applied = running.applied
-                amount = plain(gained.normalize(_WIDE))
-                found.append(Charge(aggregation_id, applied.pricing.id, applied.plan.id, segment, amount))
+        place = (usage.account.id, usage.meter.id, day)
+        sums = self._sums.get(place)
+        if sums is None:
+            sums = self._sums[place] = tuple(self._sum(place, *one, partial(readers, directory)) for one in plan.sums)
+        numbers = usage.numbers
+        found: list[Charge] = []
+        for aggregation_id, field, cell, charges in sums:
+            written = numbers.get(field)
+            if written is not None:
+                number = Decimal(written)
+                cell.number += number
+                cell.records += 1
+                for running in charges:
+                    if gained := running.gain(number):
+                        _note(found, running, aggregation_id, "", gained)
+        if plan.others:
+            self._rate_others(usage, day, plan, partial(readers, directory), found)
         return found
 
-    def _find(self, place: tuple[str, str, str, date], readers: ReadersOf) -> tuple[_Running, ...]:
-        key = place[:3]
-        return tuple(self._of(key, applied) for applied in applied_on(readers(key), key[0], place[3]))
+    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers, found: list[Charge]) -> None:
+        data, account_id = usage.data, usage.account.id
+        values = {code: Decimal(number) for code, number in usage.numbers.items()}
+        texts = joined((data.who, data.what, data.where, data.other, data.metadata))
+        parts = contributions(plan.others, values, texts, usage.ts, usage.usage_id)
+        for aggregation_id, segment, state in parts:
+            place = (account_id, aggregation_id, segment, day)
+            charges = self._others.get(place)
+            if charges is None:
+                charges = self._others[place] = self._find(place[:3], day, readers)
+            for running in charges:
+                if gained := running.gain_state(state):
+                    _note(found, running, aggregation_id, segment, gained)
+        self._totals.add(account_id, day, plan, parts)
 
-    def _of(self, key: TotalsKey, applied: Applied) -> _Running:
-        """One running state per charge, shared by all days of it."""
+    def _sum(self, place: tuple[str, str, date], aggregation_id: str, field: str, readers: _Readers) -> _Sum:
+        key = (place[0], aggregation_id, "")
+        return _Sum(aggregation_id, field, self._totals.cell(key, place[2]), self._find(key, place[2], readers))
+
+    def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[Running, ...]:
+        return tuple(self._of(key, applied) for applied in applied_on(readers(key), key[0], day))
+
+    def _of(self, key: TotalsKey, applied: Applied) -> Running:
+        """One running state per charge, shared by all days of it, made before the record counts in the totals."""
         identity = (*key, applied.plan.id, applied.pricing.id, applied.days[0])
         running = self._running.get(identity)
         if running is None:
             state = self._totals.over(key, applied.series.function, applied.days)
-            running = self._running[identity] = _Running(applied, state)
+            running = self._running[identity] = Running(applied, state)
         return running
+
+
+def _note(found: list[Charge], running: Running, aggregation_id: str, segment: str, gained: Decimal) -> None:
+    # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
+    if -_MOST < gained < _MOST:
+        written = str(gained)
+        applied = running.applied
+        amount = plain(gained) if "E" in written else written
+        found.append(Charge(aggregation_id, applied.pricing.id, applied.plan.id, segment, amount))
 
 
 def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> list[Applied]:
@@ -132,6 +129,6 @@ def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> list[
         billing = plan.period(plan.grid.number(day))
         for pricing, runs in held_days(series.spans, billing):
             if any(run.holds(day) for run in runs):
-                days = (Period(plan.start, billing.end),) if pricing.span else tuple(runs)
+                days = (Period(plan.start, plan.end or date.max),) if pricing.span else tuple(runs)
                 found.append(Applied(plan, series, pricing, days))
     return found

@@ -4,6 +4,7 @@ msgspec writes what `events.codec.encode` would write for the same fact, byte fo
 holds the two equal on generated facts, and the same for the id. The member order below is that of the models.
 """
 
+from collections.abc import Sequence
 from hashlib import sha1
 
 import msgspec
@@ -38,7 +39,7 @@ class RatedData(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     where: dict[str, str] = {}
     other: dict[str, str] = {}
     metadata: dict[str, str] = {}
-    charges: tuple[Charge, ...] = ()
+    charges: Sequence[Charge] = ()
     # Always given, so never left out: the defaults are there because a Struct wants required fields first.
     catalog_offset: int = -1
     digest: str = ""
@@ -108,7 +109,7 @@ class RecordWriter:
         self._usage_ids = EventIds(self.usage_source)
         self._read_ids = EventIds(self.read_source)
 
-    def rated(self, usage: Usage, offset: int, arrival: str, charges: tuple[Charge, ...], catalog_offset: int) -> bytes:
+    def rated(self, usage: Usage, offset: int, arrival: str, charges: Sequence[Charge], catalog_offset: int) -> bytes:
         """The value of `UsageRated` for the usage record at `offset`."""
         data = usage.data
         fact = RatedData(
@@ -123,7 +124,7 @@ class RecordWriter:
             data.where,
             data.other,
             data.metadata,
-            charges,
+            charges or (),
             catalog_offset,
             usage.digest.hex(),
         )

@@ -1,67 +1,93 @@
-"""The usage totals of one partition in memory: a `DayState` per account, aggregation, segment and day.
+"""The usage totals of one partition in memory: one `Cell` per account, aggregation, segment and day.
 
-The same states as the projector's table `usage_totals`, folded by the same functions of `projections.aggregates`.
-Ingest needs them to say what a record adds to its charges; no bill rests on them.
+The same numbers as the projector's table `usage_totals`, by the same functions of `projections.aggregates`. Ingest
+needs them to say what a record adds to its charges; no bill rests on them. Use it in context `events.decimals.EXACT`.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
 from services.projector.cells import MeterPlan
+from services.projector.rated import RatedRecord
+
+_ZERO = Decimal(0)
+
+
+class Cell:
+    """One day of one total, changed in place: the hot loop adds to `number` and `records` of plain sums itself."""
+
+    __slots__ = ("number", "records", "state")
+
+    def __init__(self) -> None:
+        self.number = _ZERO
+        self.records = 0
+        #: What an aggregation other than a sum keeps.
+        self.state: DayState | None = None
+
+    def merge(self, function: AggregationFunction, value: DayState) -> None:
+        """Add what a record contributes."""
+        if function == "SUM":
+            self.number += value.number
+            self.records += value.records
+        else:
+            self.state = value if self.state is None else merge(function, self.state, value)
 
 
 class PartitionTotals:
-    """Totals by key and day."""
+    """Cells by key and day."""
 
     def __init__(self) -> None:
-        self._days: dict[TotalsKey, dict[date, DayState]] = {}
+        self._days: dict[TotalsKey, dict[date, Cell]] = {}
+
+    def cell(self, key: TotalsKey, day: date) -> Cell:
+        """The cell of a day, made if it is new."""
+        days = self._days.get(key)
+        if days is None:
+            days = self._days[key] = {}
+        cell = days.get(day)
+        if cell is None:
+            cell = days[day] = Cell()
+        return cell
 
     def load(self, key: TotalsKey, day: date, state: DayState) -> None:
-        """Take a row of a snapshot."""
-        self._days.setdefault(key, {})[day] = state
+        """Take a row of a snapshot. A sum's is told from the others by whoever adds to it, so both are set."""
+        cell = self.cell(key, day)
+        cell.number, cell.records = state.number, state.records
+        cell.state = state
 
     def add(self, account_id: str, day: date, plan: MeterPlan, parts: Iterable[Contribution]) -> None:
-        """Merge what a record adds into its day."""
+        """Merge contributions into the cells of their day."""
         for aggregation_id, segment, value in parts:
-            key = (account_id, aggregation_id, segment)
-            days = self._days.get(key)
-            if days is None:
-                days = self._days[key] = {}
-            held = days.get(day)
-            days[day] = value if held is None else merge(plan.functions[aggregation_id], held, value)
+            self.cell((account_id, aggregation_id, segment), day).merge(plan.functions[aggregation_id], value)
+
+    def add_record(self, rated: RatedRecord, day: date, plan: MeterPlan) -> None:
+        """Add a record of the log."""
+        data = rated.data
+        for aggregation_id, field in plan.sums:
+            number = data.measure.get(field)
+            if number is not None:
+                self.cell((rated.account, aggregation_id, ""), day).merge("SUM", DayState(number, 1))
+        if plan.others:
+            parts = contributions(plan.others, data.measure, data.texts(), data.ts, data.usage_id)
+            self.add(rated.account, day, plan, parts)
 
     def over(self, key: TotalsKey, function: AggregationFunction, periods: Iterable[Period]) -> DayState | None:
         """The state of all days that lie in one of the periods."""
-        days = self._days.get(key)
-        if not days:
-            return None
-        inside = [state for day, state in days.items() if any(period.holds(day) for period in periods)]
-        return merge_all(function, inside)
+        days = self._days.get(key, {})
+        inside = [cell for day, cell in days.items() if any(period.holds(day) for period in periods)]
+        if function == "SUM":
+            records = sum(cell.records for cell in inside)
+            return DayState(sum((cell.number for cell in inside), _ZERO), records) if records else None
+        return merge_all(function, [cell.state for cell in inside if cell.state is not None])
 
 
-def parts_of(
-    plan: MeterPlan,
-    numbers: Mapping[str, Decimal],
-    texts: Iterable[Mapping[str, str]],
-    ts: datetime,
-    usage_id: str,
-) -> list[Contribution]:
-    """What a record with these numbers and maps of text adds to the aggregations of its meter.
-
-    Plain sums, which nearly all usage is, are taken here; everything else by `projections.aggregates`.
-    """
-    parts = [
-        Contribution(aggregation_id, "", DayState(numbers[field], 1))
-        for aggregation_id, field in plan.sums
-        if field in numbers
-    ]
-    if plan.others:
-        joined: dict[str, str] = {}
-        for fields in texts:
-            joined.update(fields)
-        parts += contributions(plan.others, numbers, joined, ts, usage_id)
-    return parts
+def joined(maps: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Fields of several categories in one; codes are unique within a meter."""
+    found: dict[str, str] = {}
+    for fields in maps:
+        found.update(fields)
+    return found

@@ -21,8 +21,8 @@ from services.ingest.cloudevent import UsageData
 from services.ingest.days import Days
 from services.ingest.decimal_price import decimal_price
 from services.ingest.directory import KnownAccount, KnownMeter
-from services.ingest.rating import decimal_of
 from services.ingest.record import Charge, EventIds, ReadData, RecordWriter
+from services.ingest.running import decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
 from services.ingest.validate import Usage
 
@@ -74,7 +74,6 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         _text(ts),
         None if ets is None else _text(ets),
         {code: plain(number) for code, number in numbers.items()},
-        numbers,
         UsageData("code", who=who, metadata=metadata),
         bytes.fromhex("ab" * 16),
     )
