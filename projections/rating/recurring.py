@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from projections.calendar import Period
 from projections.money import divide
@@ -25,7 +26,7 @@ def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
     if not standing.amount or ordinal < standing.offset or (ordinal - standing.offset) % standing.interval:
         return
     period = plan.period(number)
-    amount = plan.rounding.minor(Fraction(standing.amount) * period.days / plan.full_days(number))
+    amount = prorated(plan, standing.amount, period.days, number)
     yield Charge(
         key=ChargeKey("STANDING_CHARGE", plan.account.id, plan.id, "", period.start),
         plan=plan,
@@ -49,19 +50,20 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
     period, minimum = plan.period(number), plan.minimum
     rated = [one for one in rated if one.pool.series.kind == "DEBIT"]
     if minimum.amount:
-        owed = _prorated(plan, minimum.amount, period.days, number)
+        owed = prorated(plan, minimum.amount, period.days, number)
         yield from _minimum(plan, minimum, "", period, period.end, (owed, _total(rated)), through)
     for series in plan.series:
         for pricing, runs in held_days(series.spans, period):
             if pricing.minimum.amount and series.kind == "DEBIT":
-                owed = _prorated(plan, pricing.minimum.amount, sum(run.days for run in runs), number)
+                owed = prorated(plan, pricing.minimum.amount, sum(run.days for run in runs), number)
                 used = _total(one for one in rated if one.pool.pricing is pricing)
                 days = Period(runs[0].start, runs[-1].end)
                 for charge in _minimum(plan, pricing.minimum, pricing.id, days, period.end, (owed, used), through):
                     yield replace(charge, item_code=pricing.code)
 
 
-def _prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> int:
+def prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> int:
+    """An amount per full billing period for so many days of the one with this number, in minor units."""
     return plan.rounding.minor(Fraction(amount) * days / plan.full_days(number))
 
 
@@ -94,22 +96,49 @@ def _minimum(
 
 def counter_charges(plan: PlanTerms, number: int) -> Iterator[Charge]:
     """Running totals and prorated changes of every counter in this billing period."""
+    for pool in counter_pools(plan, number):
+        yield from pool.running_total()
+        yield from pool.adjustments()
+
+
+def counter_pools(plan: PlanTerms, number: int) -> "Iterator[CounterPool]":
+    """Every counter of the account plan under each of its pricings in this billing period."""
     period, full = plan.period(number), plan.full_days(number)
     for series in plan.counters:
         for pricing, runs in held_days(series.spans, period):
-            pool = _CounterPool(plan, series, pricing, Period(runs[0].start, runs[-1].end), period.end)
-            yield from pool.running_total(Fraction(sum(run.days for run in runs), full))
-            yield from pool.adjustments(full)
+            share = Fraction(sum(run.days for run in runs), full)
+            yield CounterPool(plan, series, pricing, Period(runs[0].start, runs[-1].end), period.end, share, full)
 
 
-class _CounterPool:
-    """A counter under one pricing in one billing period: of one account, or of a parent with its pooled children."""
+class Change(NamedTuple):
+    """A change of a counter inside the period: each member's value before and after, C's change, and the days left."""
+
+    day: date
+    before: list[int]
+    after: list[int]
+    worth: Fraction
+    left: Fraction
+
+
+class CounterPool:
+    """A counter under one pricing in one billing period: of one account, or of a parent with its pooled children.
+
+    `share` is the part of the full period's days (`full`) on which the pricing holds.
+    """
 
     def __init__(
-        self, plan: PlanTerms, series: CounterSeries, pricing: CounterPricingTerms, span: Period, due: date
+        self,
+        plan: PlanTerms,
+        series: CounterSeries,
+        pricing: CounterPricingTerms,
+        span: Period,
+        due: date,
+        share: Fraction,
+        full: int,
     ) -> None:
-        self._plan, self._series, self._pricing, self._span, self._due = plan, series, pricing, span, due
-        self._members = [member for member in plan.members if series.values.get(member.id)]
+        self._plan, self._series, self.pricing, self.span, self._due = plan, series, pricing, span, due
+        self.share, self._full = share, full
+        self.members = [member for member in plan.members if series.values.get(member.id)]
 
     def _value(self, member: AccountTerms, day: date) -> int:
         """The member's value at the end of the day, 0 where the plan does not rate it."""
@@ -117,57 +146,65 @@ class _CounterPool:
             return 0
         return next((value for at, value in reversed(self._series.values[member.id]) if at <= day), 0)
 
-    def running_total(self, share: Fraction) -> Iterator[Charge]:
+    def values(self) -> list[int]:
+        """Each member's value at the end of the first day."""
+        return [self._value(member, self.span.start) for member in self.members]
+
+    def running_total(self) -> Iterator[Charge]:
         """C(value at the first day, its adjustment included), for the share of the period that is held."""
-        values = [Fraction(self._value(member, self._span.start)) for member in self._members]
-        worth = self._pricing.price.charge(sum(values, Fraction(0)))
-        amount = self._plan.rounding.minor(worth * share if self._pricing.prorate_total else worth)
-        due = self._span.start if self._pricing.in_advance else self._due
+        values = [Fraction(one) for one in self.values()]
+        worth = self.pricing.price.charge(sum(values, Fraction(0)))
+        amount = self._plan.rounding.minor(worth * self.share if self.pricing.prorate_total else worth)
+        due = self.span.start if self.pricing.in_advance else self._due
         yield from self._charges("COUNTER_RUNNING_TOTAL_CHARGE", amount, values, due)
 
-    def adjustments(self, full: int) -> Iterator[Charge]:
+    def changes(self) -> Iterator[Change]:
+        """The changes after the first day; `left` is 1 where they are not prorated."""
+        held = self.values()
+        for day in self._changes():
+            now = [self._value(member, day) for member in self.members]
+            worth = self._worth(now) - self._worth(held)
+            prorates = self.pricing.prorate_debit if worth > 0 else self.pricing.prorate_credit
+            left = Fraction((self.span.end - day).days, self._full) if prorates else ONE
+            yield Change(day, held, now, worth, left)
+            held = now
+
+    def adjustments(self) -> Iterator[Charge]:
         """The changes after the first day: rises as one debit, falls as one credit, by the days left."""
         debit = credit = Fraction(0)
-        rises = [Fraction(0)] * len(self._members)
-        falls = [Fraction(0)] * len(self._members)
-        held = [self._value(member, self._span.start) for member in self._members]
-        for day in self._changes():
-            now = [self._value(member, day) for member in self._members]
-            change = self._worth(now) - self._worth(held)
-            left = Fraction((self._span.end - day).days, full)
-            if change > 0:
-                debit += change * left if self._pricing.prorate_debit else change
-            else:
-                credit -= change * left if self._pricing.prorate_credit else change
-            for place, (old, new) in enumerate(zip(held, now, strict=True)):
+        rises = [Fraction(0)] * len(self.members)
+        falls = [Fraction(0)] * len(self.members)
+        for change in self.changes():
+            debit += max(Fraction(0), change.worth * change.left)
+            credit += max(Fraction(0), -change.worth * change.left)
+            for place, (old, new) in enumerate(zip(change.before, change.after, strict=True)):
                 rises[place] += max(0, new - old)
                 falls[place] += max(0, old - new)
-            held = now
         minor = self._plan.rounding.minor
         yield from self._charges("COUNTER_ADJUSTMENT_DEBIT", minor(debit), rises, self._due)
         yield from self._charges("COUNTER_ADJUSTMENT_CREDIT", minor(credit), falls, self._due)
 
     def _worth(self, values: Sequence[int]) -> Fraction:
-        return self._pricing.price.charge(Fraction(sum(values)))
+        return self.pricing.price.charge(Fraction(sum(values)))
 
     def _changes(self) -> list[date]:
         """Days after the first on which a value changes, or a child leaves the pool."""
-        days = {at for member in self._members for at, _ in self._series.values[member.id]}
-        days |= {member.pooled_until for member in self._members if member.is_child and member.pooled_until}
-        return sorted(day for day in days if self._span.start < day < self._span.end)
+        days = {at for member in self.members for at, _ in self._series.values[member.id]}
+        days |= {member.pooled_until for member in self.members if member.is_child and member.pooled_until}
+        return sorted(day for day in days if self.span.start < day < self.span.end)
 
     def _charges(self, charge_type: ChargeType, amount: int, quantities: list[Fraction], due: date) -> Iterator[Charge]:
         if not any(quantities):
             return
-        start, pricing = self._span.start, self._pricing
+        start, pricing = self.span.start, self.pricing
         parts = divide(amount, weights_of(quantities))
-        for member, part, quantity in zip(self._members, parts, quantities, strict=True):
+        for member, part, quantity in zip(self.members, parts, quantities, strict=True):
             if quantity:
                 yield Charge(
                     key=ChargeKey(charge_type, member.id, self._plan.id, pricing.id, start),
                     plan=self._plan,
                     account=member,
-                    end=self._span.end,
+                    end=self.span.end,
                     due=due,
                     amount=part,
                     slices=(Slice(start, part),) if part else (),

@@ -3,12 +3,25 @@
 from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment
 from projections.calendar import Grid, Period, local_day
 from projections.money import Rounding
+
+
+class Basis(NamedTuple):
+    """Where a fee comes from: its weight among the weights that share `amount` (minor units), and when it was due.
+
+    `due` differs from the fee's once a cancel has made it due earlier.
+    """
+
+    source: Literal["INSTALMENT", "FIRST_BILL", "SCHEDULE", "TOP_UP"]
+    amount: int
+    weight: Fraction
+    weights: Fraction
+    due: date
 
 
 class Fee(NamedTuple):
@@ -18,6 +31,7 @@ class Fee(NamedTuple):
     end: date
     due: date
     amount: int
+    basis: Basis
     scheduled: bool = False
 
 
@@ -47,6 +61,7 @@ def fees(
                 local_day(fee.service_period_end_date, zone),
                 fee.date,
                 rounding.minor(fee.amount),
+                _whole("SCHEDULE", rounding.minor(fee.amount), fee.date),
                 True,
             )
             for fee in body.fee_dates
@@ -79,21 +94,28 @@ def _instalments(body: Commitment, rounding: Rounding, slots: Sequence[_Slot]) -
     """What is outstanding, over the slots; amountFirstBill replaces the first unless it is the only one."""
     outstanding, first = rounding.minor(body.outstanding), rounding.minor(body.amount_first_bill or Fraction(0))
     if not first or len(slots) == 1:
-        return _spread(outstanding, slots)
+        return _spread(outstanding, slots, "INSTALMENT")
     opening = slots[0]
     return [
-        Fee(opening.period.start, opening.period.end, opening.due, first),
-        *_spread(outstanding - first, slots[1:]),
+        Fee(opening.period.start, opening.period.end, opening.due, first, _whole("FIRST_BILL", first, opening.due)),
+        *_spread(outstanding - first, slots[1:], "INSTALMENT"),
     ]
 
 
-def _spread(amount: int, slots: Sequence[_Slot]) -> list[Fee]:
+def _whole(source: Literal["FIRST_BILL", "SCHEDULE", "TOP_UP"], amount: int, due: date) -> Basis:
+    """The basis of a fee that is not divided."""
+    return Basis(source, amount, Fraction(1), Fraction(1), due)
+
+
+def _spread(amount: int, slots: Sequence[_Slot], source: Literal["INSTALMENT", "TOP_UP"]) -> list[Fee]:
     """The amount by weight: each part but the last rounded down, the last is what is left."""
     whole = sum((slot.weight for slot in slots), Fraction(0))
     parts = [int(amount * slot.weight / whole) for slot in slots[:-1]]
     parts.append(amount - sum(parts))
     return [
-        Fee(slot.period.start, slot.period.end, slot.due, part) for slot, part in zip(slots, parts, strict=True) if part
+        Fee(slot.period.start, slot.period.end, slot.due, part, Basis(source, amount, slot.weight, whole, slot.due))
+        for slot, part in zip(slots, parts, strict=True)
+        if part
     ]
 
 
@@ -101,7 +123,9 @@ def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], t
     """On the fees whose period ends after its date and that are not due before it; without any, one fee on its date."""
     amount = rounding.minor(top_up.amount)
     bearing = [slot for slot in slots if slot.period.end > top_up.date and slot.due >= top_up.date]
-    return _spread(amount, bearing) if bearing else [Fee(top_up.date, body.end_date, top_up.date, amount, not slots)]
+    if bearing:
+        return _spread(amount, bearing, "TOP_UP")
+    return [Fee(top_up.date, body.end_date, top_up.date, amount, _whole("TOP_UP", amount, top_up.date), not slots)]
 
 
 def _cancelled(found: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:

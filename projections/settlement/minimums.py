@@ -1,7 +1,7 @@
 """MINIMUM commitments: their commitment periods, what each owes, what counts, and the true-up (domain.md 6)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -19,13 +19,41 @@ from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import drawer_of, refusal
 
 
+class Owed(NamedTuple):
+    """Why a commitment period owes what it owes: (recurring x share + once) x elapsed, rounded.
+
+    `recurring` is the amount with recurring top-ups, `share` the days of a partial period under `prorate`, `once` its
+    one-time top-ups, `elapsed` what a cancel by PRORATE leaves of it.
+    """
+
+    recurring: Fraction
+    share: Fraction
+    once: Fraction
+    elapsed: Fraction = Fraction(1)
+
+    @property
+    def money(self) -> Fraction:
+        """The unrounded amount."""
+        return (self.recurring * self.share + self.once) * self.elapsed
+
+
 class CommitmentPeriod(NamedTuple):
     """A commitment period `[start, end)`: what it owes (minor units), trued up at its end unless `waived`."""
 
     start: date
     end: date
     owed: int
+    why: Owed
     waived: bool = False
+
+
+class Counted(NamedTuple):
+    """What of a charge counts toward the commitment period number `place`: the part that starts on `start`."""
+
+    place: int
+    charge: Charge
+    start: date
+    amount: int
 
 
 class MinimumPeriod(NamedTuple):
@@ -89,7 +117,7 @@ def commitment_periods(
         once = sum(
             (Fraction(one.amount) for one in top_ups if not one.recurring and period.holds(one.date)), Fraction(0)
         )
-        found.append((period, recurring * share + once))
+        found.append((period, Owed(recurring, share, once)))
     return tuple(_cut_short(found, rounding, cancellation))
 
 
@@ -108,38 +136,45 @@ def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
 
 
 def _cut_short(
-    owed: Sequence[tuple[Period, Fraction]], rounding: Rounding, cancellation: CommitmentCancelled | None
+    owed: Sequence[tuple[Period, Owed]], rounding: Rounding, cancellation: CommitmentCancelled | None
 ) -> Iterable[CommitmentPeriod]:
     """What a cancel leaves: the running period ends at its date, later ones owe nothing."""
-    for period, amount in owed:
+    for period, why in owed:
         if cancellation is None or period.end <= cancellation.date:
-            yield CommitmentPeriod(period.start, period.end, rounding.minor(amount))
+            yield CommitmentPeriod(period.start, period.end, rounding.minor(why.money), why)
         elif period.start < cancellation.date:
             elapsed = Period(period.start, cancellation.date)
             share = Fraction(elapsed.days, period.days) if cancellation.policy == "PRORATE" else Fraction(1)
+            why = why._replace(elapsed=share)
             waived = cancellation.policy == "WAIVE"
-            yield CommitmentPeriod(elapsed.start, elapsed.end, rounding.minor(amount * share), waived)
+            yield CommitmentPeriod(elapsed.start, elapsed.end, rounding.minor(why.money), why, waived)
 
 
 def settle_minimum(
     minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charge], through: date
 ) -> tuple[MinimumPeriod, ...]:
-    """Every period with what counted toward it.
-
-    `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by `through`. They
-    count at what they are on bills before draws and credits, however they are paid.
-    """
+    """Every period with what counted toward it."""
     counted = [0] * len(minimum.periods)
-    for one in rated:
-        _count_usage(minimum, one, counted)
-    for charge in charges:
-        place = minimum.period_of(charge.start)
-        if place is not None and refusal(minimum, drawer_of(charge)) is None:
-            counted[place] += charge.amount
+    for one in count(minimum, rated, charges):
+        counted[one.place] += one.amount
     return tuple(_settled(period, amount, through) for period, amount in zip(minimum.periods, counted, strict=True))
 
 
-def _count_usage(minimum: Minimum, rated: RatedUsage, counted: list[int]) -> None:
+def count(minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charge]) -> Iterator[Counted]:
+    """What counts toward each period.
+
+    `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by now. They count at
+    what they are on bills before draws and credits, however they are paid.
+    """
+    for one in rated:
+        yield from _count_usage(minimum, one)
+    for charge in charges:
+        place = minimum.period_of(charge.start)
+        if place is not None and refusal(minimum, drawer_of(charge)) is None:
+            yield Counted(place, charge, charge.start, charge.amount)
+
+
+def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
     pool = rated.pool
     if not minimum.edges or pool.end <= minimum.edges[0] or minimum.edges[-1] <= pool.start:
         return
@@ -150,13 +185,15 @@ def _count_usage(minimum: Minimum, rated: RatedUsage, counted: list[int]) -> Non
     if first is not None and pool.end <= minimum.periods[first].end:
         for part, counts in zip(rated.parts, eligible, strict=True):
             # A period's total below zero is a credit, and it touches no commitment.
-            counted[first] += max(0, part.amount) if counts else 0
+            if counts and part.amount > 0:
+                yield Counted(first, part, part.start, part.amount)
         return
-    for slices, counts in zip(pool.divided(pool.steps(minimum.edges)), eligible, strict=True):
+    divided = pool.divided(pool.steps(minimum.edges))
+    for part, slices, counts in zip(rated.parts, divided, eligible, strict=True):
         for one in slices if counts else ():
             place = minimum.period_of(one.start)
-            if place is not None:
-                counted[place] += max(0, one.amount)
+            if place is not None and one.amount > 0:
+                yield Counted(place, part, one.start, one.amount)
 
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:

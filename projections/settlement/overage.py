@@ -64,7 +64,7 @@ def _separate(
         taken.append((sum(apart.values()), apart))
     if not any(amount for amount, _ in taken):
         return [(0, NOTHING)] * len(parts)
-    beyond = _Beyond(rated, outcomes, funds)
+    beyond = Beyond(rated, outcomes, funds)
     total = sum(beyond.units.values(), NOTHING)
     found = []
     for place, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
@@ -84,7 +84,7 @@ def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> 
     return part.charge.quantity * amount / part.charge.amount if part.charge.amount else NOTHING
 
 
-class _Beyond:
+class Beyond:
     """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0."""
 
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:

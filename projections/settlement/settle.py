@@ -132,6 +132,11 @@ class Settlement:
     def lines(self) -> dict[LineKey, DueLine]:
         """What is due, by line key: rounded, and nothing billed subtracted yet."""
         lines = DueLines()
+        self.write_lines(lines)
+        return lines.by_key
+
+    def write_lines(self, lines: DueLines) -> None:
+        """Add every line that is due, one after the other; explanations look at each before they are put together."""
         for one in self.usage:
             usage_lines(lines, one, [self.outcomes.get(part.key, []) for part in one.parts], self.terms.funds)
         for charge in self.others:
@@ -144,7 +149,6 @@ class Settlement:
         lines.fees(self.terms.prepayments, self.through)
         for minimum in self.terms.minimums:
             lines.true_ups(minimum, self.minimum_periods[minimum.id])
-        return lines.by_key
 
     def _draw_lines(self, lines: DueLines) -> None:
         for outcome in self.kept.drawn.outcomes:
