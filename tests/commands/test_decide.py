@@ -1,13 +1,12 @@
 """What commands become, and why they are refused."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from events.facts.clock import ClockTicked
-from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
 from events.facts.resources import (
     AccountCreated,
     AccountPlanCreated,
@@ -18,15 +17,10 @@ from events.facts.resources import (
     ProductDeleted,
 )
 from events.partition import partition_of
-from events.resources.credits import BalanceTransaction
 from services.commitments import errors as refused
 from tests.commands.world import (
-    NOW,
     AdvanceClock,
-    CancelCommitment,
     Story,
-    TopUpCommitment,
-    TransactBalance,
     commitment,
     configure,
     create,
@@ -37,14 +31,6 @@ from tests.commands.world import (
 )
 
 MINIMUM: dict[str, Any] = {"commitmentType": "MINIMUM"}
-
-
-def top_up(amount: str = "10", day: str = "2026-06-01", version: int | None = 1, recurring: bool = False) -> Any:
-    return TopUpCommitment(id_of("commitment"), Decimal(amount), date.fromisoformat(day), recurring, version, NOW)
-
-
-def cancel(day: str = "2026-06-01", policy: Any = None, version: int | None = 1) -> Any:
-    return CancelCommitment(id_of("commitment"), date.fromisoformat(day), policy, version, NOW)
 
 
 def test_an_organization_exists_from_its_first_configuration() -> None:
@@ -110,25 +96,6 @@ def test_what_is_decided_at_creation_never_changes() -> None:
 )
 def test_every_reference_must_exist(more: dict[str, Any], message: str) -> None:
     given().when(create("commitment", "c", **{"accountId": "@acme"} | more)).refused(refused.UnknownReference, message)
-
-
-@pytest.mark.parametrize(
-    ("currency", "more", "message"),
-    [
-        ("USD", {"amount": "100.005"}, "amount: 100.005 is finer than the minor unit of USD"),
-        ("JPY", {"amount": "100.5"}, "amount: 100.5 is finer than the minor unit of JPY, which has 0 digits"),
-        ("USD", {"amountPrePaid": "0.001"}, "amountPrePaid: 0.001 is finer"),
-        ("USD", {"amountFirstBill": "0.001"}, "amountFirstBill: 0.001 is finer"),
-        ("USD", {"rolloverAmount": "0.001", "rolloverEndDate": "2028-01-01"}, "rolloverAmount: 0.001 is finer"),
-    ],
-)
-def test_amounts_that_cannot_be_paid_are_refused(currency: str, more: dict[str, Any], message: str) -> None:
-    given().when(commitment(currency=currency, **more)).refused(refused.TooFineAmount, message)
-
-
-def test_three_digits_of_a_dinar_can_be_paid() -> None:
-    given().when(commitment(currency="KWD", amount="100.005")).then(CommitmentCreated)
-    given().when(commitment(amount="100.500")).then(CommitmentCreated)
 
 
 def test_a_contract_is_used_by_its_own_account() -> None:
@@ -221,65 +188,6 @@ def test_versions_are_compared_on_update() -> None:
     assert (fact.version, fact.body.amount) == (2, Decimal(50))
     missing = update("commitment", "none", 1, accountId="@acme")
     story.when(missing).refused(refused.UnknownResource, "there is no commitment with id")
-
-
-@pytest.mark.parametrize("day", ["2025-12-31", "2027-01-01"])
-def test_top_ups_and_cancels_lie_in_the_term(day: str) -> None:
-    story = given(commitment())
-    for command in (top_up(day=day), cancel(day)):
-        story.when(command).refused(refused.InvalidField, "date: must lie in the commitment's term")
-
-
-def test_a_top_up_raises_the_amount() -> None:
-    story = given(commitment())
-    [fact] = story.when(top_up("10.50")).then(CommitmentToppedUp)
-    assert (fact.version, fact.amount, fact.recurring) == (2, Decimal("10.50"), False)
-    story.when(top_up("1")).refused(refused.VersionConflict, "version")
-    story.when(top_up("1.001", version=2)).refused(refused.TooFineAmount, "amount: 1.001 is finer")
-    story.when(top_up("0", version=2)).refused(refused.InvalidField, "amount: must be greater than 0")
-    story.when(top_up(version=2, recurring=True)).refused(refused.InvalidField, "recurring: can be true on a MINIMUM")
-
-
-def test_a_minimum_is_topped_up_for_all_later_periods() -> None:
-    assert given(commitment(**MINIMUM)).when(top_up(recurring=True)).then(CommitmentToppedUp)[0].recurring
-
-
-def test_amended_terms_keep_earlier_top_ups_inside() -> None:
-    story = given(commitment(), top_up())
-    shorter = update("commitment", "commitment", 2, accountId="@acme", endDate="2026-06-01")
-    story.when(shorter).refused(refused.InvalidField, "endDate: the term must hold the top-up of 2026-06-01")
-    story = given(commitment(**MINIMUM), top_up(recurring=True))
-    other = update("commitment", "commitment", 2, accountId="@acme")
-    story.when(other).refused(refused.InvalidField, "commitmentType: must stay MINIMUM")
-
-
-@pytest.mark.parametrize(
-    ("kind", "default", "wrong"), [("MINIMUM", "TRUE_UP", "ACCELERATE"), ("PREPAYMENT", "ACCELERATE", "PRORATE")]
-)
-def test_each_type_has_its_policies(kind: str, default: str, wrong: str) -> None:
-    story = given(commitment(commitmentType=kind))
-    story.when(cancel(policy=wrong)).refused(refused.InvalidField, "policy: must be one of")
-    assert story.when(cancel()).then(CommitmentCancelled)[0].policy == default
-
-
-def test_a_cancelled_commitment_takes_no_further_change() -> None:
-    story = given(commitment(code="prepaid"), cancel(policy="WAIVE"))
-    for command in (top_up(version=2), cancel(version=2), update("commitment", "commitment", 2, accountId="@acme")):
-        story.when(command).refused(refused.AlreadyCancelled, "commitment prepaid is cancelled")
-    story.when(delete("commitment", "commitment")).then(CommitmentDeleted)
-
-
-def test_a_transaction_counts_from_its_day_in_the_accounts_zone() -> None:
-    story = given(create("balance", "balance", accountId="@acme"))
-
-    def transact(**more: Any) -> Any:
-        return TransactBalance(id_of("balance"), BalanceTransaction.model_validate({"amount": 5} | more), "t", NOW)
-
-    late = transact(transactionDate="2026-01-31T23:30:00Z")
-    assert story.when(late).then(BalanceTransacted)[0].date == date(2026, 2, 1)
-    assert story.when(transact(transactionDate="2026-01-31")).then(BalanceTransacted)[0].date == date(2026, 1, 31)
-    assert story.when(transact()).then(BalanceTransacted)[0].date == NOW.date()
-    story.when(transact(amount="0.001")).refused(refused.TooFineAmount, "amount: 0.001")
 
 
 def test_a_test_clock_moves_forward_only() -> None:
