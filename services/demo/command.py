@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from services.demo import show
-from services.demo.story import CUSTOMERS, END, LAST_DAY, START
+from services.demo.story import CUSTOMERS, Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
 from services.demo.wire import Client, DemoError, dealt, publish, set_up
 from services.settings import load_settings
@@ -20,7 +20,8 @@ from services.up.system import System, running_system
 
 #: The trace is published in this many parts, with a look at the balances after each.
 PARTS = 24
-JOB_SECONDS = 60.0
+LOOK_SECONDS = 0.1
+JOB_LOOKS = 600
 
 
 @click.command()
@@ -32,13 +33,14 @@ JOB_SECONDS = 60.0
 )
 def demo(trace: Path) -> None:
     """Bill a month of LLM requests under commitments and prove the bills by replay. KEEP=1 keeps the system up."""
-    requests = stretched(read_trace(trace), START, END)
+    month = month_before(datetime.now(UTC).date())
+    requests = stretched(read_trace(trace), month.start, month.end)
     keep = os.environ.get("KEEP", "") not in ("", "0")
-    status = uvloop.run(_demo(requests, keep, Console()))
+    status = uvloop.run(_demo(requests, month, keep, Console()))
     raise SystemExit(status)
 
 
-async def _demo(requests: list[Request], keep: bool, console: Console) -> int:
+async def _demo(requests: list[Request], month: Month, keep: bool, console: Console) -> int:
     organization = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     with console.status(
         "starting Kafka, Postgres, relay, ingest, projector and API (the first start downloads Kafka) ..."
@@ -48,7 +50,7 @@ async def _demo(requests: list[Request], keep: bool, console: Console) -> int:
     try:
         client = Client(system.addresses.api_url, organization)
         try:
-            await _main_job(client, system, requests, console)
+            await system.while_all_run(_main_job(client, system, requests, month, console))
         finally:
             await client.close()
         status = await _audit(system)
@@ -59,17 +61,19 @@ async def _demo(requests: list[Request], keep: bool, console: Console) -> int:
     return status
 
 
-async def _main_job(client: Client, system: System, requests: list[Request], console: Console) -> None:
-    customers = await set_up(client)
-    console.print(
-        f"[bold]{client.organization}[/]: {len(customers)} accounts, {len(requests):,} requests over November 2023"
-    )
+async def _main_job(client: Client, system: System, requests: list[Request], month: Month, console: Console) -> None:
+    customers = await set_up(client, month)
+    name = f"[bold]{client.organization}[/]"
+    console.print(f"{name}: {len(customers)} accounts, {len(requests):,} requests over {month.first:%B %Y}")
     await _publish_and_watch(client, system, requests, customers, console)
-    job = await client.call("POST", "billjobs", {"lastDateInBillingPeriod": LAST_DAY.isoformat()})
-    async with asyncio.timeout(JOB_SECONDS):
-        while job["status"] not in ("COMPLETE", "CANCELLED"):
-            await asyncio.sleep(0.1)
-            job = await client.call("GET", f"billjobs/{job['id']}")
+    job = await client.call("POST", "billjobs", {"lastDateInBillingPeriod": month.last.isoformat()})
+    for _ in range(JOB_LOOKS):
+        if job["status"] in ("COMPLETE", "CANCELLED"):
+            break
+        await asyncio.sleep(LOOK_SECONDS)
+        job = await client.call("GET", f"billjobs/{job['id']}")
+    else:
+        raise DemoError(f"the bill job {job['id']} is still {job['status']} after {JOB_LOOKS * LOOK_SECONDS:.0f} s")
     bills = []
     for account, _ in customers.values():
         bills += (await client.call("GET", "bills", accountId=account))["data"]
@@ -100,7 +104,7 @@ async def _publish_and_watch(
                     if commitment := customers[customer.code][1]:
                         board.update(customer, await client.call("GET", f"commitments/{commitment}"))
                 board.at(part[-1][1].moment, start + len(part))
-            await board.until_still(client, customers)
+            await board.until_all_arrived(client, customers, len(hand))
     finally:
         await producer.stop()
 

@@ -15,8 +15,9 @@ from services.demo.story import CUSTOMERS, Customer
 from services.demo.trace_file import Request
 from services.demo.wire import Client, DemoError
 
-BAR = 30
-STILL_SECONDS = 30.0
+BAR = 18
+LOOK_SECONDS = 0.3
+ARRIVAL_LOOKS = 200
 
 
 class Board:
@@ -37,20 +38,20 @@ class Board:
         self._moment, self._published = moment, published
         self._live.update(self._table())
 
-    async def until_still(self, client: Client, customers: dict[str, tuple[str, str | None]]) -> None:
-        """Ask until two answers, half a second apart, are the same for every commitment."""
-        before: list[Any] = []
-        async with asyncio.timeout(STILL_SECONDS):
-            while True:
-                for customer in CUSTOMERS:
-                    if commitment := customers[customer.code][1]:
-                        self.update(customer, await client.call("GET", f"commitments/{commitment}"))
-                self._live.update(self._table())
-                now = [(held["amountSpent"], held.get("periods")) for held in self._commitments.values()]
-                if now == before:
-                    return
-                before = now
-                await asyncio.sleep(0.5)
+    async def until_all_arrived(
+        self, client: Client, customers: dict[str, tuple[str, str | None]], published: int
+    ) -> None:
+        """Look until every request that was published is in the accounts' unbilled usage. Raises: DemoError."""
+        for _ in range(ARRIVAL_LOOKS):
+            for customer in CUSTOMERS:
+                if commitment := customers[customer.code][1]:
+                    self.update(customer, await client.call("GET", f"commitments/{commitment}"))
+            self._live.update(self._table())
+            bills = [await client.call("GET", f"accounts/{account}/unbilled") for account, _ in customers.values()]
+            if (arrived := billed_quantity(bills, "Requests")) == published:
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise DemoError(f"{published:,} requests were published and {arrived:,} have arrived in time")
 
     def _table(self) -> Table:
         moment = f"{self._moment:%d %B %Y %H:%M}" if self._moment else ""
@@ -118,12 +119,18 @@ def check_sums(requests: list[Request], bills: list[dict[str, Any]], console: Co
         "Generated tokens": sum(request.generated_tokens for request in requests),
     }
     for name, sum_of_trace in wanted.items():
-        billed = sum(
-            Decimal(line["quantity"])
-            for bill in bills
-            for line in bill["lineItems"]
-            if line["lineItemType"] == "USAGE" and line["description"] == name
-        )
+        billed = billed_quantity(bills, name)
         console.print(f"{name}: {sum_of_trace:,} in the trace, {billed:,} on the bills")
         if billed != sum_of_trace:
             raise DemoError(f"{name}: the bills hold {billed:,}, the trace {sum_of_trace:,}")
+
+
+def billed_quantity(bills: list[dict[str, Any]], name: str) -> Decimal:
+    """The quantity of all usage lines of this name."""
+    quantities = (
+        Decimal(line["quantity"])
+        for bill in bills
+        for line in bill["lineItems"]
+        if line["lineItemType"] in ("USAGE", "OVERAGE_USAGE") and line["description"] == name
+    )
+    return sum(quantities, Decimal(0))

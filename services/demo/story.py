@@ -1,21 +1,18 @@
 """What the demo sells, to whom, under which commitments: the request bodies it sends through HTTP."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-START = datetime(2023, 11, 1, tzinfo=UTC)
-END = datetime(2023, 12, 1, tzinfo=UTC)
-LAST_DAY = date(2023, 11, 30)
 METER = "llm"
 
 ORGANIZATION: dict[str, Any] = {
     "timezone": "UTC",
     "currency": "USD",
-    "yearEpoch": "2023-01-01",
-    "monthEpoch": "2023-01-01",
-    "weekEpoch": "2023-01-02",
-    "dayEpoch": "2023-01-01",
+    "yearEpoch": "2026-01-01",
+    "monthEpoch": "2026-01-01",
+    "weekEpoch": "2026-01-05",
+    "dayEpoch": "2026-01-01",
     "daysBeforeBillDue": 30,
     "commitmentFeeBillInAdvance": False,
 }
@@ -24,6 +21,41 @@ METER_FIELDS = [
     {"code": "generated", "name": "Generated tokens", "category": "MEASURE", "unit": "token"},
     {"code": "requests", "name": "Requests", "category": "MEASURE", "unit": "request"},
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The month that is billed; commitments run for a year from its first day."""
+
+    first: date
+
+    @property
+    def start(self) -> datetime:
+        """Its first instant."""
+        return datetime.combine(self.first, time.min, UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The first instant after it."""
+        return datetime.combine((self.first + timedelta(days=32)).replace(day=1), time.min, UTC)
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.end.date() - timedelta(days=1)
+
+    @property
+    def term(self) -> dict[str, str]:
+        """Dates of a commitment."""
+        return {
+            "startDate": self.first.isoformat(),
+            "endDate": self.first.replace(year=self.first.year + 1).isoformat(),
+        }
+
+
+def month_before(today: date) -> Month:
+    """The last month that is over: all of it may be billed, and its commitments still run."""
+    return Month((today.replace(day=1) - timedelta(days=1)).replace(day=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +84,12 @@ class Customer:
     commitment: dict[str, Any] | None = None
 
 
-TERM = {"startDate": "2023-11-01", "endDate": "2024-11-01"}
 #: The requests are dealt to these like cards, so each gets about a quarter: some 24 dollars.
 CUSTOMERS = (
     Customer(
         "acorn",
         "Acorn, prepaid, exhausted in mid-month, 10 % surcharge on overage",
         {
-            **TERM,
             "amount": 15,
             "amountPrePaid": 15,
             "overageSurchargePercent": 10,
@@ -70,7 +100,6 @@ CUSTOMERS = (
         "birch",
         "Birch, 120 a year in monthly fees, 5 % surcharge on overage",
         {
-            **TERM,
             "amount": 120,
             "overageSurchargePercent": 5,
             "billing": True,
@@ -80,7 +109,7 @@ CUSTOMERS = (
     Customer(
         "cedar",
         "Cedar, a minimum of 40 a month, trued up",
-        {**TERM, "amount": 40, "commitmentType": "MINIMUM", "commitmentPeriodInterval": 1, "billing": True},
+        {"amount": 40, "commitmentType": "MINIMUM", "commitmentPeriodInterval": 1, "billing": True},
     ),
     Customer("dogwood", "Dogwood, pays as it goes"),
 )

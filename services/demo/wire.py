@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from events.partition import usage_key
 from events.topics import USAGE
-from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, TERM, Customer
+from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request
 from services.failures import ExpectedFailure
 
@@ -43,22 +43,22 @@ class Client:
         return str((await self.call("POST", path, body))["id"])
 
 
-async def set_up(client: Client) -> dict[str, tuple[str, str | None]]:
+async def set_up(client: Client, month: Month) -> dict[str, tuple[str, str | None]]:
     """Catalog, accounts and commitments. Returns: customer code -> (account id, commitment id or None)."""
     await client.call("PUT", "organizationconfig", ORGANIZATION)
-    plan = await _catalog(client)
+    plan = await _catalog(client, month)
     customers = {}
     for customer in CUSTOMERS:
         account = await client.create(
             "accounts", code=customer.code, name=customer.name, emailAddress=f"billing@{customer.code}.example"
         )
-        await client.create("accountplans", accountId=account, planId=plan, startDate=TERM["startDate"])
-        commitment = await _commitment(client, customer, account, plan) if customer.commitment else None
+        await client.create("accountplans", accountId=account, planId=plan, startDate=month.term["startDate"])
+        commitment = await _commitment(client, customer, account, plan, month) if customer.commitment else None
         customers[customer.code] = (account, commitment)
     return customers
 
 
-async def _catalog(client: Client) -> str:
+async def _catalog(client: Client, month: Month) -> str:
     product = await client.create("products", code="chat", name="Chat completions")
     meter = await client.create(
         "meters", code=METER, name="LLM", productId=product, dataFields=METER_FIELDS, derivedFields=[]
@@ -81,13 +81,13 @@ async def _catalog(client: Client) -> str:
         )
         band = {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": float(price.dollars)}
         await client.create(
-            "pricings", planId=plan, aggregationId=aggregation, startDate=TERM["startDate"], pricingBands=[band]
+            "pricings", planId=plan, aggregationId=aggregation, startDate=month.term["startDate"], pricingBands=[band]
         )
     return plan
 
 
-async def _commitment(client: Client, customer: Customer, account: str, plan: str) -> str:
-    terms = {key: value for key, value in (customer.commitment or {}).items() if key != "billing"}
+async def _commitment(client: Client, customer: Customer, account: str, plan: str, month: Month) -> str:
+    terms = month.term | {key: value for key, value in (customer.commitment or {}).items() if key != "billing"}
     if (customer.commitment or {}).get("billing"):
         terms["billingPlanId"] = plan
     return await client.create("commitments", accountId=account, currency="USD", **terms)

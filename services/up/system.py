@@ -5,10 +5,11 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import click
 
@@ -17,6 +18,8 @@ from services.settings import Settings
 from services.stack import Endpoints, Stack, StackError
 from services.stack.child import Command
 from services.stack.supervise import LOOK_SECONDS, Supervisor, stop_on_signals
+
+T = TypeVar("T")
 
 SERVICES = ("relay", "ingest", "projector", "api")
 START_SECONDS = 90.0
@@ -79,9 +82,7 @@ class System:
         while not self._ready_file(name).exists():
             if (ended := self.supervisor.ended()) is not None:
                 tail = self._tail(ended.command.name)
-                raise StackError(
-                    f"{ended.command.name} ended at its start with status {ended.returncode}{tail}"
-                )
+                raise StackError(f"{ended.command.name} ended at its start with status {ended.returncode}{tail}")
             if asyncio.get_running_loop().time() > deadline:
                 raise StackError(f"{name} was not ready within {START_SECONDS:.0f} s{self._tail(name)}")
             await asyncio.sleep(LOOK_SECONDS)
@@ -90,6 +91,19 @@ class System:
         from services.stack.child import log_tail
 
         return log_tail(self._folder / f"{name}.log") if self._quiet else ""
+
+    async def while_all_run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work; if a service ends by itself meanwhile, the work is cancelled. Raises: StackError naming it."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                if (ended := self.supervisor.ended()) is not None:
+                    name, status = ended.command.name, ended.returncode
+                    raise StackError(f"{name} ended by itself with status {status}{self._tail(name)}")
+                await asyncio.wait((task,), timeout=LOOK_SECONDS)
+            return task.result()
+        finally:
+            task.cancel()
 
     @property
     def addresses(self) -> Addresses:
@@ -133,6 +147,4 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
         tell_ready(ready_file, asdict(system.addresses))
         click.echo(f"api       {system.addresses.api_url}\nkafka     {system.addresses.kafka_bootstrap}")
         click.echo(f"postgres  {system.addresses.database_url}")
-        while (child := system.supervisor.ended()) is None:
-            await asyncio.sleep(LOOK_SECONDS)
-        raise StackError(f"{child.command.name} ended by itself with status {child.returncode}")
+        await system.while_all_run(asyncio.Event().wait())
