@@ -90,12 +90,12 @@ class DueLines:
         self.add(key, line)
 
     def true_ups(self, minimum: Minimum, periods: Iterable[MinimumPeriod]) -> None:
-        """True-ups of the commitment periods that have ended."""
+        """True-ups of the commitment periods. One that owes nothing is there too: what was billed of it before is given
+        back on a line that names the period as it now is."""
         for period in periods:
-            if period.true_up:
-                key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
-                line = DueLine(period.true_up, ONE, ONE, period.end, minimum.rounding, minimum=minimum)
-                self.add(key, line)
+            key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
+            one = ONE if period.true_up else NOTHING
+            self.add(key, DueLine(period.true_up, one, one, period.end, minimum.rounding, minimum=minimum))
 
 
 def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund: Fund | None) -> LineKey:
