@@ -145,9 +145,9 @@ def _cut_short(
         elif period.start < cancellation.date:
             elapsed = Period(period.start, cancellation.date)
             share = Fraction(elapsed.days, period.days) if cancellation.policy == "PRORATE" else Fraction(1)
-            why = why._replace(elapsed=share)
+            left = why._replace(elapsed=share)
             waived = cancellation.policy == "WAIVE"
-            yield CommitmentPeriod(elapsed.start, elapsed.end, rounding.minor(why.money), why, waived)
+            yield CommitmentPeriod(elapsed.start, elapsed.end, rounding.minor(left.money), left, waived)
 
 
 def settle_minimum(

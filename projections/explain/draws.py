@@ -1,0 +1,89 @@
+"""The slices of a charge with their draws, and what kept every other commitment or balance from paying (4.1 to 4.6)."""
+
+from collections.abc import Iterator
+
+from projections.explain.parts import Add, Document, Part, charge_document, charge_resources
+from projections.rating.charges import Charge
+from projections.settlement import Considered, Settlement
+from projections.settlement.agreements import Fund
+from projections.settlement.drawdown import Outcome, Taken
+
+
+def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
+    """What the slices of a charge drew on a commitment or balance, as its CONSUMED line has it: negative."""
+    adds = tuple(
+        Add(f"drawn by the slice from {outcome.piece.start}", -one.amount)
+        for outcome in settlement.outcomes.get(charge.key, ())
+        for one in outcome.taken
+        if settlement.terms.funds[one.fund] is fund
+    )
+    return Part(
+        adds,
+        charge.plan.rounding,
+        {"charge": charge_document(charge), "agreement": fund_document(fund)},
+        slice_documents(settlement, charge),
+        resources=charge_resources(charge) | {fund.id},
+    )
+
+
+def slice_documents(settlement: Settlement, charge: Charge) -> tuple[Document, ...]:
+    """Every settled slice of the charge, by service start."""
+    return tuple(_slice(settlement, charge, outcome) for outcome in settlement.outcomes.get(charge.key, ()))
+
+
+def _slice(settlement: Settlement, charge: Charge, outcome: Outcome) -> Document:
+    money, piece = charge.plan.rounding.decimal, outcome.piece
+    document: Document = {
+        "start": piece.start,
+        "amount": money(piece.amount + piece.credited),
+        "credited": money(piece.credited),
+        "drawn": money(sum(one.amount for one in outcome.taken)),
+        "uncovered": money(outcome.uncovered),
+        "candidates": list(_candidates(settlement, charge, outcome)),
+    }
+    if outcome.overage is not None:
+        document["overageTermsOf"] = settlement.terms.funds[outcome.overage].id
+    return document
+
+
+def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Iterator[Document]:
+    """Every commitment and balance of the family: its place and what it gave, or the reason why it gave nothing."""
+    funds = settlement.terms.funds
+    by_id = {fund.id: fund for fund in funds}
+    taken = {funds[one.fund].id: one for one in outcome.taken}
+    for one in settlement.considered(charge.key, outcome.piece.start):
+        fund, drawn = by_id[one.agreement_id], taken.get(one.agreement_id)
+        document: Document = {"id": fund.id, "code": fund.code, "kind": fund.kind}
+        if one.place is not None:
+            document["place"] = one.place
+        if drawn is None:
+            document["reason"] = one.reason or _passed_over(outcome, one)
+        else:
+            document |= {"drawn": fund.rounding.decimal(drawn.amount), "rolledOver": drawn.rolled}
+        yield document
+
+
+def _passed_over(outcome: Outcome, one: Considered) -> str:
+    """Why a commitment that was eligible gave nothing."""
+    if outcome.piece.amount < 0:
+        return "the slice is a credit, and a credit touches no commitment"
+    if not outcome.piece.amount:
+        return "credits left nothing of the slice to pay"
+    if not outcome.uncovered and _after_last(outcome.taken, one):
+        return "the slice was covered before its turn"
+    return "nothing was left in it"
+
+
+def _after_last(taken: tuple[Taken, ...], one: Considered) -> bool:
+    return one.place is not None and all(other.place < one.place for other in taken)
+
+
+def fund_document(fund: Fund) -> Document:
+    """A commitment or balance as draw-down sees it."""
+    return {
+        "id": fund.id,
+        "code": fund.code,
+        "kind": fund.kind,
+        "term": [fund.start, fund.end],
+        "paidIn": [{"from": day, "total": fund.rounding.decimal(total)} for day, total in fund.paid_in],
+    }

@@ -1,0 +1,131 @@
+"""One bill line explained, from the settlement that it is the difference of."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from events.facts.bills import BillIssued, BillLine
+from projections.explain import rules
+from projections.explain.agreements import fee_parts, true_up_part
+from projections.explain.draws import draw_part
+from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
+from projections.explain.rating import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
+from projections.explain.recurring import counter_part, minimum_part, standing_part
+from projections.money import rounding_of
+from projections.rating.charges import Charge, ChargeKey
+from projections.settlement import DueLine, LineKey, Settlement
+from projections.settlement.agreements import Fund
+from projections.settlement.billed import key_of
+from projections.settlement.lines import DueLines
+
+_BY_HAND = ("CREDIT_MEMO", "DEBIT_MEMO")
+
+
+class _OfKey(DueLines):
+    """Gathers what is added to one key, each as it was before all were put together."""
+
+    def __init__(self, key: LineKey) -> None:
+        super().__init__()
+        self._key = key
+        self.found: list[DueLine] = []
+
+    def add(self, key: LineKey, line: DueLine) -> None:
+        if key == self._key:
+            self.found.append(replace(line))
+
+
+def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Explanation:
+    """Why the line of the bill is what it is. `settlement` is the one that the bill was issued from, or equals it."""
+    if line.type in _BY_HAND:
+        rounding = rounding_of(bill.currency, None)
+        part = Part((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
+        return Explanation(rules.RULES[line.type], line, (part,), (), line.amount)
+    key = key_of(bill.account_id, bill.currency, line)
+    parts = tuple(_parts(settlement, key))
+    due = settlement.lines.get(key)
+    earlier = tuple(_earlier(settlement, key))
+    return Explanation(
+        _rule(settlement, key, parts),
+        line,
+        parts,
+        earlier,
+        due.money if due else Decimal(0),
+        tuple(_merged(parts)),
+        frozenset().union(*(part.resources for part in parts)),
+    )
+
+
+def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
+    """What each charge, fee or commitment period puts on the key's line."""
+    gathered = _OfKey(key)
+    settlement.write_lines(gathered)
+    for prepayment in {one.fee.fund.id: one.fee for one in gathered.found if one.fee is not None}.values():
+        yield from fee_parts(settlement, prepayment, key)
+    for minimum in settlement.terms.minimums:
+        # Of a true-up that is restated to 0 nothing is due; the part says why.
+        if minimum.id == key.agreement_id and (part := true_up_part(settlement, minimum, key)) is not None:
+            yield part
+    amounts: dict[ChargeKey, tuple[Charge, Fund | None, int]] = {}
+    for one in gathered.found:
+        if one.charge is not None:
+            held = amounts.get(one.charge.key)
+            amounts[one.charge.key] = (one.charge, one.fund, one.amount + (held[2] if held else 0))
+    for charge, fund, amount in amounts.values():
+        yield _charge_part(settlement, key, charge, fund, amount)
+
+
+def _charge_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund | None, amount: int) -> Part:
+    if fund is not None:
+        return _fund_part(settlement, key, charge, fund, amount)
+    match key.type:
+        case "USAGE":
+            return usage_part(settlement, charge, amount)
+        case "USAGE_CREDIT":
+            return credit_part(settlement, charge, amount)
+        case "STANDING_CHARGE":
+            return standing_part(settlement, charge)
+        case "MINIMUM_SPEND" | "MINIMUM_SPEND_REFUND":
+            return minimum_part(settlement, charge, refund=key.type == "MINIMUM_SPEND_REFUND")
+        case _:
+            return counter_part(settlement, charge)
+
+
+def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund, amount: int) -> Part:
+    match key.type:
+        case "OVERAGE_SURCHARGE":
+            return surcharge_part(settlement, charge, fund, amount)
+        case "OVERAGE_USAGE":
+            return overage_part(settlement, charge, fund, amount)
+        case _:
+            part = draw_part(settlement, charge, fund)
+            usage = usage_refs(settlement, rated_of(settlement, charge)) if charge.type == "USAGE" else ()
+            return replace(part, usage=usage)
+
+
+def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:
+    if not parts:
+        return rules.NOTHING_DUE
+    if key.type == "COMMITMENT_FEE":
+        minimums = {one.id for one in settlement.terms.minimums}
+        return rules.TRUE_UP if key.agreement_id in minimums else rules.FEE
+    return rules.RULES.get(key.type, rules.OTHER)
+
+
+def _earlier(settlement: Settlement, key: LineKey) -> Iterator[Earlier]:
+    """Lines of earlier bills that stand, for the same key, in the order of issue."""
+    for bill in settlement.family.billed.bills.values():
+        if bill.account_id == key.account_id and bill.currency == key.currency:
+            for line in bill.lines:
+                if line.type not in _BY_HAND and key_of(bill.account_id, bill.currency, line) == key:
+                    yield Earlier(bill.bill_id, bill.bill_date, line)
+
+
+def _merged(parts: tuple[Part, ...]) -> Iterator[UsageRef]:
+    """The usage of all parts, each total once."""
+    days: dict[tuple[str, str, str], set[date]] = {}
+    for part in parts:
+        for ref in part.usage:
+            days.setdefault(ref[:3], set()).update(ref.days)
+    for key, found in days.items():
+        yield UsageRef(*key, tuple(sorted(found)))

@@ -1,0 +1,161 @@
+"""What an explanation is made of. Documents use the wire's names; amounts in them are money, not minor units."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from events.decimals import EXACT, normal
+from events.facts.bills import BillLine
+from projections.money import Rounding
+from projections.rating.charges import Charge
+
+Document = dict[str, Any]
+
+
+class Add(NamedTuple):
+    """A summand of a part, in minor units."""
+
+    what: str
+    amount: int
+
+
+class UsageRef(NamedTuple):
+    """The usage of one account, aggregation and segment on some days."""
+
+    account_id: str
+    aggregation_id: str
+    segment: str
+    days: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one charge, fee or commitment period puts on a line. `adds` sum to it.
+
+    `usage` is whose records are behind it, `resources` the ids of the terms that it follows.
+    """
+
+    adds: tuple[Add, ...]
+    rounding: Rounding
+    inputs: Document
+    slices: tuple[Document, ...] = ()
+    usage: tuple[UsageRef, ...] = ()
+    resources: frozenset[str] = frozenset()
+
+    @property
+    def amount(self) -> int:
+        """Minor units."""
+        return sum(one.amount for one in self.adds)
+
+    def document(self) -> Document:
+        """The part as the wire shows it."""
+        money = self.rounding.decimal
+        return {
+            "amount": money(self.amount),
+            "inputs": self.inputs,
+            "adds": [{"what": one.what, "amount": money(one.amount)} for one in self.adds],
+            "slices": list(self.slices),
+        }
+
+
+class Earlier(NamedTuple):
+    """What an earlier bill charged for the same key."""
+
+    bill_id: str
+    bill_date: date
+    line: BillLine
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a line is what it is: `amount` is what is due by its bill's date less what was billed before."""
+
+    rule: str
+    line: BillLine
+    parts: tuple[Part, ...]
+    earlier: tuple[Earlier, ...]
+    due: Decimal
+    usage: tuple[UsageRef, ...] = field(default=())
+    resources: frozenset[str] = frozenset()
+
+    @property
+    def billed(self) -> Decimal:
+        """What earlier bills charged for the key."""
+        with localcontext(EXACT):
+            return sum((one.line.amount for one in self.earlier), Decimal(0))
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the parts are what is due, and that less what was billed is the line."""
+        with localcontext(EXACT):
+            parts = sum((part.rounding.decimal(part.amount) for part in self.parts), Decimal(0))
+            return parts == self.due and self.due - self.billed == self.line.amount
+
+    def document(self) -> Document:
+        """The explanation as the wire shows it, without its events."""
+        line = self.line
+        return {
+            "lineId": line.id,
+            "sequenceNumber": line.number,
+            "lineItemType": line.type,
+            "description": line.description,
+            "servicePeriod": [line.period_start, line.period_end],
+            "amount": line.amount,
+            "rule": self.rule,
+            "due": self.due,
+            "billedBefore": self.billed,
+            "addsUp": self.adds_up,
+            "parts": [part.document() for part in self.parts],
+            "earlier": [
+                {
+                    "billId": one.bill_id,
+                    "billDate": one.bill_date,
+                    "lineId": one.line.id,
+                    "amount": one.line.amount,
+                    "quantity": one.line.quantity,
+                }
+                for one in self.earlier
+            ],
+        }
+
+
+def number(value: Fraction) -> Decimal:
+    """A number for people: exact where 18 fraction digits suffice, else rounded to them."""
+    with localcontext(EXACT):
+        return normal(Decimal(round(value * 10**18)).scaleb(-18))
+
+
+def ratio(value: Fraction) -> str:
+    """A share as it is, like 17/31."""
+    return str(value)
+
+
+def charge_document(charge: Charge) -> Document:
+    """What a charge is, by the wire's names."""
+    plan = charge.plan
+    document = {
+        "type": charge.type,
+        "accountId": charge.account.id,
+        "accountCode": charge.account.code,
+        "productId": plan.product_id,
+        "planId": plan.plan_id,
+        "accountPlanId": plan.id,
+        "contractId": plan.contract_id,
+        "pricingId": charge.key.pricing_id or None,
+        "aggregationId": charge.aggregation_id,
+        "segment": charge.segment or None,
+        "counterId": charge.counter_id,
+        "servicePeriod": [charge.start, charge.end],
+        "due": charge.due,
+        "amount": plan.rounding.decimal(charge.amount),
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def charge_resources(charge: Charge) -> frozenset[str]:
+    """Ids of the terms that a charge follows."""
+    plan = charge.plan
+    found = (plan.id, plan.plan_id, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, plan.contract_id)
+    return frozenset(one for one in found if one)

@@ -1,0 +1,194 @@
+"""Usage charges: quantities by day, units, bands, slices (domain.md 3, 4.1), and what overage makes of them (5)."""
+
+from fractions import Fraction
+
+from projections.aggregates import value
+from projections.explain.draws import fund_document, slice_documents
+from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number
+from projections.pricing import BandUse, Price
+from projections.rating.charges import Charge
+from projections.rating.usage import Pool, RatedUsage
+from projections.settlement import Settlement
+from projections.settlement.agreements import Fund
+from projections.settlement.overage import Beyond
+
+
+def rated_of(settlement: Settlement, charge: Charge) -> RatedUsage:
+    """The rated usage that the charge is a part of."""
+    rated = (one for many in settlement.kept.rated.usage.values() for one in many)
+    return next(one for one in rated if any(part is charge for part in one.parts))
+
+
+def usage_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
+    """A USAGE line's part: the slices, less what is billed as separate overage."""
+    adds = [*_slices(charge, 1)]
+    if amount != charge.amount:
+        adds.append(Add("billed as separate overage", amount - charge.amount))
+    return _part(settlement, charge, adds, {})
+
+
+def credit_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
+    """A USAGE_CREDIT line's part: what the credit is worth, less what its scope could not take."""
+    adds = [*_slices(charge, -1)]
+    if amount != -charge.amount:
+        adds.append(Add("beyond what there is to credit", amount + charge.amount))
+    return _part(settlement, charge, adds, {})
+
+
+def _slices(charge: Charge, sign: int) -> list[Add]:
+    return [Add(f"the slice from {one.start}", sign * one.amount) for one in charge.slices]
+
+
+def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:
+    """A surcharge: the overage under the fund's terms x p / 100; of a pool, the account's share of it."""
+    rated, money = rated_of(settlement, charge), charge.plan.rounding.decimal
+    own, pooled = _uncovered(settlement, charge, fund), 0
+    for part in rated.parts:
+        pooled += _uncovered(settlement, part, fund)
+    inputs = {
+        "overage": money(own),
+        "pooledOverage": money(pooled),
+        "percent": fund.surcharge,
+        "unrounded": number(Fraction(money(pooled)) * Fraction(fund.surcharge) / 100),
+        "agreement": fund_document(fund),
+    }
+    return _part(settlement, charge, [Add(f"{fund.surcharge} % of the overage", amount)], inputs, {fund.id})
+
+
+def _uncovered(settlement: Settlement, charge: Charge, fund: Fund) -> int:
+    funds = settlement.terms.funds
+    return sum(
+        one.uncovered
+        for one in settlement.outcomes.get(charge.key, ())
+        if one.overage is not None and funds[one.overage] is fund
+    )
+
+
+def overage_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:
+    """Separate overage: the uncovered slices at normal rates, or the units beyond exhaustion by overage bands."""
+    rated, funds = rated_of(settlement, charge), settlement.terms.funds
+    bands = rated.pool.pricing.overage
+    if bands is None:
+        adds = [
+            Add(f"uncovered of the slice from {one.piece.start}", one.uncovered)
+            for one in settlement.outcomes.get(charge.key, ())
+            if one.overage is not None and funds[one.overage] is fund
+        ]
+        return _part(settlement, charge, adds, {"agreement": fund_document(fund)}, {fund.id})
+    beyond = Beyond(rated, [settlement.outcomes.get(part.key, []) for part in rated.parts], funds)
+    inputs = {
+        "unitsBeyondExhaustion": [{"start": start, "units": number(one)} for start, one in beyond.units.items()],
+        "overageBands": _bands(bands),
+        "overageCharge": _uses(bands.breakdown(sum(beyond.units.values(), Fraction(0)))),
+        "agreement": fund_document(fund),
+    }
+    adds = [Add("the units beyond exhaustion by overagePricingBands", amount)]
+    return _part(settlement, charge, adds, inputs, {fund.id})
+
+
+def _part(
+    settlement: Settlement, charge: Charge, adds: list[Add], more: Document, resources: set[str] | None = None
+) -> Part:
+    rated = rated_of(settlement, charge)
+    return Part(
+        tuple(adds),
+        charge.plan.rounding,
+        {"charge": charge_document(charge), **usage_inputs(rated), **more},
+        slice_documents(settlement, charge),
+        usage_refs(settlement, rated),
+        charge_resources(charge) | (resources or set()),
+    )
+
+
+def usage_inputs(rated: RatedUsage) -> Document:
+    """From quantities by day to the rounded slices of the (pooled) charge."""
+    pool = rated.pool
+    series, price, minor = pool.series, pool.pricing.price, pool.plan.rounding
+    before = pool.units(pool.base)
+    after = rated.steps[-1].after if rated.steps else before
+    inputs: Document = {
+        "billingPeriod": [pool.period.start, pool.period.end],
+        "aggregation": {
+            "id": series.aggregation_id,
+            "name": series.aggregation_name,
+            "function": series.function,
+            "quantityPerUnit": number(series.quantity_per_unit),
+            "rounding": series.rounding,
+        },
+        "pricing": {"id": pool.pricing.id, "code": pool.pricing.code, "tiersSpanPlan": pool.pricing.span}
+        | _bands(price),
+        "days": _days(pool),
+        "unitsBefore": number(before),
+        "units": number(after),
+        "bands": _uses(price.breakdown(after)),
+        "steps": [
+            {
+                "start": step.start,
+                "unitsBefore": number(step.before),
+                "unitsAfter": number(step.after),
+                "chargeBefore": minor.decimal(minor.minor(price.charge(step.before))),
+                "chargeAfter": minor.decimal(minor.minor(price.charge(step.after))),
+                "amount": minor.decimal(step.amount),
+            }
+            for step in rated.steps
+        ],
+    }
+    if before:
+        inputs["bandsBefore"] = _uses(price.breakdown(before))
+    if len(pool.shares) > 1:
+        inputs["pool"] = [
+            {
+                "accountCode": share.account.code,
+                "quantity": number(share.quantity),
+                "amount": minor.decimal(part.amount),
+            }
+            for share, part in zip(pool.shares, rated.parts, strict=True)
+        ]
+    return inputs
+
+
+def _days(pool: Pool) -> list[Document]:
+    """Quantities by day; on days that are not held another pricing holds, and they only fill the tiers."""
+    return [
+        {"day": one.day, "quantity": number(value(pool.series.function, one.state)), "records": one.state.records}
+        | ({} if one.held else {"onlyFillsTiers": True})
+        for one in pool.days
+    ]
+
+
+def _bands(price: Price) -> Document:
+    bands = zip(price.ids, price.lowers, price.unit, price.fixed, strict=True)
+    return {
+        "cumulative": price.cumulative,
+        "pricingBands": [
+            {"id": id, "lowerLimit": number(lower), "unitPrice": number(unit), "fixedPrice": number(fixed)}
+            for id, lower, unit, fixed in bands
+        ],
+    }
+
+
+def _uses(uses: list[BandUse]) -> list[Document]:
+    """Units and unrounded money per band; they sum to C."""
+    return [
+        {
+            "lowerLimit": number(use.lower_limit),
+            "units": number(use.units),
+            "unitPrice": number(use.unit_price),
+            "fixedPrice": number(use.fixed_price),
+            "amount": number(use.amount),
+        }
+        for use in uses
+    ]
+
+
+def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...]:
+    """The totals that the charge was rated from, of every account of its pool."""
+    pool, series = rated.pool, rated.pool.series
+    held = [one.day for one in pool.days if one.held]
+    found = []
+    for share in pool.shares:
+        totals = settlement.family.totals.get((share.account.id, series.aggregation_id, series.segment), {})
+        days = tuple(day for day in held if day in totals and pool.plan.rates(share.account, day))
+        if days:
+            found.append(UsageRef(share.account.id, series.aggregation_id, series.segment, days))
+    return tuple(found)

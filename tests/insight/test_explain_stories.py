@@ -1,0 +1,63 @@
+"""Every line of every story's bills is explained, and the parts add up to it exactly."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from events.facts.bills import LineType
+from services.simulate.play import play
+from services.simulate.story import read_story
+from tests.insight.explaining import ExplainingPlayer
+from tests.settlement.stories import DAYS, Random, accounts_of, days, families, play_terms, usage
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+STORIES = sorted(FOLDER.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_every_line_of_the_story_adds_up(path: Path) -> None:
+    player = ExplainingPlayer()
+    play(read_story(path), player)
+    for explanation in player.explained:
+        assert explanation.adds_up, explanation.document()
+
+
+def test_the_stories_have_lines_of_every_type() -> None:
+    player_types: Counter[LineType] = Counter()
+    for path in STORIES:
+        player = ExplainingPlayer()
+        play(read_story(path), player)
+        player_types.update(one.line.type for one in player.explained)
+    assert {
+        "USAGE",
+        "USAGE_CREDIT",
+        "STANDING_CHARGE",
+        "MINIMUM_SPEND",
+        "MINIMUM_SPEND_REFUND",
+        "COUNTER_RUNNING_TOTAL_CHARGE",
+        "COUNTER_ADJUSTMENT_DEBIT",
+        "COUNTER_ADJUSTMENT_CREDIT",
+        "COMMITMENT_FEE",
+        "COMMITMENT_CONSUMED",
+        "BALANCE_CONSUMED",
+        "OVERAGE_SURCHARGE",
+        "OVERAGE_USAGE",
+    } <= set(player_types)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), families())
+def test_every_line_of_random_families_adds_up(data: st.DataObject, family: Random) -> None:
+    player = play_terms(family)
+    explaining = ExplainingPlayer()
+    for name in vars(player):
+        setattr(explaining, name, getattr(player, name))
+    for _ in range(3):
+        for record in data.draw(st.lists(usage(accounts_of(family)), max_size=8)):
+            explaining.usage(record)
+        explaining.bill(data.draw(days(0, DAYS)), None)
+    for explanation in explaining.explained:
+        assert explanation.adds_up, explanation.document()
