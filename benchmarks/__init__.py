@@ -1,0 +1,1 @@
+"""Programs that measure ratios: the pipeline against its floor, settlement's growth, a large bill run."""

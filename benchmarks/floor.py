@@ -1,0 +1,76 @@
+"""The floor: what the same flow costs with nothing of the product's own in it, on the same broker and Postgres.
+
+Two processes at once, as the product runs: a raw copy of the topic (`floor_copy`), and a consumer of the copy that
+decodes, folds into a dict and writes the product's rows with the product's statements (`floor_fold`). No validation,
+dedupe, rating or settlement. Its rows are copies of what the product wrote for the same accounts, so they are as long.
+"""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from benchmarks.results import Leg, Pipeline, last_append, rows_written, until_spent
+from benchmarks.task import Task
+from benchmarks.waiting import Gate, cpu_seconds
+from benchmarks.workload import Load
+from events.topics import EVENTS, TOPICS
+from services.stack.supervise import Supervisor
+
+COPY = "benchmark.copy"
+SCHEMA = "benchmark_floor"
+LEGS = ("benchmarks.floor_copy", "benchmarks.floor_fold")
+_TABLES = Path(__file__).parent.parent / "projections" / "readmodels" / "schema.sql"
+
+
+async def run_floor(task: Task, load: Load, folder: Path) -> Pipeline:
+    """Measure the floor on a load that the product has settled into schema `task.live`.
+
+    Raises: NotFinishedError, WrongSumError.
+    """
+    await _make_topic(task.bootstrap, task.partitions)
+    connection, supervisor = await asyncpg.connect(task.database_url), Supervisor()
+    try:
+        await _make_tables(connection)
+        async with Gate(task.database_url) as gate:
+            for leg in LEGS:
+                supervisor.start(task.command(leg, folder))
+            started = await gate.release(len(LEGS), supervisor)
+            cpu = {leg: -cpu_seconds(leg) for leg in LEGS}
+            await until_spent(connection, supervisor, sum(load.calls().values()), 1, load.events)
+            finished = time.time()
+        cpu = {leg: cpu_seconds(leg) + cpu[leg] for leg in LEGS}
+        await supervisor.stop_all()
+        copied = await last_append(task.bootstrap, COPY, task.partitions)
+        legs = (
+            Leg("copy", load.events, copied - started, cpu[LEGS[0]]),
+            Leg("fold", load.events, finished - started, cpu[LEGS[1]]),
+        )
+        return Pipeline(load.events, finished - started, legs, await rows_written(connection))
+    finally:
+        await supervisor.stop_all()
+        await connection.close()
+
+
+async def _make_topic(bootstrap: str, partitions: int) -> None:
+    """The copy's topic, with the settings of `billing.events`."""
+    config = next(topic.config for topic in TOPICS if topic.name == EVENTS)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(COPY, partitions, 1, topic_configs=config)], timeout_ms=30_000)
+    finally:
+        await admin.close()
+
+
+async def _make_tables(connection: Any) -> None:
+    """The product's tables and indexes, empty, in a schema of their own."""
+    tables = await asyncio.to_thread(_TABLES.read_text)
+    async with connection.transaction():
+        await connection.execute(f"CREATE SCHEMA {SCHEMA}")
+        await connection.execute(f"SET LOCAL search_path TO {SCHEMA}")
+        await connection.execute(tables)
+    await connection.execute("SELECT set_config('search_path', $1, false)", SCHEMA)

@@ -1,0 +1,64 @@
+"""A leg of the floor: a raw copy of `usage`, record by record, partition by partition. Started by `floor`."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from benchmarks.floor import COPY
+from benchmarks.task import Task
+from benchmarks.waiting import pass_gate
+from events.topics import MAX_RECORD_BYTES, USAGE
+from services.ingest.command import MAX_RECORDS
+from services.kafka import BATCH_BYTES, FETCH_BYTES
+from services.worker import _tune_garbage_collection as tune_garbage_collection
+
+
+async def main(task: Task) -> None:
+    """Copy until stopped."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=task.bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=50,
+    )
+    producer = AIOKafkaProducer(
+        bootstrap_servers=task.bootstrap,
+        enable_idempotence=True,
+        compression_type="zstd",
+        max_batch_size=MAX_RECORD_BYTES,
+        max_request_size=MAX_RECORD_BYTES,
+    )
+    await producer.start()
+    await consumer.start()
+    connection = await asyncpg.connect(task.database_url)
+    tune_garbage_collection()
+    await pass_gate(connection)
+    consumer.assign([TopicPartition(USAGE, partition) for partition in range(task.partitions)])
+    while True:
+        fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
+        await asyncio.gather(*(_copy(producer, place.partition, records) for place, records in fetched.items()))
+
+
+async def _copy(producer: AIOKafkaProducer, partition: int, records: list[ConsumerRecord]) -> None:
+    """Append the records in batches as large as the product's, each acknowledged before the next."""
+    batch, size = producer.create_batch(), 0
+    for record in records:
+        if size > BATCH_BYTES:
+            await _send(producer, batch, partition)
+            batch, size = producer.create_batch(), 0
+        batch.append(key=record.key, value=record.value, timestamp=None)
+        size += len(record.value)
+    await _send(producer, batch, partition)
+
+
+async def _send(producer: AIOKafkaProducer, batch: Any, partition: int) -> None:
+    batch.close()
+    await (await producer.send_batch(batch, COPY, partition=partition))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Task.given()))

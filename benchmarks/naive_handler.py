@@ -1,0 +1,59 @@
+"""The handler that anyone would write first: FastStream decodes a message into a model, one statement stores it."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+import uvloop
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker
+from pydantic import BaseModel
+
+from benchmarks.naive import SCHEMA
+from benchmarks.task import Task
+from benchmarks.waiting import pass_gate
+from events.topics import USAGE
+
+UPSERT = f"""
+INSERT INTO {SCHEMA}.balances AS held (account, records, calls) VALUES ($1, 1, $2)
+ON CONFLICT (account) DO UPDATE SET records = held.records + 1, calls = held.calls + excluded.calls
+"""
+
+
+class Data(BaseModel):
+    """The event's data."""
+
+    meter: str
+    measure: dict[str, Decimal]
+
+
+class Event(BaseModel):
+    """The attributes that are needed."""
+
+    id: str
+    source: str
+    subject: str
+    time: datetime
+    organization: str
+    data: Data
+
+
+async def main(task: Task) -> None:
+    """Handle messages until stopped."""
+    async with asyncpg.create_pool(task.database_url, min_size=2, max_size=2) as pool:
+        broker = KafkaBroker(task.bootstrap, log_level=logging.DEBUG)
+
+        @broker.subscriber(
+            USAGE, group_id="benchmark-naive", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK_FIRST
+        )
+        async def handle(event: Event) -> None:
+            await pool.execute(UPSERT, event.subject, event.data.measure["calls"])
+
+        async with pool.acquire() as connection:
+            await pass_gate(connection)
+        await FastStream(broker).run()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Task.given()))

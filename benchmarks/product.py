@@ -1,0 +1,98 @@
+"""The full product: usage in Kafka -> ingest -> log -> projector -> balance table, as its own processes.
+
+The clock runs from the opening of the gate, when both processes are about to load their partitions, until the balance
+table shows what every account has spent.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from benchmarks.catalog import Customer
+from benchmarks.results import Leg, Pipeline, WrongSumError, last_append, rows_written, until_spent
+from benchmarks.waiting import Gate, cpu_seconds, until
+from benchmarks.workload import Load, cents_of
+from events.topics import EVENTS, USAGE
+from services.kafka import BatchWriter, LogReader
+from services.up.system import System
+
+WORKERS = ("ingest", "projector")
+PROJECT_SECONDS = 90.0
+_STANDING = """
+SELECT (SELECT count(*) FROM commitment_balances) AS balances, (SELECT count(*) FROM due_accounts) AS due,
+       (SELECT coalesce(sum(next_offset), 0) FROM positions WHERE topic = $1)::bigint AS position
+"""
+_BALANCES = "SELECT commitment_id, spent FROM commitment_balances"
+_TOTALS = "SELECT count(*) AS rows, sum(records)::bigint AS records, sum(total) AS total FROM usage_totals"
+
+
+async def connect(database_url: str) -> Any:
+    """A connection whose `search_path` is the live read models."""
+    connection = await asyncpg.connect(database_url)
+    schema = await connection.fetchval("SELECT name FROM store.live_schema")
+    await connection.execute("SELECT set_config('search_path', $1, false)", schema)
+    return connection
+
+
+async def project_commands(system: System, connection: Any, accounts: int) -> None:
+    """Let the projector fold and settle everything that was created, then stop it. Raises: NotFinishedError."""
+    partitions = range(system.settings.partitions)
+    async with LogReader(system.endpoints.kafka_bootstrap) as reader:
+
+        async def look() -> tuple[bool, object]:
+            end = sum((await reader.end_offsets(EVENTS, partitions)).values())
+            seen = dict(await connection.fetchrow(_STANDING, EVENTS))
+            return seen == {"balances": accounts, "due": 0, "position": end}, f"{seen}, end of the log {end}"
+
+        await until("the projection of the commands", PROJECT_SECONDS, look, system.supervisor)
+    await system.supervisor.stop("projector")
+
+
+async def publish(system: System, load: Load) -> None:
+    """Put the load into `usage`. Raises: KafkaError."""
+    async with BatchWriter(system.endpoints.kafka_bootstrap) as writer:
+        for chunk in load.chunks():
+            for partition, records in chunk.items():
+                await writer.append(USAGE, partition, records)
+
+
+async def run_product(system: System, connection: Any, load: Load, customers: Mapping[str, Customer]) -> Pipeline:
+    """Measure the product on a published load; afterwards both workers are stopped.
+
+    Raises: NotFinishedError, WrongSumError.
+    """
+    calls = load.calls()
+    expected = {customers[code].prepayment: cents_of(quantity) for code, quantity in calls.items()}
+    before = await rows_written(connection)
+    async with Gate(system.endpoints.database_url) as gate:
+        starting = asyncio.create_task(system.start(WORKERS))
+        await asyncio.sleep(0)
+        started = await gate.release(len(WORKERS), system.supervisor)
+        cpu = {name: -cpu_seconds(name) for name in WORKERS}
+        await until_spent(connection, system.supervisor, sum(expected.values()), 100, load.events)
+        finished = time.time()
+        await starting
+    cpu = {name: cpu_seconds(name) + cpu[name] for name in WORKERS}
+    for name in WORKERS:
+        await system.supervisor.stop(name)
+    await _check(connection, expected, load, sum(calls.values()))
+    ingested = await last_append(system.endpoints.kafka_bootstrap, EVENTS, load.partitions)
+    legs = (
+        Leg("ingest", load.events, ingested - started, cpu["ingest"]),
+        Leg("projector", load.events, finished - started, cpu["projector"]),
+    )
+    return Pipeline(load.events, finished - started, legs, await rows_written(connection, before))
+
+
+async def _check(connection: Any, expected: Mapping[str, int], load: Load, calls: int) -> None:
+    """Every account to the cent, every event once. Raises: WrongSumError."""
+    spent = {row["commitment_id"]: row["spent"] for row in await connection.fetch(_BALANCES)}
+    for commitment, cents in expected.items():
+        if spent.get(commitment, 0) * 100 != cents:
+            raise WrongSumError(f"prepayment {commitment}", spent.get(commitment), cents / 100)
+    totals = dict(await connection.fetchrow(_TOTALS))
+    if (totals["records"], totals["total"]) != (load.events, calls):
+        raise WrongSumError("the table of totals", totals, f"{load.events} records, {calls} calls")

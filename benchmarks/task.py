@@ -1,0 +1,33 @@
+"""What the processes that stand in for the product are told, through a file."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from services.stack.child import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Addresses, the load's organization, `accounts` as id by code, and `live`, the schema with the product's rows."""
+
+    bootstrap: str
+    database_url: str
+    partitions: int
+    organization: str
+    live: str
+    accounts: Mapping[str, str]
+
+    @classmethod
+    def given(cls) -> "Task":
+        """The task that the first argument of the process names."""
+        return cls(**json.loads(Path(sys.argv[1]).read_text()))
+
+    def command(self, module: str, folder: Path) -> Command:
+        """The command line that runs a module of this room on this task."""
+        path = folder / f"{module}.json"
+        path.write_text(json.dumps(asdict(self)))
+        return Command(module, [sys.executable, "-m", module, str(path)], dict(os.environ), folder / f"{module}.log")

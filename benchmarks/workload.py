@@ -1,0 +1,80 @@
+"""The load: usage of 1,000 accounts over 28 days in order of time, and what it must lead to, computed independently.
+
+Everything is a function of the event's number, so any process can say what event `n` is. Prices give whole cents
+whatever the quantity, so the expected sums below need no rule of rounding.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+
+from events.partition import partition_of, usage_key
+from services.kafka import Record
+
+ACCOUNTS = 1_000
+DAYS = 28
+START = datetime(2026, 1, 1, tzinfo=UTC)
+METER = "api"
+FIELD = "calls"
+#: Tiered and cumulative: two cents a call up to the limit, one cent a call above it.
+TIER = 1_000
+CENTS = (2, 1)
+#: Money on each account's prepayment: never exhausted, so each amount spent tells the whole charge.
+PREPAID = 1_000_000
+#: Events of one account are this far apart in a round of all accounts; coprime to ACCOUNTS.
+_STRIDE = 389
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many events of one organization, in a topic of so many partitions."""
+
+    organization: str
+    events: int
+    partitions: int
+
+    def event(self, number: int) -> bytes:
+        """The CloudEvent with this number, some 220 bytes; its id is a hash, as random ids do not compress either."""
+        moment = START + timedelta(seconds=number * DAYS * 86_400 // self.events)
+        return (
+            f'{{"specversion":"1.0","id":"{md5(b"%d" % number, usedforsecurity=False).hexdigest()}",'
+            f'"source":"/edge","type":"trueup.usage","subject":"{code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
+            f'"organization":"{self.organization}","data":{{"meter":"{METER}","measure":{{"{FIELD}":{calls_of(number)}}}}}}}'
+        ).encode()
+
+    def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
+        """All events in order, in chunks, by the partition that their key leads to."""
+        places = {code: partition_of(self.organization, code, self.partitions) for code in CODES}
+        for start in range(0, self.events, size):
+            found: dict[int, list[Record]] = {}
+            for number in range(start, min(start + size, self.events)):
+                code = code_of(number)
+                record = Record(usage_key(self.organization, code), self.event(number))
+                found.setdefault(places[code], []).append(record)
+            yield found
+
+    def calls(self) -> dict[str, int]:
+        """The quantity of each account, by code."""
+        found = dict.fromkeys(CODES, 0)
+        for number in range(self.events):
+            found[code_of(number)] += calls_of(number)
+        return found
+
+
+CODES = tuple(f"account-{number:04}" for number in range(ACCOUNTS))
+
+
+def code_of(number: int) -> str:
+    """Whose event it is: every account once in each round of ACCOUNTS events."""
+    return CODES[number * _STRIDE % ACCOUNTS]
+
+
+def calls_of(number: int) -> int:
+    """The event's quantity, 1 to 9."""
+    return 1 + number * 7 % 9
+
+
+def cents_of(calls: int) -> int:
+    """What a month of so many calls costs, in cents."""
+    return min(calls, TIER) * CENTS[0] + max(calls - TIER, 0) * CENTS[1]
