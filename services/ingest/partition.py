@@ -4,22 +4,19 @@
 """
 
 from collections.abc import Sequence
+from decimal import localcontext
 
 from aiokafka import ConsumerRecord
 
 from events.codec import decode
+from events.decimals import EXACT
 from services.ingest.arrival import day_number
 from services.ingest.catalogs import Catalogs
 from services.ingest.days import Days
-from services.ingest.instants import utc_text
+from services.ingest.instants import parse_instant
 from services.ingest.rating import Rater
-from services.ingest.record import RecordWriter
+from services.ingest.record import RATED_PREFIX, READ_PREFIX, RatedEnvelope, RecordWriter, decode_rated
 from services.ingest.snapshot import Snapshot
-from services.projector.rated import PREFIX as RATED
-from services.projector.rated import RatedRecord, decode_rated
-
-#: How `events.codec.encode` begins a UsageRead.
-READ = b'{"type":"UsageRead"'
 
 
 class PartitionState:
@@ -50,18 +47,19 @@ class PartitionState:
 
         Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`.
         """
-        usage = [record for record in records if record.value.startswith(RATED)]
-        for record, rated in zip(usage, decode_rated([record.value for record in usage]), strict=True):
-            if rated.source == self.writer.usage_source and rated.sequence > self.last_rated:
-                self.last_rated = rated.sequence
-                self._remember(rated, day_number(record.timestamp), catalogs)
-        for record in records:
-            if record.value.startswith(READ):
-                self._note_read(record.value)
+        with localcontext(EXACT):
+            for record in records:
+                if record.value.startswith(RATED_PREFIX):
+                    self._note_rated(decode_rated(record.value), day_number(record.timestamp), catalogs)
+                elif record.value.startswith(READ_PREFIX):
+                    self._note_read(record.value)
         self.position = records[-1].offset + 1
         self.seen.compact(day_number(records[-1].timestamp))
 
-    def _remember(self, rated: RatedRecord, day: int, catalogs: Catalogs) -> None:
+    def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
+        if rated.source != self.writer.usage_source or rated.sequence <= self.last_rated:
+            return
+        self.last_rated = rated.sequence
         data = rated.data
         self.seen.remember(bytes.fromhex(data.digest), day)
         directory = catalogs.directory(rated.organization)
@@ -70,8 +68,8 @@ class PartitionState:
         account = directory.resources.accounts[rated.account]
         plan = catalogs.meter_plan(directory, data.meter_id)
         if plan is not None:
-            day_of_usage = self.days.of(data.ts, utc_text(data.ts), account.timezone)
-            self.totals.add_record(rated, day_of_usage, plan)
+            ts, ts_text = parse_instant(data.ts)
+            self.totals.add_record(rated, ts, self.days.of(ts, ts_text, account.timezone), plan)
 
     def _note_read(self, value: bytes) -> None:
         envelope = decode(value)

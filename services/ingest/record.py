@@ -9,6 +9,7 @@ from hashlib import sha1
 
 import msgspec
 
+from events.codec import UndecodableRecordError, decode, encode
 from events.envelope import NAMESPACE
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import read_source, usage_source
@@ -46,7 +47,7 @@ class RatedData(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
 
 
 class RatedEnvelope(msgspec.Struct, gc=False):
-    """`events.envelope.Envelope` around a `UsageRated`."""
+    """`events.envelope.Envelope` around a `UsageRated`; usage from the log is read back into it, too."""
 
     type: str
     schema: int
@@ -82,8 +83,24 @@ class ReadEnvelope(msgspec.Struct, gc=False):
     data: ReadData
 
 
+#: How `events.codec.encode` begins a record of either kind: the type is the first member.
+RATED_PREFIX = b'{"type":"UsageRated"'
+READ_PREFIX = b'{"type":"UsageRead"'
 _ENCODE = msgspec.json.Encoder().encode
+_RATED = msgspec.json.Decoder(RatedEnvelope)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def decode_rated(value: bytes) -> RatedEnvelope:
+    """The record of a value that begins with RATED_PREFIX; one of an older schema version comes through the codec.
+
+    Raises: UndecodableRecordError.
+    """
+    try:
+        rated = _RATED.decode(value)
+    except msgspec.MsgspecError as error:
+        raise UndecodableRecordError(f"not a record of the log: {error}") from error
+    return rated if rated.schema == UsageRated.schema_version else _RATED.decode(encode(decode(value)))
 
 
 class EventIds:

@@ -5,14 +5,14 @@ needs them to say what a record adds to its charges; no bill rests on them. Use 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
+from services.ingest.record import RatedEnvelope
 from services.projector.cells import MeterPlan
-from services.projector.rated import RatedRecord
 
 _ZERO = Decimal(0)
 
@@ -64,16 +64,17 @@ class PartitionTotals:
         for aggregation_id, segment, value in parts:
             self.cell((account_id, aggregation_id, segment), day).merge(plan.functions[aggregation_id], value)
 
-    def add_record(self, rated: RatedRecord, day: date, plan: MeterPlan) -> None:
-        """Add a record of the log."""
+    def add_record(self, rated: RatedEnvelope, ts: datetime, day: date, plan: MeterPlan) -> None:
+        """Add a record of the log; `ts` is its time, which lies on `day`."""
         data = rated.data
         for aggregation_id, field in plan.sums:
             number = data.measure.get(field)
             if number is not None:
-                self.cell((rated.account, aggregation_id, ""), day).merge("SUM", DayState(number, 1))
+                self.cell((rated.account, aggregation_id, ""), day).merge("SUM", DayState(Decimal(number), 1))
         if plan.others:
-            parts = contributions(plan.others, data.measure, data.texts(), data.ts, data.usage_id)
-            self.add(rated.account, day, plan, parts)
+            values = {code: Decimal(number) for code, number in data.measure.items()}
+            texts = joined((data.who, data.what, data.where, data.other, data.metadata))
+            self.add(rated.account, day, plan, contributions(plan.others, values, texts, ts, data.usage_id))
 
     def over(self, key: TotalsKey, function: AggregationFunction, periods: Iterable[Period]) -> DayState | None:
         """The state of all days that lie in one of the periods."""

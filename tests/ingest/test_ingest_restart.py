@@ -111,6 +111,28 @@ async def test_usage_waits_for_a_relay_that_is_behind(system: Live, monkeypatch:
         assert [fact.usage_id for fact in usages(await system.settled())] == ["a"]
 
 
+async def test_workers_that_come_and_go_share_the_partitions_and_double_nothing(system: Live) -> None:
+    world = system.world(accounts=20)
+    await system.create(world)
+    names: list[str] = []
+
+    async def load() -> None:
+        for turn in range(80):
+            for code in world.codes:
+                names.append(f"{turn}-{code}")
+                await system.publish(world.partition(code), [world.usage(names[-1], code)])
+
+    async with system.worker():
+        loading = asyncio.create_task(load())
+        for _ in range(2):
+            async with system.worker():
+                await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
+        await loading
+        log = await system.settled()
+    assert Counter(fact.usage_id for fact in usages(log)) == Counter(names)
+
+
 async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> None:
     world = system.world()
     await system.create(world)
