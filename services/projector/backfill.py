@@ -6,14 +6,13 @@ never used costs nothing.
 """
 
 from collections.abc import Mapping
-from datetime import tzinfo
 
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from services.kafka import LogReader
 from services.projector.catalog import CatalogChange
-from services.projector.cells import Cell, CellKey, MeterPlan, fold_usage, meter_plans
+from services.projector.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage, meter_plans
 from services.projector.fold import take
 
 
@@ -31,7 +30,7 @@ async def rederive(
     position: Position,
     catalogs: Mapping[str, Resources],
     changed: Mapping[str, set[str]],
-    zones: Mapping[str, tzinfo],
+    zones: Mapping[str, ZoneDays],
 ) -> dict[CellKey, Cell]:
     """All totals of the changed aggregations over the partition's log before `position.next_offset`.
 
@@ -45,5 +44,6 @@ async def rederive(
     if firsts:
         past = Position(position.partition, next_offset=min(firsts))
         async for records in reader.read(EVENTS, position.partition, min(firsts), position.next_offset):
-            fold_usage(cells, take(past, records).usage, plans, zones)
+            taken = take(past, records)
+            fold_usage(cells, taken.offsets, taken.usage, taken.value_at, plans, zones)
     return cells

@@ -5,8 +5,8 @@ into the family's totals once per transaction, so an event costs a dictionary lo
 it depends on how polls were cut.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, tzinfo
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
@@ -14,27 +14,58 @@ from events.decimals import EXACT
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
 from projections.resources import Resources
-from services.projector.rated import RatedRecord
+from services.projector.rated import Details, RatedRecord, details_of
 
 #: Account, aggregation, segment text, day of the account's zone.
 CellKey = tuple[str, str, str, date]
+_NOTHING: Mapping[str, str] = {}
 
 
 class Cell:
-    """Added since the last write: the state, and the first and last log offset that added to it."""
+    """Added since the last write: the state, and the first and last log offset that added to it.
+
+    Of a plain sum only `number` and `count` are kept; it stays an int as long as only whole numbers were added.
+    """
 
     __slots__ = ("count", "first", "last", "number", "state")
 
-    def __init__(self, number: Decimal, count: int, state: DayState | None, offset: int) -> None:
+    def __init__(self, number: Decimal | int, state: DayState | None, offset: int) -> None:
         self.number = number
-        self.count = count
+        self.count = 1
         self.state = state
         self.first = offset
         self.last = offset
 
     def day_state(self) -> DayState:
         """What was added, as a state that merges."""
-        return DayState(self.number, self.count) if self.state is None else self.state
+        return DayState(Decimal(self.number), self.count) if self.state is None else self.state
+
+
+class ZoneDays(dict[str, date]):
+    """The day of the zone by the text of an hour of UTC, for the hours that lie in one day.
+
+    Nearly every instant is found by the first 13 characters of its text; the rest (an hour in which a day begins, a
+    text with another offset than Z) is worked out.
+    """
+
+    def __init__(self, zone: tzinfo) -> None:
+        super().__init__()
+        self.zone = zone
+        self._torn: set[str] = set()
+
+    def day(self, ts: str) -> date:
+        """The day of an instant that is not known by its hour."""
+        at = datetime.fromisoformat(ts)
+        day = at.astimezone(self.zone).date()
+        hour = ts[:13]
+        if ts[-1] == "Z" and ts[10] == "T" and hour not in self._torn:
+            start = at.replace(minute=0, second=0, microsecond=0)
+            last = start + timedelta(minutes=59, seconds=59, microseconds=999_999)
+            if start.astimezone(self.zone).date() == last.astimezone(self.zone).date():
+                self[hour] = day
+            else:
+                self._torn.add(hour)
+        return day
 
 
 class MeterPlan(NamedTuple):
@@ -64,45 +95,54 @@ def meter_plans(catalog: Resources, only: frozenset[str] | None = None) -> dict[
 
 def fold_usage(
     cells: dict[CellKey, Cell],
-    rated: Iterable[tuple[int, RatedRecord]],
+    offsets: Iterable[int],
+    usage: Iterable[RatedRecord],
+    value_at: Callable[[int], bytes],
     plans: Mapping[str, MeterPlan],
-    zones: Mapping[str, tzinfo],
+    zones: Mapping[str, ZoneDays],
 ) -> None:
-    """Add usage (log offset, record) to the cells. Every account must stand in `zones`."""
+    """Add usage to the cells; `value_at` gives a record's bytes by offset. Every account must stand in `zones`.
+
+    This loop runs once per event: keep it bare.
+    """
     with localcontext(EXACT):
-        for offset, record in rated:
+        for offset, record in zip(offsets, usage, strict=True):
             data = record.data
             plan = plans.get(data.meter_id)
             if plan is None:
                 continue
             account = record.account
-            zone = zones[account]
-            at = data.ts
-            day = at.date() if zone is UTC and at.tzinfo is UTC else at.astimezone(zone).date()
-            measure = data.measure
+            days, ts = zones[account], data.ts
+            # An hour's text means an hour of UTC only in a text that ends with Z.
+            day = days.get(ts[:13]) if ts[-1] == "Z" else None
+            if day is None:
+                day = days.day(ts)
+            measure = data.measure or _NOTHING
             for aggregation, field in plan.sums:
-                number = measure.get(field)
-                if number is None:
+                text = measure.get(field)
+                if text is None:
                     continue
+                number = Decimal(text) if "." in text else int(text)
                 key = (account, aggregation, "", day)
                 cell = cells.get(key)
                 if cell is None:
-                    cells[key] = Cell(number, 1, None, offset)
+                    cells[key] = Cell(number, None, offset)
                 else:
                     cell.number += number
                     cell.count += 1
                     cell.last = offset
             if plan.others:
-                _fold_others(cells, offset, record, plan, day)
+                _fold_others(cells, offset, record.account, details_of(value_at(offset)), plan, day)
 
 
-def _fold_others(cells: dict[CellKey, Cell], offset: int, record: RatedRecord, plan: MeterPlan, day: date) -> None:
-    data = record.data
-    for added in contributions(plan.others, data.measure, data.texts(), data.ts, data.usage_id):
-        key = (record.account, added.aggregation_id, added.segment, day)
+def _fold_others(
+    cells: dict[CellKey, Cell], offset: int, account: str, details: Details, plan: MeterPlan, day: date
+) -> None:
+    for added in contributions(plan.others, details.numbers, details.texts, details.ts, details.usage_id):
+        key = (account, added.aggregation_id, added.segment, day)
         cell = cells.get(key)
         if cell is None:
-            cells[key] = Cell(added.value.number, 1, added.value, offset)
+            cells[key] = Cell(0, added.value, offset)
         else:
             assert cell.state is not None
             cell.state = merge(plan.functions[added.aggregation_id], cell.state, added.value)

@@ -7,26 +7,22 @@ holds is a function of the rows in Postgres, so dropping it costs time, never da
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.envelope import Envelope
-from events.facts.bills import BillIssued, BillLocked, BillVoided
+from events.facts.bills import BillFact
 from projections.aggregates import DayState, TotalsKey
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
 from projections.resources import Resources
 from projections.settlement import Billed, FamilyTerms
+from services.projector.cells import ZoneDays
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
 MAX_FAMILIES = 200_000
 MAX_TOTALS = 3_000_000
-
-
-def zone_of(name: str) -> tzinfo:
-    """The zone; UTC as the constant that the hot loop looks for."""
-    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +65,7 @@ class FamilyState:
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
         self.newest = envelope.time if self.newest is None else max(self.newest, envelope.time)
-        if isinstance(envelope.data, BillIssued | BillLocked | BillVoided):
+        if isinstance(envelope.data, BillFact):
             self.bills_version += 1
             self.billed.evolve(envelope.data)
         else:
@@ -95,7 +91,9 @@ class FamilyCache:
         self._max_families = max_families
         self._max_totals = max_totals
         self.root_of: dict[str, str] = {}
-        self.zones: dict[str, tzinfo] = {}
+        #: By account; accounts of one zone share what is known of its days.
+        self.zones: dict[str, ZoneDays] = {}
+        self._days: dict[str, ZoneDays] = {}
 
     def get(self, root_id: str) -> FamilyState | None:
         """The family, if it is in memory; it counts as touched."""
@@ -114,7 +112,13 @@ class FamilyCache:
         self._families[family.root_id] = family
         for account_id, member in family.members.items():
             self.root_of[account_id] = family.root_id
-            self.zones[account_id] = zone_of(member.timezone)
+            self.zones[account_id] = self.days_in(member.timezone)
+
+    def days_in(self, zone: str) -> ZoneDays:
+        """The days of a zone."""
+        if zone not in self._days:
+            self._days[zone] = ZoneDays(ZoneInfo(zone))
+        return self._days[zone]
 
     def drop_partitions(self, partitions: Iterable[int]) -> None:
         """Forget the families of these partitions, written or not."""

@@ -7,16 +7,16 @@ totals, resources and bills do not read each other until they are settled.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter, lt
 
 from aiokafka import ConsumerRecord
 
 from events.codec import decode
 from events.envelope import Envelope
-from events.facts.bills import BillIssued, BillLocked, BillVoided
+from events.facts.bills import BillFact
 from events.facts.clock import ClockTicked
 from events.facts.resources import AccountCreated
 from events.facts.usage import UsageRated, UsageRead
-from projections.readmodels.bills import bill_row, line_rows
 from projections.readmodels.facts import fact_row
 from projections.readmodels.positions import Position
 from services.projector.families import FamilyCache, new_family
@@ -33,11 +33,20 @@ class Decoded:
     """A poll's records that the sequence rule lets through, with their log offsets."""
 
     facts: list[tuple[int, Envelope, bytes]] = field(default_factory=list)
-    usage: list[tuple[int, RatedRecord]] = field(default_factory=list)
+    usage: list[RatedRecord] = field(default_factory=list)
+    #: Log offset of each record of `usage`.
+    offsets: Sequence[int] = ()
+    #: All bytes of the poll, from log offset `base` on.
+    values: Sequence[bytes] = ()
+    base: int = 0
+
+    def value_at(self, offset: int) -> bytes:
+        """The bytes of the record at a log offset."""
+        return self.values[offset - self.base]
 
     def accounts(self) -> set[str]:
         """Accounts whose families must be in memory before this is applied."""
-        wanted = {record.account for _, record in self.usage}
+        wanted = {record.account for record in self.usage}
         for _, envelope, _ in self.facts:
             if isinstance(envelope.data, AccountCreated):
                 wanted.add(envelope.data.root_id)
@@ -55,44 +64,51 @@ def take(position: Position, records: Sequence[ConsumerRecord]) -> Decoded:
         raise BrokenLogError(
             f"partition {position.partition}: offset {records[0].offset} came where {position.next_offset} was due"
         )
-    decoded = Decoded()
-    offsets, values = [], []
-    for record in records:
-        if record.value.startswith(PREFIX):
-            offsets.append(record.offset)
-            values.append(record.value)
-        else:
-            _take_other(decoded, position, record)
-    if values:
-        _accept(decoded, position, offsets, decode_rated(values))
+    values = [record.value for record in records]
+    base = records[0].offset
+    decoded = Decoded(values=values, base=base)
+    rated = [place for place, value in enumerate(values) if value.startswith(PREFIX)]
+    if len(rated) == len(values):
+        usage = decode_rated(values)
+    else:
+        usage = decode_rated([values[place] for place in rated])
+        rated += _take_others(decoded, position, records, usage)
+    _accept(decoded, position, [base + place for place in rated], usage)
     position.next_offset = records[-1].offset + 1
     return decoded
 
 
-def _take_other(decoded: Decoded, position: Position, record: ConsumerRecord) -> None:
-    envelope = decode(record.value)
-    if position.accepts(envelope.source, envelope.sequence):
+def _take_others(
+    decoded: Decoded, position: Position, records: Sequence[ConsumerRecord], usage: list[RatedRecord]
+) -> list[int]:
+    """Everything that is not usage in the usual form; usage in another form is added, its places are returned."""
+    places = []
+    for place, record in enumerate(records):
+        if record.value.startswith(PREFIX):
+            continue
+        envelope = decode(record.value)
         if isinstance(envelope.data, UsageRated):
-            decoded.usage.append((record.offset, rated_of(envelope)))
-        else:
+            usage.append(rated_of(envelope))
+            places.append(place)
+        elif position.accepts(envelope.source, envelope.sequence):
             decoded.facts.append((record.offset, envelope, record.value))
+    return places
 
 
-def _accept(decoded: Decoded, position: Position, offsets: list[int], rated: list[RatedRecord]) -> None:
-    """The sequence rule for usage, with the source's last sequence in a local: this runs once per event."""
-    usage, sequences = decoded.usage, position.sequences
-    source, last = "", -1
-    for offset, record in zip(offsets, rated, strict=True):
-        if record.source != source:
-            if source:
-                sequences[source] = last
-            source = record.source
-            last = sequences.get(source, -1)
-        if record.sequence > last:
-            last = record.sequence
-            usage.append((offset, record))
-    if source:
-        sequences[source] = last
+def _accept(decoded: Decoded, position: Position, offsets: list[int], usage: list[RatedRecord]) -> None:
+    """The sequence rule for usage. Nearly always all of it is new and from one source: that is seen without a loop."""
+    if not usage:
+        return
+    sequences = [record.sequence for record in usage]
+    source = usage[0].source
+    ascending = sequences[0] > position.sequences.get(source, -1) and all(map(lt, sequences, sequences[1:]))
+    if ascending and all(record.source == source for record in usage):
+        position.sequences[source] = sequences[-1]
+        decoded.usage, decoded.offsets = usage, offsets
+        return
+    in_order = sorted(zip(offsets, usage, strict=True), key=itemgetter(0))
+    kept = [(offset, one) for offset, one in in_order if position.accepts(one.source, one.sequence)]
+    decoded.usage, decoded.offsets = [one for _, one in kept], [offset for offset, _ in kept]
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
@@ -127,32 +143,24 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
     if isinstance(fact, AccountCreated):
         cache.add(family)
     state.unwritten.families.add(family.root_id)
-    match fact:
-        case BillIssued():
-            state.unwritten.bills.append(bill_row(envelope, fact, family.bills_version))
-            state.unwritten.lines.extend(line_rows(envelope, fact))
-        case BillLocked(bill_id=bill_id):
-            state.unwritten.locked.append(bill_id)
-        case BillVoided(bill_id=bill_id):
-            state.unwritten.voided.append(bill_id)
-        case _:
-            pass
+    if isinstance(fact, BillFact):
+        state.unwritten.bills.note(envelope, fact, family.bills_version, family.billed.versions[fact.bill_id])
     return family.root_id
 
 
-def note_usage(state: PartitionState, usage: Sequence[tuple[int, RatedRecord]]) -> None:
+def note_usage(state: PartitionState, decoded: Decoded) -> None:
     """Remember the ids, the newest arrival and where each meter's usage begins."""
+    usage = decoded.usage
     if not usage:
         return
     held, position = state.unwritten, state.position
     if not held.digests:
-        held.digests_first = usage[0][0]
-    held.digests.extend([record.data.digest for _, record in usage])
-    position.log_time = _later(position.log_time, max([record.time for _, record in usage]))
-    meters = position.meters
-    for offset, record in usage:
-        if record.data.meter_id not in meters:
-            meters[record.data.meter_id] = offset
+        held.digests_first = decoded.offsets[0]
+    held.digests.extend([record.data.digest for record in usage])
+    position.log_time = _later(position.log_time, max([record.time for record in usage]))
+    if not {record.data.meter_id for record in usage} <= position.meters.keys():
+        for offset, record in zip(decoded.offsets, usage, strict=True):
+            position.meters.setdefault(record.data.meter_id, offset)
 
 
 def _later(known: datetime | None, now: datetime) -> datetime:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from projections.readmodels.bills import BillRow, LineRow
 from projections.readmodels.facts import FactRow
 from projections.readmodels.positions import Position
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
+from services.projector.bills import UnwrittenBills
 from services.projector.catalog import CatalogChange
 from services.projector.cells import Cell, CellKey
 
@@ -17,10 +17,7 @@ class Unwritten:
 
     records: int = 0
     facts: list[FactRow] = field(default_factory=list)
-    bills: list[BillRow] = field(default_factory=list)
-    lines: list[LineRow] = field(default_factory=list)
-    locked: list[str] = field(default_factory=list)
-    voided: list[str] = field(default_factory=list)
+    bills: UnwrittenBills = field(default_factory=UnwrittenBills)
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     #: Cells that are merged into families in memory; their rows are not written.
     merged: set[CellKey] = field(default_factory=set)

@@ -5,7 +5,6 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import tzinfo
 
 from aiokafka import ConsumerRecord
 
@@ -13,8 +12,8 @@ from projections.readmodels import directory, due
 from services.kafka import LogReader
 from services.projector.backfill import changed_aggregations, rederive
 from services.projector.catalog import CatalogLog
-from services.projector.cells import MeterPlan, fold_usage, meter_plans
-from services.projector.families import FamilyCache, FamilyState, zone_of
+from services.projector.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
+from services.projector.families import FamilyCache, FamilyState
 from services.projector.fold import BrokenLogError, apply_facts, note_usage, take
 from services.projector.load import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.projector.partition import PartitionState, new_partition
@@ -75,8 +74,9 @@ class Projection:
         for partition, decoded in taken.items():
             state = self.partitions[partition]
             apply_facts(state, decoded, self.cache)
-            note_usage(state, decoded.usage)
-            fold_usage(state.unwritten.cells, decoded.usage, self._plans, self.cache.zones)
+            note_usage(state, decoded)
+            cells, zones = state.unwritten.cells, self.cache.zones
+            fold_usage(cells, decoded.offsets, decoded.usage, decoded.value_at, self._plans, zones)
             state.unwritten.records += len(batches[partition])
 
     async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
@@ -143,10 +143,10 @@ class Projection:
             self.cache.add(found)
         return found
 
-    async def _zones(self, partition: int) -> dict[str, tzinfo]:
+    async def _zones(self, partition: int) -> dict[str, ZoneDays]:
         async with self.target.reading() as connection:
             rows = await connection.fetch(directory.ZONES, partition)
-        return {row["account_id"]: zone_of(row["timezone"]) for row in rows} | self.cache.zones
+        return {row["account_id"]: self.cache.days_in(row["timezone"]) for row in rows} | self.cache.zones
 
     def _plan(self) -> None:
         self._plans = {}

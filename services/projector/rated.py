@@ -1,57 +1,72 @@
-"""Fast decode of `UsageRated`: a poll's records in one go, only the fields that totals are made of.
+"""Fast decode of `UsageRated`: a poll's records in one go, only the fields that plain sums are made of.
 
 The pydantic fact in `events.facts.usage` is the definition; a test holds these structs equal to it. A record that does
 not look the usual way (another member first, another schema version) goes through `events.codec` and comes out the
 same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 
 from events.codec import UndecodableRecordError, decode
+from events.decimals import plain
 from events.envelope import Envelope
 from events.facts.usage import UsageRated
+from events.resources.base import moment_text
 
-#: How `events.codec.encode` begins a UsageRated: its type is the first member.
-PREFIX = b'{"type":"UsageRated"'
+#: How `events.codec.encode` begins a UsageRated of the current schema version.
+PREFIX = b'{"type":"UsageRated","schema":%d,' % UsageRated.schema_version
 
 
 class RatedData(msgspec.Struct, rename="camel", frozen=True, gc=False):
-    """The part of `UsageRated` that totals and the ids seen are made of."""
+    """What a plain sum and the ids seen need. `ts` and the numbers stay texts: most are summed up without more."""
 
-    usage_id: str
     meter_id: str
-    ts: datetime
+    ts: str
     digest: str
-    measure: dict[str, Decimal] = {}
-    who: dict[str, str] = {}
-    what: dict[str, str] = {}
-    where: dict[str, str] = {}
-    other: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-
-    def texts(self) -> dict[str, str]:
-        """Its fields of the text categories by code; codes are unique within a meter."""
-        return {**self.who, **self.what, **self.where, **self.other, **self.metadata}
+    measure: dict[str, str] | None = None
 
 
 class RatedRecord(msgspec.Struct, frozen=True, gc=False):
     """An envelope around it; `time` is the usage's arrival."""
 
-    type: str
-    schema: int
     source: str
     sequence: int
-    organization: str
     account: str
     time: datetime
     data: RatedData
 
 
-_DECODER = msgspec.json.Decoder(list[RatedRecord])
+class Details(NamedTuple):
+    """What the other aggregations need besides: numbers and texts by field code."""
+
+    usage_id: str
+    ts: datetime
+    numbers: Mapping[str, Decimal]
+    texts: Mapping[str, str]
+
+
+class _Details(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    usage_id: str
+    ts: datetime
+    measure: dict[str, Decimal] | None = None
+    who: dict[str, str] | None = None
+    what: dict[str, str] | None = None
+    where: dict[str, str] | None = None
+    other: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+
+
+class _DetailedRecord(msgspec.Struct, frozen=True, gc=False):
+    data: _Details
+
+
+_RECORDS = msgspec.json.Decoder(list[RatedRecord])
+_DETAILS = msgspec.json.Decoder(_DetailedRecord)
 
 
 def decode_rated(values: Sequence[bytes]) -> list[RatedRecord]:
@@ -60,36 +75,39 @@ def decode_rated(values: Sequence[bytes]) -> list[RatedRecord]:
     Raises: UndecodableRecordError.
     """
     try:
-        records = _DECODER.decode(b"[" + b",".join(values) + b"]")
+        return _RECORDS.decode(b"[" + b",".join(values) + b"]")
     except msgspec.MsgspecError as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
-    if any(record.schema != UsageRated.schema_version for record in records):
-        return [rated_of(decode(value)) for value in values]
-    return records
+
+
+def details_of(value: bytes) -> Details:
+    """The rest of a usage record. Raises: UndecodableRecordError."""
+    if not value.startswith(PREFIX):
+        fact = _fact(decode(value))
+        categories = (fact.who, fact.what, fact.where, fact.other, fact.metadata)
+        return Details(fact.usage_id, fact.ts, fact.measure, _together(categories))
+    try:
+        data = _DETAILS.decode(value).data
+    except msgspec.MsgspecError as error:
+        raise UndecodableRecordError(f"not a record of the log: {error}") from error
+    texts = _together((data.who, data.what, data.where, data.other, data.metadata))
+    return Details(data.usage_id, data.ts, data.measure or {}, texts)
 
 
 def rated_of(envelope: Envelope) -> RatedRecord:
     """The same from a decoded envelope."""
-    fact = envelope.data
-    assert isinstance(fact, UsageRated) and envelope.account is not None
-    return RatedRecord(
-        envelope.type,
-        envelope.schema_version,
-        envelope.source,
-        envelope.sequence,
-        envelope.organization,
-        envelope.account,
-        envelope.time,
-        RatedData(
-            fact.usage_id,
-            fact.meter_id,
-            fact.ts,
-            fact.digest,
-            fact.measure,
-            fact.who,
-            fact.what,
-            fact.where,
-            fact.other,
-            fact.metadata,
-        ),
-    )
+    fact = _fact(envelope)
+    assert envelope.account is not None
+    measure = {code: plain(number) for code, number in fact.measure.items()}
+    data = RatedData(fact.meter_id, moment_text(fact.ts), fact.digest, measure)
+    return RatedRecord(envelope.source, envelope.sequence, envelope.account, envelope.time, data)
+
+
+def _fact(envelope: Envelope) -> UsageRated:
+    assert isinstance(envelope.data, UsageRated)
+    return envelope.data
+
+
+def _together(categories: Sequence[Mapping[str, str] | None]) -> dict[str, str]:
+    """Codes are unique within a meter, whatever their category."""
+    return {code: text for category in categories if category for code, text in category.items()}

@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from projections.readmodels import bills, columns, directory, due, facts, positions, seen_ids, usage_totals
+from projections.readmodels import columns, directory, due, facts, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projector.catalog import CatalogLog
-from services.projector.families import FamilyCache, FamilyState, zone_of
+from services.projector.families import FamilyCache, FamilyState
 from services.projector.load import Root, load_families
 from services.projector.partition import PartitionState
 from services.projector.settling import Settler
@@ -91,14 +92,8 @@ class Writer:
         limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]
         if seen:
             await connection.execute(seen_ids.DROP_OLD, *columns(limits, 2))
-        await _put(connection, bills.INSERT_BILLS, [row for one in held for row in one.bills], bills.BILLS_WIDTH)
-        await _put(connection, bills.INSERT_LINES, [row for one in held for row in one.lines], bills.LINES_WIDTH)
-        for statement, ids in (
-            (bills.LOCK, [id for one in held for id in one.locked]),
-            (bills.VOID, [id for one in held for id in one.voided]),
-        ):
-            if ids:
-                await connection.execute(statement, ids)
+        for one in held:
+            await one.bills.write(connection)
 
     async def _totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
         """Totals of one partition; returns the families whose totals changed."""
@@ -171,7 +166,7 @@ class Writer:
 
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:
-    there = zone_of(zone)
+    there = ZoneInfo(zone)
     return before is None or before.astimezone(there).date() != now.astimezone(there).date()
 
 

@@ -12,11 +12,12 @@ from services.replay.bills import family_of
 
 PAGE = 500
 
-#: Of each root: what its bills that stand charge, and what its accrued lines say.
+#: Of each root: what its bills that stand charge, and what its accrued lines say. Nothing is due for memos.
 _CHARGED = """
 SELECT root_id, sum(amount) AS amount FROM (
     SELECT line.root_id, line.amount FROM {schema}.bill_line_items line
-    JOIN {schema}.bills USING (bill_id) WHERE NOT bills.voided
+    JOIN {schema}.bills USING (bill_id)
+    WHERE NOT bills.voided AND line.type NOT IN ('CREDIT_MEMO', 'DEBIT_MEMO')
     UNION ALL SELECT root_id, amount FROM {schema}.accrued_lines
 ) AS charged WHERE root_id = ANY ($1::text[]) GROUP BY root_id
 """

@@ -1,0 +1,74 @@
+"""The live projector as a process: killed in mid-load, it leaves what an undisturbed one leaves."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from datetime import UTC, datetime
+
+import pytest
+
+from events.topics import EVENTS
+from services.kafka import LogReader
+from services.projector.target import live_schema, use_schema
+from tests.projector.conftest import PARTITIONS, Place
+from tests.projector.driving import empty, everything, project
+from tests.projector.log import Log, days
+
+pytestmark = pytest.mark.stack
+WAIT_SECONDS = 60
+
+
+async def _start(place: Place) -> Process:
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": place.bootstrap,
+        "TRUEUP_DATABASE_URL": place.endpoints.database_url,
+    }
+    command = (sys.executable, "-m", "services.cli", "projector")
+    return await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+
+
+async def _folded(place: Place) -> int:
+    async with place.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        return int(await connection.fetchval("SELECT coalesce(sum(next_offset), 0) FROM positions"))
+
+
+async def _until(place: Place, wanted: int) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await _folded(place) < wanted:
+            await asyncio.sleep(0.02)
+
+
+async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place: Place) -> None:
+    log = Log("killed", PARTITIONS, generation="killed")
+    log.catalog()
+    for name, partition in (("acme", 0), ("bolt", 1)):
+        log.account(name, partition, prepaid="50")
+    log.tick(datetime(2026, 2, 1, tzinfo=UTC))
+    await log.append(place.bootstrap)
+    process = await _start(place)
+    try:
+        for burst in range(6):
+            for n in range(300):
+                log.usage("acme", "m", days(28)[n % 28], 0, repeat=n % 50 == 0, tokens=n)
+                log.usage("bolt", "m", days(28)[n % 28], 1, tokens=n)
+            await log.append(place.bootstrap)
+            if burst in (1, 3):
+                await _until(place, 200)
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+                process = await _start(place)
+        async with LogReader(place.bootstrap) as reader:
+            end = sum((await reader.end_offsets(EVENTS, range(PARTITIONS))).values())
+        await _until(place, end)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), WAIT_SECONDS)
+    assert process.returncode == 0
+    disturbed = await everything(place)
+    await empty(place)
+    await project(place)
+    assert await everything(place) == disturbed and disturbed["draws"]
