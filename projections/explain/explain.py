@@ -14,25 +14,12 @@ from projections.explain.rating import credit_part, overage_part, rated_of, surc
 from projections.explain.recurring import counter_part, minimum_part, standing_part
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
-from projections.settlement import DueLine, LineKey, Settlement
+from projections.settlement import LineKey, Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import key_of
-from projections.settlement.lines import DueLines
+from projections.settlement.gathered import gathered_lines
 
 _BY_HAND = ("CREDIT_MEMO", "DEBIT_MEMO")
-
-
-class _OfKey(DueLines):
-    """Gathers what is added to one key, each as it was before all were put together."""
-
-    def __init__(self, key: LineKey) -> None:
-        super().__init__()
-        self._key = key
-        self.found: list[DueLine] = []
-
-    def add(self, key: LineKey, line: DueLine) -> None:
-        if key == self._key:
-            self.found.append(replace(line))
 
 
 def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Explanation:
@@ -58,16 +45,15 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
 
 def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
     """What each charge, fee or commitment period puts on the key's line."""
-    gathered = _OfKey(key)
-    settlement.write_lines(gathered)
-    for prepayment in {one.fee.fund.id: one.fee for one in gathered.found if one.fee is not None}.values():
+    gathered = [line for found, line in gathered_lines(settlement) if found == key]
+    for prepayment in {one.fee.fund.id: one.fee for one in gathered if one.fee is not None}.values():
         yield from fee_parts(settlement, prepayment, key)
     for minimum in settlement.terms.minimums:
         # Of a true-up that is restated to 0 nothing is due; the part says why.
         if minimum.id == key.agreement_id and (part := true_up_part(settlement, minimum, key)) is not None:
             yield part
     amounts: dict[ChargeKey, tuple[Charge, Fund | None, int]] = {}
-    for one in gathered.found:
+    for one in gathered:
         if one.charge is not None:
             held = amounts.get(one.charge.key)
             amounts[one.charge.key] = (one.charge, one.fund, one.amount + (held[2] if held else 0))

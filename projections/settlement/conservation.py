@@ -1,0 +1,135 @@
+"""The laws of conservation of domain.md 8, over one settlement: what came in is accounted for, to the minor unit.
+
+Per commitment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
+what slices drew and what CONSUMED lines charge. Per account and period: charges = drawn + payable, where payable is
+what the charges' lines say once draws are taken off; overage's own price (surcharges, overage bands) comes on top.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from projections.money import Rounding
+from projections.rating.charges import Charge, ChargeKey
+from projections.settlement.billed import LineKey
+from projections.settlement.drawdown import Outcome
+from projections.settlement.gathered import gathered_lines
+from projections.settlement.lines import DueLine
+from projections.settlement.settle import Settlement
+from projections.settlement.states import AgreementState
+
+_CONSUMED = ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
+_CREDITS = ("COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT")
+Gathered = list[tuple[LineKey, DueLine]]
+
+
+class Residue(NamedTuple):
+    """A law that does not hold, of whom, and by how much."""
+
+    law: str
+    agreement_id: str | None
+    account_id: str | None
+    period_start: date | None
+    residue: Decimal
+
+
+@dataclass(slots=True)
+class _Flow:
+    """The money of one account's charges of one period start, in minor units."""
+
+    rounding: Rounding
+    charges: int = 0
+    drawn: int = 0
+    #: Of slices: what nothing drew, what credits took, what is negative.
+    open: int = 0
+    credited: int = 0
+    #: Of lines: what the charges, credits and draws say, without what overage adds.
+    lines: int = 0
+    credits: int = 0
+
+
+def residues(settlement: Settlement) -> Iterator[Residue]:
+    """Every law that does not hold; nothing when all do."""
+    lines = gathered_lines(settlement)
+    yield from _agreements(settlement, lines)
+    yield from _periods(settlement, lines)
+
+
+def _agreements(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
+    drawn: dict[str, Decimal] = {}
+    for draw in settlement.draws:
+        drawn[draw.agreement_id] = drawn.get(draw.agreement_id, Decimal(0)) + draw.amount
+    charged: dict[str, Decimal] = {}
+    for key, line in lines:
+        if key.type in _CONSUMED:
+            charged[key.agreement_id] = charged.get(key.agreement_id, Decimal(0)) - line.money
+    for state in (*settlement.commitments.values(), *settlement.balances.values()):
+        yield from agreement_residues(state, drawn.get(state.id, Decimal(0)), charged.get(state.id, Decimal(0)))
+
+
+def agreement_residues(state: AgreementState, drawn: Decimal, charged: Decimal) -> Iterator[Residue]:
+    """Laws of one commitment or balance, given what slices drew of it and what CONSUMED lines charge to it."""
+    used = state.amount_spent + state.amount_rolled_over + state.amount_lapsed + state.amount_remaining
+    found = {
+        "amount + top-ups = spent + rolled over + lapsed + remaining": state.amount + state.top_ups - used,
+        "spent = draws of slices": state.amount_spent - drawn,
+        "draws of slices = CONSUMED lines": drawn - charged,
+        "nothing is overdrawn": min(state.amount_remaining, state.amount_rolled_over, state.amount_lapsed, Decimal(0)),
+    }
+    for law, residue in found.items():
+        if residue:
+            yield Residue(law, state.id, None, None, residue)
+
+
+def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
+    flows: dict[tuple[str, date, str], _Flow] = {}
+
+    def flow_of(charge: Charge) -> _Flow:
+        key = (charge.account.id, charge.start, charge.plan.currency)
+        return flows.setdefault(key, _Flow(charge.plan.rounding))
+
+    for charge in settlement.charges.values():
+        flow = flow_of(charge)
+        if charge.type in ("COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT"):
+            flow.credits += (
+                settlement.credited.get(charge.key, charge.amount) if charge.type == "USAGE_CREDIT" else (charge.amount)
+            )
+        else:
+            flow.charges += charge.amount
+    for outcome in settlement.kept.drawn.outcomes:
+        _add_outcome(flow_of(settlement.charges[outcome.piece.charge]), outcome)
+    banded = _banded(settlement)
+    for charge_key, uncovered in banded.items():
+        flow_of(settlement.charges[charge_key]).lines += uncovered
+    for key, line in lines:
+        if line.charge is not None and key.type != "OVERAGE_SURCHARGE":
+            banded_line = key.type == "OVERAGE_USAGE" and line.charge.key in banded
+            flow_of(line.charge).lines += 0 if banded_line else line.amount
+    for (account_id, start, _), flow in flows.items():
+        money = flow.rounding.decimal
+        found = {
+            "charges = drawn + credited + uncovered": flow.charges - flow.drawn - flow.credited - flow.open,
+            "charges = drawn + payable": flow.charges - flow.credits - flow.drawn - flow.lines,
+        }
+        for law, residue in found.items():
+            if residue:
+                yield Residue(law, None, account_id, start, money(residue))
+
+
+def _add_outcome(flow: _Flow, outcome: Outcome) -> None:
+    flow.drawn += sum(one.amount for one in outcome.taken)
+    flow.credited += outcome.piece.credited
+    flow.open += outcome.uncovered + min(0, outcome.piece.amount)
+
+
+def _banded(settlement: Settlement) -> dict[ChargeKey, int]:
+    """Charges whose overage has bands of its own: what was uncovered of them, which their overage lines re-price."""
+    funds, found = settlement.terms.funds, {}
+    for one in settlement.usage:
+        for part in one.parts if one.pool.pricing.overage is not None else ():
+            outcomes = settlement.outcomes.get(part.key, ())
+            apart = [out.uncovered for out in outcomes if out.overage is not None and funds[out.overage].separate]
+            found[part.key] = sum(apart)
+    return found
