@@ -1,0 +1,150 @@
+"""`python -m benchmarks.settle`: what settling one account costs, how it grows, and what `kept` saves. Pure, no stack.
+
+Times are CPU times, the least of several runs: they differ between machines, their ratios hardly do.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.family import ACCOUNT, FIRST, end_of, family, resources
+from projections.aggregates import DayState
+from projections.settlement import Family, LineKey, Settlement, compile_terms, settle
+
+MONTHS, CHARGES, COMMITMENTS = 12, 20, 10
+BY_COMMITMENTS = (1, 3, 10, 30, 100, 300, 1_000)
+BY_MONTHS = (1, 2, 4, 8, 15, 30, 60)
+RUNS = 3
+
+
+class Cost(NamedTuple):
+    """Milliseconds of compiling the terms and of settling, and how much there was to settle."""
+
+    size: int
+    compile_ms: float
+    settle_ms: float
+    slices: int
+    draws: int
+    lines: int
+
+
+def least_ms(work: Callable[[], object], runs: int = RUNS) -> float:
+    """CPU milliseconds of the fastest of some runs."""
+    found = []
+    for _ in range(runs):
+        started = time.process_time()
+        work()
+        found.append((time.process_time() - started) * 1e3)
+    return min(found)
+
+
+def whole(held: Family, through: date, kept: Any = None) -> Settlement:
+    """A settlement with all that the projector and a bill ask of it: states, draws and lines."""
+    settlement = settle(held, through=through, accrued=True, kept=kept)
+    _ = settlement.commitments, settlement.draws, settlement.lines
+    return settlement
+
+
+def cost(size: int, months: int, charges: int, commitments: int) -> Cost:
+    """Settle an account of this size from scratch."""
+    terms, held, through = resources(months, charges, commitments), family(months, charges, commitments), end_of(months)
+    settlement = whole(held, through)
+    pieces = len(settlement.kept.drawn.pieces)
+    compile_ms = least_ms(lambda: compile_terms(terms, ACCOUNT))
+    settle_ms = least_ms(lambda: whole(held, through))
+    return Cost(size, compile_ms, settle_ms, pieces, len(settlement.draws), len(settlement.lines))
+
+
+def growth(title: str, costs: Iterable[Cost]) -> Table:
+    """A row a size, with its ratios to the row before."""
+    shown = Table(title=title)
+    for column in ("size", "slices", "draws", "lines", "terms ms", "settle ms", "µs/slice", "size x", "settle x"):
+        shown.add_column(column, justify="right")
+    before: Cost | None = None
+    for one in costs:
+        ratios = ["", ""]
+        if before is not None:
+            ratios = [f"{one.size / before.size:.1f}", f"{one.settle_ms / before.settle_ms:.1f}"]
+        counts = (f"{one.size:,}", f"{one.slices:,}", f"{one.draws:,}", f"{one.lines:,}")
+        per_slice = one.settle_ms / one.slices * 1e3
+        shown.add_row(*counts, f"{one.compile_ms:.1f}", f"{one.settle_ms:.1f}", f"{per_slice:.0f}", *ratios)
+        before = one
+    return shown
+
+
+def due(settlement: Settlement) -> dict[LineKey, tuple[int, Fraction]]:
+    """What the lines say."""
+    return {key: (line.amount, line.quantity) for key, line in settlement.lines.items()}
+
+
+def kept_costs() -> dict[str, float]:
+    """Milliseconds of settling the account again, from scratch and from what a settlement kept."""
+    held, through = family(MONTHS, CHARGES, COMMITMENTS), end_of(MONTHS)
+    kept = whole(held, through).kept
+    found = {"from scratch": least_ms(lambda: whole(held, through))}
+    last = max(day for days in held.totals.values() for day in days)
+    for name, day in (("usage on the last day", last), ("usage on the first day", FIRST)):
+        changed = with_more_usage(held, day)
+        if due(whole(changed, through, kept)) != due(whole(changed, through)):
+            raise AssertionError(f"settling with `kept` after {name} gives other lines than from scratch")
+        found[name] = least_ms(lambda changed=changed: whole(changed, through, kept))  # type: ignore[misc]
+        found[f"{name}, without lines"] = least_ms(
+            lambda changed=changed: settle(changed, through=through, accrued=True, kept=kept).commitments  # type: ignore[misc]
+        )
+    return found
+
+
+def with_more_usage(held: Family, day: date) -> Family:
+    """The same account after one more event: one day of one charge has changed."""
+    key = min(held.totals)
+    days = dict(held.totals[key])
+    days[day] = DayState(days[day].number + Decimal(7), days[day].records + 1)
+    return replace(held, totals={**held.totals, key: days})
+
+
+def kept_table(costs: dict[str, float]) -> Table:
+    """What the state that a settlement keeps saves the next one."""
+    shown = Table(title=f"{MONTHS} months x {CHARGES} charges x {COMMITMENTS} commitments, settled again with `kept`")
+    for column in ("after", "ms", "of from scratch"):
+        shown.add_column(column, justify="left" if column == "after" else "right")
+    for name, milliseconds in costs.items():
+        shown.add_row(name, f"{milliseconds:.2f}", f"{milliseconds / costs['from scratch']:.2f}")
+    return shown
+
+
+@click.command()
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(file: Path | None) -> None:
+    """Measure settlement; the last line of the output is JSON."""
+    console = Console(width=100)
+    base = cost(1, MONTHS, CHARGES, COMMITMENTS)
+    by_commitments = [cost(count, MONTHS, CHARGES, count) for count in BY_COMMITMENTS]
+    console.print(growth(f"1 to 1,000 commitments ({MONTHS} months x {CHARGES} charges)", by_commitments))
+    by_months = [cost(months, months, CHARGES, COMMITMENTS) for months in BY_MONTHS]
+    console.print(growth(f"1 to 60 months ({CHARGES} charges x {COMMITMENTS} commitments)", by_months))
+    kept = kept_costs()
+    console.print(kept_table(kept))
+    document = {
+        "base": base._asdict(),
+        "by_commitments": [one._asdict() for one in by_commitments],
+        "by_months": [one._asdict() for one in by_months],
+        "kept_ms": kept,
+    }
+    text = json.dumps(document)
+    if file is not None:
+        file.write_text(text + "\n")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()
