@@ -33,6 +33,7 @@ def content_digest(
         shortest = number.rstrip("0").rstrip(".") if "." in number else number
         text = f"{text}\0{code}\0{shortest if shortest != '-0' else '0'}"
     for category, fields in categories.items():
-        pairs = "\0".join(f"{code}\0{fields[code]}" for code in sorted(fields))
-        text = f"{text}\0\0{category}\0{pairs}"
+        text = f"{text}\0\0{category}"
+        for code in sorted(fields) if len(fields) > 1 else fields:
+            text = f"{text}\0{code}\0{fields[code]}"
     return crc32(text.encode()).to_bytes(CONTENT_BYTES, "big")

@@ -6,7 +6,9 @@ from typing import Annotated
 import msgspec
 
 _INSTANT = Annotated[datetime, msgspec.Meta(tz=True)]
-_LENGTH = len("2026-01-01T00:00:00Z")
+_SECONDS = len("2026-01-01T00:00:00Z")
+_MILLISECONDS = len("2026-01-01T00:00:00.000Z")
+_MICROSECONDS = len("2026-01-01T00:00:00.000000Z")
 
 
 def utc_text(moment: datetime) -> str:
@@ -17,13 +19,34 @@ def utc_text(moment: datetime) -> str:
 def parse_instant(text: str) -> tuple[datetime, str]:
     """The instant in UTC, and its text in the log.
 
-    What is spelt as the log spells it, as nearly all usage is, keeps its text. `fromisoformat` also takes weeks and
-    basic formats, which RFC 3339 has not: the separators are looked at first. Raises: ValueError naming the rule.
+    Raises: ValueError naming the rule.
     """
-    if len(text) == _LENGTH and text[7] == "-" and text[10] == "T" and text[13] == ":" and text[19] == "Z":
-        return datetime.fromisoformat(text), text
+    if len(text) in (_SECONDS, _MILLISECONDS, _MICROSECONDS) and _usual(text):
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            pass  # said better below
+        else:
+            return moment, _respelt(text, moment)
     try:
         moment = msgspec.convert(text, _INSTANT).astimezone(UTC)
     except (msgspec.ValidationError, OverflowError) as error:
         raise ValueError(f"must be RFC 3339 with an offset: {error}") from None
     return moment, utc_text(moment)
+
+
+def _usual(text: str) -> bool:
+    """Whether the separators stand where the log has them, and the hour is none that only ISO 8601 knows.
+
+    `fromisoformat` also takes weeks, basic formats and 24:00, which RFC 3339 has not.
+    """
+    separators = text[7] == "-" and text[10] == "T" and text[13] == ":" and text[-1] == "Z"
+    return separators and text[11:13] != "24" and (len(text) == _SECONDS or text[19] == ".")
+
+
+def _respelt(text: str, moment: datetime) -> str:
+    if len(text) == _SECONDS:
+        return text
+    if not moment.microsecond:
+        return f"{text[:19]}Z"
+    return text if len(text) == _MICROSECONDS else f"{text[:-1]}000Z"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from events.decimals import MAX_WHOLE_DIGITS, plain
 from projections.aggregates import TotalsKey, contributions
-from projections.calendar import Period
+from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
 from services.ingest.directory import Directory
@@ -45,12 +45,14 @@ class Rater:
         self._totals = totals
         self._sums: dict[tuple[str, str, date], tuple[_Sum, ...]] = {}
         self._others: dict[tuple[str, str, str, date], tuple[Running, ...]] = {}
+        self._held: dict[TotalsKey, tuple[Period, tuple[Running, ...]]] = {}
         self._running: dict[tuple[str, str, str, str, str, Period], Running] = {}
 
     def forget(self) -> None:
         """Prices may have changed: charges are found again, from the totals by day."""
         self._sums.clear()
         self._others.clear()
+        self._held.clear()
         self._running.clear()
 
     def rate(self, usage: Usage, day: date, plan: MeterPlan, directory: Directory, readers: ReadersOf) -> list[Charge]:
@@ -97,7 +99,12 @@ class Rater:
         return _Sum(aggregation_id, field, self._totals.cell(key, place[2]), self._find(key, place[2], readers))
 
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[Running, ...]:
-        return tuple(self._of(key, applied) for applied in applied_on(readers(key), key[0], day))
+        """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
+        held = self._held.get(key)
+        if held is None or not held[0].holds(day):
+            applied, days = applied_on(readers(key), key[0], day)
+            held = self._held[key] = (days, tuple(self._of(key, one) for one in applied))
+        return held[1]
 
     def _of(self, key: TotalsKey, applied: Applied) -> Running:
         """One running state per charge, shared by all days of it, made before the record counts in the totals."""
@@ -118,17 +125,30 @@ def _note(found: list[Charge], running: Running, aggregation_id: str, segment: s
         found.append(Charge(aggregation_id, applied.pricing.id, applied.plan.id, segment, amount))
 
 
-def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> list[Applied]:
-    """The charges that usage of the day runs into: debit pricings that hold on it, with the days they sum."""
-    found = []
+def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple[list[Applied], Period]:
+    """The charges that usage of the day runs into: debit pricings that hold on it, with the days they sum.
+
+    Returns them with days around it for which the same is true.
+    """
+    found, same = [], Period(date.min, date.max)
     for plan, series, _ in readers:
+        if series.kind != "DEBIT":
+            continue
         member = next((one for one in plan.members if one.id == account_id), None)
         inside = plan.start <= day and (plan.end is None or day < plan.end)
-        if member is None or not inside or not plan.rates(member, day) or series.kind != "DEBIT":
+        if member is None or not inside or not plan.rates(member, day):
+            same = Period(day, day + ONE_DAY)
             continue
         billing = plan.period(plan.grid.number(day))
+        run = billing if member.id == plan.account.id else Period(day, day + ONE_DAY)
         for pricing, runs in held_days(series.spans, billing):
-            if any(run.holds(day) for run in runs):
+            holding = next((one for one in runs if one.holds(day)), None)
+            if holding is not None:
                 days = (Period(plan.start, plan.end or date.max),) if pricing.span else tuple(runs)
                 found.append(Applied(plan, series, pricing, days))
-    return found
+                run = run.clipped(*holding)
+                break
+        else:
+            run = Period(day, day + ONE_DAY)
+        same = same.clipped(*run)
+    return found, same

@@ -206,6 +206,22 @@ def test_charges_sum_to_the_price_of_the_total_however_polls_are_cut(amounts: li
     assert sum((charge.amount for fact in facts for charge in fact.charges), Decimal(0)) == expected
 
 
+@given(st.lists(st.tuples(st.integers(0, 89), st.integers(-30, 150)), min_size=1, max_size=30), st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_every_billing_period_is_a_charge_of_its_own(usage: list[tuple[int, int]], cut: int) -> None:
+    first = datetime(2025, 10, 1, 10, tzinfo=UTC)
+    moments = [(first + timedelta(days=day), tokens) for day, tokens in usage]
+    values = [WORLD.usage(str(n), tokens=tokens, time=at.isoformat()) for n, (at, tokens) in enumerate(moments)]
+    bench, facts = Bench(), []
+    for start in range(0, len(values), cut):
+        facts += rated(bench.take(*values[start : start + cut]))
+    expected = Decimal(0)
+    for month in (10, 11, 12):
+        total = sum(tokens for at, tokens in moments if at.month == month)
+        expected += total * Decimal("0.01") if total <= 100 else 6 + (total - 100) * Decimal("0.005")
+    assert sum((charge.amount for fact in facts for charge in fact.charges), Decimal(0)) == expected
+
+
 def _cuts(values: list[bytes], lengths: Iterable[int]) -> Iterable[list[bytes]]:
     rest = values
     for length in lengths:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from services.ingest.cloudevent import UsageData
 from services.ingest.days import Days
 from services.ingest.decimal_price import decimal_price
 from services.ingest.directory import KnownAccount, KnownMeter
+from services.ingest.instants import parse_instant
 from services.ingest.record import Charge, EventIds, ReadData, RecordWriter
 from services.ingest.running import decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
@@ -128,6 +130,33 @@ def test_days_are_those_of_the_calendar(moment: datetime, zone: str) -> None:
     for later in (0, 1, 59, 60):
         instant = moment + timedelta(seconds=later)
         assert days.of(instant, _text(instant), zone) == local_day(instant, zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-15T12:00:00Z", "2026-01-15T12:00:00Z"),
+        ("2026-01-15T12:00:00.000Z", "2026-01-15T12:00:00Z"),
+        ("2026-01-15T12:00:00.120Z", "2026-01-15T12:00:00.120000Z"),
+        ("2026-01-15T12:00:00.123456Z", "2026-01-15T12:00:00.123456Z"),
+        ("2026-01-15T12:00:00.1Z", "2026-01-15T12:00:00.100000Z"),
+        ("2026-01-15T13:00:00+01:00", "2026-01-15T12:00:00Z"),
+        ("2026-W03-4T12:00:00Z", None),
+        ("20260115T120000.000Z", None),
+        ("2026-01-15T24:00:00Z", None),
+        ("2026-01-15T12:60:00Z", None),
+        ("2026-02-30T12:00:00Z", None),
+        ("2026-01-15T12:00:00,123Z", None),
+        ("2026-01-15", None),
+    ],
+)
+def test_instants_are_rfc_3339_and_spelt_in_one_way(text: str, expected: str | None) -> None:
+    if expected is None:
+        with pytest.raises(ValueError, match="must be RFC 3339"):
+            parse_instant(text)
+    else:
+        moment, spelt = parse_instant(text)
+        assert spelt == expected == _text(moment)
 
 
 def test_a_zone_with_an_offset_is_still_the_same_instant() -> None:
