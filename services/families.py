@@ -80,6 +80,8 @@ async def load_family(connection: Any, organization: str, root_id: str) -> Loade
 async def read_family(connection: Any, organization: str, root_id: str) -> LoadedFamily:
     """The same inside a transaction that has set its search path. Raises: UnknownFamilyError."""
     state, resources, index, positions, tick = await _read(connection, organization, root_id)
+    if root_id not in state.own.accounts:
+        raise UnknownFamilyError(organization, root_id)
     terms = terms_of(resources, root_id, state.own, index)
     return LoadedFamily(
         organization,
@@ -142,13 +144,16 @@ async def _read(
     place = (await read_positions(connection, [partition]))[partition]
     [state] = await load_families(connection, [(organization, root_id, partition)])
     clock = (await read_clocks(connection, partition)).get(organization)
-    catalog, index = await _catalog(connection, organization, place.catalog_offset)
+    catalog, index = await read_catalog(connection, organization, place.catalog_offset)
     positions = Positions(partition=partition, log=place.next_offset, catalog=place.catalog_offset)
     return state, together(catalog, state.own, clock), index, positions, place.tick
 
 
-async def _catalog(connection: Any, organization: str, offset: int) -> tuple[Resources, FamilyIndex]:
-    """The catalog up to an offset. It never changes below it, so it is kept under the store's random name."""
+async def read_catalog(connection: Any, organization: str, offset: int) -> tuple[Resources, FamilyIndex]:
+    """The organization's catalog up to an offset, in the caller's snapshot; it is shared, so never evolve it.
+
+    The catalog never changes below an offset, so it is kept under the store's random name.
+    """
     key = (await connection.fetchval(_GENERATION), organization, offset)
     if key not in _catalogs:
         resources, index = Resources(organization), FamilyIndex()

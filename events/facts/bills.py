@@ -7,6 +7,7 @@ from pydantic import Field
 
 from events.decimals import Number
 from events.facts.base import Fact, FactModel
+from events.resources.memos import AnyMemo
 
 LineType = Literal[
     "STANDING_CHARGE",
@@ -38,7 +39,7 @@ class BillLine(FactModel):
     balance. Amounts are whole minor units of the bill's currency; `quantity` and `units` are differences too.
     """
 
-    #: uuid5 of the bill's id and the line's number: the same replay gives the same id.
+    #: uuid5 of the bill's id and the line's number: the same replay gives the same id. A memo's line has the memo's id.
     id: str
     number: int = Field(ge=1)
     type: LineType
@@ -75,12 +76,60 @@ class Positions(FactModel):
     catalog: int = Field(ge=0)
 
 
-class BillIssued(Fact):
-    """The bill run issued a bill: stream `bills-<root account>`, in the order of the root's bills."""
+class BillFact(Fact):
+    """Something about one bill: stream `bills-<root account>`, whose version counts every one of these."""
 
     bill_id: str
     account_id: str
     root_id: str
+
+
+class BillOpened(BillFact):
+    """A pending bill: what it bills is not stored, but derived for its date whenever it is read, until it is issued."""
+
+    bill_job_id: str | None = None
+    bill_date: date
+    due_date: date
+    currency: str
+
+
+class BillMoved(BillFact):
+    """A pending bill is now settled for a later date."""
+
+    bill_job_id: str | None = None
+    bill_date: date
+    due_date: date
+
+
+class BillDropped(BillFact):
+    """A pending bill is gone with its memos, never issued; what it would have billed stays due."""
+
+
+class MemoAdded(BillFact):
+    """A credit or debit was put on a pending bill: a line of its own when the bill is issued."""
+
+    memo_id: str
+    body: AnyMemo
+
+
+class MemoChanged(BillFact):
+    """The memo's body was replaced."""
+
+    memo_id: str
+    version: int = Field(ge=2)
+    body: AnyMemo
+
+
+class MemoRemoved(BillFact):
+    """The memo was taken off its pending bill."""
+
+    memo_id: str
+    version: int = Field(ge=2)
+
+
+class BillIssued(BillFact):
+    """The bill run issued a bill, or a pending one was approved, which keeps its id."""
+
     bill_job_id: str | None = None
     #: The date it was settled for: due on or before it. Earlier than the run's when nothing forced it forward.
     bill_date: date
@@ -97,17 +146,9 @@ class BillIssued(Fact):
     positions: Positions
 
 
-class BillLocked(Fact):
+class BillLocked(BillFact):
     """The bill may not be voided any more."""
 
-    bill_id: str
-    account_id: str
-    root_id: str
 
-
-class BillVoided(Fact):
+class BillVoided(BillFact):
     """The bill counts as not issued: what it billed is due again. The issued fact itself stays."""
-
-    bill_id: str
-    account_id: str
-    root_id: str

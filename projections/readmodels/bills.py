@@ -1,4 +1,4 @@
-"""Tables `bills` and `bill_line_items`: issued bills as `BillIssued` tells them."""
+"""Tables `bills` and `bill_line_items`: issued bills as `BillIssued` tells them, and pending ones without lines."""
 
 import json
 from datetime import date, datetime
@@ -6,19 +6,22 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.bills import BillIssued
+from events.facts.bills import BillIssued, BillOpened
 
-INSERT_BILLS = """
+#: A pending bill's row is written over when it is issued; it keeps its place in lists.
+PUT_BILLS = """
 INSERT INTO bills (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position,
-                   bill, issued_at)
+                   bill, opened_at, issued_at)
 SELECT organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill::jsonb,
-       issued_at
+       opened_at, issued_at
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::numeric[], $8::text[],
-            $9::integer[], $10::bigint[], $11::text[], $12::timestamptz[])
+            $9::integer[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[])
     AS given (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill,
-              issued_at)
+              opened_at, issued_at)
+ON CONFLICT (bill_id) DO UPDATE SET bill_date = EXCLUDED.bill_date, total = EXCLUDED.total, status = EXCLUDED.status,
+    number = EXCLUDED.number, bill = EXCLUDED.bill, issued_at = EXCLUDED.issued_at
 """
-BILLS_WIDTH = 12
+BILLS_WIDTH = 13
 
 INSERT_LINES = """
 INSERT INTO bill_line_items (organization, bill_id, number, line_id, root_id, account_id, type, commitment_id, amount,
@@ -30,15 +33,25 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::t
 """
 LINES_WIDTH = 11
 
-LOCK = "UPDATE bills SET locked = true WHERE bill_id = ANY ($1::text[])"
+MOVE = """
+UPDATE bills SET bill_date = moved.bill_date, bill = bills.bill || moved.bill::jsonb
+FROM unnest($1::text[], $2::date[], $3::text[]) AS moved (bill_id, bill_date, bill)
+WHERE bills.bill_id = moved.bill_id
+"""
+DROP = "DELETE FROM bills WHERE bill_id = ANY ($1::text[])"
+LOCK = """
+UPDATE bills SET locked = true, locked_at = given.at FROM unnest($1::text[], $2::timestamptz[]) AS given (bill_id, at)
+WHERE bills.bill_id = given.bill_id
+"""
 VOID = "UPDATE bills SET voided = true WHERE bill_id = ANY ($1::text[])"
-
-#: $1 roots. The number of the last bill of each root: its bills' stream has no more than that.
-LAST_NUMBERS = "SELECT root_id, max(number) AS number FROM bills WHERE root_id = ANY ($1::text[]) GROUP BY root_id"
+VERSIONS = """
+UPDATE bills SET version = given.version FROM unnest($1::text[], $2::integer[]) AS given (bill_id, version)
+WHERE bills.bill_id = given.bill_id
+"""
 
 
 class BillRow(NamedTuple):
-    """In the order of INSERT_BILLS."""
+    """In the order of PUT_BILLS."""
 
     organization: str
     bill_id: str
@@ -46,12 +59,13 @@ class BillRow(NamedTuple):
     account_id: str
     bill_date: date
     currency: str
-    total: Decimal
+    total: Decimal | None
     status: str
     number: int
     position: int
     bill: str
-    issued_at: datetime
+    opened_at: datetime | None
+    issued_at: datetime | None
 
 
 class LineRow(NamedTuple):
@@ -71,7 +85,7 @@ class LineRow(NamedTuple):
 
 
 def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
-    """The bill; `number` is its place among the facts about its root's bills, from 1."""
+    """An issued bill; `number` is its place among the facts about its root's bills, from 1."""
     document = fact.model_dump(mode="json", by_alias=True, exclude={"lines"}, exclude_none=True)
     return BillRow(
         envelope.organization,
@@ -85,7 +99,28 @@ def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
         number,
         envelope.sequence,
         json.dumps(document),
+        None,
         envelope.time,
+    )
+
+
+def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
+    """A pending bill."""
+    document = fact.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return BillRow(
+        envelope.organization,
+        fact.bill_id,
+        fact.root_id,
+        fact.account_id,
+        fact.bill_date,
+        fact.currency,
+        None,
+        "PENDING",
+        number,
+        envelope.sequence,
+        json.dumps(document),
+        envelope.time,
+        None,
     )
 
 

@@ -7,7 +7,7 @@ partition -1; accounts and account plans, which are in both topics, stand under 
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.bills import BillIssued, BillLocked, BillVoided
+from events.facts.bills import BillFact
 from events.facts.resources import ResourceFact
 
 #: Stands for `billing.catalog` in column `partition`.
@@ -48,7 +48,7 @@ def fact_row(partition: int, offset: int, envelope: Envelope, root_id: str | Non
     match envelope.data:
         case ResourceFact(id=id):
             resource_id: str | None = id
-        case BillIssued(bill_id=bill_id) | BillLocked(bill_id=bill_id) | BillVoided(bill_id=bill_id):
+        case BillFact(bill_id=bill_id):
             resource_id = bill_id
         case _:
             resource_id = None

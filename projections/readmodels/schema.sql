@@ -124,16 +124,20 @@ CREATE TABLE bills (
     account_id text NOT NULL,
     bill_date date NOT NULL,
     currency text NOT NULL,
-    total numeric NOT NULL,
-    status text NOT NULL,                       -- APPROVED
+    total numeric,                              -- null while it is pending: then it is derived when it is read
+    status text NOT NULL,                       -- PENDING, APPROVED; a dropped bill has no row
+    version integer NOT NULL DEFAULT 1,         -- facts about it
     locked boolean NOT NULL DEFAULT false,
     voided boolean NOT NULL DEFAULT false,
-    number integer NOT NULL,                    -- version in stream bills-<root>
-    position bigint NOT NULL,                   -- event-store position of BillIssued
-    bill jsonb NOT NULL,                        -- BillIssued without its lines
-    issued_at timestamptz NOT NULL,
+    number integer NOT NULL,                    -- version in stream bills-<root> of BillIssued, or of BillOpened
+    position bigint NOT NULL,                   -- event-store position of its first fact
+    bill jsonb NOT NULL,                        -- BillIssued without its lines, or BillOpened with what moved since
+    opened_at timestamptz,                      -- null: it was issued at once
+    issued_at timestamptz,
+    locked_at timestamptz,
     PRIMARY KEY (bill_id)
 );
+CREATE INDEX bills_pending ON bills (organization, opened_at) WHERE status = 'PENDING';
 CREATE INDEX bills_by_account ON bills (organization, account_id, bill_date);
 CREATE INDEX bills_by_root ON bills (root_id, number);
 

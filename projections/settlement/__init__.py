@@ -3,15 +3,18 @@
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
 from projections.settlement.billed import Billed, LineKey
-from projections.settlement.bills import DraftBill, DraftLine, draft_bills, issue, unbilled
+from projections.settlement.bills import draft_bills, issue, unbilled
+from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, compile_terms
 from projections.settlement.lines import DueLine
+from projections.settlement.pending import MEMO_TYPES, PendingBill
 from projections.settlement.settle import Draw, Kept, Settlement, settle
 from projections.settlement.states import AgreementState, PeriodState
 
 CommitmentState = AgreementState
 
 __all__ = [
+    "MEMO_TYPES",
     "AgreementState",
     "Billed",
     "CommitmentState",
@@ -24,6 +27,7 @@ __all__ = [
     "FamilyTerms",
     "Kept",
     "LineKey",
+    "PendingBill",
     "PeriodState",
     "Settlement",
     "Totals",

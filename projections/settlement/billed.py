@@ -1,4 +1,4 @@
-"""What earlier bills charged, by line key: the fold of one root's issued and voided bills (domain.md 8)."""
+"""What earlier bills charged, by line key, and which bills are pending: the fold of one root's bills (domain.md 8)."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from events.decimals import EXACT
 from events.facts.base import Fact
-from events.facts.bills import BillIssued, BillLine, BillVoided, LineType
+from events.facts.bills import BillFact, BillIssued, BillLine, BillVoided, LineType
+from projections.settlement.pending import MEMO_TYPES, PendingBill, evolve_pending
 
 
 class LineKey(NamedTuple):
@@ -61,9 +62,16 @@ class Billed:
     by_key: dict[LineKey, BilledLine] = field(default_factory=dict)
     #: Latest bill date by bill account.
     latest: dict[str, date] = field(default_factory=dict)
+    #: Bills that are opened and not issued, by id.
+    pending: dict[str, PendingBill] = field(default_factory=dict)
+    #: How many facts there were about each bill: its version on the wire.
+    versions: dict[str, int] = field(default_factory=dict)
 
     def evolve(self, fact: Fact) -> None:
         """Apply a fact of the root's bill stream; other facts leave it unchanged."""
+        if isinstance(fact, BillFact):
+            self.versions[fact.bill_id] = self.versions.get(fact.bill_id, 0) + 1
+            evolve_pending(self.pending, fact)
         match fact:
             case BillIssued():
                 self.bills[fact.bill_id] = fact
@@ -73,10 +81,16 @@ class Billed:
             case _:
                 pass
 
+    def pending_of(self, account_id: str) -> list[PendingBill]:
+        """The account's pending bills: one per currency at most."""
+        return [one for one in self.pending.values() if one.account_id == account_id]
+
     def _add(self, bill: BillIssued) -> None:
         self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))
         with localcontext(EXACT):
             for line in bill.lines:
+                if line.type in MEMO_TYPES:  # put on by hand, once: nothing is ever due for it again
+                    continue
                 key = key_of(bill.account_id, bill.currency, line)
                 held = self.by_key.get(key)
                 self.by_key[key] = BilledLine(

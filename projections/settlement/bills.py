@@ -1,65 +1,24 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (domain.md 8)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, BillLine, LineType, Positions
+from events.facts.bills import BillIssued, Positions
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
+from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine
 from projections.settlement.family import Family
 from projections.settlement.lines import DueLine
+from projections.settlement.memos import memo_lines
+from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
 from projections.settlement.wording import wording_of
-
-BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
-
-
-@dataclass(frozen=True, slots=True)
-class DraftLine:
-    """A bill line without an id: the difference for one key. Fields as in `BillLine`."""
-
-    key: LineKey
-    number: int
-    amount: Decimal
-    quantity: Decimal
-    units: Decimal
-    wording: Mapping[str, Any]
-
-    @property
-    def type(self) -> LineType:
-        """Its line type."""
-        return self.key.type
-
-    def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill."""
-        return BillLine(
-            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **self.wording
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class DraftBill:
-    """A bill that is not issued: of one account in one currency, settled for `bill_date`."""
-
-    account_id: str
-    root_id: str
-    currency: str
-    bill_date: date
-    due_date: date
-    start: date
-    end: date
-    frequency: BillingFrequency
-    interval: int | None
-    timezone: str
-    lines: tuple[DraftLine, ...]
-    total: Decimal
-    settlement: Settlement
 
 
 def draft_bills(
@@ -67,17 +26,19 @@ def draft_bills(
 ) -> list[DraftBill]:
     """The bills of a family for a date, without the empty ones; of one account only, when it is given.
 
-    An account that has a later bill is settled for that bill's date. The whole family is settled either way.
+    An account that has a later bill, issued or pending, is settled for that bill's date. The whole family is settled
+    either way. A pending bill's draft has its id and its memos.
     """
-    accounts = [account_id] if account_id else list(family.terms.accounts)
+    accounts = [one for one in family.terms.accounts if account_id in (None, one)]
     latest = family.billed.latest
     settled: dict[Any, Settlement] = {}
     found: list[DraftBill] = []
     for account in accounts:
-        through = max(date, latest.get(account, date))
+        pending = family.billed.pending_of(account)
+        through = max([date, latest.get(account, date), *(one.bill_date for one in pending)])
         if through not in settled:
             settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        found.extend(_drafts(settled[through], account))
+        found.extend(_drafts(settled[through], account, {one.currency: one for one in pending}))
     return found
 
 
@@ -99,7 +60,7 @@ def issue(
     bill_job_id: str | None = None,
     invoice_number: str | None = None,
 ) -> BillIssued:
-    """The fact of a draft; line ids are uuid5 of the bill's id and the line's number."""
+    """The fact of a draft; line ids are uuid5 of the bill's id and the line's number, or the memo's own."""
     namespace = UUID(bill_id)
     return BillIssued(
         bill_id=bill_id,
@@ -116,26 +77,30 @@ def issue(
         timezone=draft.timezone,
         sequential_invoice_number=invoice_number,
         total=draft.total,
-        lines=tuple(line.line(str(uuid5(namespace, str(line.number)))) for line in draft.lines),
+        lines=tuple(line.line(line.id or str(uuid5(namespace, str(line.number)))) for line in draft.lines),
         positions=positions,
     )
 
 
-def _drafts(settlement: Settlement, account_id: str) -> Iterable[DraftBill]:
-    """One draft per currency that the account has differences in."""
+def _drafts(
+    settlement: Settlement, account_id: str, pending: Mapping[str, PendingBill] | None = None
+) -> Iterable[DraftBill]:
+    """One draft per currency that the account has differences, or a pending bill with memos, in."""
     due, billed = settlement.lines, settlement.family.billed.by_key
+    opened = pending or {}
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}
     account = settlement.terms.accounts[account_id]
-    for currency in sorted({key.currency for key in keys}):
+    for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
         lines = [
             line
             for key in sorted(of_currency, key=lambda key: _order(settlement, key))
             if (line := _difference(key, due.get(key), billed.get(key))) is not None
         ]
-        if lines:
-            yield _bill(settlement, account, currency, lines)
+        memos = memo_lines(opened[currency], account.zone) if currency in opened else []
+        if lines or memos:
+            yield _bill(settlement, account, currency, lines, memos, opened.get(currency))
 
 
 def _order(settlement: Settlement, key: LineKey) -> tuple[Any, ...]:
@@ -170,20 +135,24 @@ def _shown(quantity: Fraction) -> Decimal:
         return Decimal(format(shown, "f"))
 
 
-def _bill(settlement: Settlement, account: AccountTerms, currency: str, lines: list[DraftLine]) -> DraftBill:
-    numbered = tuple(
-        DraftLine(line.key, number, line.amount, line.quantity, line.units, line.wording)
-        for number, line in enumerate(lines, 1)
-    )
+def _bill(
+    settlement: Settlement,
+    account: AccountTerms,
+    currency: str,
+    lines: list[DraftLine],
+    memos: list[DraftLine],
+    pending: PendingBill | None,
+) -> DraftBill:
+    numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
     with localcontext(EXACT):
         total = sum((line.amount for line in numbered), Decimal(0))
-    frequency, interval = _frequency(settlement, numbered)
+    frequency, interval = _frequency(settlement, lines)
     return DraftBill(
         account_id=account.id,
         root_id=account.root_id,
         currency=currency,
         bill_date=settlement.through,
-        due_date=settlement.through + timedelta(days=account.days_before_due),
+        due_date=_due_date(settlement, account, pending),
         start=min(line.key.start for line in numbered),
         end=max(line.wording["period_end"] for line in numbered),
         frequency=frequency,
@@ -192,7 +161,15 @@ def _bill(settlement: Settlement, account: AccountTerms, currency: str, lines: l
         lines=numbered,
         total=total,
         settlement=settlement,
+        pending=pending,
     )
+
+
+def _due_date(settlement: Settlement, account: AccountTerms, pending: PendingBill | None) -> date:
+    """A pending bill keeps the due date that it was opened with, unless it is settled for a later date."""
+    if pending is not None and pending.bill_date == settlement.through:
+        return pending.due_date
+    return settlement.through + timedelta(days=account.days_before_due)
 
 
 def _frequency(settlement: Settlement, lines: Iterable[DraftLine]) -> tuple[BillingFrequency, int | None]:

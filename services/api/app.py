@@ -11,8 +11,9 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api import auth, bill_jobs, bills, commitments, organization
+from services.api import auth, bill_jobs, bill_life, bills, commitments, organization
 from services.api.errors import handle_errors
+from services.api.memos import memo_router
 from services.api.requests import Api, api_of
 from services.api.resources import resource_router
 from services.api.wire import answer
@@ -59,6 +60,8 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.
     app.include_router(commitments.router)
     app.include_router(bills.router)
+    app.include_router(bill_life.router)
+    app.include_router(memo_router())
     app.include_router(bill_jobs.router)
     app.include_router(resource_router())
     return app

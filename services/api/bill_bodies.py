@@ -37,6 +37,25 @@ class BillJobBody(Model):
         return self.bill_date or today
 
 
+class RecalculateBody(Model):
+    """POST billjobs/recalculate: pending bills."""
+
+    bill_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)]
+
+
+class StatusBody(Model):
+    """PUT bills/{id}/status."""
+
+    status: Literal["PENDING", "APPROVED"]
+
+
+class ApproveBody(Model):
+    """POST bills/approve: the official client sends accountIds as a query parameter."""
+
+    bill_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
+    account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
+
+
 class PreviewBody(Model):
     """POST bills/preview: the bill that a run for the date would issue."""
 

@@ -1,7 +1,8 @@
 """Bill jobs over HTTP: asked for here, carried out by the runner in this process."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,11 +10,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.bill_bodies import BillJobBody
+from events.resources.base import Model
+from services.api.bill_bodies import BillJobBody, RecalculateBody
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, encode, parse_object, raw_answer
+from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, cancel_job, check_room, create_job, get_job, list_jobs
+from services.billing.life import load_life
 from services.commitments.bodies import parse_model
 from services.commitments.errors import UnknownResource
 from services.store import idempotency
@@ -24,9 +28,41 @@ from services.store.view import get, load_config
 router = APIRouter(prefix="/organizations/{organization}/billjobs")
 
 
+#: A job's request as it is stored, and the date it settles for: from the connection, the document and today.
+MakeJob = Callable[[Any, dict[str, Any], date], Awaitable[tuple[Model, date]]]
+
+
 @router.post("")
 async def create(request: Request) -> Response:
     """Remember the job and start it; the answer shows it PENDING."""
+    organization = organization_of(request)
+
+    async def make(connection: Any, document: dict[str, Any], today: date) -> tuple[Model, date]:
+        body = parse_model(BillJobBody, document)
+        for account in body.account_ids or ():
+            if await get(connection, organization, "account", account) is None:
+                raise UnknownResource(kind="account", id=account)
+        return body, body.through(today)
+
+    return await _create(request, make)
+
+
+@router.post("/recalculate")
+async def recalculate(request: Request) -> Response:
+    """Drop those of these pending bills that nothing is due for; move those behind their account's latest bill."""
+    organization = organization_of(request)
+
+    async def make(connection: Any, document: dict[str, Any], today: date) -> tuple[Model, date]:
+        body = parse_model(RecalculateBody, document)
+        for bill in body.bill_ids:
+            if (await load_life(connection, organization, bill)).pending is None:
+                raise BillNotPending(id=bill, rule="is recalculated")
+        return body, today
+
+    return await _create(request, make)
+
+
+async def _create(request: Request, make: MakeJob) -> Response:
     api, organization, raw = api_of(request), organization_of(request), await body_of(request)
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
     async with api.postgres.transaction() as connection:
@@ -34,21 +70,11 @@ async def create(request: Request) -> Response:
         await require_organization(connection, organization)
         payload = await idempotency.first_answer(connection, asked)
         if payload is None:
-            document = parse_object(raw) if raw else {}
-            body = parse_model(BillJobBody, document)
-            for account in body.account_ids or ():
-                if await get(connection, organization, "account", account) is None:
-                    raise UnknownResource(kind="account", id=account)
-            await check_room(connection, organization)
             today = now_of(await load_config(connection, organization)).date()
-            job = await create_job(
-                connection,
-                organization,
-                str(uuid4()),
-                json.loads(body.model_dump_json(by_alias=True, exclude_unset=True)),
-                body.through(today),
-                datetime.now(UTC),
-            )
+            body, through = await make(connection, parse_object(raw) if raw else {}, today)
+            await check_room(connection, organization)
+            stored = json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
+            job = await create_job(connection, organization, str(uuid4()), stored, through, datetime.now(UTC))
             payload = encode(job_document(job))
             await idempotency.remember(connection, asked, payload)
     request.app.state.bill_jobs.wake()
@@ -102,7 +128,7 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "id": job.id,
         "version": job.version,
         "status": job.status,
-        "type": "CREATE",
+        "type": "RECALCULATE" if job.recalculates else "CREATE",
         **job.request,
         "billIds": list(job.bill_ids),
         "total": job.total,

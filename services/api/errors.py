@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.wire import answer
+from services.billing.errors import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.billing.jobs import TooManyJobsError
 from services.commitments import errors as refused
 from services.failures import ExpectedFailure
@@ -46,6 +47,10 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.Referenced, 409),
     (refused.AlreadyUsed, 409),
     (refused.AlreadyCancelled, 409),
+    (BillNotPending, 409),
+    (BillStillPending, 409),
+    (BillIsLocked, 409),
+    (BillIsEmpty, 409),
     (refused.CommandError, 400),
     (NotAuthenticatedError, 401),
     (StreamMovedError, 409),

@@ -17,7 +17,7 @@ from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
 _KNOWN = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
-_TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
+TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
     "id": "e.id",
     "version": "e.version",
@@ -46,15 +46,15 @@ def search_query(request: Request, kind: Kind) -> Search:
     terms = [term for term in query.split("$") if term]
     return Search(
         conditions=tuple(_condition(kind, term) for term in terms),
-        all_of=_choice(found, "operator", ("AND", "OR")) == "AND",
+        all_of=choice(found, "operator", ("AND", "OR")) == "AND",
         order=_order(kind, one(found, "sortBy")),
-        ascending=_choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
+        ascending=choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
         offset=whole_number(found, "fromDocument", 0, 0, 2**31 - 1),
         size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
     )
 
 
-def _choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> str:
+def choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> str:
     """The first is the default."""
     text = one(found, name) or values[0]
     if text not in values:
@@ -63,7 +63,7 @@ def _choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> 
 
 
 def _condition(kind: Kind, term: str) -> Condition:
-    parts = _TERM.match(term)
+    parts = TERM.match(term)
     fields = _FIELDS[kind.name]
     if parts is None or parts[1] not in fields:
         rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value; not {term!r}"

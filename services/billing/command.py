@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 import click
 
+from events.facts.bills import BillIssued
 from services.billing.issuing import BillRequest
 from services.billing.run import BillRun, Selection
 from services.billing.runner import organization_time
@@ -31,7 +32,10 @@ class UnknownOrganizationError(ExpectedFailure):
     "--account", "accounts", multiple=True, help="Id of an account to bill; repeat for several. Default: all."
 )
 def bill(through: datetime, organization: str, accounts: tuple[str, ...]) -> None:
-    """Issue everything due on or before a date: in arrears what ended by then, in advance what starts by then."""
+    """Bill everything due on or before a date: in arrears what ended by then, in advance what starts by then.
+
+    Where the organization has a grace period, pending bills are opened; otherwise bills are issued at once.
+    """
 
     async def body(process: Process) -> None:
         await _bill(process, organization, through.date(), accounts)
@@ -49,11 +53,16 @@ async def _bill(process: Process, organization: str, through: date, accounts: tu
             return await organization_time(postgres, asked)
 
         run = BillRun(postgres, process.endpoints.kafka_bootstrap, clock)
-        issued = 0
-        async for bills in run.run(BillRequest(organization, through), Selection(accounts)):
-            issued += len(bills)
-            for one in bills:
-                click.echo(
-                    f"{one.bill_id}  account {one.account_id}  {one.total} {one.currency}  {len(one.lines)} lines"
-                )
-    click.echo(f"{issued} bills issued")
+        issued = opened = 0
+        async for facts in run.run(BillRequest(organization, through), Selection(accounts)):
+            for fact in facts:
+                if isinstance(fact, BillIssued):
+                    issued += 1
+                    click.echo(
+                        f"{fact.bill_id}  account {fact.account_id}  {fact.total} {fact.currency}"
+                        f"  {len(fact.lines)} lines"
+                    )
+                else:
+                    opened += 1
+                    click.echo(f"{fact.bill_id}  account {fact.account_id}  pending")
+    click.echo(f"{issued} bills issued" + (f", {opened} pending bills opened or moved" if opened else ""))

@@ -63,6 +63,11 @@ class BillJob:
     created: datetime
     modified: datetime
 
+    @property
+    def recalculates(self) -> tuple[str, ...]:
+        """The pending bills that a job of type RECALCULATE is about; empty for one that bills."""
+        return tuple(self.request.get("billIds") or ())
+
 
 def _job(row: Any) -> BillJob:
     return BillJob(**{**row, "request": json.loads(row["request"]), "bill_ids": tuple(row["bill_ids"])})

@@ -1,24 +1,19 @@
-"""Issued bills as the live read models hold them."""
+"""Bills as the live read models hold them."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillIssued
 from services.billing.wire import Names
+from services.store.listing import Condition, Search, placed
 
-_COLUMNS = "bill_id, bill::text, locked, voided, issued_at, position"
-_BILLS = f"""
-SELECT {_COLUMNS} FROM bills
-WHERE organization = $1 AND NOT voided AND ($2::text[] IS NULL OR account_id = ANY ($2))
-    AND ($3::text[] IS NULL OR bill_id = ANY ($3)) AND ($4::date IS NULL OR bill_date = $4)
-    AND ($5::bigint IS NULL OR position < $5)
-    AND ($6::boolean IS NULL OR locked = $6) AND ($7::text IS NULL OR bill->>'billJobId' = $7)
-ORDER BY position DESC LIMIT $8
-"""
+_BILLS = """
+SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, position FROM bills
+WHERE organization = $1 AND NOT voided"""
 _LINES = "SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number"
 _NAMES = """
 SELECT id, body->>'code' AS code, body->>'name' AS name FROM store.entities WHERE organization = $1 AND id = ANY ($2)
@@ -27,54 +22,50 @@ SELECT id, body->>'code' AS code, body->>'name' AS name FROM store.entities WHER
 
 @dataclass(frozen=True, slots=True)
 class StoredBill:
-    """An issued bill with what happened to it since."""
+    """A bill's row. `bill` None: it is pending, so what is on it has to be derived."""
 
-    bill: BillIssued
-    issued_at: datetime
-    locked: bool
-    voided: bool
+    bill_id: str
+    bill: BillIssued | None
+    version: int
+    opened_at: datetime | None
+    issued_at: datetime | None
+    locked_at: datetime | None
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class BillFilter:
-    """Which bills to list; None: any."""
-
-    account_ids: Sequence[str] | None = None
-    ids: Sequence[str] | None = None
-    bill_date: date | None = None
-    locked: bool | None = None
-    bill_job_id: str | None = None
+def newest_first(conditions: Sequence[Condition], size: int) -> Search:
+    """The newest bills that fulfil all conditions."""
+    return Search(tuple(conditions), all_of=True, order="position", ascending=False, offset=0, size=size)
 
 
-async def read_bills(
-    connection: Any, organization: str, wanted: BillFilter, limit: int, before: int | None = None
-) -> list[StoredBill]:
-    """Newest first, those before a position. The connection's transaction reads the live schema."""
-    rows = await connection.fetch(
-        _BILLS,
-        organization,
-        wanted.account_ids,
-        wanted.ids,
-        wanted.bill_date,
-        before,
-        wanted.locked,
-        wanted.bill_job_id,
-        limit,
-    )
+async def read_bills(connection: Any, organization: str, wanted: Search) -> list[StoredBill]:
+    """The bills found, without voided ones. The connection's transaction reads the live schema."""
+    arguments: list[Any] = [organization]
+    query = _BILLS
+    if wanted.conditions:
+        tests = [placed(condition, arguments) for condition in wanted.conditions]
+        query += f" AND ({(' AND ' if wanted.all_of else ' OR ').join(tests)})"
+    query += f" ORDER BY {wanted.order} {'ASC' if wanted.ascending else 'DESC'} NULLS LAST, position DESC"
+    rows = await connection.fetch(f"{query} OFFSET {wanted.offset} LIMIT {wanted.size}", *arguments)
     lines: dict[str, list[Any]] = {row["bill_id"]: [] for row in rows}
     for row in await connection.fetch(_LINES, list(lines)):
         lines[row["bill_id"]].append(json.loads(row["line"], parse_float=Decimal))
     return [
         StoredBill(
-            BillIssued.model_validate(json.loads(row["bill"]) | {"lines": lines[row["bill_id"]]}),
+            row["bill_id"],
+            _issued(row["bill"], lines[row["bill_id"]]) if row["status"] == "APPROVED" else None,
+            row["version"],
+            row["opened_at"],
             row["issued_at"],
-            row["locked"],
-            row["voided"],
+            row["locked_at"],
             row["position"],
         )
         for row in rows
     ]
+
+
+def _issued(bill: str, lines: list[Any]) -> BillIssued:
+    return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
 
 
 async def read_names(connection: Any, organization: str, ids: Sequence[str]) -> Names:

@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from events.facts.bills import BillIssued
-from services.billing.issuing import BillRequest, issue_family
+from events.facts.bills import BillFact
+from services.billing.approving import recalculate_bill
+from services.billing.issuing import BillRequest, bill_family
 from services.billing.jobs import BillJob, get_job, move_job
 from services.billing.progress import Waiter
+from services.commitments.errors import UnknownResource
 from services.failures import ExpectedFailure
 from services.postgres import Postgres
 
@@ -19,7 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Families settled side by side: while one waits for its commit, another is settled.
 SIDE_BY_SIDE = 4
-PAGE = 500
+#: Families between two looks at whether the job was cancelled.
+PAGE = 100
 
 _ROOTS = """
 SELECT id FROM store.entities
@@ -39,6 +43,10 @@ WHERE held.organization = $1 AND held.kind = 'accountPlan' AND template.body->>'
 _SCHEDULED = """
 SELECT DISTINCT root_id FROM store.entities
 WHERE organization = $1 AND kind = 'commitment' AND jsonb_array_length(coalesce(body->'feeDates', '[]')) > 0
+"""
+_APPENDED = """
+SELECT data->>'billId' AS bill_id FROM store.events
+WHERE organization = $1 AND stream LIKE 'bills-%' AND correlation = $2 ORDER BY position
 """
 
 
@@ -76,7 +84,7 @@ def through_of(last_date_in_billing_period: date) -> date:
 
 
 class BillRun:
-    """Issues bills; several may run at once, in any processes, without billing anything twice."""
+    """Issues or opens bills; several may run at once, in any processes, without billing anything twice."""
 
     def __init__(self, postgres: Postgres, bootstrap: str, clock: Clock) -> None:
         self._postgres, self._clock = postgres, clock
@@ -87,40 +95,57 @@ class BillRun:
         if not await self._move(job, "INITIALIZING", 0, 0, ()):
             return
         await self._waiter.until_projected()
-        selection = selection_of(job.request)
-        async with self._postgres.connection() as connection:
-            total = await _count(connection, job.organization, selection)
-        due = job.request.get("dueDate")
-        request = BillRequest(
-            job.organization,
-            job.through,
-            due_date=date.fromisoformat(due) if due else None,
-            bill_job_id=job.id,
-        )
-        settled = 0
-        async for targets in self._pages(job.organization, selection):
-            bills = await self._issue(request, targets)
-            settled += len(targets)
-            if not await self._move(job, "RUNNING", total, settled, [bill.bill_id for bill in bills]):
+        total, settled = await self._total(job), 0
+        async for done, bill_ids in self._parts(job):
+            settled += done
+            if not await self._move(job, "RUNNING", total, settled, bill_ids):
                 log.info("bill_job_cancelled", organization=job.organization, job=job.id, settled=settled)
                 return
-        await self._move(job, "COMPLETE", total, settled, ())
+        await self._move(job, "COMPLETE", total, settled, await self._left_out(job))
         log.info("bill_job_completed", organization=job.organization, job=job.id, settled=settled)
 
-    async def run(self, request: BillRequest, selection: Selection) -> AsyncIterator[list[BillIssued]]:
+    async def _total(self, job: BillJob) -> int:
+        if job.recalculates:
+            return len(job.recalculates)
+        async with self._postgres.connection() as connection:
+            return await _count(connection, job.organization, selection_of(job.request))
+
+    async def _parts(self, job: BillJob) -> AsyncIterator[tuple[int, list[str]]]:
+        """Page by page: how many families (or bills to recalculate) are done, and the bills that came of them."""
+        due = job.request.get("dueDate")
+        due_date = date.fromisoformat(due) if due else None
+        request = BillRequest(job.organization, job.through, due_date=due_date, bill_job_id=job.id)
+        for bill_id in job.recalculates:
+            now = await self._clock(job.organization)
+            with suppress(UnknownResource):  # deleted since the job was asked for
+                await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
+            yield 1, [bill_id]
+        if not job.recalculates:
+            async for targets in self._pages(job.organization, selection_of(job.request)):
+                yield len(targets), [fact.bill_id for fact in await self._bill(request, targets)]
+
+    async def _left_out(self, job: BillJob) -> list[str]:
+        """Bills that a process appended for the job and was killed before it could note them."""
+        async with self._postgres.connection() as connection:
+            held = await get_job(connection, job.organization, job.id)
+            rows = await connection.fetch(_APPENDED, job.organization, job.id)
+        known = set(held.bill_ids) if held else set()
+        return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in known]
+
+    async def run(self, request: BillRequest, selection: Selection) -> AsyncIterator[list[BillFact]]:
         """The same without a job: yields the bills of each page of families as they are durable."""
         await self._waiter.until_projected()
         async for targets in self._pages(request.organization, selection):
-            yield await self._issue(request, targets)
+            yield await self._bill(request, targets)
 
-    async def _issue(self, request: BillRequest, targets: Sequence[Target]) -> list[BillIssued]:
+    async def _bill(self, request: BillRequest, targets: Sequence[Target]) -> list[BillFact]:
         now = await self._clock(request.organization)
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
-        async def one(target: Target) -> list[BillIssued]:
+        async def one(target: Target) -> list[BillFact]:
             async with gate:
                 asked = replace(request, account_id=target.account_id)
-                return await issue_family(self._postgres, self._waiter, asked, target.root_id, now)
+                return await bill_family(self._postgres, self._waiter, asked, target.root_id, now)
 
         try:
             async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Carries bill jobs out inside the API's process, and goes on with what a killed process left."""
+"""Carries bill jobs and automatic approvals out in the API's process, and goes on with what a killed process left."""
 
 import asyncio
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 import structlog
 
+from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.progress import ProjectionStalledError
 from services.billing.run import BillRun
@@ -33,11 +34,15 @@ async def organization_time(postgres: Postgres, organization: str) -> datetime:
 
 
 class JobRunner:
-    """Runs every open job, one at a time per process; a lock per job keeps several processes apart."""
+    """Runs every open job, one at a time per process, and approves beside it what is over its grace period.
+
+    A lock per job keeps several processes apart; approval needs none.
+    """
 
     def __init__(self, postgres: Postgres, bootstrap: str) -> None:
         self._postgres = postgres
         self._run = BillRun(postgres, bootstrap, self._time)
+        self._approver = AutoApprover(postgres, bootstrap)
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -45,7 +50,20 @@ class JobRunner:
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled. Jobs that fail for a passing reason are tried again at the next look."""
+        """Until cancelled. What fails for a passing reason is tried again at the next look."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._jobs())
+            group.create_task(self._approvals())
+
+    async def _approvals(self) -> None:
+        while True:
+            try:
+                await self._approver.round()
+            except _PASSING as error:
+                log.warning("approval_interrupted", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _jobs(self) -> None:
         while True:
             try:
                 async with self._postgres.connection() as connection:

@@ -1,6 +1,7 @@
 """Bills as m3ter's wire shows them (api.md C3): issued, previewed and unbilled ones in one shape."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,11 +12,23 @@ from events.facts.bills import BillIssued, BillLine
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
 
+#: Who did it, until there is access control.
+USER = "USER_LOCAL"
 
-def bill_document(
-    bill: BillIssued, names: Names, *, issued_at: datetime | None, locked: bool = False, voided: bool = False
-) -> dict[str, Any]:
-    """A bill with its lines. `issued_at` None: it is a preview, which has neither life nor stamps."""
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """A bill's life as the wire shows it. `approved_at` None: it is pending."""
+
+    version: int
+    opened_at: datetime | None
+    approved_at: datetime | None
+    locked_at: datetime | None
+    calculated_at: datetime
+
+
+def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, lines: bool = True) -> dict[str, Any]:
+    """A bill with its lines. Without stamps it is a preview, which has no life."""
     document: dict[str, Any] = {
         "accountId": bill.account_id,
         "accountCode": names.get(bill.account_id, {}).get("code"),
@@ -33,21 +46,38 @@ def bill_document(
         "currencyConversions": [],
         "lineItems": [line_document(line, bill, names) for line in bill.lines],
     }
-    if issued_at is not None:
-        stamp = issued_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        document |= {
-            "id": bill.bill_id,
-            "version": 2 if locked else 1,
-            "status": "APPROVED",
-            "locked": locked,
-            "voided": voided or None,
-            "billJobId": bill.bill_job_id,
-            "sequentialInvoiceNumber": bill.sequential_invoice_number,
-            "createdDate": stamp,
-            "lastCalculatedDate": stamp,
-            "dtApproved": stamp,
-        }
+    if not lines:
+        del document["lineItems"]
+    if stamps is not None:
+        document |= _life(bill, stamps)
     return {key: value for key, value in document.items() if value is not None}
+
+
+def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
+    approved, locked = stamps.approved_at, stamps.locked_at
+    created = stamps.opened_at or approved
+    return {
+        "id": bill.bill_id,
+        "version": stamps.version,
+        "status": "APPROVED" if approved else "PENDING",
+        "locked": locked is not None,
+        "billJobId": bill.bill_job_id,
+        "sequentialInvoiceNumber": bill.sequential_invoice_number,
+        "createdDate": _text(created),
+        "lastCalculatedDate": _text(approved or stamps.calculated_at),
+        "dtApproved": _text(approved),
+        "approvedBy": USER if approved else None,
+        "dtLocked": _text(locked),
+        "lockedBy": USER if locked else None,
+        "createdBy": USER,
+        "dtCreated": _text(created),
+        "dtLastModified": _text(locked or approved or created),
+        "lastModifiedBy": USER,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def line_document(line: BillLine, bill: BillIssued, names: Names) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from services.store.generations import load_generations
 from services.store.migrate import create_read_models
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
-LOCK = 7_217_003
+LOCK = 7_217_004
 SCRATCH = "rm_audit"
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"

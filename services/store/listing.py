@@ -38,9 +38,9 @@ async def list_page(
 ) -> Page:
     """Up to `size` resources that fulfil all conditions, older than the token's. Raises: InvalidField for the token."""
     arguments: list[Any] = [organization, kind]
-    query = _PAGE + "".join(f" AND {_placed(condition, arguments)}" for condition in conditions)
+    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     if token:
-        query += f" AND {_placed(Condition('e.position < {}', position_before(token)), arguments)}"
+        query += f" AND {placed(Condition('e.position < {}', position_before(token)), arguments)}"
     query += f" ORDER BY e.position DESC LIMIT {size + 1}"
     entities = [entity_of(row) for row in await connection.fetch(query, *arguments)]
     more = len(entities) > size
@@ -64,7 +64,7 @@ async def search_page(connection: Any, organization: str, kind: str, search: Sea
     arguments: list[Any] = [organization, kind]
     query = _PAGE
     if search.conditions:
-        tests = (_placed(condition, arguments) for condition in search.conditions)
+        tests = (placed(condition, arguments) for condition in search.conditions)
         query += f" AND ({(' AND ' if search.all_of else ' OR ').join(tests)})"
     direction = "ASC" if search.ascending else "DESC"
     query += f" ORDER BY {search.order} {direction} NULLS LAST, e.position DESC"
@@ -72,7 +72,8 @@ async def search_page(connection: Any, organization: str, kind: str, search: Sea
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
 
-def _placed(condition: Condition, arguments: list[Any]) -> str:
+def placed(condition: Condition, arguments: list[Any]) -> str:
+    """The condition's SQL with the number of its placeholder; its value is put behind the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
 

@@ -1,0 +1,60 @@
+"""Bills and lines before they are issued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from events.facts.bills import BillLine, LineType
+from projections.settlement.billed import LineKey
+from projections.settlement.pending import PendingBill
+from projections.settlement.settle import Settlement
+
+BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """A bill line without an id: the difference for one key. Fields as in `BillLine`."""
+
+    key: LineKey
+    number: int
+    amount: Decimal
+    quantity: Decimal
+    units: Decimal
+    wording: Mapping[str, Any]
+    #: Of a memo; other lines get theirs when the bill is issued.
+    id: str | None = None
+
+    @property
+    def type(self) -> LineType:
+        """Its line type."""
+        return self.key.type
+
+    def line(self, line_id: str) -> BillLine:
+        """The line of an issued bill."""
+        return BillLine(
+            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **self.wording
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DraftBill:
+    """A bill that is not issued: of one account in one currency, settled for `bill_date`."""
+
+    account_id: str
+    root_id: str
+    currency: str
+    bill_date: date
+    due_date: date
+    start: date
+    end: date
+    frequency: BillingFrequency
+    interval: int | None
+    timezone: str
+    lines: tuple[DraftLine, ...]
+    total: Decimal
+    settlement: Settlement
+    #: The pending bill that it is the content of.
+    pending: PendingBill | None = None

@@ -1,0 +1,114 @@
+"""Bills as documents: issued ones as they were issued, pending ones derived now, by the settlement of a bill run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+
+from events.facts.bills import BillIssued
+from projections.settlement import issue
+from services.api.requests import api_of, organization_of, require_organization
+from services.billing.approving import Pending, load_pending
+from services.billing.life import BillLife, load_life
+from services.billing.progress import Waiter
+from services.billing.reading import StoredBill, read_bills, read_names
+from services.billing.wire import Stamps, bill_document, referred_ids
+from services.commitments.errors import UnknownResource
+from services.projector.target import reading_live
+from services.store.execute import now_of
+from services.store.listing import Search
+from services.store.view import load_config
+
+
+async def one_bill(request: Request, bill_id: str) -> dict[str, Any]:
+    """The bill as of the last command. Raises: UnknownOrganization, UnknownResource."""
+    api, organization = api_of(request), organization_of(request)
+    async with api.postgres.connection() as connection:
+        await require_organization(connection, organization)
+        life = await load_life(connection, organization, bill_id)
+    return await document_of(request, life)
+
+
+async def document_of(request: Request, life: BillLife, *, lines: bool = True) -> dict[str, Any]:
+    """The document of a bill in this state. Raises: UnknownResource if it was dropped meanwhile."""
+    api = api_of(request)
+    if life.pending is not None:
+        found = await load_pending(api.postgres, Waiter(api.postgres, api.bootstrap), life)
+        if found is not None:
+            return await _shown(request, _content(found), _stamps(life, await _now(request)), lines)
+        async with api.postgres.connection() as connection:
+            life = await load_life(connection, life.organization, life.bill_id)
+    assert life.issued is not None and life.issued_at is not None
+    return await _shown(request, life.issued, _stamps(life, life.issued_at), lines)
+
+
+async def found_bills(
+    request: Request, wanted: Search, *, lines: bool = True
+) -> tuple[list[StoredBill], list[dict[str, Any]]]:
+    """Bills of the live read models, and their documents; one that was dropped meanwhile has none."""
+    organization = organization_of(request)
+    async with reading_live(api_of(request).postgres) as connection:
+        await require_organization(connection, organization)
+        stored = await read_bills(connection, organization, wanted)
+        names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
+    documents = []
+    for one in stored:
+        if one.bill is not None and one.issued_at is not None:
+            stamps = Stamps(one.version, one.opened_at, one.issued_at, one.locked_at, one.issued_at)
+            documents.append(bill_document(one.bill, names, stamps, lines=lines))
+            continue
+        try:
+            async with api_of(request).postgres.connection() as connection:
+                life = await load_life(connection, organization, one.bill_id)
+            documents.append(await document_of(request, life, lines=lines))
+        except UnknownResource:
+            continue
+    return stored, documents
+
+
+async def preview_documents(request: Request, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
+    """Documents of bills that are not there."""
+    async with api_of(request).postgres.connection() as connection:
+        names = await read_names(connection, organization_of(request), referred_ids(bills))
+    return [bill_document(bill, names, None) for bill in bills]
+
+
+async def _shown(request: Request, bill: BillIssued, stamps: Stamps, lines: bool) -> dict[str, Any]:
+    async with api_of(request).postgres.connection() as connection:
+        names = await read_names(connection, organization_of(request), referred_ids([bill]))
+    return bill_document(bill, names, stamps, lines=lines)
+
+
+def _stamps(life: BillLife, calculated: datetime) -> Stamps:
+    return Stamps(life.version, life.opened_at, life.issued_at, life.locked_at, calculated)
+
+
+async def _now(request: Request) -> datetime:
+    async with api_of(request).postgres.connection() as connection:
+        return now_of(await load_config(connection, organization_of(request)))
+
+
+def _content(found: Pending) -> BillIssued:
+    """What approval would issue now; it has no lines when nothing is due any more."""
+    life, held = found.life, found.loaded.family.billed.pending[found.life.bill_id]
+    if found.draft is not None:
+        return issue(found.draft, bill_id=life.bill_id, positions=found.loaded.positions, bill_job_id=held.bill_job_id)
+    account = found.loaded.family.terms.accounts.get(life.account_id)
+    return BillIssued.model_construct(
+        bill_id=life.bill_id,
+        account_id=life.account_id,
+        root_id=life.root_id,
+        bill_job_id=held.bill_job_id,
+        bill_date=held.bill_date,
+        due_date=held.due_date,
+        start_date=held.bill_date,
+        end_date=held.bill_date,
+        billing_frequency="AD_HOC",
+        currency=held.currency,
+        timezone=account.zone if account else str(UTC),
+        total=Decimal(0),
+        positions=found.loaded.positions,
+        lines=(),
+    )

@@ -1,0 +1,146 @@
+"""What is done to a bill over HTTP: approve, lock, void or drop."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.facts.bills import BillDropped, BillFact, BillLocked, BillVoided
+from services.api.bill_bodies import ApproveBody, StatusBody
+from services.api.bill_documents import document_of, one_bill
+from services.api.queries import one, parameters_of
+from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
+from services.api.wire import answer, encode, parse_object, raw_answer
+from services.billing.approving import approve_bill
+from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
+from services.billing.issuing import ATTEMPTS, BillContentionError
+from services.billing.life import BillLife, append_fact, load_life, load_to_change
+from services.billing.progress import Waiter
+from services.commitments.bodies import parse_model
+from services.commitments.errors import InvalidField
+from services.projector.target import reading_live
+from services.store import idempotency
+from services.store.events import StreamMovedError
+from services.store.execute import lock_organization, now_of
+from services.store.view import load_config
+
+router = APIRouter(prefix="/organizations/{organization}/bills")
+
+_PENDING_OF = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING' AND account_id = ANY ($2)"
+
+#: Changes the bill in a transaction: from the connection, the bill, its stream's version and the organization's time.
+Change = Callable[[Any, BillLife, int, datetime], Awaitable[Any]]
+
+
+async def change_bill(request: Request, bill_id: str, change: Change) -> BillLife:
+    """Run a change in one transaction, again if another command or bill run was faster; returns the bill after it."""
+    organization = organization_of(request)
+    for _ in range(ATTEMPTS):
+        try:
+            async with api_of(request).postgres.transaction() as connection:
+                await lock_organization(connection, organization)
+                await require_organization(connection, organization)
+                life, version = await load_to_change(connection, organization, bill_id)
+                await change(connection, life, version, now_of(await load_config(connection, organization)))
+                return life
+        except StreamMovedError:
+            continue
+    raise BillContentionError(life.root_id)
+
+
+@router.put("/{bill}/status")
+async def set_status(request: Request, bill: str) -> Response:
+    """Approve a pending bill. One that is approved stays so; it does not go back."""
+    body = parse_model(StatusBody, parse_object(await body_of(request)))
+    if body.status == "APPROVED":
+        await _approve(request, [bill])
+    shown = await one_bill(request, bill)
+    if shown["status"] != body.status:
+        raise BillNotPending(id=bill, rule="has the status PENDING")
+    return answer(shown)
+
+
+@router.put("/{bill}/lock")
+async def lock(request: Request, bill: str) -> Response:
+    """Lock an approved bill; it comes without a body. A locked one stays as it is."""
+
+    async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
+        if life.issued is None:
+            raise BillStillPending(id=bill)
+        if life.locked_at is None:
+            locked = BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
+            await append_fact(connection, life, version, locked, now, request.headers.get("x-correlation-id"))
+
+    return answer(await document_of(request, await change_bill(request, bill, change)))
+
+
+@router.delete("/{bill}")
+async def delete(request: Request, bill: str) -> Response:
+    """Drop a pending bill, void an approved one: what it billed is due again. The answer is the bill as it was."""
+    shown = await one_bill(request, bill)
+
+    async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
+        if life.locked_at is not None:
+            raise BillIsLocked(id=bill)
+        kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
+        fact = kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
+        await append_fact(connection, life, version, fact, now, request.headers.get("x-correlation-id"))
+
+    await change_bill(request, bill, change)
+    return answer(shown)
+
+
+@router.post("/approve")
+async def approve(request: Request) -> Response:
+    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts."""
+    api, organization, raw = api_of(request), organization_of(request), await body_of(request)
+    found = parameters_of(request, ("accountIds",))
+    listed = [id for id in (one(found, "accountIds") or "").split(",") if id]
+    body = parse_model(ApproveBody, {"accountIds": listed or None} | (parse_object(raw) if raw else {}))
+    asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
+    async with api.postgres.connection() as connection:
+        await require_organization(connection, organization)
+        payload = await idempotency.first_answer(connection, asked)
+    if payload is not None:
+        return raw_answer(payload)
+    approved = await _approve(request, await _wanted(request, body))
+    payload = encode({"message": f"{approved} bills approved"})
+    async with api.postgres.transaction() as connection:
+        # A request with the same key may have come in between: approving again changed nothing, its answer holds.
+        await lock_organization(connection, organization)
+        first = await idempotency.first_answer(connection, asked)
+        if first is None:
+            await idempotency.remember(connection, asked, payload)
+    return raw_answer(first or payload)
+
+
+async def _wanted(request: Request, body: ApproveBody) -> list[str]:
+    """Ids of the bills to approve, each checked to be there. Raises: UnknownResource, InvalidField."""
+    api, organization = api_of(request), organization_of(request)
+    if body.bill_ids is None and body.account_ids is None:
+        raise InvalidField(field="billIds", rule="is required, or accountIds")
+    if body.bill_ids is None:
+        await Waiter(api.postgres, api.bootstrap).until_commands_projected()
+        async with reading_live(api.postgres) as connection:
+            rows = await connection.fetch(_PENDING_OF, organization, list(body.account_ids or ()))
+        return [row["bill_id"] for row in rows]
+    async with api.postgres.connection() as connection:
+        lives = [await load_life(connection, organization, id) for id in dict.fromkeys(body.bill_ids)]
+    return [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
+
+
+async def _approve(request: Request, bill_ids: list[str]) -> int:
+    """Approve one after the other, from all usage that was there at the start; returns how many were pending."""
+    api, organization = api_of(request), organization_of(request)
+    async with api.postgres.connection() as connection:
+        await require_organization(connection, organization)
+        lives = [await load_life(connection, organization, id) for id in bill_ids]
+        now = now_of(await load_config(connection, organization))
+    pending = [life.bill_id for life in lives if life.pending is not None]
+    waiter = Waiter(api.postgres, api.bootstrap)
+    if pending:
+        await waiter.until_projected()
+    return sum([await approve_bill(api.postgres, waiter, organization, id, now) for id in pending])

@@ -1,0 +1,67 @@
+"""m3ter's search grammar for bills: conditions on rows of table `bills`."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.search import DEFAULT_SIZE, TERM, choice
+from services.api.wire import USER
+from services.commitments.errors import InvalidField
+from services.store.listing import Condition, Search
+
+_PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
+_CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+#: What may be searched and sorted by. All are texts: days and instants sort as their texts do.
+_FIELDS = {
+    "accountId": "account_id",
+    "locked": "locked::text",
+    "status": "status",
+    "billDate": "bill_date::text",
+    "startDate": "bill->>'startDate'",
+    "endDate": "bill->>'endDate'",
+    "dueDate": "bill->>'dueDate'",
+    "billingFrequency": "bill->>'billingFrequency'",
+    "id": "bill_id",
+    "ids": "bill_id",
+    "createdBy": f"'{USER}'",
+    "lastModifiedBy": f"'{USER}'",
+    "dtCreated": _CREATED,
+}
+_SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
+
+
+def bill_search(request: Request) -> Search:
+    """The search that a request asks for. Raises: InvalidField."""
+    found = parameters_of(request, _PARAMETERS)
+    terms = [term for term in (one(found, "searchQuery") or "").split("$") if term]
+    sorted_by = one(found, "sortBy")
+    order = (_FIELDS | _SORTED_ONLY).get(sorted_by) if sorted_by else "position"
+    if order is None:
+        raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(_FIELDS | _SORTED_ONLY)}")
+    return Search(
+        conditions=tuple(_condition(term) for term in terms),
+        all_of=choice(found, "operator", ("AND", "OR")) == "AND",
+        order=order,
+        ascending=choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
+        offset=whole_number(found, "fromDocument", 0, 0, 2**31 - 1),
+        size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
+    )
+
+
+def _condition(term: str) -> Condition:
+    parts = TERM.match(term)
+    if parts is None or parts[1] not in _FIELDS:
+        rule = f"each term must be one of {', '.join(_FIELDS)}, then one of > >= : < <= ~, then a value; not {term!r}"
+        raise InvalidField(field="searchQuery", rule=rule)
+    name, comparator, text = parts.groups()
+    value: Any = text
+    if name == "ids":
+        if comparator != ":":
+            raise InvalidField(field="searchQuery", rule="ids can be compared with : only")
+        return Condition("bill_id = ANY({})", text.split(","))
+    if name == "dtCreated":
+        value = text.removesuffix("Z")
+    if comparator == "~":
+        return Condition(f"starts_with({_FIELDS[name]}, {{}})", value)
+    return Condition(f"{_FIELDS[name]} {'=' if comparator == ':' else comparator} {{}}", value)

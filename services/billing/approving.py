@@ -1,0 +1,106 @@
+"""Approval and recalculation of pending bills: settled now, appended if nobody was faster, else settled again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.facts.bills import BillDropped, BillFact
+from projections.settlement import DraftBill, draft_bills
+from services.billing.errors import BillIsEmpty
+from services.billing.issuing import (
+    ATTEMPTS,
+    BillContentionError,
+    BillRequest,
+    append_facts,
+    issue_drafts,
+    opened_or_moved,
+)
+from services.billing.life import BillLife, load_life
+from services.billing.progress import Waiter
+from services.families import LoadedFamily, load_family
+from services.postgres import Postgres
+from services.store.events import StreamMovedError
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A pending bill with what it would bill now; no draft: nothing."""
+
+    life: BillLife
+    loaded: LoadedFamily
+    draft: DraftBill | None
+
+
+async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pending | None:
+    """The content of a pending bill, from the live read models; None if it has been issued meanwhile.
+
+    Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not come to know it.
+    """
+    while True:
+        async with postgres.connection() as connection:
+            loaded = await load_family(connection, life.organization, life.root_id)
+        held = loaded.family.billed.pending.get(life.bill_id)
+        if held is not None:
+            drafts = draft_bills(loaded.family, date=held.bill_date, account_id=life.account_id)
+            found = [draft for draft in drafts if draft.pending is held]
+            return Pending(life, loaded, found[0] if found else None)
+        async with postgres.connection() as connection:
+            if (await load_life(connection, life.organization, life.bill_id)).pending is None:
+                return None
+        await waiter.until_commands_projected()
+
+
+async def approve_bill(postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime) -> bool:
+    """Issue a pending bill under its id; False: it was approved before.
+
+    Raises: UnknownResource, BillIsEmpty, BillContentionError.
+    """
+    for _ in range(ATTEMPTS):
+        async with postgres.connection() as connection:
+            life = await load_life(connection, organization, bill_id)
+        found = await load_pending(postgres, waiter, life) if life.pending else None
+        if found is None:
+            return False
+        if found.draft is None:
+            raise BillIsEmpty(id=bill_id)
+        request = BillRequest(organization, found.draft.bill_date)
+        try:
+            async with postgres.transaction() as connection:
+                await issue_drafts(connection, request, found.loaded, [found.draft], now)
+            return True
+        except StreamMovedError:
+            await waiter.until_commands_projected()
+    raise BillContentionError(life.root_id)
+
+
+async def recalculate_bill(
+    postgres: Postgres, waiter: Waiter, request: BillRequest, bill_id: str, now: datetime
+) -> bool:
+    """Drop a pending bill that nothing is due for any more; move one behind its account's latest bill to its date.
+
+    Its lines need nothing: they are derived whenever it is read. False: it was not pending any more.
+    Raises: UnknownResource, BillContentionError.
+    """
+    for _ in range(ATTEMPTS):
+        async with postgres.connection() as connection:
+            life = await load_life(connection, request.organization, bill_id)
+        found = await load_pending(postgres, waiter, life) if life.pending else None
+        if found is None:
+            return False
+        fact = _recalculated(request, found)
+        if fact is None:
+            return True
+        try:
+            async with postgres.transaction() as connection:
+                await append_facts(connection, found.loaded, [fact], now, request.bill_job_id)
+            return True
+        except StreamMovedError:
+            await waiter.until_commands_projected()
+    raise BillContentionError(life.root_id)
+
+
+def _recalculated(request: BillRequest, found: Pending) -> BillFact | None:
+    life, draft = found.life, found.draft
+    if draft is None:
+        return BillDropped(bill_id=life.bill_id, account_id=life.account_id, root_id=life.root_id)
+    assert draft.pending is not None
+    return opened_or_moved(request, draft) if draft.bill_date > draft.pending.bill_date else None

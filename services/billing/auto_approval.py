@@ -1,0 +1,65 @@
+"""Pending bills are approved by themselves once their grace period has passed, by the organization's clock."""
+
+import structlog
+
+from services.billing.approving import approve_bill, recalculate_bill
+from services.billing.errors import BillIsEmpty
+from services.billing.grace import grace_of
+from services.billing.issuing import BillContentionError, BillRequest
+from services.billing.progress import Waiter
+from services.commitments.errors import UnknownResource
+from services.postgres import Postgres
+from services.projector.target import reading_live
+from services.store.execute import now_of
+from services.store.view import load_config
+
+log = structlog.get_logger(__name__)
+
+#: Bills of one organization that are approved per round.
+ROUND = 200
+
+_ORGANIZATIONS = "SELECT DISTINCT organization FROM bills WHERE status = 'PENDING'"
+_DUE = """
+SELECT bill_id FROM bills
+WHERE organization = $1 AND status = 'PENDING' AND opened_at <= $2 ORDER BY opened_at LIMIT $3
+"""
+
+
+class AutoApprover:
+    """Approves what is over its time. Several processes may do so at once: a bill is issued once."""
+
+    def __init__(self, postgres: Postgres, bootstrap: str) -> None:
+        self._postgres = postgres
+        self._waiter = Waiter(postgres, bootstrap)
+
+    async def round(self) -> int:
+        """One look at every organization that has pending bills; returns how many were approved or dropped."""
+        async with reading_live(self._postgres) as connection:
+            organizations = [row["organization"] for row in await connection.fetch(_ORGANIZATIONS)]
+        return sum([await self._organization(organization) for organization in sorted(organizations)])
+
+    async def _organization(self, organization: str) -> int:
+        async with self._postgres.connection() as connection:
+            resources = await load_config(connection, organization)
+        before = now_of(resources) - grace_of(resources)
+        async with reading_live(self._postgres) as connection:
+            due = [row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND)]
+        if due:
+            await self._waiter.until_projected()
+        return sum([await self._approve(organization, bill_id) for bill_id in due])
+
+    async def _approve(self, organization: str, bill_id: str) -> bool:
+        async with self._postgres.connection() as connection:
+            now = now_of(await load_config(connection, organization))
+        try:
+            done = await approve_bill(self._postgres, self._waiter, organization, bill_id, now)
+        except BillIsEmpty:
+            request = BillRequest(organization, now.date())
+            return await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
+        except UnknownResource:
+            return False  # dropped meanwhile; the read models do not know it yet
+        except BillContentionError as error:
+            log.warning("bill_not_approved", organization=organization, bill=bill_id, error=str(error))
+            return False
+        log.info("bill_approved", organization=organization, bill=bill_id)
+        return done

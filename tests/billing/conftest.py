@@ -1,0 +1,183 @@
+"""A whole system of its own, and organizations in it with a test clock, one account and one product to bill."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest_asyncio
+
+from events.partition import partition_of, usage_key
+from events.topics import USAGE
+from services.kafka import BatchWriter, Record
+from services.postgres import open_postgres
+from services.replay.audit import Report, audit
+from services.settings import load_settings
+from services.stack import Stack
+from services.up.system import System
+
+PARTITIONS = 2
+CONFIG: dict[str, Any] = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "2026-01-01",
+    "monthEpoch": "2026-01-01",
+    "weekEpoch": "2026-01-05",
+    "dayEpoch": "2026-01-01",
+    "daysBeforeBillDue": 30,
+    "testClock": True,
+}
+GRACE = {"autoApproveBillsGracePeriod": 2, "autoApproveBillsGracePeriodUnit": "DAYS"}
+
+
+@dataclass
+class Shop:
+    """One organization: a monthly plan with a standing charge of 10 and calls at 0.5 each."""
+
+    system: System
+    organization: str = field(default_factory=lambda: f"shop-{uuid4().hex[:10]}")
+    version: int = 0
+    config: dict[str, Any] = field(default_factory=dict)
+    product: str = ""
+    plan: str = ""
+    serial: int = 0
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
+    ) -> httpx.Response:
+        """Any request below the organization."""
+        url = f"{self.system.addresses.api_url}/organizations/{self.organization}/{path}"
+        headers = {"Idempotency-Key": key} if key else {}
+        async with httpx.AsyncClient(timeout=60) as client:
+            return await client.request(method, url, json=body, params=query, headers=headers)
+
+    async def do(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """A request that must succeed; returns its document."""
+        answer = await self.ask(method, path, body, **query)
+        assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def refused(self, status: int, method: str, path: str, body: Any = None) -> str:
+        """A request that must be refused; returns the message."""
+        answer = await self.ask(method, path, body)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
+        return str(answer.json()["message"])
+
+    async def configure(self, **more: Any) -> None:
+        """Put the configuration, changed by `more`."""
+        self.config = CONFIG | self.config | more
+        versioned = self.config | ({"version": self.version} if self.version else {})
+        self.version = (await self.do("PUT", "organizationconfig", versioned))["version"]
+
+    async def clock(self, now: str) -> None:
+        """Move the test clock."""
+        await self.do("POST", "clock", {"now": now})
+
+    async def create(self, path: str, **body: Any) -> str:
+        """Create a resource; returns its id."""
+        return str((await self.do("POST", path, body))["id"])
+
+    async def catalog(self) -> None:
+        """Product, meter, plan and price."""
+        self.product = await self.create("products", code="api", name="API")
+        fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
+        meter = await self.create("meters", code="api", name="API", dataFields=fields, derivedFields=[])
+        template = await self.create(
+            "plantemplates", productId=self.product, name="Monthly", currency="USD", billFrequency="MONTHLY",
+            standingCharge=10,
+        )  # fmt: skip
+        self.plan = await self.create("plans", code="monthly", name="Monthly", planTemplateId=template)
+        aggregation = await self.create(
+            "aggregations", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
+            rounding="NONE", quantityPerUnit=1, unit="call",
+        )  # fmt: skip
+        await self.create(
+            "pricings", planId=self.plan, aggregationId=aggregation, startDate="2026-01-01",
+            pricingBands=[{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.5}],
+        )  # fmt: skip
+
+    async def account(self, code: str, *, planned: bool = True, **more: Any) -> str:
+        """An account on the plan from 2026 on."""
+        id = await self.create("accounts", code=code, name=code, emailAddress="a@example.com", **more)
+        if planned:
+            await self.create("accountplans", accountId=id, planId=self.plan, startDate="2026-01-01")
+        return id
+
+    async def use(self, code: str, day: str, calls: int) -> None:
+        """Publish usage."""
+        self.serial += 1
+        event = {
+            "specversion": "1.0", "id": f"event-{self.serial}", "source": "/test", "type": "trueup.usage",
+            "subject": code, "time": f"{day}T12:00:00Z", "organization": self.organization,
+            "data": {"meter": "api", "measure": {"calls": calls}},
+        }  # fmt: skip
+        partition = partition_of(self.organization, code, PARTITIONS)
+        async with asyncio.timeout(30), BatchWriter(self.system.endpoints.kafka_bootstrap) as writer:
+            record = Record(usage_key(self.organization, code), json.dumps(event).encode())
+            await writer.append(USAGE, partition, [record])
+
+    async def done(self, job: dict[str, Any], status: str = "COMPLETE") -> dict[str, Any]:
+        """Wait until the job has this status."""
+        async with asyncio.timeout(60):
+            while job["status"] != status:
+                await asyncio.sleep(0.05)
+                job = await self.do("GET", f"billjobs/{job['id']}")
+        return job
+
+    async def bill(self, last_day: str, **more: Any) -> dict[str, Any]:
+        """Run a bill job to its end."""
+        return await self.done(await self.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day} | more))
+
+    async def bills(self, **query: Any) -> list[dict[str, Any]]:
+        """The list of bills, newest first, once it knows every command."""
+        async with open_postgres(self.system.endpoints.database_url, most=1) as postgres:
+            from services.billing.progress import Waiter
+
+            await Waiter(postgres, self.system.endpoints.kafka_bootstrap).until_commands_projected()
+        return list((await self.do("GET", "bills", **query))["data"])
+
+    async def audit(self) -> Report:
+        """The audit of the whole system."""
+        async with open_postgres(self.system.endpoints.database_url, most=4) as postgres:
+            return await audit(postgres, self.system.endpoints.kafka_bootstrap)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def billing_system(tmp_path_factory: Any) -> AsyncIterator[System]:
+    home: Path = tmp_path_factory.mktemp("billing")
+    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
+    stack = Stack(settings)
+    try:
+        system = System(settings, await stack.start(), home, quiet=True)
+        try:
+            await system.migrate()
+            await system.start()
+            yield system
+        finally:
+            await system.supervisor.stop_all()
+    finally:
+        await stack.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shop(billing_system: System) -> Shop:
+    """An organization without a grace period, its clock on 2026-02-01."""
+    return await opened_shop(billing_system)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient(billing_system: System) -> Shop:
+    """An organization whose bills stay pending for two days."""
+    return await opened_shop(billing_system, **GRACE)
+
+
+async def opened_shop(system: System, **more: Any) -> Shop:
+    found = Shop(system)
+    await found.configure(**more)
+    await found.clock("2026-02-01T00:00:00Z")
+    await found.catalog()
+    return found
