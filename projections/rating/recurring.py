@@ -170,19 +170,21 @@ class CounterPool:
             held = now
 
     def adjustments(self) -> Iterator[Charge]:
-        """The changes after the first day: rises as one debit, falls as one credit, by the days left."""
+        """The changes after the first day: what costs more as one debit, what costs less as one credit, by days left.
+
+        With volume prices fewer may cost more, so the price decides, not the count.
+        """
         debit = credit = Fraction(0)
-        rises = [Fraction(0)] * len(self.members)
-        falls = [Fraction(0)] * len(self.members)
+        dearer = [Fraction(0)] * len(self.members)
+        cheaper = [Fraction(0)] * len(self.members)
         for change in self.changes():
             debit += max(Fraction(0), change.worth * change.left)
             credit += max(Fraction(0), -change.worth * change.left)
             for place, (old, new) in enumerate(zip(change.before, change.after, strict=True)):
-                rises[place] += max(0, new - old)
-                falls[place] += max(0, old - new)
+                (dearer if change.worth > 0 else cheaper)[place] += abs(new - old)
         minor = self._plan.rounding.minor
-        yield from self._charges("COUNTER_ADJUSTMENT_DEBIT", minor(debit), rises, self._due)
-        yield from self._charges("COUNTER_ADJUSTMENT_CREDIT", minor(credit), falls, self._due)
+        yield from self._charges("COUNTER_ADJUSTMENT_DEBIT", minor(debit), dearer, self._due)
+        yield from self._charges("COUNTER_ADJUSTMENT_CREDIT", minor(credit), cheaper, self._due)
 
     def _worth(self, values: Sequence[int]) -> Fraction:
         return self.pricing.price.charge(Fraction(sum(values)))

@@ -1,0 +1,83 @@
+"""Days and periods: grids in both directions, months' ends, leap days, zones with summer time."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.resources.catalog import Frequency
+from projections.calendar import Period, add_months, days_of, grid, local_day
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "interval", "epoch", "inside", "start", "end"),
+    [
+        ("MONTHLY", 1, None, "2026-02-15", "2026-02-01", "2026-03-01"),
+        ("MONTHLY", 1, "2026-01-31", "2026-02-27", "2026-01-31", "2026-02-28"),
+        ("MONTHLY", 1, "2026-01-31", "2026-02-28", "2026-02-28", "2026-03-31"),
+        ("MONTHLY", 1, "2026-01-31", "2024-02-29", "2024-02-29", "2024-03-31"),
+        ("MONTHLY", 3, "2026-04-15", "2026-05-20", "2026-04-15", "2026-07-15"),
+        ("MONTHLY", 3, "2026-04-15", "2026-04-14", "2026-01-15", "2026-04-15"),
+        ("MONTHLY", 2, "2030-06-10", "2026-01-01", "2025-12-10", "2026-02-10"),
+        ("ANNUALLY", 1, "2024-02-29", "2025-02-28", "2025-02-28", "2026-02-28"),
+        ("ANNUALLY", 1, "2024-02-29", "2028-02-28", "2027-02-28", "2028-02-29"),
+        ("ANNUALLY", 2, None, "2026-07-01", "2026-01-01", "2028-01-01"),
+        ("WEEKLY", 1, None, "2026-01-04", "2025-12-29", "2026-01-05"),
+        ("WEEKLY", 1, None, "2026-01-05", "2026-01-05", "2026-01-12"),
+        ("WEEKLY", 2, "2026-01-07", "2026-01-01", "2025-12-24", "2026-01-07"),
+        ("DAILY", 1, None, "2026-01-01", "2026-01-01", "2026-01-02"),
+        ("DAILY", 10, "2026-01-01", "2025-12-31", "2025-12-22", "2026-01-01"),
+    ],
+)
+def test_the_period_that_holds_a_day(
+    frequency: Frequency, interval: int, epoch: str | None, inside: str, start: str, end: str
+) -> None:
+    periods = grid(frequency, interval, None if epoch is None else day(epoch))
+    assert periods.period(periods.number(day(inside))) == Period(day(start), day(end))
+
+
+@given(
+    st.sampled_from(["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]),
+    st.integers(1, 14),
+    st.dates(day("1950-01-01"), day("2080-12-31")),
+    st.dates(day("1950-01-01"), day("2080-12-31")),
+)
+def test_every_day_lies_in_exactly_its_period(frequency: Frequency, interval: int, epoch: date, inside: date) -> None:
+    periods = grid(frequency, interval, epoch)
+    number = periods.number(inside)
+    assert periods.period(number).holds(inside)
+    assert periods.period(number).end == periods.period(number + 1).start
+    assert periods.start(0) == epoch
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "expected"),
+    [
+        ("2026-02-01T04:59:59Z", "America/New_York", "2026-01-31"),
+        ("2026-02-01T05:00:00Z", "America/New_York", "2026-02-01"),
+        ("2026-04-01T03:59:59Z", "America/New_York", "2026-03-31"),
+        ("2026-04-01T04:00:00Z", "America/New_York", "2026-04-01"),
+        ("2026-01-31T11:00:00Z", "Pacific/Auckland", "2026-02-01"),
+        ("2026-07-31T12:00:00Z", "Pacific/Auckland", "2026-08-01"),
+        ("2026-07-31T11:59:59Z", "Pacific/Auckland", "2026-07-31"),
+    ],
+)
+def test_the_day_of_an_instant(moment: str, zone: str, expected: str) -> None:
+    assert local_day(datetime.fromisoformat(moment).astimezone(UTC), zone) == day(expected)
+
+
+def test_a_day_is_itself_in_any_zone() -> None:
+    assert local_day(day("2026-01-01"), "Pacific/Auckland") == day("2026-01-01")
+
+
+def test_periods_are_half_open() -> None:
+    period = Period(day("2026-01-30"), day("2026-02-02"))
+    assert (period.days, list(days_of(period))[-1]) == (3, day("2026-02-01"))
+    assert not period.holds(period.end)
+    assert period.clipped(day("2026-01-31"), None) == Period(day("2026-01-31"), day("2026-02-02"))
+    assert add_months(day("2026-12-31"), 2) == day("2027-02-28")
