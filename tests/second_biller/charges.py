@@ -12,6 +12,7 @@ from .grid import Period, periods
 from .money import divide, round_money
 from .rates import Record, aggregate, price_of, to_units
 from .reading import Thing, absent, day_or_none, flag, texts
+from .readings import NEGATIVE_REST_TAKES_FROM_LATER
 from .world import World
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ class PricedPeriod:
         return list(zip(edges, take_away(amounts), strict=False))
 
     def parts(self, amount: Fraction) -> dict[str, Fraction]:
-        return divide(amount, self.weights, self.home, self.currency)
+        """By own quantities; one below zero weighs nothing beside one above, and its size where none is above."""
+        weights = {name: max(Fraction(0), weight) for name, weight in self.weights.items()}
+        if not any(weights.values()):
+            weights = {name: -weight for name, weight in self.weights.items()}
+        return divide(amount, weights, self.home, self.currency)
 
     def sliced_parts(self, cuts: set[date]) -> dict[str, list[Slice]]:
         """Each account's slices: the charge so far is divided at the end of every slice."""
@@ -124,7 +129,7 @@ def take_away(amounts: Sequence[Fraction]) -> list[Fraction]:
     net: list[Fraction] = []
     debt = Fraction(0)
     for amount in amounts:
-        left = amount - debt
+        left = amount - (debt if NEGATIVE_REST_TAKES_FROM_LATER else 0)
         debt = Fraction(0)
         if left < 0:
             debt = -left

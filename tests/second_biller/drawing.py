@@ -37,21 +37,28 @@ def in_order(charges: list[Charge]) -> list[Pair]:
     return sorted(((charge, piece) for charge in charges for piece in charge.slices), key=order_of)
 
 
+def in_scope(credit: Credit, charge: Charge) -> bool:
+    same = charge.account == credit.account and charge.currency == credit.currency
+    return same and (credit.scope is None or charge.product == credit.scope)
+
+
 def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
+    """Latest slice first. A credit pricing stops where its scope, with what is credited anyway, is at zero."""
     pairs = in_order(charges)
-    for credit in sorted(credits, key=lambda c: (c.rank, c.start, c.account, c.plan, c.item)):
+    ordered = sorted(credits, key=lambda c: (c.rank, c.start, c.account, c.plan, c.item))
+    for credit in ordered:
+        inside = [(c, p) for c, p in pairs if in_scope(credit, c) and credit.start <= p.start < credit.end]
         left = max(Fraction(0), credit.amount)
-        for charge, piece in reversed(pairs):
-            if charge.account != credit.account or charge.currency != credit.currency:
-                continue
-            if credit.scope is not None and charge.product != credit.scope:
-                continue
-            if not credit.start <= piece.start < credit.end:
-                continue
+        if credit.rank > 0:
+            net = sum((piece.owed for _, piece in inside), Fraction(0))
+            below = [c for c in charges if in_scope(credit, c) and c.amount < 0]
+            net += sum((c.amount for c in below if credit.start <= c.start < credit.end), Fraction(0))
+            left = min(left, max(Fraction(0), net))
+        credit.applied = left
+        for _, piece in reversed(inside):
             taken = min(left, piece.owed)
             piece.credited += taken
             left -= taken
-        credit.applied = max(Fraction(0), credit.amount) - left
 
 
 def draw_down(world: World, root: str, charges: list[Charge], credits: list[Credit]) -> Drawn:

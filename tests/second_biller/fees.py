@@ -7,6 +7,7 @@ from fractions import Fraction
 from .grid import FAR, Grid, periods
 from .money import split_down
 from .reading import Thing, absent, day, flag, instant, money_or_zero, num, whole
+from .readings import LAST_FEE_IN_ARREARS_AT_END_DATE
 from .world import World
 
 
@@ -30,9 +31,7 @@ def fees_of(world: World, commitment: Thing) -> list[Fee]:
         fees = [scheduled(world, commitment, given) for given in commitment["feeDates"]]
         fees += [at_once(commitment, top_up) for top_up in top_ups]
     elif not absent(commitment.get("billingPlan")):
-        fees = planned(world, commitment)
-        for top_up in top_ups:
-            fees = with_top_up(world, commitment, fees, top_up)
+        fees = with_top_ups(world, commitment, planned(world, commitment), top_ups)
     else:
         return []
     cancel = world.cancels.get(str(commitment["code"]))
@@ -83,7 +82,7 @@ def planned(world: World, commitment: Thing) -> list[Fee]:
     else:
         amounts = split_down(owed, weights, currency)
     dues = [period.start if advance else period.end for period in riding]
-    if not advance:
+    if not advance and LAST_FEE_IN_ARREARS_AT_END_DATE:
         dues[-1] = end
     return [
         Fee(due, period.start, period.end, amount, weight)
@@ -91,14 +90,16 @@ def planned(world: World, commitment: Thing) -> list[Fee]:
     ]
 
 
-def with_top_up(world: World, commitment: Thing, fees: list[Fee], top_up: Thing) -> list[Fee]:
-    """A top-up is owed on the fees that end after its date and are not due before it, else at once."""
-    at = day(top_up["date"])
-    bearing = [i for i, fee in enumerate(fees) if fee.end > at and fee.due >= at]
-    if not bearing:
-        return [*fees, at_once(commitment, top_up)]
-    parts = split_down(num(top_up["amount"]), [fees[i].weight for i in bearing], world.currency_of(commitment))
-    raised = list(fees)
-    for i, part in zip(bearing, parts, strict=True):
-        raised[i] = replace(raised[i], amount=raised[i].amount + part)
-    return raised
+def with_top_ups(world: World, commitment: Thing, fees: list[Fee], top_ups: list[Thing]) -> list[Fee]:
+    """A top-up is owed on the planned fees that end after its date and are not due before it, else at once."""
+    raised, alone = list(fees), []
+    for top_up in top_ups:
+        at = day(top_up["date"])
+        bearing = [i for i, fee in enumerate(fees) if fee.end > at and fee.due >= at]
+        if not bearing:
+            alone.append(at_once(commitment, top_up))
+            continue
+        parts = split_down(num(top_up["amount"]), [fees[i].weight for i in bearing], world.currency_of(commitment))
+        for i, part in zip(bearing, parts, strict=True):
+            raised[i] = replace(raised[i], amount=raised[i].amount + part)
+    return raised + alone

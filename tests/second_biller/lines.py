@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from .charges import Charge, Slice
 from .fees import fees_of
-from .money import round_money, show, show_number
-from .overage import band_overage
+from .money import divide, round_money, show, show_number
+from .overage import band_overage, pooled_charges
 from .reading import Thing
 from .settlement import Settlement
 from .world import World
@@ -24,7 +24,6 @@ class Key(NamedTuple):
     item: str
     start: date
     holder: str
-    charge_type: str
 
 
 @dataclass
@@ -53,7 +52,8 @@ class Lander:
 
     def put(self, key: Key, end: date, amount: Fraction, quantity: Fraction | None, **extra: Any) -> None:
         line = self.lines.setdefault(key, Line(end))
-        line.end = end
+        if amount or quantity:
+            line.end = max(line.end, end) if line.amount or line.quantity else end
         line.amount += amount
         if quantity is not None:
             line.quantity = (line.quantity or Fraction(0)) + quantity
@@ -66,10 +66,7 @@ class Lander:
         """A line of a charge; draws pass the holder's mode, all else follows the account plan's."""
         mode = charge.account_plan.get("childBillingMode") if mode is None else mode
         bill, account = self.place(charge.account, mode, True)
-        drawn = charge.type if kind.endswith("_CONSUMED") else ""
-        key = Key(
-            bill, charge.currency, kind, account, charge.product, charge.plan, charge.item, charge.start, holder, drawn
-        )
+        key = Key(bill, charge.currency, kind, account, charge.product, charge.plan, charge.item, charge.start, holder)
         self.put(key, charge.end, amount, quantity, **extra)
 
 
@@ -86,28 +83,29 @@ def due_lines(world: World, settled: Settlement) -> Lines:
             lander.charge(charge, charge.type, charge.amount)
         for piece in charge.slices:
             draw_lines(lander, settled, charge, piece)
-    band_overage(settled.drawn.charges, lander)
+    for parts in pooled_charges(settled.drawn.charges):
+        surcharges(world, lander, parts)
+        band_overage(parts, lander)
     for credit in settled.drawn.credits:
         kind = "COUNTER_ADJUSTMENT_CREDIT" if credit.rank == 0 else "USAGE_CREDIT"
         bill, account = lander.place(credit.account, credit.account_plan.get("childBillingMode"), True)
-        key = Key(bill, credit.currency, kind, account, credit.product, credit.plan, credit.item, credit.start, "", "")
+        key = Key(bill, credit.currency, kind, account, credit.product, credit.plan, credit.item, credit.start, "")
         lander.put(key, credit.end, credit.line_amount, None)
     fee_lines(world, lander, settled)
     return lander.lines
 
 
 def usage_lines(world: World, lander: Lander, charge: Charge) -> None:
-    """The usage itself, less what is separated; surcharges once per charge and commitment."""
+    """The usage itself, less what is separated."""
     separated: dict[str, Fraction] = {}
-    surcharged: dict[str, Fraction] = {}
     terms = {}
     for piece in charge.slices:
         if piece.terms is None:
             continue
         name = piece.terms.code
         terms[name] = piece.terms
-        kind = separated if piece.terms.separates else surcharged
-        kind[name] = kind.get(name, Fraction(0)) + piece.uncovered
+        if piece.terms.separates:
+            separated[name] = separated.get(name, Fraction(0)) + piece.uncovered
     amount = charge.amount - sum(separated.values(), Fraction(0))
     lander.charge(charge, "USAGE", amount, charge.quantity)
     bands = bool(charge.whole and charge.whole.pricing.get("overagePricingBands"))
@@ -115,11 +113,26 @@ def usage_lines(world: World, lander: Lander, charge: Charge) -> None:
         if not bands:
             text = terms[name].thing.get("overageDescription")
             lander.charge(charge, "OVERAGE_USAGE", uncovered, None, name, commitment=name, description=text)
-    for name, uncovered in surcharged.items():
-        owner = terms[name]
-        extra = round_money(uncovered * owner.surcharge / 100, charge.currency, world.rounding)
-        named = {"balance" if owner.is_balance else "commitment": name}
-        lander.charge(charge, "OVERAGE_SURCHARGE", extra, None, name, **named)
+
+
+def surcharges(world: World, lander: Lander, parts: list[Charge]) -> None:
+    """Rounded once for the pooled charge and the holder whose terms hold, then divided by what each left uncovered."""
+    uncovered: dict[tuple[bool, str], dict[str, Fraction]] = {}
+    terms = {}
+    for part in parts:
+        for piece in part.slices:
+            if piece.terms is not None and not piece.terms.separates:
+                key = (piece.terms.is_balance, piece.terms.code)
+                terms[key] = piece.terms
+                mine = uncovered.setdefault(key, {})
+                mine[part.account] = mine.get(part.account, Fraction(0)) + piece.uncovered
+    for key, by_account in uncovered.items():
+        total = sum(by_account.values(), Fraction(0)) * terms[key].surcharge / 100
+        extra = round_money(total, parts[0].currency, world.rounding)
+        divided = divide(extra, by_account, "", parts[0].currency)
+        named = {"balance" if key[0] else "commitment": key[1]}
+        for part in [p for p in parts if p.account in divided]:
+            lander.charge(part, "OVERAGE_SURCHARGE", divided[part.account], None, f"{key}", **named)
 
 
 def draw_lines(lander: Lander, settled: Settlement, charge: Charge, piece: Slice) -> None:
@@ -151,7 +164,7 @@ def fee_line(
     code, currency = str(commitment["code"]), world.currency_of(commitment)
     bill, account = lander.place(str(commitment["account"]), commitment.get("childBillingMode"), False)
     product = str(commitment.get("feesAccountingProduct") or "")
-    key = Key(bill, currency, "COMMITMENT_FEE", account, product, "", "", start, code, "")
+    key = Key(bill, currency, "COMMITMENT_FEE", account, product, "", "", start, code)
     text = commitment.get("commitmentFeeDescription")
     lander.put(key, end, amount, None, commitment=code, trueUp=true_up, description=text)
 

@@ -18,10 +18,11 @@ class MinimumPeriod:
     end: date
     owed: Fraction
     counted: Fraction = Fraction(0)
+    waived: bool = False
 
     @property
     def shortfall(self) -> Fraction:
-        return max(Fraction(0), self.owed - self.counted)
+        return Fraction(0) if self.waived else max(Fraction(0), self.owed - self.counted)
 
 
 def minimum_periods(world: World, commitment: Thing) -> list[MinimumPeriod]:
@@ -56,9 +57,9 @@ def cancelled(world: World, commitment: Thing, made: list[MinimumPeriod], cancel
     for period in made:
         if period.start < at < period.end:
             share = Fraction((at - period.start).days, (period.end - period.start).days)
-            owed = {"TRUE_UP": period.owed, "PRORATE": period.owed * share, "WAIVE": Fraction(0)}[policy]
+            owed = {"PRORATE": period.owed * share}.get(policy, period.owed)
             owed = round_money(owed, world.currency_of(commitment), world.rounding)
-            kept.append(MinimumPeriod(period.start, at, owed))
+            kept.append(MinimumPeriod(period.start, at, owed, waived=policy == "WAIVE"))
         elif period.end <= at:
             kept.append(period)
     return kept

@@ -1,7 +1,7 @@
 """Charges that are not usage: standing charge, counters, minimum spend; and what counters give back."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from .charges import Charge, PricedPeriod, Slice
@@ -97,8 +97,9 @@ def counter_period(world: World, ap: Thing, pricing: Thing, period: Period) -> t
     total = rounded(world, ap, price_of(pricing, value) * share)
     charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, period, advance, total)]
     debit, credit = Fraction(0), Fraction(0)
-    at = period.start + timedelta(days=1)
-    while at < period.end:
+    for at in sorted(world.adjustments[(account, counter)]):
+        if not period.start < at < period.end:
+            continue
         new = value_on(world, account, counter, at)
         change = price_of(pricing, new) - price_of(pricing, value)
         left = Fraction((period.end - at).days, period.full_days)
@@ -107,7 +108,6 @@ def counter_period(world: World, ap: Thing, pricing: Thing, period: Period) -> t
         else:
             credit -= change * (left if flag(pricing.get("proRateAdjustmentCredit"), True) else 1)
         value = new
-        at += timedelta(days=1)
     debit, credit = rounded(world, ap, debit), rounded(world, ap, credit)
     charges.append(other(world, ap, "COUNTER_ADJUSTMENT_DEBIT", code, period, False, debit))
     if not credit:

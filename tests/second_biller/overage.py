@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from .lines import Lander
 
 
-def band_overage(charges: list[Charge], lander: Lander) -> None:
-    pooled: dict[int, list[Charge]] = {}
+def pooled_charges(charges: list[Charge]) -> list[list[Charge]]:
+    """The parts of each usage charge; a charge that is not pooled is its own only part."""
+    found: dict[int, list[Charge]] = {}
     for charge in charges:
-        if charge.whole is not None and charge.whole.pricing.get("overagePricingBands"):
-            pooled.setdefault(id(charge.whole), []).append(charge)
-    for parts in pooled.values():
-        whole = parts[0].whole
-        assert whole is not None
+        if charge.whole is not None:
+            found.setdefault(id(charge.whole), []).append(charge)
+    return list(found.values())
+
+
+def band_overage(parts: list[Charge], lander: Lander) -> None:
+    whole = parts[0].whole
+    if whole is not None and whole.pricing.get("overagePricingBands"):
         rate_beyond(whole, parts, lander)
 
 

@@ -35,8 +35,11 @@ class Player:
         self.billed: Lines = {}
         self.latest: dict[str, date] = {}
         self.clock: date | None = None
+        self.told = 0
+        self.settled: dict[tuple[str, date, bool, int], Lines] = {}
 
     def do(self, kind: str, body: Any) -> Any:
+        self.told += 1
         return getattr(self, f"do_{kind.lower()}")(body)
 
     # What happens
@@ -129,7 +132,10 @@ class Player:
     def bill_of(self, account: str, at: date, all_usage: bool) -> Lines:
         """The family is settled; the account's lines are what is due less what was billed."""
         at = max(at, self.latest.get(account, at))
-        due = due_lines(self.world, settle(self.world, self.world.root_of(account), at, all_usage))
+        asked = (self.world.root_of(account), at, all_usage, self.told)
+        if asked not in self.settled:
+            self.settled[asked] = due_lines(self.world, settle(self.world, asked[0], at, all_usage))
+        due = self.settled[asked]
         mine = {key: line for key, line in due.items() if key.bill_account == account}
         was = {key: line for key, line in self.billed.items() if key.bill_account == account}
         return difference(mine, was)

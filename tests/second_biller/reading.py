@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
 def load_text(text: str) -> Thing:
     """Every scalar comes as text, so no number passes through float."""
-    found = yaml.load(text, Loader=yaml.BaseLoader)
+    found = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
     if not isinstance(found, dict):
         raise ValueError("a scenario is a mapping")
     return found
@@ -30,8 +31,13 @@ def absent(value: object) -> bool:
     return value is None or (isinstance(value, str) and value in {"", "null", "~"})
 
 
+@cache
+def _number(text: str) -> Fraction:
+    return Fraction(text)
+
+
 def num(value: object) -> Fraction:
-    return value if isinstance(value, Fraction) else Fraction(str(value))
+    return value if isinstance(value, Fraction) else _number(str(value))
 
 
 def num_or(value: object, default: Fraction | int | None) -> Fraction | None:

@@ -147,15 +147,22 @@ class World:
         """The grid of a commitment's own periods: its billing plan's, else its account plan's, else monthly."""
         account = self.get("accounts", commitment["account"])
         own = self.account_plans_of(str(commitment["account"]))
+        term = day(commitment["startDate"]), day(commitment["endDate"])
+        parents = self.account_plans_of(self.root_of(str(commitment["account"])))
         if not absent(commitment.get("billingPlan")):
             plan = self.get("plans", commitment["billingPlan"])
-            riding = [ap for ap in own if ap["plan"] == plan["code"]][:1]
-        elif own:
-            plan, riding = self.get("plans", own[0]["plan"]), own[:1]
+            riding = [ap for ap in own + parents if ap["plan"] == plan["code"] and self.overlaps(ap, term)][:1]
+        elif own or parents:
+            riding = (own or parents)[:1]
+            plan = self.get("plans", riding[0]["plan"])
         else:
             return Grid("MONTHLY", 1, day(commitment.get("billEpoch") or commitment["startDate"]))
         frequency, interval = self.frequency_of(plan)
         return Grid(frequency, interval, self.epoch(frequency, commitment, *riding, account))
+
+    def overlaps(self, account_plan: Thing, term: tuple[date, date]) -> bool:
+        start, end = self.term_of(account_plan)
+        return start < term[1] and term[0] < end
 
     # Commitments
 

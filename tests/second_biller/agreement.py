@@ -1,0 +1,110 @@
+"""One story played by both billers, and where they differ. Of the product only its JSON result is used."""
+
+import json
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from services.simulate import make_player, read_story, story_json
+from services.simulate import play as play_product
+
+from .choosing import as_yaml
+from .money import show_number
+from .playing import play
+from .reading import Thing, load_text
+
+MONEY = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
+PERIOD = ("amount", "counted")
+
+
+def results_of_product(path: Path) -> list[Any]:
+    """Every step's result; the text of a refusal for a refused step."""
+    story = read_story(path)
+    document = json.loads(story_json(path, story.title, play_product(story, make_player(None))))
+    return [step["result"] for step in document["steps"]]
+
+
+def results_of_second(text: str) -> list[Any]:
+    return [step.result if step.error is None else step.error for step in play(load_text(text))]
+
+
+def disagreements(scenario: Thing, folder: Path) -> list[str]:
+    text = as_yaml(scenario)
+    path = folder / "generated.yaml"
+    path.write_text(text, encoding="utf-8")
+    gone = {step["delete"]["commitment"] for step in scenario["steps"] if "delete" in step}
+    made = [*scenario.get("commitments", []), *(c for s in scenario["steps"] for c in created(s))]
+    minimums = {one["code"] for one in made if one.get("commitmentType") == "MINIMUM"}
+    theirs, ours = results_of_product(path), results_of_second(text)
+    found = []
+    for number, step in enumerate(scenario["steps"]):
+        kind = next(iter(step))
+        known = {"gone": gone, "minimums": minimums}
+        product, second = simple(kind, step, theirs[number], known), simple(kind, step, ours[number], known)
+        if product != second:
+            found.append(f"step {number} {kind} {as_text(step[kind])}\n" + explain(product, second))
+    return found
+
+
+def created(step: Thing) -> list[Thing]:
+    return list(step.get("create", {}).get("commitments", []))
+
+
+def simple(kind: str, step: Thing, result: Any, known: dict[str, set[str]]) -> Any:
+    """What must agree of a step's result."""
+    if isinstance(result, str):
+        return "refused"
+    if kind in {"bill", "preview", "unbilled"}:
+        return bills(result, known["gone"])
+    if kind == "commitment":
+        return commitment(result, step[kind] in known["minimums"])
+    return None
+
+
+def bills(result: list[Thing], gone: set[str]) -> Counter[Any]:
+    """Lines that differ in nothing but their amount are one: the key of a draw does not hold the charge's type."""
+    amounts: dict[Any, Fraction] = {}
+    for bill in result:
+        separated = any(line["type"] == "OVERAGE_USAGE" for line in bill["lines"])
+        total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
+        assert total == Fraction(bill["total"]), f"the total of {bill} is not its lines' sum"
+        for line in bill["lines"]:
+            key = (bill["account"], *line_fields(line, separated, gone))
+            amounts[key] = amounts.get(key, Fraction(0)) + Fraction(line["amount"])
+    return Counter({(*key, show_number(amount)): 1 for key, amount in amounts.items() if amount})
+
+
+def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]:
+    """Quantities are compared where nothing was split; an OVERAGE_USAGE line need not name a commitment."""
+    kind = line["type"]
+    quantity = Fraction(line["quantity"]) if kind == "USAGE" and not separated else None
+    holder = None if kind == "OVERAGE_USAGE" else line.get("commitment") or line.get("balance")
+    if holder is not None and (holder in gone or len(holder) == 36):
+        holder = "deleted"
+    product = None if kind == "COMMITMENT_FEE" else line.get("product")
+    return (
+        kind, None if quantity is None else round(float(quantity), 6), holder, product, bool(line.get("trueUp")),
+        tuple(line["period"]), line.get("childAccount"),
+    )  # fmt: skip
+
+
+def commitment(result: Thing, minimum: bool) -> Thing:
+    if minimum:
+        return {
+            f"{p['startDate']}..{p['endDate']}": {name: str(Fraction(str(p[name]))) for name in PERIOD}
+            for p in result.get("periods", [])
+        }
+    shown: Thing = {name: str(Fraction(str(result[name]))) for name in MONEY}
+    return shown | {"status": result.get("status")}
+
+
+def explain(product: Any, second: Any) -> str:
+    if isinstance(product, Counter) and isinstance(second, Counter):
+        only = [f"    product: {key} x{n}" for key, n in sorted((product - second).items(), key=str)]
+        return "\n".join(only + [f"    second:  {key} x{n}" for key, n in sorted((second - product).items(), key=str)])
+    return f"    product: {product}\n    second:  {second}"
+
+
+def as_text(value: Any) -> str:
+    return json.dumps(value, default=str)

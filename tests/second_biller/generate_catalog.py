@@ -1,0 +1,122 @@
+"""Meters, aggregations, plans with their prices, counters: what a generated story sells."""
+
+from datetime import timedelta
+from typing import Any
+
+from .choosing import FIRST, Choices
+
+Thing = dict[str, Any]
+METER: Thing = {
+    "code": "m",
+    "dataFields": [
+        {"code": "a", "category": "MEASURE", "unit": "1"},
+        {"code": "b", "category": "MEASURE", "unit": "1"},
+        {"code": "k", "category": "MEASURE", "unit": "1"},
+        {"code": "s", "category": "MEASURE", "unit": "1"},
+        {"code": "user", "category": "WHO"},
+        {"code": "region", "category": "WHERE"},
+    ],
+}
+
+
+def aggregations(c: Choices, family: bool) -> list[Thing]:
+    """`sums` is what most is priced by; `odd` is any other kind; `back` feeds credits; `parts` is segmented."""
+    odd: Thing = {"code": "odd", "meter": "m", "targetField": "b"}
+    odd["aggregation"] = c.pick(["SUM", "COUNT", "MIN", "MAX", "LATEST", "MEAN", "UNIQUE"])
+    if odd["aggregation"] == "UNIQUE" and c.chance(2):
+        odd["targetField"] = "user"
+    if c.chance(3):
+        odd |= {"quantityPerUnit": c.pick([10, 7, 2]), "rounding": c.pick(["UP", "DOWN", "NEAREST", "NONE"])}
+    sums: Thing = {"code": "sums", "meter": "m", "targetField": "a", "aggregation": "SUM"}
+    if c.chance(4):
+        sums |= {"quantityPerUnit": 10, "rounding": c.pick(["UP", "DOWN", "NEAREST", "NONE"])}
+    return [
+        sums,
+        odd,
+        {"code": "back", "meter": "m", "targetField": "k", "aggregation": "SUM"},
+        {"code": "parts", "meter": "m", "targetField": "s", "aggregation": "SUM", "segmentedFields": ["region"],
+         "segments": [{"region": "eu"}, {"region": "us"}]},
+    ]  # fmt: skip
+
+
+def bands(c: Choices) -> Thing:
+    """One of the charge models."""
+    model = c.pick(["unit", "unit", "tiered", "volume", "stairstep", "custom", "overage"])
+    limits = [0, c.number(5, 60), c.number(61, 200)]
+    if model == "unit":
+        return {"pricingBands": [{"lowerLimit": 0, "unitPrice": c.price()}]}
+    if model == "stairstep":
+        made = [{"lowerLimit": at, "fixedPrice": c.money(0, 90), "unitPrice": 0} for at in limits]
+        return {"cumulative": False, "pricingBands": made}
+    if model == "overage":
+        made = [{"lowerLimit": 0, "unitPrice": 0}, {"lowerLimit": limits[1], "unitPrice": c.price()}]
+        return {"cumulative": True, "pricingBands": made}
+    made = [{"lowerLimit": at, "unitPrice": c.price()} for at in limits]
+    if model == "custom":
+        made = [{**band, "fixedPrice": c.money(0, 20)} for band in made]
+    return {"cumulative": model != "volume", "pricingBands": made}
+
+
+def pricings(c: Choices, plan: str, family: bool) -> list[Thing]:
+    found: list[Thing] = []
+    for aggregation in ["sums"] if not c.chance(2) else ["sums", "odd"]:
+        price: Thing = {"code": f"{plan}-{aggregation}", "aggregation": aggregation, "startDate": FIRST} | bands(c)
+        if aggregation == "sums" and c.chance(6):
+            price["tiersSpanPlan"] = True
+        elif not family and aggregation == "sums" and c.chance(5):
+            price["cumulative"] = True
+            price["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 2}, {"lowerLimit": 20, "unitPrice": 3}]
+        if c.chance(8):
+            price["minimumSpend"] = c.money(5, 90)
+            price |= {"minimumSpendBillInAdvance": True} if c.chance(2) else {}
+        found.append(price)
+        if c.chance(5):
+            change = FIRST + timedelta(days=c.number(10, 80))
+            if c.chance(2):
+                price["endDate"] = change
+            found.append(
+                {"code": f"{plan}-{aggregation}-new", "aggregation": aggregation, "startDate": change} | bands(c)
+            )
+    if c.chance(6):
+        kind = c.pick(["PRODUCT_CREDIT", "GLOBAL_CREDIT"])
+        found.append({"code": f"{plan}-back", "aggregation": "back", "startDate": FIRST, "type": kind} | bands(c))
+    if c.chance(6):
+        found += [
+            {"code": f"{plan}-{region}", "aggregation": "parts", "segment": {"region": region}, "startDate": FIRST}
+            | bands(c)
+            for region in ("eu", "us")
+        ]
+    return found
+
+
+def plan(c: Choices, number: int, family: bool) -> Thing:
+    code = f"p{number}"
+    found: Thing = {"code": code, "product": c.pick(["alpha", "beta"])}
+    found["billFrequency"] = c.pick(["MONTHLY", "MONTHLY", "MONTHLY", "WEEKLY", "DAILY", "ANNUALLY"])
+    if found["billFrequency"] == "DAILY":
+        found["billFrequencyInterval"] = c.number(5, 20)
+    elif c.chance(5):
+        found["billFrequencyInterval"] = c.number(2, 3)
+    if c.chance(3):
+        found["standingCharge"] = c.money(1, 60)
+        found |= {"standingChargeInterval": c.number(2, 3)} if c.chance(5) else {}
+        found |= {"standingChargeOffset": c.number(1, 2)} if c.chance(5) else {}
+        found |= {"standingChargeBillInAdvance": c.chance(2)} if c.chance(2) else {}
+    if c.chance(4):
+        found["minimumSpend"] = c.money(10, 200)
+        found |= {"minimumSpendBillInAdvance": c.chance(2)} if c.chance(2) else {}
+    found["pricings"] = pricings(c, code, family)
+    return found
+
+
+def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
+    plans = [plan(c, number, family) for number in range(c.number(1, 3))]
+    parts: Thing = {"meters": [METER], "aggregations": aggregations(c, family), "plans": plans}
+    if c.chance(4):
+        parts["counters"] = [{"code": "seats", "unit": "seat"}]
+        price: Thing = {"code": "seat-price", "counter": "seats", "plan": "p0", "startDate": FIRST} | bands(c)
+        price |= {"runningTotalBillInAdvance": False} if c.chance(2) else {}
+        for name in ("proRateRunningTotal", "proRateAdjustmentDebit", "proRateAdjustmentCredit"):
+            price |= {name: False} if c.chance(6) else {}
+        parts["counterPricings"] = [price]
+    return plans, parts

@@ -1,0 +1,142 @@
+"""The steps of a generated story: usage early and late, bills, amendments, top-ups, cancels, questions."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from .choosing import FIRST, Choices
+
+Thing = dict[str, Any]
+
+
+class Story:
+    """What has been told so far, as far as the next step needs it."""
+
+    def __init__(self, c: Choices, scenario: Thing) -> None:
+        self.c = c
+        self.accounts = scenario["accounts"]
+        self.commitments = list(scenario.get("commitments", []))
+        self.balances = scenario.get("balances", [])
+        self.counted = "counters" in scenario
+        self.bands = any("overagePricingBands" in p for plan in scenario["plans"] for p in plan["pricings"])
+        self.cancelled: set[str] = set()
+        self.billed = FIRST
+        self.steps: list[Thing] = []
+
+    def usage(self) -> None:
+        c = self.c
+        account = c.pick(self.accounts)["code"]
+        measure: Thing = {}
+        negative = not self.bands and c.chance(6)
+        for field, one_in in (("a", 1), ("b", 2), ("k", 6), ("s", 5)):
+            if c.chance(one_in):
+                measure[field] = c.number(1, 120)
+        if negative:
+            measure["a"] = -measure["a"]
+        at = c.stamp(0, c.pick([40, 100, 170]), len(self.steps))
+        step: Thing = {"account": account, "meter": "m", "ts": at, "measure": measure}
+        step["who"] = {"user": c.pick(["ann", "bob", "cy"])}
+        step["where"] = {"region": c.pick(["eu", "us", "asia"])}
+        if c.chance(4):
+            step["uid"] = f"{account}-{c.number(0, 3)}"
+        self.steps.append({"usage": step})
+
+    def bill(self) -> None:
+        c = self.c
+        at = c.day(20, 200)
+        if at < self.billed and not c.chance(5):
+            at = self.billed + timedelta(days=c.number(1, 40))
+        self.billed = max(self.billed, at)
+        body: Thing = {"date": at}
+        if c.chance(6):
+            body["account"] = c.pick(self.accounts)["code"]
+        self.steps.append({"bill": body})
+
+    def ask(self) -> None:
+        c = self.c
+        account = c.pick(self.accounts)["code"]
+        at = self.billed + timedelta(days=c.number(0, 60))
+        self.steps.append({c.pick(["preview", "unbilled"]): {"account": account, "date": at}})
+
+    def open_commitment(self) -> Thing | None:
+        free = [x for x in self.commitments if x["code"] not in self.cancelled]
+        return self.c.pick(free) if free else None
+
+    def in_term(self, one: Thing) -> date:
+        start: date = one["startDate"]
+        return start + timedelta(days=self.c.number(0, (one["endDate"] - start).days - 1))
+
+    def top_up(self) -> None:
+        one = self.open_commitment()
+        if one is None:
+            return
+        body = {"commitment": one["code"], "amount": self.c.money(1, 200), "date": self.in_term(one)}
+        if one.get("commitmentType") == "MINIMUM" and self.c.chance(2):
+            body["recurring"] = True
+        self.steps.append({"topUp": body})
+
+    def cancel(self) -> None:
+        one = self.open_commitment()
+        if one is None:
+            return
+        minimum = one.get("commitmentType") == "MINIMUM"
+        body = {"commitment": one["code"], "date": self.in_term(one)}
+        if self.c.chance(2):
+            allowed = ["TRUE_UP", "PRORATE", "WAIVE"] if minimum else ["ACCELERATE", "KEEP", "WAIVE"]
+            body["policy"] = self.c.pick(allowed)
+        self.cancelled.add(one["code"])
+        self.steps.append({"cancel": body})
+
+    def amend(self) -> None:
+        one = self.open_commitment()
+        if one is None:
+            return
+        change: Thing = self.c.pick([{"amount": one["amount"] + 100}, {"amount": one["amount"] + 37}])
+        if one.get("commitmentType") != "MINIMUM" and self.c.chance(2):
+            change = self.c.pick([{"overageSurchargePercent": 5, "separateOverageUsage": False}, {"priority": 1}])
+        elif self.c.chance(3):
+            change = {"endDate": one["endDate"] + timedelta(days=31)}
+            if "rolloverEndDate" in one:
+                change["rolloverEndDate"] = one["rolloverEndDate"] + timedelta(days=31)
+        one |= {}
+        self.commitments[self.commitments.index(one)] = {**one, **change}
+        self.steps.append({"update": {"commitment": one["code"], "set": change}})
+
+    def remove(self) -> None:
+        if self.commitments and self.c.chance(2):
+            one = self.c.pick(self.commitments)
+            self.commitments.remove(one)
+            self.steps.append({"delete": {"commitment": one["code"], "force": True}})
+
+    def transaction(self) -> None:
+        if self.balances:
+            one = self.c.pick(self.balances)
+            body = {"balance": one["code"], "amount": self.c.money(5, 300), "date": self.in_term(one)}
+            self.steps.append({"transaction": body})
+
+    def adjustment(self) -> None:
+        own = {a["code"]: a.get("plans", []) for a in self.accounts}
+        mine = [code for code, plans in own.items() if any(p["plan"] == "p0" for p in plans)]
+        if self.counted and mine:
+            at = self.c.day(0, 120)
+            told = [s["adjustment"] for s in self.steps if "adjustment" in s]
+            account = self.c.pick(mine)
+            pooled = account.startswith("kid") and at < min(p["startDate"] for p in own[account])
+            if not pooled and not any(t["date"] == at and t["account"] == account for t in told):
+                body = {"account": account, "counter": "seats", "date": at, "value": self.c.number(0, 30)}
+                self.steps.append({"adjustment": body})
+
+
+def steps(c: Choices, scenario: Thing) -> list[Thing]:
+    story = Story(c, scenario)
+    for _ in range(2 if story.balances else 0):
+        story.transaction()
+    for _ in range(3 if story.counted else 0):
+        story.adjustment()
+    kinds = [story.usage] * 7 + [story.bill] * 2
+    kinds += [story.ask, story.top_up, story.cancel, story.amend, story.remove, story.transaction, story.adjustment]
+    for _ in range(c.number(3, 18)):
+        c.pick(kinds)()
+    story.steps.append({"bill": {"date": max(story.billed, date(2026, 7, 1)) + timedelta(days=c.number(0, 60))}})
+    story.steps += [{"commitment": one["code"]} for one in story.commitments]
+    story.steps.append({"unbilled": {"account": "acme", "date": story.billed + timedelta(days=90)}})
+    return story.steps
