@@ -26,6 +26,7 @@ from services.ingest.position import check_gap, gaps
 from services.ingest.snapshot import load_snapshots
 from services.kafka import BatchWriter, LogReader, Record
 from services.postgres import Postgres
+from services.store.continuity import check_offsets
 from services.worker import ResyncError
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,10 @@ class IngestHandler:
         self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """Load the projector's snapshot of each partition and fold the log from there to its end."""
+        """Load the projector's snapshot of each partition and fold the log from there to its end.
+
+        Raises: LogWentBackError, UsageLostError, which end the process: numbers that went back, or usage that is gone.
+        """
         await self._writer.reset()
         for partition in partitions:
             self._states.pop(partition, None)
@@ -71,6 +75,7 @@ class IngestHandler:
             if state.next_usage < beginnings[partition]:
                 raise UsageLostError(partition, beginnings[partition], state.next_usage)
             loaded[partition] = state
+        await check_offsets(self._reader, {(USAGE, place): state.next_usage for place, state in loaded.items()})
         self._states |= loaded
         return {partition: state.next_usage for partition, state in loaded.items()}
 
@@ -111,6 +116,7 @@ class IngestHandler:
     async def _fold_to_end(self, state: PartitionState) -> None:
         """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""
         partition = state.partition
+        await check_offsets(self._reader, {(EVENTS, partition): state.position})
         while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
             async for records in self._reader.read(EVENTS, partition, state.position, end):
                 state.fold(records, self._gate.catalogs)

@@ -20,6 +20,7 @@ from services.kafka import Record
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack
+from services.store.continuity import LogWentBackError
 from services.store.migrate import create_read_models
 from tests.ingest.live import PATIENCE_S, Live, live, usages
 from tests.ingest.world import World
@@ -88,6 +89,18 @@ async def test_a_worker_starts_from_the_projectors_snapshot(system: Live) -> Non
     assert [fact.usage_id for fact in found] == ["a", "b", "c"]
     assert found[-1].charges[0].amount == Decimal("0.01")
     assert [one["reason"] for one in await system.rejected()] == ["id-conflict"]
+
+
+async def test_a_log_that_is_shorter_than_the_snapshot_stops_the_worker_by_name(system: Live) -> None:
+    here = system.partitions - 1
+    async with read_models(system) as postgres:
+        async with postgres.transaction() as connection:
+            await connection.execute(f'SET LOCAL search_path TO "{SCHEMA}"')
+            await connection.fetch(positions.LEASE, EVENTS, [here])
+            await connection.execute("UPDATE positions SET next_offset = 1000000000")
+        with pytest.raises(LogWentBackError, match=f"billing.events/{here} ends at offset"):
+            async with system.worker():
+                pass
 
 
 async def test_usage_waits_for_a_relay_that_is_behind(system: Live, monkeypatch: pytest.MonkeyPatch) -> None:
