@@ -1,18 +1,12 @@
 """Random families for the laws: catalog, accounts, commitments, balances and usage, as a scenario would write them."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
-from projections.settlement import Family
-from services.simulate.entities import Entities
-from services.simulate.memory import MemoryPlayer, id_of
-from services.simulate.player import Document, RefusedError, UsageRecord
-from services.simulate.yaml_lines import Mapping
+from services.simulate.player import UsageRecord
 
 START = date(2026, 1, 1)
 DAYS = 130
@@ -204,58 +198,3 @@ def usage(draw: st.DrawFn, accounts: list[str]) -> UsageRecord:
     number = draw(st.integers(-9, 40))
     uid = draw(st.uuids()).hex
     return UsageRecord(uid, account, "m", at, {"measure": {"q": number}})
-
-
-def play_terms(family: Random) -> MemoryPlayer:
-    """A player with everything of the family but usage; what a rule refuses is left out."""
-    player = MemoryPlayer()
-    player.configure(family.organization)
-    for document in Entities(family.organization["currency"], START).documents(_lined(family.lists)):
-        player.create(document)
-    for code, amount, day in family.transactions:
-        player.transact(code, _decimal(amount), day)
-    for account, day, value in family.adjustments:
-        body = {"account": account, "counter": "seats", "date": day.isoformat(), "value": value}
-        player.create(_document("counterAdjustment", f"{account}/{day}", body))
-    for code, amount, day in family.top_ups:
-        _try(lambda code=code, amount=amount, day=day: player.top_up(code, _decimal(amount), day, False))
-    for code, day, policy in family.cancels:
-        _try(lambda code=code, day=day, policy=policy: player.cancel(code, day, policy))
-    return player
-
-
-def family_of(player: MemoryPlayer) -> Family:
-    """The family of `acme` as it is now, with terms of its own."""
-    return player.family(id_of("account", "acme"))
-
-
-def accounts_of(family: Random) -> list[str]:
-    return [account["code"] for account in family.lists["accounts"]]
-
-
-def _try(step: Any) -> None:
-    with suppress(RefusedError):
-        step()
-
-
-def _decimal(value: int) -> Decimal:
-    return Decimal(value)
-
-
-def _document(kind: str, code: str, fields: dict[str, Any]) -> Document:
-    return Document(kind, code, 1, fields)
-
-
-def _lined(value: Any) -> Any:
-    """Plain dicts and floats as the YAML loader gives them."""
-    if isinstance(value, dict):
-        found = Mapping(1)
-        found.update({name: _lined(one) for name, one in value.items()})
-        return found
-    if isinstance(value, list):
-        return [_lined(one) for one in value]
-    return _decimal_of(value) if isinstance(value, float) else value
-
-
-def _decimal_of(value: float) -> Decimal:
-    return Decimal(repr(value))
