@@ -1,11 +1,11 @@
 """Table `due_accounts`: roots whose settled rows are older than their catalog or their day, to settle in batches."""
 
-#: $1 roots, $2 their organizations, $3 their partitions: whom a rebuild settles at its end.
+#: $1 roots, $2 their organizations, $3 their partitions, $4 why: whom a rebuild settles at its end, or who failed.
 MARK = """
 INSERT INTO due_accounts (root_id, organization, partition, reason)
-SELECT root_id, organization, partition, 'rebuild'
-FROM unnest($1::text[], $2::text[], $3::integer[]) AS given (root_id, organization, partition)
-ON CONFLICT (root_id) DO NOTHING
+SELECT root_id, organization, partition, reason
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS given (root_id, organization, partition, reason)
+ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
 """
 
 #: $1 partition, $2 organization, $3 plan ids: whom a changed price, plan or template touches.

@@ -163,7 +163,7 @@ CREATE TABLE due_accounts (
     partition integer NOT NULL,
     organization text NOT NULL,
     root_id text NOT NULL,
-    reason text NOT NULL,                       -- catalog, clock
+    reason text NOT NULL,                       -- catalog, clock, rebuild, failed
     PRIMARY KEY (root_id)
 );
 CREATE INDEX due_accounts_by_partition ON due_accounts (partition);

@@ -23,11 +23,21 @@ class Settler:
         self._catalog = catalog
         self._changed: list[tuple[FamilyState, SettledRows]] = []
 
-    def settle(self, family: FamilyState, state: PartitionState) -> None:
-        """Settle one family as of its day; incrementally, from what the last settlement kept."""
-        rows = self._rows(family, state) if family.has_terms else NOTHING
+    def settle(self, family: FamilyState, state: PartitionState) -> bool:
+        """Settle one family as of its day; incrementally, from what the last settlement kept. False: it failed.
+
+        A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
+        partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
+        """
+        try:
+            rows = self._rows(family, state) if family.has_terms else NOTHING
+        except Exception:
+            log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
+            family.kept = None
+            return False
         if rows != family.shown:
             self._changed.append((family, rows))
+        return True
 
     def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
         catalog = self._catalog.resources(family.organization)

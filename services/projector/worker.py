@@ -18,6 +18,8 @@ from services.postgres import Postgres, PostgresUnreachableError, open_postgres
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
 from services.projector.write import LeaseLostError
+from services.store.continuity import check_offsets, relay_offsets
+from services.store.generations import load_generations
 from services.worker import ResyncError, host
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,7 @@ class ProjectorHandler:
 
     def __init__(self, postgres: Postgres, reader: LogReader) -> None:
         self._target = LiveTarget(postgres)
+        self._reader = reader
         self.projection = Projection(self._target, reader)
         self._written_at = time.monotonic()
         self._last_write_s = 0.0
@@ -45,7 +48,9 @@ class ProjectorHandler:
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
         await self._guarded(self.projection.load(partitions))
-        return {partition: self.projection.partitions[partition].position.next_offset for partition in partitions}
+        starts = {partition: self.projection.partitions[partition].position.next_offset for partition in partitions}
+        await check_offsets(self._reader, {(EVENTS, partition): start for partition, start in starts.items()})
+        return starts
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
@@ -80,8 +85,15 @@ class ProjectorHandler:
 async def run_projector(
     bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None = None
 ) -> None:
-    """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded."""
+    """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
+
+    Raises: LogWentBackError, NotMigratedError, BrokenLogError.
+    """
     async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
+        async with postgres.connection() as connection:
+            await load_generations(connection)
+            # The relay compares the store with the tails of the log; here the ends suffice, and a restart stays quick.
+            await check_offsets(reader, await relay_offsets(connection))
         handler = ProjectorHandler(postgres, reader)
         await host(
             bootstrap, topic=EVENTS, group=GROUP, handler=handler, max_records=MAX_RECORDS, stop=stop, ready=ready

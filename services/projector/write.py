@@ -39,6 +39,8 @@ class Writer:
         self._catalog = catalog
         self._cache = cache
         self._settler = Settler(catalog)
+        #: Roots whose settlement failed; tried again when something about them changes, or by another process.
+        self._failed: set[str] = set()
 
     async def write(
         self,
@@ -65,15 +67,17 @@ class Writer:
         for state in dirty:
             await self._mark(connection, state)
         if not settle:
-            marked = sorted((root_id, one.organization, one.partition) for root_id, one in touched.items())
-            await _put(connection, due.MARK, marked, 3)
+            await self._mark_due(connection, touched.values(), "rebuild")
             return 0
         waiting = await self._waiting(connection, states, due_limit)
         return await self._settle(connection, states, touched, waiting)
 
     async def _waiting(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
-        rows = await connection.fetch(due.NEXT, sorted(state.position.partition for state in states), limit)
-        return [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+        partitions = sorted(state.position.partition for state in states)
+        # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
+        rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
+        found = [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+        return [root for root in found if root[1] not in self._failed][:limit]
 
     async def _move(self, connection: Any, states: Sequence[PartitionState]) -> None:
         arguments = positions.move_arguments([state.position for state in states])
@@ -144,20 +148,33 @@ class Writer:
         waiting: list[Root],
     ) -> int:
         by_partition = {state.position.partition: state for state in states}
+        settled: list[str] = []
+        failed: list[FamilyState] = []
+
+        def one(family: FamilyState) -> None:
+            if self._settler.settle(family, by_partition[family.partition]):
+                settled.append(family.root_id)
+            else:
+                failed.append(family)
+
         for count, family in enumerate(touched.values()):
-            self._settler.settle(family, by_partition[family.partition])
+            one(family)
             if count % 64 == 63:
                 await asyncio.sleep(0)  # heartbeats of the consumer share this loop
-        settled = list(touched)
         deadline = time.monotonic() + DUE_SECONDS
         for family in await self._due(connection, [root for root in waiting if root[1] not in touched]):
-            self._settler.settle(family, by_partition[family.partition])
-            settled.append(family.root_id)
+            one(family)
             if time.monotonic() > deadline:
                 break
         await self._settler.flush(connection)
         await connection.execute(due.SETTLED, settled)
+        await self._mark_due(connection, failed, "failed")
+        self._failed = self._failed.difference(settled) | {family.root_id for family in failed}
         return len(settled)
+
+    async def _mark_due(self, connection: Any, families: Iterable[FamilyState], reason: str) -> None:
+        marked = sorted((one.root_id, one.organization, one.partition, reason) for one in families)
+        await _put(connection, due.MARK, marked, 4)
 
     async def _due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
         for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):

@@ -1,4 +1,4 @@
-"""A stack of its own for each module: the log is fixed to topic names, and these tests look at all of it."""
+"""A stack of its own for each package: the log is fixed to topic names, and these tests look at all of it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ PARTITIONS = 2
 
 @dataclass(frozen=True)
 class Place:
-    """Where the module's stack answers."""
+    """Where the package's stack answers."""
 
     settings: Settings
     endpoints: Endpoints
@@ -27,7 +27,7 @@ class Place:
         return self.endpoints.kafka_bootstrap
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     settings = load_settings(home=tmp_path_factory.mktemp("projector"), partitions=PARTITIONS)
     running = Stack(settings)

@@ -6,7 +6,11 @@ from decimal import Decimal
 import pytest
 
 from events.topics import EVENTS
+from projections.readmodels.settled import SettledRows
 from services.kafka import LogReader
+from services.projector import settling
+from services.projector.families import FamilyState
+from services.projector.partition import PartitionState
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget
 from services.projector.write import LeaseLostError
@@ -132,3 +136,33 @@ async def _fold_all(projection: Projection, reader: LogReader) -> None:
     for partition, state in list(projection.partitions.items()):
         async for records in reader.read(EVENTS, partition, state.position.next_offset, ends[partition]):
             await projection.fold({partition: records})
+
+
+async def test_an_account_that_cannot_be_settled_stops_nobody_else(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log("broken", 2, generation="broken")
+    log.catalog()
+    log.account("good", prepaid="100")
+    log.account("bad", prepaid="100")
+    log.tick(datetime(2028, 1, 1, tzinfo=UTC))
+    for name in ("good", "bad"):
+        log.usage(name, "m", days(1)[0], tokens=100)
+    await log.append(place.bootstrap)
+    true_rows = settling.Settler._rows
+
+    def rows_of(self: settling.Settler, family: FamilyState, state: PartitionState) -> SettledRows:
+        if family.root_id == log.id("bad"):
+            raise ZeroDivisionError
+        return true_rows(self, family, state)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(settling.Settler, "_rows", rows_of)
+        await project(place)
+        assert [row[0] for row in await rows(place, "due_accounts")] == [log.id("bad")]
+        assert [row[0] for row in await rows(place, "commitment_balances", "organization = 'broken'")] == [
+            log.id("good prepaid")
+        ]
+    await project(place)
+    assert not await rows(place, "due_accounts")
+    assert len(await rows(place, "commitment_balances", "organization = 'broken'")) == 2

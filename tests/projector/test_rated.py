@@ -20,18 +20,19 @@ INSTANTS = st.datetimes(
     max_value=datetime(2040, 1, 1),
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
 )
-FACTS = st.builds(
-    lambda **fields: UsageRated(**fields),
-    usage_id=st.text(min_size=1, max_size=10),
-    usage_source=st.text(max_size=10),
-    meter_id=st.uuids().map(str),
-    ts=INSTANTS,
-    measure=st.dictionaries(st.text(min_size=1, max_size=8), NUMBERS, max_size=3),
-    who=TEXTS,
-    metadata=TEXTS,
-    catalog_offset=st.integers(0, 10**9),
-    digest=st.binary(min_size=16, max_size=16).map(bytes.hex),
-)
+FACTS = st.fixed_dictionaries(
+    {
+        "usage_id": st.text(min_size=1, max_size=10),
+        "usage_source": st.text(max_size=10),
+        "meter_id": st.uuids().map(str),
+        "ts": INSTANTS,
+        "measure": st.dictionaries(st.text(min_size=1, max_size=8), NUMBERS, max_size=3),
+        "who": TEXTS,
+        "metadata": TEXTS,
+        "catalog_offset": st.integers(0, 10**9),
+        "digest": st.binary(min_size=16, max_size=16).map(bytes.hex),
+    }
+).map(UsageRated.model_validate)
 
 
 @given(FACTS)
