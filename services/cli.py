@@ -21,6 +21,7 @@ COMMANDS = {
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.command:projector", "Fill the read models from the log."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
+    "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.replay.command:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.replay.command:audit", "Prove that the read models and bills equal their replay."),
     "simulate": ("services.simulate.command:simulate", "Play billing stories from YAML files."),

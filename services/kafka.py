@@ -5,6 +5,7 @@ It knows no facts. Every wait is bounded; an error of the client propagates, and
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -18,6 +19,7 @@ from services.failures import ExpectedFailure
 BATCH_BYTES = 1024 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 REQUEST_TIMEOUT_S = 30.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KafkaUnreachableError(ExpectedFailure):
@@ -93,6 +95,16 @@ class LogReader:
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
             starts = await self._open.beginning_offsets(wanted)
         return {place.partition: offset for place, offset in starts.items()}
+
+    async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
+        """Offset of the first record that was appended later than the moment, else the end, of each partition."""
+        milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
+        wanted = {TopicPartition(topic, partition): milliseconds for partition in partitions}
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            ends = await self._open.end_offsets(list(wanted))
+            found = await self._open.offsets_for_times(wanted)
+        # Ends come first: a record that is appended in between is later than any moment that has passed.
+        return {place.partition: found[place].offset if found[place] else end for place, end in ends.items()}
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = 20_000

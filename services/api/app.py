@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api import auth, bill_jobs, bill_life, bills, commitments, organization
+from services.api import auth, bill_jobs, bill_life, bills, commitments, insight, organization
 from services.api.errors import handle_errors
 from services.api.memos import memo_router
 from services.api.requests import Api, api_of
@@ -63,6 +63,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     app.include_router(bill_life.router)
     app.include_router(memo_router())
     app.include_router(bill_jobs.router)
+    app.include_router(insight.router)
     app.include_router(resource_router())
     return app
 

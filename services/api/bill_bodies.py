@@ -1,7 +1,7 @@
 """Bodies of the bill paths."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -57,9 +57,14 @@ class ApproveBody(Model):
 
 
 class PreviewBody(Model):
-    """POST bills/preview: the bill that a run for the date would issue."""
+    """POST bills/preview: the bill that a run for the date would issue, under these terms if any are given.
+
+    `commitments` and `pricings` are bodies as their own paths take them, with the `id` of the one that each replaces.
+    """
 
     account_id: Id
+    commitments: Annotated[tuple[dict[str, Any], ...], Field(max_length=100)] | None = None
+    pricings: Annotated[tuple[dict[str, Any], ...], Field(max_length=100)] | None = None
     last_date_in_billing_period: Day | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
     bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None

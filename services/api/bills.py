@@ -1,12 +1,14 @@
 """Bills over HTTP: lists, single ones with their lines, previews, and what is not billed yet."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid5
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.envelope import NAMESPACE
 from projections.resources import AccountEntity
 from projections.settlement import draft_bills, issue, unbilled
 from services.api.bill_bodies import PreviewBody
@@ -19,13 +21,15 @@ from services.billing.progress import Waiter
 from services.billing.reading import newest_first
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField, UnknownResource
+from services.commitments.what_if import supposed_family
 from services.families import LoadedFamily, load_family
 from services.store.listing import Condition, position_before, token_before
 from services.store.view import get
 
 router = APIRouter(prefix="/organizations/{organization}")
 
-PREVIEW = "preview"
+#: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
+PREVIEW = str(uuid5(NAMESPACE, "preview"))
 #: Parameter -> condition on a row of `bills`, and what its value is.
 _FILTERS = {
     "accountId": ("account_id = {}", "text"),
@@ -104,12 +108,18 @@ async def get_line(request: Request, bill: str, line: str) -> Response:
 
 @router.post("/bills/preview")
 async def preview_bill(request: Request) -> Response:
-    """What a run for the date would issue for the account, on the very same path; nothing is stored."""
+    """What a run for the date would issue for the account, on the very same path; nothing is stored.
+
+    Under the commitments and pricings of the body, if it has any: what if?
+    """
     body = parse_model(PreviewBody, parse_object(await body_of(request)))
     loaded = await _family(request, body.account_id)
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else last + timedelta(days=1)
-    drafts = draft_bills(loaded.family, date=through, account_id=body.account_id)
+    family = supposed_family(
+        loaded.family, loaded.resources, body.commitments or (), body.pricings or (), datetime.now(UTC)
+    )
+    drafts = draft_bills(family, date=through, account_id=body.account_id)
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
     documents = await preview_documents(request, bills)
     return answer(documents[0] if documents else {"accountId": body.account_id, "billTotal": 0, "lineItems": []})

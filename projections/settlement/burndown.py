@@ -1,0 +1,90 @@
+"""A commitment or balance on the axis of service time: what was spent by a day, and the way there day by day.
+
+As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
+state on that day. So the last entry of a burn-down is the answer as of its day.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from projections.settlement.agreements import Fund
+from projections.settlement.family import Family
+from projections.settlement.settle import Kept, Settlement, settle
+from projections.settlement.states import AgreementState
+
+
+class BurnDay(NamedTuple):
+    """The state from a day on, until the next one of a burn-down. `counted` is a MINIMUM's, over all its periods."""
+
+    day: date
+    spent: Decimal
+    remaining: Decimal
+    rolled_over: Decimal
+    lapsed: Decimal
+    counted: Decimal
+
+
+def as_of_day(family: Family, day: date, kept: Kept | None = None) -> Settlement:
+    """Everything settled as of a service day: later usage is left out."""
+    totals = {key: {one: state for one, state in days.items() if one <= day} for key, days in family.totals.items()}
+    return settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
+
+
+def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None:
+    """The state of a commitment or balance, if the family has it."""
+    return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
+
+
+def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[BurnDay]:
+    """The days up to that of `last` on which the numbers changed, from the first day of the term.
+
+    Each is settled on its own, incrementally from the one before; days on which nothing can change are passed over.
+    """
+    kept: Kept | None = None
+    shown: BurnDay | None = None
+    for day in _days(family, agreement_id, last):
+        settlement = as_of_day(family, day, kept)
+        kept = settlement.kept
+        found = _entry(settlement, agreement_id, day)
+        if shown is None or found[1:] != shown[1:]:
+            shown = found
+            yield found
+    # All that has arrived counts in `last`, were it of a later day.
+    final = _entry(last, agreement_id, last.through)
+    if shown is None or final[1:] != shown[1:]:
+        yield final
+
+
+def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
+    state = state_of(settlement, agreement_id)
+    assert state is not None
+    counted = sum((one.counted for one in state.periods), Decimal(0))
+    return BurnDay(
+        day, state.amount_spent, state.amount_remaining, state.amount_rolled_over, state.amount_lapsed, counted
+    )
+
+
+def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
+    """Days on which anything of it may change: usage, charges that become due or are restated, its own dates."""
+    terms, days = family.terms, set[date]()
+    start = date.max
+    for fund in terms.funds:
+        if fund.id == agreement_id:
+            start = fund.start
+            days |= _edges(fund)
+    for minimum in terms.minimums:
+        if minimum.id == agreement_id:
+            start = minimum.start
+            days |= {minimum.start, minimum.end, *minimum.edges}
+    days |= {day for held in family.totals.values() for day in held}
+    for charge in last.charges.values():
+        plan = charge.plan
+        days |= {charge.due, charge.end, plan.period(plan.grid.number(charge.start)).end}
+    return sorted(day for day in days if start <= day <= last.through)
+
+
+def _edges(fund: Fund) -> set[date]:
+    found = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
+    return found if fund.rollover_end is None else found | {fund.rollover_end}

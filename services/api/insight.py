@@ -1,0 +1,107 @@
+"""Reads that look behind the numbers: explanations, conservation, balances as of and as known, metrics."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from projections.settlement.conservation import Residue
+from services.api.queries import one, parameters_of, whole_number
+from services.api.requests import api_of, organization_of, require_organization
+from services.api.wire import answer, day, instant
+from services.conservation import check_organization
+from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
+from services.past import balance
+from services.projector.target import live_schema
+from services.replay.residues import conservation as residue_of_rows
+
+router = APIRouter(default_response_class=Response, tags=["insight"])
+PREFIX = "/organizations/{organization}"
+
+_METRICS = """\
+# HELP trueup_unexplained_amount Money in the live read models that no law of conservation explains.
+# TYPE trueup_unexplained_amount gauge
+trueup_unexplained_amount {unexplained}
+# HELP trueup_accounts_waiting Accounts that wait to be settled after a change of catalog, clock or terms.
+# TYPE trueup_accounts_waiting gauge
+trueup_accounts_waiting {waiting}
+"""
+
+
+@router.get(PREFIX + "/bills/{bill}/lineitems/{line}/explain")
+async def explain(request: Request, bill: str, line: str) -> Response:
+    """Why a line of an issued bill is what it is, down to single events."""
+    limit = whole_number(parameters_of(request, ("limit",)), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
+    api, organization = api_of(request), await _organization(request)
+    return answer(await explain_stored(api.postgres, api.bootstrap, Asked(organization, bill, line, limit)))
+
+
+@router.get(PREFIX + "/commitments/{id}/balance")
+async def commitment_balance(request: Request, id: str) -> Response:
+    """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
+    found = parameters_of(request, ("asOf", "knownAt"))
+    as_of, known_at = one(found, "asOf"), one(found, "knownAt")
+    api, organization = api_of(request), await _organization(request)
+    asked = balance.Asked(
+        organization,
+        id,
+        day(as_of, "asOf") if as_of is not None else None,
+        _moment(known_at) if known_at is not None else None,
+    )
+    return answer(await balance.balance_document(api.postgres, api.bootstrap, asked))
+
+
+@router.get(PREFIX + "/conservation")
+async def conservation(request: Request) -> Response:
+    """Every law of every family; a failing one names its commitment, or its account and period, and its residue."""
+    parameters_of(request, ())
+    organization = await _organization(request)
+    found = await check_organization(api_of(request).postgres, organization)
+    return answer(
+        {
+            "holds": not found.failing,
+            "unexplained": found.unexplained,
+            "families": found.families,
+            "commitmentsAndBalances": found.agreements,
+            "familiesWaiting": found.waiting,
+            "failing": found.failing,
+            "failures": [_failure(residue) for residue in found.failures],
+        }
+    )
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus's text format."""
+    async with api_of(request).postgres.connection() as connection:
+        live = await live_schema(connection)
+        unexplained = await residue_of_rows(connection, live)
+        waiting = await connection.fetchval(f'SELECT count(*) FROM "{live}".due_accounts')
+    shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"
+    text = _METRICS.format(unexplained=shown, waiting=waiting)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _organization(request: Request) -> str:
+    organization = organization_of(request)
+    async with api_of(request).postgres.connection() as connection:
+        await require_organization(connection, organization)
+    return organization
+
+
+def _moment(text: str) -> datetime:
+    # An unescaped + of an offset arrives as a space.
+    return instant({"knownAt": text.replace(" ", "+")}, "knownAt")
+
+
+def _failure(residue: Residue) -> dict[str, Any]:
+    document = {
+        "law": residue.law,
+        "commitmentId": residue.agreement_id,
+        "accountId": residue.account_id,
+        "periodStart": residue.period_start,
+        "residue": residue.residue,
+    }
+    return {name: value for name, value in document.items() if value is not None}

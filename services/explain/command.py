@@ -1,0 +1,41 @@
+"""`trueup explain`."""
+
+import click
+import msgspec
+from rich.console import Console
+
+from services.commitments.errors import CommandError
+from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
+from services.explain.text import tree_of
+from services.postgres import open_postgres
+from services.process import Process, run_process
+
+
+@click.command()
+@click.argument("bill")
+@click.argument("line")
+@click.option(
+    "--limit",
+    type=click.IntRange(0, LIMIT_MAX),
+    default=LIMIT_DEFAULT,
+    show_default=True,
+    help="Most events to name.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the document that the API answers.")
+def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
+    """Say why LINE (its id or its number) of the issued BILL is what it is, down to single events."""
+
+    async def body(process: Process) -> None:
+        async with open_postgres(process.endpoints.database_url, most=2) as postgres:
+            try:
+                organization = await organization_of_bill(postgres, bill)
+                asked = Asked(organization, bill, line, limit)
+                document = await explain_stored(postgres, process.endpoints.kafka_bootstrap, asked)
+            except CommandError as error:
+                raise click.ClickException(str(error)) from error
+        if as_json:
+            click.echo(msgspec.json.Encoder(decimal_format="number").encode(document).decode())
+        else:
+            Console(soft_wrap=True).print(tree_of(document), highlight=False, markup=False)
+
+    run_process(body)

@@ -1,0 +1,84 @@
+"""The events behind an explanation, read from the range of the log that the totals' own offsets name."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from events.decimals import plain
+from events.envelope import event_id
+from events.topics import EVENTS
+from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
+from projections.explain import UsageRef
+from projections.explain.parts import number
+from services.kafka import LogReader
+from services.past import PastFamily
+from services.past.usage import Logged, usage_between
+from services.projector.rated import details_of
+
+Document = dict[str, Any]
+
+
+def count_events(past: PastFamily, refs: Sequence[UsageRef]) -> int:
+    """How many records stand behind these totals; one that several of them hold counts for each."""
+    return sum(past.state.totals[ref[:3]][day].records for ref in refs for day in ref.days)
+
+
+async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageRef], limit: int) -> list[Document]:
+    """The first events of these totals, in the order of the log."""
+    offsets = [past.state.offsets[*ref[:3], day] for ref in refs for day in ref.days]
+    if not offsets or limit < 1:
+        return []
+    start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
+    wanted, found = _Wanted(past, refs), list[Document]()
+    accounts = {ref.account_id for ref in refs}
+    async for usage in usage_between(reader, past.positions.partition, start, end, accounts):
+        found.extend(document for one in usage for document in wanted.document(one))
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+class _Wanted:
+    """Which records belong to the totals of an explanation."""
+
+    def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
+        self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
+        self._zone = ZoneInfo(past.state.timezone)
+        self._partition = past.positions.partition
+        self._functions = {}
+        self._meters: dict[str, list[MeterAggregation]] = {}
+        for id in sorted({ref.aggregation_id for ref in refs}):
+            body = past.resources.aggregations[id].body
+            self._functions[id] = body.aggregation
+            self._meters.setdefault(body.meter_id, []).append(meter_aggregation(id, body))
+
+    def document(self, logged: Logged) -> Iterator[Document]:
+        """The event, if it is in one of the totals, with what it adds to them."""
+        record, aggregations = logged.record, self._meters.get(logged.record.data.meter_id)
+        if aggregations is None:
+            return
+        details = details_of(logged.value)
+        day = details.ts.astimezone(self._zone).date()
+        adds = [
+            {
+                "aggregationId": one.aggregation_id,
+                "segment": one.segment,
+                "quantity": number(value(self._functions[one.aggregation_id], one.value)),
+            }
+            for one in contributions(aggregations, details.numbers, details.texts, details.ts, details.usage_id)
+            if day in self._days.get((record.account, one.aggregation_id, one.segment), ())
+        ]
+        if adds:
+            yield {
+                "id": str(event_id(record.source, record.sequence)),
+                "topic": EVENTS,
+                "partition": self._partition,
+                "offset": logged.offset,
+                "accountId": record.account,
+                "usageId": details.usage_id,
+                "ts": details.ts,
+                "day": day,
+                "measure": {code: plain(amount) for code, amount in details.numbers.items()},
+                "adds": adds,
+            }

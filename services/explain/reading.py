@@ -1,0 +1,113 @@
+"""Explain a line of an issued bill: its family folded to the bill's positions, settled again, told in full."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from events.codec import decode
+from events.facts.bills import BillIssued, BillLine, Positions
+from events.topics import CATALOG, EVENTS
+from projections.explain import Explanation, explain_line
+from projections.readmodels.facts import CATALOG_PARTITION
+from projections.settlement import settle
+from services.commitments.errors import UnknownResource
+from services.explain.events import count_events, read_events
+from services.kafka import LogReader
+from services.past import PastFamily, load_past
+from services.postgres import Postgres
+from services.projector.target import reading_live
+
+LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
+
+_ORGANIZATION = "SELECT organization FROM bills WHERE bill_id = $1"
+_ISSUED = "SELECT record FROM facts WHERE organization = $1 AND resource_id = $2 AND type = 'BillIssued'"
+_TERMS = f"""
+SELECT partition, log_offset, resource_id, type, record FROM facts
+WHERE organization = $1 AND resource_id = ANY ($2::text[])
+    AND (partition = {CATALOG_PARTITION} AND log_offset < $3 OR partition = $4 AND log_offset < $5)
+ORDER BY partition, log_offset
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A line of a bill, by its id or its number on the bill. `limit`: most events to name."""
+
+    organization: str
+    bill_id: str
+    line: str
+    limit: int = LIMIT_DEFAULT
+
+
+async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
+    """Whose bill it is. Raises: UnknownResource."""
+    async with reading_live(postgres) as connection:
+        organization: str | None = await connection.fetchval(_ORGANIZATION, bill_id)
+    if organization is None:
+        raise UnknownResource(kind="bill", id=bill_id)
+    return organization
+
+
+async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> dict[str, Any]:
+    """The explanation with its events. Raises: UnknownResource."""
+    bill = await _issued(postgres, asked)
+    line = _line(bill, asked.line)
+    async with LogReader(bootstrap) as reader:
+        past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
+        settlement = settle(past.family, through=bill.bill_date, accrued=False)
+        explanation = explain_line(settlement, bill, line)
+        events = await read_events(reader, past, explanation.usage, asked.limit)
+    return {
+        "billId": bill.bill_id,
+        "billDate": bill.bill_date,
+        "currency": bill.currency,
+        **explanation.document(),
+        "positions": bill.positions.model_dump(),
+        "eventCount": count_events(past, explanation.usage),
+        "events": events,
+        "terms": await _terms(postgres, past, explanation, bill.positions),
+    }
+
+
+async def _issued(postgres: Postgres, asked: Asked) -> BillIssued:
+    async with reading_live(postgres) as connection:
+        record = await connection.fetchval(_ISSUED, asked.organization, asked.bill_id)
+    if record is None:
+        raise UnknownResource(kind="issued bill", id=asked.bill_id)
+    fact = decode(bytes(record)).data
+    assert isinstance(fact, BillIssued)
+    return fact
+
+
+def _line(bill: BillIssued, named: str) -> BillLine:
+    for line in bill.lines:
+        if named in (line.id, str(line.number)):
+            return line
+    raise UnknownResource(kind="line item", id=named)
+
+
+async def _terms(
+    postgres: Postgres, past: PastFamily, explanation: Explanation, positions: Positions
+) -> list[dict[str, Any]]:
+    """The facts that the terms behind the line follow from, as far as the bill knew them."""
+    ids = sorted(explanation.resources | _adjustments(past, explanation.resources))
+    async with reading_live(postgres) as connection:
+        rows = await connection.fetch(
+            _TERMS, past.organization, ids, positions.catalog, positions.partition, positions.log
+        )
+    return [
+        {
+            "id": str(decode(bytes(row["record"])).id),
+            "type": row["type"],
+            "resourceId": row["resource_id"],
+            "topic": CATALOG if row["partition"] == CATALOG_PARTITION else EVENTS,
+            "partition": max(row["partition"], 0),
+            "offset": row["log_offset"],
+        }
+        for row in rows
+    ]
+
+
+def _adjustments(past: PastFamily, resources: frozenset[str]) -> set[str]:
+    """A counter's adjustments belong to what its charges follow from."""
+    held = past.resources.counter_adjustments.values()
+    return {one.id for one in held if one.body.counter_id in resources}

@@ -1,0 +1,64 @@
+"""Usage of some accounts in a range of the log, without decoding anybody else's."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord
+
+from events.codec import decode
+from events.facts.usage import UsageRated
+from events.topics import EVENTS
+from projections.readmodels.positions import Position
+from services.kafka import LogReader
+from services.projector.rated import PREFIX, RatedRecord, decode_rated, rated_of
+
+#: Up to so many accounts are looked for in the bytes before anything is decoded.
+_FEW = 8
+_NAME = b'"UsageRated"'
+
+
+class Logged(NamedTuple):
+    """A usage record where it stands in the log, with its bytes."""
+
+    offset: int
+    record: RatedRecord
+    value: bytes
+
+
+async def usage_between(
+    reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str]
+) -> AsyncIterator[list[Logged]]:
+    """The accounts' usage at offsets `[start, end)`, each once, in order.
+
+    Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
+    and the sequence rule sees the second one.
+    """
+    position = Position(partition)
+    wanted = frozenset(accounts)
+    marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
+    async for records in reader.read(EVENTS, partition, start, end):
+        found = [
+            one
+            for one in _decoded(records, marks)
+            if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
+        ]
+        if found:
+            yield found
+
+
+def _decoded(records: Sequence[ConsumerRecord], marks: Sequence[bytes]) -> list[Logged]:
+    usual, odd = [], []
+    for record in records:
+        if marks and not any(mark in record.value for mark in marks):
+            continue
+        if record.value.startswith(PREFIX):
+            usual.append(record)
+        elif _NAME in record.value:
+            odd.append(record)
+    rated = decode_rated([record.value for record in usual]) if usual else []
+    found = [Logged(record.offset, one, record.value) for record, one in zip(usual, rated, strict=True)]
+    for record in odd:
+        envelope = decode(record.value)
+        if isinstance(envelope.data, UsageRated):
+            found.append(Logged(record.offset, rated_of(envelope), record.value))
+    return sorted(found, key=lambda one: one.offset) if odd else found
