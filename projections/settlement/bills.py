@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, Positions
+from events.facts.bills import BillIssued, LineType, Positions
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
 from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine
@@ -19,6 +19,29 @@ from projections.settlement.memos import memo_lines
 from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
 from projections.settlement.wording import wording_of
+
+#: Types in the order in which they stand on a bill.
+READING_ORDER: tuple[LineType, ...] = (
+    "STANDING_CHARGE",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+    "USAGE",
+    "OVERAGE_USAGE",
+    "MINIMUM_SPEND",
+    "MINIMUM_SPEND_REFUND",
+    "COUNTER_ADJUSTMENT_CREDIT",
+    "USAGE_CREDIT",
+    "CREDIT_DEDUCTION",
+    "COMMITMENT_CONSUMED",
+    "BALANCE_CONSUMED",
+    "OVERAGE_SURCHARGE",
+    "COMMITMENT_FEE",
+    "BALANCE_FEE",
+    "AD_HOC",
+    "MANUAL_ADJUSTMENT",
+    "DEBIT_MEMO",
+    "CREDIT_MEMO",
+)
 
 
 def draft_bills(
@@ -104,9 +127,9 @@ def _drafts(
 
 
 def _order(settlement: Settlement, key: LineKey) -> tuple[Any, ...]:
-    """Lines by account (the bill's own first), service start, then the rest of the key."""
+    """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees."""
     owner = settlement.terms.accounts.get(key.owner_id)
-    return (key.owner_id != key.account_id, owner.code if owner else "", key.start, *key)
+    return (key.owner_id != key.account_id, owner.code if owner else "", READING_ORDER.index(key.type), key.start, *key)
 
 
 def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
