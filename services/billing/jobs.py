@@ -30,6 +30,10 @@ UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bil
     version = version + 1
 WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING status
 """
+_NOTE = """
+UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[], modified = $5
+WHERE organization = $1 AND id = $2
+"""
 _CANCEL = f"""
 UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, version = version + 1
 WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING {_COLUMNS}
@@ -110,6 +114,12 @@ async def move_job(
     """Note progress. False: the job was cancelled meanwhile and must end here."""
     moved = await connection.fetchval(_MOVE, job.organization, job.id, status, total, settled, list(bill_ids), now)
     return moved is not None
+
+
+async def note_bills(connection: Any, job: BillJob, settled: int, bill_ids: Sequence[str], now: datetime) -> None:
+    """What a job did while it was being cancelled."""
+    if bill_ids:
+        await connection.execute(_NOTE, job.organization, job.id, settled, list(bill_ids), now)
 
 
 async def cancel_job(connection: Any, organization: str, id: str, now: datetime) -> BillJob | None:

@@ -12,7 +12,7 @@ import structlog
 from events.facts.bills import BillFact
 from services.billing.approving import recalculate_bill
 from services.billing.issuing import BillRequest, bill_family
-from services.billing.jobs import BillJob, get_job, move_job
+from services.billing.jobs import BillJob, get_job, move_job, note_bills
 from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
 from services.failures import ExpectedFailure
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 #: Families settled side by side: while one waits for its commit, another is settled.
 SIDE_BY_SIDE = 4
 #: Families between two looks at whether the job was cancelled.
-PAGE = 100
+PAGE = 50
 
 _ROOTS = """
 SELECT id FROM store.entities
@@ -96,6 +96,8 @@ class BillRun:
             return
         await self._waiter.until_projected()
         total, settled = await self._total(job), 0
+        if not await self._move(job, "RUNNING", total, 0, ()):
+            return
         async for done, bill_ids in self._parts(job):
             settled += done
             if not await self._move(job, "RUNNING", total, settled, bill_ids):
@@ -176,7 +178,11 @@ class BillRun:
             held = await get_job(connection, job.organization, job.id)
             if held is None:
                 return False
-            return await move_job(connection, job, status, total, settled, bill_ids, datetime.now(UTC))
+            now = datetime.now(UTC)
+            if await move_job(connection, job, status, total, settled, bill_ids, now):
+                return True
+            await note_bills(connection, job, settled, bill_ids, now)
+            return False
 
 
 def selection_of(request: dict[str, Any]) -> Selection:

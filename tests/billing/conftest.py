@@ -52,7 +52,7 @@ class Shop:
         """Any request below the organization."""
         url = f"{self.system.addresses.api_url}/organizations/{self.organization}/{path}"
         headers = {"Idempotency-Key": key} if key else {}
-        async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=60, verify=False) as client:
             return await client.request(method, url, json=body, params=query, headers=headers)
 
     async def do(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
