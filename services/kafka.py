@@ -4,7 +4,7 @@ It knows no facts. Every wait is bounded; an error of the client propagates, and
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -108,7 +108,7 @@ class LogReader:
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = 20_000
-    ) -> AsyncIterator[list[ConsumerRecord]]:
+    ) -> AsyncGenerator[list[ConsumerRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
         place = TopicPartition(topic, partition)
         consumer = self._open

@@ -2,11 +2,10 @@
 
 import click
 import msgspec
-from rich.console import Console
 
 from services.commitments.errors import CommandError
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
-from services.explain.text import tree_of
+from services.explain.text import lines_of
 from services.postgres import open_postgres
 from services.process import Process, run_process
 
@@ -36,6 +35,7 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
         if as_json:
             click.echo(msgspec.json.Encoder(decimal_format="number").encode(document).decode())
         else:
-            Console(soft_wrap=True).print(tree_of(document), highlight=False, markup=False)
+            for text in lines_of(document):
+                click.echo(text)
 
     run_process(body)

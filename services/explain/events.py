@@ -1,6 +1,7 @@
 """The events behind an explanation, read from the range of the log that the totals' own offsets name."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import aclosing
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -32,10 +33,11 @@ async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageR
     start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
     wanted, found = _Wanted(past, refs), list[Document]()
     accounts = {ref.account_id for ref in refs}
-    async for usage in usage_between(reader, past.positions.partition, start, end, accounts):
-        found.extend(document for one in usage for document in wanted.document(one))
-        if len(found) >= limit:
-            break
+    async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts)) as polls:
+        async for usage in polls:
+            found.extend(document for one in usage for document in wanted.document(one))
+            if len(found) >= limit:
+                break
     return found[:limit]
 
 

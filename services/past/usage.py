@@ -1,6 +1,7 @@
 """Usage of some accounts in a range of the log, without decoding anybody else's."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
@@ -27,7 +28,7 @@ class Logged(NamedTuple):
 
 async def usage_between(
     reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str]
-) -> AsyncIterator[list[Logged]]:
+) -> AsyncGenerator[list[Logged], None]:
     """The accounts' usage at offsets `[start, end)`, each once, in order.
 
     Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
@@ -36,14 +37,16 @@ async def usage_between(
     position = Position(partition)
     wanted = frozenset(accounts)
     marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
-    async for records in reader.read(EVENTS, partition, start, end):
-        found = [
-            one
-            for one in _decoded(records, marks)
-            if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
-        ]
-        if found:
-            yield found
+    # Closed with this generator: a reader reads one range at a time.
+    async with aclosing(reader.read(EVENTS, partition, start, end)) as polls:
+        async for records in polls:
+            found = [
+                one
+                for one in _decoded(records, marks)
+                if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
+            ]
+            if found:
+                yield found
 
 
 def _decoded(records: Sequence[ConsumerRecord], marks: Sequence[bytes]) -> list[Logged]:

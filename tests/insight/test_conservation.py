@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from projections.settlement import AgreementState, settle
 from projections.settlement.conservation import agreement_residues, residues
-from tests.settlement.stories import DAYS, Random, accounts_of, days, families, family_of, play_terms, usage
+from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.stories import DAYS, Random, days, families, usage
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

@@ -11,7 +11,8 @@ from events.facts.bills import LineType
 from services.simulate.play import play
 from services.simulate.story import read_story
 from tests.insight.explaining import ExplainingPlayer
-from tests.settlement.stories import DAYS, Random, accounts_of, days, families, play_terms, usage
+from tests.settlement.playing import accounts_of, play_terms
+from tests.settlement.stories import DAYS, Random, days, families, usage
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 STORIES = sorted(FOLDER.rglob("*.yaml"))

@@ -1,0 +1,68 @@
+"""A system of its own with a played story: usage, a bill, late usage, an amendment, another bill."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from services.postgres import Postgres, open_postgres
+from services.settings import load_settings
+from services.stack import Stack
+from services.up.system import System
+from tests.insight.story import PARTITIONS, play_story
+from tests.system.story import Wire, settled
+
+
+@dataclass
+class Played:
+    """Where the system answers, and what the story made: accounts, moments of log time, bills."""
+
+    system: System
+    postgres: Postgres
+    wire: Wire
+    accounts: dict[str, str]
+    moments: list[datetime] = field(default_factory=list)
+
+    @property
+    def bootstrap(self) -> str:
+        return self.system.endpoints.kafka_bootstrap
+
+    def note(self) -> None:
+        """Remember this moment."""
+        self.moments.append(datetime.now(UTC))
+
+    async def settled(self) -> None:
+        await settled(self.system.endpoints)
+
+    async def bills(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.wire.call("GET", "bills"))["data"]
+        return found
+
+    async def commitments(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self.wire.call("GET", "commitments"))["data"]
+        return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
+    home: Path = tmp_path_factory.mktemp("insight")
+    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
+    stack = Stack(settings)
+    try:
+        system = System(settings, await stack.start(), home, quiet=True)
+        try:
+            await system.migrate()
+            await system.start()
+            async with open_postgres(system.endpoints.database_url, most=6) as postgres:
+                wire = Wire(lambda: system.addresses.api_url, "insight")
+                found = Played(system, postgres, wire, {})
+                await play_story(found)
+                yield found
+        finally:
+            await system.supervisor.stop_all()
+    finally:
+        await stack.stop()

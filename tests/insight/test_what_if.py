@@ -1,0 +1,173 @@
+"""What if: terms that are only supposed bill as the same terms do once they are commanded."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from projections.settlement import DraftBill, Family, draft_bills
+from services.commitments.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
+from services.commitments.what_if import supposed_family
+from services.simulate.entities import Entities
+from services.simulate.memory import MemoryPlayer, id_of
+from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.stories import LAST, START, Random, days, families, usage
+
+laws = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+END = LAST + timedelta(days=70)
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def suppose(player: MemoryPlayer, commitments: list[Any], pricings: list[Any]) -> Family:
+    return supposed_family(family_of(player), player.resources, commitments, pricings, NOW)
+
+
+def wire(entity: Any, **changes: Any) -> dict[str, Any]:
+    return entity.body.model_dump(by_alias=True, exclude_unset=True) | {"id": entity.id} | changes
+
+
+def shown(drafts: list[DraftBill]) -> Any:
+    """What is on the bills. Lines of one day stand in the order of ids, which a supposed resource has others of."""
+    return [
+        (draft.account_id, draft.currency, draft.total, sorted((_line(line) for line in draft.lines), key=repr))
+        for draft in drafts
+    ]
+
+
+def _line(line: Any) -> Any:
+    named = {name: value for name, value in line.wording.items() if name not in ("commitment_id", "pricing_id")}
+    return line.type, line.amount, line.quantity, line.units, named
+
+
+def played(data: st.DataObject, family: Random) -> MemoryPlayer:
+    player = play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=10)):
+        player.usage(record)
+    player.bill(data.draw(days(0, 60)), None)
+    return player
+
+
+@laws
+@given(st.data(), families())
+def test_a_preview_of_the_close_is_the_bill(data: st.DataObject, family: Random) -> None:
+    """Whatever was billed before, true-ups and differences included; supposing what holds already changes nothing."""
+    player = played(data, family)
+    day = data.draw(days(30))
+    same = [wire(one) for one in player.resources.commitments.values() if one.cancellation is None]
+    prices = [wire(one) for one in player.resources.pricings.values()]
+    before = [player.preview(code, day) for code in accounts_of(family)]
+    assert shown(draft_bills(suppose(player, same, prices), date=day)) == shown(
+        draft_bills(family_of(player), date=day)
+    )
+    bills = player.bill(day, None)
+    assert sorted((one for many in before for one in many), key=repr) == sorted(bills, key=repr)
+
+
+@laws
+@given(st.data(), families(), st.integers(1, 400))
+def test_an_amended_commitment_bills_as_supposed(data: st.DataObject, family: Random, amount: int) -> None:
+    player = played(data, family)
+    held = player.resources.commitments.get(id_of("commitment", "commitment-0"))
+    assume(held is not None and held.cancellation is None)
+    assert held is not None
+    assume(not held.body.amount_pre_paid)
+    supposed = shown(draft_bills(suppose(player, [wire(held, amount=amount)], []), date=END))
+    before = shown(draft_bills(family_of(player), date=END))
+    player.update("commitment", "commitment-0", {"amount": Decimal(amount)})
+    assert shown(draft_bills(family_of(player), date=END)) == supposed
+    assert held.body.amount != amount or supposed == before
+
+
+@laws
+@given(st.data(), families(), st.integers(0, 9))
+def test_a_new_price_and_a_new_commitment_bill_as_supposed(data: st.DataObject, family: Random, price: int) -> None:
+    player = played(data, family)
+    first = next(iter(player.resources.pricings.values()))
+    bands = [{"lowerLimit": 0, "unitPrice": price, "fixedPrice": 0}]
+    fields = {"pricingBands": bands, "startDate": "2026-02-01", "cumulative": True, "code": "supposed"}
+    pricing = {"planId": first.body.plan_id, "aggregationId": first.body.aggregation_id, **fields}
+    term = {
+        "amount": 50,
+        "startDate": "2026-01-10",
+        "endDate": "2026-04-10",
+        "currency": family.organization["currency"],
+    }
+    commitment = {"accountId": id_of("account", "acme"), "code": "supposed", **term}
+    supposed = shown(draft_bills(suppose(player, [commitment], [pricing]), date=END))
+    plan = next(code for code in ("plan-0", "plan-1") if id_of("plan", code) == first.body.plan_id)
+    aggregation = player.resources.aggregations[first.body.aggregation_id].body.code
+    lists: dict[str, Any] = {
+        "pricings": [_lined({"plan": plan, "aggregation": aggregation, **fields})],
+        "commitments": [_lined({"account": "acme", "code": "supposed", **term})],
+    }
+    for document in Entities(family.organization["currency"], START).documents(lists):
+        player.create(document)
+    assert shown(draft_bills(family_of(player), date=END)) == supposed
+
+
+def _lined(fields: dict[str, Any]) -> Any:
+    from services.simulate.yaml_lines import Mapping
+
+    found = Mapping(1)
+    found.update(fields)
+    return found
+
+
+def world() -> MemoryPlayer:
+    lists = {
+        "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
+        "aggregations": [{"code": "units", "meter": "m", "targetField": "q"}],
+        "plans": [
+            {
+                "code": "basic",
+                "product": "p",
+                "pricings": [{"aggregation": "units", "pricingBands": [{"unitPrice": 1}]}],
+            }
+        ],
+        "accounts": [{"code": "acme", "plans": [{"plan": "basic", "startDate": "2026-01-01"}]}],
+        "commitments": [
+            {"code": "one", "account": "acme", "amount": 10, "startDate": "2026-01-01", "endDate": "2027-01-01"}
+        ],
+    }
+    import json
+
+    from services.simulate.story import parse_story
+    from services.simulate.yaml_lines import load_yaml
+
+    player = MemoryPlayer()
+    story = parse_story(
+        load_yaml(json.dumps({"scenario": "a world", **lists, "steps": [{"bill": {"date": "2026-02-01"}}]}))
+    )
+    player.configure(story.organization)
+    for document in story.documents:
+        player.create(document)
+    return player
+
+
+def test_what_is_supposed_is_checked_as_commands_are() -> None:
+    player = world()
+    held = player.resources.commitments[id_of("commitment", "one")]
+    with pytest.raises(InvalidBody, match=r"commitments\[0\]: .*amount"):
+        suppose(player, [wire(held, amount=-1)], [])
+    with pytest.raises(InvalidBody, match=r"commitments\[1\]: .*nonsense"):
+        suppose(player, [wire(held), wire(held, nonsense=1)], [])
+    with pytest.raises(InvalidBody, match=r"pricings\[0\]"):
+        suppose(player, [], [3])
+    with pytest.raises(UnknownResource):
+        suppose(player, [wire(held, id="nobody")], [])
+    with pytest.raises(UnknownReference):
+        suppose(player, [wire(held, billingPlanId="nowhere")], [])
+    player.cancel("one", START, None)
+    with pytest.raises(AlreadyCancelled):
+        suppose(player, [wire(held)], [])
+
+
+def test_nothing_is_stored() -> None:
+    player = world()
+    before = dict(player.resources.commitments), dict(player.resources.pricings)
+    held = player.resources.commitments[id_of("commitment", "one")]
+    suppose(player, [wire(held, amount=99), {**wire(held), "id": None, "code": "two"}], [])
+    assert (player.resources.commitments, player.resources.pricings) == before
