@@ -32,10 +32,24 @@ async def one_bill(request: Request, bill_id: str) -> dict[str, Any]:
 
 
 async def document_of(request: Request, life: BillLife, *, lines: bool = True) -> dict[str, Any]:
-    """The document of a bill in this state. Raises: UnknownResource if it was dropped meanwhile."""
+    """The document of a bill in this state; a pending one as every command that was acknowledged makes it.
+
+    Raises: UnknownResource if it was dropped meanwhile.
+    """
+    if life.pending is not None:
+        await _waiter(request).until_commands_projected()
+    return await _document_of(request, life, lines)
+
+
+def _waiter(request: Request) -> Waiter:
+    api = api_of(request)
+    return Waiter(api.postgres, api.bootstrap)
+
+
+async def _document_of(request: Request, life: BillLife, lines: bool) -> dict[str, Any]:
     api = api_of(request)
     if life.pending is not None:
-        found = await load_pending(api.postgres, Waiter(api.postgres, api.bootstrap), life)
+        found = await load_pending(api.postgres, _waiter(request), life)
         if found is not None:
             return await _shown(request, _content(found), _stamps(life, await _now(request)), lines)
         async with api.postgres.connection() as connection:
@@ -53,6 +67,8 @@ async def found_bills(
         await require_organization(connection, organization)
         stored = await read_bills(connection, organization, wanted)
         names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
+    if any(one.bill is None for one in stored):
+        await _waiter(request).until_commands_projected()
     documents = []
     for one in stored:
         if one.bill is not None and one.issued_at is not None:
@@ -62,7 +78,7 @@ async def found_bills(
         try:
             async with api_of(request).postgres.connection() as connection:
                 life = await load_life(connection, organization, one.bill_id)
-            documents.append(await document_of(request, life, lines=lines))
+            documents.append(await _document_of(request, life, lines))
         except UnknownResource:
             continue
     return stored, documents
