@@ -103,6 +103,8 @@ class BillRun:
             if not await self._move(job, "RUNNING", total, settled, bill_ids):
                 log.info("bill_job_cancelled", organization=job.organization, job=job.id, settled=settled)
                 return
+        # Whoever sees COMPLETE and lists the bills finds them.
+        await self._waiter.until_commands_projected()
         await self._move(job, "COMPLETE", total, settled, await self._left_out(job))
         log.info("bill_job_completed", organization=job.organization, job=job.id, settled=settled)
 
@@ -123,7 +125,8 @@ class BillRun:
                 await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
             yield 1, [bill_id]
         if not job.recalculates:
-            async for targets in self._pages(job.organization, selection_of(job.request)):
+            # An account that was deleted since the job was asked for has nothing to bill.
+            async for targets in self._pages(job.organization, selection_of(job.request), missing_ok=True):
                 yield len(targets), [fact.bill_id for fact in await self._bill(request, targets)]
 
     async def _left_out(self, job: BillJob) -> list[str]:
@@ -156,11 +159,16 @@ class BillRun:
             raise failures.exceptions[0] from None  # the others were cancelled; what they had issued is durable
         return [bill for task in tasks for bill in task.result()]
 
-    async def _pages(self, organization: str, selection: Selection) -> AsyncIterator[list[Target]]:
-        """The families in pages, so that memory stays flat whatever their number."""
+    async def _pages(
+        self, organization: str, selection: Selection, *, missing_ok: bool = False
+    ) -> AsyncIterator[list[Target]]:
+        """The families in pages, so that memory stays flat whatever their number. Raises: UnknownAccountError."""
         if selection.account_ids:
             async with self._postgres.connection() as connection:
-                yield [await _target(connection, organization, account) for account in selection.account_ids]
+                roots = {id: await connection.fetchval(_ROOT_OF, organization, id) for id in selection.account_ids}
+            if not missing_ok and (unknown := [id for id, root in roots.items() if root is None]):
+                raise UnknownAccountError(organization, unknown[0])
+            yield [Target(root, id) for id, root in roots.items() if root is not None]
             return
         async with self._postgres.connection() as connection:
             frequent = await _frequent(connection, organization, selection)
@@ -196,13 +204,6 @@ async def _count(connection: Any, organization: str, selection: Selection) -> in
     if selection.account_ids:
         return len(selection.account_ids)
     return int(await connection.fetchval(_COUNT, organization))
-
-
-async def _target(connection: Any, organization: str, account_id: str) -> Target:
-    root_id = await connection.fetchval(_ROOT_OF, organization, account_id)
-    if root_id is None:
-        raise UnknownAccountError(organization, account_id)
-    return Target(root_id, account_id)
 
 
 async def _frequent(connection: Any, organization: str, selection: Selection) -> set[str] | None:
