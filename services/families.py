@@ -94,10 +94,13 @@ async def read_family(connection: Any, organization: str, root_id: str) -> Loade
     )
 
 
-async def settle_now(connection: Any, organization: str, root_id: str) -> dict[str, Mapping[str, Any]]:
+async def settle_now(
+    connection: Any, organization: str, root_id: str, as_of: date | None = None
+) -> dict[str, Mapping[str, Any]]:
     """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
 
-    For reads right after a command, before the projection has passed it (design, decision 19). Returns, by id, rows in
+    For reads right after a command, before the projection has passed it (design, decision 19), and for reads as of a
+    day; what is due follows the latest bill in any case. Returns, by id, rows in
     the columns of `commitment_balances`. Raises: UnknownFamilyError.
     """
     async with _snapshot(connection):
@@ -114,7 +117,7 @@ async def settle_now(connection: Any, organization: str, root_id: str) -> dict[s
     today = day_of(
         terms, account.timezone, place.tick if place else None, terms.clock, newest, state.newest_usage_day()
     )
-    through = max([today, *state.billed.latest.values()])
+    through = max([as_of or today, *state.billed.latest.values()])
     compiled = terms_of(terms, root_id, terms, index_families(terms))
     settlement = settle(Family(compiled, state.totals, state.billed), through=through, accrued=True)
     rows = settled_rows(settlement, (), terms, root_id, through).balances

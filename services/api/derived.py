@@ -6,6 +6,7 @@ resource's last command, else a settlement now, from command-side terms and proj
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -33,19 +34,19 @@ SELECT EXISTS (
 
 
 async def derived_fields(
-    connection: Any, organization: str, entities: Sequence[Entity[Any]]
+    connection: Any, organization: str, entities: Sequence[Entity[Any]], as_of: date | None = None
 ) -> dict[str, dict[str, Any]]:
-    """By id, the derived fields of those entities that are commitments or balances.
+    """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
 
     The connection must not be in a transaction.
     """
     funds = [entity for entity in entities if isinstance(entity, CommitmentEntity | BalanceEntity)]
     if not funds:
         return {}
-    rows = await _projected(connection, organization, funds)
+    rows = await _projected(connection, organization, funds) if as_of is None else {}
     behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
     for root_id in await _roots(connection, organization, behind):
-        rows |= await settle_now(connection, organization, root_id)
+        rows |= await settle_now(connection, organization, root_id, as_of)
     return {fund.id: _of_row(rows[fund.id]) for fund in funds if fund.id in rows}
 
 

@@ -1,7 +1,7 @@
 """The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from services.api.derived import derived_fields, has_effects
 from services.api.queries import flag, list_query
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command
 from services.api.search import search_query
-from services.api.wire import answer, document_of, parse_object
+from services.api.wire import answer, day, document_of, parse_object
 from services.commitments.bodies import parse_body, version_of
 from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
 from services.commitments.errors import UnknownResource
@@ -108,7 +108,7 @@ def _get(kind: Kind) -> Handler:
         async with api_of(request).postgres.connection() as connection:
             await require_organization(connection, organization)
             entity = await _existing(connection, organization, kind, id)
-            [document] = await documents(connection, organization, [entity])
+            [document] = await documents(connection, organization, [entity], _as_of(request, kind))
         return answer(document)
 
     return get_one
@@ -140,9 +140,17 @@ def _search(kind: Kind) -> Handler:
     return search
 
 
-async def documents(connection: Any, organization: str, entities: list[Entity[Any]]) -> list[dict[str, Any]]:
+def _as_of(request: Request, kind: Kind) -> date | None:
+    """Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today."""
+    text = request.query_params.get("asOf") if kind.entity in (CommitmentEntity, BalanceEntity) else None
+    return None if text is None else day(text, "asOf")
+
+
+async def documents(
+    connection: Any, organization: str, entities: list[Entity[Any]], as_of: date | None = None
+) -> list[dict[str, Any]]:
     """The resources as the wire shows them, derived fields included. The connection is in no transaction."""
-    derived = await derived_fields(connection, organization, entities)
+    derived = await derived_fields(connection, organization, entities, as_of)
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
 
 

@@ -1,43 +1,66 @@
 """Simulate: billing stories from YAML files, played through the product's own pure functions (scenarios/README.md)."""
 
+import asyncio
 import json as _json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+from services.settings import load_settings
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.player import Player
 from services.simulate.report import print_story, story_json
 from services.simulate.story import read_story
 from services.simulate.yaml_lines import ScenarioError
+from services.stack import known_endpoints
 
 
-def run_files(paths: Iterable[Path], *, json: bool, live: str | None) -> int:
-    """Play files and print what happened. Returns the exit status: 0 all hold, 1 a difference, 2 a wrong file."""
-    console, status = Console(), 0
-    for path in paths:
-        try:
-            story = read_story(path)
-            played = play(story, make_player(live))
-        except (ScenarioError, OSError, UnicodeDecodeError) as error:
-            _print_wrong(console, path, str(error), json)
-            status = 2
-            continue
-        if json:
-            print(story_json(path, story.title, played))
-        else:
-            print_story(console, path, story.title, played)
-        if any(one.differences for one in played):
-            status = max(status, 1)
-    return status
+def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str | None = None) -> int:
+    """Play files and print what happened. Returns the exit status: 0 all hold, 1 a difference, 2 a wrong file.
+
+    Raises: ExpectedFailure when the live system does not answer.
+    """
+    with _players(live, kafka) as make:
+        return max([0, *(_run_file(path, make(), Console(), json) for path in paths)])
 
 
-def make_player(live: str | None) -> Player:
-    """The player: in memory, or against the API at this URL."""
-    if live is not None:
-        raise NotImplementedError("playing against a live system is not built yet")
+def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
+    try:
+        story = read_story(path)
+        played = play(story, player)
+    except (ScenarioError, OSError, UnicodeDecodeError) as error:
+        _print_wrong(console, path, str(error), json)
+        return 2
+    if json:
+        print(story_json(path, story.title, played))
+    else:
+        print_story(console, path, story.title, played)
+    return int(any(one.differences for one in played))
+
+
+@contextmanager
+def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Player]]:
+    """Makes players: in memory, or of the system whose API has this URL."""
+    if live is None:
+        yield MemoryPlayer
+        return
+    from services.simulate.live import LiveSystem
+
+    with LiveSystem(live, kafka or _bootstrap()) as system:
+        yield system.player
+
+
+def _bootstrap() -> str:
+    """Kafka as the environment gives it, else that of the stack in this home. Raises: StackError."""
+    settings = load_settings()
+    return settings.kafka_bootstrap or asyncio.run(known_endpoints(settings)).kafka_bootstrap
+
+
+def make_player(live: None = None) -> Player:
+    """A player in memory."""
     return MemoryPlayer()
 
 

@@ -131,6 +131,9 @@ class MemoryPlayer:
                 held = days.get(day)
                 days[day] = added.value if held is None else merge(aggregation.function, held, added.value)
 
+    def arrive(self) -> None:
+        """Nothing is on its way in memory."""
+
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         only = self._held("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self._roots()

@@ -101,7 +101,8 @@ class _Theatre:
             self._player.usage(_record(step, ts, number if every else 0))
             ts += every
             if not every or ts >= until:
-                return
+                break
+        self._player.arrive()
 
 
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:

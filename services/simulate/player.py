@@ -85,7 +85,10 @@ class Player(Protocol):
         """Put credit on a balance, or take it off."""
 
     def usage(self, record: UsageRecord) -> None:
-        """Send a usage record; one whose uid came before changes nothing."""
+        """Send a usage record; one whose uid came before changes nothing. It need not have arrived before `arrive`."""
+
+    def arrive(self) -> None:
+        """What was sent has arrived, or is refused here at the latest."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""

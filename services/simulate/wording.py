@@ -50,12 +50,17 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
     document |= {
         "version": entity.version,
         "status": state.status,
-        "topUps": state.top_ups,
         "amountSpent": state.amount_spent,
         "amountRemaining": state.amount_remaining,
         "amountRolledOver": state.amount_rolled_over,
         "amountLapsed": state.amount_lapsed,
     }
+    if entity.top_ups:
+        document["topUps"] = [
+            {"amount": one.amount, "date": one.date, "recurring": one.recurring} for one in entity.top_ups
+        ]
+    if (cancelled := entity.cancellation) is not None:
+        document["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
     if state.periods:
         document["periods"] = [
             {

@@ -1,0 +1,207 @@
+"""Plays scenarios through HTTP and Kafka, in a fresh organization with a test clock (design, decisions 14 and 22).
+
+The product's time is what the story needs: the clock is moved, and only forward, to the date of each bill and to the
+latest usage, which may not lie beyond it. No answer rests on where it stands: bills and previews name their date, and
+reads name the day as of which they ask.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+import msgspec
+
+from events.partition import usage_key
+from services.commitments.table import KINDS
+from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
+from services.simulate.live_kafka import UsagePipe
+from services.simulate.live_names import LiveNames
+from services.simulate.live_wording import bill_of, commitment_of
+from services.simulate.memory import DEFAULT_CONFIG
+from services.simulate.player import Document, PlayedBill, RefusedError, UsageRecord
+
+#: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
+JOB_SECONDS = 180.0
+_LOOK_SECONDS = (0.02, 0.3)
+#: An account without plans: a job for it bills nothing, but like every job it begins when all usage is projected.
+_WAITER = "simulate-waits-for-usage"
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_TEXTS = ("who", "what", "where", "other", "metadata")
+
+
+class LiveSystem:
+    """Connections to a running system, for as many players as there are stories. Players may run in threads."""
+
+    def __init__(self, url: str, bootstrap: str) -> None:
+        """Raises: ApiFailedError for what is no URL."""
+        try:
+            self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+        except httpx.InvalidURL as error:
+            raise ApiFailedError("--live", url, f"is no URL: {error}") from error
+        self._pipe = UsagePipe(bootstrap)
+
+    def __enter__(self) -> Self:
+        """Raises: KafkaUnreachableError."""
+        self._pipe.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+        self._pipe.__exit__(kind, error, trace)
+
+    def player(self) -> "LivePlayer":
+        """A player with an organization of its own."""
+        return LivePlayer(LiveOrganization(self._client, f"simulate-{uuid4().hex[:16]}"), self._pipe)
+
+
+class LivePlayer:
+    """One organization of a running system."""
+
+    def __init__(self, organization: LiveOrganization, pipe: UsagePipe) -> None:
+        self.organization, self._pipe = organization, pipe
+        self._names = LiveNames()
+        self._parents: dict[str, str] = {}
+        self._clock = datetime(1970, 1, 1, tzinfo=UTC)
+        self._sent: list[UsageRecord] = []
+        self._refused_until: Mapping[int, int] | None = None
+
+    def configure(self, fields: Mapping[str, Any]) -> None:
+        self._call("PUT", "organizationconfig", {**DEFAULT_CONFIG, **fields, "testClock": True})
+
+    def create(self, document: Document) -> None:
+        fields = self._names.resolved(document.kind, document.fields)
+        made = self._call("POST", KINDS[document.kind].path, fields)
+        self._names.learn(document.kind, document.code, made["id"])
+        if document.kind == "account" and document.fields.get("parentAccount"):
+            self._parents[document.code] = document.fields["parentAccount"]
+
+    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
+        path = self._path(kind, code)
+        body = self._call("GET", path) | self._names.resolved(kind, fields)
+        self._call("PUT", path, {name: value for name, value in body.items() if value is not None})
+
+    def delete(self, kind: str, code: str, force: bool) -> None:
+        self._call("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
+        self._names.forget(self._names.id(kind, code))
+
+    def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
+        self._amend(code, "topups", {"amount": amount, "date": day, "recurring": recurring})
+
+    def cancel(self, code: str, day: date, policy: str | None) -> None:
+        self._amend(code, "cancel", {"date": day, "policy": policy})
+
+    def transact(self, code: str, amount: Decimal, day: date) -> None:
+        body = {"amount": amount, "transactionDate": day}
+        self._call("POST", f"{self._path('balance', code)}/transactions", body)
+
+    def usage(self, record: UsageRecord) -> None:
+        self._sent.append(record)
+
+    def arrive(self) -> None:
+        """Publish what was sent, wait until it is projected, and look whether any of it was refused."""
+        records, self._sent = self._sent, []
+        if not records:
+            return
+        self._reach(max(record.ts for record in records))
+        since = self._refused_until or self._pipe.end_of_refused()
+        self._pipe.publish([self._event(record) for record in records])
+        self._wait_for_usage()
+        refused, self._refused_until = self._pipe.refused(self.organization.id, since)
+        if refused:
+            raise RefusedError(self._names.told(refused[0]))
+
+    def bill(self, day: date, account: str | None) -> list[PlayedBill]:
+        self._reach(_noon(day))
+        only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
+        job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
+        bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
+        return sorted(bills, key=lambda bill: (self._names.place(bill.account), bill.currency))
+
+    def preview(self, account: str, day: date) -> list[PlayedBill]:
+        body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}
+        return self._shown(self._call("POST", "bills/preview", body))
+
+    def unbilled(self, account: str, day: date) -> list[PlayedBill]:
+        return self._shown(self._call("GET", f"{self._path('account', account)}/unbilled", asOf=day.isoformat()))
+
+    def commitment(self, code: str, day: date) -> Mapping[str, Any]:
+        return commitment_of(self._call("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
+
+    def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """Raises: RefusedError with memory's ids, ApiFailedError."""
+        try:
+            return self.organization.call(method, path, body, **query)
+        except RefusedError as error:
+            raise RefusedError(self._names.told(str(error))) from error
+
+    def _amend(self, code: str, what: str, body: Mapping[str, Any]) -> None:
+        """Amend a commitment as it is now."""
+        path = self._path("commitment", code)
+        self._call("POST", f"{path}/{what}", {**body, "version": self._call("GET", path)["version"]})
+
+    def _path(self, kind: str, code: str) -> str:
+        return f"{KINDS[kind].path}/{self._names.id(kind, code)}"
+
+    def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
+        """A view without lines is no bill."""
+        return [bill_of(document, self._names)] if document["lineItems"] else []
+
+    def _reach(self, moment: datetime) -> None:
+        """Move the organization's clock to this moment, if it stands before it."""
+        if moment > self._clock:
+            self._call("POST", "clock", {"now": moment})
+            self._clock = moment
+
+    def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
+        """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
+        data = {
+            name: {field: str(value) for field, value in values.items()} if name in _TEXTS else values
+            for name, values in record.values.items()
+        }
+        event = {
+            "specversion": "1.0",
+            "id": record.uid,
+            "source": "/simulate",
+            "type": "trueup.usage",
+            "subject": record.account,
+            "time": record.ts,
+            "organization": self.organization.id,
+            "data": {"meter": record.meter, **data},
+        }
+        key = usage_key(self.organization.id, self._parents.get(record.account, record.account))
+        return key, _ENCODER.encode(event)
+
+    def _wait_for_usage(self) -> None:
+        """HTTP shows usage when it is projected; only a bill job says when that is."""
+        waiter = self._names.known("account", _WAITER)
+        if waiter is None:
+            fields = {"code": _WAITER, "name": _WAITER, "emailAddress": f"{_WAITER}@example.com"}
+            waiter = self._call("POST", "accounts", fields)["id"]
+            self._names.learn("account", _WAITER, waiter)
+        self._done({"accountIds": [waiter], "lastDateInBillingPeriod": "1970-01-01"})
+
+    def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A bill job, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""
+        job: Mapping[str, Any] = self._call("POST", "billjobs", body)
+        path, started, pause = f"billjobs/{job['id']}", time.monotonic(), _LOOK_SECONDS[0]
+        while job["status"] != "COMPLETE":
+            if job["status"] == "CANCELLED" or time.monotonic() - started > JOB_SECONDS:
+                what = f"is {job['status']} after {time.monotonic() - started:.0f} s: do relay, ingest, projector run?"
+                raise ApiFailedError("GET", f"organizations/{self.organization.id}/{path}", what)
+            time.sleep(pause)
+            pause = min(2 * pause, _LOOK_SECONDS[1])
+            job = self._call("GET", path)
+        return job
+
+
+def _noon(day: date) -> datetime:
+    """A moment of this day in UTC and in nearly every zone."""
+    return datetime.combine(day, time_of_day(12), UTC)

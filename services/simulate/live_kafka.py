@@ -1,0 +1,124 @@
+"""Kafka for the live player: publishes usage and reads what ingest refused, from code that is not asynchronous."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from events.topics import USAGE, USAGE_REJECTED
+from services.failures import ExpectedFailure
+from services.ingest.elsewhere import RULE_HEADER
+from services.kafka import KafkaUnreachableError, LogReader
+
+T = TypeVar("T")
+WAIT_SECONDS = 60.0
+
+
+class KafkaFailedError(ExpectedFailure):
+    """Kafka at {bootstrap} did not {what}: {cause}."""
+
+    def __init__(self, bootstrap: str, what: str, cause: object) -> None:
+        super().__init__(f"Kafka at {bootstrap} did not {what}: {cause}")
+
+
+class UsagePipe:
+    """A producer and a reader on a loop in a thread of its own; several players may share it.
+
+    The loop runs all the time: aiokafka keeps its connections alive only while its loop does.
+    """
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="usage-pipe", daemon=True)
+        self._stack = AsyncExitStack()
+        self._producer: Any = None
+        self._reader: Any = None
+        self._partitions: tuple[int, ...] = ()
+        self._reading: Any = None
+
+    def __enter__(self) -> Self:
+        """Raises: KafkaUnreachableError."""
+        self._thread.start()
+        try:
+            self._do("connect", self._open())
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def publish(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        """Append (key, value) records to `usage` in their order, and wait until they are durable."""
+        self._do("take usage", self._publish(records))
+
+    def end_of_refused(self) -> Mapping[int, int]:
+        """Where `usage.rejected` ends now."""
+        return self._do("tell where usage.rejected ends", self._ends())
+
+    def refused(self, organization: str, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
+        """The rules that usage of the organization broke, from these offsets on, and where the next look begins."""
+        return self._do("give what was refused", self._refused(f"{organization}/".encode(), since))
+
+    def _do(self, what: str, work: Coroutine[Any, Any, T]) -> T:
+        """Run the work on the pipe's loop, for at most WAIT_SECONDS."""
+
+        async def bounded() -> T:
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await work
+
+        try:
+            return asyncio.run_coroutine_threadsafe(bounded(), self._loop).result()
+        except (KafkaError, TimeoutError) as error:
+            raise KafkaFailedError(self._bootstrap, what, f"{type(error).__name__}: {error}") from error
+
+    async def _open(self) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=True)
+        self._stack.push_async_callback(producer.stop)
+        try:
+            await producer.start()
+        except KafkaConnectionError as error:
+            raise KafkaUnreachableError(self._bootstrap, error) from error
+        self._producer = producer
+        self._reader = await self._stack.enter_async_context(LogReader(self._bootstrap))
+        self._reading = asyncio.Lock()
+        self._partitions = tuple(await producer.partitions_for(USAGE))
+
+    async def _publish(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        sent = [await self._producer.send(USAGE, key=key, value=value) for key, value in records]
+        for acknowledgement in sent:
+            await acknowledgement
+
+    async def _ends(self) -> Mapping[int, int]:
+        async with self._reading:
+            ends: Mapping[int, int] = await self._reader.end_offsets(USAGE_REJECTED, self._partitions)
+            return ends
+
+    async def _refused(self, prefix: bytes, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
+        ends, found = await self._ends(), []
+        async with self._reading:
+            for partition, end in ends.items():
+                async for records in self._reader.read(USAGE_REJECTED, partition, since[partition], end):
+                    found += [_rule(one.headers) for one in records if (one.key or b"").startswith(prefix)]
+        return found, ends
+
+    def _close(self) -> None:
+        try:
+            self._do("let go", self._stack.aclose())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+def _rule(headers: Sequence[tuple[str, bytes]]) -> str:
+    return dict(headers).get(RULE_HEADER, b"").decode(errors="replace")

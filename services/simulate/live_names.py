@@ -1,0 +1,72 @@
+"""A live organization's ids and a scenario's codes. Results show the ids that a play in memory would show, so that the
+results of both are equal to the letter."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from services.simulate.entities import reference_fields
+from services.simulate.memory import id_of
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class LiveNames:
+    """What each entity is called: (kind, code) and the id that the API gave it."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, str], str] = {}
+        self._codes: dict[str, tuple[str, str]] = {}
+        self._gone: set[str] = set()
+
+    def learn(self, kind: str, code: str, id: str) -> None:
+        """An entity was created."""
+        self._ids[kind, code] = id
+        self._codes[id] = (kind, code)
+
+    def forget(self, id: str) -> None:
+        """It was deleted; what it was called stays known."""
+        self._gone.add(id)
+
+    def known(self, kind: str, code: str) -> str | None:
+        """The API's id; None of what was never created."""
+        return self._ids.get((kind, code))
+
+    def id(self, kind: str, code: str) -> str:
+        """The API's id; of what was never created, the one that it has in memory, which no API knows."""
+        return self.known(kind, code) or id_of(kind, code)
+
+    def code(self, id: str | None) -> str | None:
+        """The code of an id; of an entity that was deleted since, its id in memory."""
+        if id is None or id not in self._codes:
+            return id
+        kind, code = self._codes[id]
+        return id_of(kind, code) if id in self._gone else code
+
+    def place(self, account: str) -> int:
+        """Number of an account in the order of creation."""
+        return list(self._ids).index(("account", account))
+
+    def told(self, value: Any) -> Any:
+        """The same with memory's ids in every text."""
+        if isinstance(value, Mapping):
+            return {name: self.told(one) for name, one in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.told(one) for one in value)
+        return _ID.sub(self._in_memory, value) if isinstance(value, str) else value
+
+    def _in_memory(self, found: re.Match[str]) -> str:
+        known = self._codes.get(found[0])
+        return id_of(*known) if known else found[0]
+
+    def resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Wire fields of scenario fields: codes become the API's ids under the wire's names."""
+        names = reference_fields(kind)
+        found: dict[str, Any] = {}
+        for name, value in fields.items():
+            field, to = names.get(name, (name, None))
+            if to is None or value is None:
+                found[field] = value
+            else:
+                found[field] = [self.id(to, one) for one in value] if isinstance(value, list) else self.id(to, value)
+        return found

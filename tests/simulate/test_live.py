@@ -1,0 +1,211 @@
+"""Every billing story gives the same bills through HTTP and Kafka as in memory: every line, of every step."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from click.testing import CliRunner
+
+from services.settings import load_settings
+from services.simulate.command import simulate
+from services.simulate.live import LiveSystem
+from services.simulate.live_http import ApiFailedError
+from services.simulate.memory import MemoryPlayer
+from services.simulate.play import Played, play
+from services.simulate.player import Player
+from services.simulate.report import story_json
+from services.simulate.story import parse_story, read_story
+from services.simulate.yaml_lines import load_yaml
+from services.stack import Stack
+from services.up.system import System
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+STORIES = sorted((Path(__file__).parent.parent / "scenarios").rglob("*.yaml"))
+#: Stories at once: while one waits for its usage to be projected, the others keep both cores busy.
+SIDE_BY_SIDE = 12
+
+REFUSED = """
+scenario: usage that is refused, twice the same and late
+meters: [{code: calls, dataFields: [{code: n, category: MEASURE}, {code: tag, category: WHO}]}]
+aggregations: [{code: units, meter: calls, targetField: n}]
+plans: [{code: basic, product: api, pricings: [{code: price, aggregation: units, pricingBands: [{unitPrice: 1}]}]}]
+accounts:
+  - {code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}
+  - {code: child, parentAccount: acme}
+steps:
+  - usage: {account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {wrong: 1}}
+    expectError: wrong
+  - usage: {account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 0.30}, who: {tag: 5}}
+  - usage: {account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 0.30}, who: {tag: 5}}
+  - usage:
+      account: child
+      meter: calls
+      ts: 2026-01-01T00:00:00Z
+      repeat: {every: 12h, until: 2026-01-31T00:00:00Z}
+      measure: {n: 1}
+  - update: {account: child, set: {name: Child}}
+  - unbilled: {account: acme, date: 2026-01-15}
+    expect: [{account: acme, total: 60.30}]
+  - preview: {account: acme, date: 2026-02-01}
+    expect: [{account: acme, total: 60.30}]
+  - bill: {date: 2026-02-01, account: acme}
+    expect: [{account: acme, total: 60.30}]
+  - bill: {date: 2026-02-01}
+    expect: []
+  - preview: {account: acme, date: 2026-03-01}
+    expect: []
+  - usage: {account: child, meter: calls, ts: 2026-01-03T05:00:00Z, measure: {n: -0.30}}
+  - bill: {date: 2026-01-01}
+    expect: [{account: acme, total: -0.30}]
+  - delete: {account: nobody}
+    expectError: account
+"""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A system that runs, and the connections of players to it."""
+
+    system: System
+    players: LiveSystem
+
+    async def played(self, work: Callable[[], Any]) -> Any:
+        """Do blocking work while all services run; one that ends by itself fails the test by its name."""
+        return await self.system.while_all_run(asyncio.to_thread(work))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
+    home: Path = tmp_path_factory.mktemp("live")
+    settings = load_settings(home=home, partitions=4, api_port=0)
+    stack = Stack(settings)
+    try:
+        system = System(settings, await stack.start(), home, quiet=True)
+        try:
+            await system.migrate()
+            await system.start()
+            players = LiveSystem(system.addresses.api_url, system.addresses.kafka_bootstrap)
+            await asyncio.to_thread(players.__enter__)
+            yield Live(system, players)
+            await asyncio.to_thread(players.__exit__, None, None, None)
+        finally:
+            await system.supervisor.stop_all()
+    finally:
+        await stack.stop()
+
+
+def results(path: Path, player: Player) -> list[Any]:
+    """The results of a story's steps; a bill's lines are a multiset, so they are sorted."""
+    story = read_story(path)
+    steps: list[Any] = json.loads(story_json(path, story.title, play(story, player)))["steps"]
+    for step in steps:
+        if isinstance(step["result"], list):
+            for bill in step["result"]:
+                bill["lines"].sort(key=json.dumps)
+    return steps
+
+
+def difference(path: Path, player: Player) -> str | None:
+    """The first step of a story that is not live what it is in memory."""
+    for remembered, lived in zip(results(path, MemoryPlayer()), results(path, player), strict=True):
+        if remembered != lived:
+            return f"{path.stem}:\n  in memory {json.dumps(remembered)}\n  live      {json.dumps(lived)}"
+    return None
+
+
+async def test_every_story_is_live_what_it_is_in_memory(live: Live) -> None:
+    def play_all() -> list[str]:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            found = pool.map(lambda path: difference(path, live.players.player()), STORIES)
+            return [text for text in found if text is not None]
+
+    differences = await live.played(play_all)
+    assert not differences, "\n".join(differences)
+
+
+def shown(played: list[Played]) -> list[Any]:
+    return [one.result for one in played]
+
+
+async def test_refusals_repeats_children_and_views(live: Live) -> None:
+    story = parse_story(load_yaml(REFUSED))
+    found = await live.played(lambda: play(story, live.players.player()))
+    for one in found:
+        assert not one.differences, f"step {one.step.index}: {one.differences}"
+    in_memory = play(story, MemoryPlayer())
+    # The words of a refusal are the speaker's own: ingest names the field otherwise than the player in memory.
+    assert shown(found)[1:-1] == shown(in_memory)[1:-1]
+
+
+async def test_the_projected_row_says_what_a_settlement_as_of_the_clock_says(live: Live) -> None:
+    """The player asks as of a day; a plain GET has the projector's row of the same day."""
+    [path] = [path for path in STORIES if path.stem == "minimum-true-up-late-usage"]
+
+    def rows() -> tuple[Any, Any]:
+        player = live.players.player()
+        play(read_story(path), player)
+        [commitment] = player.organization.call("GET", "commitments")["data"]
+        clock = player.organization.call("GET", "clock")["now"][:10]
+        return commitment, player.organization.call("GET", f"commitments/{commitment['id']}", asOf=clock)
+
+    plain, as_of = await live.played(rows)
+    assert plain == as_of
+
+
+def run(live: Live, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(
+        simulate,
+        ["--live", live.system.addresses.api_url, "--kafka", live.system.addresses.kafka_bootstrap, *arguments],
+    )
+    return result.exit_code, result.output
+
+
+async def test_exit_statuses(live: Live, tmp_path: Path) -> None:
+    right, differs, wrong = (tmp_path / f"{name}.yaml" for name in ("right", "differs", "wrong"))
+    right.write_text(REFUSED)
+    differs.write_text(REFUSED.replace("total: -0.30", "total: -0.31"))
+    wrong.write_text(REFUSED.replace("targetField: n", "targetField: m"))
+    for path, status, said in (
+        (right, 0, "holds"),
+        (differs, 1, "total is -0.30, expected -0.31"),
+        (wrong, 2, "aggregation units"),
+        (tmp_path / "absent.yaml", 2, "absent.yaml"),
+    ):
+        found, output = await asyncio.to_thread(run, live, str(path))
+        assert (found, said in " ".join(output.split())) == (status, True), output
+    found, output = await asyncio.to_thread(run, live, "--json", str(right), str(wrong))
+    assert found == 2
+    assert [json.loads(line)["ok"] for line in output.splitlines()] == [True, False]
+
+
+async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
+    path, kafka = tmp_path / "story.yaml", live.system.addresses.kafka_bootstrap
+    path.write_text(REFUSED)
+    story = read_story(path)
+
+    def at(url: str) -> None:
+        with LiveSystem(url, kafka) as players:
+            play(story, players.player())
+
+    with pytest.raises(ApiFailedError, match=r"PUT http://127\.0\.0\.1:1/organizations/.* got no answer"):
+        await asyncio.to_thread(at, "http://127.0.0.1:1")
+    with pytest.raises(ApiFailedError, match="is this its address"):
+        await asyncio.to_thread(at, f"{live.system.addresses.api_url}/elsewhere")
+    with pytest.raises(ApiFailedError, match="is no URL"):
+        LiveSystem("http://[", kafka)
+    command = [sys.executable, "-m", "services.cli", "simulate", "--live", live.system.addresses.api_url, str(path)]
+    done = await asyncio.to_thread(
+        subprocess.run, [*command, "--kafka", "127.0.0.1:1"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("trueup: Kafka at 127.0.0.1:1 did not answer")
+    assert "Traceback" not in done.stderr
