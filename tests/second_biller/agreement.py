@@ -33,7 +33,7 @@ def disagreements(scenario: Thing, folder: Path) -> list[str]:
     text = as_yaml(scenario)
     path = folder / "generated.yaml"
     path.write_text(text, encoding="utf-8")
-    gone = {step["delete"]["commitment"] for step in scenario["steps"] if "delete" in step}
+    gone = {str(step["delete"].get("commitment")) for step in scenario["steps"] if "delete" in step}
     made = [*scenario.get("commitments", []), *(c for s in scenario["steps"] for c in created(s))]
     minimums = {one["code"] for one in made if one.get("commitmentType") == "MINIMUM"}
     theirs, ours = results_of_product(path), results_of_second(text)

@@ -55,6 +55,11 @@ class Charge:
     whole: "PricedPeriod | None" = None
 
     @property
+    def rest(self) -> Fraction:
+        """What no slice holds: below zero where the negative slices outweigh the others."""
+        return self.amount - sum((piece.amount for piece in self.slices), Fraction(0))
+
+    @property
     def contract(self) -> object:
         return self.account_plan.get("contract")
 
@@ -170,13 +175,15 @@ def holder(world: World, plan: Thing, candidates: list[Thing], at: date) -> Thin
     return max(held, key=lambda pair: pair[0])[1] if held else None
 
 
-def groups(world: World, plan: Thing) -> dict[tuple[str, str], list[Thing]]:
-    found: dict[tuple[str, str], list[Thing]] = {}
+def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]:
+    """Prices that compete: of one aggregation, segment and type (the rules do not name the type)."""
+    found: dict[tuple[str, str, str], list[Thing]] = {}
     for pricing in world.all("pricings"):
         mine = pricing.get("plan") == plan["code"]
         templates = not absent(plan.get("planTemplate")) and pricing.get("planTemplate") == plan["planTemplate"]
         if mine or templates:
-            key = (str(pricing["aggregation"]), json.dumps(pricing.get("segment") or {}, sort_keys=True))
+            segment = json.dumps(pricing.get("segment") or {}, sort_keys=True)
+            key = (str(pricing["aggregation"]), segment, str(pricing.get("type") or "DEBIT"))
             found.setdefault(key, []).append(pricing)
     return found
 
@@ -203,7 +210,7 @@ def priced_periods(world: World, account_plan: Thing, until: date) -> list[Price
     start, end = world.term_of(account_plan)
     pool = pool_of(world, account_plan)
     found = []
-    for (aggregation_code, segment), candidates in groups(world, plan).items():
+    for (aggregation_code, segment, _), candidates in groups(world, plan).items():
         aggregation = world.get("aggregations", aggregation_code)
         records = of_aggregation(pool, aggregation, json.loads(segment))
         for period in periods(world.grid_of(account_plan), start, end, until):

@@ -51,8 +51,8 @@ def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
         left = max(Fraction(0), credit.amount)
         if credit.rank > 0:
             net = sum((piece.owed for _, piece in inside), Fraction(0))
-            below = [c for c in charges if in_scope(credit, c) and c.amount < 0]
-            net += sum((c.amount for c in below if credit.start <= c.start < credit.end), Fraction(0))
+            whole = [c for c in charges if in_scope(credit, c) and credit.start <= c.start < credit.end]
+            net += sum((c.rest for c in whole), Fraction(0))
             left = min(left, max(Fraction(0), net))
         credit.applied = left
         for _, piece in reversed(inside):

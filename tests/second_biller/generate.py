@@ -44,6 +44,8 @@ def account_plans(c: Choices, account: str, plans: list[Thing], contracts: bool)
         attached: Thing = {"plan": plan["code"], "startDate": FIRST if c.chance(2) else c.day(0, 45)}
         if c.chance(5):
             attached["endDate"] = attached["startDate"] + timedelta(days=c.number(20, 120))
+        if "endDate" in attached and c.chance(2):
+            found.append({"plan": plan["code"], "startDate": attached["endDate"] + timedelta(days=c.number(0, 20))})
         if contracts and c.chance(2):
             attached["contract"] = f"deal-{account}"
         if c.chance(4):
@@ -89,9 +91,9 @@ def scope(c: Choices, account: str, contracts: bool) -> Thing:
     return found
 
 
-def commitment(c: Choices, number: int, people: list[Thing], plans: list[Thing], contracts: bool) -> Thing:
+def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], contracts: bool) -> Thing:
     start, end = term(c)
-    found: Thing = {"code": f"c{number}", "account": c.pick(people)["code"], "amount": c.money(20, 900)}
+    found: Thing = {"code": code, "account": c.pick(people)["code"], "amount": c.money(20, 900)}
     found |= {"startDate": start, "endDate": end}
     found |= scope(c, found["account"], contracts)
     if len(people) > 1 and c.chance(3):
@@ -178,13 +180,13 @@ def make(c: Choices) -> Thing:
             for one in people
         ]
     found["accounts"] = people
-    made = [commitment(c, number, people, plans, contracts) for number in range(c.number(0, 4))]
+    made = [commitment(c, f"c{number}", people, plans, contracts) for number in range(c.number(0, 4))]
     balances = [balance(c, number, people, contracts) for number in range(c.pick([0, 0, 0, 1, 2]))]
     if made:
         found["commitments"] = made
     if balances:
         found["balances"] = balances
-    found["steps"] = steps(c, found)
+    found["steps"] = steps(c, found, lambda code: commitment(c, code, people, plans, contracts))
     return found
 
 

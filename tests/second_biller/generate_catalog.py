@@ -109,9 +109,31 @@ def plan(c: Choices, number: int, family: bool) -> Thing:
     return found
 
 
+def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]:
+    """Moves some of a plan's terms and prices to a template; the plan's own go before them."""
+    code = f"t-{plan['code']}"
+    only = ("billFrequency", "billFrequencyInterval", "standingChargeInterval", "standingChargeOffset")
+    moved = [name for name in (*only, "standingCharge", "minimumSpend") if name in plan]
+    found: Thing = {"code": code, "product": plan["product"]} | {name: plan[name] for name in moved}
+    for name in moved:
+        if name in only or c.chance(2):
+            del plan[name]
+    plan["planTemplate"] = code
+    if c.chance(2):
+        plan["pricings"] = [p for p in plan["pricings"] if p["aggregation"] != "odd"]
+    return found, [
+        {**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in pricings(c, plan["code"], family)
+    ]
+
+
 def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
     plans = [plan(c, number, family) for number in range(c.number(1, 3))]
-    parts: Thing = {"meters": [METER], "aggregations": aggregations(c, family), "plans": plans}
+    templates = [template(c, one, family) for one in plans if c.chance(4)]
+    parts: Thing = {"meters": [METER], "aggregations": aggregations(c, family)}
+    parts["plans"] = [{k: v for k, v in one.items() if k != "product" or "planTemplate" not in one} for one in plans]
+    if templates:
+        parts["planTemplates"] = [one for one, _ in templates]
+        parts["pricings"] = [price for _, prices in templates for price in prices]
     if c.chance(4):
         parts["counters"] = [{"code": "seats", "unit": "seat"}]
         price: Thing = {"code": "seat-price", "counter": "seats", "plan": "p0", "startDate": FIRST} | bands(c)

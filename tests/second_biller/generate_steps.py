@@ -1,9 +1,12 @@
 """The steps of a generated story: usage early and late, bills, amendments, top-ups, cancels, questions."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from .choosing import FIRST, Choices
+from .generate_late import Late
 
 Thing = dict[str, Any]
 
@@ -11,8 +14,10 @@ Thing = dict[str, Any]
 class Story:
     """What has been told so far, as far as the next step needs it."""
 
-    def __init__(self, c: Choices, scenario: Thing) -> None:
+    def __init__(self, c: Choices, scenario: Thing, new: Callable[[str], Thing]) -> None:
         self.c = c
+        self.new = new
+        self.made = 0
         self.accounts = scenario["accounts"]
         self.commitments = list(scenario.get("commitments", []))
         self.balances = scenario.get("balances", [])
@@ -97,9 +102,36 @@ class Story:
             change = {"endDate": one["endDate"] + timedelta(days=31)}
             if "rolloverEndDate" in one:
                 change["rolloverEndDate"] = one["rolloverEndDate"] + timedelta(days=31)
-        one |= {}
         self.commitments[self.commitments.index(one)] = {**one, **change}
         self.steps.append({"update": {"commitment": one["code"], "set": change}})
+
+    def wrong(self) -> None:
+        """What may be refused: both must refuse the same."""
+        c = self.c
+        if not self.commitments:
+            return
+        one = c.pick(self.commitments)
+        code, finer = one["code"], Decimal(1).scaleb(-c.decimals - 1)
+        outside = one["endDate"] + timedelta(days=c.number(0, 3))
+        steps: list[Thing] = [
+            {"topUp": {"commitment": code, "amount": 5, "date": outside}},
+            {"topUp": {"commitment": code, "amount": finer, "date": one["startDate"]}},
+            {"cancel": {"commitment": code, "date": outside}},
+            {"cancel": {"commitment": code, "date": one["startDate"] - timedelta(days=1)}},
+            {"update": {"commitment": code, "set": {"amountPrePaid": one["amount"] + 1}}},
+        ]
+        if code in self.cancelled:
+            steps.append({"topUp": {"commitment": code, "amount": 5, "date": one["startDate"]}})
+            steps.append({"cancel": {"commitment": code, "date": one["startDate"]}})
+            steps.append({"update": {"commitment": code, "set": {"amount": one["amount"] + 1}}})
+        self.steps.append(c.pick(steps))
+
+    def create(self) -> None:
+        """A commitment that is told late."""
+        self.made += 1
+        one = self.new(f"late-{self.made}")
+        self.commitments.append(one)
+        self.steps.append({"create": {"commitments": [one]}})
 
     def remove(self) -> None:
         if self.commitments and self.c.chance(2):
@@ -126,16 +158,23 @@ class Story:
                 self.steps.append({"adjustment": body})
 
 
-def steps(c: Choices, scenario: Thing) -> list[Thing]:
-    story = Story(c, scenario)
+def steps(c: Choices, scenario: Thing, new: Callable[[str], Thing]) -> list[Thing]:
+    story = Story(c, scenario, new)
     for _ in range(2 if story.balances else 0):
         story.transaction()
     for _ in range(3 if story.counted else 0):
         story.adjustment()
     kinds = [story.usage] * 7 + [story.bill] * 2
     kinds += [story.ask, story.top_up, story.cancel, story.amend, story.remove, story.transaction, story.adjustment]
+    kinds += [story.create, story.wrong]
+    late = Late(c, scenario)
+    changing = c.chance(3)
     for _ in range(c.number(3, 18)):
-        c.pick(kinds)()
+        if changing and c.chance(6):
+            step = c.pick(late.kinds())()
+            story.steps += [step] if step else []
+        else:
+            c.pick(kinds)()
     story.steps.append({"bill": {"date": max(story.billed, date(2026, 7, 1)) + timedelta(days=c.number(0, 60))}})
     story.steps += [{"commitment": one["code"]} for one in story.commitments]
     story.steps.append({"unbilled": {"account": "acme", "date": story.billed + timedelta(days=90)}})

@@ -147,15 +147,16 @@ def draw_lines(lander: Lander, settled: Settlement, charge: Charge, piece: Slice
 
 
 def fee_lines(world: World, lander: Lander, settled: Settlement) -> None:
+    """What is not due is 0: should it have been billed, its line names the period as it now is."""
     members = world.family(settled.root)
     for commitment in world.commitments_of(members, "PREPAYMENT"):
         for fee in fees_of(world, commitment):
-            if fee.due <= settled.today:
-                fee_line(world, lander, commitment, fee.start, fee.end, fee.amount, False)
+            amount = fee.amount if fee.due <= settled.today else Fraction(0)
+            fee_line(world, lander, commitment, fee.start, fee.end, amount, False)
     for commitment, periods in settled.minimums:
         for period in periods:
-            if period.end <= settled.today:
-                fee_line(world, lander, commitment, period.start, period.end, period.shortfall, True)
+            amount = period.shortfall if period.end <= settled.today else Fraction(0)
+            fee_line(world, lander, commitment, period.start, period.end, amount, True)
 
 
 def fee_line(

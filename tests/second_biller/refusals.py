@@ -8,6 +8,9 @@ from .reading import Thing, absent, day, flag, money_or_zero, num
 from .settlement import settle
 from .world import World
 
+FEE_FIELDS = ("amountPrePaid", "amountFirstBill", "feeDates", "billingInterval", "billingOffset",
+              "commitmentFeeBillInAdvance", "overageSurchargePercent", "separateOverageUsage")  # fmt: skip
+
 
 class Refused(Exception):
     """A step the rules do not allow."""
@@ -25,6 +28,9 @@ def check_commitment(world: World, commitment: Thing) -> None:
         if not is_whole(money_or_zero(commitment.get(name)), currency):
             raise Refused(f"{name} is finer than the minor unit of {currency}")
     if is_minimum(commitment):
+        for name in FEE_FIELDS:
+            if not absent(commitment.get(name)):
+                raise Refused(f"{name} is not for a MINIMUM commitment")
         return
     owed = num(commitment["amount"]) - money_or_zero(commitment.get("amountPrePaid"))
     if owed < 0:

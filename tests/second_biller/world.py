@@ -114,7 +114,8 @@ class World:
         return str(self.plan_term(plan, "currency") or self.currency)
 
     def account_plans_of(self, account: str) -> list[Thing]:
-        return [ap for ap in self.all("accountPlans") if ap["account"] == account]
+        mine = [ap for ap in self.all("accountPlans") if ap["account"] == account]
+        return sorted(mine, key=lambda ap: self.term_of(ap)[0])
 
     def term_of(self, account_plan: Thing) -> tuple[date, date]:
         start = day_or_none(account_plan.get("startDate")) or self.earliest
