@@ -102,49 +102,61 @@ def _part(
 
 def usage_inputs(rated: RatedUsage) -> Document:
     """From quantities by day to the rounded slices of the (pooled) charge."""
-    pool = rated.pool
-    series, price, minor = pool.series, pool.pricing.price, pool.plan.rounding
+    pool, price = rated.pool, rated.pool.pricing.price
     before = pool.units(pool.base)
     after = rated.steps[-1].after if rated.steps else before
     inputs: Document = {
         "billingPeriod": [pool.period.start, pool.period.end],
-        "aggregation": {
-            "id": series.aggregation_id,
-            "name": series.aggregation_name,
-            "function": series.function,
-            "quantityPerUnit": number(series.quantity_per_unit),
-            "rounding": series.rounding,
-        },
+        "aggregation": _aggregation(pool),
         "pricing": {"id": pool.pricing.id, "code": pool.pricing.code, "tiersSpanPlan": pool.pricing.span}
         | _bands(price),
         "days": _days(pool),
         "unitsBefore": number(before),
         "units": number(after),
         "bands": _uses(price.breakdown(after)),
-        "steps": [
-            {
-                "start": step.start,
-                "unitsBefore": number(step.before),
-                "unitsAfter": number(step.after),
-                "chargeBefore": minor.decimal(minor.minor(price.charge(step.before))),
-                "chargeAfter": minor.decimal(minor.minor(price.charge(step.after))),
-                "amount": minor.decimal(step.amount),
-            }
-            for step in rated.steps
-        ],
+        "steps": _steps(rated),
     }
     if before:
         inputs["bandsBefore"] = _uses(price.breakdown(before))
     if len(pool.shares) > 1:
-        inputs["pool"] = [
-            {
-                "accountCode": share.account.code,
-                "quantity": number(share.quantity),
-                "amount": minor.decimal(part.amount),
-            }
-            for share, part in zip(pool.shares, rated.parts, strict=True)
-        ]
+        inputs["pool"] = _shares(rated)
     return inputs
+
+
+def _aggregation(pool: Pool) -> Document:
+    series = pool.series
+    return {
+        "id": series.aggregation_id,
+        "name": series.aggregation_name,
+        "function": series.function,
+        "quantityPerUnit": number(series.quantity_per_unit),
+        "rounding": series.rounding,
+    }
+
+
+def _steps(rated: RatedUsage) -> list[Document]:
+    """Slices of the whole charge, each C at its end less C at its start, both rounded."""
+    price, rounding = rated.pool.pricing.price, rated.pool.plan.rounding
+    return [
+        {
+            "start": step.start,
+            "unitsBefore": number(step.before),
+            "unitsAfter": number(step.after),
+            "chargeBefore": rounding.decimal(rounding.minor(price.charge(step.before))),
+            "chargeAfter": rounding.decimal(rounding.minor(price.charge(step.after))),
+            "amount": rounding.decimal(step.amount),
+        }
+        for step in rated.steps
+    ]
+
+
+def _shares(rated: RatedUsage) -> list[Document]:
+    """How the pooled charge is divided, by account code."""
+    money = rated.pool.plan.rounding.decimal
+    return [
+        {"accountCode": share.account.code, "quantity": number(share.quantity), "amount": money(part.amount)}
+        for share, part in zip(rated.pool.shares, rated.parts, strict=True)
+    ]
 
 
 def _days(pool: Pool) -> list[Document]:

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from projections.explain.parts import charge_document
-from projections.settlement import Draw, Settlement, settle
-from projections.settlement.burndown import as_of_day, burn_down, state_of
+from projections.settlement import Draw, PeriodState, Settlement, settle
+from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
 from services.commitments.errors import InvalidField, UnknownResource
 from services.past.known import Known, load_known
 from services.postgres import Postgres
@@ -60,33 +60,35 @@ def _document(known: Known, asked: Asked) -> Document:
         "remaining": state.amount_remaining,
         "rolledOver": state.amount_rolled_over,
         "lapsed": state.amount_lapsed,
-        "days": [
-            {
-                "day": one.day,
-                "spent": one.spent,
-                "remaining": one.remaining,
-                "rolledOver": one.rolled_over,
-                "lapsed": one.lapsed,
-            }
-            | ({"counted": one.counted} if state.periods else {})
-            for one in days
-        ],
+        "days": [_day(one, minimum=bool(state.periods)) for one in days],
         "draws": list(_draws(settlement, id)),
     }
     if state.periods:
-        document["periods"] = [
-            {
-                "startDate": one.start_date,
-                "endDate": one.end_date,
-                "amount": one.amount,
-                "counted": one.counted,
-                "shortfall": one.shortfall,
-                "trueUp": one.true_up,
-                "state": one.state,
-            }
-            for one in state.periods
-        ]
+        document["periods"] = [_period(one) for one in state.periods]
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _day(one: BurnDay, *, minimum: bool) -> Document:
+    document: Document = {
+        "day": one.day,
+        "spent": one.spent,
+        "remaining": one.remaining,
+        "rolledOver": one.rolled_over,
+        "lapsed": one.lapsed,
+    }
+    return document | ({"counted": one.counted} if minimum else {})
+
+
+def _period(one: PeriodState) -> Document:
+    return {
+        "startDate": one.start_date,
+        "endDate": one.end_date,
+        "amount": one.amount,
+        "counted": one.counted,
+        "shortfall": one.shortfall,
+        "trueUp": one.true_up,
+        "state": one.state,
+    }
 
 
 def _settled(known: Known, as_of: date | None) -> Settlement:

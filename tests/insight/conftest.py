@@ -1,11 +1,14 @@
 """A system of its own with a played story: usage, a bill, late usage, an amendment, another bill."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -35,6 +38,14 @@ class Played:
         """Remember this moment."""
         self.moments.append(datetime.now(UTC))
 
+    async def get(self, path: str, **query: Any) -> Any:
+        """The answer with exact numbers."""
+        url = f"{self.system.addresses.api_url}/organizations/{self.wire.organization}/{path}"
+        async with httpx.AsyncClient(timeout=60) as client:
+            answer = await client.get(url, params=query)
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+
     async def settled(self) -> None:
         await settled(self.system.endpoints)
 
@@ -47,7 +58,7 @@ class Played:
         return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
     home: Path = tmp_path_factory.mktemp("insight")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)

@@ -1,0 +1,161 @@
+"""On the real stack: lines explained at their bills' own positions, and what is conserved."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from events.codec import decode
+from services.kafka import LogReader
+from services.projector.target import live_schema, use_schema
+from tests.insight.conftest import Played
+from tests.system.story import ACCOUNTS
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+
+async def lines(played: Played) -> AsyncIterator[tuple[dict[str, Any], dict[str, Any]]]:
+    for bill in await played.bills():
+        for line in bill["lineItems"]:
+            yield bill, line
+
+
+async def test_every_line_of_every_bill_adds_up_at_the_bills_own_positions(played: Played) -> None:
+    types, late = set(), 0
+    async for bill, line in lines(played):
+        told = await played.get(f"bills/{bill['id']}/lineitems/{line['id']}/explain", limit=10_000)
+        types.add(line["lineItemType"])
+        assert told["addsUp"], told
+        assert told["amount"] == Decimal(str(line["subtotal"]))
+        assert sum(part["amount"] for part in told["parts"]) == told["due"]
+        for part in told["parts"]:
+            assert sum(add["amount"] for add in part["adds"]) == part["amount"]
+        assert len(told["events"]) == told["eventCount"]
+        assert all(event["offset"] < told["positions"]["log"] for event in told["events"])
+        if line["lineItemType"] == "USAGE":
+            late += told["billedBefore"] != 0
+            days = {day["day"]: day["quantity"] for part in told["parts"] for day in part["inputs"]["days"]}
+            by_day: dict[str, Decimal] = {}
+            for event in told["events"]:
+                by_day[event["day"]] = by_day.get(event["day"], Decimal(0)) + sum(
+                    add["quantity"] for add in event["adds"]
+                )
+            assert by_day == days
+    assert late, "late usage stands as a difference on the second bill"
+    assert {"USAGE", "STANDING_CHARGE", "COMMITMENT_CONSUMED", "COMMITMENT_FEE", "OVERAGE_SURCHARGE"} <= types
+
+
+async def test_an_event_is_the_record_at_its_offset(played: Played) -> None:
+    [bill, *_] = [bill for bill in await played.bills() if bill["accountCode"] == ACCOUNTS[0]]
+    [line, *_] = [line for line in bill["lineItems"] if line["lineItemType"] == "USAGE"]
+    path = f"bills/{bill['id']}/lineitems/{line['id']}/explain"
+    told = await played.get(path, limit=3)
+    assert len(told["events"]) == 3 < told["eventCount"]
+    async with LogReader(played.bootstrap) as reader:
+        for named in (*told["events"], *told["terms"]):
+            at = int(named["offset"])
+            async for [record] in reader.read(named["topic"], int(named["partition"]), at, at + 1):
+                assert str(decode(record.value).id) == named["id"]
+    assert {"CommitmentCreated", "PricingCreated", "AccountPlanCreated", "AggregationCreated"} & {
+        fact["type"] for fact in told["terms"]
+    }
+    assert (await played.get(path, limit=0))["events"] == []
+
+
+async def test_a_draw_names_every_candidate(played: Played) -> None:
+    """The account's second prepayment came after its first bill; on the second bill both stand, in order."""
+    bills = [bill for bill in await played.bills() if bill["accountCode"] == ACCOUNTS[0]]
+    seen = set()
+    for bill in bills:
+        for line in bill["lineItems"]:
+            if line["lineItemType"] == "COMMITMENT_CONSUMED":
+                told = await played.get(f"bills/{bill['id']}/lineitems/{line['id']}/explain", limit=0)
+                slices = [one for part in told["parts"] for one in part["slices"]]
+                assert all(one["candidates"] for one in slices)
+                for one in slices:
+                    drawn = sum(candidate.get("drawn", 0) for candidate in one["candidates"])
+                    assert drawn == one["drawn"] == one["amount"] - one["credited"] - one["uncovered"]
+                    assert all(("reason" in each) != ("drawn" in each) for each in one["candidates"])
+                    seen.add(len(one["candidates"]))
+    assert seen == {1, 2}
+
+
+async def test_trueup_explain_tells_it_in_a_terminal(played: Played) -> None:
+    bill = (await played.bills())[0]
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": played.bootstrap,
+        "TRUEUP_DATABASE_URL": played.system.endpoints.database_url,
+    }
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.cli", "explain", *arguments,
+            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        async with asyncio.timeout(60):
+            out, err = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    for line in bill["lineItems"][:3]:
+        status, out, err = await run(bill["id"], str(line["sequenceNumber"]), "--limit", "2")
+        assert status == 0, err
+        assert line["lineItemType"] in out and "domain.md" in out
+    status, out, _ = await run(bill["id"], bill["lineItems"][0]["id"], "--json")
+    assert status == 0 and json.loads(out)["addsUp"]
+    status, _, err = await run(bill["id"], "99")
+    assert status == 1 and "no line item" in err
+
+
+async def test_what_is_not_there_is_404(played: Played) -> None:
+    bill = (await played.bills())[0]
+    for path in (
+        "bills/nothing/lineitems/1/explain",
+        f"bills/{bill['id']}/lineitems/nothing/explain",
+        "commitments/nothing/balance",
+    ):
+        async with httpx.AsyncClient(timeout=30) as client:
+            answer = await client.get(f"{played.system.addresses.api_url}/organizations/insight/{path}")
+        assert answer.status_code == 404, path
+
+
+async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played) -> None:
+    found = await played.get("conservation")
+    assert found["holds"] and found["unexplained"] == 0 and found["failures"] == []
+    assert found["families"] == len(ACCOUNTS) and found["commitmentsAndBalances"] == len(ACCOUNTS) + 1
+    assert await unexplained(played) == "0.00"
+    commitment = (await played.commitments())[0]["id"]
+    async with played.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        await connection.execute(
+            "UPDATE commitment_balances SET remaining = remaining + 0.25 WHERE commitment_id = $1", commitment
+        )
+    try:
+        found = await played.get("conservation")
+        assert not found["holds"]
+        [failure] = found["failures"]
+        assert (failure["commitmentId"], failure["residue"]) == (commitment, Decimal("-0.25"))
+        assert await unexplained(played) == "0.25"
+    finally:
+        async with played.postgres.transaction() as connection:
+            await use_schema(connection, await live_schema(connection))
+            await connection.execute(
+                "UPDATE commitment_balances SET remaining = remaining - 0.25 WHERE commitment_id = $1", commitment
+            )
+    assert (await played.get("conservation"))["holds"]
+
+
+async def unexplained(played: Played) -> str:
+    async with httpx.AsyncClient(timeout=30) as client:
+        answer = await client.get(f"{played.system.addresses.api_url}/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found = re.search(r"^trueup_unexplained_amount (\S+)$", answer.text, re.MULTILINE)
+    assert found
+    return found[1]
