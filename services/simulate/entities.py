@@ -129,14 +129,7 @@ class Entities:
         defaults |= _DEFAULTS.get(kind, {})
         if kind == "account":
             defaults["emailAddress"] = f"{code}@example.com"
-        filled = {**defaults, **fields}
-        for bands in ("pricingBands", "overagePricingBands"):
-            if isinstance(filled.get(bands), list):
-                filled[bands] = [
-                    {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0, **band} if isinstance(band, dict) else band
-                    for band in filled[bands]
-                ]
-        return filled
+        return with_band_defaults({**defaults, **fields})
 
     def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
         """Products and contracts that are named somewhere and stand nowhere."""
@@ -180,6 +173,18 @@ def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
     row = KINDS[kind]
     single = {field.removesuffix("Id"): (field, to) for field, to in row.model.references.items()}
     return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
+
+
+def with_band_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, with plain defaults in every pricing band: in an update, too."""
+    filled = dict(fields)
+    for name in ("pricingBands", "overagePricingBands"):
+        if isinstance(filled.get(name), list):
+            filled[name] = [
+                {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0, **band} if isinstance(band, dict) else band
+                for band in filled[name]
+            ]
+    return filled
 
 
 def references(kind: str, fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -74,7 +74,10 @@ class MemoryPlayer:
         self.index = FamilyIndex()
         self.totals: dict[TotalsKey, dict[date, DayState]] = {}
         self.billed: dict[str, Billed] = {}
-        self._seen: set[str] = set()
+        #: (account, uid): a uid is an account's own, as ingest has it.
+        self._seen: set[tuple[str, str]] = set()
+        #: Codes of everything that was ever created, by id: lines may name what was deleted since.
+        self._codes: dict[str, str] = {}
         self._bills = 0
         self._sequence = 0
         self._now = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,7 +88,9 @@ class MemoryPlayer:
 
     def create(self, document: Document) -> None:
         body = _checked(lambda: parse_body(document.kind, resolved(document.kind, document.fields)))
-        self._do(CreateResource(document.kind, id_of(document.kind, document.code), body, self._now))
+        id = id_of(document.kind, document.code)
+        self._do(CreateResource(document.kind, id, body, self._now))
+        self._codes[id] = document.code
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
         held = self._held(kind, code)
@@ -114,14 +119,14 @@ class MemoryPlayer:
         self._do(TransactBalance(held.id, transaction, str(uuid5(NAMESPACE, f"{self._sequence}")), self._now))
 
     def usage(self, record: UsageRecord) -> None:
-        if record.uid in self._seen:
+        if (record.account, record.uid) in self._seen:
             return
         account, meter = self._held("account", record.account), self._held("meter", record.meter)
         codes = {field.code for field in meter.body.data_fields}
         measure = self._fields(record, _NUMBERS, codes)
         texts = {name: str(text) for name, text in self._fields(record, _TEXTS, codes).items()}
         numbers = {name: parse_decimal(value) for name, value in measure.items()}
-        self._seen.add(record.uid)
+        self._seen.add((record.account, record.uid))
         listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == meter.id]
         day = local_day(record.ts, account.timezone)
         for one in listed:
@@ -144,12 +149,12 @@ class MemoryPlayer:
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         held = self._held("account", account)
         drafts = draft_bills(self.family(held.root_id), date=day, account_id=held.id)
-        return [played_bill(self.resources, draft) for draft in drafts]
+        return [played_bill(self._codes, draft) for draft in drafts]
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
         held = self._held("account", account)
         drafts = unbilled(self.family(held.root_id), as_of=day, account_id=held.id)
-        return [played_bill(self.resources, draft) for draft in drafts]
+        return [played_bill(self._codes, draft) for draft in drafts]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         held = self._held("commitment", code)
@@ -170,7 +175,7 @@ class MemoryPlayer:
         positions = Positions(partition=0, log=self._sequence, catalog=self._sequence)
         fact = issue(draft, bill_id=bill_id, positions=positions)
         self.billed.setdefault(draft.root_id, Billed()).evolve(fact)
-        return played_bill(self.resources, draft)
+        return played_bill(self._codes, draft)
 
     def _roots(self) -> list[str]:
         return [one.id for one in self.resources.accounts.values() if one.root_id == one.id]

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.simulate.compare import bill_differences, fields_differences
+from services.simulate.entities import with_band_defaults
 from services.simulate.player import Document, PlayedBill, Player, RefusedError, UsageRecord
 from services.simulate.story import CATEGORIES, Step, Story
 from services.simulate.yaml_lines import ScenarioError
@@ -78,7 +79,7 @@ class _Theatre:
                 for document in step.documents:
                     player.create(document)
             case "update":
-                player.update(fields["kind"], fields["code"], fields["set"])
+                player.update(fields["kind"], fields["code"], with_band_defaults(fields["set"]))
             case "delete":
                 player.delete(fields["kind"], fields["code"], fields.get("force", False))
             case "topUp":

@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from projections.resources import CommitmentEntity, Resources
+from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
 from services.simulate.player import PlayedBill, PlayedLine
 
 
-def played_bill(resources: Resources, draft: DraftBill) -> PlayedBill:
-    """A draft as a scenario shows it."""
+def played_bill(codes: Mapping[str, str], draft: DraftBill) -> PlayedBill:
+    """A draft as a scenario shows it. `codes` are of everything that was ever created, by id."""
     return PlayedBill(
-        resources.accounts[draft.account_id].body.code,
+        codes[draft.account_id],
         draft.total,
         draft.currency,
         draft.bill_date,
-        tuple(_line(resources, draft, line) for line in draft.lines),
+        tuple(_line(codes, draft, line) for line in draft.lines),
     )
 
 
-def _line(resources: Resources, draft: DraftBill, line: DraftLine) -> PlayedLine:
+def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine) -> PlayedLine:
     wording = line.wording
     owner = wording["account_id"]
     return PlayedLine(
@@ -29,19 +29,11 @@ def _line(resources: Resources, draft: DraftBill, line: DraftLine) -> PlayedLine
         period=(wording["period_start"], wording["period_end"]),
         description=wording.get("description", ""),
         true_up=wording.get("true_up", False),
-        product=_code(resources.products, wording.get("product_id")),
-        commitment=_code(resources.commitments, wording.get("commitment_id")),
-        balance=_code(resources.balances, wording.get("balance_id")),
-        child_account=None if owner == draft.account_id else resources.accounts[owner].body.code,
+        product=codes.get(wording.get("product_id") or ""),
+        commitment=codes.get(wording.get("commitment_id") or ""),
+        balance=codes.get(wording.get("balance_id") or ""),
+        child_account=None if owner == draft.account_id else codes[owner],
     )
-
-
-def _code(entities: Mapping[str, Any], entity_id: str | None) -> str | None:
-    """The code of an entity; of one that was deleted since, its id."""
-    if entity_id is None:
-        return None
-    entity = entities.get(entity_id)
-    return entity_id if entity is None else entity.body.code
 
 
 def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str, Any]:
