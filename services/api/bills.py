@@ -122,7 +122,7 @@ async def preview_bill(request: Request) -> Response:
     drafts = draft_bills(family, date=through, account_id=body.account_id)
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
     documents = await preview_documents(request, bills)
-    return answer(documents[0] if documents else {"accountId": body.account_id, "billTotal": 0, "lineItems": []})
+    return answer(_view(documents, body.account_id))
 
 
 @router.get("/accounts/{account}/unbilled")
@@ -134,7 +134,14 @@ async def get_unbilled(request: Request, account: str) -> Response:
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
     documents = await preview_documents(request, bills)
-    return answer(documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []})
+    return answer(_view(documents, account))
+
+
+def _view(documents: list[dict[str, Any]], account: str) -> dict[str, Any]:
+    """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it."""
+    if not documents:
+        return {"accountId": account, "billTotal": 0, "lineItems": []}
+    return documents[0] | ({"otherCurrencies": documents[1:]} if documents[1:] else {})
 
 
 async def _family(request: Request, account_id: str) -> LoadedFamily:

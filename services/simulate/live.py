@@ -90,7 +90,6 @@ class LivePlayer:
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         self._call("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
-        self._names.forget(self._names.id(kind, code))
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         self._amend(code, "topups", {"amount": amount, "date": day, "recurring": recurring})
@@ -152,7 +151,8 @@ class LivePlayer:
 
     def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
         """A view without lines is no bill."""
-        return [bill_of(document, self._names)] if document["lineItems"] else []
+        documents = [document, *document.get("otherCurrencies", ())]
+        return [bill_of(one, self._names) for one in documents if one["lineItems"]]
 
     def _reach(self, moment: datetime) -> None:
         """Move the organization's clock to this moment, if it stands before it."""

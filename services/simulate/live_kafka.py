@@ -12,11 +12,13 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from events.topics import USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure
-from services.ingest.elsewhere import RULE_HEADER
+from services.ingest.elsewhere import REASON_HEADER, RULE_HEADER
+from services.ingest.refusal import Reason
 from services.kafka import KafkaUnreachableError, LogReader
 
 T = TypeVar("T")
 WAIT_SECONDS = 60.0
+_DROPPED = Reason.ID_CONFLICT.value.encode()
 
 
 class KafkaFailedError(ExpectedFailure):
@@ -66,7 +68,10 @@ class UsagePipe:
         return self._do("tell where usage.rejected ends", self._ends())
 
     def refused(self, organization: str, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
-        """The rules that usage of the organization broke, from these offsets on, and where the next look begins."""
+        """The rules that usage of the organization broke, from these offsets on, and where the next look begins.
+
+        A uid that was used before is no refusal to a story, whatever stood under it: it is dropped.
+        """
         return self._do("give what was refused", self._refused(f"{organization}/".encode(), since))
 
     def _do(self, what: str, work: Coroutine[Any, Any, T]) -> T:
@@ -108,7 +113,8 @@ class UsagePipe:
         async with self._reading:
             for partition, end in ends.items():
                 async for records in self._reader.read(USAGE_REJECTED, partition, since[partition], end):
-                    found += [_rule(one.headers) for one in records if (one.key or b"").startswith(prefix)]
+                    theirs = [dict(one.headers) for one in records if (one.key or b"").startswith(prefix)]
+                    found += [one[RULE_HEADER].decode() for one in theirs if one[REASON_HEADER] != _DROPPED]
         return found, ends
 
     def _close(self) -> None:
@@ -118,7 +124,3 @@ class UsagePipe:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
-
-
-def _rule(headers: Sequence[tuple[str, bytes]]) -> str:
-    return dict(headers).get(RULE_HEADER, b"").decode(errors="replace")

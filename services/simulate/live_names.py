@@ -17,16 +17,11 @@ class LiveNames:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
         self._codes: dict[str, tuple[str, str]] = {}
-        self._gone: set[str] = set()
 
     def learn(self, kind: str, code: str, id: str) -> None:
         """An entity was created."""
         self._ids[kind, code] = id
         self._codes[id] = (kind, code)
-
-    def forget(self, id: str) -> None:
-        """It was deleted; what it was called stays known."""
-        self._gone.add(id)
 
     def known(self, kind: str, code: str) -> str | None:
         """The API's id; None of what was never created."""
@@ -37,11 +32,8 @@ class LiveNames:
         return self.known(kind, code) or id_of(kind, code)
 
     def code(self, id: str | None) -> str | None:
-        """The code of an id; of an entity that was deleted since, its id in memory."""
-        if id is None or id not in self._codes:
-            return id
-        kind, code = self._codes[id]
-        return id_of(kind, code) if id in self._gone else code
+        """The code of an id; lines may name what was deleted since, too."""
+        return id if id is None or id not in self._codes else self._codes[id][1]
 
     def place(self, account: str) -> int:
         """Number of an account in the order of creation."""
