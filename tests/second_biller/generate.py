@@ -100,6 +100,8 @@ def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], c
         found["childBillingMode"] = c.pick(MODES[1:])
     if c.chance(8):
         found["billEpoch"] = c.pick([date(2026, 1, 10), start])
+    if c.decimals == 2 and c.chance(10):
+        found["currency"] = "EUR"
     if c.chance(3):
         return found | minimum(c, plans)
     if c.chance(4):

@@ -63,7 +63,7 @@ def pricings(c: Choices, plan: str, family: bool) -> list[Thing]:
         price: Thing = {"code": f"{plan}-{aggregation}", "aggregation": aggregation, "startDate": FIRST} | bands(c)
         if aggregation == "sums" and c.chance(6):
             price["tiersSpanPlan"] = True
-        elif not family and aggregation == "sums" and c.chance(5):
+        elif aggregation == "sums" and c.chance(15 if family else 5):
             price["cumulative"] = True
             price["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 2}, {"lowerLimit": 20, "unitPrice": 3}]
         if c.chance(8):
@@ -97,6 +97,8 @@ def plan(c: Choices, number: int, family: bool) -> Thing:
         found["billFrequencyInterval"] = c.number(5, 20)
     elif c.chance(5):
         found["billFrequencyInterval"] = c.number(2, 3)
+    if c.decimals == 2 and c.chance(10):
+        found["currency"] = "EUR"
     if c.chance(3):
         found["standingCharge"] = c.money(1, 60)
         found |= {"standingChargeInterval": c.number(2, 3)} if c.chance(5) else {}
@@ -112,7 +114,7 @@ def plan(c: Choices, number: int, family: bool) -> Thing:
 def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]:
     """Moves some of a plan's terms and prices to a template; the plan's own go before them."""
     code = f"t-{plan['code']}"
-    only = ("billFrequency", "billFrequencyInterval", "standingChargeInterval", "standingChargeOffset")
+    only = ("currency", "billFrequency", "billFrequencyInterval", "standingChargeInterval", "standingChargeOffset")
     moved = [name for name in (*only, "standingCharge", "minimumSpend") if name in plan]
     found: Thing = {"code": code, "product": plan["product"]} | {name: plan[name] for name in moved}
     for name in moved:

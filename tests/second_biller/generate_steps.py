@@ -31,7 +31,7 @@ class Story:
         c = self.c
         account = c.pick(self.accounts)["code"]
         measure: Thing = {}
-        negative = not self.bands and c.chance(6)
+        negative = c.chance(20 if self.bands else 6)
         for field, one_in in (("a", 1), ("b", 2), ("k", 6), ("s", 5)):
             if c.chance(one_in):
                 measure[field] = c.number(1, 120)

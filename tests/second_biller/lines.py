@@ -80,7 +80,7 @@ def due_lines(world: World, settled: Settlement) -> Lines:
             for kind, amount in spends[id(charge)].lines_at(settled.today):
                 lander.charge(charge, kind, amount)
         else:
-            lander.charge(charge, charge.type, charge.amount)
+            lander.charge(charge, charge.type, charge.amount, charge.quantity)
         for piece in charge.slices:
             draw_lines(lander, settled, charge, piece)
     for parts in pooled_charges(settled.drawn.charges):

@@ -46,19 +46,22 @@ def minimum_periods(world: World, commitment: Thing) -> list[MinimumPeriod]:
             elif low <= at < high:
                 once += num(top_up["amount"])
         owed = each * share if prorate else each
-        made.append(MinimumPeriod(low, high, round_money(owed + once, currency, world.rounding)))
+        made.append(MinimumPeriod(low, high, owed + once))
     cancel = world.cancels.get(str(commitment["code"]))
-    return made if cancel is None else cancelled(world, commitment, made, cancel)
+    if cancel is not None:
+        made = cancelled(made, cancel)
+    for period in made:
+        period.owed = round_money(period.owed, currency, world.rounding)
+    return made
 
 
-def cancelled(world: World, commitment: Thing, made: list[MinimumPeriod], cancel: Thing) -> list[MinimumPeriod]:
+def cancelled(made: list[MinimumPeriod], cancel: Thing) -> list[MinimumPeriod]:
     at, policy = day(cancel["date"]), str(cancel.get("policy") or "TRUE_UP")
     kept = []
     for period in made:
         if period.start < at < period.end:
             share = Fraction((at - period.start).days, (period.end - period.start).days)
             owed = {"PRORATE": period.owed * share}.get(policy, period.owed)
-            owed = round_money(owed, world.currency_of(commitment), world.rounding)
             kept.append(MinimumPeriod(period.start, at, owed, waived=policy == "WAIVE"))
         elif period.end <= at:
             kept.append(period)

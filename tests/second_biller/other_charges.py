@@ -96,6 +96,7 @@ def counter_period(world: World, ap: Thing, pricing: Thing, period: Period) -> t
     advance = flag(pricing.get("runningTotalBillInAdvance"), True)
     total = rounded(world, ap, price_of(pricing, value) * share)
     charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, period, advance, total)]
+    charges[0].quantity = value
     debit, credit = Fraction(0), Fraction(0)
     for at in sorted(world.adjustments[(account, counter)]):
         if not period.start < at < period.end:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from .charges import Charge, PricedPeriod, Step
-from .money import round_money
+from .money import divide, round_money
 from .rates import cumulative_charge, quantity_for
 
 if TYPE_CHECKING:
@@ -29,31 +29,30 @@ def band_overage(parts: list[Charge], lander: Lander) -> None:
 
 
 def rate_beyond(whole: PricedPeriod, parts: list[Charge], lander: Lander) -> None:
-    """The quantity beyond is found slice by slice; what it costs belongs to the terms that hold in the slice."""
-    rounding = lander.world.rounding
+    """The quantity beyond is found slice by slice; its cost is divided by quantity, over who left any uncovered."""
     beyond, rated = Fraction(0), Fraction(0)
     starts = [piece.start for piece in parts[0].slices]
     for number, start in enumerate(starts):
-        pieces = [part.slices[number] for part in parts]
-        separated = [p for p in pieces if p.terms is not None and p.terms.separates]
+        pieces = {part.account: part.slices[number] for part in parts}
+        separated = {name: p for name, p in pieces.items() if p.terms is not None and p.terms.separates}
         if not separated:
             continue
         end = starts[number + 1] if number + 1 < len(starts) else whole.end
         first, last = edge(whole.steps, start), edge(whole.steps, end)
-        covered = sum((p.amount for p in pieces), Fraction(0)) - sum((p.uncovered for p in separated), Fraction(0))
+        covered = sum((p.amount for p in pieces.values()), Fraction(0))
+        covered -= sum((p.uncovered for p in separated.values()), Fraction(0))
         exhausted = quantity_for(whole.pricing, first[1] + covered, last[0])
-        beyond += max(Fraction(0), last[0] - exhausted)
+        beyond += max(Fraction(0), last[0] - max(first[0], exhausted))
         price = cumulative_charge(whole.pricing["overagePricingBands"], True, beyond)
-        cost = round_money(price, whole.currency, rounding)
-        terms = separated[0].terms
-        assert terms is not None
-        divided = whole.parts(cost - rated)
-        for part in parts:
-            text = terms.thing.get("overageDescription")
-            lander.charge(
-                part, "OVERAGE_USAGE", divided[part.account], None, terms.code, commitment=terms.code, description=text
-            )
+        cost = round_money(price, whole.currency, lander.world.rounding)
+        weights = {name: max(Fraction(0), whole.weights[name]) for name in separated}
+        divided = divide(cost - rated, weights, whole.home, whole.currency)
         rated = cost
+        for part in [p for p in parts if p.account in divided]:
+            terms = separated[part.account].terms
+            assert terms is not None
+            text, amount = terms.thing.get("overageDescription"), divided[part.account]
+            lander.charge(part, "OVERAGE_USAGE", amount, None, terms.code, commitment=terms.code, description=text)
 
 
 def edge(steps: list[Step], day: object) -> tuple[Fraction, Fraction]:
