@@ -1,14 +1,11 @@
-"""Sets the measured organization up through HTTP: a tiered price, 1,000 accounts, a prepayment on each."""
+"""Sets the measured organization up through HTTP: a test clock, a meter and a plan with one tiered price."""
 
-import asyncio
-from typing import Any, NamedTuple
+from typing import Any
 
-from benchmarks.workload import CENTS, CODES, FIELD, METER, PREPAID, START, TIER
+from benchmarks.workload import CENTS, FIELD, METER, START, TIER
 from services.demo.wire import Client
 
-AT_ONCE = 16
-TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
-TODAY = "2026-01-29T00:00:00Z"
+TODAY = "2026-02-01T00:00:00Z"
 CONFIG: dict[str, Any] = {
     "timezone": "UTC",
     "currency": "USD",
@@ -25,30 +22,10 @@ BANDS = [
 ]
 
 
-class Customer(NamedTuple):
-    """An account and its prepayment, by id."""
-
-    account: str
-    prepayment: str
-
-
-async def set_up(client: Client) -> dict[str, Customer]:
-    """Everything that the load needs; returns customers by account code."""
+async def create_catalog(client: Client) -> str:
+    """The organization on the first day of the load, and its catalog; returns the plan's id."""
     await client.call("PUT", "organizationconfig", CONFIG)
     await client.call("POST", "clock", {"now": f"{START:%Y-%m-%dT%H:%M:%SZ}"})
-    plan = await _catalog(client)
-    turn = asyncio.Semaphore(AT_ONCE)
-
-    async def create(code: str) -> Customer:
-        async with turn:
-            return await _customer(client, code, plan)
-
-    customers = await asyncio.gather(*map(create, CODES))
-    await client.call("POST", "clock", {"now": TODAY})
-    return dict(zip(CODES, customers, strict=True))
-
-
-async def _catalog(client: Client) -> str:
     product = await client.create("products", code="api", name="API")
     fields = [{"code": FIELD, "name": "Calls", "category": "MEASURE", "unit": "1"}]
     meter = await client.create(
@@ -69,27 +46,13 @@ async def _catalog(client: Client) -> str:
         quantityPerUnit=1,
         unit="call",
     )
+    first = f"{START:%Y-%m-%d}"
     await client.create(
-        "pricings",
-        planId=plan,
-        aggregationId=aggregation,
-        startDate=TERM["startDate"],
-        cumulative=True,
-        pricingBands=BANDS,
+        "pricings", planId=plan, aggregationId=aggregation, startDate=first, cumulative=True, pricingBands=BANDS
     )
     return plan
 
 
-async def _customer(client: Client, code: str, plan: str) -> Customer:
-    account = await client.create("accounts", code=code, name=code, emailAddress=f"{code}@example.com")
-    await client.create("accountplans", accountId=account, planId=plan, startDate=TERM["startDate"])
-    prepayment = await client.create(
-        "commitments",
-        accountId=account,
-        currency="USD",
-        amount=PREPAID,
-        amountPrePaid=PREPAID,
-        billingPlanId=plan,
-        **TERM,
-    )
-    return Customer(account, prepayment)
+async def end_month(client: Client) -> None:
+    """Move the test clock behind the load's last day, so that nothing of it lies in the future."""
+    await client.call("POST", "clock", {"now": TODAY})

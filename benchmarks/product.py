@@ -9,46 +9,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
-
-from benchmarks.catalog import Customer
+from benchmarks.accounts import Customer
 from benchmarks.results import Leg, Pipeline, WrongSumError, last_append, rows_written, until_spent
-from benchmarks.waiting import Gate, cpu_seconds, until
+from benchmarks.waiting import Gate, cpu_seconds
 from benchmarks.workload import Load, cents_of
 from events.topics import EVENTS, USAGE
-from services.kafka import BatchWriter, LogReader
+from services.kafka import BatchWriter
 from services.up.system import System
 
 WORKERS = ("ingest", "projector")
-PROJECT_SECONDS = 90.0
-_STANDING = """
-SELECT (SELECT count(*) FROM commitment_balances) AS balances, (SELECT count(*) FROM due_accounts) AS due,
-       (SELECT coalesce(sum(next_offset), 0) FROM positions WHERE topic = $1)::bigint AS position
-"""
 _BALANCES = "SELECT commitment_id, spent FROM commitment_balances"
 _TOTALS = "SELECT count(*) AS rows, sum(records)::bigint AS records, sum(total) AS total FROM usage_totals"
-
-
-async def connect(database_url: str) -> Any:
-    """A connection whose `search_path` is the live read models."""
-    connection = await asyncpg.connect(database_url)
-    schema = await connection.fetchval("SELECT name FROM store.live_schema")
-    await connection.execute("SELECT set_config('search_path', $1, false)", schema)
-    return connection
-
-
-async def project_commands(system: System, connection: Any, accounts: int) -> None:
-    """Let the projector fold and settle everything that was created, then stop it. Raises: NotFinishedError."""
-    partitions = range(system.settings.partitions)
-    async with LogReader(system.endpoints.kafka_bootstrap) as reader:
-
-        async def look() -> tuple[bool, object]:
-            end = sum((await reader.end_offsets(EVENTS, partitions)).values())
-            seen = dict(await connection.fetchrow(_STANDING, EVENTS))
-            return seen == {"balances": accounts, "due": 0, "position": end}, f"{seen}, end of the log {end}"
-
-        await until("the projection of the commands", PROJECT_SECONDS, look, system.supervisor)
-    await system.supervisor.stop("projector")
 
 
 async def publish(system: System, load: Load) -> None:
@@ -60,21 +31,24 @@ async def publish(system: System, load: Load) -> None:
 
 
 async def run_product(system: System, connection: Any, load: Load, customers: Mapping[str, Customer]) -> Pipeline:
-    """Measure the product on a published load; afterwards both workers are stopped.
+    """Measure the product on a published load; only then does ingest run, and afterwards neither worker.
 
     Raises: NotFinishedError, WrongSumError.
     """
     calls = load.calls()
     expected = {customers[code].prepayment: cents_of(quantity) for code, quantity in calls.items()}
     before = await rows_written(connection)
+    await system.supervisor.stop("projector")
     async with Gate(system.endpoints.database_url) as gate:
         starting = asyncio.create_task(system.start(WORKERS))
-        await asyncio.sleep(0)
-        started = await gate.release(len(WORKERS), system.supervisor)
-        cpu = {name: -cpu_seconds(name) for name in WORKERS}
-        await until_spent(connection, system.supervisor, sum(expected.values()), 100, load.events)
-        finished = time.time()
-        await starting
+        try:
+            await asyncio.sleep(0)  # both run from here on
+            started = await gate.release(len(WORKERS), system.supervisor)
+            cpu = {name: -cpu_seconds(name) for name in WORKERS}
+            await until_spent(connection, system.supervisor, sum(expected.values()), 100, load.events)
+            finished = time.time()
+        finally:
+            starting.cancel()
     cpu = {name: cpu_seconds(name) + cpu[name] for name in WORKERS}
     for name in WORKERS:
         await system.supervisor.stop(name)

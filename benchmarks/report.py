@@ -47,7 +47,7 @@ class Report:
 def table(report: Report) -> Table:
     """Speeds, legs, and the ratios against what is aimed at."""
     shown = Table(title=f"usage in Kafka -> visible in the balance table, {report.event_bytes}-byte events")
-    for column in ("", "events", "events/s", "CPU µs/event", "product is", "aim"):
+    for column in ("", "events", "events/s", "CPU µs/event", "rows written", "product is", "aim"):
         shown.add_column(column, justify="left" if not column else "right")
     ratios = report.ratios()
     aims = {"floor": f"{ratios['product/floor']:.2f} x", "naive FastStream": f"{ratios['product/naive']:.1f} x"}
@@ -60,11 +60,10 @@ def table(report: Report) -> Table:
             f"{pipeline.events:,}",
             f"[bold]{pipeline.per_second:,.0f}[/]",
             f"{cpu:.1f}",
+            f"{sum(pipeline.rows.values()):,}",
             aims.get(name, ""),
             wanted.get(name, ""),
         )
         for leg in pipeline.legs:
-            shown.add_row(
-                f"  {leg.name}", f"{leg.events:,}", f"{leg.per_second:,.0f}", f"{leg.cpu_microseconds:.1f}", "", ""
-            )
+            shown.add_row(f"  {leg.name}", "", f"{leg.per_second:,.0f}", f"{leg.cpu_microseconds:.1f}")
     return shown

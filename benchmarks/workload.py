@@ -22,52 +22,58 @@ TIER = 1_000
 CENTS = (2, 1)
 #: Money on each account's prepayment: never exhausted, so each amount spent tells the whole charge.
 PREPAID = 1_000_000
-#: Events of one account are this far apart in a round of all accounts; coprime to ACCOUNTS.
+#: The order of accounts in a round; a prime, so that each comes once whatever their number (but its multiples).
 _STRIDE = 389
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """So many events of one organization, in a topic of so many partitions."""
+    """So many events of one organization, dealt to so many accounts, in a topic of so many partitions."""
 
     organization: str
     events: int
     partitions: int
+    accounts: int = ACCOUNTS
+
+    def code_of(self, number: int) -> str:
+        """Whose event it is: every account once in each round of events."""
+        return code(number * _STRIDE % self.accounts)
+
+    def codes(self) -> list[str]:
+        """Codes of all accounts."""
+        return [code(number) for number in range(self.accounts)]
 
     def event(self, number: int) -> bytes:
         """The CloudEvent with this number, some 220 bytes; its id is a hash, as random ids do not compress either."""
         moment = START + timedelta(seconds=number * DAYS * 86_400 // self.events)
         return (
             f'{{"specversion":"1.0","id":"{md5(b"%d" % number, usedforsecurity=False).hexdigest()}",'
-            f'"source":"/edge","type":"trueup.usage","subject":"{code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
+            f'"source":"/edge","type":"trueup.usage","subject":"{self.code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
             f'"organization":"{self.organization}","data":{{"meter":"{METER}","measure":{{"{FIELD}":{calls_of(number)}}}}}}}'
         ).encode()
 
     def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
         """All events in order, in chunks, by the partition that their key leads to."""
-        places = {code: partition_of(self.organization, code, self.partitions) for code in CODES}
+        places = {one: partition_of(self.organization, one, self.partitions) for one in self.codes()}
         for start in range(0, self.events, size):
             found: dict[int, list[Record]] = {}
             for number in range(start, min(start + size, self.events)):
-                code = code_of(number)
-                record = Record(usage_key(self.organization, code), self.event(number))
-                found.setdefault(places[code], []).append(record)
+                whose = self.code_of(number)
+                record = Record(usage_key(self.organization, whose), self.event(number))
+                found.setdefault(places[whose], []).append(record)
             yield found
 
     def calls(self) -> dict[str, int]:
         """The quantity of each account, by code."""
-        found = dict.fromkeys(CODES, 0)
+        found = dict.fromkeys(self.codes(), 0)
         for number in range(self.events):
-            found[code_of(number)] += calls_of(number)
+            found[self.code_of(number)] += calls_of(number)
         return found
 
 
-CODES = tuple(f"account-{number:04}" for number in range(ACCOUNTS))
-
-
-def code_of(number: int) -> str:
-    """Whose event it is: every account once in each round of ACCOUNTS events."""
-    return CODES[number * _STRIDE % ACCOUNTS]
+def code(number: int) -> str:
+    """The code of the account with this number."""
+    return f"account-{number:04}"
 
 
 def calls_of(number: int) -> int:

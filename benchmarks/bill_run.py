@@ -1,0 +1,158 @@
+"""`python -m benchmarks.bill_run`: `trueup bill` for many accounts, on a stack of its own: accounts/s, and its memory.
+
+Every account has a month of usage under a tiered price and a prepayment. What the bills say is checked against sums
+that are computed independently. Memory is looked at while it runs: it must not grow with the number of bills.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import psutil  # type: ignore[import-untyped]
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.product import publish
+from benchmarks.results import WrongSumError
+from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.waiting import NotFinishedError, until
+from benchmarks.workload import Load, cents_of
+from services.failures import ExpectedFailure
+from services.logs import configure_logs
+from services.settings import load_settings
+from services.stack.child import Child, Command, log_tail
+from services.up.system import System
+
+#: The first instant after the month, and the wire's name for it: everything due by then is billed.
+DATE = "2026-02-01"
+EVENTS_PER_ACCOUNT = 10
+LOOK_SECONDS = 0.1
+#: Slowest that is still waited for, a second.
+SLOWEST_EVENTS, SLOWEST_BILLS = 1_000, 5
+_BILLED = "SELECT account_id, sum(-amount) * 100 AS cents FROM bill_line_items WHERE type = $1 GROUP BY account_id"
+
+
+@dataclass(frozen=True, slots=True)
+class BillRunResult:
+    """What the run did. `rss_mb` is its memory when a tenth of the bills was issued, then half, then all of them."""
+
+    accounts: int
+    seconds: float
+    accounts_per_second: float
+    rss_mb: tuple[float, float, float]
+
+
+async def measure(system: System, folder: Path, accounts: int, say: Any) -> BillRunResult:
+    """Set up, publish, and run the bills. Raises: NotFinishedError, WrongSumError."""
+    load = Load(ORGANIZATION, accounts * EVENTS_PER_ACCOUNT, system.settings.partitions, accounts)
+    say(f"creating {accounts:,} accounts with a prepayment each")
+    customers = await create_customers(system, load.codes())
+    say(f"publishing {load.events:,} events and waiting for their projection")
+    await publish(system, load)
+    await system.start(("ingest",))
+    connection = await connect(system.endpoints.database_url)
+    try:
+
+        async def look() -> tuple[bool, object]:
+            records = await connection.fetchval("SELECT coalesce(sum(records), 0)::bigint FROM usage_totals")
+            return records == load.events, f"{records} of {load.events} events projected"
+
+        await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
+        say("issuing the bills")
+        result = await _run(system, folder, accounts)
+
+        async def shown() -> tuple[bool, object]:
+            bills = await connection.fetchval("SELECT count(*) FROM bills")
+            return bills == accounts, f"{bills} of {accounts} bills projected"
+
+        await until("the projection of the bills", 60 + accounts / SLOWEST_BILLS, shown, system.supervisor)
+        billed = {row["account_id"]: row["cents"] for row in await connection.fetch(_BILLED, "COMMITMENT_CONSUMED")}
+        for code, calls in load.calls().items():
+            if billed.get(customers[code].account) != cents_of(calls):
+                raise WrongSumError(f"the bill of {code}", billed.get(customers[code].account), cents_of(calls))
+        return result
+    finally:
+        await connection.close()
+
+
+async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
+    """`trueup bill` as its own process; its output, a line a bill, says how far it is."""
+    log = folder / "bill.log"
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
+        "TRUEUP_DATABASE_URL": system.endpoints.database_url,
+        "TRUEUP_LOG_LEVEL": "WARNING",
+        "PYTHONUNBUFFERED": "1",
+    }
+    argv = [sys.executable, "-m", "services.cli", "bill", "--date", DATE, "--organization", ORGANIZATION]
+    child, started, seen = Child(Command("bill", argv, environment, log)), time.monotonic(), list[tuple[int, float]]()
+    deadline = started + 60 + accounts / SLOWEST_BILLS
+    try:
+        while child.returncode is None:
+            if time.monotonic() > deadline:
+                raise NotFinishedError("the bill run", deadline - started, f"{seen[-1][0]} of {accounts} bills")
+            seen.append((log.read_bytes().count(b"\n"), _memory_mb()))
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await child.kill()
+    seconds = time.monotonic() - started
+    if child.returncode != 0:
+        raise NotFinishedError("the bill run", seconds, f"status {child.returncode}{log_tail(log)}")
+    tenth, half, end = (
+        next((memory for bills, memory in seen if bills >= share * accounts and memory), 0.0)
+        for share in (0.1, 0.5, 0.98)
+    )
+    return BillRunResult(accounts, round(seconds, 2), round(accounts / seconds, 1), (tenth, half, end))
+
+
+def _memory_mb() -> float:
+    """Resident memory of the run; its watching parent is a bare interpreter and not counted."""
+    found = [0.0]
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if ORGANIZATION in process.cmdline() and "-I" not in process.cmdline():
+                found.append(process.memory_info().rss / 1e6)
+        except psutil.NoSuchProcess:
+            continue
+    return round(max(found), 1)
+
+
+@click.command()
+@click.option("--accounts", type=click.IntRange(10, 1_000_000), default=10_000, help="Accounts to bill.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(accounts: int, file: Path | None) -> None:
+    """Measure a bill run; the last line of the output is JSON."""
+
+    async def run(folder: Path, say: Any) -> BillRunResult:
+        say("starting Kafka, Postgres, relay, projector and API")
+        async with empty_system(load_settings(home=folder / "home", api_port=0), folder) as system:
+            return await measure(system, folder, accounts, say)
+
+    try:
+        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
+            configure_logs("WARNING")
+            result = uvloop.run(run(Path(folder), status.update))
+    except ExpectedFailure as error:
+        sys.exit(f"benchmarks.bill_run: {error}")
+    shown = Table(title="`trueup bill`, one process")
+    for column in ("accounts", "seconds", "accounts/s", "MB at 10 %", "MB at 50 %", "MB at the end"):
+        shown.add_column(column, justify="right")
+    memory = (f"{megabytes:.0f}" for megabytes in result.rss_mb)
+    shown.add_row(f"{result.accounts:,}", f"{result.seconds:.1f}", f"{result.accounts_per_second:.0f}", *memory)
+    Console(width=100).print(shown)
+    document = json.dumps(asdict(result))
+    if file is not None:
+        file.write_text(document + "\n")
+    click.echo(document)
+
+
+if __name__ == "__main__":
+    main()

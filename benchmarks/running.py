@@ -1,0 +1,98 @@
+"""An empty system that runs for a benchmark, with an organization of as many accounts as it needs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from benchmarks.accounts import Customer, create_accounts
+from benchmarks.catalog import create_catalog, end_month
+from benchmarks.waiting import until
+from benchmarks.workload import PREPAID
+from events.topics import EVENTS, USAGE
+from services.demo.wire import Client
+from services.failures import ExpectedFailure
+from services.kafka import LogReader
+from services.postgres import open_postgres
+from services.settings import Settings
+from services.stack import running_stack
+from services.up.system import System
+
+ORGANIZATION = "benchmark"
+PROJECT_SECONDS = 60.0
+#: Slowest projection of commands that is still waited for, in accounts a second.
+SLOWEST_ACCOUNTS = 20
+_STANDING = """
+SELECT (SELECT count(*) FROM commitment_balances) AS balances, (SELECT count(*) FROM due_accounts) AS due,
+       (SELECT coalesce(sum(next_offset), 0) FROM positions WHERE topic = $1)::bigint AS position
+"""
+
+
+class NotEmptyError(ExpectedFailure):
+    """The topic of usage holds records; a given stack must be empty, since the benchmark reads all of it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"topic {USAGE} of the given stack holds records, but the benchmark needs an empty one; without"
+            " TRUEUP_KAFKA_BOOTSTRAP and TRUEUP_DATABASE_URL it makes its own"
+        )
+
+
+@asynccontextmanager
+async def empty_system(settings: Settings, folder: Path) -> AsyncIterator[System]:
+    """Stack, schema, relay, projector and API for the length of a block. Raises: NotEmptyError, StackError."""
+    async with running_stack(settings) as endpoints:
+        system = System(settings, endpoints, folder, quiet=True)
+        try:
+            await system.migrate()
+            async with LogReader(endpoints.kafka_bootstrap) as reader:
+                if any((await reader.end_offsets(USAGE, range(settings.partitions))).values()):
+                    raise NotEmptyError
+            await system.start(("relay", "projector", "api"))
+            yield system
+        finally:
+            await system.supervisor.stop_all()
+
+
+async def connect(database_url: str) -> Any:
+    """A connection whose `search_path` is the live read models."""
+    connection = await asyncpg.connect(database_url)
+    schema = await connection.fetchval("SELECT name FROM store.live_schema")
+    await connection.execute("SELECT set_config('search_path', $1, false)", schema)
+    return connection
+
+
+async def create_customers(system: System, codes: Sequence[str]) -> dict[str, Customer]:
+    """The organization with a customer per code, at the end of its first month, projected and settled.
+
+    Raises: DemoError, NotFinishedError.
+    """
+    client = Client(system.addresses.api_url, ORGANIZATION)
+    try:
+        plan = await create_catalog(client)
+        async with open_postgres(system.endpoints.database_url, most=1) as postgres:
+            customers = await create_accounts(postgres, ORGANIZATION, plan, codes, PREPAID)
+        await end_month(client)
+    finally:
+        await client.close()
+    await _until_projected(system, len(codes))
+    return customers
+
+
+async def _until_projected(system: System, accounts: int) -> None:
+    """Wait until the projector has folded and settled everything that was created. Raises: NotFinishedError."""
+    connection, partitions = await connect(system.endpoints.database_url), range(system.settings.partitions)
+    try:
+        async with LogReader(system.endpoints.kafka_bootstrap) as reader:
+
+            async def look() -> tuple[bool, object]:
+                end = sum((await reader.end_offsets(EVENTS, partitions)).values())
+                seen = dict(await connection.fetchrow(_STANDING, EVENTS))
+                return seen == {"balances": accounts, "due": 0, "position": end}, f"{seen}, end of the log {end}"
+
+            seconds = PROJECT_SECONDS + accounts / SLOWEST_ACCOUNTS
+            await until("the projection of the commands", seconds, look, system.supervisor)
+    finally:
+        await connection.close()
