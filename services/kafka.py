@@ -37,11 +37,11 @@ class ReadStalledError(Exception):
 
 
 class Record(NamedTuple):
-    """A record to append: headers are (name, bytes) pairs."""
+    """A record to append: headers are (name, bytes or nothing) pairs."""
 
     key: bytes | None
     value: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class LogReader:
@@ -61,6 +61,9 @@ class LogReader:
             auto_offset_reset="none",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=50,
+            # The first question about each topic sleeps this long until its metadata are there; 100 by default, and
+            # a bill job, a preview and a pending bill ask about three topics.
+            retry_backoff_ms=10,
         )
         try:
             await consumer.start()
@@ -205,11 +208,16 @@ class BatchWriter:
         return acknowledged
 
 
+def _size(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """Bytes of the headers; a header may have a name and no value."""
+    return sum(len(name) + len(value or b"") for name, value in headers)
+
+
 def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
     """Index ranges of at most BATCH_BYTES each; a record above that stands alone."""
     cuts, start, size = [], 0, 0
     for index, record in enumerate(records):
-        weight = len(record.value) + len(record.key or b"") + 64 + sum(len(n) + len(v) for n, v in record.headers)
+        weight = len(record.value) + len(record.key or b"") + 64 + _size(record.headers)
         if size and size + weight > BATCH_BYTES:
             cuts.append((start, index))
             start, size = index, 0

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.kafka import FETCH_BYTES, KafkaUnreachableError, ReadStalledError
+from services.lenient import is_lenient, read_leniently
 from services.postgres import PostgresUnreachableError
 
 log = structlog.get_logger(__name__)
@@ -188,6 +189,12 @@ async def _loop(
         except ResyncError as error:
             log.warning("partitions_resynced", topic=topic, why=str(error))
             _send_back(consumer, topic, assignment, error.partitions)
+        except UnicodeDecodeError:
+            if is_lenient():
+                raise
+            # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
+            read_leniently()
+            _send_back(consumer, topic, assignment, tuple(assignment.ready))
         except TRANSIENT as error:
             log.warning("server_unavailable", topic=topic, error=f"{type(error).__name__}: {error}")
             _send_back(consumer, topic, assignment, tuple(assignment.ready))

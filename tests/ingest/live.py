@@ -61,7 +61,9 @@ class Live:
         async with open_postgres(self.endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
             await append(connection, events, self.generations.commands)
 
-    async def publish(self, partition: int, values: Iterable[bytes], headers: Sequence[tuple[str, bytes]] = ()) -> int:
+    async def publish(
+        self, partition: int, values: Iterable[bytes], headers: Sequence[tuple[str, bytes | None]] = ()
+    ) -> int:
         """Append usage to a partition; returns the first record's offset."""
         acknowledged = await self.writer.append(USAGE, partition, [Record(b"k", value, headers) for value in values])
         return acknowledged[0][0]
@@ -105,7 +107,9 @@ class Live:
         """What was refused, once per coordinates: the headers, and the value under `value`."""
         found = {}
         for record in await self.records(USAGE_REJECTED):
-            headers = {name.removeprefix("trueup-"): value.decode(errors="replace") for name, value in record.headers}
+            headers = {
+                name.removeprefix("trueup-"): (value or b"").decode(errors="replace") for name, value in record.headers
+            }
             found[headers["partition"], headers["offset"]] = headers | {"value": record.value.decode(errors="replace")}
         return list(found.values())
 
