@@ -71,6 +71,7 @@ class LivePlayer:
         self._parents: dict[str, str] = {}
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
+        self._on_its_way = False
         self._refused_until: Mapping[int, int] | None = None
 
     def configure(self, fields: Mapping[str, Any]) -> None:
@@ -78,18 +79,18 @@ class LivePlayer:
 
     def create(self, document: Document) -> None:
         fields = self._names.resolved(document.kind, document.fields)
-        made = self._call("POST", KINDS[document.kind].path, fields)
+        made = self._ask("POST", KINDS[document.kind].path, fields)
         self._names.learn(document.kind, document.code, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
         path = self._path(kind, code)
-        body = self._call("GET", path) | self._names.resolved(kind, fields)
-        self._call("PUT", path, {name: value for name, value in body.items() if value is not None})
+        body = self._ask("GET", path) | self._names.resolved(kind, fields)
+        self._ask("PUT", path, {name: value for name, value in body.items() if value is not None})
 
     def delete(self, kind: str, code: str, force: bool) -> None:
-        self._call("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
+        self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         self._amend(code, "topups", {"amount": amount, "date": day, "recurring": recurring})
@@ -99,40 +100,43 @@ class LivePlayer:
 
     def transact(self, code: str, amount: Decimal, day: date) -> None:
         body = {"amount": amount, "transactionDate": day}
-        self._call("POST", f"{self._path('balance', code)}/transactions", body)
+        self._ask("POST", f"{self._path('balance', code)}/transactions", body)
 
     def usage(self, record: UsageRecord) -> None:
         self._sent.append(record)
 
-    def arrive(self) -> None:
-        """Publish what was sent, wait until it is projected, and look whether any of it was refused."""
+    def arrive(self, doubted: bool) -> None:
+        """Publish what was sent. It is waited for where it matters, because each wait costs a bill job."""
         records, self._sent = self._sent, []
-        if not records:
-            return
         self._reach(max(record.ts for record in records))
-        since = self._refused_until or self._pipe.end_of_refused()
+        self._refused_until = self._refused_until or self._pipe.end_of_refused()
         self._pipe.publish([self._event(record) for record in records])
-        self._wait_for_usage()
-        refused, self._refused_until = self._pipe.refused(self.organization.id, since)
-        if refused:
-            raise RefusedError(self._names.told(refused[0]))
+        self._on_its_way = True
+        if doubted:
+            self._wait_for_usage()
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         self._reach(_noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
+        self._look_for_refused()
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
         return sorted(bills, key=lambda bill: (self._names.place(bill.account), bill.currency))
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}
-        return self._shown(self._call("POST", "bills/preview", body))
+        return self._shown(self._ask("POST", "bills/preview", body))
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
-        return self._shown(self._call("GET", f"{self._path('account', account)}/unbilled", asOf=day.isoformat()))
+        return self._shown(self._ask("GET", f"{self._path('account', account)}/unbilled", asOf=day.isoformat()))
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
-        return commitment_of(self._call("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
+        return commitment_of(self._ask("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
+
+    def _ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+        """A call that must find all usage of the steps before it: commands are judged by it, and reads show it."""
+        self._wait_for_usage()
+        return self._call(method, path, body, **query)
 
     def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """Raises: RefusedError with memory's ids, ApiFailedError."""
@@ -144,7 +148,7 @@ class LivePlayer:
     def _amend(self, code: str, what: str, body: Mapping[str, Any]) -> None:
         """Amend a commitment as it is now."""
         path = self._path("commitment", code)
-        self._call("POST", f"{path}/{what}", {**body, "version": self._call("GET", path)["version"]})
+        self._ask("POST", f"{path}/{what}", {**body, "version": self._ask("GET", path)["version"]})
 
     def _path(self, kind: str, code: str) -> str:
         return f"{KINDS[kind].path}/{self._names.id(kind, code)}"
@@ -181,12 +185,25 @@ class LivePlayer:
 
     def _wait_for_usage(self) -> None:
         """HTTP shows usage when it is projected; only a bill job says when that is."""
+        if not self._on_its_way:
+            return
         waiter = self._names.known("account", _WAITER)
         if waiter is None:
             fields = {"code": _WAITER, "name": _WAITER, "emailAddress": f"{_WAITER}@example.com"}
             waiter = self._call("POST", "accounts", fields)["id"]
             self._names.learn("account", _WAITER, waiter)
         self._done({"accountIds": [waiter], "lastDateInBillingPeriod": "1970-01-01"})
+        self._look_for_refused()
+
+    def _look_for_refused(self) -> None:
+        """After a bill job, by when all usage has been judged. Raises: RefusedError."""
+        if not self._on_its_way:
+            return
+        assert self._refused_until is not None
+        self._on_its_way = False
+        refused, self._refused_until = self._pipe.refused(self.organization.id, self._refused_until)
+        if refused:
+            raise RefusedError(f"usage was refused: {self._names.told(refused[0])}")
 
     def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A bill job, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""

@@ -136,7 +136,7 @@ class MemoryPlayer:
                 held = days.get(day)
                 days[day] = added.value if held is None else merge(aggregation.function, held, added.value)
 
-    def arrive(self) -> None:
+    def arrive(self, doubted: bool) -> None:
         """Nothing is on its way in memory."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:

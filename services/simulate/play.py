@@ -103,7 +103,7 @@ class _Theatre:
             ts += every
             if not every or ts >= until:
                 break
-        self._player.arrive()
+        self._player.arrive(step.expect_error is not None)
 
 
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:

@@ -87,8 +87,8 @@ class Player(Protocol):
     def usage(self, record: UsageRecord) -> None:
         """Send a usage record; one whose uid came before changes nothing. It need not have arrived before `arrive`."""
 
-    def arrive(self) -> None:
-        """What was sent has arrived, or is refused here at the latest."""
+    def arrive(self, doubted: bool) -> None:
+        """What was sent is on its way. With `doubted` its refusal is told here, else by a later step at the latest."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""
