@@ -63,6 +63,11 @@ class EmbeddedKafka:
         if self._child:
             await self._child.kill()
 
+    def fault(self) -> str | None:
+        if self._child is None or self._child.returncode is None:
+            return None
+        return f"Kafka ended by itself with status {self._child.returncode}{log_tail(self._child.command.log)}"
+
     async def _start_at(self, java: list[str], ports: list[int]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "server.properties"

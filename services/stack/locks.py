@@ -50,8 +50,12 @@ async def hold_home(home: Path) -> FileLock:
     """Takes the lock of a home for as long as the caller lives or until `close`.
 
     Raises: HomeInUse at once if its holder lives; after a wait if the holder has died and its children do not end.
+    StackError if the folder cannot be used.
     """
-    lock = FileLock(home / "lock")
+    try:
+        lock = FileLock(home / "lock")
+    except OSError as error:
+        raise StackError(f"TRUEUP_HOME {home} cannot be used: {error.strerror or error}") from None
     try:
         async with asyncio.timeout(ENDING_SECONDS):
             while not lock.try_acquire():

@@ -73,6 +73,11 @@ class EmbeddedPostgres:
         if self._child:
             await self._child.kill()
 
+    def fault(self) -> str | None:
+        if self._child is None or self._child.returncode is None:
+            return None
+        return f"Postgres ended by itself with status {self._child.returncode}{log_tail(self._child.command.log)}"
+
     def _url(self, database: str) -> str:
         return f"postgresql://{NAME}@/{database}?host={self._socket}"
 

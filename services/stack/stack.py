@@ -69,6 +69,10 @@ class Stack:
         finally:
             self._let_go()
 
+    def fault(self) -> str | None:
+        """What to tell if an embedded part ended by itself; None while all is well."""
+        return next((fault for part in (self._kafka, self._postgres) if part and (fault := part.fault())), None)
+
     async def restart_kafka(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
         """Ends Kafka (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""
         await _restart(self._kafka, "Kafka", crash, down_seconds)

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,8 +54,17 @@ def service_command(
 class System:
     """The product's processes on a stack that runs. Tests kill and restart single ones through `supervisor`."""
 
-    def __init__(self, settings: Settings, endpoints: Endpoints, folder: Path, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        endpoints: Endpoints,
+        folder: Path,
+        *,
+        quiet: bool = False,
+        stack_fault: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self.settings, self.endpoints = settings, endpoints
+        self._stack_fault = stack_fault
         self.supervisor = Supervisor()
         self._folder, self._quiet = folder, quiet
 
@@ -93,13 +102,18 @@ class System:
         return log_tail(self._folder / f"{name}.log") if self._quiet else ""
 
     async def while_all_run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work; if a service ends by itself meanwhile, the work is cancelled. Raises: StackError naming it."""
+        """Do the work; if a service or a part of the stack ends by itself meanwhile, the work is cancelled.
+
+        Raises: StackError naming what ended.
+        """
         task = asyncio.ensure_future(work)
         try:
             while not task.done():
                 if (ended := self.supervisor.ended()) is not None:
                     name, status = ended.command.name, ended.returncode
                     raise StackError(f"{name} ended by itself with status {status}{self._tail(name)}")
+                if (fault := self._stack_fault()) is not None:
+                    raise StackError(fault)
                 await asyncio.wait((task,), timeout=LOOK_SECONDS)
             return task.result()
         finally:
@@ -118,7 +132,8 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
     stack = Stack(settings)
     with TemporaryDirectory(prefix="trueup-") as folder:
         try:
-            system = System(settings, await stack.start(), Path(folder), quiet=quiet)
+            endpoints = await stack.start()
+            system = System(settings, endpoints, Path(folder), quiet=quiet, stack_fault=stack.fault)
             try:
                 await system.migrate()
                 await system.start()
