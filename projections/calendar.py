@@ -69,10 +69,13 @@ class Grid:
     days: int
 
     def start(self, number: int) -> date:
-        """First day of the period with this number."""
-        if self.months:
-            return add_months(self.epoch, number * self.months)
-        return self.epoch + timedelta(days=number * self.days)
+        """First day of the period with this number; the calendar's last (or first) day where it lies beyond that."""
+        try:
+            if self.months:
+                return add_months(self.epoch, number * self.months)
+            return self.epoch + timedelta(days=number * self.days)
+        except (OverflowError, ValueError):
+            return date.max if number > 0 else date.min
 
     def number(self, day: date) -> int:
         """Number of the period that holds the day; negative before the epoch."""

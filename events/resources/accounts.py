@@ -35,7 +35,7 @@ class Account(Resource):
     timezone: Timezone | None = None
     currency: Currency | None = None
     bill_epoch: Day | None = None
-    days_before_bill_due: Annotated[int, Field(ge=1)] | None = None
+    days_before_bill_due: Annotated[int, Field(ge=1, le=3650)] | None = None
     credit_application_order: CreditOrder | None = None
     purchase_order_number: str | None = None
     address: Address | None = None

@@ -24,12 +24,24 @@ def _check_code(value: str) -> str:
 Code = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_code)]
 
 
+#: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
+#: The last day is the exclusive end of what ends with 2199.
+EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
+
+
+def check_bounds(day: date) -> date:
+    """The day, if the wire takes it. Raises: ValueError."""
+    if not EARLIEST <= day <= LATEST:
+        raise ValueError(f"must be between {EARLIEST} and {LATEST}")
+    return day
+
+
 def _parse_day(value: Any) -> date:
     """A calendar day `YYYY-MM-DD`; a date-time counts only when it is exactly midnight."""
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, date):
-        return value
+        return check_bounds(value)
     elif isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -39,7 +51,7 @@ def _parse_day(value: Any) -> date:
         raise ValueError("must be a date, YYYY-MM-DD")
     if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
         raise ValueError("must be a date, YYYY-MM-DD, without a time of day")
-    return moment.date()
+    return check_bounds(moment.date())
 
 
 def _parse_moment(value: Any) -> date | datetime:
@@ -50,7 +62,10 @@ def _parse_moment(value: Any) -> date | datetime:
         except ValueError as error:
             raise ValueError("must be a date or an ISO-8601 date-time") from error
     if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+        check_bounds(value.date())
+        moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+        check_bounds(moment.date())
+        return moment
     return _parse_day(value)
 
 

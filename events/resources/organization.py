@@ -47,7 +47,7 @@ class OrganizationConfig(Resource):
     month_epoch: Day
     week_epoch: Day
     day_epoch: Day
-    days_before_bill_due: Annotated[int, Field(ge=1)]
+    days_before_bill_due: Annotated[int, Field(ge=1, le=3650)]
     commitment_fee_bill_in_advance: bool | None = None
     minimum_spend_bill_in_advance: bool | None = None
     standing_charge_bill_in_advance: bool | None = None

@@ -1,5 +1,6 @@
 """The fees of a PREPAYMENT commitment: by plan or by schedule, with top-ups and cancellation (domain.md 6)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from fractions import Fraction
@@ -7,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment
-from projections.calendar import Grid, Period, local_day
+from projections.calendar import ONE_DAY, Grid, Period, local_day
 from projections.money import Rounding
 
 
@@ -79,7 +80,7 @@ def fees(
 
 def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
     """Billing periods number billingOffset, + billingInterval, ..., counted from 0 for the one that holds startDate."""
-    first, last = billing.number(body.start_date), billing.number(body.end_date)
+    first, last = billing.number(body.start_date), billing.number(body.end_date - ONE_DAY)
     found = []
     for number in range(first + (body.billing_offset or 0), last + 1, body.billing_interval or 1):
         full = billing.period(number)
@@ -109,8 +110,10 @@ def _whole(source: Literal["FIRST_BILL", "SCHEDULE", "TOP_UP"], amount: int, due
 
 def _spread(amount: int, slots: Sequence[_Slot], source: Literal["INSTALMENT", "TOP_UP"]) -> list[Fee]:
     """The amount by weight: each part but the last rounded down, the last is what is left."""
-    whole = sum((slot.weight for slot in slots), Fraction(0))
-    parts = [int(amount * slot.weight / whole) for slot in slots[:-1]]
+    weights = Counter(slot.weight for slot in slots)
+    whole = sum((weight * count for weight, count in weights.items()), Fraction(0))
+    part_of = {weight: int(amount * weight / whole) for weight in weights}
+    parts = [part_of[slot.weight] for slot in slots[:-1]]
     parts.append(amount - sum(parts))
     return [
         Fee(slot.period.start, slot.period.end, slot.due, part, Basis(source, amount, slot.weight, whole, slot.due))

@@ -9,7 +9,7 @@ import msgspec
 from starlette.responses import Response
 
 from events.decimals import plain
-from events.resources.base import Model
+from events.resources.base import Model, check_bounds
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.commitments.errors import InvalidField
 
@@ -141,6 +141,10 @@ def instant(document: dict[str, Any], field: str) -> datetime:
 def day(text: str, field: str) -> date:
     """A day of a query parameter. Raises: InvalidField."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
+        found = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise InvalidField(field=field, rule="must be a date, YYYY-MM-DD") from None
+    try:
+        return check_bounds(found)
+    except ValueError as error:
+        raise InvalidField(field=field, rule=str(error)) from None

@@ -1,11 +1,13 @@
 """Bad bodies, each with the field that its message names."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from events.currencies import minor_unit_digits
+from services.api.wire import day
 from services.commitments.bodies import parse_body, version_of
 from services.commitments.errors import InvalidBody, InvalidField
 from services.commitments.table import KINDS
@@ -41,6 +43,15 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"startDate": "2026-02-30"}, "startDate: must be a date"),
     ({"startDate": "2026-01-01T10:00:00Z"}, "startDate: must be a date, YYYY-MM-DD, without a time of day"),
     ({"endDate": 20270101}, "endDate: must be a date"),
+    ({"startDate": "1969-12-31"}, "startDate: must be between 1970-01-01 and 2200-01-01"),
+    ({"endDate": "2200-01-02"}, "endDate: must be between 1970-01-01 and 2200-01-01"),
+    ({"endDate": "9999-12-31"}, "endDate: must be between 1970-01-01 and 2200-01-01"),
+    ({"billEpoch": "0001-01-01"}, "billEpoch: must be between 1970-01-01 and 2200-01-01"),
+    ({"feeDates": [FEE | {"date": "9999-12-31"}]}, "feeDates[0].date: must be between"),
+    (
+        {"feeDates": [FEE | {"servicePeriodEndDate": "9999-12-31T23:59:59-05:00"}]},
+        "feeDates[0].servicePeriodEndDate: must be between",
+    ),
     ({"endDate": "2026-01-01"}, "endDate: must be after startDate"),
     ({"endDate": "2025-01-01"}, "endDate: must be after startDate"),
     ({"amountPrePaid": -1}, "amountPrePaid: must be greater than or equal to 0"),
@@ -84,6 +95,17 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
         "feeDates[0].servicePeriodEndDate: must not",
     ),
     ({"discount": 5}, "discount: is not a field of this resource"),
+    ({"amount": "12.5"}, "amount: must be a number"),
+    ({"amount": True}, "amount: must be a number"),
+    ({"billingInterval": True}, "billingInterval: must be a number"),
+    ({"billingInterval": "2"}, "billingInterval: must be a number"),
+    ({"separateOverageUsage": "true"}, "separateOverageUsage: must be true or false"),
+    ({"feeDates": [FEE | {"amount": "5"}]}, "feeDates[0].amount: must be a number"),
+    ({"productIds": ID}, "productIds: must be a list"),
+    ({"productIds": [ID] * 101}, "productIds: must have at most 100 items"),
+    ({"customFields": {"a": [1]}}, "customFields.a: must be text or a number"),
+    ({"customFields": {"a": True}}, "customFields.a: must be a number"),
+    ({"customFields": []}, "customFields: must be an object"),
 ]
 
 BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
@@ -91,6 +113,7 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("product", {"code": "p" * 81}, "code: must have at most 80 characters"),
     ("product", {"name": ""}, "name: must have at least 1 character"),
     ("account", {"emailAddress": None}, "emailAddress: is required"),
+    ("account", {"daysBeforeBillDue": 3651}, "daysBeforeBillDue: must be less than or equal to 3650"),
     ("account", {"timezone": "Mars/Base"}, "timezone: must be an IANA time zone name"),
     ("account", {"creditApplicationOrder": ["BALANCE", "BALANCE"]}, "creditApplicationOrder: must name each"),
     ("accountPlan", {"accountId": ID, "planGroupId": ID}, "planGroupId: plan groups are not supported"),
@@ -115,6 +138,8 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("balance", {"accountId": ID, "rolloverAmount": 1}, "rolloverEndDate: is required with rolloverAmount"),
     ("counterAdjustment", {"accountId": ID, "counterId": ID, "value": -1}, "value: must be greater than or equal to 0"),
+    ("balance", {"accountId": ID, "startDate": "0001-01-01T00:00:00+05:00"}, "startDate: must be between 1970-01-01"),
+    ("balance", {"accountId": ID, "startDate": "1970-01-01T00:00:00+05:00"}, "startDate: must be between 1970-01-01"),
     ("contract", {"accountId": ID, "endDate": "2026-01-01"}, "endDate: must be after startDate"),
 ]
 
@@ -148,6 +173,17 @@ def test_nulls_count_as_absent_and_answers_can_be_sent_back() -> None:
     sent = document("commitment", accountId=ID) | {"contractId": None, "version": None}
     echoed = {"id": ID, "dtCreated": "x", "createdBy": "x", "amountSpent": 1, "status": "ACTIVE", "periods": []}
     assert parse_body("commitment", sent | echoed) == parse_body("commitment", document("commitment", accountId=ID))
+
+
+@pytest.mark.parametrize(("text", "rule"), [("0001-01-01", "between"), ("2200-01-02", "between"), ("today", "a date")])
+def test_a_day_of_a_query_is_told_its_field(text: str, rule: str) -> None:
+    with pytest.raises(InvalidField, match=f"asOf: must be {rule}"):
+        day(text, "asOf")
+
+
+def test_the_last_day_ends_what_ends_with_2199() -> None:
+    parse_body("commitment", document("commitment", accountId=ID, startDate="1970-01-01", endDate="2200-01-01"))
+    assert day("2200-01-01", "asOf") == date(2200, 1, 1)
 
 
 @pytest.mark.parametrize("version", ["1", 1.5, True, -1, 2**63])
