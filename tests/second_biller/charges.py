@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .grid import Period, periods
+from .holding import groups, of_aggregation, pool_of, stretches
 from .money import divide, round_money
 from .rates import Record, aggregate, price_of, to_units
-from .reading import Thing, absent, day_or_none, flag, texts
+from .reading import Thing, flag, texts
 from .readings import NEGATIVE_REST_TAKES_FROM_LATER
 from .world import World
 
@@ -145,63 +146,6 @@ def take_away(amounts: Sequence[Fraction]) -> list[Fraction]:
                 debt -= taken
         net.append(left)
     return net
-
-
-def pool_of(world: World, account_plan: Thing) -> list[Record]:
-    """The records an account plan rates: its account's own, and its pooled children's."""
-    account = str(account_plan["account"])
-    start, end = world.term_of(account_plan)
-    found = [r for r in world.records if r.account == account and start <= r.day < end]
-    for child in world.children_of(account):
-        until = min(end, world.first_own_day(child))
-        found += [r for r in world.records if r.account == child and start <= r.day < until]
-    return sorted(found, key=lambda r: (r.day, r.at))
-
-
-def of_aggregation(records: list[Record], aggregation: Thing, segment: Thing) -> list[Record]:
-    mine = [r for r in records if r.meter == aggregation["meter"]]
-    return [r for r in mine if all(r.text(name) == str(value) for name, value in segment.items())]
-
-
-def holder(world: World, plan: Thing, candidates: list[Thing], at: date) -> Thing | None:
-    """The pricing that holds on a day: the plan's own first, the one that starts last, created last."""
-    held = []
-    for pricing in candidates:
-        start = day_or_none(pricing.get("startDate")) or world.earliest
-        end = day_or_none(pricing.get("endDate"))
-        if start <= at and (end is None or at < end):
-            own = pricing.get("plan") == plan["code"]
-            held.append(((own, start, pricing["_created"]), pricing))
-    return max(held, key=lambda pair: pair[0])[1] if held else None
-
-
-def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]:
-    """Prices that compete: of one aggregation, segment and type (the rules do not name the type)."""
-    found: dict[tuple[str, str, str], list[Thing]] = {}
-    for pricing in world.all("pricings"):
-        mine = pricing.get("plan") == plan["code"]
-        templates = not absent(plan.get("planTemplate")) and pricing.get("planTemplate") == plan["planTemplate"]
-        if mine or templates:
-            segment = json.dumps(pricing.get("segment") or {}, sort_keys=True)
-            key = (str(pricing["aggregation"]), segment, str(pricing.get("type") or "DEBIT"))
-            found.setdefault(key, []).append(pricing)
-    return found
-
-
-def stretches(world: World, plan: Thing, candidates: list[Thing], period: Period) -> list[tuple[date, date, Thing]]:
-    """The period cut where the pricing that holds may change."""
-    points = {period.start, period.end}
-    for pricing in candidates:
-        for edge in (day_or_none(pricing.get("startDate")), day_or_none(pricing.get("endDate"))):
-            if edge and period.start < edge < period.end:
-                points.add(edge)
-    edges = sorted(points)
-    found = []
-    for a, b in pairwise(edges):
-        held = holder(world, plan, candidates, a)
-        if held is not None:
-            found.append((a, b, held))
-    return found
 
 
 def priced_periods(world: World, account_plan: Thing, until: date) -> list[PricedPeriod]:
