@@ -23,6 +23,9 @@ from services.commitments.errors import InvalidField, UnknownResource
 from services.commitments.table import KINDS
 from services.store.events import read_stream
 
+#: Most transactions on a page, as m3ter has it.
+TRANSACTIONS_MAX = 200
+
 router = APIRouter(prefix=PREFIX, tags=["commitments"], default_response_class=Response)
 
 
@@ -89,7 +92,7 @@ async def transact(request: Request) -> Response:
 async def transactions(request: Request) -> Response:
     """A balance's transactions, newest first."""
     found = parameters_of(request, ("pageSize", "nextToken", "transactionTypeId", "entityType", "entityId"))
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
+    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, TRANSACTIONS_MAX)
     before = whole_number(found, "nextToken", 2**31, 0, 2**31) if "nextToken" in found else 2**31
     documents = []
     for version, envelope in reversed(await _stream(request, "balance")):

@@ -49,14 +49,15 @@ def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str 
     """Conditions, page size and token of a list request. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in kind.filters}
     found = parameters_of(request, (*by_name, *_PAGING))
+    lifted = {by_name[name].lifts for name in found if name in by_name and _value(by_name[name], found) is True}
     conditions = []
     for name, filter in by_name.items():
-        if name not in found:
+        if name not in found or name in lifted or filter.takes == "flag":
             continue
         if filter.needs is not None and filter.needs not in found:
             raise InvalidField(field=name, rule=f"needs {filter.needs} with it")
         conditions.append(Condition(filter.condition, _value(filter, found)))
-    return conditions, whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX), one(found, "nextToken")
+    return conditions, whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, kind.page_size_max), one(found, "nextToken")
 
 
 def _value(filter: Filter, found: dict[str, list[str]]) -> Any:
@@ -65,6 +66,8 @@ def _value(filter: Filter, found: dict[str, list[str]]) -> Any:
         return [part for text in found[name] for part in text.split(",") if part]
     text = one(found, name)
     assert text is not None
+    if filter.takes == "flag":
+        return true_or_false(text, name)
     return _day_text(day(text, name)) if filter.takes == "day" else text
 
 
@@ -74,7 +77,11 @@ def _day_text(value: date) -> str:
 
 def flag(request: Request, name: str) -> bool:
     """A parameter `true` or `false`, false when absent; no other parameter is known. Raises: InvalidField."""
-    text = one(parameters_of(request, (name,)), name)
+    return true_or_false(one(parameters_of(request, (name,)), name), name)
+
+
+def true_or_false(text: str | None, name: str) -> bool:
+    """The parameter's value, false when absent. Raises: InvalidField."""
     if text not in (None, "true", "false"):
         raise InvalidField(field=name, rule="must be true or false")
     return text == "true"

@@ -1,8 +1,9 @@
 """JSON in and out. A number never passes through a float: digits in are the digits that are stored and answered."""
 
 import json
+from collections import Counter
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import msgspec
@@ -23,7 +24,9 @@ _EXPONENT_MAX = 300
 def parse_json(raw: bytes) -> Any:
     """The document of a request's body. Raises: InvalidField, saying where it is wrong."""
     try:
-        document = json.loads(raw, parse_float=Decimal, parse_constant=_refuse)
+        document = json.loads(
+            raw, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
+        )
     except json.JSONDecodeError as error:
         raise InvalidField(
             field="body", rule=f"must be JSON: {error.msg} at line {error.lineno} column {error.colno}"
@@ -48,6 +51,29 @@ def parse_object(raw: bytes) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _EXPONENT_MAX + 1:
+        raise ValueError(f"a number of {len(text)} digits is not of ordinary size")
+    return int(text)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all bounds
+        raise ValueError("a number is not of ordinary size") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members. Raises: InvalidField for a name that stands twice: which of the two would count?"""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        field = twice.encode("utf-8", "replace").decode().replace("\0", "?")
+        raise InvalidField(field=field, rule="must be given once")
+    return found
 
 
 def _check(value: Any, path: str) -> None:

@@ -1,6 +1,8 @@
 """A request's JSON document to a resource's body: every problem named by field and rule."""
 
 import re
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +15,18 @@ M = TypeVar("M", bound=BaseModel)
 
 #: Rules of a whole model name their field in front: "endDate: must be after startDate".
 _NAMED = re.compile(r"^([A-Za-z]+): (.*)$", re.DOTALL)
-_WORDS = {"missing": "is required", "extra_forbidden": "is not a field of this resource"}
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this resource",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+}
+_SIZES = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
+#: What pydantic appends to the path of a value that may be of several types; custom fields are the only such.
+_CHOICES = {"str", "int", "float"}
 
 
 def parse_body(kind: str, document: Any) -> Resource:
@@ -34,9 +47,13 @@ def parse_model(model: type[M], document: Any) -> M:
     if not isinstance(document, dict):
         raise InvalidBody(problems="body: must be a JSON object")
     try:
-        return model.model_validate({name: value for name, value in document.items() if name != "version"})
+        body = model.model_validate({name: value for name, value in document.items() if name != "version"})
     except ValidationError as error:
-        raise InvalidBody(problems="; ".join(describe(dict(item)) for item in error.errors())) from None
+        problems = dict.fromkeys(describe(dict(item)) for item in error.errors())
+        raise InvalidBody(problems="; ".join(problems)) from None
+    if converted := list(_converted(body, document, [])):
+        raise InvalidBody(problems="; ".join(converted))
+    return body
 
 
 def version_of(document: dict[str, Any]) -> int | None:
@@ -52,13 +69,42 @@ def version_of(document: dict[str, Any]) -> int | None:
 def describe(item: dict[str, Any]) -> str:
     """One of pydantic's errors as `field: rule`."""
     location = list(item["loc"])
+    if location[0:1] == ["customFields"] and location[-1] in _CHOICES and len(location) > 2:
+        return f"{_path(location[:-1])}: must be text or a number"
     rule = _WORDS.get(item["type"], str(item["msg"]))
     rule = rule.removeprefix("Value error, ")
+    if item["type"] in _SIZES:
+        limit, words = _SIZES[item["type"]]
+        count = item["ctx"][limit]
+        rule = f"must have {words} {count} item{'' if count == 1 else 's'}"
     if item["type"] == "value_error" and (named := _NAMED.match(rule)):
         location.append(named[1])
         rule = named[2]
     rule = rule.replace("Input should be", "must be").replace("String should have", "must have")
     return f"{_path(location)}: {rule}"
+
+
+def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
+    """Where the document has text or a truth value for a number, or anything else for a truth value.
+
+    The models take numeric text, because events keep numbers so; on the wire a number is a number.
+    """
+    match value, given:
+        case BaseModel(), dict():
+            for name, field in type(value).model_fields.items():
+                alias = field.alias if field.alias is not None and field.alias in given else name
+                if given.get(alias) is not None:
+                    yield from _converted(getattr(value, name), given[alias], [*path, alias])
+        case dict(), dict():
+            for name, member in value.items():
+                yield from _converted(member, given.get(name), [*path, name])
+        case ((tuple() | list()), (tuple() | list())):
+            for number, (member, one) in enumerate(zip(value, given, strict=False)):
+                yield from _converted(member, one, [*path, number])
+        case bool(), _ if not isinstance(given, bool):
+            yield f"{_path(path)}: must be true or false"
+        case ((int() | float() | Decimal()), (bool() | str())) if not isinstance(value, bool):
+            yield f"{_path(path)}: must be a number"
 
 
 def _path(location: list[int | str]) -> str:

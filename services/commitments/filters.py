@@ -10,13 +10,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`takes` says how the parameter is read: one text, a day, or several texts (comma-joined or repeated)."""
+    """`takes` says how the parameter is read: one text, a day, a flag, or several texts (comma-joined or repeated)."""
 
     parameter: str
     condition: str
-    takes: Literal["text", "day", "texts"] = "text"
+    takes: Literal["text", "day", "texts", "flag"] = "text"
     #: Another parameter that must come with it.
     needs: str | None = None
+    #: Another parameter that a flag, when it is true, takes out of force; a flag has no condition of its own.
+    lifts: str | None = None
 
 
 def equals(field: str, parameter: str | None = None) -> Filter:
@@ -59,6 +61,8 @@ ACTIVE = Filter(
     "left(e.body->>'startDate', 10) <= {0} AND (e.body->>'endDate' IS NULL OR left(e.body->>'endDate', 10) > {0})",
     "day",
 )
+#: Of all dates, whatever day is asked for.
+INCLUDE_ALL = Filter("includeall", "", "flag", lifts="date")
 #: May draw for a product: names it, or names none and so takes all.
 DRAWS_FOR_PRODUCT = Filter("productId", "(coalesce(e.body->'productIds', '[]') = '[]' OR e.body->'productIds' ? {})")
 PRODUCT_OF_PLAN = through("planTemplateId", "planTemplate", "r.body->>'productId' = {}", "productId")

@@ -45,6 +45,8 @@ class Kind:
     #: Lists of references, beside `model.references`: field -> kind.
     reference_lists: tuple[tuple[str, str], ...] = ()
     operations: frozenset[Operation] = CRUD
+    #: Most resources on a page of the list, as m3ter has it.
+    page_size_max: int = 100
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
     entity: type[Entity[Any]] = Entity
@@ -84,7 +86,7 @@ _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
 
 _ROWS = (
-    Kind("product", "products", Product, "products", (f.IDS, f.CODES)),
+    Kind("product", "products", Product, "products", (f.IDS, f.CODES), page_size_max=200),
     Kind("meter", "meters", Meter, "meters", (f.IDS, f.CODES, f.one_of("productId"))),
     Kind("aggregation", "aggregations", Aggregation, "aggregations", (f.IDS, f.CODES, f.PRODUCTS_OF_METER)),
     Kind("planTemplate", "plantemplates", PlanTemplate, "plan_templates", (f.IDS, f.equals("productId"))),
@@ -113,6 +115,7 @@ _ROWS = (
         (
             f.IDS,
             f.ACTIVE,
+            f.INCLUDE_ALL,
             f.equals("accountId", "account"),
             f.equals("planId", "plan"),
             f.unlinked_or_equals("contractId", "contract"),

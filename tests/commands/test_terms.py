@@ -40,11 +40,15 @@ def cancel(day: str = "2026-06-01", policy: Any = None, version: int | None = 1)
 @pytest.mark.parametrize(
     ("currency", "more", "message"),
     [
-        ("USD", {"amount": "100.005"}, "amount: 100.005 is finer than the minor unit of USD"),
-        ("JPY", {"amount": "100.5"}, "amount: 100.5 is finer than the minor unit of JPY, which has 0 digits"),
-        ("USD", {"amountPrePaid": "0.001"}, "amountPrePaid: 0.001 is finer"),
-        ("USD", {"amountFirstBill": "0.001"}, "amountFirstBill: 0.001 is finer"),
-        ("USD", {"rolloverAmount": "0.001", "rolloverEndDate": "2028-01-01"}, "rolloverAmount: 0.001 is finer"),
+        ("USD", {"amount": Decimal("100.005")}, "amount: 100.005 is finer than the minor unit of USD"),
+        ("JPY", {"amount": Decimal("100.5")}, "amount: 100.5 is finer than the minor unit of JPY, which has 0 digits"),
+        ("USD", {"amountPrePaid": Decimal("0.001")}, "amountPrePaid: 0.001 is finer"),
+        ("USD", {"amountFirstBill": Decimal("0.001")}, "amountFirstBill: 0.001 is finer"),
+        (
+            "USD",
+            {"rolloverAmount": Decimal("0.001"), "rolloverEndDate": "2028-01-01"},
+            "rolloverAmount: 0.001 is finer",
+        ),
     ],
 )
 def test_amounts_that_cannot_be_paid_are_refused(currency: str, more: dict[str, Any], message: str) -> None:
@@ -52,8 +56,8 @@ def test_amounts_that_cannot_be_paid_are_refused(currency: str, more: dict[str, 
 
 
 def test_three_digits_of_a_dinar_can_be_paid() -> None:
-    given().when(commitment(currency="KWD", amount="100.005")).then(CommitmentCreated)
-    given().when(commitment(amount="100.500")).then(CommitmentCreated)
+    given().when(commitment(currency="KWD", amount=Decimal("100.005"))).then(CommitmentCreated)
+    given().when(commitment(amount=Decimal("100.500"))).then(CommitmentCreated)
 
 
 @pytest.mark.parametrize("day", ["2025-12-31", "2027-01-01"])
