@@ -70,6 +70,9 @@ class LogReader:
         except KafkaConnectionError as error:
             await consumer.stop()
             raise KafkaUnreachableError(self._bootstrap, error) from error
+        except asyncio.CancelledError:  # the caller's time is over
+            await consumer.stop()
+            raise
         self._consumer = consumer
         return self
 

@@ -9,10 +9,9 @@ from starlette.requests import Request
 
 from events.facts.bills import BillIssued
 from projections.settlement import issue
-from services.api.requests import api_of, organization_of, require_organization
+from services.api.requests import api_of, organization_of, require_organization, waiter_of
 from services.billing.approving import Pending, load_pending
 from services.billing.life import BillLife, load_life
-from services.billing.progress import Waiter
 from services.billing.reading import StoredBill, read_bills, read_names
 from services.billing.wire import Stamps, bill_document, referred_ids
 from services.commitments.errors import UnknownResource
@@ -37,19 +36,14 @@ async def document_of(request: Request, life: BillLife, *, lines: bool = True) -
     Raises: UnknownResource if it was dropped meanwhile.
     """
     if life.pending is not None:
-        await _waiter(request).until_commands_projected()
+        await waiter_of(request).until_commands_projected()
     return await _document_of(request, life, lines)
-
-
-def _waiter(request: Request) -> Waiter:
-    api = api_of(request)
-    return Waiter(api.postgres, api.bootstrap)
 
 
 async def _document_of(request: Request, life: BillLife, lines: bool) -> dict[str, Any]:
     api = api_of(request)
     if life.pending is not None:
-        found = await load_pending(api.postgres, _waiter(request), life)
+        found = await load_pending(api.postgres, waiter_of(request), life)
         if found is not None:
             return await _shown(request, _content(found), _stamps(life, await _now(request)), lines)
         async with api.postgres.connection() as connection:
@@ -68,7 +62,7 @@ async def found_bills(
         stored = await read_bills(connection, organization, wanted)
         names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
     if any(one.bill is None for one in stored):
-        await _waiter(request).until_commands_projected()
+        await waiter_of(request).until_commands_projected()
     documents = []
     for one in stored:
         if one.bill is not None and one.issued_at is not None:

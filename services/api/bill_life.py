@@ -12,13 +12,12 @@ from events.facts.bills import BillDropped, BillFact, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
 from services.api.queries import one, parameters_of
-from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
+from services.api.requests import api_of, body_of, key_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, encode, parse_object, raw_answer
 from services.billing.approving import approve_bill
 from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, append_fact, load_life, load_to_change
-from services.billing.progress import Waiter
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField
 from services.projector.target import reading_live
@@ -123,7 +122,7 @@ async def _wanted(request: Request, body: ApproveBody) -> list[str]:
     if body.bill_ids is None and body.account_ids is None:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
-        await Waiter(api.postgres, api.bootstrap).until_commands_projected()
+        await waiter_of(request).until_commands_projected()
         async with reading_live(api.postgres) as connection:
             rows = await connection.fetch(_PENDING_OF, organization, list(body.account_ids or ()))
         return [row["bill_id"] for row in rows]
@@ -140,7 +139,7 @@ async def _approve(request: Request, bill_ids: list[str]) -> int:
         lives = [await load_life(connection, organization, id) for id in bill_ids]
         now = now_of(await load_config(connection, organization))
     pending = [life.bill_id for life in lives if life.pending is not None]
-    waiter = Waiter(api.postgres, api.bootstrap)
+    waiter = waiter_of(request)
     if pending:
         await waiter.until_projected()
     return sum([await approve_bill(api.postgres, waiter, organization, id, now) for id in pending])

@@ -15,9 +15,8 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import bill_search
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
-from services.api.requests import api_of, body_of, organization_of, require_organization
+from services.api.requests import api_of, body_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, day, parse_object
-from services.billing.progress import Waiter
 from services.billing.reading import newest_first
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField, UnknownResource
@@ -152,7 +151,7 @@ async def _family(request: Request, account_id: str) -> LoadedFamily:
         account = await get(connection, organization, "account", account_id)
     if not isinstance(account, AccountEntity):
         raise UnknownResource(kind="account", id=account_id)
-    await Waiter(api.postgres, api.bootstrap).until_commands_projected()
+    await waiter_of(request).until_commands_projected()
     async with api.postgres.connection() as connection:
         return await load_family(connection, organization, account.root_id)
 

@@ -10,8 +10,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import structlog
+
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.families import settle_now
+from services.postgres import is_away
+
+_log = structlog.get_logger(__name__)
 
 _LIVE = "SELECT name FROM store.live_schema"
 _ROWS = """
@@ -33,31 +38,50 @@ SELECT EXISTS (
 """
 
 
+def is_fund(entity: Entity[Any]) -> bool:
+    """Whether it is a commitment or balance: settlement derives fields of nothing else."""
+    return isinstance(entity, CommitmentEntity | BalanceEntity)
+
+
 async def derived_fields(
-    connection: Any, organization: str, entities: Sequence[Entity[Any]], as_of: date | None = None
+    connection: Any,
+    organization: str,
+    entities: Sequence[Entity[Any]],
+    as_of: date | None = None,
+    *,
+    tolerant: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
 
-    The connection must not be in a transaction.
+    The connection must not be in a transaction. `tolerant`: those of a family that cannot be settled are left out.
     """
-    funds = [entity for entity in entities if isinstance(entity, CommitmentEntity | BalanceEntity)]
+    funds = [entity for entity in entities if is_fund(entity)]
     if not funds:
         return {}
     rows = await _projected(connection, organization, funds) if as_of is None else {}
     behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
-    for root_id in await _roots(connection, organization, behind):
-        rows |= await settle_now(connection, organization, root_id, as_of)
+    roots = await _roots(connection, organization, behind)
+    for root_id in sorted(set(roots.values())):
+        try:
+            rows |= await settle_now(connection, organization, root_id, as_of)
+        except Exception as error:
+            if not tolerant or is_away(error):
+                raise
+            _log.exception("family_not_settled", organization=organization, root=root_id)
+            rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
     return {fund.id: _of_row(rows[fund.id]) for fund in funds if fund.id in rows}
 
 
-async def has_effects(connection: Any, organization: str, entity: Entity[Any]) -> bool:
-    """Whether the commitment or balance has drawn or billed anything.
+async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:
+    """Whether a bill that stands names the commitment or balance; the event store itself is asked."""
+    for root_id in (await _roots(connection, organization, [entity])).values():
+        if await connection.fetchval(_BILLED, organization, root_id, entity.id):
+            return True
+    return False
 
-    What was billed is asked of the event store itself, so no projection has to be waited for.
-    """
-    [root_id] = await _roots(connection, organization, [entity])
-    if await connection.fetchval(_BILLED, organization, root_id, entity.id):
-        return True
+
+async def has_drawn(connection: Any, organization: str, entity: Entity[Any]) -> bool:
+    """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19)."""
     found = await derived_fields(connection, organization, [entity])
     return bool(found.get(entity.id, {}).get("amountSpent"))
 
@@ -68,9 +92,9 @@ async def _projected(connection: Any, organization: str, funds: Sequence[Entity[
     return {row["commitment_id"]: row for row in rows}
 
 
-async def _roots(connection: Any, organization: str, entities: Sequence[Entity[Any]]) -> list[str]:
+async def _roots(connection: Any, organization: str, entities: Sequence[Entity[Any]]) -> dict[str, str]:
     rows = await connection.fetch(_ROOTS, organization, [entity.id for entity in entities]) if entities else []
-    return sorted({row["root_id"] for row in rows})
+    return {row["id"]: row["root_id"] for row in rows}
 
 
 def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.resources import Entity
-from services.api.derived import derived_fields
+from services.api.derived import derived_fields, is_fund
 from services.api.errors import BodyTooLargeError
 from services.api.wire import encode, raw_answer
+from services.billing.progress import HTTP_SECONDS, Waiter
 from services.commitments.commands import Command
 from services.commitments.errors import InvalidField
 from services.commitments.organization import check_exists
@@ -20,6 +22,8 @@ from services.store import idempotency
 from services.store.execute import Executed, execute, lock_organization
 from services.store.generations import Generations
 from services.store.view import load_config
+
+_log = structlog.get_logger(__name__)
 
 BODY_BYTES_MAX = 1024 * 1024
 ORGANIZATION_LENGTH_MAX = 80
@@ -44,6 +48,12 @@ def api_of(request: Request) -> Api:
     """The app's parts."""
     api: Api = request.app.state.api
     return api
+
+
+def waiter_of(request: Request) -> Waiter:
+    """Waits for the read models, but no longer than a client does."""
+    api = api_of(request)
+    return Waiter(api.postgres, api.bootstrap, HTTP_SECONDS)
 
 
 def organization_of(request: Request) -> str:
@@ -85,27 +95,43 @@ async def run_command(
     api, organization = api_of(request), organization_of(request)
     body = await body_of(request)
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), body)
-    async with api.postgres.connection() as connection:
-        async with connection.transaction():
-            await lock_organization(connection, organization)
-            if must_exist:
-                await require_organization(connection, organization)
-            payload = await idempotency.first_answer(connection, asked)
-            if payload is not None:
-                return raw_answer(payload)
-            done = await execute(
-                connection,
-                organization,
-                lambda now: make(connection, body, now),
-                api.generations,
-                request.headers.get("x-correlation-id"),
-            )
-            payload = encode(respond(done, {}))
-            await idempotency.remember(connection, asked, payload)
-        if shows is not None and (derived := await derived_fields(connection, organization, [shows(done)])):
-            payload = encode(respond(done, derived))
-            await idempotency.amend(connection, asked, payload)
+    async with api.postgres.transaction() as connection:
+        await lock_organization(connection, organization)
+        if must_exist:
+            await require_organization(connection, organization)
+        payload = await idempotency.first_answer(connection, asked)
+        if payload is not None:
+            return raw_answer(payload)
+        done = await execute(
+            connection,
+            organization,
+            lambda now: make(connection, body, now),
+            api.generations,
+            request.headers.get("x-correlation-id"),
+        )
+        payload = encode(respond(done, {}))
+        await idempotency.remember(connection, asked, payload)
+    if shows is not None and is_fund(entity := shows(done)):
+        payload = await _with_derived(api, asked, entity, lambda derived: respond(done, derived)) or payload
     return raw_answer(payload)
+
+
+async def _with_derived(
+    api: Api, asked: idempotency.Request, entity: Entity[Any], respond: Callable[[dict[str, dict[str, Any]]], Any]
+) -> bytes | None:
+    """The answer with the derived fields; None if they cannot be had now.
+
+    The command is committed: whatever happens here, an answer that says otherwise would have it sent once more.
+    """
+    try:
+        async with api.postgres.connection() as connection:
+            derived = await derived_fields(connection, asked.organization, [entity])
+            payload = encode(respond(derived))
+            await idempotency.amend(connection, asked, payload)
+    except Exception:
+        _log.exception("derived_fields_left_out", organization=asked.organization, id=entity.id)
+        return None
+    return payload
 
 
 def key_of(request: Request) -> str | None:

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
-from services.api.derived import derived_fields, has_effects
+from services.api.derived import derived_fields, has_billed, has_drawn
 from services.api.queries import flag, list_query
-from services.api.requests import Make, api_of, organization_of, require_organization, run_command
+from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
 from services.api.search import search_query
 from services.api.wire import answer, day, document_of, parse_object
 from services.commitments.bodies import parse_body, version_of
@@ -83,12 +83,16 @@ def _delete(kind: Kind) -> Handler:
         organization, id = organization_of(request), request.path_params["id"]
         force = flag(request, "force")
         gone: list[Entity[Any]] = []
+        asks = kind.entity in (CommitmentEntity, BalanceEntity) and not force
         # Asked before the command's transaction: a settlement needs a snapshot of its own.
-        drawn = kind.entity in (CommitmentEntity, BalanceEntity) and not force and await _drawn(request, kind, id)
+        drawn = asks and await _drawn(request, kind, id)
 
         async def make(connection: Any, _: bytes, now: datetime) -> Command:
-            gone.append(await _existing(connection, organization, kind, id))
-            return DeleteResource(kind.name, id, force, drawn, now)
+            entity = await _existing(connection, organization, kind, id)
+            gone.append(entity)
+            # A bill may have been issued since; nothing that is decided for the organization comes in between now.
+            billed = asks and not drawn and await has_billed(connection, organization, entity)
+            return DeleteResource(kind.name, id, force, drawn or billed, now)
 
         return await run_command(request, make, lambda _, __: document_of(gone[0]))
 
@@ -96,10 +100,16 @@ def _delete(kind: Kind) -> Handler:
 
 
 async def _drawn(request: Request, kind: Kind, id: str) -> bool:
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
+    """Whether it has drawn or billed; what it has drawn is known once the projection has passed every command."""
+    organization, postgres = organization_of(request), api_of(request).postgres
+    async with postgres.connection() as connection:
         await require_organization(connection, organization)
-        return await has_effects(connection, organization, await _existing(connection, organization, kind, id))
+        entity = await _existing(connection, organization, kind, id)
+        if await has_billed(connection, organization, entity):
+            return True
+    await waiter_of(request).until_commands_projected()
+    async with postgres.connection() as connection:
+        return await has_drawn(connection, organization, await _existing(connection, organization, kind, id))
 
 
 def _get(kind: Kind) -> Handler:
@@ -121,7 +131,7 @@ def _list(kind: Kind) -> Handler:
         async with api_of(request).postgres.connection() as connection:
             await require_organization(connection, organization)
             page = await list_page(connection, organization, kind.name, conditions, size, token)
-            data = await documents(connection, organization, page.entities)
+            data = await documents(connection, organization, page.entities, tolerant=True)
         return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
 
     return list_some
@@ -134,7 +144,7 @@ def _search(kind: Kind) -> Handler:
         async with api_of(request).postgres.connection() as connection:
             await require_organization(connection, organization)
             entities = await search_page(connection, organization, kind.name, wanted)
-            data = await documents(connection, organization, entities)
+            data = await documents(connection, organization, entities, tolerant=True)
         return answer({"data": data})
 
     return search
@@ -147,10 +157,18 @@ def _as_of(request: Request, kind: Kind) -> date | None:
 
 
 async def documents(
-    connection: Any, organization: str, entities: list[Entity[Any]], as_of: date | None = None
+    connection: Any,
+    organization: str,
+    entities: list[Entity[Any]],
+    as_of: date | None = None,
+    *,
+    tolerant: bool = False,
 ) -> list[dict[str, Any]]:
-    """The resources as the wire shows them, derived fields included. The connection is in no transaction."""
-    derived = await derived_fields(connection, organization, entities, as_of)
+    """The resources as the wire shows them, derived fields included. The connection is in no transaction.
+
+    `tolerant`: a family that cannot be settled costs its own derived fields only, so that a list is still a list.
+    """
+    derived = await derived_fields(connection, organization, entities, as_of, tolerant=tolerant)
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
 
 

@@ -6,27 +6,35 @@ whoever published usage and then asked for a bill expects it on this one.
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
+
+from aiokafka.errors import KafkaError
 
 from events.topics import CATALOG, EVENTS, USAGE, read_source
 from services.failures import ExpectedFailure
-from services.kafka import LogReader
+from services.kafka import KafkaUnreachableError, LogReader
 from services.postgres import Postgres
 from services.store.events import head, relayed
 from services.store.generations import load_generations
 
 LOOK_SECONDS = 0.02
 PROGRESS_SECONDS = 60.0
+#: What an HTTP request waits in all: less than a client does, so that it is told what is missing.
+HTTP_SECONDS = 25.0
+#: How long Kafka may take to say where its topics end.
+KAFKA_SECONDS = 10.0
 
 _LIVE = "SELECT name FROM store.live_schema"
 
 
 class ProjectionStalledError(ExpectedFailure):
-    """Waited for {what} for {seconds} s without progress: is {who} running?"""
+    """Waited for {what} for {seconds} s without progress, or in all: is {who} running?"""
 
-    def __init__(self, what: str, who: str) -> None:
-        super().__init__(f"waited for {what} for {PROGRESS_SECONDS:.0f} s without progress: is the {who} running?")
+    def __init__(self, what: str, who: str, seconds: float, *, moving: bool = False) -> None:
+        why = f": the {who} has not caught up yet, try again" if moving else f" without progress: is the {who} running?"
+        super().__init__(f"waited for {what} for {seconds:.0f} s{why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +61,13 @@ async def read_progress(connection: object) -> Progress:
 
 
 class Waiter:
-    """Waits for the relay, the ingest worker and the projector, each as long as it makes progress."""
+    """Waits for the relay, the ingest worker and the projector, each as long as it makes progress.
 
-    def __init__(self, postgres: Postgres, bootstrap: str) -> None:
-        self._postgres, self._bootstrap = postgres, bootstrap
+    `within`: each wait ends after so many seconds in all, whatever progress is made.
+    """
+
+    def __init__(self, postgres: Postgres, bootstrap: str, within: float | None = None) -> None:
+        self._postgres, self._bootstrap, self._within = postgres, bootstrap, within
 
     async def until_projected(self) -> None:
         """Until every event and every usage record that is there now is in the read models.
@@ -64,38 +75,55 @@ class Waiter:
         Usage in a wrong partition is published again into the right one, behind the ends taken first; so the ends are
         taken a second time once the first are read. Raises: ProjectionStalledError, KafkaUnreachableError.
         """
+        deadline = _Deadline(self._within)
         async with self._postgres.connection() as connection:
             generations = await load_generations(connection)
-        partitions = range(generations.partitions)
-        async with LogReader(self._bootstrap) as reader:
-            for _ in range(2):
-                ends = await reader.end_offsets(USAGE, partitions)
-                await self._until_read(ends, generations.usage)
-            await self.until_relayed()
-            ends = await reader.end_offsets(EVENTS, partitions)
-            catalog = (await reader.end_offsets(CATALOG, [0]))[0]
-        await self._until_folded(ends, catalog)
+        for _ in range(2):
+            ends = await self._ends(deadline, USAGE, range(generations.partitions))
+            await self._until_read(deadline, ends, generations.usage)
+        await self._until_relayed_and_folded(deadline, generations.partitions)
 
     async def until_commands_projected(self) -> None:
-        """Until every event of the store that is committed now is in the read models; usage is not waited for."""
-        async with self._postgres.connection() as connection:
-            partitions = range((await load_generations(connection)).partitions)
-        await self.until_relayed()
-        async with LogReader(self._bootstrap) as reader:
-            ends = await reader.end_offsets(EVENTS, partitions)
-            catalog = (await reader.end_offsets(CATALOG, [0]))[0]
-        await self._until_folded(ends, catalog)
+        """Until every event of the store that is committed now is in the read models; usage is not waited for.
 
-    async def until_relayed(self) -> None:
+        Raises: ProjectionStalledError, KafkaUnreachableError.
+        """
+        deadline = _Deadline(self._within)
+        async with self._postgres.connection() as connection:
+            partitions = (await load_generations(connection)).partitions
+        await self._until_relayed_and_folded(deadline, partitions)
+
+    async def _until_relayed_and_folded(self, deadline: "_Deadline", partitions: int) -> None:
+        try:
+            await self._until_relayed(deadline)
+        except ProjectionStalledError:
+            await self._ends(_Deadline(KAFKA_SECONDS / 2), CATALOG, [0])  # the relay cannot publish while Kafka is away
+            raise
+        ends = await self._ends(deadline, EVENTS, range(partitions))
+        catalog = (await self._ends(deadline, CATALOG, [0]))[0]
+        await self._until_folded(deadline, ends, catalog)
+
+    async def _ends(self, deadline: "_Deadline", topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """Raises: KafkaUnreachableError, naming Kafka's address."""
+        try:
+            async with (
+                asyncio.timeout(max(1.0, min(KAFKA_SECONDS, deadline.left))),
+                LogReader(self._bootstrap) as reader,
+            ):
+                return await reader.end_offsets(topic, partitions)
+        except (TimeoutError, KafkaError) as error:
+            raise KafkaUnreachableError(self._bootstrap, str(error) or "no answer in time") from error
+
+    async def _until_relayed(self, deadline: "_Deadline") -> None:
         """Until Kafka has acknowledged every event of the store that is committed now."""
         async with self._postgres.connection() as connection:
             wanted = await head(connection)
-            clock = _Clock()
+            clock = _Clock(deadline)
             while (done := await relayed(connection)) < wanted:
                 await clock.tick(done, "the relay to publish every command", "relay")
 
-    async def _until_read(self, ends: Mapping[int, int], generation: str) -> None:
-        clock = _Clock()
+    async def _until_read(self, deadline: "_Deadline", ends: Mapping[int, int], generation: str) -> None:
+        clock = _Clock(deadline)
         while True:
             async with self._postgres.connection() as connection:
                 progress = await read_progress(connection)
@@ -107,8 +135,8 @@ class Waiter:
                 return
             await clock.tick(read, "usage to be rated and projected", "ingest worker or the projector")
 
-    async def _until_folded(self, ends: Mapping[int, int], catalog: int) -> None:
-        clock = _Clock()
+    async def _until_folded(self, deadline: "_Deadline", ends: Mapping[int, int], catalog: int) -> None:
+        clock = _Clock(deadline)
         while True:
             async with self._postgres.connection() as connection:
                 progress = await read_progress(connection)
@@ -118,17 +146,35 @@ class Waiter:
             await clock.tick(progress, "the log to be projected", "projector")
 
 
-class _Clock:
-    """Sleeps between looks, and gives up when nothing moves for PROGRESS_SECONDS."""
+class _Deadline:
+    """When one wait is over, of all that it waits for together; `within` None: never."""
 
-    def __init__(self) -> None:
+    def __init__(self, within: float | None) -> None:
+        self.within = within
+        self._end = inf if within is None else asyncio.get_running_loop().time() + within
+
+    @property
+    def left(self) -> float:
+        return self._end - asyncio.get_running_loop().time()
+
+
+class _Clock:
+    """Sleeps between looks, and gives up at the deadline, or when nothing moves for PROGRESS_SECONDS."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self._deadline = deadline
+        self._first: object = None
         self._seen: object = None
         self._since = asyncio.get_running_loop().time()
 
     async def tick(self, seen: object, what: str, who: str) -> None:
         now = asyncio.get_running_loop().time()
+        if self._first is None:
+            self._first = seen
+        if self._deadline.within is not None and self._deadline.left <= 0:
+            raise ProjectionStalledError(what, who, self._deadline.within, moving=seen != self._first)
         if seen != self._seen:
             self._seen, self._since = seen, now
         elif now - self._since > PROGRESS_SECONDS:
-            raise ProjectionStalledError(what, who)
+            raise ProjectionStalledError(what, who, PROGRESS_SECONDS)
         await asyncio.sleep(LOOK_SECONDS)

@@ -9,7 +9,7 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
-from services.billing.progress import Waiter
+from services.billing.progress import HTTP_SECONDS, Waiter
 from services.commitments.errors import UnknownResource
 from services.families import UnknownFamilyError, load_family
 from services.kafka import LogReader
@@ -41,7 +41,7 @@ async def load_known(
     Raises: UnknownResource, for a resource that nobody had heard of by then.
     """
     # What is in the log when this is asked is in the read models from here on.
-    await Waiter(postgres, bootstrap).until_commands_projected()
+    await Waiter(postgres, bootstrap, HTTP_SECONDS).until_commands_projected()
     async with reading_live(postgres) as connection:
         root_id = await connection.fetchval(_ROOT, organization, id)
     if root_id is None:

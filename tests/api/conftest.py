@@ -4,15 +4,29 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
+import pytest
 import pytest_asyncio
 import uvicorn
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
 from services.api.command import _Server, bind
+from services.billing.progress import Waiter
 from tests.store.kit import Store, opened, store
 
 __all__ = ["opened", "store"]
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[Waiter]:
+    """No relay and no projector run here: who would wait for them, in the order of asking."""
+    found: list[Waiter] = []
+
+    async def until_commands_projected(waiter: Waiter) -> None:
+        found.append(waiter)
+
+    monkeypatch.setattr(Waiter, "until_commands_projected", until_commands_projected)
+    return found
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -32,14 +46,14 @@ async def url(opened: Store) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def http(url: str, store: Store) -> AsyncIterator[httpx.AsyncClient]:
+async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
     """Plain HTTP below the organization's path."""
     async with httpx.AsyncClient(base_url=f"{url}/organizations/{store.organization}", timeout=30) as client:
         yield client
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def sdk(url: str, store: Store) -> AsyncIterator[AsyncM3ter]:
+async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[AsyncM3ter]:
     """m3ter's official client, with the token that its async form never fetches."""
     async with AsyncM3ter(
         api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=30

@@ -3,12 +3,16 @@ forbid.
 """
 
 import asyncio
+from datetime import date
+from typing import Any
 
 import httpx
 import pytest
 from m3ter import AsyncM3ter
 
 from events.facts.bills import BillIssued, BillVoided
+from services.billing.progress import Waiter
+from services.families import settle_now
 from services.stack import Stack
 from services.store.events import NewEvent, append
 from tests.store.kit import NOW, Store
@@ -94,6 +98,46 @@ async def test_what_is_billed_is_deleted_by_force_only_until_the_bill_is_void(
         response = await http.delete(f"/commitments/{held}")
         assert response.status_code == status
         assert held in response.text
+
+
+async def test_before_a_delete_the_projection_passes_the_commands_and_bills_are_asked_for_again(
+    store: Store, http: httpx.AsyncClient, waited: list[Waiter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, answers = await store.commitment(await store.account()), [False, True]
+
+    async def has_billed(*_: Any) -> bool:
+        return answers.pop(0)  # a bill is issued between the two questions
+
+    monkeypatch.setattr("services.api.resources.has_billed", has_billed)
+    assert (await http.delete(f"/commitments/{held}")).status_code == 409
+    assert len(waited) == 1 and answers == []
+    monkeypatch.undo()
+    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+
+
+async def test_a_committed_command_answers_without_fields_that_cannot_be_derived(
+    store: Store, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = await store.account(), await store.account()
+    await store.commitment(good)
+
+    async def settle(connection: Any, organization: str, root_id: str, as_of: date | None = None) -> Any:
+        if root_id == bad:
+            raise AssertionError("cannot be settled")
+        return await settle_now(connection, organization, root_id, as_of)
+
+    monkeypatch.setattr("services.api.derived.settle_now", settle)
+    terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
+    sent = [
+        await http.post("/commitments", json={"accountId": bad} | terms, headers={"Idempotency-Key": "once"})
+        for _ in range(2)
+    ]
+    assert sent[0].status_code == 200 and sent[1].text == sent[0].text
+    assert "amountSpent" not in sent[0].json()
+    assert (await http.get(f"/commitments/{sent[0].json()['id']}")).status_code == 500
+    for path in ("/commitments", "/commitments/search"):
+        listed = {one["accountId"]: one for one in (await http.get(path)).json()["data"]}
+        assert "amountSpent" not in listed[bad] and listed[good]["amountSpent"] == 0
 
 
 async def test_while_postgres_is_away_every_answer_is_503_and_names_it(
