@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -22,6 +22,15 @@ from services.postgres import open_postgres
 from services.store.generations import load_generations
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Crash:
+    """`app.state.crashed`: set once the runner of bill jobs has ended by a bug; whoever serves the app ends then."""
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    error: BaseException | None = None
+
 
 health_router = APIRouter(tags=["health"], default_response_class=Response)
 
@@ -45,14 +54,16 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
             app.state.api = Api(postgres, generations, bootstrap)
             app.state.bill_jobs = JobRunner(postgres, bootstrap)
             running = asyncio.create_task(app.state.bill_jobs.run())
-            running.add_done_callback(_end_with)
+            running.add_done_callback(partial(_end_with, crashed))
             try:
                 yield
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
 
+    crashed = Crash()
     app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False)
+    app.state.crashed = crashed
     handle_errors(app)
     app.include_router(health_router)
     app.include_router(auth.router)
@@ -68,8 +79,9 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     return app
 
 
-def _end_with(running: "asyncio.Task[None]") -> None:
+def _end_with(crashed: Crash, running: "asyncio.Task[None]") -> None:
     """The runner of bill jobs ends by cancellation only; any other end is a bug that must not pass in silence."""
     if not running.cancelled() and (error := running.exception()) is not None:
         log.critical("bill_jobs_failed", exc_info=error)
-        os.kill(os.getpid(), signal.SIGTERM)
+        crashed.error = error
+        crashed.event.set()

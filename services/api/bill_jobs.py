@@ -123,7 +123,11 @@ async def cancel(request: Request, job: str) -> Response:
 
 
 def job_document(job: BillJob) -> dict[str, Any]:
-    """The job as the wire shows it; `pending` counts the families that are not settled yet."""
+    """The job as the wire shows it; `pending` counts the families that are not settled yet.
+
+    Ours: `failures`, if there are any, names what could not be billed, each `accountId` or `billId` with its `message`;
+    with neither, it is why the job ended early. A later job bills what is left.
+    """
     return {
         "id": job.id,
         "version": job.version,
@@ -131,6 +135,7 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "type": "RECALCULATE" if job.recalculates else "CREATE",
         **job.request,
         "billIds": list(job.bill_ids),
+        **({"failures": list(job.failures)} if job.failures else {}),
         "total": job.total,
         "pending": job.total - job.settled,
         "dtCreated": job.created,

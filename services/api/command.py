@@ -63,11 +63,14 @@ async def _serve(process: Process, host: str, port: int) -> None:
             await asyncio.sleep(0.01)
         if not serving.done():
             process.ready(url=f"http://{host}:{bound.getsockname()[1]}")
-            stopping = asyncio.create_task(process.stop.wait())
-            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
+            stopping = [asyncio.create_task(one.wait()) for one in (process.stop, app.state.crashed.event)]
+            await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
+            for waiting in stopping:
+                waiting.cancel()
         server.should_exit = True
         await serving
+        if app.state.crashed.error is not None:
+            raise app.state.crashed.error
 
 
 @click.command()

@@ -1,9 +1,13 @@
 """Pending bills are approved by themselves once their grace period has passed, by the organization's clock."""
 
+import asyncio
+from collections.abc import Awaitable
+
 import structlog
 
 from services.billing.approving import approve_bill, recalculate_bill
 from services.billing.errors import BillIsEmpty
+from services.billing.failing import PASSING
 from services.billing.grace import grace_of
 from services.billing.issuing import BillContentionError, BillRequest
 from services.billing.progress import Waiter
@@ -17,11 +21,14 @@ log = structlog.get_logger(__name__)
 
 #: Bills of one organization that are approved per round.
 ROUND = 200
+#: How long a bill or organization that failed for no passing reason is left alone.
+REST_SECONDS = 600.0
 
 _ORGANIZATIONS = "SELECT DISTINCT organization FROM bills WHERE status = 'PENDING'"
 _DUE = """
 SELECT bill_id FROM bills
-WHERE organization = $1 AND status = 'PENDING' AND opened_at <= $2 ORDER BY opened_at LIMIT $3
+WHERE organization = $1 AND status = 'PENDING' AND opened_at <= $2 AND bill_id <> ALL ($4)
+ORDER BY opened_at LIMIT $3
 """
 
 
@@ -31,22 +38,40 @@ class AutoApprover:
     def __init__(self, postgres: Postgres, bootstrap: str) -> None:
         self._postgres = postgres
         self._waiter = Waiter(postgres, bootstrap)
+        #: Bills and organizations that failed, and until when each rests.
+        self._resting: dict[str, float] = {}
 
     async def round(self) -> int:
         """One look at every organization that has pending bills; returns how many were approved or dropped."""
         async with reading_live(self._postgres) as connection:
             organizations = [row["organization"] for row in await connection.fetch(_ORGANIZATIONS)]
-        return sum([await self._organization(organization) for organization in sorted(organizations)])
+        now = asyncio.get_running_loop().time()
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
+        awake = sorted(set(organizations) - set(self._resting))
+        return sum([await self._guarded(name, self._organization(name)) for name in awake])
+
+    async def _guarded(self, name: str, work: Awaitable[int]) -> int:
+        """What a bill or organization came to; one that fails for no passing reason rests, and the others go on."""
+        try:
+            return await work
+        except PASSING:
+            raise
+        except Exception:
+            log.exception("approval_failed", failed=name)
+            self._resting[name] = asyncio.get_running_loop().time() + REST_SECONDS
+            return 0
 
     async def _organization(self, organization: str) -> int:
         async with self._postgres.connection() as connection:
             resources = await load_config(connection, organization)
         before = now_of(resources) - grace_of(resources)
         async with reading_live(self._postgres) as connection:
-            due = [row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND)]
+            due = [
+                row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
+            ]
         if due:
             await self._waiter.until_projected()
-        return sum([await self._approve(organization, bill_id) for bill_id in due])
+        return sum([await self._guarded(bill_id, self._approve(organization, bill_id)) for bill_id in due])
 
     async def _approve(self, organization: str, bill_id: str) -> bool:
         async with self._postgres.connection() as connection:

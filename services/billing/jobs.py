@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.billing.failing import Failure
+
 _COLUMNS = (
-    "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, created, modified"
+    "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
+    " created, modified"
 )
 _INSERT = f"""
 INSERT INTO store.bill_jobs (organization, id, request, through, created, modified)
@@ -26,12 +29,14 @@ _RUNNING = """
 SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
 """
 _MOVE = """
-UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[], modified = $7,
+UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
+    failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
     version = version + 1
 WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING status
 """
 _NOTE = """
-UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[], modified = $5
+UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[],
+    failures = failures || $5::jsonb, modified = $6
 WHERE organization = $1 AND id = $2
 """
 _CANCEL = f"""
@@ -64,6 +69,8 @@ class BillJob:
     total: int
     settled: int
     bill_ids: tuple[str, ...]
+    #: What could not be billed: `accountId` or `billId`, and `message`. Taken up anew, a job forgets them.
+    failures: tuple[dict[str, Any], ...]
     created: datetime
     modified: datetime
 
@@ -74,7 +81,8 @@ class BillJob:
 
 
 def _job(row: Any) -> BillJob:
-    return BillJob(**{**row, "request": json.loads(row["request"]), "bill_ids": tuple(row["bill_ids"])})
+    parsed = {"request": json.loads(row["request"]), "failures": tuple(json.loads(row["failures"]))}
+    return BillJob(**{**row, "bill_ids": tuple(row["bill_ids"])} | parsed)
 
 
 async def create_job(
@@ -108,18 +116,33 @@ async def check_room(connection: Any, organization: str) -> None:
         raise TooManyJobsError
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a part of a job came to: families (or bills to recalculate), the bills of them, and those that failed."""
+
+    count: int = 0
+    bill_ids: Sequence[str] = ()
+    failures: Sequence[Failure] = ()
+
+
 async def move_job(
-    connection: Any, job: BillJob, status: str, total: int, settled: int, bill_ids: Sequence[str], now: datetime
+    connection: Any, job: BillJob, status: str, total: int, settled: int, done: Done, now: datetime
 ) -> bool:
     """Note progress. False: the job was cancelled meanwhile and must end here."""
-    moved = await connection.fetchval(_MOVE, job.organization, job.id, status, total, settled, list(bill_ids), now)
+    noted = list(done.bill_ids), _failures(done)
+    moved = await connection.fetchval(_MOVE, job.organization, job.id, status, total, settled, *noted, now)
     return moved is not None
 
 
-async def note_bills(connection: Any, job: BillJob, settled: int, bill_ids: Sequence[str], now: datetime) -> None:
+async def note_done(connection: Any, job: BillJob, settled: int, done: Done, now: datetime) -> None:
     """What a job did while it was being cancelled."""
-    if bill_ids:
-        await connection.execute(_NOTE, job.organization, job.id, settled, list(bill_ids), now)
+    if done.bill_ids or done.failures:
+        noted = list(done.bill_ids), _failures(done)
+        await connection.execute(_NOTE, job.organization, job.id, settled, *noted, now)
+
+
+def _failures(done: Done) -> str:
+    return json.dumps([failure.document() for failure in done.failures])
 
 
 async def cancel_job(connection: Any, organization: str, id: str, now: datetime) -> BillJob | None:

@@ -11,8 +11,9 @@ import structlog
 
 from events.facts.bills import BillFact
 from services.billing.approving import recalculate_bill
+from services.billing.failing import PASSING, Failure
 from services.billing.issuing import BillRequest, bill_family
-from services.billing.jobs import BillJob, get_job, move_job, note_bills
+from services.billing.jobs import BillJob, Done, get_job, move_job, note_done
 from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
 from services.failures import ExpectedFailure
@@ -92,21 +93,29 @@ class BillRun:
 
     async def run_job(self, job: BillJob) -> None:
         """Carry a job out, from where a killed process may have left it: what is billed already is not due again."""
-        if not await self._move(job, "INITIALIZING", 0, 0, ()):
+        if not await self._move(job, "INITIALIZING", 0, 0):
             return
         await self._waiter.until_projected()
         total, settled = await self._total(job), 0
-        if not await self._move(job, "RUNNING", total, 0, ()):
+        if not await self._move(job, "RUNNING", total, 0):
             return
-        async for done, bill_ids in self._parts(job):
-            settled += done
-            if not await self._move(job, "RUNNING", total, settled, bill_ids):
+        async for done in self._parts(job):
+            settled += done.count
+            if not await self._move(job, "RUNNING", total, settled, done):
                 log.info("bill_job_cancelled", organization=job.organization, job=job.id, settled=settled)
                 return
         # Whoever sees COMPLETE and lists the bills finds them.
         await self._waiter.until_commands_projected()
-        await self._move(job, "COMPLETE", total, settled, await self._left_out(job))
+        await self._move(job, "COMPLETE", total, settled, Done(bill_ids=await self._left_out(job)))
         log.info("bill_job_completed", organization=job.organization, job=job.id, settled=settled)
+
+    async def give_up(self, job: BillJob, error: Exception) -> None:
+        """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""
+        async with self._postgres.connection() as connection:
+            held = await get_job(connection, job.organization, job.id)
+        if held is not None:
+            left_out = Done(bill_ids=await self._left_out(job), failures=[Failure(error)])
+            await self._move(job, "COMPLETE", held.total, held.settled, left_out)
 
     async def _total(self, job: BillJob) -> int:
         if job.recalculates:
@@ -114,20 +123,31 @@ class BillRun:
         async with self._postgres.connection() as connection:
             return await _count(connection, job.organization, selection_of(job.request))
 
-    async def _parts(self, job: BillJob) -> AsyncIterator[tuple[int, list[str]]]:
-        """Page by page: how many families (or bills to recalculate) are done, and the bills that came of them."""
+    async def _parts(self, job: BillJob) -> AsyncIterator[Done]:
+        """Page by page."""
         due = job.request.get("dueDate")
         due_date = date.fromisoformat(due) if due else None
         request = BillRequest(job.organization, job.through, due_date=due_date, bill_job_id=job.id)
         for bill_id in job.recalculates:
-            now = await self._clock(job.organization)
-            with suppress(UnknownResource):  # deleted since the job was asked for
-                await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
-            yield 1, [bill_id]
+            yield await self._recalculate(request, bill_id)
         if not job.recalculates:
             # An account that was deleted since the job was asked for has nothing to bill.
             async for targets in self._pages(job.organization, selection_of(job.request), missing_ok=True):
-                yield len(targets), [fact.bill_id for fact in await self._bill(request, targets)]
+                facts, failures = await self._bill(request, targets)
+                yield Done(len(targets), [fact.bill_id for fact in facts], failures)
+
+    async def _recalculate(self, request: BillRequest, bill_id: str) -> Done:
+        now = await self._clock(request.organization)
+        failures = []
+        try:
+            with suppress(UnknownResource):  # deleted since the job was asked for
+                await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
+        except PASSING:
+            raise
+        except Exception as error:
+            log.exception("bill_not_recalculated", organization=request.organization, bill=bill_id)
+            failures.append(Failure(error, bill_id=bill_id))
+        return Done(1, [bill_id], failures)
 
     async def _left_out(self, job: BillJob) -> list[str]:
         """Bills that a process appended for the job and was killed before it could note them."""
@@ -138,26 +158,39 @@ class BillRun:
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in known]
 
     async def run(self, request: BillRequest, selection: Selection) -> AsyncIterator[list[BillFact]]:
-        """The same without a job: yields the bills of each page of families as they are durable."""
+        """The same without a job: yields the bills of each page as they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         async for targets in self._pages(request.organization, selection):
-            yield await self._bill(request, targets)
+            facts, failures = await self._bill(request, targets)
+            yield facts
+            if failures:
+                raise failures[0].error
 
-    async def _bill(self, request: BillRequest, targets: Sequence[Target]) -> list[BillFact]:
+    async def _bill(self, request: BillRequest, targets: Sequence[Target]) -> tuple[list[BillFact], list[Failure]]:
+        """The bills of these families, and which of them failed for a reason that does not pass by itself."""
         now = await self._clock(request.organization)
         gate = asyncio.Semaphore(SIDE_BY_SIDE)
 
+        failures: list[Failure] = []
+
         async def one(target: Target) -> list[BillFact]:
             async with gate:
-                asked = replace(request, account_id=target.account_id)
-                return await bill_family(self._postgres, self._waiter, asked, target.root_id, now)
+                asked, account = replace(request, account_id=target.account_id), target.account_id or target.root_id
+                try:
+                    return await bill_family(self._postgres, self._waiter, asked, target.root_id, now)
+                except PASSING:
+                    raise
+                except Exception as error:
+                    log.exception("account_not_billed", organization=request.organization, account=account)
+                    failures.append(Failure(error, account_id=account))
+                    return []
 
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(one(target)) for target in targets]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None  # the others were cancelled; what they had issued is durable
-        return [bill for task in tasks for bill in task.result()]
+        except ExceptionGroup as passing:
+            raise passing.exceptions[0] from None  # the others were cancelled; what they had issued is durable
+        return [bill for task in tasks for bill in task.result()], failures
 
     async def _pages(
         self, organization: str, selection: Selection, *, missing_ok: bool = False
@@ -181,15 +214,15 @@ class BillRun:
             last = page[-1]
             yield [Target(root) for root in page if frequent is None or root in frequent]
 
-    async def _move(self, job: BillJob, status: str, total: int, settled: int, bill_ids: Sequence[str]) -> bool:
+    async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:
             held = await get_job(connection, job.organization, job.id)
             if held is None:
                 return False
-            now = datetime.now(UTC)
-            if await move_job(connection, job, status, total, settled, bill_ids, now):
+            now, done = datetime.now(UTC), done or Done()
+            if await move_job(connection, job, status, total, settled, done, now):
                 return True
-            await note_bills(connection, job, settled, bill_ids, now)
+            await note_done(connection, job, settled, done, now)
             return False
 
 

@@ -3,28 +3,24 @@
 import asyncio
 from datetime import datetime
 
-import asyncpg
 import structlog
 
 from services.billing.auto_approval import AutoApprover
+from services.billing.failing import PASSING
 from services.billing.jobs import BillJob, open_jobs
-from services.billing.progress import ProjectionStalledError
 from services.billing.run import BillRun
-from services.postgres import Postgres, PostgresUnreachableError
+from services.postgres import Postgres
 from services.store.execute import now_of
 from services.store.view import load_config
-from services.worker import TRANSIENT
 
 log = structlog.get_logger(__name__)
 
 #: How often to look for jobs that another process left, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
 #: First key of the advisory lock that a running job holds; the second is the job's sequence.
-JOB_LOCK = 7_217_003
+#: Numbers of locks are unique: 7_217_001 appends, ...002 migrates, ...003 relays, ...004 makes read models.
+JOB_LOCK = 7_217_005
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
-
-#: What passes by itself: the job stays open and is taken up again. A bug is no such thing and ends the runner.
-_PASSING = (*TRANSIENT, PostgresUnreachableError, ProjectionStalledError, asyncpg.QueryCanceledError)
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
@@ -50,7 +46,11 @@ class JobRunner:
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled. What fails for a passing reason is tried again at the next look."""
+        """Until cancelled. What fails for a passing reason is tried again at the next look.
+
+        A job or an approval that fails for another one is noted and does not end the runner; whatever else does is a
+        bug of the runner itself and is raised.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._jobs())
             group.create_task(self._approvals())
@@ -59,7 +59,7 @@ class JobRunner:
         while True:
             try:
                 await self._approver.round()
-            except _PASSING as error:
+            except PASSING as error:
                 log.warning("approval_interrupted", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -68,10 +68,11 @@ class JobRunner:
             try:
                 async with self._postgres.connection() as connection:
                     jobs = await open_jobs(connection)
-                for job in jobs:
-                    await self._carry_out(job)
-            except _PASSING as error:
-                log.warning("bill_job_interrupted", error=f"{type(error).__name__}: {error}")
+                interrupted = [job.id for job in jobs if not await self._passes(job)]
+            except PASSING as error:
+                log.warning("bill_jobs_interrupted", error=f"{type(error).__name__}: {error}")
+                interrupted = ["all"]
+            if interrupted:
                 await asyncio.sleep(1)
                 continue
             try:
@@ -81,14 +82,32 @@ class JobRunner:
                 continue
             self._woken.clear()
 
+    async def _passes(self, job: BillJob) -> bool:
+        """Carry the job out; False: something that passes by itself interrupted it, so it is to be taken up again."""
+        try:
+            await self._carry_out(job)
+        except PASSING as error:
+            log.warning("bill_job_interrupted", job=job.id, error=f"{type(error).__name__}: {error}")
+            return False
+        return True
+
     async def _carry_out(self, job: BillJob) -> None:
         # The lock is the session's: it goes with the connection, so a killed process never leaves a job locked.
         async with self._postgres.connection() as connection:
             if await connection.fetchval(_TRY_LOCK, JOB_LOCK, job.sequence):
                 try:
-                    await self._run.run_job(job)
+                    await self._run_job(job)
                 finally:
                     await connection.execute("SELECT pg_advisory_unlock($1, $2)", JOB_LOCK, job.sequence)
+
+    async def _run_job(self, job: BillJob) -> None:
+        try:
+            await self._run.run_job(job)
+        except PASSING:
+            raise
+        except Exception as error:
+            log.exception("bill_job_failed", organization=job.organization, job=job.id)
+            await self._run.give_up(job, error)
 
     async def _time(self, organization: str) -> datetime:
         return await organization_time(self._postgres, organization)

@@ -1,0 +1,143 @@
+"""What fails for no passing reason costs itself only, an account, a bill or a job: never the runner or the others."""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.api.bill_jobs import job_document
+from services.billing import auto_approval, run, runner
+from services.billing.auto_approval import AutoApprover
+from services.billing.errors import BillNotPending
+from services.billing.jobs import BillJob, create_job, get_job, open_jobs
+from services.billing.progress import ProjectionStalledError, Waiter
+from services.billing.runner import JobRunner
+from services.kafka import KafkaUnreachableError
+from tests.store.kit import Store, opened, store
+
+__all__ = ["opened", "store"]
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+BUG = "an error inside Trueup; its log says more"
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing runs here that could be waited for."""
+
+    async def projected(_: Waiter) -> None:
+        pass
+
+    monkeypatch.setattr(Waiter, "until_projected", projected)
+    monkeypatch.setattr(Waiter, "until_commands_projected", projected)
+
+
+async def job_of(store: Store, **request: Any) -> BillJob:
+    async with store.postgres.connection() as connection:
+        return await create_job(connection, store.organization, str(uuid4()), request, date(2026, 2, 1), NOW)
+
+
+async def carried_out(store: Store, job: BillJob) -> tuple[bool, dict[str, Any]]:
+    """Whether the job was carried out to an end, and its document."""
+    passed = await JobRunner(store.postgres, "nowhere:1")._passes(job)
+    async with store.postgres.connection() as connection:
+        held = await get_job(connection, job.organization, job.id)
+    assert held is not None
+    return passed, job_document(held)
+
+
+@pytest.mark.stack
+async def test_an_account_that_fails_is_named_on_the_job_and_the_others_are_billed(
+    store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, refused, good = [await store.account() for _ in range(3)]
+    billed = []
+
+    async def bill_family(_: Any, __: Any, request: Any, root_id: str, ___: Any) -> list[Any]:
+        if root_id == broken:
+            raise AssertionError("a law does not hold")
+        if root_id == refused:
+            raise BillNotPending(id="b", rule="is moved")
+        billed.append(root_id)
+        return []
+
+    monkeypatch.setattr(run, "bill_family", bill_family)
+    passed, document = await carried_out(store, await job_of(store))
+    assert passed and billed == [good]
+    assert (document["status"], document["total"], document["pending"]) == ("COMPLETE", 3, 0)
+    messages = {one["accountId"]: one["message"] for one in document["failures"]}
+    assert messages == {broken: BUG, refused: str(BillNotPending(id="b", rule="is moved"))}
+
+
+@pytest.mark.stack
+async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
+    store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.account()
+    errors: list[Exception] = [KafkaUnreachableError("kafka:9092", "away"), AssertionError("a bug"), ValueError("x")]
+
+    async def bill_family(*_: Any) -> list[Any]:
+        raise errors.pop(0)
+
+    monkeypatch.setattr(run, "bill_family", bill_family)
+    job = await job_of(store)
+    passed, document = await carried_out(store, job)
+    assert (passed, document["status"], "failures" in document) == (False, "RUNNING", False)
+    passed, document = await carried_out(store, job)
+    assert (passed, document["status"], len(document["failures"])) == (True, "COMPLETE", 1)
+
+
+@pytest.mark.stack
+async def test_a_bill_that_is_not_recalculated_is_named(
+    store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def recalculate(*_: Any) -> bool:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(run, "recalculate_bill", recalculate)
+    _, document = await carried_out(store, await job_of(store, billIds=["one"]))
+    assert (document["status"], document["failures"]) == ("COMPLETE", [{"billId": "one", "message": BUG}])
+
+
+@pytest.mark.stack
+async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
+    store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, document = await carried_out(store, await job_of(store, dueDate="no date"))
+    assert (document["status"], document["failures"]) == ("COMPLETE", [{"message": BUG}])
+    async with store.postgres.connection() as connection:
+        assert store.organization not in {job.organization for job in await open_jobs(connection)}
+
+
+@pytest.mark.stack
+async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    approver, asked = AutoApprover(store.postgres, "nowhere:1"), []
+
+    async def approve(_: Any, __: Any, ___: str, bill_id: str, ____: Any) -> bool:
+        asked.append(bill_id)
+        if bill_id == "broken":
+            raise AssertionError("a bug")
+        return True
+
+    monkeypatch.setattr(auto_approval, "approve_bill", approve)
+    done = [await approver._guarded(id, approver._approve(store.organization, id)) for id in ("broken", "good")]
+    assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
+
+
+@pytest.mark.stack
+async def test_a_silent_kafka_is_named_and_an_http_wait_ends_early(store: Store) -> None:
+    await store.account()  # no relay runs, so this is never published
+    with pytest.raises(KafkaUnreachableError, match=r"Kafka at 127.0.0.1:9 did not answer"):
+        await Waiter(store.postgres, "127.0.0.1:9", 0.2).until_commands_projected()
+    with pytest.raises(ProjectionStalledError, match=r"every command for 0 s without progress: is the relay running"):
+        await Waiter(store.postgres, store.endpoints.kafka_bootstrap, 0.2).until_commands_projected()
+
+
+def test_every_advisory_lock_has_a_number_of_its_own() -> None:
+    services = Path(runner.__file__).parents[1]
+    found = [
+        number for path in services.rglob("*.py") for number in re.findall(r"LOCK = (7_217_\d+)", path.read_text())
+    ]
+    assert len(found) == len(set(found)) >= 5
