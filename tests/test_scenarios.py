@@ -69,6 +69,13 @@ def test_a_difference_is_named(expect: str, said: str) -> None:
         ("bill: {date: 2026-02-01}", "bill: {date: tomorrow}", 15, "date"),
         ("bill: {date: 2026-02-01}", "invoice: {date: 2026-02-01}", 15, "steps[1]"),
         ("{code: m, dataFields", "{codes: m, dataFields", 8, "meter.code"),
+        ("bill: {date: 2026-02-01}", "bill: {date: 2026-02-31}", 15, "date: must be a date"),
+        ("bill: {date: 2026-02-01}", "bill: {date: 9999-02-01}", 15, "date: must be between"),
+        ("startDate: 2026-01-01", "startDate: 2026-02-31", 12, "startDate: must be a date"),
+        ("startDate: 2026-01-01", "startDate: 0001-01-01", 12, "startDate: must be between"),
+        ("ts: 2026-01-10T00:00:00Z", "ts: 2026-01-10T00:00:00", 14, "ts: must be an ISO-8601 instant with an offset"),
+        ("ts: 2026-01-10T00:00:00Z", "ts: 2026-02-31T00:00:00Z", 14, "ts"),
+        ("expect: EXPECT", "expect: [{account: acme, lines: [{type: USAGES}]}]", 16, "USAGES is not a type"),
         ("plan: basic, startDate", "plan: basic, beginDate", 12, "beginDate"),
         ("expect: EXPECT", "expect: [{account: acme, lines: [{typ: USAGE}]}]", 16, "typ"),
         ("scenario:", "scenarios:", 2, "scenarios"),
@@ -82,6 +89,39 @@ def test_a_wrong_file_names_line_and_field(old: str, new: str, line: int, field:
         play(parse_story(load_yaml(text)), MemoryPlayer())
     assert caught.value.line == line
     assert field in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{q: 2.5}", '{q: "2.5"}', "data.measure.q must be a JSON number"),
+        ("{q: 2.5}", "{q: 1000000000000000000}", "data.measure.q must have at most 18 whole digits"),
+        ("{q: 2.5}", "{p: 2.5}", "data.measure.p is no field of meter 'm'"),
+        ("measure: {q: 2.5}", "who: {q: a}", "data.who.q must stand in data.measure"),
+        ("account: acme, meter: m", "account: acme, meter: n", "data.meter must be a meter's code"),
+        ("account: acme, meter: m", "account: nobody, meter: m", "subject must be an account's code"),
+        ("ts: 2026-01-10T", "ts: 1970-01-01T", "time must not be before 1970-01-02"),
+    ],
+)
+def test_what_ingest_refuses_is_refused(old: str, new: str, said: str) -> None:
+    story = parse_story(load_yaml(WRONG.replace(old, new, 1).replace("    expect: EXPECT\n", "")))
+    [difference] = play(story, MemoryPlayer())[0].differences
+    assert f"was refused: usage was refused: {said}" in difference
+
+
+def test_a_fault_while_a_step_is_played_is_a_difference_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr(MemoryPlayer, "bill", fail)
+    path = tmp_path / "fault.yaml"
+    path.write_text(WRONG.replace("EXPECT", "[]"))
+    assert run_files([path], json=False, live=None) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "step 1 (bill), line 15: failed: OverflowError: date value out of range" in said
+    assert "Traceback" not in said
 
 
 def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
+from events.facts.bills import LineType
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.yaml_lines import ScenarioError
 
@@ -20,6 +21,7 @@ _LINE: dict[str, Callable[[PlayedLine], Any]] = {
     "description": lambda line: line.description,
     "childAccount": lambda line: line.child_account,
 }
+_TYPES = get_args(LineType)
 _BILL = {"account", "total", "lines", "partial", "currency"}
 
 
@@ -69,6 +71,9 @@ def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> li
             if name not in _LINE:
                 line = getattr(one, "line", at)
                 raise ScenarioError(line, f"expect.lines.{name}", "is not a field of a line")
+        if one.get("type", "USAGE") not in _TYPES:
+            line = getattr(one, "line", at)
+            raise ScenarioError(line, "expect.lines.type", f"{one['type']} is not a type of line")
     fits = [[place for place, line in enumerate(played) if _fits(one, line)] for one in wanted]
     taken = _assign(fits)
     found = [f"no line {_shown(wanted[number])}" for number, place in enumerate(taken) if place is None]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from events.resources.base import LATEST, check_bounds
 from events.resources.catalog import Plan, PlanTemplate
 from services.commitments.table import KINDS
 from services.simulate.player import Document
@@ -40,9 +41,17 @@ def earliest_date(document: Any) -> date | None:
     elif isinstance(document, list):
         days = [earliest_date(item) for item in document]
     else:
-        match = _DATE.match(document) if isinstance(document, str) else None
-        return date.fromisoformat(match[1]) if match else None
+        return _date_in(document) if isinstance(document, str) else None
     return min((day for day in days if day is not None), default=None)
+
+
+def _date_in(text: str) -> date | None:
+    """The date that a text begins with; what is none, or none of the wire's, is judged where it stands."""
+    match = _DATE.match(text)
+    try:
+        return check_bounds(date.fromisoformat(match[1])) if match else None
+    except ValueError:
+        return None
 
 
 class Entities:
@@ -142,7 +151,7 @@ class Entities:
 
     def _contract(self, document: Document) -> dict[str, Any]:
         """A contract of the account that names it, for longer than any story."""
-        end = self._earliest.replace(year=self._earliest.year + 50, day=1)
+        end = min(self._earliest.replace(year=self._earliest.year + 50, day=1), LATEST)
         start = self._earliest.isoformat()
         return {"account": document.fields.get("account"), "startDate": start, "endDate": end.isoformat()}
 

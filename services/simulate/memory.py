@@ -43,6 +43,7 @@ from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
 from services.simulate.entities import reference_fields
 from services.simulate.player import Document, PlayedBill, RefusedError, UsageRecord
+from services.simulate.usage import accepted, texts_of
 from services.simulate.wording import played_bill, state_document
 
 T = TypeVar("T")
@@ -57,8 +58,6 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "dayEpoch": "1970-01-01",
     "daysBeforeBillDue": 14,
 }
-_TEXTS = ("who", "what", "where", "other", "metadata")
-_NUMBERS = ("measure", "income", "cost")
 
 
 def id_of(kind: str, code: str) -> str:
@@ -119,15 +118,13 @@ class MemoryPlayer:
         self._do(TransactBalance(held.id, transaction, str(uuid5(NAMESPACE, f"{self._sequence}")), self._now))
 
     def usage(self, record: UsageRecord) -> None:
-        if (record.account, record.uid) in self._seen:
+        usage = accepted(self.resources, record)
+        account, texts = usage.account, texts_of(usage)
+        if (account.code, record.uid) in self._seen:
             return
-        account, meter = self._held("account", record.account), self._held("meter", record.meter)
-        codes = {field.code for field in meter.body.data_fields}
-        measure = self._fields(record, _NUMBERS, codes)
-        texts = {name: str(text) for name, text in self._fields(record, _TEXTS, codes).items()}
-        numbers = {name: parse_decimal(value) for name, value in measure.items()}
-        self._seen.add((record.account, record.uid))
-        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == meter.id]
+        self._seen.add((account.code, record.uid))
+        numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
+        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == usage.meter.id]
         day = local_day(record.ts, account.timezone)
         for one in listed:
             aggregation = meter_aggregation(one.id, one.body)
@@ -161,13 +158,6 @@ class MemoryPlayer:
         root = self.resources.accounts[held.body.account_id].root_id
         settlement = settle(self.family(root), through=day, accrued=True)
         return state_document(held, settlement.commitments[held.id])
-
-    def _fields(self, record: UsageRecord, categories: tuple[str, ...], codes: set[str]) -> dict[str, Any]:
-        found = {name: value for category in categories for name, value in record.values.get(category, {}).items()}
-        for name in found:
-            if name not in codes:
-                raise RefusedError(f"meter {record.meter} has no field {name}")
-        return found
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
         self._bills += 1

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from traceback import extract_tb
 from typing import Any
 
+from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
 from services.simulate.player import Document, PlayedBill, Player, RefusedError, UsageRecord
 from services.simulate.story import CATEGORIES, Step, Story
 from services.simulate.yaml_lines import ScenarioError
+
+#: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
+_OF_THE_CALLER = (ScenarioError, ExpectedFailure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,10 @@ def play(story: Story, player: Player) -> list[Played]:
             player.create(document)
         except RefusedError as error:
             raise ScenarioError(document.line, f"{document.kind} {document.code}", str(error)) from error
+        except _OF_THE_CALLER:
+            raise
+        except Exception as error:
+            raise ScenarioError(document.line, f"{document.kind} {document.code}", _failed(error)) from error
     theatre = _Theatre(player, story.earliest)
     return [theatre.play(step) for step in story.steps]
 
@@ -47,6 +56,10 @@ class _Theatre:
             result = self._perform(step)
         except RefusedError as error:
             return Played(step, str(error), tuple(_refused(step, str(error))))
+        except _OF_THE_CALLER:
+            raise
+        except Exception as error:
+            return Played(step, None, (_failed(error),))
         if step.expect_error is not None:
             return Played(step, result, (f"was taken, but an error was expected: {step.expect_error}",))
         return Played(step, result, tuple(_differences(step, result)))
@@ -120,6 +133,12 @@ def _adjustment(step: Step) -> Document:
     body = {**fields, "date": fields["date"].isoformat(), "value": whole}
     code = f"{fields['account']}/{fields['counter']}/{fields['date']}"
     return Document("counterAdjustment", code, step.line, body)
+
+
+def _failed(error: Exception) -> str:
+    """A fault of the product while it played, as a sentence that says where it is."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"failed: {type(error).__name__}: {error} ({last.filename}:{last.lineno})"
 
 
 def _refused(step: Step, message: str) -> list[str]:

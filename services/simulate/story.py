@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from events.resources.base import check_bounds
 from services.commitments.table import KINDS
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
@@ -19,9 +20,9 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "usage": {
         "account": ("text", True),
         "meter": ("text", True),
-        "ts": ("instant", True),
+        "ts": ("wire instant", True),
         "uid": ("text", False),
-        "ets": ("instant", False),
+        "ets": ("wire instant", False),
         "repeat": ("mapping", False),
         **{category: ("mapping", False) for category in _CATEGORIES},
     },
@@ -173,9 +174,10 @@ def _text(value: Any) -> str:
 
 def _date(value: Any) -> date:
     try:
-        return date.fromisoformat(_text(value))
+        day = date.fromisoformat(_text(value))
     except ValueError as error:
         raise ValueError("must be a date, YYYY-MM-DD") from error
+    return check_bounds(day)
 
 
 def _instant(value: Any) -> datetime:
@@ -183,7 +185,16 @@ def _instant(value: Any) -> datetime:
         moment = datetime.fromisoformat(_text(value))
     except ValueError as error:
         raise ValueError("must be an ISO-8601 instant") from error
+    check_bounds(moment.date())
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _wire_instant(value: Any) -> datetime:
+    """What the wire carries has its offset; what only the story says (`repeat.until`) is UTC without one."""
+    moment = _instant(value)
+    if datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError("must be an ISO-8601 instant with an offset or Z")
+    return moment
 
 
 def _number(value: Any) -> Decimal:
@@ -208,6 +219,7 @@ _TYPES: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "date": _date,
     "instant": _instant,
+    "wire instant": _wire_instant,
     "number": _number,
     "flag": _flag,
     "mapping": _mapping,
