@@ -28,9 +28,11 @@ AWAY: tuple[type[BaseException], ...] = (
 def is_away(error: BaseException) -> bool:
     """Whether the error says that the server is not there; asyncpg's own word for a lost connection is InterfaceError.
 
-    A wrong argument is an InterfaceError too, but a ValueError as well: that is a bug and stays one.
+    A wrong argument is an InterfaceError too, but a ValueError as well: that is a bug and stays one. A connection that
+    was lost in the middle of an operation may say InternalClientError: "another operation is in progress".
     """
-    return isinstance(error, AWAY) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError))
+    lost = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    return isinstance(error, AWAY) or (lost and not isinstance(error, ValueError))
 
 
 class PostgresUnreachableError(ExpectedFailure):
