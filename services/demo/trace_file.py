@@ -28,7 +28,7 @@ class Request:
 def read_trace(path: Path) -> list[Request]:
     """The requests in file order, numbered from 1. Raises: TraceError."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             missing = [column for column in COLUMNS if column not in (rows.fieldnames or ())]
             if missing:
