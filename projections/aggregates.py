@@ -191,3 +191,11 @@ def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRoundin
             return Fraction((2 * exact.numerator + exact.denominator) // (2 * exact.denominator))
         case "NONE":
             return exact
+
+
+def shown(quantity: Fraction) -> Decimal:
+    """A quantity as it stands on a line: exact where 12 fraction digits suffice, else rounded to them."""
+    scaled = round(quantity * 10**12)
+    with localcontext(EXACT):
+        digits = Decimal(scaled).scaleb(-12).normalize()
+        return Decimal(format(digits, "f"))

@@ -142,3 +142,15 @@ def test_exit_statuses_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_numbers_keep_their_text() -> None:
     assert str(load_yaml("a: 0.1000000000000000055511151231257827")["a"]) == "0.1000000000000000055511151231257827"
+
+
+def test_usage_that_no_price_holds_for_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "unpriced.yaml"
+    early = "  - usage: {account: acme, meter: m, ts: 2025-12-DAYT00:00:00Z, measure: {q: 1.25}}\n"
+    views = "  - unbilled: {account: acme, date: 2026-02-01}\n    expect: [{account: acme, total: 2.50}]\n"
+    text = WRONG.replace("EXPECT", "[{account: acme, total: 2.50}]")
+    path.write_text(
+        text.replace("  - bill", early.replace("DAY", "30") + early.replace("DAY", "31") + views + "  - bill")
+    )
+    assert run_files([path], json=False, live=None) == 0
+    assert "unpriced: acme units 2.5, 2025-12-30 to 2026-01-01" in capsys.readouterr().out

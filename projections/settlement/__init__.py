@@ -8,6 +8,7 @@ from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, compile_terms
 from projections.settlement.lines import DueLine
 from projections.settlement.pending import MEMO_TYPES, PendingBill
+from projections.settlement.rated import Unpriced, unpriced
 from projections.settlement.settle import Draw, Kept, Settlement, settle
 from projections.settlement.states import AgreementState, PeriodState
 
@@ -32,9 +33,11 @@ __all__ = [
     "Settlement",
     "Totals",
     "TotalsKey",
+    "Unpriced",
     "compile_terms",
     "draft_bills",
     "issue",
     "settle",
     "unbilled",
+    "unpriced",
 ]

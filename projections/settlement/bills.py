@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
-from fractions import Fraction
 from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
 from events.facts.bills import BillIssued, LineType, Positions
+from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
 from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine
@@ -135,7 +135,7 @@ def _order(settlement: Settlement, key: LineKey) -> tuple[Any, ...]:
 def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
     """The net line of a key; None when neither amount nor quantity differs."""
     amount = due.money if due else Decimal(0)
-    quantity, units = (_shown(due.quantity), _shown(due.units)) if due else (Decimal(0), Decimal(0))
+    quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
     if billed is not None:
         with localcontext(EXACT):
             amount, quantity, units = amount - billed.amount, quantity - billed.quantity, units - billed.units
@@ -148,14 +148,6 @@ def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) ->
         kept = billed.last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
         wording = kept
     return DraftLine(key, 0, amount, quantity, units, wording)
-
-
-def _shown(quantity: Fraction) -> Decimal:
-    """A quantity as it stands on a line: exact where 12 fraction digits suffice, else rounded to them."""
-    scaled = round(quantity * 10**12)
-    with localcontext(EXACT):
-        shown = Decimal(scaled).scaleb(-12).normalize()
-        return Decimal(format(shown, "f"))
 
 
 def _bill(

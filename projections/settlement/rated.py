@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
-from projections.aggregates import DayState, Totals, TotalsKey
+from events.resources.catalog import Aggregation
+from projections.aggregates import DayState, Totals, TotalsKey, merge_all, shown, value
+from projections.calendar import ONE_DAY
 from projections.rating.terms import PlanTerms, Reader
 from projections.rating.usage import RatedUsage, rate_usage
 from projections.settlement.family import FamilyTerms
@@ -72,6 +75,22 @@ class Unpriced(NamedTuple):
     aggregation_id: str
     segment: str
     days: tuple[date, ...]
+
+    @property
+    def start(self) -> date:
+        """Its first day."""
+        return self.days[0]
+
+    @property
+    def end(self) -> date:
+        """The day after its last one."""
+        return self.days[-1] + ONE_DAY
+
+    def quantity(self, aggregation: Aggregation, totals: Totals) -> Decimal:
+        """What it adds up to over its days, for people: no money is derived from it."""
+        days = totals[self.account_id, self.aggregation_id, self.segment]
+        merged = merge_all(aggregation.aggregation, [days[day] for day in self.days])
+        return shown(value(aggregation.aggregation, merged))
 
 
 def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:

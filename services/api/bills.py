@@ -18,6 +18,7 @@ from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, body_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
+from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField, UnknownResource
 from services.commitments.what_if import supposed_family
@@ -121,7 +122,7 @@ async def preview_bill(request: Request) -> Response:
     drafts = draft_bills(family, date=through, account_id=body.account_id)
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
     documents = await preview_documents(request, bills)
-    return answer(_view(documents, body.account_id))
+    return answer(_view(documents, body.account_id, unpriced_documents(family, loaded.resources, body.account_id)))
 
 
 @router.get("/accounts/{account}/unbilled")
@@ -133,14 +134,15 @@ async def get_unbilled(request: Request, account: str) -> Response:
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
     documents = await preview_documents(request, bills)
-    return answer(_view(documents, account))
+    return answer(_view(documents, account, unpriced_documents(loaded.family, loaded.resources, account)))
 
 
-def _view(documents: list[dict[str, Any]], account: str) -> dict[str, Any]:
-    """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it."""
-    if not documents:
-        return {"accountId": account, "billTotal": 0, "lineItems": []}
-    return documents[0] | ({"otherCurrencies": documents[1:]} if documents[1:] else {})
+def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
+    """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it,
+    as does usage that no price holds for."""
+    found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
+    others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
+    return found | {name: listed for name, listed in others.items() if listed}
 
 
 async def _family(request: Request, account_id: str) -> LoadedFamily:

@@ -8,6 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.facts.bills import BillIssued, BillLine
+from projections.resources import Resources
+from projections.settlement import Family, unpriced
 
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
@@ -119,6 +121,22 @@ def line_document(line: BillLine, bill: BillIssued, names: Names) -> dict[str, A
         "childAccountCode": names.get(child or "", {}).get("code"),
     }
     return {key: value for key, value in document.items() if value is not None}
+
+
+def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:
+    """The account's usage that no price holds for (domain.md 3), from its first day to after its last one."""
+    found = []
+    for one in unpriced(family.terms, family.totals):
+        if one.account_id != account_id:
+            continue
+        document: dict[str, Any] = {"accountId": account_id, "aggregationId": one.aggregation_id}
+        aggregation = resources.aggregations.get(one.aggregation_id)
+        if aggregation is not None:
+            document["meterId"] = aggregation.body.meter_id
+            document["quantity"] = one.quantity(aggregation.body, family.totals)
+        document |= {"segment": one.segment, "from": one.start.isoformat(), "to": one.end.isoformat()}
+        found.append(document)
+    return found
 
 
 def average(amount: Decimal, units: Decimal) -> Decimal:

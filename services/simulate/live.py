@@ -24,7 +24,8 @@ from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_names import LiveNames
 from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
-from services.simulate.player import Document, PlayedBill, RefusedError, UsageRecord
+from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
 JOB_SECONDS = 180.0
@@ -129,6 +130,11 @@ class LivePlayer:
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
         return self._shown(self._ask("GET", f"{self._path('account', account)}/unbilled", asOf=day.isoformat()))
+
+    def unpriced(self, account: str) -> list[PlayedUnpriced]:
+        found = self._ask("GET", f"{self._path('account', account)}/unbilled").get("unpriced", ())
+        codes = {one["aggregationId"]: self._names.code(one["aggregationId"]) or "" for one in found}
+        return [played_unpriced(one, account, codes) for one in found]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         return commitment_of(self._ask("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)

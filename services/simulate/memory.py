@@ -27,6 +27,7 @@ from projections.settlement import (
     settle,
     unbilled,
 )
+from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_body, parse_model
 from services.commitments.commands import (
     CancelCommitment,
@@ -42,9 +43,9 @@ from services.commitments.decide import decide
 from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
 from services.simulate.entities import reference_fields
-from services.simulate.player import Document, PlayedBill, RefusedError, UsageRecord
+from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.usage import accepted, texts_of
-from services.simulate.wording import played_bill, state_document
+from services.simulate.wording import played_bill, played_unpriced, state_document
 
 T = TypeVar("T")
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
@@ -152,6 +153,11 @@ class MemoryPlayer:
         held = self._held("account", account)
         drafts = unbilled(self.family(held.root_id), as_of=day, account_id=held.id)
         return [played_bill(self._codes, draft) for draft in drafts]
+
+    def unpriced(self, account: str) -> list[PlayedUnpriced]:
+        held = self._held("account", account)
+        documents = unpriced_documents(self.family(held.root_id), self.resources, held.id)
+        return [played_unpriced(one, account, self._codes) for one in documents]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         held = self._held("commitment", code)

@@ -9,7 +9,7 @@ from typing import Any
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
-from services.simulate.player import Document, PlayedBill, Player, RefusedError, UsageRecord
+from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord
 from services.simulate.story import CATEGORIES, Step, Story
 from services.simulate.yaml_lines import ScenarioError
 
@@ -19,11 +19,15 @@ _OF_THE_CALLER = (ScenarioError, ExpectedFailure)
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A played step: its result (bills, a commitment's fields, or None) and its differences, none when it holds."""
+    """A played step: its result (bills, a commitment's fields, or None) and its differences, none when it holds.
+
+    A view shows usage that no price holds for, too; it is no part of the result, so nothing is compared with it.
+    """
 
     step: Step
     result: Any
     differences: tuple[str, ...]
+    unpriced: tuple[PlayedUnpriced, ...] = ()
 
 
 def play(story: Story, player: Player) -> list[Played]:
@@ -54,6 +58,8 @@ class _Theatre:
     def play(self, step: Step) -> Played:
         try:
             result = self._perform(step)
+            viewed = step.kind in ("preview", "unbilled")
+            unpriced = tuple(self._player.unpriced(step.fields["account"])) if viewed else ()
         except RefusedError as error:
             return Played(step, str(error), tuple(_refused(step, str(error))))
         except _OF_THE_CALLER:
@@ -62,7 +68,7 @@ class _Theatre:
             return Played(step, None, (_failed(error),))
         if step.expect_error is not None:
             return Played(step, result, (f"was taken, but an error was expected: {step.expect_error}",))
-        return Played(step, result, tuple(_differences(step, result)))
+        return Played(step, result, tuple(_differences(step, result)), unpriced)
 
     def _perform(self, step: Step) -> Any:
         player, fields = self._player, step.fields

@@ -60,6 +60,17 @@ class PlayedBill:
     lines: Sequence[PlayedLine] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class PlayedUnpriced:
+    """Usage of an account that no price holds for: kept, shown, never billed. `period` is [start, end)."""
+
+    account: str
+    aggregation: str
+    segment: str
+    quantity: Decimal
+    period: tuple[date, date]
+
+
 class Player(Protocol):
     """Plays steps in the order of their arrival. Every method may raise RefusedError."""
 
@@ -98,6 +109,9 @@ class Player(Protocol):
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
         """What has arrived or is due and is not billed."""
+
+    def unpriced(self, account: str) -> list[PlayedUnpriced]:
+        """Usage of the account that no price holds for."""
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         """The commitment in the wire's field names as of the day: its body and its derived fields."""

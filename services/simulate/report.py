@@ -12,7 +12,7 @@ from rich.table import Table
 
 from events.decimals import plain
 from services.simulate.play import Played
-from services.simulate.player import PlayedBill, PlayedLine
+from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
 
 def print_story(console: Console, path: Path, title: str, played: Sequence[Played]) -> None:
@@ -26,6 +26,8 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
                 console.print(bill_table(one.step.kind, bill))
             if not one.result:
                 console.print(f"{one.step.kind} {one.step.fields['date']}: nothing")
+            for usage in one.unpriced:
+                console.print(f"unpriced: {_unpriced(usage)}", highlight=False, markup=False)
         elif isinstance(one.result, dict):
             console.print(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}", highlight=False)
         for text in one.differences:
@@ -50,6 +52,11 @@ def bill_table(kind: str, bill: PlayedBill) -> Table:
         period = f"{line.period[0]} to {line.period[1]}"
         table.add_row(kind_of, period, ", ".join(one for one in about if one), quantity, plain(line.amount))
     return table
+
+
+def _unpriced(usage: PlayedUnpriced) -> str:
+    about = " ".join(one for one in (usage.account, usage.aggregation, usage.segment) if one)
+    return f"{about} {plain(usage.quantity)}, {usage.period[0]} to {usage.period[1]}"
 
 
 def _brief(document: Mapping[str, Any]) -> str:

@@ -1,11 +1,13 @@
 """Bills and commitments of the product in a scenario's words: codes for ids."""
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
-from services.simulate.player import PlayedBill, PlayedLine
+from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
 
 def played_bill(codes: Mapping[str, str], draft: DraftBill) -> PlayedBill:
@@ -33,6 +35,17 @@ def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine) -> Played
         commitment=codes.get(wording.get("commitment_id") or ""),
         balance=codes.get(wording.get("balance_id") or ""),
         child_account=None if owner == draft.account_id else codes[owner],
+    )
+
+
+def played_unpriced(document: Mapping[str, Any], account: str, codes: Mapping[str, str]) -> PlayedUnpriced:
+    """A member of `unpriced` as the wire has it, in a scenario's words."""
+    return PlayedUnpriced(
+        account,
+        codes.get(document["aggregationId"], document["aggregationId"]),
+        document["segment"],
+        Decimal(document.get("quantity", 0)),
+        (date.fromisoformat(document["from"]), date.fromisoformat(document["to"])),
     )
 
 

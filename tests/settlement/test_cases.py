@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
+from services.billing.wire import unpriced_documents
 from services.simulate.memory import MemoryPlayer, id_of
 from services.simulate.play import play
 from services.simulate.story import parse_story, read_story
@@ -110,8 +111,20 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
     player = played(
         f"amount: 20, {YEAR}", USE + "  - usage: {account: acme, meter: m, ts: 2025-12-31T00:00:00Z, measure: {q: 5}}\n"
     )
-    [one] = settle(player.family(id_of("account", "acme")), through=date(2026, 2, 1), accrued=True).unpriced
+    family = player.family(id_of("account", "acme"))
+    [one] = settle(family, through=date(2026, 2, 1), accrued=True).unpriced
     assert one.days == (date(2025, 12, 31),)
+    [document] = unpriced_documents(family, player.resources, id_of("account", "acme"))
+    assert document == {
+        "accountId": id_of("account", "acme"),
+        "aggregationId": one.aggregation_id,
+        "meterId": id_of("meter", "m"),
+        "quantity": Decimal(5),
+        "segment": "",
+        "from": "2025-12-31",
+        "to": "2026-01-01",
+    }
+    assert unpriced_documents(family, player.resources, id_of("account", "other")) == []
 
 
 def test_stories_play_the_same_twice() -> None:
