@@ -1,5 +1,6 @@
 """The handler that anyone would write first: FastStream decodes a message into a model, one statement stores it."""
 
+import asyncio
 import logging
 from datetime import datetime
 from decimal import Decimal
@@ -42,17 +43,25 @@ class Event(BaseModel):
 async def main(task: Task) -> None:
     """Handle messages until stopped."""
     async with asyncpg.create_pool(task.database_url, min_size=2, max_size=2) as pool:
+        opened = asyncio.Event()
         broker = KafkaBroker(task.bootstrap, log_level=logging.DEBUG)
 
         @broker.subscriber(
             USAGE, group_id="benchmark-naive", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK_FIRST
         )
         async def handle(event: Event) -> None:
+            await opened.wait()
             await pool.execute(UPSERT, event.subject, event.data.measure["calls"])
 
-        async with pool.acquire() as connection:
-            await pass_gate(connection)
-        await FastStream(broker).run()
+        app = FastStream(broker)
+
+        @app.after_startup
+        async def wait_at_gate() -> None:
+            async with pool.acquire() as connection:
+                await pass_gate(connection)
+            opened.set()
+
+        await app.run()
 
 
 if __name__ == "__main__":

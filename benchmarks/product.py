@@ -49,6 +49,7 @@ async def run_product(system: System, connection: Any, load: Load, customers: Ma
             finished = time.time()
         finally:
             starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)  # why a worker did not start is told by the wait
     cpu = {name: cpu_seconds(name) + cpu[name] for name in WORKERS}
     for name in WORKERS:
         await system.supervisor.stop(name)

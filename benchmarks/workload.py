@@ -46,10 +46,12 @@ class Load:
     def event(self, number: int) -> bytes:
         """The CloudEvent with this number, some 220 bytes; its id is a hash, as random ids do not compress either."""
         moment = START + timedelta(seconds=number * DAYS * 86_400 // self.events)
+        usage_id = md5(b"%d" % number, usedforsecurity=False).hexdigest()
         return (
-            f'{{"specversion":"1.0","id":"{md5(b"%d" % number, usedforsecurity=False).hexdigest()}",'
-            f'"source":"/edge","type":"trueup.usage","subject":"{self.code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
-            f'"organization":"{self.organization}","data":{{"meter":"{METER}","measure":{{"{FIELD}":{calls_of(number)}}}}}}}'
+            f'{{"specversion":"1.0","id":"{usage_id}","source":"/edge","type":"trueup.usage",'
+            f'"subject":"{self.code_of(number)}","time":"{moment:%Y-%m-%dT%H:%M:%SZ}",'
+            f'"organization":"{self.organization}",'
+            f'"data":{{"meter":"{METER}","measure":{{"{FIELD}":{calls_of(number)}}}}}}}'
         ).encode()
 
     def chunks(self, size: int = 50_000) -> Iterator[dict[int, list[Record]]]:
