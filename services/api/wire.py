@@ -161,6 +161,7 @@ def instant(document: dict[str, Any], field: str) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise InvalidField(field=field, rule="is required, as an ISO-8601 date-time with an offset or Z")
+    _check_bounds(moment.date(), field)
     return moment
 
 
@@ -170,7 +171,12 @@ def day(text: str, field: str) -> date:
         found = datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
         raise InvalidField(field=field, rule="must be a date, YYYY-MM-DD") from None
+    _check_bounds(found, field)
+    return found
+
+
+def _check_bounds(found: date, field: str) -> None:
     try:
-        return check_bounds(found)
+        check_bounds(found)
     except ValueError as error:
         raise InvalidField(field=field, rule=str(error)) from None

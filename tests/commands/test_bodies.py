@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from events.currencies import minor_unit_digits
-from services.api.wire import day
+from services.api.wire import day, instant
 from services.commitments.bodies import parse_body, version_of
 from services.commitments.errors import InvalidBody, InvalidField
 from services.commitments.table import KINDS
@@ -179,6 +179,11 @@ def test_nulls_count_as_absent_and_answers_can_be_sent_back() -> None:
 def test_a_day_of_a_query_is_told_its_field(text: str, rule: str) -> None:
     with pytest.raises(InvalidField, match=f"asOf: must be {rule}"):
         day(text, "asOf")
+
+
+def test_a_test_clock_stays_within_the_wires_dates() -> None:
+    with pytest.raises(InvalidField, match="now: must be between"):
+        instant({"now": "9999-01-01T00:00:00Z"}, "now")
 
 
 def test_the_last_day_ends_what_ends_with_2199() -> None:
