@@ -163,23 +163,19 @@ async def test_every_story_is_live_what_it_is_in_memory(live: Live) -> None:
     assert not differences, "\n".join(differences)
 
 
-def shown(played: list[Played]) -> list[Any]:
-    return [(one.result, one.unpriced) for one in played]
-
-
 async def both(live: Live, text: str, compared: slice) -> list[Played]:
     """The story holds live, and these steps gave what they give in memory."""
     story = parse_story(load_yaml(text))
     found = await live.played(lambda: play(story, live.players.player()))
     for one in found:
         assert not one.differences, f"step {one.step.index}: {one.differences}"
-    assert shown(found)[compared] == shown(play(story, MemoryPlayer()))[compared]
+    for lived, remembered in list(zip(found, play(story, MemoryPlayer()), strict=True))[compared]:
+        assert (lived.result, lived.unpriced) == (remembered.result, remembered.unpriced)
     return found
 
 
 async def test_refusals_repeats_children_and_views(live: Live) -> None:
-    # The words of the last step's refusal are the speaker's own; memory names it otherwise.
-    await both(live, REFUSED, slice(None, -1))
+    await both(live, REFUSED, slice(None, -1))  # the last refusal is in the speaker's own words
 
 
 async def test_currencies_zones_and_a_uid_used_again(live: Live) -> None:
