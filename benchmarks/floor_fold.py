@@ -24,7 +24,8 @@ from events.topics import EVENTS
 from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.kafka import FETCH_BYTES
-from services.projector.worker import FOLD_SHARE, MAX_RECORDS, MAX_SECONDS, MAX_UNWRITTEN
+from services.projector.pace import Pace
+from services.projector.worker import MAX_RECORDS
 from services.worker import _tune_garbage_collection as tune_garbage_collection
 
 
@@ -157,17 +158,15 @@ async def main(task: Task) -> None:
     tune_garbage_collection()
     await pass_gate(connection)
     consumer.assign([TopicPartition(COPY, partition) for partition in range(task.partitions)])
-    folded, written_at, took = Folded(task, patterns), time.monotonic(), 0.0
+    folded, pace = Folded(task, patterns), Pace()
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
-        behind = folded.fold(fetched) >= MAX_RECORDS // 2
-        waited = time.monotonic() - written_at
-        due_now = not behind or folded.records >= MAX_UNWRITTEN or waited >= min(FOLD_SHARE * took, MAX_SECONDS)
-        if folded.records and due_now:
+        folded.fold(fetched)
+        touched = len(folded.touched)
+        if folded.records and pace.due(touched, folded.records):
             started = time.monotonic()
             await folded.write(connection)
-            written_at = time.monotonic()
-            took = written_at - started
+            pace.wrote(touched, started)
 
 
 if __name__ == "__main__":

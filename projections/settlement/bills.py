@@ -114,22 +114,27 @@ def _drafts(
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}
     account = settlement.terms.accounts[account_id]
+    places = {fund.id: place for place, fund in enumerate(settlement.terms.funds)}
     for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
-        lines = [
-            line
-            for key in sorted(of_currency, key=lambda key: _order(settlement, key))
-            if (line := _difference(key, due.get(key), billed.get(key))) is not None
-        ]
+        differences = (_difference(key, due.get(key), billed.get(key)) for key in of_currency)
+        lines = [line for line in differences if line is not None]
+        lines.sort(key=lambda line: _order(settlement, places, line))
         memos = memo_lines(opened[currency], account.zone) if currency in opened else []
         if lines or memos:
             yield _bill(settlement, account, currency, lines, memos, opened.get(currency))
 
 
-def _order(settlement: Settlement, key: LineKey) -> tuple[Any, ...]:
-    """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees."""
+def _order(settlement: Settlement, places: Mapping[str, int], line: DraftLine) -> tuple[Any, ...]:
+    """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees.
+
+    What words leave equal follows the commitments' creation; ids, which mean nothing to a reader, come last.
+    """
+    key = line.key
     owner = settlement.terms.accounts.get(key.owner_id)
-    return (key.owner_id != key.account_id, owner.code if owner else "", READING_ORDER.index(key.type), key.start, *key)
+    of_account = key.owner_id != key.account_id, owner.code if owner else ""
+    of_type = READING_ORDER.index(key.type), key.start, line.wording["description"]
+    return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *key)
 
 
 def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:

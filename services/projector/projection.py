@@ -43,6 +43,11 @@ class Projection:
         """Records that are folded and not written."""
         return sum(state.unwritten.records for state in self.partitions.values())
 
+    @property
+    def touched(self) -> int:
+        """Totals that what is folded and not written touches: what a write costs follows it."""
+        return sum(len(state.unwritten.cells) for state in self.partitions.values())
+
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
         self.drop(partitions)

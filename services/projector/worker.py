@@ -1,8 +1,4 @@
-"""The live projector: `Projection` under `services.worker.host`.
-
-It writes when it has caught up, and, while it is behind, so seldom that settling takes a small share of the time: a
-family that got a thousand events between two writes is settled once.
-"""
+"""The live projector: `Projection` under `services.worker.host`, written at the pace that `pace` gives."""
 
 import asyncio
 import time
@@ -15,6 +11,7 @@ from aiokafka import ConsumerRecord
 from events.topics import EVENTS
 from services.kafka import LogReader
 from services.postgres import Postgres, PostgresUnreachableError, open_postgres
+from services.projector.pace import Pace
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
 from services.projector.write import LeaseLostError
@@ -25,13 +22,8 @@ from services.worker import ResyncError, host
 log = structlog.get_logger(__name__)
 
 GROUP = "trueup-projector"
-#: Records per poll; a poll that brings this many says that more is waiting.
+#: Records per poll.
 MAX_RECORDS = 20_000
-#: Most records in one transaction, and most seconds between two while records keep coming.
-MAX_UNWRITTEN = 400_000
-MAX_SECONDS = 5.0
-#: While behind, folding gets this many times the time that the last transaction took.
-FOLD_SHARE = 4.0
 
 
 class ProjectorHandler:
@@ -41,8 +33,7 @@ class ProjectorHandler:
         self._target = LiveTarget(postgres)
         self._reader = reader
         self.projection = Projection(self._target, reader)
-        self._written_at = time.monotonic()
-        self._last_write_s = 0.0
+        self._pace = Pace()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
         if set(self.projection.partitions) <= set(partitions):
@@ -56,19 +47,13 @@ class ProjectorHandler:
         self.projection.drop(partitions)
 
     async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
-        records = sum(len(batch) for batch in batches.values())
-        if records:
+        if any(batches.values()):
             await self._guarded(self.projection.fold(batches))
-        if self._time_to_write(behind=records >= MAX_RECORDS // 2):
+        cells = self.projection.touched
+        if self._pace.due(cells, self.projection.unwritten):
             started = time.monotonic()
             await self._guarded(self.projection.write())
-            self._written_at = time.monotonic()
-            self._last_write_s = self._written_at - started
-
-    def _time_to_write(self, *, behind: bool) -> bool:
-        if not behind or self.projection.unwritten >= MAX_UNWRITTEN:
-            return True
-        return time.monotonic() - self._written_at >= min(FOLD_SHARE * self._last_write_s, MAX_SECONDS)
+            self._pace.wrote(cells, started)
 
     async def _guarded(self, step: Any) -> None:
         """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
