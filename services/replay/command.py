@@ -1,6 +1,8 @@
 """`trueup replay` and `trueup audit`."""
 
 import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import click
 import uvloop
@@ -17,6 +19,8 @@ from services.settings import load_settings
 from services.stack import known_endpoints
 
 CONNECTIONS = 6
+
+T = TypeVar("T")
 
 
 class _Rate(ProgressColumn):
@@ -46,24 +50,20 @@ def audit() -> None:
 
 
 async def _replay() -> Replayed:
-    endpoints = await known_endpoints(load_settings())
-    with _bar() as bar:
-        task = bar.add_task("replay", total=None)
-        async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-            return await run_replay(
-                postgres,
-                endpoints.kafka_bootstrap,
-                begin=lambda records: bar.update(task, total=records),
-                progress=lambda records: bar.advance(task, records),
-            )
+    return await _with_bar("replay", run_replay)
 
 
 async def _audit() -> Report:
+    return await _with_bar("audit", run_audit)
+
+
+async def _with_bar(name: str, run: Callable[..., Awaitable[T]]) -> T:
+    """Run a fold of the whole log on this home's stack, its progress on stderr."""
     endpoints = await known_endpoints(load_settings())
     with _bar() as bar:
-        task = bar.add_task("audit", total=None)
+        task = bar.add_task(name, total=None)
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-            return await run_audit(
+            return await run(
                 postgres,
                 endpoints.kafka_bootstrap,
                 begin=lambda records: bar.update(task, total=records),

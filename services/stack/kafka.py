@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from services.stack.child import Child, Command, log_tail, run_to_end
+from services.stack.embedded import EmbeddedPart
 from services.stack.errors import StackError
 from services.stack.jars import kafka_jars
 from services.stack.java import find_java
@@ -28,14 +29,16 @@ JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemo
 _log = structlog.get_logger(__name__)
 
 
-class EmbeddedKafka:
+class EmbeddedKafka(EmbeddedPart):
     """See `Part`. `keep_open` are descriptors that stay open as long as the broker may run (the home's lock)."""
 
+    name = "Kafka"
+
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        super().__init__()
         self._folder = folder
         self._keep_open = keep_open
         self._ports: list[int] | None = None
-        self._child: Child | None = None
         self._output = folder / "server.log"
 
     async def start(self) -> str:
@@ -54,19 +57,6 @@ class EmbeddedKafka:
             self._ports = ports
             return f"127.0.0.1:{ports[0]}"
         raise AssertionError("the last attempt returns or raises")
-
-    async def stop(self) -> None:
-        if self._child:
-            await self._child.stop()
-
-    async def kill(self) -> None:
-        if self._child:
-            await self._child.kill()
-
-    def fault(self) -> str | None:
-        if self._child is None or self._child.returncode is None:
-            return None
-        return f"Kafka ended by itself with status {self._child.returncode}{log_tail(self._child.command.log)}"
 
     async def _start_at(self, java: list[str], ports: list[int]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 
 from services.stack.child import Child, Command, log_tail, run_to_end
+from services.stack.embedded import EmbeddedPart
 from services.stack.errors import StackError
 from services.stack.probe import postgres_answers
 from services.stack.unprivileged import hand_over, server_owner
@@ -39,13 +40,15 @@ SETTINGS = {
 _log = structlog.get_logger(__name__)
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedPart):
     """See `Part`. `keep_open` are descriptors that stay open as long as the server may run (the home's lock)."""
 
+    name = "Postgres"
+
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        super().__init__()
         self._folder = folder
         self._keep_open = keep_open
-        self._child: Child | None = None
         self._owner = server_owner()
         self._output = folder / "server.log"
         self._data = folder / "data"
@@ -64,19 +67,6 @@ class EmbeddedPostgres:
         await self._ensure_database()
         _log.debug("postgres_started", folder=str(self._folder))
         return self._url(NAME)
-
-    async def stop(self) -> None:
-        if self._child:
-            await self._child.stop()
-
-    async def kill(self) -> None:
-        if self._child:
-            await self._child.kill()
-
-    def fault(self) -> str | None:
-        if self._child is None or self._child.returncode is None:
-            return None
-        return f"Postgres ended by itself with status {self._child.returncode}{log_tail(self._child.command.log)}"
 
     def _url(self, database: str) -> str:
         return f"postgresql://{NAME}@/{database}?host={self._socket}"
