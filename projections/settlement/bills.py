@@ -13,12 +13,12 @@ from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
 from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine
-from projections.settlement.family import Family
+from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine
 from projections.settlement.memos import memo_lines
 from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
-from projections.settlement.wording import wording_of
+from projections.settlement.wording import given_back_wording, wording_of
 
 #: Types in the order in which they stand on a bill.
 READING_ORDER: tuple[LineType, ...] = (
@@ -117,7 +117,7 @@ def _drafts(
     places = {fund.id: place for place, fund in enumerate(settlement.terms.funds)}
     for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
-        differences = (_difference(key, due.get(key), billed.get(key)) for key in of_currency)
+        differences = (_difference(settlement.terms, key, due.get(key), billed.get(key)) for key in of_currency)
         lines = [line for line in differences if line is not None]
         lines.sort(key=lambda line: _order(settlement, places, line))
         memos = memo_lines(opened[currency], account.zone) if currency in opened else []
@@ -137,7 +137,7 @@ def _order(settlement: Settlement, places: Mapping[str, int], line: DraftLine) -
     return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *key)
 
 
-def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
+def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:
     """The net line of a key; None when neither amount nor quantity differs."""
     amount = due.money if due else Decimal(0)
     quantity, units = (shown(due.quantity), shown(due.units)) if due else (Decimal(0), Decimal(0))
@@ -150,8 +150,7 @@ def _difference(key: LineKey, due: DueLine | None, billed: BilledLine | None) ->
         wording = wording_of(key, due)
     else:
         assert billed is not None
-        kept = billed.last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
-        wording = kept
+        wording = given_back_wording(terms, key, billed.last)
     return DraftLine(key, 0, amount, quantity, units, wording)
 
 

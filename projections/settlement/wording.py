@@ -1,9 +1,14 @@
 """How a bill line reads: its descriptions and references, as `BillLine` names them."""
 
+from datetime import date
 from typing import Any
 
-from events.facts.bills import LineType
+from events.facts.bills import BillLine, LineType
+from projections.calendar import Period
+from projections.rating.terms import PlanTerms
+from projections.rating.timelines import held_days
 from projections.settlement.billed import LineKey
+from projections.settlement.family import FamilyTerms
 from projections.settlement.lines import DueLine
 
 
@@ -71,3 +76,32 @@ def _fund_description(line_type: LineType, charge: str, usage: str, overage: str
             return overage or f"{charge} Overage"
         case _:
             return usage
+
+
+def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
+    """How a line reads whose key owes nothing any more: as it was billed last, naming the period as it now is."""
+    wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
+    end = _current_end(terms, key, last.account_plan_id)
+    return wording if end is None else wording | {"period_end": end}
+
+
+def _current_end(terms: FamilyTerms, key: LineKey, account_plan_id: str | None) -> date | None:
+    """The end of the key's period under the terms as they are; None where no such period starts on its day any more.
+
+    A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
+    """
+    if not key.plan_id:
+        fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
+        return max((fee.end for fee in fees if fee.start == key.start), default=None)
+    found = (_charge_days(plan, key) for plan in terms.plans if plan.id == account_plan_id)
+    return next((days.end for many in found for days in many if days.start == key.start < days.end), None)
+
+
+def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
+    """The days that a charge of the plan, or of one of its prices, has in the billing period of the key's day."""
+    period = plan.period(plan.grid.number(key.start))
+    if not key.item_id:
+        return [period]
+    held = [(pricing.id, runs) for one in plan.series for pricing, runs in held_days(one.spans, period)]
+    held += [(pricing.id, runs) for one in plan.counters for pricing, runs in held_days(one.spans, period)]
+    return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in held if pricing_id == key.item_id]

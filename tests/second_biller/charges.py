@@ -100,10 +100,10 @@ class PricedPeriod:
         return [s for s in self.steps if start <= s.day < end]
 
     def sliced(self, cuts: set[date]) -> list[tuple[date, Fraction]]:
-        """(start, amount) of each slice, what is negative taken away from its neighbours."""
+        """(start, amount) of each slice."""
         edges = [self.start, *sorted(c for c in cuts if self.start < c < self.end), self.end]
         amounts = [sum((s.high - s.low for s in self.between(a, b)), Fraction(0)) for a, b in pairwise(edges)]
-        return list(zip(edges, take_away(amounts), strict=False))
+        return list(zip(edges, amounts, strict=False))
 
     def parts(self, amount: Fraction) -> dict[str, Fraction]:
         """By own quantities; one below zero weighs nothing beside one above, and its size where none is above."""
@@ -113,7 +113,8 @@ class PricedPeriod:
         return divide(amount, weights, self.home, self.currency)
 
     def sliced_parts(self, cuts: set[date]) -> dict[str, list[Slice]]:
-        """Each account's slices: the charge so far is divided at the end of every slice."""
+        """Each account's slices: the charge so far is divided at the end of every slice, then what is negative in a
+        part is taken away from its neighbours. So the slices of a part sum to the part of the whole charge."""
         slices = self.sliced(cuts)
         given = {name: Fraction(0) for name in self.weights}
         raw: dict[str, list[Fraction]] = {name: [] for name in self.weights}
@@ -182,7 +183,7 @@ def price_period(
             steps.append(Step(at, before, after, low, high))
         before, low = after, high
     home = str(account_plan["account"])
-    names = sorted({home, *(r.account for r in inside)})
+    names = sorted({home, *world.children_of(home), *(r.account for r in inside)})
     own = {name: aggregate(aggregation, [r for r in inside if r.account == name]) for name in names}
     return PricedPeriod(
         account_plan, pricing, period, held[0][0], held[-1][1], sum((b - a).days for a, b in held), currency,

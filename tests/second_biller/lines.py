@@ -170,18 +170,28 @@ def fee_line(
     lander.put(key, end, amount, None, commitment=code, trueUp=true_up, description=text)
 
 
-def difference(due: Lines, billed: Lines) -> Lines:
-    """One net line per key; it is written when its amount or its quantity differs from what was billed."""
+def difference(every: Lines, billed: Lines, account: str) -> Lines:
+    """One net line per key of the account's bills; it is written when its amount or its quantity differs from what was
+    billed. `every` is what is due on all bills of the family."""
     net: Lines = {}
-    for key in sorted({*due, *billed}):
+    for key in sorted(key for key in {*every, *billed} if key.bill_account == account):
         was = billed.get(key)
-        now = due.get(key) or replace(billed[key], amount=Fraction(0), quantity=None)
+        now = every.get(key) or replace(
+            billed[key], amount=Fraction(0), quantity=None, end=end_now(every, key) or billed[key].end
+        )
         amount = now.amount - (was.amount if was else 0)
         quantity = (now.quantity or Fraction(0)) - ((was.quantity if was else None) or Fraction(0))
         if amount or quantity:
             counts = now.quantity is not None or (was is not None and was.quantity is not None)
             net[key] = Line(now.end, amount, quantity if counts else None, now.extra)
     return net
+
+
+def end_now(every: Lines, key: Key) -> date | None:
+    """Where the period of a key that nothing is due for ends now: where it ends for other lines of the charge."""
+    charge = (key.plan, key.item, key.start)
+    ends = [(k.account == key.account, v.end) for k, v in every.items() if k.plan and (k.plan, k.item, k.start) == charge]
+    return max(ends)[1] if ends else None
 
 
 def add_billed(billed: Lines, net: Lines) -> None:

@@ -135,10 +135,7 @@ class Player:
         asked = (self.world.root_of(account), at, all_usage, self.told)
         if asked not in self.settled:
             self.settled[asked] = due_lines(self.world, settle(self.world, asked[0], at, all_usage))
-        due = self.settled[asked]
-        mine = {key: line for key, line in due.items() if key.bill_account == account}
-        was = {key: line for key, line in self.billed.items() if key.bill_account == account}
-        return difference(mine, was)
+        return difference(self.settled[asked], self.billed, account)
 
     def show(self, account: str, net: Lines) -> list[Thing]:
         """One bill per currency."""
