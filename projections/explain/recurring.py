@@ -37,7 +37,7 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
         "minimumSpend": terms.amount,
         "days": days,
         "fullDays": plan.full_days(number_),
-        "prorated": money(owed),
+        "prorated": number(owed),
         "usageCharges": money(used),
         "inAdvance": terms.in_advance,
         "counted": [charge_document(part) for one in rated for part in one.parts],
@@ -47,9 +47,10 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
         assert in_advance is not None
         adds = (Add("the shortfall", charge.amount), Add("the minimum that was billed in advance", -in_advance))
     elif in_advance is not None or (terms.in_advance and plan.period(number_).end > settlement.through):
-        adds = (Add("the prorated minimum, in advance", owed),)
+        adds = (Add("the prorated minimum, in advance", plan.rounding.minor(owed)),)
     else:
-        adds = (Add("the prorated minimum", owed), Add("the usage charges", -used))
+        # The shortfall is rounded, not the minimum: what the two add up to is what was rounded.
+        adds = (Add("the prorated minimum", charge.amount + used), Add("the usage charges", -used))
     refs = tuple(ref for one in rated for ref in usage_refs(settlement, one))
     return _part(settlement, charge, adds, inputs, refs)
 

@@ -15,6 +15,7 @@ from projections.rating.timelines import held_days
 from projections.rating.usage import RatedUsage
 
 ONE = Fraction(1)
+ZERO = Fraction(0)
 
 
 def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
@@ -26,7 +27,7 @@ def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
     if not standing.amount or ordinal < standing.offset or (ordinal - standing.offset) % standing.interval:
         return
     period = plan.period(number)
-    amount = prorated(plan, standing.amount, period.days, number)
+    amount = plan.rounding.minor(prorated(plan, standing.amount, period.days, number))
     yield Charge(
         key=ChargeKey("STANDING_CHARGE", plan.account.id, plan.id, "", period.start),
         plan=plan,
@@ -62,9 +63,14 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
                     yield replace(charge, item_code=pricing.code)
 
 
-def prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> int:
-    """An amount per full billing period for so many days of the one with this number, in minor units."""
-    return plan.rounding.minor(Fraction(amount) * days / plan.full_days(number))
+def prorated(plan: PlanTerms, amount: Decimal, days: int, number: int) -> Fraction:
+    """An amount per full billing period for so many days of the one with this number: money, not rounded."""
+    return Fraction(amount) * days / plan.full_days(number)
+
+
+def shortfall(plan: PlanTerms, owed: Fraction, used: int) -> int:
+    """What usage charges leave of a prorated minimum, in minor units; the charge is rounded, so not the minimum."""
+    return plan.rounding.minor(max(ZERO, owed - Fraction(plan.rounding.decimal(used))))
 
 
 def _total(rated: Iterable[RatedUsage]) -> int:
@@ -72,11 +78,12 @@ def _total(rated: Iterable[RatedUsage]) -> int:
 
 
 def _minimum(
-    plan: PlanTerms, terms: Recurring, item: str, days: Period, close: date, money: tuple[int, int], through: date
+    plan: PlanTerms, terms: Recurring, item: str, days: Period, close: date, money: tuple[Fraction, int], through: date
 ) -> Iterator[Charge]:
     """The shortfall of `money` (owed, used), settled at `close`; before it, in advance, the whole minimum."""
     (owed, used), closed = money, close <= through
-    amount = owed if terms.in_advance and not closed else max(0, owed - used)
+    whole = plan.rounding.minor(owed)
+    amount = whole if terms.in_advance and not closed else shortfall(plan, owed, used)
     if amount or terms.in_advance:
         yield Charge(
             key=ChargeKey("MINIMUM_SPEND", plan.account.id, plan.id, item, days.start),
@@ -90,7 +97,7 @@ def _minimum(
             units=ONE,
             description=terms.description,
             accounting_product_id=terms.accounting_product_id,
-            in_advance=owed if terms.in_advance and closed else None,
+            in_advance=whole if terms.in_advance and closed else None,
         )
 
 
