@@ -45,7 +45,7 @@ def in_scope(credit: Credit, charge: Charge) -> bool:
 def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
     """Latest slice first. A credit pricing stops where its scope, with what is credited anyway, is at zero."""
     pairs = in_order(charges)
-    ordered = sorted(credits, key=lambda c: (c.rank, c.start, c.account, c.plan, c.item))
+    ordered = sorted(credits, key=lambda c: (c.rank, c.start, c.product, c.account, c.plan, c.item))
     for credit in ordered:
         inside = [(c, p) for c, p in pairs if in_scope(credit, c) and credit.start <= p.start < credit.end]
         left = max(Fraction(0), credit.amount)
