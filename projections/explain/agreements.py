@@ -21,7 +21,7 @@ _FEES = {
 def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
     """Every fee of the line's service period that is due."""
     for fee in prepayment.fees:
-        if fee.start == key.start and fee.due <= settlement.through:
+        if fee.start == key.start and fee.due <= settlement.through and fee.amount:
             yield _fee(prepayment, fee)
 
 

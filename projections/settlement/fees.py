@@ -26,7 +26,10 @@ class Basis(NamedTuple):
 
 
 class Fee(NamedTuple):
-    """A fee for the service period `[start, end)`, billed on `due`; `amount` in minor units."""
+    """A fee for the service period `[start, end)`, billed on `due`; `amount` in minor units.
+
+    A part that was rounded down to 0 is a fee too: it tells the period of what an amendment gives back.
+    """
 
     start: date
     end: date
@@ -85,9 +88,8 @@ def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
     for number in range(first + (body.billing_offset or 0), last + 1, body.billing_interval or 1):
         full = billing.period(number)
         period = full.clipped(body.start_date, body.end_date)
-        if period.start < period.end:
-            due = period.start if in_advance else period.end
-            found.append(_Slot(period, due, Fraction(period.days, full.days)))
+        due = period.start if in_advance else period.end
+        found.append(_Slot(period, due, Fraction(period.days, full.days)))
     return found or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
 
 
@@ -118,7 +120,6 @@ def _spread(amount: int, slots: Sequence[_Slot], source: Literal["INSTALMENT", "
     return [
         Fee(slot.period.start, slot.period.end, slot.due, part, Basis(source, amount, slot.weight, whole, slot.due))
         for slot, part in zip(slots, parts, strict=True)
-        if part
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
@@ -77,11 +78,11 @@ class DueLines:
             self.add(key, DueLine(amount, quantity, quantity, charge.end, charge.plan.rounding, charge, fund))
 
     def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
-        """Fees that are due."""
+        """Fees that are due, without those of 0."""
         for prepayment in prepayments:
             fund = prepayment.fund
             for fee in prepayment.fees:
-                if fee.due <= through:
+                if fee.due <= through and fee.amount:
                     self._fee(prepayment, fund, fee)
 
     def _fee(self, prepayment: Prepayment, fund: Fund, fee: Fee) -> None:
@@ -131,3 +132,5 @@ def _landing(account: AccountTerms, mode: ChildBillingMode) -> tuple[str, str]:
             return account.root_id, account.root_id
         case "PARENT_BREAKDOWN":
             return account.root_id, account.id
+        case _:
+            assert_never(mode)

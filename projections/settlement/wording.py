@@ -81,11 +81,11 @@ def _fund_description(line_type: LineType, charge: str, usage: str, overage: str
 def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
     """How a line reads whose key owes nothing any more: as it was billed last, naming the period as it now is."""
     wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
-    end = _current_end(terms, key, last.account_plan_id)
+    end = _current_end(terms, key, last)
     return wording if end is None else wording | {"period_end": end}
 
 
-def _current_end(terms: FamilyTerms, key: LineKey, account_plan_id: str | None) -> date | None:
+def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | None:
     """The end of the key's period under the terms as they are; None where no such period starts on its day any more.
 
     A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
@@ -93,8 +93,13 @@ def _current_end(terms: FamilyTerms, key: LineKey, account_plan_id: str | None) 
     if not key.plan_id:
         fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
-    found = (_charge_days(plan, key) for plan in terms.plans if plan.id == account_plan_id)
-    return next((days.end for many in found for days in many if days.start == key.start < days.end), None)
+    plans = (plan for plan in terms.plans if plan.plan_id == key.plan_id)
+    found = ((plan.id, days) for plan in plans for days in _charge_days(plan, key))
+    ends = {plan_id: days.end for plan_id, days in found if days.start == key.start < days.end}
+    # Several accounts in one summary line may have different ends, of which it named the latest: it may hold still.
+    if key.owner_id == terms.root_id and last.period_end in ends.values():
+        return last.period_end
+    return ends.get(last.account_plan_id or "")
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:

@@ -176,9 +176,7 @@ def difference(every: Lines, billed: Lines, account: str) -> Lines:
     net: Lines = {}
     for key in sorted(key for key in {*every, *billed} if key.bill_account == account):
         was = billed.get(key)
-        now = every.get(key) or replace(
-            billed[key], amount=Fraction(0), quantity=None, end=end_now(every, key) or billed[key].end
-        )
+        now = every.get(key) or replace(billed[key], amount=Fraction(0), quantity=None, end=end_now(every, billed, key))
         amount = now.amount - (was.amount if was else 0)
         quantity = (now.quantity or Fraction(0)) - ((was.quantity if was else None) or Fraction(0))
         if amount or quantity:
@@ -187,11 +185,16 @@ def difference(every: Lines, billed: Lines, account: str) -> Lines:
     return net
 
 
-def end_now(every: Lines, key: Key) -> date | None:
-    """Where the period of a key that nothing is due for ends now: where it ends for other lines of the charge."""
-    charge = (key.plan, key.item, key.start)
-    ends = [(k.account == key.account, v.end) for k, v in every.items() if k.plan and (k.plan, k.item, k.start) == charge]
-    return max(ends)[1] if ends else None
+def end_now(every: Lines, billed: Lines, key: Key) -> date:
+    """Where the period of a key that nothing is due for ends now: where it ends for other lines of the charge.
+
+    A line for several accounts named the latest end of theirs: it stays while a line of any of them ends there.
+    """
+    same = [k for k in every if k.plan and (k.plan, k.item, k.start) == (key.plan, key.item, key.start)]
+    ends = [(k.account == key.account, every[k].end) for k in same]
+    if not ends or (key.account == key.bill_account and billed[key].end in [end for _, end in ends]):
+        return billed[key].end
+    return max(ends)[1]
 
 
 def add_billed(billed: Lines, net: Lines) -> None:
