@@ -42,10 +42,16 @@ def in_scope(credit: Credit, charge: Charge) -> bool:
     return same and (credit.scope is None or charge.product == credit.scope)
 
 
+def covers(credit: Credit, other: Credit) -> bool:
+    same = other.account == credit.account and other.currency == credit.currency
+    return same and credit.scope in (None, other.product) and credit.start <= other.start < credit.end
+
+
 def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
     """Latest slice first. A credit pricing stops where its scope, with what is credited anyway, is at zero."""
     pairs = in_order(charges)
     ordered = sorted(credits, key=lambda c: (c.rank, c.start, c.product, c.account, c.plan, c.item))
+    payable: list[tuple[Credit, Fraction]] = []
     for credit in ordered:
         inside = [(c, p) for c, p in pairs if in_scope(credit, c) and credit.start <= p.start < credit.end]
         left = max(Fraction(0), credit.amount)
@@ -53,12 +59,15 @@ def apply_credits(charges: list[Charge], credits: list[Credit]) -> None:
             net = sum((piece.owed for _, piece in inside), Fraction(0))
             whole = [c for c in charges if in_scope(credit, c) and credit.start <= c.start < credit.end]
             net += sum((c.rest for c in whole), Fraction(0))
+            net -= sum((rest for other, rest in payable if covers(credit, other)), Fraction(0))
             left = min(left, max(Fraction(0), net))
         credit.applied = left
         for _, piece in reversed(inside):
             taken = min(left, piece.owed)
             piece.credited += taken
             left -= taken
+        if credit.rank == 0:
+            payable.append((credit, left))
 
 
 def draw_down(world: World, root: str, charges: list[Charge], credits: list[Credit]) -> Drawn:

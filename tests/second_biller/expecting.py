@@ -45,8 +45,9 @@ def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:
     found: list[str] = []
     left = [bill for bill in bills if any(Fraction(line["amount"]) for line in bill["lines"])]
     for wanted in expected:
-        mine = [bill for bill in bills if bill["account"] == wanted["account"]]
-        left = [bill for bill in left if bill["account"] != wanted["account"]]
+        named = {name: wanted[name] for name in ("account", "currency") if name in wanted}
+        mine = [bill for bill in bills if not fields_that_differ(named, bill)]
+        left = [bill for bill in left if bill not in mine]
         lines = [line for bill in mine for line in bill["lines"]]
         total = sum((Fraction(bill["total"]) for bill in mine), Fraction(0))
         if "total" in wanted and total != Fraction(str(wanted["total"])):

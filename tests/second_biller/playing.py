@@ -144,7 +144,7 @@ class Player:
             lines = [(key, line) for key, line in net.items() if key.currency == currency]
             total = sum((line.amount for _, line in lines), Fraction(0))
             shown = [show_line(key, line) for key, line in lines]
-            bills.append({"account": account, "total": show(total, currency), "lines": shown})
+            bills.append({"account": account, "currency": currency, "total": show(total, currency), "lines": shown})
         return bills
 
 
