@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from events.decimals import EXACT, normal, plain
 from events.resources.catalog import Aggregation, AggregationFunction
@@ -148,6 +148,8 @@ def merge(function: AggregationFunction, first: DayState, second: DayState) -> D
         case "LATEST":
             last = max(first, second, key=lambda state: (state.latest, state.number))
             return DayState(last.number, records, last.latest)
+        case _:
+            assert_never(function)
 
 
 def merge_all(function: AggregationFunction, states: Iterable[DayState]) -> DayState | None:
@@ -191,6 +193,8 @@ def units(quantity: Fraction, quantity_per_unit: Fraction, rounding: UnitRoundin
             return Fraction((2 * exact.numerator + exact.denominator) // (2 * exact.denominator))
         case "NONE":
             return exact
+        case _:
+            assert_never(rounding)
 
 
 def shown(quantity: Fraction) -> Decimal:

@@ -52,9 +52,7 @@ def compile_plans(
         plan = resources.plans.get(entity.body.plan_id or "")
         template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
         if plan is not None and template:
-            compiled = _compile(resources, index, account, members, entity, plan, template.body)
-            if compiled.end is None or compiled.start < compiled.end:
-                yield compiled
+            yield _compile(resources, index, account, members, entity, plan, template.body)
 
 
 def _compile(

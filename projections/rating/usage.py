@@ -96,8 +96,7 @@ class Pool:
                 stop = cuts[place] if place < len(cuts) else date.max
                 held = one.held
             states.append(one.state)
-        if states:
-            yield start, held, states
+        yield start, held, states
 
     def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
         """The slices of each share; sums divide as the whole charge does, by largest remainder."""

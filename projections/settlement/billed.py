@@ -102,8 +102,8 @@ class Billed:
 
     def _void(self, bill_id: str) -> None:
         """Voiding is rare, and the wording of keys may go back to an older line: fold the rest again."""
-        if self.bills.pop(bill_id, None) is not None:
-            self.by_key.clear()
-            self.latest.clear()
-            for bill in self.bills.values():
-                self._add(bill)
+        self.bills.pop(bill_id, None)
+        self.by_key.clear()
+        self.latest.clear()
+        for bill in self.bills.values():
+            self._add(bill)

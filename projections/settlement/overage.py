@@ -94,7 +94,7 @@ class Beyond:
         uncovered: dict[date, dict[tuple[int, int], int]] = {}
         for place, settled in enumerate(outcomes):
             for one in settled:
-                if one.overage is not None and funds[one.overage].separate and one.uncovered:
+                if one.overage is not None and funds[one.overage].separate:
                     uncovered.setdefault(one.piece.start, {})[place, one.overage] = one.uncovered
         self._rate(uncovered)
 

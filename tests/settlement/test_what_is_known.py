@@ -1,0 +1,121 @@
+"""What settlement knows, and when: changed terms, a catalog that is behind, accounts that are gone, bills that fell."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from events.facts.bills import BillMoved, BillOpened, BillVoided
+from events.facts.resources import AccountDeleted
+from projections.settlement import Family, draft_bills, settle, unpriced
+from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.play import play
+from services.simulate.story import parse_story
+from services.simulate.yaml_lines import load_yaml
+
+STORY = """
+scenario: usage and seats of a parent and its child
+plans:
+  - {code: basic, product: service, billFrequency: MONTHLY,
+     pricings: [{code: price, aggregation: units, pricingBands: [{unitPrice: 1}], startDate: 2026-01-01}]}
+meters:
+  - {code: m, dataFields: [{code: q, category: MEASURE, unit: "1"}]}
+aggregations:
+  - {code: units, meter: m, targetField: q, aggregation: SUM}
+counters:
+  - {code: seats, unit: seat}
+counterPricings:
+  - {code: seat-price, counter: seats, plan: basic, startDate: 2026-01-01, runningTotalBillInAdvance: false,
+     pricingBands: [{lowerLimit: 0, unitPrice: 3}]}
+accounts:
+  - {code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}
+  - {code: kid, parentAccount: acme}
+steps:
+  - adjustment: {account: acme, counter: seats, date: 2026-01-01, value: 10}
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 50}}
+  - usage: {account: kid, meter: m, ts: 2025-12-10T00:00:00Z, measure: {q: 7}}
+"""
+ACME, KID = id_of("account", "acme"), id_of("account", "kid")
+FEBRUARY = date(2026, 2, 1)
+
+
+@pytest.fixture
+def player() -> MemoryPlayer:
+    made = MemoryPlayer()
+    for one in play(parse_story(load_yaml(STORY)), made):
+        assert not one.differences
+    return made
+
+
+def total(player: MemoryPlayer, day: date = FEBRUARY) -> Decimal:
+    return sum((draft.total for draft in draft_bills(player.family(ACME), date=day)), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "entity", "owed"),
+    [
+        ("plans", id_of("plan", "basic"), 0),
+        ("aggregations", id_of("aggregation", "units"), 30),
+        ("counters", id_of("counter", "seats"), 50),
+    ],
+)
+def test_what_the_catalog_does_not_tell_yet_is_owed_once_it_does(
+    player: MemoryPlayer, kind: str, entity: str, owed: int
+) -> None:
+    """An account's facts and the catalog's come by two topics: the account's may be read first."""
+    held: dict[str, Any] = getattr(player.resources, kind)
+    late = held.pop(entity)
+    assert total(player) == owed
+    held[entity] = late
+    assert total(player) == 80
+
+
+def test_what_was_settled_under_other_terms_is_not_gone_on_from(player: MemoryPlayer) -> None:
+    before = settle(player.family(ACME), through=FEBRUARY, accrued=False)
+    player.update("pricing", "price", {"pricingBands": [{"lowerLimit": 0, "unitPrice": 2, "fixedPrice": 0}]})
+    after = settle(player.family(ACME), through=FEBRUARY, accrued=False, kept=before.kept)
+    assert sum(line.money for line in after.lines.values()) == 130
+
+
+def test_usage_of_a_deleted_child_waits_for_no_price(player: MemoryPlayer) -> None:
+    family = player.family(ACME)
+    assert [one.account_id for one in unpriced(family.terms, player.totals)] == [KID]
+    player.delete("account", "kid", False)
+    terms = player.family(ACME).terms
+    assert unpriced(terms, player.totals) == []
+    assert draft_bills(Family(terms, player.totals, family.billed), date=FEBRUARY)[0].total == 80
+
+
+def test_of_two_bills_the_voided_one_is_due_again_and_the_other_stands(player: MemoryPlayer) -> None:
+    player.bill(FEBRUARY, "acme")
+    billed = player.family(ACME).billed
+    [first] = billed.bills
+    player.bill(date(2026, 3, 1), "acme")
+    standing = [billed.bills[one] for one in billed.bills if one != first]
+    assert [bill.total for bill in standing] == [30]
+    billed.evolve(BillVoided(bill_id=first, account_id=ACME, root_id=ACME))
+    assert list(billed.bills.values()) == standing
+    [again] = draft_bills(player.family(ACME), date=FEBRUARY)
+    assert (again.bill_date, again.total) == (date(2026, 3, 1), 80)
+
+
+def test_a_pending_bill_keeps_its_due_date_until_it_is_settled_for_a_later_date(player: MemoryPlayer) -> None:
+    billed, agreed = player.family(ACME).billed, date(2026, 2, 28)
+    about = {"bill_id": id_of("bill", "one"), "account_id": ACME, "root_id": ACME}
+    billed.evolve(BillOpened(**about, bill_date=FEBRUARY, due_date=agreed, currency="USD"))
+    [draft] = draft_bills(player.family(ACME), date=FEBRUARY)
+    assert (draft.pending is not None, draft.due_date) == (True, agreed)
+    [later] = draft_bills(player.family(ACME), date=date(2026, 3, 1))
+    assert later.due_date == date(2026, 3, 15)
+    billed.evolve(BillMoved(**about, bill_date=date(2026, 3, 1), due_date=date(2026, 3, 31)))
+    [moved] = draft_bills(player.family(ACME), date=date(2026, 3, 1))
+    assert moved.due_date == date(2026, 3, 31)
+
+
+def test_facts_that_are_about_no_bill_leave_the_bills_as_they_are(player: MemoryPlayer) -> None:
+    player.bill(FEBRUARY, None)
+    billed = player.family(ACME).billed
+    before = (dict(billed.bills), dict(billed.by_key), dict(billed.versions))
+    billed.evolve(AccountDeleted(id=KID, version=2))
+    assert (billed.bills, billed.by_key, billed.versions) == before
