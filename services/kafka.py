@@ -19,6 +19,9 @@ from services.failures import ExpectedFailure
 BATCH_BYTES = 1024 * 1024
 FETCH_BYTES = 8 * 1024 * 1024
 REQUEST_TIMEOUT_S = 30.0
+#: What a record takes in a batch besides key, value and headers, at most.
+_ENVELOPE_BYTES = 64
+_NO_HEADERS: list[tuple[str, bytes | None]] = []
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -198,10 +201,8 @@ class BatchWriter:
             producer = await self._started()
             batch = producer.create_batch()
             for record in records[start:stop]:
-                if (
-                    batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
-                    is None
-                ):
+                headers = list(record.headers) if record.headers else _NO_HEADERS
+                if batch.append(timestamp=None, key=record.key, value=record.value, headers=headers) is None:
                     raise ValueError(f"a record of {len(record.value)} bytes does not fit {MAX_RECORD_BYTES} bytes")
             batch.close()
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
@@ -220,7 +221,9 @@ def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
     """Index ranges of at most BATCH_BYTES each; a record above that stands alone."""
     cuts, start, size = [], 0, 0
     for index, record in enumerate(records):
-        weight = len(record.value) + len(record.key or b"") + 64 + _size(record.headers)
+        weight = len(record.value) + _ENVELOPE_BYTES
+        if record.key or record.headers:
+            weight += len(record.key or b"") + _size(record.headers)
         if size and size + weight > BATCH_BYTES:
             cuts.append((start, index))
             start, size = index, 0

@@ -9,6 +9,8 @@ from services.ingest.instants import utc_text
 
 #: How far beyond its arrival (or its organization's test clock) a record's time may lie.
 FUTURE_LIMIT = timedelta(days=1)
+#: Latest time that usage may have at all: arithmetic beyond it leaves the calendar.
+LATEST = datetime(9999, 12, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 #: A re-route happens while the record still stands in `usage`, which keeps 40 days.

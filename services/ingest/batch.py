@@ -4,7 +4,7 @@ Pure: it takes records and memory, and returns what is to be written where. Memo
 fails to write the outcome must drop the memory of the partition (`PartitionState`) and fold the log again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 
@@ -13,14 +13,14 @@ from aiokafka import ConsumerRecord
 from events.decimals import EXACT
 from services.ingest.arrival import Arrival, arrival, arrival_ms, day_number
 from services.ingest.catalogs import Catalogs
-from services.ingest.cloudevent import decode
+from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.digest import ID_BYTES
-from services.ingest.directory import Directory
 from services.ingest.elsewhere import rejected, rerouted, size_of
+from services.ingest.lane import Lane, find_account, lane_of
 from services.ingest.partition import PartitionState
-from services.ingest.record import Charge, ReadData
+from services.ingest.record import ReadData
 from services.ingest.refusal import Reason, Refused
-from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, find_account
+from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept
 from services.kafka import Record
 
 
@@ -38,30 +38,48 @@ class Outcome:
     reasons: dict[Reason, int] = field(default_factory=dict)
 
 
+#: Records that are settled without a break: a few milliseconds' worth.
+_PART = 500
 #: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
-_Candidate = tuple[ConsumerRecord, Arrival, Directory, Usage]
+_Candidate = tuple[ConsumerRecord, Arrival, Usage]
 
 
 def settle_batch(records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs) -> Outcome:
-    """Judge, dedupe and rate the records, which are the next of their partition, in order; at least one."""
+    """Settle the next records of their partition, in order; at least one."""
     outcome = Outcome(records[-1].offset + 1)
+    for part in parts_of(records):
+        settle_part(part, state, catalogs, outcome)
+    finish(records[-1], state, outcome)
+    return outcome
+
+
+def parts_of(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+    """The records in parts so short that whoever settles them can look after other things in between."""
+    for start in range(0, len(records), _PART):
+        yield records[start : start + _PART]
+
+
+def settle_part(records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
+    """Judge, dedupe and rate the next records of a batch into its outcome."""
     candidates = _judged(records, state, catalogs, outcome)
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
-    known = state.seen.known([usage.digest for _, _, _, usage in candidates], day)
+    known = state.seen.known([usage.digest for _, _, usage in candidates], day)
     with localcontext(EXACT):
-        for one in candidates:
-            digest = one[3].digest
-            content = known.get(digest[:ID_BYTES]) or state.seen.recent(digest, day)
+        for record, arrived, usage in candidates:
+            digest = usage.digest
+            content = known.get(digest[:ID_BYTES]) if known else None
             if content is None:
-                state.seen.remember(digest, day)
-                _rate(one, state, catalogs, outcome)
+                content = state.seen.admit(digest, day)
+            if content is None:
+                charges = state.rater.rate(usage, catalogs.readers)
+                value = state.writer.rated(usage, record.offset, arrived.text, charges, catalogs.offset)
+                outcome.records.append(Record(None, value))
+                state.last_rated = record.offset
             elif content == digest[ID_BYTES:]:
                 outcome.counts.duplicate += 1
             else:
-                _reject(one[0], one[1].ms, _conflict(one[3]), outcome)
-    _finish(records[-1], state, outcome)
-    return outcome
+                _reject(record, arrived.ms, _conflict(usage), outcome)
 
 
 def _judged(
@@ -70,43 +88,49 @@ def _judged(
     candidates = []
     arrived = arrival(records[0].timestamp)
     for record in records:
-        headers, value = record.headers, record.value
+        headers = record.headers
         ms = arrival_ms(record.timestamp, headers) if headers else record.timestamp
         if ms != arrived.ms:
             arrived = arrival(ms)
         try:
-            if headers or record.key or value is None or len(value) > MAX_USAGE_BYTES:
-                _check_size(record)
-            event = decode(value, headers)
-            directory = catalogs.directory(event.organization)
-            account = find_account(event, directory)
-            assert directory is not None
-            if account.partition != state.partition:
-                outcome.rerouted.setdefault(account.partition, []).append(rerouted(record, ms))
-                outcome.counts.rerouted += 1
-                continue
-            candidates.append((record, arrived, directory, accept(event, account, directory, arrived)))
+            if size_of(record) > MAX_USAGE_BYTES:
+                raise _oversized()
+            event = decode(record.value, headers)
+            key = (event.organization, event.subject, event.data.meter)
+            lane = state.lanes.get(key)
+            if lane is None:
+                lane = state.lanes[key] = _new_lane(event, state.partition, catalogs)
+            candidates.append((record, arrived, accept(event, lane, arrived)))
+        except _StrayedError as strayed:
+            outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))
+            outcome.counts.rerouted += 1
         except Refused as refused:
             _reject(record, ms, refused, outcome)
     return candidates
 
 
-def _check_size(record: ConsumerRecord) -> None:
-    if size_of(record) > MAX_USAGE_BYTES:
-        raise Refused(Reason.OVERSIZED, f"a record must have at most {MAX_USAGE_BYTES} bytes with key and headers")
+class _StrayedError(Exception):
+    """The record's account lies in another partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__()
+        self.partition = partition
 
 
-def _rate(one: _Candidate, state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
-    record, arrived, directory, usage = one
-    charges: Sequence[Charge] = ()
-    plan = catalogs.meter_plan(directory, usage.meter.id)
-    if plan is not None:
-        day = state.days.of(usage.ts, usage.ts_text, usage.account.timezone)
-        charges = state.rater.rate(usage, day, plan, directory, catalogs.readers)
-    offset: int = record.offset
-    outcome.records.append(Record(None, state.writer.rated(usage, offset, arrived.text, charges, catalogs.offset)))
-    outcome.counts.rated += 1
-    state.last_rated = offset
+def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
+    """The lane of an event of this partition. Raises: Refused, _StrayedError."""
+    directory = catalogs.directory(event.organization)
+    account = find_account(event, directory)
+    assert directory is not None
+    if account.partition != partition:
+        raise _StrayedError(account.partition)
+    lane = lane_of(event, account, directory)
+    lane.plan = catalogs.meter_plan(directory, lane.meter.id)
+    return lane
+
+
+def _oversized() -> Refused:
+    return Refused(Reason.OVERSIZED, f"a record must have at most {MAX_USAGE_BYTES} bytes with key and headers")
 
 
 def _conflict(usage: Usage) -> Refused:
@@ -119,7 +143,9 @@ def _reject(record: ConsumerRecord, ms: int, refused: Refused, outcome: Outcome)
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 
 
-def _finish(last: ConsumerRecord, state: PartitionState, outcome: Outcome) -> None:
+def finish(last: ConsumerRecord, state: PartitionState, outcome: Outcome) -> None:
+    """Close a batch whose records are settled, `last` being its last one, with what became of them."""
+    outcome.counts.rated = len(outcome.records)
     outcome.counts.next_offset = state.last_read = outcome.next_offset
     value = state.writer.read(arrival(last.timestamp).text, outcome.counts)
     outcome.records.append(Record(None, value))

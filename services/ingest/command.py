@@ -60,6 +60,7 @@ async def run_ingest(
                 session_ms=session_ms,
             )
         finally:
+            await handler.abandon()
             log.info("ingest_stopped", **handler.counts)
 
 

@@ -8,12 +8,26 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from events.decimals import EXACT
 from projections.pricing import Price
 from projections.rating.terms import PricingTerms, Series
 
 _ZERO = Decimal(0)
+_LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
+
+
+class Line(NamedTuple):
+    """A stretch of quantities `(lower, upper]` on which C is a line: each unit adds `slope`."""
+
+    lower: Decimal
+    upper: Decimal
+    slope: Decimal
+
+
+#: A line that holds no quantity.
+NO_LINE = Line(_ZERO, _ZERO, _ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,8 @@ class DecimalPrice:
     fixed: tuple[Decimal, ...]
     unit: tuple[Decimal, ...]
     entered: tuple[Decimal, ...]
+    #: What is not above zero, and then each band.
+    lines: tuple[Line, ...]
 
     def charge(self, quantity: Decimal) -> Decimal:
         """C of a quantity before it is divided by quantityPerUnit, unrounded."""
@@ -36,6 +52,10 @@ class DecimalPrice:
         if not self.cumulative:
             return self.fixed[band] + units * self.unit[band]
         return self.entered[band] + self.fixed[band] + (units - self.lowers[band]) * self.unit[band]
+
+    def line(self, quantity: Decimal) -> Line:
+        """The stretch around a quantity: its band, or all that is not above zero."""
+        return self.lines[bisect_left(self.lowers, quantity * self.per_unit)]
 
 
 def decimal_price(series: Series, pricing: PricingTerms) -> DecimalPrice | None:
@@ -48,7 +68,15 @@ def decimal_price(series: Series, pricing: PricingTerms) -> DecimalPrice | None:
     if not all(_finite(number) for table in ((per_unit,), *tables) for number in table) or not _short(per_unit):
         return None
     lowers, fixed, unit, entered = (tuple(_decimal(number) for number in table) for table in tables)
-    return DecimalPrice(price.cumulative, _decimal(per_unit), lowers, fixed, unit, entered)
+    lines = _lines(price, series.quantity_per_unit)
+    return DecimalPrice(price.cumulative, _decimal(per_unit), lowers, fixed, unit, entered, lines)
+
+
+def _lines(price: Price, quantity_per_unit: Fraction) -> tuple[Line, ...]:
+    limits = [_decimal(lower * quantity_per_unit) for lower in price.lowers]
+    slopes = [_decimal(unit / quantity_per_unit) for unit in price.unit]
+    bands = zip(limits, [*limits[1:], _MOST], slopes, strict=True)
+    return (Line(_LEAST, limits[0], slopes[0]), *(Line(*band) for band in bands))
 
 
 def _finite(number: Fraction) -> bool:

@@ -9,6 +9,7 @@ under the same id of the same publisher; four bytes can do no more than a checks
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Protocol, Self
 from zlib import crc32
 
 ID_BYTES = 12
@@ -16,9 +17,24 @@ CONTENT_BYTES = 4
 DIGEST_BYTES = ID_BYTES + CONTENT_BYTES
 
 
-def id_digest(organization: str, account_id: str, source: str, usage_id: str) -> bytes:
-    """12 bytes of (organization, account, source, id)."""
-    return blake2b(f"{organization}\0{account_id}\0{source}\0{usage_id}".encode(), digest_size=ID_BYTES).digest()
+class Hash(Protocol):
+    """A hash that can still be fed."""
+
+    def copy(self) -> Self: ...
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+def owner_hash(organization: str, account_id: str) -> Hash:
+    """The beginning of every `id_digest` of an account's usage."""
+    return blake2b(f"{organization}\0{account_id}\0".encode(), digest_size=ID_BYTES)
+
+
+def id_digest(owner: Hash, source: str, usage_id: str) -> bytes:
+    """12 bytes of (organization, account, source, id); the first two by their `owner_hash`."""
+    digest = owner.copy()
+    digest.update(f"{source}\0{usage_id}".encode())
+    return digest.digest()
 
 
 def content_digest(

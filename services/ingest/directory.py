@@ -8,6 +8,8 @@ from datetime import datetime
 
 from events.resources.catalog import FieldCategory, Meter
 from projections.resources import AccountEntity, Entity, Resources
+from services.ingest.arrival import FUTURE_LIMIT, LATEST
+from services.ingest.record import meter_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +29,36 @@ class KnownMeter:
     id: str
     code: str
     fields: dict[str, frozenset[str]]
+    #: What a record of the log says of it.
+    json: str
 
 
 @dataclass(slots=True)
 class Directory:
-    """One organization at one catalog offset. `clock` is its test clock, None where the real one counts."""
+    """One organization at one catalog offset.
+
+    `clock` is its test clock and `limit` the latest time of usage by it; None where the real clock counts.
+    """
 
     organization: str
     resources: Resources
     accounts: dict[str, KnownAccount] = field(default_factory=dict)
     meters: dict[str, KnownMeter] = field(default_factory=dict)
     clock: datetime | None = None
+    limit: datetime | None = None
 
 
 def directory_of(resources: Resources) -> Directory:
     """The organization's accounts and meters by code."""
     config = resources.config
+    clock = resources.clock if config is not None and config.body.test_clock else None
     return Directory(
         organization=resources.organization,
         resources=resources,
         accounts={account.body.code: _account(account) for account in resources.accounts.values()},
         meters={meter.body.code: _meter(meter) for meter in resources.meters.values()},
-        clock=resources.clock if config is not None and config.body.test_clock else None,
+        clock=clock,
+        limit=None if clock is None else min(clock, LATEST) + FUTURE_LIMIT,
     )
 
 
@@ -62,7 +72,7 @@ def _meter(entity: Entity[Meter]) -> KnownMeter:
         by_category.setdefault(data_field.category, set()).add(data_field.code)
     # METADATA stands in `data.metadata`, and so on: the maps of the wire are the categories in lower case.
     fields = {category.lower(): frozenset(codes) for category, codes in by_category.items()}
-    return KnownMeter(entity.id, entity.body.code, fields)
+    return KnownMeter(entity.id, entity.body.code, fields, meter_json(entity.id))
 
 
 def add_account(directory: Directory, account_id: str) -> None:

@@ -5,7 +5,6 @@ a refusal both copies are equal, byte for byte, and name the coordinates of the 
 """
 
 import hashlib
-from collections.abc import Sequence
 
 from aiokafka import ConsumerRecord
 
@@ -55,6 +54,5 @@ def rejected(record: ConsumerRecord, refused: Refused, arrival: int) -> Record:
 
 def size_of(record: ConsumerRecord) -> int:
     """Bytes of key, value and headers."""
-    headers: Sequence[tuple[str, bytes | None]] = record.headers
-    size = len(record.value or b"") + len(record.key or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in headers) if headers else size
+    size: int = record.serialized_key_size + record.serialized_value_size
+    return size + sum(len(name) + len(value or b"") for name, value in record.headers) if record.headers else size

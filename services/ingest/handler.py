@@ -4,7 +4,9 @@ Order of a poll, and why:
 1. commands (`commands`): the catalog is at least as new as what a publisher was told before it sent this usage;
 2. judge and rate in memory (`batch`);
 3. refused and re-routed records are written and acknowledged, of all partitions;
-4. `UsageRated` records and then `UsageRead` are appended to `billing.events`, one partition after the other.
+4. `UsageRated` records and then `UsageRead` are appended to `billing.events`.
+3 and 4 go on while the next poll is at 1 and 2; its own 3 waits for them. So the log is never appended to past what is
+unacknowledged, and whatever fails, the memory of both polls is dropped.
 A crash before 4 leaves no trace in the log: the poll is judged again, and 3 is repeated without harm. A crash within 4
 leaves the first records of the poll: the next worker goes on after the last of them, and since 3 is done for the whole
 poll by then, what lies between two accepted records is settled. Were 3 done after 4, a crash between them would lose a
@@ -19,7 +21,7 @@ from aiokafka import ConsumerRecord
 
 from events.topics import EVENTS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure
-from services.ingest.batch import Outcome, settle_batch
+from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.commands import CommandGate
 from services.ingest.partition import PartitionState
 from services.ingest.position import check_gap, gaps
@@ -54,6 +56,8 @@ class IngestHandler:
         self._writer = writer
         self._generation = generation
         self._states: dict[int, PartitionState] = {}
+        #: What writes the last poll.
+        self._writing: asyncio.Task[None] | None = None
         #: Dispositions since the start of this process.
         self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
 
@@ -62,6 +66,7 @@ class IngestHandler:
 
         Raises: LogWentBackError, UsageLostError, which end the process: numbers that went back, or usage that is gone.
         """
+        await self.abandon()
         await self._writer.reset()
         for partition in partitions:
             self._states.pop(partition, None)
@@ -80,24 +85,53 @@ class IngestHandler:
         return {partition: state.next_usage for partition, state in loaded.items()}
 
     async def revoked(self, partitions: Sequence[int]) -> None:
-        """Forget the partitions; everything that counts stands in the log."""
+        """Forget the partitions; everything that counts stands in the log, once the last poll does."""
+        await self.abandon()
         for partition in partitions:
             self._states.pop(partition, None)
 
     async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
-        """Settle the next records of some partitions.
+        """Settle the next records of some partitions and begin to write them; the poll before is written by then.
 
-        Raises: ResyncError for partitions whose log another worker wrote too. Any other error leaves memory ahead of
-        the log, and the loop assigns every partition anew.
+        Raises: what writing the poll before raised. Memory is ahead of the log then: every partition is to be assigned
+        anew, which is what ResyncError names and what the loop does after any other error.
         """
         batches = {partition: records for partition, records in batches.items() if records}
         if not batches:
+            await self._written()
             return
         await self._pass_commands()
         outcomes = {
-            partition: settle_batch(records, self._states[partition], self._gate.catalogs)
-            for partition, records in batches.items()
+            partition: await self._settle(records, self._states[partition]) for partition, records in batches.items()
         }
+        await self._written()
+        self._writing = asyncio.create_task(self._write(outcomes))
+
+    async def abandon(self) -> None:
+        """Wait for the end of what is being written, good or bad; the log tells what became of it."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await asyncio.wait([writing])
+            if not writing.cancelled() and (error := writing.exception()):
+                log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
+
+    async def _settle(self, records: Sequence[ConsumerRecord], state: PartitionState) -> Outcome:
+        outcome = Outcome(records[-1].offset + 1)
+        for part in parts_of(records):
+            settle_part(part, state, self._gate.catalogs, outcome)
+            await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
+        finish(records[-1], state, outcome)
+        return outcome
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            try:
+                await writing
+            except ResyncError as error:
+                raise ResyncError(list(self._states), str(error)) from error
+
+    async def _write(self, outcomes: Mapping[int, Outcome]) -> None:
         try:
             await self._write_elsewhere(outcomes)
             acknowledged = await self._append(outcomes)
@@ -111,7 +145,7 @@ class IngestHandler:
     async def _pass_commands(self) -> None:
         if await self._gate.pass_():
             for state in self._states.values():
-                state.rater.forget()
+                state.forget()
 
     async def _fold_to_end(self, state: PartitionState) -> None:
         """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""
@@ -151,7 +185,7 @@ class IngestHandler:
         return acknowledged
 
     async def _check_positions(self, acknowledged: Mapping[int, Sequence[tuple[int, int]]]) -> None:
-        """All partitions of the poll are looked at before an error is raised: the loop must not lose a batch."""
+        """All partitions of the poll are looked at before an error is raised: their positions are known then."""
         lost: list[ResyncError] = []
         for partition, batches in acknowledged.items():
             state = self._states[partition]

@@ -12,8 +12,8 @@ from events.codec import decode
 from events.decimals import EXACT
 from services.ingest.arrival import day_number
 from services.ingest.catalogs import Catalogs
-from services.ingest.days import Days
 from services.ingest.instants import parse_instant
+from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
 from services.ingest.record import RATED_PREFIX, READ_PREFIX, RatedEnvelope, RecordWriter, decode_rated
 from services.ingest.snapshot import Snapshot
@@ -29,7 +29,7 @@ class PartitionState:
         self.totals = snapshot.totals
         self.seen = snapshot.seen
         self.rater = Rater(snapshot.totals)
-        self.days = Days()
+        self.lanes: dict[LaneKey, Lane] = {}
         self.last_rated = snapshot.sequences.get(self.writer.usage_source, -1)
         self.last_read = snapshot.sequences.get(self.writer.read_source, -1)
 
@@ -41,6 +41,11 @@ class PartitionState:
         carried elsewhere before that stands there already, and what lay after it is judged again.
         """
         return max(self.last_rated + 1, self.last_read, 0)
+
+    def forget(self) -> None:
+        """The catalog moved: what was worked out from it is worked out again when it is needed."""
+        self.lanes.clear()
+        self.rater.forget()
 
     def fold(self, records: Sequence[ConsumerRecord], catalogs: Catalogs) -> None:
         """Apply records of the log that this worker did not append in this life, in order.
@@ -69,7 +74,8 @@ class PartitionState:
         plan = catalogs.meter_plan(directory, data.meter_id)
         if plan is not None:
             ts, ts_text = parse_instant(data.ts)
-            self.totals.add_record(rated, ts, self.days.of(ts, ts_text, account.timezone), plan)
+            days = days_in(account.timezone)
+            self.totals.add_record(rated, ts, days.get(ts_text[:13]) or days.day(ts_text), plan)
 
     def _note_read(self, value: bytes) -> None:
         envelope = decode(value)

@@ -11,13 +11,13 @@ from decimal import Decimal
 from functools import partial
 from typing import NamedTuple
 
-from events.decimals import MAX_WHOLE_DIGITS, plain
 from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
+from services.ingest.decimal_price import DecimalPrice, decimal_price
 from services.ingest.directory import Directory
-from services.ingest.record import Charge
+from services.ingest.lane import Lane
 from services.ingest.running import Applied, Running
 from services.ingest.totals import Cell, PartitionTotals, joined
 from services.ingest.validate import Usage
@@ -26,47 +26,48 @@ from services.projector.cells import MeterPlan
 #: Which series read a total of an account.
 ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
 _Readers = Callable[[TotalsKey], tuple[Reader, ...]]
-_MOST = Decimal(10) ** MAX_WHOLE_DIGITS
 
 
 class _Sum(NamedTuple):
     """A plain sum of one account and day: its field, its cell, and the charges that it runs into."""
 
-    aggregation_id: str
     field: str
     cell: Cell
     charges: tuple[Running, ...]
 
 
 class Rater:
-    """Rates the records of one partition, on its totals. `forget` after the catalog moved."""
+    """Rates the records of one partition, on its totals. `forget` after the catalog moved, and all lanes with it."""
 
     def __init__(self, totals: PartitionTotals) -> None:
         self._totals = totals
-        self._sums: dict[tuple[str, str, date], tuple[_Sum, ...]] = {}
         self._others: dict[tuple[str, str, str, date], tuple[Running, ...]] = {}
         self._held: dict[TotalsKey, tuple[Period, tuple[Running, ...]]] = {}
         self._running: dict[tuple[str, str, str, str, str, Period], Running] = {}
+        self._prices: dict[tuple[str, str], DecimalPrice | None] = {}
 
     def forget(self) -> None:
         """Prices may have changed: charges are found again, from the totals by day."""
-        self._sums.clear()
         self._others.clear()
         self._held.clear()
         self._running.clear()
+        self._prices.clear()
 
-    def rate(self, usage: Usage, day: date, plan: MeterPlan, directory: Directory, readers: ReadersOf) -> list[Charge]:
-        """Add the record to its totals, and to the charges that read them; what each of these gained.
+    def rate(self, usage: Usage, readers: ReadersOf) -> list[str]:
+        """Add the record to its totals, and to the charges that read them; what each of these gained, as JSON.
 
         To be called in context EXACT.
         """
-        place = (usage.account.id, usage.meter.id, day)
-        sums = self._sums.get(place)
+        lane, ts_text, found = usage.lane, usage.ts_text, list[str]()
+        plan = lane.plan
+        if plan is None:
+            return found
+        day = lane.days.get(ts_text[:13]) or lane.days.day(ts_text)
+        sums = lane.sums.get(day)
         if sums is None:
-            sums = self._sums[place] = tuple(self._sum(place, *one, partial(readers, directory)) for one in plan.sums)
+            sums = lane.sums[day] = self._sums(lane, day, plan, readers)
         numbers = usage.numbers
-        found: list[Charge] = []
-        for aggregation_id, field, cell, charges in sums:
+        for field, cell, charges in sums:
             written = numbers.get(field)
             if written is not None:
                 number = Decimal(written)
@@ -74,16 +75,15 @@ class Rater:
                 cell.records += 1
                 for running in charges:
                     if gained := running.gain(number):
-                        _note(found, running, aggregation_id, "", gained)
+                        found.append(f'{running.json}{gained}"}}')
         if plan.others:
-            self._rate_others(usage, day, plan, partial(readers, directory), found)
+            self._rate_others(usage, day, plan, partial(readers, lane.directory), found)
         return found
 
-    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers, found: list[Charge]) -> None:
-        data, account_id = usage.data, usage.account.id
+    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers, found: list[str]) -> None:
+        account_id = usage.lane.account.id
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
-        texts = joined((data.who, data.what, data.where, data.other, data.metadata))
-        parts = contributions(plan.others, values, texts, usage.ts, usage.usage_id)
+        parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
         for aggregation_id, segment, state in parts:
             place = (account_id, aggregation_id, segment, day)
             charges = self._others.get(place)
@@ -91,12 +91,15 @@ class Rater:
                 charges = self._others[place] = self._find(place[:3], day, readers)
             for running in charges:
                 if gained := running.gain_state(state):
-                    _note(found, running, aggregation_id, segment, gained)
+                    found.append(f'{running.json}{gained}"}}')
         self._totals.add(account_id, day, plan, parts)
 
-    def _sum(self, place: tuple[str, str, date], aggregation_id: str, field: str, readers: _Readers) -> _Sum:
-        key = (place[0], aggregation_id, "")
-        return _Sum(aggregation_id, field, self._totals.cell(key, place[2]), self._find(key, place[2], readers))
+    def _sums(self, lane: Lane, day: date, plan: MeterPlan, readers: ReadersOf) -> tuple[_Sum, ...]:
+        of_key, found = partial(readers, lane.directory), []
+        for aggregation_id, field in plan.sums:
+            key = (lane.account.id, aggregation_id, "")
+            found.append(_Sum(field, self._totals.cell(key, day), self._find(key, day, of_key)))
+        return tuple(found)
 
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[Running, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
@@ -112,17 +115,15 @@ class Rater:
         running = self._running.get(identity)
         if running is None:
             state = self._totals.over(key, applied.series.function, applied.days)
-            running = self._running[identity] = Running(applied, state)
+            running = self._running[identity] = Running(key, applied, self._price(key[1], applied), state)
         return running
 
-
-def _note(found: list[Charge], running: Running, aggregation_id: str, segment: str, gained: Decimal) -> None:
-    # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
-    if -_MOST < gained < _MOST:
-        written = str(gained)
-        applied = running.applied
-        amount = plain(gained) if "E" in written else written
-        found.append(Charge(aggregation_id, applied.pricing.id, applied.plan.id, segment, amount))
+    def _price(self, aggregation_id: str, applied: Applied) -> DecimalPrice | None:
+        """The price in decimals, one for all accounts that pay it: what every record reads should stay in the cache."""
+        identity = (aggregation_id, applied.pricing.id)
+        if identity not in self._prices:
+            self._prices[identity] = decimal_price(applied.series, applied.pricing)
+        return self._prices[identity]
 
 
 def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple[list[Applied], Period]:

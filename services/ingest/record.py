@@ -1,11 +1,14 @@
 """`UsageRated` and `UsageRead` to bytes, without building the pydantic facts: the hot path of the whole product.
 
-msgspec writes what `events.codec.encode` would write for the same fact, byte for byte, at five times the speed. A test
-holds the two equal on generated facts, and the same for the id. The member order below is that of the models.
+What does not change from one record to the next is written once (`owner_json`, `meter_json`, `charge_json`); the rest
+is put between these parts. The bytes are what `events.codec.encode` would write for the same fact, in the order of the
+models' members. A test holds the two equal on generated facts, and the same for the id.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha1
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,50 +16,36 @@ from events.codec import UndecodableRecordError, decode, encode
 from events.envelope import NAMESPACE
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import read_source, usage_source
-from services.ingest.validate import Usage
+
+if TYPE_CHECKING:
+    from services.ingest.validate import Usage
+
+_encode = msgspec.json.Encoder().encode
 
 
-class Charge(msgspec.Struct, rename="camel", omit_defaults=True, gc=False, frozen=True):
-    """`events.facts.usage.RatedCharge` on the wire."""
-
-    aggregation_id: str
-    pricing_id: str
-    account_plan_id: str
-    segment: str = ""
-    amount: str = ""
-
-
-class RatedData(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
-    """`events.facts.usage.UsageRated` on the wire; instants and numbers are texts already."""
+class RatedData(msgspec.Struct, rename="camel", gc=False):
+    """What ingest reads back of `events.facts.usage.UsageRated`; instants and numbers stay texts."""
 
     usage_id: str
-    usage_source: str
     meter_id: str
     ts: str
-    ets: str | None = None
+    digest: str
     measure: dict[str, str] = {}
     who: dict[str, str] = {}
     what: dict[str, str] = {}
     where: dict[str, str] = {}
     other: dict[str, str] = {}
     metadata: dict[str, str] = {}
-    charges: Sequence[Charge] = ()
-    # Always given, so never left out: the defaults are there because a Struct wants required fields first.
-    catalog_offset: int = -1
-    digest: str = ""
 
 
 class RatedEnvelope(msgspec.Struct, gc=False):
-    """`events.envelope.Envelope` around a `UsageRated`; usage from the log is read back into it, too."""
+    """What ingest reads back of the `events.envelope.Envelope` around it."""
 
-    type: str
     schema: int
     source: str
     sequence: int
     organization: str
     account: str
-    time: str
-    id: str
     data: RatedData
 
 
@@ -86,7 +75,6 @@ class ReadEnvelope(msgspec.Struct, gc=False):
 #: How `events.codec.encode` begins a record of either kind: the type is the first member.
 RATED_PREFIX = b'{"type":"UsageRated"'
 READ_PREFIX = b'{"type":"UsageRead"'
-_ENCODE = msgspec.json.Encoder().encode
 _RATED = msgspec.json.Decoder(RatedEnvelope)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -117,6 +105,32 @@ class EventIds:
         return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
+def quoted(value: object) -> str:
+    """A text, or a map of texts, as JSON."""
+    return _encode(value).decode()
+
+
+#: Sources are few, as a rule.
+_source_json = lru_cache(maxsize=4096)(quoted)
+
+
+def owner_json(organization: str, account_id: str) -> str:
+    """Whose record it is, up to the text of its time."""
+    return f',"organization":{quoted(organization)},"account":{quoted(account_id)},"time":"'
+
+
+def meter_json(meter_id: str) -> str:
+    """What was measured, up to the text of when."""
+    return f',"meterId":{quoted(meter_id)},"ts":"'
+
+
+def charge_json(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:
+    """A charge, up to the text of its amount."""
+    ids = f'"pricingId":{quoted(pricing_id)},"accountPlanId":{quoted(account_plan_id)}'
+    segmented = f',"segment":{quoted(segment)}' if segment else ""
+    return f'{{"aggregationId":{quoted(aggregation_id)},{ids}{segmented},"amount":"'
+
+
 class RecordWriter:
     """Makes the records of one `usage` partition for its `billing.events` partition."""
 
@@ -125,44 +139,31 @@ class RecordWriter:
         self.read_source = read_source(generation, partition)
         self._usage_ids = EventIds(self.usage_source)
         self._read_ids = EventIds(self.read_source)
+        schema, source = UsageRated.schema_version, quoted(self.usage_source)
+        self._beginning = f'{{"type":"UsageRated","schema":{schema},"source":{source},"sequence":'
 
-    def rated(self, usage: Usage, offset: int, arrival: str, charges: Sequence[Charge], catalog_offset: int) -> bytes:
-        """The value of `UsageRated` for the usage record at `offset`."""
-        data = usage.data
-        fact = RatedData(
-            usage.usage_id,
-            usage.source,
-            usage.meter.id,
-            usage.ts_text,
-            usage.ets_text,
-            usage.numbers,
-            data.who,
-            data.what,
-            data.where,
-            data.other,
-            data.metadata,
-            charges or (),
-            catalog_offset,
-            usage.digest.hex(),
-        )
-        return _ENCODE(
-            RatedEnvelope(
-                "UsageRated",
-                UsageRated.schema_version,
-                self.usage_source,
-                offset,
-                usage.organization,
-                usage.account.id,
-                arrival,
-                self._usage_ids.text(offset),
-                fact,
-            )
-        )
+    def rated(self, usage: "Usage", offset: int, arrival: str, charges: Sequence[str], catalog_offset: int) -> bytes:
+        """The value of `UsageRated` for the usage record at `offset`.
+
+        `arrival` is the text of its time, and a charge is its `charge_json` with the amount.
+        """
+        lane = usage.lane
+        ets = f',"ets":"{usage.ets_text}"' if usage.ets_text is not None else ""
+        fields = f',"measure":{_encode(usage.numbers).decode()}' if usage.numbers else ""
+        for category, texts in usage.texts.items():
+            fields = f'{fields},"{category}":{quoted(texts)}'
+        rated = f',"charges":[{",".join(charges)}]' if charges else ""
+        return (
+            f'{self._beginning}{offset}{lane.owner_json}{arrival}","id":"{self._usage_ids.text(offset)}",'
+            f'"data":{{"usageId":{_encode(usage.usage_id).decode()},"usageSource":{_source_json(usage.source)}'
+            f'{lane.meter.json}{usage.ts_text}"{ets}{fields}{rated},'
+            f'"catalogOffset":{catalog_offset},"digest":"{usage.digest.hex()}"}}}}'
+        ).encode()
 
     def read(self, time: str, counts: ReadData) -> bytes:
         """The value of `UsageRead` for a poll that ended before `counts.next_offset`."""
         sequence = counts.next_offset
-        return _ENCODE(
+        return _encode(
             ReadEnvelope(
                 "UsageRead",
                 UsageRead.schema_version,

@@ -4,15 +4,17 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from events.decimals import MAX_FRACTION_DIGITS
-from projections.aggregates import DayState, merge, units, value
+from events.decimals import MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS, plain
+from projections.aggregates import DayState, TotalsKey, merge, units, value
 from projections.calendar import Period
 from projections.rating.terms import PlanTerms, PricingTerms, Series
-from services.ingest.decimal_price import decimal_price
+from services.ingest.decimal_price import NO_LINE, DecimalPrice
+from services.ingest.record import charge_json
 
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 _ZERO = Decimal(0)
+_MOST = Decimal(10) ** MAX_WHOLE_DIGITS
 
 
 class Applied(NamedTuple):
@@ -25,53 +27,72 @@ class Applied(NamedTuple):
 
 
 class Running:
-    """The running state; `cumulative` is C of it, to the 18 fraction digits that the log keeps.
+    """The running state of a charge: what it sums, and what C of that is.
 
-    C is rounded, not its differences, so that the differences still sum to it. `price` is None where decimals are not
-    exact: then `gain_state` counts in fractions.
+    The log keeps 18 digits after the point. C is rounded to them, not its differences, so that these still sum to it.
+    Along a line of the price whose C needed no rounding so far, a record adds its number times the slope: no C is
+    worked out. Whoever leaves the line, or would need more digits, works out C before and after.
     """
 
-    __slots__ = ("applied", "cumulative", "price", "state", "total")
+    __slots__ = ("_cumulative", "_line", "_price", "_state", "_total", "applied", "json")
 
-    def __init__(self, applied: Applied, state: DayState | None) -> None:
+    def __init__(self, key: TotalsKey, applied: Applied, price: DecimalPrice | None, state: DayState | None) -> None:
         self.applied = applied
-        self.state = state
-        self.total = _ZERO if state is None else state.number
-        self.price = decimal_price(applied.series, applied.pricing)
-        self.cumulative = self._exact() if self.price is None else _kept(self.price.charge(self.total))
+        #: The charge in the log, up to its amount.
+        self.json = charge_json(key[1], applied.pricing.id, applied.plan.id, key[2])
+        self._state = state
+        self._total = _ZERO if state is None else state.number
+        self._price = price
+        self._line = NO_LINE
+        #: C, where decimals are not exact and there is no price in decimals.
+        self._cumulative = self._in_fractions() if price is None else _ZERO
 
-    def gain(self, number: Decimal) -> Decimal:
-        """Add a number to a plain sum; returns what C gained."""
-        if self.price is None:
-            return self.gain_state(DayState(number, 1))
-        self.total += number
-        before = self.cumulative
-        self.cumulative = after = _kept(self.price.charge(self.total))
-        return after - before
+    def gain(self, number: Decimal) -> str:
+        """Add a number to a plain sum; returns what C gained, as the log has it, or "" for nothing."""
+        total = self._total + number
+        lower, upper, slope = self._line
+        if lower < total <= upper:
+            gained = number * slope
+            written = str(gained)
+            if len(written) <= MAX_FRACTION_DIGITS and "E" not in written:
+                self._total = total
+                return written if gained else ""
+        return self._leave_line(number, total)
 
-    def gain_state(self, part: DayState) -> Decimal:
-        """Merge what a record contributes to any aggregation; returns what C gained."""
-        if self.price is not None:
+    def gain_state(self, part: DayState) -> str:
+        """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
+        if self._price is not None:
             return self.gain(part.number)
-        before, held = self.cumulative, self.state
-        self.state = part if held is None else merge(self.applied.series.function, held, part)
-        self.cumulative = self._exact()
-        return self.cumulative - before
+        before, held = self._cumulative, self._state
+        self._state = part if held is None else merge(self.applied.series.function, held, part)
+        self._cumulative = self._in_fractions()
+        return _written(self._cumulative - before)
 
-    def _exact(self) -> Decimal:
+    def _leave_line(self, number: Decimal, total: Decimal) -> str:
+        price = self._price
+        if price is None:
+            return self.gain_state(DayState(number, 1))
+        before, charge = _kept(price.charge(self._total)), price.charge(total)
+        after = _kept(charge)
+        self._total = total
+        self._line = price.line(total) if after == charge else NO_LINE
+        return _written(after - before)
+
+    def _in_fractions(self) -> Decimal:
         series = self.applied.series
-        quantity = units(value(series.function, self.state), series.quantity_per_unit, series.rounding)
+        quantity = units(value(series.function, self._state), series.quantity_per_unit, series.rounding)
         return decimal_of(self.applied.pricing.price.charge(quantity))
 
 
 def _kept(amount: Decimal) -> Decimal:
-    # Its text is the cheapest way to ask a Decimal for its digits: a short one without exponent has not too many.
-    written = str(amount)
-    if len(written) <= MAX_FRACTION_DIGITS and "E" not in written:
-        return amount
     exponent = amount.as_tuple().exponent
     assert isinstance(exponent, int)
     return amount if exponent >= -MAX_FRACTION_DIGITS else amount.quantize(_QUANTUM, context=_WIDE)
+
+
+def _written(gained: Decimal) -> str:
+    # A fact with a number that the log cannot hold would be unreadable for ever; the quantity is in it anyway.
+    return plain(gained) if gained and -_MOST < gained < _MOST else ""
 
 
 def decimal_of(amount: Fraction) -> Decimal:

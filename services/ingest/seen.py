@@ -76,14 +76,21 @@ class SeenIds:
         self._recent[digest[:ID_BYTES]] = (digest[ID_BYTES:], day)
 
     def compact(self, day: int) -> None:
-        """Make the recent ids a run once they are many. Between batches only: `recent` answers for a whole batch."""
+        """Make the recent ids a run once they are many. Between batches only: `admit` answers for a whole batch."""
         if len(self._recent) >= RECENT_IDS:
             self._flush(day)
 
-    def recent(self, digest: bytes, day: int) -> bytes | None:
-        """Content of the id if it is among the recent ones; to be asked after `known`, within one batch."""
-        found = self._recent.get(digest[:ID_BYTES])
-        return found[0] if found is not None and found[1] >= day - WINDOW_DAYS else None
+    def admit(self, digest: bytes, day: int) -> bytes | None:
+        """Remember an id that is new among the recent ones; else the content that it was accepted with.
+
+        To be asked within one batch, for what `known` does not find.
+        """
+        id_hash = digest[:ID_BYTES]
+        found = self._recent.get(id_hash)
+        if found is not None and found[1] >= day - WINDOW_DAYS:
+            return found[0]
+        self._recent[id_hash] = (digest[ID_BYTES:], day)
+        return None
 
     def known(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
         """Content by id hash, of those of the batch that stand in a run and are within the window on `day`."""

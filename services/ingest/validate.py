@@ -5,16 +5,18 @@ is not asked: uncovered usage is kept, rated without charges, and shown as unpri
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from events.decimals import parse_decimal, plain
-from services.ingest.arrival import FUTURE_LIMIT, Arrival
+from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import content_digest, id_digest
-from services.ingest.directory import Directory, KnownAccount, KnownMeter
+from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import parse_instant
+from services.ingest.lane import Lane
 from services.ingest.refusal import Reason, Refused
 
 #: Largest record: key, value and headers, in bytes (api.md D3 limits a request of up to 1,000 records to as much).
@@ -24,88 +26,87 @@ MAX_SOURCE_LENGTH = 256
 MAX_METADATA_LENGTH = 256
 #: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-LATEST = datetime(9999, 12, 1, tzinfo=UTC)
 
 _WHOLE_LIMIT = 10**18
 #: A fraction's text this short, without exponent, is within the limits of `parse_decimal` whatever its digits are.
 _SURELY_FITS = 18
+_NO_TEXTS: dict[str, dict[str, str]] = {}
 _NOTHING: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class Usage:
-    """An accepted record. `ts` is UTC; texts, the plain `numbers` among them, are as the log has them."""
+class Usage(msgspec.Struct, gc=False):
+    """An accepted record. `ts` is UTC; texts, the plain `numbers` among them, are as the log has them.
 
-    organization: str
-    account: KnownAccount
-    meter: KnownMeter
+    `texts` holds its maps of text by category, without the empty ones, in the log's order.
+    """
+
+    lane: Lane
     usage_id: str
     source: str
     ts: datetime
     ts_text: str
     ets_text: str | None
     numbers: dict[str, str]
-    data: UsageData
+    texts: dict[str, dict[str, str]]
     digest: bytes
 
 
-def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount:
-    """The account that the event names. Raises: Refused."""
-    if directory is None:
-        raise Refused(Reason.UNKNOWN_ORGANIZATION, f"organization {event.organization[:80]!r} is not known")
-    account = directory.accounts.get(event.subject)
-    if account is None:
-        raise Refused(Reason.UNKNOWN_ACCOUNT, f"subject must be an account's code, {event.subject[:80]!r} is none")
-    return account
-
-
-def accept(event: CloudEvent, account: KnownAccount, directory: Directory, arrived: Arrival) -> Usage:
-    """The event as usage of the account, if every rule holds.
+def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
+    """The event as usage of its lane, if every rule holds.
 
     Raises: Refused, with the first rule that is broken.
     """
-    data = event.data
-    meter = directory.meters.get(data.meter)
-    if meter is None:
-        raise Refused(Reason.UNKNOWN_METER, f"data.meter must be a meter's code, {data.meter[:80]!r} is none")
     usage_id, source = event.id, event.source
     if not (0 < len(usage_id) <= MAX_ID_LENGTH and 0 < len(source) <= MAX_SOURCE_LENGTH):
         raise Refused(Reason.TOO_LONG, f"id and source must have 1 to {MAX_ID_LENGTH} characters")
     if "\0" in usage_id or "\0" in source:
         raise Refused(Reason.BAD_TEXT, "id and source must not contain the character NUL")
-    ts, ts_text, ets_text = _times(event, directory, arrived)
-    numbers: dict[str, str] = {}
-    for category, given in (("measure", data.measure), ("income", data.income), ("cost", data.cost)):
-        if given:
-            _take_numbers(numbers, given, category, meter)
+    ts, ts_text = _time(event.time, lane.directory, arrived)
+    data, meter = event.data, lane.meter
+    ets_text = None if data.ets is None else _end(data.ets, ts)
+    numbers = _numbers(data, meter)
+    texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
-    digest = id_digest(event.organization, account.id, source, usage_id)
-    digest += content_digest(meter.id, moment, numbers, _texts(data, meter))
-    return Usage(event.organization, account, meter, usage_id, source, ts, ts_text, ets_text, numbers, data, digest)
+    digest = id_digest(lane.owner_hash, source, usage_id) + content_digest(meter.id, moment, numbers, texts)
+    return Usage(lane, usage_id, source, ts, ts_text, ets_text, numbers, texts, digest)
 
 
-def _times(event: CloudEvent, directory: Directory, arrived: Arrival) -> tuple[datetime, str, str | None]:
+def _time(written: str, directory: Directory, arrived: Arrival) -> tuple[datetime, str]:
     try:
-        ts, ts_text = parse_instant(event.time)
+        ts, ts_text = parse_instant(written)
     except ValueError as error:
         raise Refused(Reason.BAD_TIME, f"time {error}") from None
     if ts < EARLIEST:
         raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
-    clock = directory.clock
-    if ts > (arrived.limit if clock is None else min(clock, LATEST) + FUTURE_LIMIT):
+    if ts > (directory.limit or arrived.limit):
+        clock = directory.clock
         whose = (
             f"its arrival, {arrived.text}" if clock is None else f"the organization's test clock, {clock.isoformat()}"
         )
         raise Refused(Reason.TOO_FAR_IN_FUTURE, f"time must not be more than 1 day after {whose}")
-    if event.data.ets is None:
-        return ts, ts_text, None
+    return ts, ts_text
+
+
+def _end(written: str, ts: datetime) -> str:
     try:
-        ets, ets_text = parse_instant(event.data.ets)
+        ets, ets_text = parse_instant(written)
     except ValueError as error:
         raise Refused(Reason.BAD_TIME, f"data.ets {error}") from None
     if not ts <= ets <= LATEST:
         raise Refused(Reason.BAD_TIME, "data.ets must not be before time")
-    return ts, ts_text, ets_text
+    return ets_text
+
+
+def _numbers(data: UsageData, meter: KnownMeter) -> dict[str, str]:
+    """All its numbers in plain text, by field."""
+    numbers: dict[str, str] = {}
+    if data.measure:
+        _take_numbers(numbers, data.measure, "measure", meter)
+    if data.income:
+        _take_numbers(numbers, data.income, "income", meter)
+    if data.cost:
+        _take_numbers(numbers, data.cost, "cost", meter)
+    return numbers
 
 
 def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: str, meter: KnownMeter) -> None:

@@ -18,6 +18,8 @@ from services.projector.rated import Details, RatedRecord, details_of
 
 #: Account, aggregation, segment text, day of the account's zone.
 CellKey = tuple[str, str, str, date]
+#: A dozen years: usage comes in order of time, so what was forgotten is rarely asked for.
+_MOST_HOURS = 100_000
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -62,6 +64,8 @@ class ZoneDays(dict[str, date]):
             start = at.replace(minute=0, second=0, microsecond=0)
             last = start + timedelta(minutes=59, seconds=59, microseconds=999_999)
             if start.astimezone(self.zone).date() == last.astimezone(self.zone).date():
+                if len(self) >= _MOST_HOURS:
+                    self.clear()
                 self[hour] = day
             else:
                 self._torn.add(hour)

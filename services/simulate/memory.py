@@ -120,12 +120,12 @@ class MemoryPlayer:
 
     def usage(self, record: UsageRecord) -> None:
         usage = accepted(self.resources, record)
-        account, texts = usage.account, texts_of(usage)
+        account, texts = usage.lane.account, texts_of(usage)
         if (account.code, record.uid) in self._seen:
             return
         self._seen.add((account.code, record.uid))
         numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
-        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == usage.meter.id]
+        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == usage.lane.meter.id]
         day = local_day(record.ts, account.timezone)
         for one in listed:
             aggregation = meter_aggregation(one.id, one.body)

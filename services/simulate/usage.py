@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from projections.resources import Resources
-from services.ingest.arrival import Arrival
+from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import directory_of
 from services.ingest.instants import utc_text
+from services.ingest.lane import find_account, lane_of
 from services.ingest.refusal import Refused
-from services.ingest.validate import LATEST, Usage, accept, find_account
+from services.ingest.validate import Usage, accept
 from services.simulate.player import RefusedError, UsageRecord
 
 TEXTS = ("who", "what", "where", "other", "metadata")
@@ -24,14 +25,14 @@ def accepted(resources: Resources, record: UsageRecord) -> Usage:
     directory = directory_of(resources)
     event = _event(resources.organization, record)
     try:
-        return accept(event, find_account(event, directory), directory, _ARRIVED)
+        return accept(event, lane_of(event, find_account(event, directory), directory), _ARRIVED)
     except Refused as error:
         raise RefusedError(f"usage was refused: {error.rule}") from error
 
 
 def texts_of(usage: Usage) -> dict[str, str]:
     """Its texts of all categories, by field."""
-    return {field: text for name in TEXTS for field, text in getattr(usage.data, name).items()}
+    return {field: text for texts in usage.texts.values() for field, text in texts.items()}
 
 
 def _event(organization: str, record: UsageRecord) -> CloudEvent:
