@@ -183,7 +183,8 @@ def price_period(
             steps.append(Step(at, before, after, low, high))
         before, low = after, high
     home = str(account_plan["account"])
-    names = sorted({home, *world.children_of(home), *(r.account for r in inside)})
+    pooled = [child for child in world.children_of(home) if held[0][0] < world.first_own_day(child)]
+    names = sorted({home, *pooled, *(r.account for r in inside)})
     own = {name: aggregate(aggregation, [r for r in inside if r.account == name]) for name in names}
     return PricedPeriod(
         account_plan, pricing, period, held[0][0], held[-1][1], sum((b - a).days for a, b in held), currency,

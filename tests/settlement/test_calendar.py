@@ -1,6 +1,8 @@
 """Days and periods: grids in both directions, months' ends, leap days, zones with summer time."""
 
-from datetime import UTC, date, datetime
+from calendar import isleap, monthrange
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -53,6 +55,41 @@ def test_every_day_lies_in_exactly_its_period(frequency: Frequency, interval: in
     assert periods.period(number).holds(inside)
     assert periods.period(number).end == periods.period(number + 1).start
     assert periods.start(0) == epoch
+
+
+@given(
+    st.integers(1, 30),
+    st.dates(day("1950-01-01"), day("2080-12-31")),
+    st.integers(-400, 400),
+)
+def test_months_keep_the_epochs_day_or_end_with_the_month(interval: int, epoch: date, number: int) -> None:
+    """On the 31st of an epoch a period starts on the 30th, 28th or 29th of shorter months, and on the 31st again."""
+    start = grid("MONTHLY", interval, epoch).start(number)
+    last = start.day == monthrange(start.year, start.month)[1]
+    assert start.day == epoch.day or (last and start.day < epoch.day)
+    assert (start.year - epoch.year) * 12 + start.month - epoch.month == number * interval
+
+
+@given(st.integers(1, 9), st.integers(1952, 2080), st.integers(-20, 20))
+def test_years_from_a_leap_day_start_on_the_last_of_february(interval: int, year: int, number: int) -> None:
+    epoch = date(year - year % 4, 2, 29)
+    start = grid("ANNUALLY", interval, epoch).start(number)
+    assert (start.year, start.month) == (epoch.year + number * interval, 2)
+    assert start.day == (29 if isleap(start.year) else 28)
+
+
+@given(
+    st.sampled_from(["America/New_York", "Europe/Berlin", "Pacific/Auckland", "Australia/Lord_Howe", "Asia/Kathmandu"]),
+    st.dates(day("1980-01-01"), day("2080-12-31")),
+    st.integers(0, 9999),
+)
+def test_a_day_lasts_from_its_midnight_to_the_next(zone: str, inside: date, part: int) -> None:
+    """Of 23 hours, 25 or any other number: every instant between two midnights lies in the first one's day."""
+    opens, closes = (
+        datetime.combine(one, time(), ZoneInfo(zone)).astimezone(UTC) for one in (inside, inside + timedelta(days=1))
+    )
+    assert local_day(opens + (closes - opens) * part / 10_000, zone) == inside
+    assert local_day(closes, zone) == inside + timedelta(days=1)
 
 
 @pytest.mark.parametrize(

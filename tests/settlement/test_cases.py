@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID, uuid5
 
+import pytest
+
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
 from services.billing.wire import unpriced_documents
@@ -105,6 +107,25 @@ def test_a_voided_bill_is_due_again() -> None:
     family.billed.evolve(BillVoided(bill_id=bill_id, account_id=root, root_id=root))
     [again] = draft_bills(family, date=date(2026, 2, 1))
     assert again.lines == draft.lines
+
+
+@pytest.mark.parametrize(
+    ("steps", "day", "status"),
+    [
+        ("", "2025-12-31", "UPCOMING"),
+        ("", "2026-01-01", "ACTIVE"),
+        ("", "2026-12-31", "ACTIVE"),
+        ("", "2027-01-01", "ENDED"),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-09", "ACTIVE"),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-10", "CANCELLED"),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2027-01-01", "CANCELLED"),
+    ],
+)
+def test_a_minimum_stands_by_its_term_and_its_cancel(steps: str, day: str, status: str) -> None:
+    player = played(f"commitmentType: MINIMUM, amount: 100, {YEAR}", steps + USE)
+    state = player.commitment("pre", date.fromisoformat(day))
+    remaining = 100 if status in ("UPCOMING", "ACTIVE") else 0
+    assert (state["status"], state["amountRemaining"], state["amountSpent"]) == (status, remaining, 0)
 
 
 def test_unpriced_usage_is_kept_and_shown() -> None:

@@ -1,9 +1,11 @@
 """Laws that hold for every family, whatever its terms and whenever its usage arrives (domain.md 4, 6, 8)."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_incremental_settlement_equals_settlement_from_scratch(
 
 @laws
 @given(st.data(), families())
-def test_order_split_and_duplicates_of_usage_change_nothing(data: st.DataObject, family: Random) -> None:
+def test_order_and_duplicates_of_usage_change_nothing(data: st.DataObject, family: Random) -> None:
     records = data.draw(st.lists(usage(accounts_of(family)), max_size=12))
     ordered, shuffled = play_terms(family), play_terms(family)
     for record in records:
@@ -56,6 +58,47 @@ def test_order_split_and_duplicates_of_usage_change_nothing(data: st.DataObject,
             first = settle(family_of(ordered), through=through, accrued=accrued)
             second = settle(family_of(shuffled), through=through, accrued=accrued)
             assert known(first) == known(second)
+
+
+@laws
+@given(st.data(), families())
+def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, family: Random) -> None:
+    """One usage of a quantity, or several at the same instant that add up to it: the same lines, draws and states."""
+    summed = [{**one, "aggregation": "SUM"} for one in family.lists["aggregations"]]
+    family = replace(family, lists={**family.lists, "aggregations": summed})
+    records = data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=8))
+    whole, split = play_terms(family), play_terms(family)
+    for record in records:
+        whole.usage(record)
+        parts = data.draw(st.lists(st.decimals(-20, 20, places=3), max_size=3))
+        for number, part in enumerate([*parts, record.values["measure"]["q"] - sum_of(parts)]):
+            split.usage(replace(record, uid=f"{record.uid}-{number}", values={"measure": {"q": part}}))
+    for through in (START + timedelta(days=45), END):
+        for accrued in (True, False):
+            first = settle(family_of(whole), through=through, accrued=accrued)
+            assert known(first) == known(settle(family_of(split), through=through, accrued=accrued))
+    assert whole.bill(END, None) == split.bill(END, None)
+
+
+@laws
+@given(st.data(), families())
+def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Random) -> None:
+    """Usage may move to any instant of its day in the account's zone, on days of 23 and 25 hours too: only LATEST sees
+    it."""
+    seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in
+            family.lists["aggregations"]]  # fmt: skip
+    family = replace(family, lists={**family.lists, "aggregations": seen})
+    zone = ZoneInfo(family.organization["timezone"])
+    there, moved = play_terms(family), play_terms(family)
+    for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=8)):
+        there.usage(record)
+        opens = datetime.combine(record.ts.astimezone(zone).date(), time(), zone).astimezone(UTC)
+        closes = datetime.combine(record.ts.astimezone(zone).date() + timedelta(days=1), time(), zone).astimezone(UTC)
+        second = data.draw(st.integers(0, int((closes - opens).total_seconds()) - 1))
+        moved.usage(replace(record, ts=opens + timedelta(seconds=second)))
+    for accrued in (True, False):
+        first = settle(family_of(there), through=END, accrued=accrued)
+        assert known(first) == known(settle(family_of(moved), through=END, accrued=accrued))
 
 
 @laws
