@@ -46,8 +46,7 @@ def content_digest(
     """
     text = f"{meter_id}\0{time}"
     for code, number in sorted(numbers.items()) if len(numbers) > 1 else numbers.items():
-        shortest = number.rstrip("0").rstrip(".") if "." in number else number
-        text = f"{text}\0{code}\0{shortest if shortest != '-0' else '0'}"
+        text = f"{text}\0{code}\0{number.rstrip('0').rstrip('.') if '.' in number else number}"
     for category, fields in categories.items():
         text = f"{text}\0\0{category}"
         for code in sorted(fields) if len(fields) > 1 else fields:

@@ -1,9 +1,11 @@
 """Instants of usage: RFC 3339 text in, UTC and the log's own spelling of it out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import msgspec
+
+from services.projector.cells import ZoneDays
 
 _INSTANT = Annotated[datetime, msgspec.Meta(tz=True)]
 _SECONDS = len("2026-01-01T00:00:00Z")
@@ -25,6 +27,20 @@ def parse_instant(text: str) -> tuple[datetime, str]:
         except ValueError:
             pass  # said better below
     return _parse_any(text)
+
+
+def parse_with_day(text: str, days: ZoneDays) -> tuple[datetime, str, date | None]:
+    """`parse_instant`, and the day of the instant if its hour is known: usage comes in order of time.
+
+    The text of a known hour has been read before, so only minutes and seconds are left to be read.
+    """
+    day = days.get(text[:13])
+    if day is not None and len(text) == _SECONDS and text[13] == text[16] == ":" and text[19] == "Z":
+        try:
+            return datetime.fromisoformat(text), text, day
+        except ValueError:
+            pass  # said better below
+    return *parse_instant(text), None
 
 
 def _usual(text: str) -> bool:

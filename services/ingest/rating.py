@@ -58,11 +58,10 @@ class Rater:
 
         To be called in context EXACT.
         """
-        lane, ts_text, found = usage.lane, usage.ts_text, list[str]()
+        lane, day, found = usage.lane, usage.day, list[str]()
         plan = lane.plan
         if plan is None:
             return found
-        day = lane.days.get(ts_text[:13]) or lane.days.day(ts_text)
         sums = lane.sums.get(day)
         if sums is None:
             sums = lane.sums[day] = self._sums(lane, day, plan, readers)

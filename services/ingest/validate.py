@@ -5,7 +5,7 @@ is not asked: uncovered usage is kept, rated without charges, and shown as unpri
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
-from services.ingest.instants import parse_instant
+from services.ingest.instants import parse_instant, parse_with_day
 from services.ingest.lane import Lane
 from services.ingest.refusal import Reason, Refused
 
@@ -35,9 +35,9 @@ _NOTHING: frozenset[str] = frozenset()
 
 
 class Usage(msgspec.Struct, gc=False):
-    """An accepted record. `ts` is UTC; texts, the plain `numbers` among them, are as the log has them.
+    """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are as the log has them.
 
-    `texts` holds its maps of text by category, without the empty ones, in the log's order.
+    `numbers` are plain, by field; `texts` holds the maps of text by category, without the empty ones, in log order.
     """
 
     lane: Lane
@@ -46,45 +46,48 @@ class Usage(msgspec.Struct, gc=False):
     ts: datetime
     ts_text: str
     ets_text: str | None
+    day: date
     numbers: dict[str, str]
     texts: dict[str, dict[str, str]]
     digest: bytes
 
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
-    """The event as usage of its lane, if every rule holds.
+    """The event as usage of its lane, if every rule holds. Bare, because it runs once per record.
 
     Raises: Refused, with the first rule that is broken.
     """
-    usage_id, source = event.id, event.source
+    usage_id, source, data, meter = event.id, event.source, event.data, lane.meter
     if not (0 < len(usage_id) <= MAX_ID_LENGTH and 0 < len(source) <= MAX_SOURCE_LENGTH):
         raise Refused(Reason.TOO_LONG, f"id and source must have 1 to {MAX_ID_LENGTH} characters")
     if "\0" in usage_id or "\0" in source:
         raise Refused(Reason.BAD_TEXT, "id and source must not contain the character NUL")
-    ts, ts_text = _time(event.time, lane.directory, arrived)
-    data, meter = event.data, lane.meter
+    try:
+        ts, ts_text, day = parse_with_day(event.time, lane.days)
+    except ValueError as error:
+        raise Refused(Reason.BAD_TIME, f"time {error}") from None
+    if ts > (lane.directory.limit or arrived.limit):
+        raise _too_late(lane.directory, arrived)
+    if day is None:
+        if ts < EARLIEST:
+            raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
+        day = lane.days.day(ts_text)
     ets_text = None if data.ets is None else _end(data.ets, ts)
-    numbers = _numbers(data, meter)
+    numbers: dict[str, str] = {}
+    _take_numbers(numbers, data.measure, "measure", meter)
+    if data.income or data.cost:
+        _take_numbers(numbers, data.income, "income", meter)
+        _take_numbers(numbers, data.cost, "cost", meter)
     texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(lane.owner_hash, source, usage_id) + content_digest(meter.id, moment, numbers, texts)
-    return Usage(lane, usage_id, source, ts, ts_text, ets_text, numbers, texts, digest)
+    return Usage(lane, usage_id, source, ts, ts_text, ets_text, day, numbers, texts, digest)
 
 
-def _time(written: str, directory: Directory, arrived: Arrival) -> tuple[datetime, str]:
-    try:
-        ts, ts_text = parse_instant(written)
-    except ValueError as error:
-        raise Refused(Reason.BAD_TIME, f"time {error}") from None
-    if ts < EARLIEST:
-        raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
-    if ts > (directory.limit or arrived.limit):
-        clock = directory.clock
-        whose = (
-            f"its arrival, {arrived.text}" if clock is None else f"the organization's test clock, {clock.isoformat()}"
-        )
-        raise Refused(Reason.TOO_FAR_IN_FUTURE, f"time must not be more than 1 day after {whose}")
-    return ts, ts_text
+def _too_late(directory: Directory, arrived: Arrival) -> Refused:
+    clock = directory.clock
+    whose = f"its arrival, {arrived.text}" if clock is None else f"the organization's test clock, {clock.isoformat()}"
+    return Refused(Reason.TOO_FAR_IN_FUTURE, f"time must not be more than 1 day after {whose}")
 
 
 def _end(written: str, ts: datetime) -> str:
@@ -95,18 +98,6 @@ def _end(written: str, ts: datetime) -> str:
     if not ts <= ets <= LATEST:
         raise Refused(Reason.BAD_TIME, "data.ets must not be before time")
     return ets_text
-
-
-def _numbers(data: UsageData, meter: KnownMeter) -> dict[str, str]:
-    """All its numbers in plain text, by field."""
-    numbers: dict[str, str] = {}
-    if data.measure:
-        _take_numbers(numbers, data.measure, "measure", meter)
-    if data.income:
-        _take_numbers(numbers, data.income, "income", meter)
-    if data.cost:
-        _take_numbers(numbers, data.cost, "cost", meter)
-    return numbers
 
 
 def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: str, meter: KnownMeter) -> None:

@@ -81,6 +81,7 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         ts,
         _text(ts),
         None if ets is None else _text(ets),
+        ts.date(),
         {code: plain(number) for code, number in numbers.items()},
         {name: texts for name, texts in (("who", who), ("metadata", metadata)) if texts},
         bytes.fromhex("ab" * 16),
