@@ -7,7 +7,6 @@ import asyncpg
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from benchmarks.floor import COPY
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import MAX_RECORD_BYTES, USAGE
@@ -40,24 +39,24 @@ async def main(task: Task) -> None:
     consumer.assign([TopicPartition(USAGE, partition) for partition in range(task.partitions)])
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
-        await asyncio.gather(*(_copy(producer, place.partition, records) for place, records in fetched.items()))
+        await asyncio.gather(*(_copy(producer, task.copy, place.partition, rows) for place, rows in fetched.items()))
 
 
-async def _copy(producer: AIOKafkaProducer, partition: int, records: list[ConsumerRecord]) -> None:
+async def _copy(producer: AIOKafkaProducer, topic: str, partition: int, records: list[ConsumerRecord]) -> None:
     """Append the records in batches as large as the product's, each acknowledged before the next."""
     batch, size = producer.create_batch(), 0
     for record in records:
         if size > BATCH_BYTES:
-            await _send(producer, batch, partition)
+            await _send(producer, batch, topic, partition)
             batch, size = producer.create_batch(), 0
         batch.append(key=record.key, value=record.value, timestamp=None)
         size += len(record.value)
-    await _send(producer, batch, partition)
+    await _send(producer, batch, topic, partition)
 
 
-async def _send(producer: AIOKafkaProducer, batch: Any, partition: int) -> None:
+async def _send(producer: AIOKafkaProducer, batch: Any, topic: str, partition: int) -> None:
     batch.close()
-    await (await producer.send_batch(batch, COPY, partition=partition))
+    await (await producer.send_batch(batch, topic, partition=partition))
 
 
 if __name__ == "__main__":

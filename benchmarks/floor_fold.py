@@ -16,7 +16,7 @@ import msgspec
 import uvloop
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from benchmarks.floor import COPY, SCHEMA
+from benchmarks.floor import SCHEMA
 from benchmarks.floor_rows import Patterns
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
@@ -157,7 +157,7 @@ async def main(task: Task) -> None:
         position.epoch, position.stored, position.next_offset = row["epoch"], 0, 0
     tune_garbage_collection()
     await pass_gate(connection)
-    consumer.assign([TopicPartition(COPY, partition) for partition in range(task.partitions)])
+    consumer.assign([TopicPartition(task.copy, partition) for partition in range(task.partitions)])
     folded, pace = Folded(task, patterns), Pace()
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)

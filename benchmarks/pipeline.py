@@ -7,6 +7,7 @@ machine's; the ratios are what is worth comparing. See docs/benchmarks.md.
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,7 @@ import click
 import uvloop
 from rich.console import Console
 
-from benchmarks.floor import run_floor
+from benchmarks.floor import run_floor, warm_up
 from benchmarks.naive import run_naive
 from benchmarks.product import publish, run_product
 from benchmarks.report import Report, table
@@ -37,6 +38,11 @@ async def measure(settings: Settings, folder: Path, events: int, naive: int, say
         customers = await create_customers(system, load.codes())
         say(f"publishing {events:,} events")
         await publish(system, load)
+        bootstrap, url = system.endpoints.kafka_bootstrap, system.endpoints.database_url
+        accounts = {code: customer.account for code, customer in customers.items()}
+        task = Task(bootstrap, url, load.partitions, ORGANIZATION, "", accounts, "benchmark.warm-up")
+        say("copying them once, for the broker to warm up")
+        await warm_up(task, load, folder)
         connection = await connect(system.endpoints.database_url)
         try:
             say("running the product")
@@ -44,9 +50,7 @@ async def measure(settings: Settings, folder: Path, events: int, naive: int, say
             live = await connection.fetchval("SELECT current_schema()")
         finally:
             await connection.close()
-        accounts = {code: customer.account for code, customer in customers.items()}
-        bootstrap, url = system.endpoints.kafka_bootstrap, system.endpoints.database_url
-        task = Task(bootstrap, url, load.partitions, ORGANIZATION, live, accounts)
+        task = replace(task, live=live, copy="benchmark.copy")
         say("running the floor")
         floor = await run_floor(task, load, folder)
         say(f"running naive FastStream on {naive:,} messages")

@@ -12,7 +12,10 @@ from services.stack.child import Command
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Addresses, the load's organization, `accounts` as id by code, and `live`, the schema with the product's rows."""
+    """Addresses, the load's organization, and what the product left behind.
+
+    That is `accounts`, id by code, and `live`, the schema with its rows. `copy` is the topic that `usage` is copied to.
+    """
 
     bootstrap: str
     database_url: str
@@ -20,6 +23,7 @@ class Task:
     organization: str
     live: str
     accounts: Mapping[str, str]
+    copy: str
 
     @classmethod
     def given(cls) -> "Task":
