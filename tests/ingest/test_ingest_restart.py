@@ -10,13 +10,14 @@ from decimal import Decimal
 
 import pytest
 import pytest_asyncio
+from aiokafka.errors import KafkaError
 
 from events.topics import EVENTS, read_source, usage_source
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments
 from services.ingest import commands
-from services.kafka import Record
+from services.kafka import BatchWriter, Record
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack
@@ -144,6 +145,35 @@ async def test_workers_that_come_and_go_share_the_partitions_and_double_nothing(
         await loading
         log = await system.settled()
     assert Counter(fact.usage_id for fact in usages(log)) == Counter(names)
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["nothing was written", "all was written"])
+async def test_a_poll_that_was_judged_while_the_one_before_failed_is_judged_again(
+    system: Live, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    world, failed = system.world(), asyncio.Event()
+    await system.create(world)
+    here, really = world.partition("acme-0"), BatchWriter.append
+
+    async def append(self: BatchWriter, topic: str, partition: int, records: list[Record]) -> list[tuple[int, int]]:
+        if topic != EVENTS or failed.is_set():
+            return await really(self, topic, partition, records)
+        if written:
+            await really(self, topic, partition, records)
+        # The next poll, with a refusal and a copy of what fails here, comes meanwhile.
+        await system.publish(here, [world.usage("a"), b"?", world.usage("b")])
+        await asyncio.sleep(0.3)
+        assert await system.rejected() == []
+        failed.set()
+        raise KafkaError("the acknowledgement was lost")
+
+    async with system.worker():
+        monkeypatch.setattr("services.ingest.handler.BatchWriter.append", append)
+        await system.publish(here, [world.usage("a")])
+        await asyncio.wait_for(failed.wait(), PATIENCE_S)
+        log = await system.settled()
+    assert [fact.usage_id for fact in usages(log)] == ["a", "b"]
+    assert [one["reason"] for one in await system.rejected()] == ["not-json"]
 
 
 async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> None:
