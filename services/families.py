@@ -4,11 +4,12 @@ The snapshot says at which log and catalog positions it stands; a bill records t
 same positions and must find the same lines.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from events.codec import decode
@@ -16,6 +17,7 @@ from events.facts.bills import Positions
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
+from projections.readmodels.positions import Position
 from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, settle
@@ -29,6 +31,10 @@ from services.store.view import COLUMNS, put_row
 _CATALOGS_KEPT = 8
 _catalogs: OrderedDict[tuple[str, str, int], tuple[Resources, FamilyIndex]] = OrderedDict()
 
+_ROOTS = """
+SELECT root_id, partition FROM account_directory
+WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
+"""
 _GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
 _CATALOG = f"""
 SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
@@ -77,21 +83,21 @@ async def load_family(connection: Any, organization: str, root_id: str) -> Loade
         return await read_family(connection, organization, root_id)
 
 
+async def load_page(connection: Any, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
+    """Many families in one snapshot of the live schema, by root; those that it does not know are left out.
+
+    A bill run loads its families by the page: the number of queries does not depend on that of families.
+    """
+    async with _snapshot(connection):
+        return await _read_page(connection, organization, root_ids)
+
+
 async def read_family(connection: Any, organization: str, root_id: str) -> LoadedFamily:
     """The same inside a transaction that has set its search path. Raises: UnknownFamilyError."""
-    state, resources, index, positions, tick = await _read(connection, organization, root_id)
-    if root_id not in state.own.accounts:
+    found = await _read_page(connection, organization, [root_id])
+    if root_id not in found:
         raise UnknownFamilyError(organization, root_id)
-    terms = terms_of(resources, root_id, state.own, index)
-    return LoadedFamily(
-        organization,
-        root_id,
-        Family(terms, state.totals, state.billed),
-        resources,
-        positions,
-        state.bills_version,
-        day_of(resources, state.timezone, tick, resources.clock, state.newest, state.newest_usage_day()),
-    )
+    return found[root_id]
 
 
 async def settle_now(
@@ -138,18 +144,37 @@ async def iterate_roots(connection: Any, organization: str, *, page: int = 500) 
             yield row["root_id"]
 
 
-async def _read(
-    connection: Any, organization: str, root_id: str
-) -> tuple[FamilyState, Resources, FamilyIndex, Positions, Any]:
-    partition = await connection.fetchval(directory.ROOT, organization, root_id)
-    if partition is None:
-        raise UnknownFamilyError(organization, root_id)
-    place = (await read_positions(connection, [partition]))[partition]
-    [state] = await load_families(connection, [(organization, root_id, partition)])
-    clock = (await read_clocks(connection, partition)).get(organization)
-    catalog, index = await read_catalog(connection, organization, place.catalog_offset)
-    positions = Positions(partition=partition, log=place.next_offset, catalog=place.catalog_offset)
-    return state, together(catalog, state.own, clock), index, positions, place.tick
+async def _read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
+    rows = await connection.fetch(_ROOTS, organization, list(root_ids))
+    roots = [(organization, row["root_id"], row["partition"]) for row in rows]
+    partitions = {partition for *_, partition in roots}
+    places = await read_positions(connection, list(partitions))
+    clocks = {one: (await read_clocks(connection, one)).get(organization) for one in partitions}
+    offsets = {place.catalog_offset for place in places.values()}
+    catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
+    found = {}
+    for state in await load_families(connection, roots):
+        if state.root_id in state.own.accounts:  # else it was deleted
+            place = places[state.partition]
+            found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, clocks[state.partition])
+            await asyncio.sleep(0)  # terms are compiled here: a page of them must not hold up the rest of the process
+    return found
+
+
+def _loaded(
+    state: FamilyState, catalog: tuple[Resources, FamilyIndex], place: Position, clock: datetime | None
+) -> LoadedFamily:
+    resources = together(catalog[0], state.own, clock)
+    terms = terms_of(resources, state.root_id, state.own, catalog[1])
+    return LoadedFamily(
+        state.organization,
+        state.root_id,
+        Family(terms, state.totals, state.billed),
+        resources,
+        Positions(partition=state.partition, log=place.next_offset, catalog=place.catalog_offset),
+        state.bills_version,
+        day_of(resources, state.timezone, place.tick, clock, state.newest, state.newest_usage_day()),
+    )
 
 
 async def read_catalog(connection: Any, organization: str, offset: int) -> tuple[Resources, FamilyIndex]:
