@@ -5,20 +5,13 @@ from datetime import datetime
 
 from events.facts.bills import BillDropped, BillFact
 from projections.settlement import DraftBill, draft_bills
+from services.billing.appending import Settled, append_page
 from services.billing.errors import BillIsEmpty
-from services.billing.issuing import (
-    ATTEMPTS,
-    BillContentionError,
-    BillRequest,
-    append_facts,
-    issue_drafts,
-    opened_or_moved,
-)
+from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
 from services.billing.life import BillLife, load_life
 from services.billing.progress import Waiter
 from services.families import LoadedFamily, load_family
 from services.postgres import Postgres
-from services.store.events import StreamMovedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +56,10 @@ async def approve_bill(postgres: Postgres, waiter: Waiter, organization: str, bi
         if found.draft is None:
             raise BillIsEmpty(id=bill_id)
         request = BillRequest(organization, found.draft.bill_date)
-        try:
-            async with postgres.transaction() as connection:
-                await issue_drafts(connection, request, found.loaded, [found.draft], now)
+        bill = issued_bill(request, found.loaded, found.draft)
+        if await _appended(postgres, found.loaded, bill, now):
             return True
-        except StreamMovedError:
-            await waiter.until_commands_projected()
+        await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
 
 
@@ -89,13 +80,19 @@ async def recalculate_bill(
         fact = _recalculated(request, found)
         if fact is None:
             return True
-        try:
-            async with postgres.transaction() as connection:
-                await append_facts(connection, found.loaded, [fact], now, request.bill_job_id)
+        if await _appended(postgres, found.loaded, fact, now, request.bill_job_id):
             return True
-        except StreamMovedError:
-            await waiter.until_commands_projected()
+        await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
+
+
+async def _appended(
+    postgres: Postgres, loaded: LoadedFamily, fact: BillFact, now: datetime, correlation: str | None = None
+) -> bool:
+    """Append what the family was settled to; False: its bills have changed since, so it is to be settled again."""
+    async with postgres.transaction() as connection:
+        _, moved = await append_page(connection, [Settled.of(loaded, [fact])], now, correlation)
+    return not moved
 
 
 def _recalculated(request: BillRequest, found: Pending) -> BillFact | None:

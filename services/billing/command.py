@@ -6,8 +6,9 @@ import click
 
 from events.facts.bills import BillIssued
 from services.billing.issuing import BillRequest
-from services.billing.run import BillRun, Selection
+from services.billing.run import BillRun
 from services.billing.runner import organization_time
+from services.billing.selection import Selection
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.process import Process, run_process

@@ -1,6 +1,7 @@
 """What fails for no passing reason costs itself only, an account, a bill or a job: never the runner or the others."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
 from services.billing.progress import ProjectionStalledError, Waiter
 from services.billing.runner import JobRunner
+from services.billing.selection import Target
 from services.kafka import KafkaUnreachableError
 from tests.store.kit import Store, opened, store
 
@@ -55,15 +57,16 @@ async def test_an_account_that_fails_is_named_on_the_job_and_the_others_are_bill
     broken, refused, good = [await store.account() for _ in range(3)]
     billed = []
 
-    async def bill_family(_: Any, __: Any, request: Any, root_id: str, ___: Any) -> list[Any]:
-        if root_id == broken:
+    async def settle_page(_: Any, __: Any, targets: Sequence[Target]) -> list[Any]:
+        roots = [target.root_id for target in targets]
+        if broken in roots:
             raise AssertionError("a law does not hold")
-        if root_id == refused:
+        if refused in roots:
             raise BillNotPending(id="b", rule="is moved")
-        billed.append(root_id)
+        billed.extend(roots)
         return []
 
-    monkeypatch.setattr(run, "bill_family", bill_family)
+    monkeypatch.setattr(run, "settle_page", settle_page)
     passed, document = await carried_out(store, await job_of(store))
     assert passed and billed == [good]
     assert (document["status"], document["total"], document["pending"]) == ("COMPLETE", 3, 0)
@@ -78,10 +81,10 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
     await store.account()
     errors: list[Exception] = [KafkaUnreachableError("kafka:9092", "away"), AssertionError("a bug"), ValueError("x")]
 
-    async def bill_family(*_: Any) -> list[Any]:
+    async def settle_page(*_: Any) -> list[Any]:
         raise errors.pop(0)
 
-    monkeypatch.setattr(run, "bill_family", bill_family)
+    monkeypatch.setattr(run, "settle_page", settle_page)
     job = await job_of(store)
     passed, document = await carried_out(store, job)
     assert (passed, document["status"], "failures" in document) == (False, "RUNNING", False)

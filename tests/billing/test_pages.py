@@ -1,0 +1,194 @@
+"""Bills by the page: what a page is, a conflict, a failure and a kill inside one, and two accounts of one family."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from events.facts.bills import BillFact, BillIssued
+from services.billing import issuing, selection
+from services.billing.appending import Settled
+from services.billing.issuing import BillRequest, issue_page, settle_page
+from services.billing.life import stream_of
+from services.billing.progress import Waiter
+from services.billing.run import BillRun
+from services.billing.runner import organization_time
+from services.billing.selection import Selection, Target, pages
+from services.postgres import Postgres, open_postgres
+from services.up.system import System
+from tests.billing.conftest import Shop, opened_shop
+from tests.store.kit import Store, opened, store
+
+__all__ = ["opened", "store"]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+ACCOUNTS = 8
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+_TAKE = """
+INSERT INTO store.events (organization, stream, version, route, partition, type, schema_version, time, data)
+VALUES ($1, $2, 1, 'account', 0, 'BillIssued', 1, now(), '{}')
+"""
+_WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'"
+
+
+@dataclass
+class Page:
+    """A shop with numbered invoices and so few accounts that a run takes one page."""
+
+    shop: Shop
+    postgres: Postgres
+    roots: list[str]
+
+    @property
+    def waiter(self) -> Waiter:
+        return Waiter(self.postgres, self.shop.system.endpoints.kafka_bootstrap)
+
+    async def run(self, through: date) -> list[BillFact]:
+        """A bill run of its own."""
+
+        async def clock(_: str) -> datetime:
+            return await organization_time(self.postgres, self.shop.organization)
+
+        run = BillRun(self.postgres, self.shop.system.endpoints.kafka_bootstrap, clock)
+        request = BillRequest(self.shop.organization, through)
+        return [fact async for page in run.run(request, Selection()) for fact in page]
+
+    async def billed(self) -> Counter[tuple[str, str]]:
+        """How many bills each account has of each date; their numbers follow each other without a gap."""
+        found = await self.shop.bills(pageSize=100)
+        numbers = sorted(int(bill["sequentialInvoiceNumber"].removeprefix("INV-")) for bill in found)
+        assert numbers == list(range(1, 1 + len(found)))
+        return Counter((bill["accountId"], bill["billDate"]) for bill in found)
+
+    def once(self, *dates: str) -> Counter[tuple[str, str]]:
+        """One bill of each account and date."""
+        return Counter((root, day) for root in self.roots for day in dates)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(billing_system: System) -> AsyncIterator[Page]:
+    shop = await opened_shop(billing_system, billPrefix="INV-")
+    roots = [await shop.account(f"account-{number}") for number in range(ACCOUNTS)]
+    async with open_postgres(billing_system.endpoints.database_url) as postgres:
+        found = Page(shop, postgres, sorted(roots))
+        await found.waiter.until_projected()
+        yield found
+
+
+async def test_a_conflict_in_a_page_settles_that_family_again_and_no_other(page: Page) -> None:
+    request = BillRequest(page.shop.organization, date(2026, 3, 1))
+    stale = await settle_page(page.postgres, request, [Target(root) for root in page.roots])
+    first, second, *others = page.roots
+    await page.shop.bill("2026-01-31", accountIds=[first])  # what is left of it is due by our date
+    await page.shop.bill("2026-02-28", accountIds=[second])  # nothing is
+    issued: list[BillFact] = []
+    await issue_page(page.postgres, page.waiter, request, stale, NOW, issued)
+    settled = {bill.account_id: bill for bill in issued if isinstance(bill, BillIssued)}
+    assert settled.keys() == {first, *others} and len(issued) == ACCOUNTS - 1
+    assert len(settled[first].lines) == 1 and all(len(settled[root].lines) == 2 for root in others)
+    ours = {fact.bill_id for one in stale for fact in one.facts}
+    assert settled[first].bill_id not in ours  # settled again, not appended again
+    assert {settled[root].bill_id for root in others} <= ours
+    assert await page.billed() == page.once("2026-03-01") + Counter([(first, "2026-02-01")])
+    assert await page.run(date(2026, 3, 1)) == []
+    report = await page.shop.audit()
+    assert (report.difference, report.unexplained) == (None, 0)
+
+
+async def test_a_run_killed_inside_a_page_leaves_nothing_of_it_and_the_next_bills_all_once(page: Page) -> None:
+    async with _taken(page, page.roots[ACCOUNTS // 2]):
+        killed = await _bill_process(page)
+        async with asyncio.timeout(60):  # until it has appended some of the page and waits for the one that is taken
+            while not await _waiting(page):
+                assert killed.returncode is None
+                await asyncio.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+        await killed.wait()
+    assert await page.billed() == Counter()
+    again = await _bill_process(page)
+    assert await again.wait() == 0
+    assert await page.billed() == page.once("2026-02-01")
+
+
+async def test_a_family_that_fails_costs_no_other_of_its_page(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    append_page, broken = issuing.append_page, page.roots[3]
+
+    async def append(connection: Any, settled: Sequence[Settled], *rest: Any) -> Any:
+        found = await append_page(connection, settled, *rest)
+        if broken in {one.root_id for one in settled}:
+            raise ValueError("a bill that the store refuses")
+        return found
+
+    monkeypatch.setattr(issuing, "append_page", append)
+    with pytest.raises(ValueError, match="refuses"):
+        await page.run(date(2026, 2, 1))
+    expected = page.once("2026-02-01")
+    del expected[broken, "2026-02-01"]
+    assert await page.billed() == expected
+    monkeypatch.undo()
+    await page.run(date(2026, 2, 1))
+    assert await page.billed() == page.once("2026-02-01")
+
+
+async def test_two_accounts_of_one_family_in_one_page_are_billed_both(page: Page) -> None:
+    parent = page.roots[0]
+    child = await page.shop.account("child", planned=False, parentAccountId=parent)
+    terms = {"planId": page.shop.plan, "startDate": "2026-01-01", "childBillingMode": "CHILD"}
+    await page.shop.create("accountplans", accountId=child, **terms)
+    job = await page.shop.bill("2026-01-31", accountIds=[parent, child])
+    assert len(job["billIds"]) == 2
+    assert await page.billed() == Counter([(parent, "2026-02-01"), (child, "2026-02-01")])
+
+
+async def test_pages_hold_every_family_once_wherever_a_run_begins(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = sorted([await store.account() for _ in range(5)])
+    for number in range(3):
+        await store.account(f"child-{number}", parentAccountId=roots[1])
+    monkeypatch.setattr(selection, "PAGE", 2)
+    monkeypatch.setattr(selection, "PAGE_ACCOUNTS", 3)
+    for begin in ["", *roots, "~"]:
+        monkeypatch.setattr(selection, "first_root", lambda begin=begin: begin)
+        found = [page async for page in pages(store.postgres, store.organization, Selection())]
+        assert sorted(target.root_id for page in found for target in page) == roots
+        assert max(map(len, found)) == 2
+        assert [Target(roots[1])] in found  # it has more accounts than a page by itself
+
+
+@asynccontextmanager
+async def _taken(page: Page, root: str) -> AsyncIterator[None]:
+    """Somebody else is about to append the first bill of a family, and never does."""
+    async with page.postgres.connection() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(_TAKE, page.shop.organization, stream_of(root))
+        try:
+            yield
+        finally:
+            await transaction.rollback()
+
+
+async def _waiting(page: Page) -> bool:
+    async with page.postgres.connection() as connection:
+        return bool(await connection.fetchval(_WAITS))
+
+
+async def _bill_process(page: Page) -> asyncio.subprocess.Process:
+    """`trueup bill` for January."""
+    endpoints = page.shop.system.endpoints
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
+        "TRUEUP_DATABASE_URL": endpoints.database_url,
+    }
+    asked = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.cli", *asked, env=environment)
