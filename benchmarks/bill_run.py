@@ -12,7 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import psutil  # type: ignore[import-untyped]
@@ -42,12 +42,24 @@ _BILLED = "SELECT account_id, sum(-amount) * 100 AS cents FROM bill_line_items W
 
 @dataclass(frozen=True, slots=True)
 class BillRunResult:
-    """What the run did. `rss_mb` is its memory when a tenth of the bills was issued, then half, then all of them."""
+    """What the run did. `rss_mb` is its memory when a tenth of the bills was issued, then half, then all of them.
+
+    `cpu_ms` is the CPU time of the run's own process per account, start-up included.
+    """
 
     accounts: int
     seconds: float
     accounts_per_second: float
+    cpu_ms: float
     rss_mb: tuple[float, float, float]
+
+
+class Seen(NamedTuple):
+    """One look at the run."""
+
+    bills: int
+    memory_mb: float
+    cpu_seconds: float
 
 
 async def measure(system: System, folder: Path, accounts: int, say: Any) -> BillRunResult:
@@ -93,13 +105,13 @@ async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
         "PYTHONUNBUFFERED": "1",
     }
     argv = [sys.executable, "-m", "services.cli", "bill", "--date", DATE, "--organization", ORGANIZATION]
-    child, started, seen = Child(Command("bill", argv, environment, log)), time.monotonic(), list[tuple[int, float]]()
+    child, started, seen = Child(Command("bill", argv, environment, log)), time.monotonic(), list[Seen]()
     deadline = started + 60 + accounts / SLOWEST_BILLS
     try:
         while child.returncode is None:
             if time.monotonic() > deadline:
-                raise NotFinishedError("the bill run", deadline - started, f"{seen[-1][0]} of {accounts} bills")
-            seen.append((log.read_bytes().count(b"\n"), _memory_mb()))
+                raise NotFinishedError("the bill run", deadline - started, f"{seen[-1].bills} of {accounts} bills")
+            seen.append(Seen(log.read_bytes().count(b"\n"), *_memory_and_cpu()))
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         await child.kill()
@@ -107,22 +119,24 @@ async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
     if child.returncode != 0:
         raise NotFinishedError("the bill run", seconds, f"status {child.returncode}{log_tail(log)}")
     tenth, half, end = (
-        next((memory for bills, memory in seen if bills >= share * accounts and memory), 0.0)
+        next((one.memory_mb for one in seen if one.bills >= share * accounts and one.memory_mb), 0.0)
         for share in (0.1, 0.5, 0.98)
     )
-    return BillRunResult(accounts, round(seconds, 2), round(accounts / seconds, 1), (tenth, half, end))
+    cpu = max(one.cpu_seconds for one in seen) * 1000 / accounts
+    return BillRunResult(accounts, round(seconds, 2), round(accounts / seconds, 1), round(cpu, 2), (tenth, half, end))
 
 
-def _memory_mb() -> float:
-    """Resident memory of the run; its watching parent is a bare interpreter and not counted."""
-    found = [0.0]
+def _memory_and_cpu() -> tuple[float, float]:
+    """Resident MB and CPU seconds of the run so far; its watching parent is a bare interpreter and not counted."""
+    found = [(0.0, 0.0)]
     for process in psutil.Process().children(recursive=True):
         try:
             if ORGANIZATION in process.cmdline() and "-I" not in process.cmdline():
-                found.append(process.memory_info().rss / 1e6)
+                times = process.cpu_times()
+                found.append((round(process.memory_info().rss / 1e6, 1), times.user + times.system))
         except psutil.NoSuchProcess:
             continue
-    return round(max(found), 1)
+    return max(found)
 
 
 @click.command()
@@ -143,10 +157,11 @@ def main(accounts: int, file: Path | None) -> None:
     except ExpectedFailure as error:
         sys.exit(f"benchmarks.bill_run: {error}")
     shown = Table(title="`trueup bill`, one process")
-    for column in ("accounts", "seconds", "accounts/s", "MB at 10 %", "MB at 50 %", "MB at the end"):
+    for column in ("accounts", "seconds", "accounts/s", "CPU ms each", "MB at 10 %", "MB at 50 %", "MB at the end"):
         shown.add_column(column, justify="right")
     memory = (f"{megabytes:.0f}" for megabytes in result.rss_mb)
-    shown.add_row(f"{result.accounts:,}", f"{result.seconds:.1f}", f"{result.accounts_per_second:.0f}", *memory)
+    speed = f"{result.seconds:.1f}", f"{result.accounts_per_second:.0f}", f"{result.cpu_ms:.1f}"
+    shown.add_row(f"{result.accounts:,}", *speed, *memory)
     Console(width=100).print(shown)
     document = json.dumps(asdict(result))
     if file is not None:
