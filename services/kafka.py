@@ -7,8 +7,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
@@ -39,8 +40,8 @@ class ReadStalledError(Exception):
         super().__init__(f"reading {topic}/{partition} made no progress for {seconds:.0f} s at offset {offset}")
 
 
-class Record(NamedTuple):
-    """A record to append: headers are (name, bytes or nothing) pairs."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record to append: headers are (name, bytes or nothing) pairs. A struct, because there is one for each event."""
 
     key: bytes | None
     value: bytes
