@@ -18,6 +18,8 @@ from projections.settlement.family import FamilyTerms
 class Piece(NamedTuple):
     """A slice that may draw, in minor units; its first fields are the order of domain.md 4.2.
 
+    One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
+    that started first comes first. Ids, which a story does not tell, decide nothing that differs in words.
     `credited` is what credits took off the slice; `amount` is what is left of it to draw.
     """
 
@@ -27,6 +29,7 @@ class Piece(NamedTuple):
     account_code: str
     plan_code: str
     item_code: str
+    charge_start: date
     charge: ChargeKey
     amount: int
     credited: int
@@ -75,9 +78,9 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
         plan, account = charge.plan, charge.account
         rank = RANK[charge.type]
         drawer = drawer_of(charge)
-        codes = (plan.product_code, account.code, plan.code, charge.item_code)
+        words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
         found.extend(
-            Piece(one.start, rank, *codes, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
+            Piece(one.start, rank, *words, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
         )
     found.sort()
     return found

@@ -30,7 +30,7 @@ class Drawn:
 
 def order_of(pair: Pair) -> tuple[object, ...]:
     charge, piece = pair
-    return piece.start, RANK[charge.type], charge.product, charge.account, charge.plan, charge.item
+    return piece.start, RANK[charge.type], charge.product, charge.account, charge.plan, charge.item, charge.start
 
 
 def in_order(charges: list[Charge]) -> list[Pair]:
