@@ -97,9 +97,18 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
     found = ((plan.id, days) for plan in plans for days in _charge_days(plan, key))
     ends = {plan_id: days.end for plan_id, days in found if days.start == key.start < days.end}
     # Several accounts in one summary line may have different ends, of which it named the latest: it may hold still.
-    if key.owner_id == terms.root_id and last.period_end in ends.values():
+    if _may_be_summary(terms, key) and last.period_end in ends.values():
         return last.period_end
     return ends.get(last.account_plan_id or "")
+
+
+def _may_be_summary(terms: FamilyTerms, key: LineKey) -> bool:
+    """Whether the line may stand for several accounts (domain.md 7); a draw's commitment may be deleted since."""
+    if key.type == "COMMITMENT_CONSUMED":
+        modes = [fund.mode for fund in terms.funds if fund.id == key.agreement_id] or ["PARENT_SUMMARY"]
+    else:
+        modes = [plan.mode for plan in terms.plans if plan.plan_id == key.plan_id]
+    return key.owner_id == terms.root_id and "PARENT_SUMMARY" in modes
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:

@@ -191,10 +191,10 @@ def end_now(every: Lines, billed: Lines, key: Key) -> date:
     A line for several accounts named the latest end of theirs: it stays while a line of any of them ends there.
     """
     same = [k for k in every if k.plan and (k.plan, k.item, k.start) == (key.plan, key.item, key.start)]
-    ends = [(k.account == key.account, every[k].end) for k in same]
-    if not ends or (key.account == key.bill_account and billed[key].end in [end for _, end in ends]):
+    ends = [every[k].end for k in same if key.account in (k.account, key.bill_account)]
+    if not ends or billed[key].end in ends:
         return billed[key].end
-    return max(ends)[1]
+    return max([every[k].end for k in same if k.account == key.account] or ends)
 
 
 def add_billed(billed: Lines, net: Lines) -> None:
