@@ -32,6 +32,7 @@ UNPRICED = ("after bill", "unpriced", "quantity", "days")
 REFUSED = ("step", "refused because")
 _RIGHT = {"quantity", "amount", "owes", "order", "counted", "shortfall", "trueUp", *STATES} - {"status"}
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+_ANCHOR = re.compile(r"\]\(#([^)]*)\)")
 _MODULE = re.compile(r"`((?:events|projections|services)/[\w/]+\.py)`")
 _RULER = re.compile(r"\|(?:\s*:?-+:?\s*\|)+")
 
@@ -94,7 +95,9 @@ def _cells(line: str) -> Row:
 def problems(text: str) -> list[str]:
     """All that is wrong with the document, each with its line; a table that differs is told as it should be."""
     rules = parse(text)
-    return [text for number, rule in enumerate(rules) for text in _wrong(rule, rules[number + 1 :])]
+    anchors = {re.sub(r"[^\w -]", "", rule.title.lower()).replace(" ", "-") for rule in rules}
+    lost = [f"no heading has the anchor #{name}" for name in _ANCHOR.findall(text) if name not in anchors]
+    return lost + [text for number, rule in enumerate(rules) for text in _wrong(rule, rules[number + 1 :])]
 
 
 def _wrong(rule: Rule, later: Sequence[Rule]) -> Iterator[str]:

@@ -141,6 +141,7 @@ def test_a_table_that_differs_is_found_and_told_as_it_should_be(old: str, new: s
         ("## A section\n", "## An empty section\n## A section\n", "An empty section: a section without a rule"),
         ("# A document\n", f"# A document\n{TOTAL}\n", "a table without a story"),
         ("| --- | --- | --- | ---: | ---: |\n", "", "no ruler under its header"),
+        ("Story: ", "See [below](#nowhere). Story: ", "no heading has the anchor #nowhere"),
         ("Story: ", "See [more](nothing.md). Story: ", "the link nothing.md is dead"),
     ],
 )
