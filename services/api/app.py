@@ -11,7 +11,16 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api import auth, bill_jobs, bill_life, bills, commitments, insight, organization
+from services.api import (
+    accounts,
+    auth,
+    bill_jobs,
+    bill_life,
+    bills,
+    commitments,
+    insight,
+    organization,
+)
 from services.api.errors import handle_errors
 from services.api.memos import memo_router
 from services.api.requests import Api, api_of
@@ -69,6 +78,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     app.include_router(auth.router)
     app.include_router(organization.router)
     # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.
+    app.include_router(accounts.router)
     app.include_router(commitments.router)
     app.include_router(bills.router)
     app.include_router(bill_life.router)

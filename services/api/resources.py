@@ -69,7 +69,7 @@ def _update(kind: Kind) -> Handler:
         id: str = request.path_params["id"]
 
         async def make(connection: Any, body: bytes, now: datetime) -> Command:
-            await _existing(connection, organization_of(request), kind, id)
+            await existing(connection, organization_of(request), kind, id)
             document = parse_object(body)
             return UpdateResource(kind.name, id, parse_body(kind.name, document), version_of(document), now)
 
@@ -88,7 +88,7 @@ def _delete(kind: Kind) -> Handler:
         drawn = asks and await _drawn(request, kind, id)
 
         async def make(connection: Any, _: bytes, now: datetime) -> Command:
-            entity = await _existing(connection, organization, kind, id)
+            entity = await existing(connection, organization, kind, id)
             gone.append(entity)
             # A bill may have been issued since; nothing that is decided for the organization comes in between now.
             billed = asks and not drawn and await has_billed(connection, organization, entity)
@@ -104,12 +104,12 @@ async def _drawn(request: Request, kind: Kind, id: str) -> bool:
     organization, postgres = organization_of(request), api_of(request).postgres
     async with postgres.connection() as connection:
         await require_organization(connection, organization)
-        entity = await _existing(connection, organization, kind, id)
+        entity = await existing(connection, organization, kind, id)
         if await has_billed(connection, organization, entity):
             return True
     await waiter_of(request).until_commands_projected()
     async with postgres.connection() as connection:
-        return await has_drawn(connection, organization, await _existing(connection, organization, kind, id))
+        return await has_drawn(connection, organization, await existing(connection, organization, kind, id))
 
 
 def _get(kind: Kind) -> Handler:
@@ -117,7 +117,7 @@ def _get(kind: Kind) -> Handler:
         organization, id = organization_of(request), request.path_params["id"]
         async with api_of(request).postgres.connection() as connection:
             await require_organization(connection, organization)
-            entity = await _existing(connection, organization, kind, id)
+            entity = await existing(connection, organization, kind, id)
             [document] = await documents(connection, organization, [entity], _as_of(request, kind))
         return answer(document)
 
@@ -184,7 +184,8 @@ async def run_entity_command(request: Request, make: Make, kind: Kind, id: str) 
     return await run_command(request, make, respond, shows=entity)
 
 
-async def _existing(connection: Any, organization: str, kind: Kind, id: str) -> Entity[Any]:
+async def existing(connection: Any, organization: str, kind: Kind, id: str) -> Entity[Any]:
+    """The resource. Raises: UnknownResource."""
     entity = await get(connection, organization, kind.name, id) if "\0" not in id else None
     if entity is None:
         raise UnknownResource(kind=kind.name, id=id.replace("\0", "?"))

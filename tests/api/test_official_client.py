@@ -144,6 +144,18 @@ async def test_pages_end(sdk: AsyncM3ter, store: Store) -> None:
     assert [entry.id async for entry in sdk.products.list(ids=ids[2:4])] == [ids[3], ids[2]]
 
 
+async def test_children_of_an_account_are_listed(sdk: AsyncM3ter, store: Store) -> None:
+    parent, other = await store.account(), await store.account()
+    children = [await store.account(parentAccountId=parent) for _ in range(3)]
+    listed = [entry async for entry in sdk.accounts.list_children(parent, page_size=2)]
+    assert [entry.id for entry in listed] == children[::-1]
+    assert listed[0].to_dict() == (await sdk.accounts.retrieve(children[2])).to_dict()
+    for childless in (other, children[0]):
+        assert [entry async for entry in sdk.accounts.list_children(childless)] == []
+    with pytest.raises(m3ter.NotFoundError, match="there is no account"):
+        await sdk.accounts.list_children("nobody")
+
+
 async def test_balances_take_transactions(sdk: AsyncM3ter, store: Store) -> None:
     account = await store.account()
     balance = await sdk.balances.create(

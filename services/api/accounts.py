@@ -1,0 +1,33 @@
+"""Paths of accounts beyond the table's: the children of a parent."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.requests import api_of, organization_of, require_organization
+from services.api.resources import PREFIX, documents, existing
+from services.api.wire import answer
+from services.commitments.table import KINDS
+from services.store.listing import Condition, list_page
+
+#: Most children on a page, as m3ter has it.
+CHILDREN_MAX = 200
+#: Children live in their parent's family; the family's index finds them.
+_CHILDREN = "e.root_id = {0} AND e.body->>'parentAccountId' = {0}"
+
+router = APIRouter(prefix=PREFIX, tags=["accounts"], default_response_class=Response)
+
+
+@router.get("/accounts/{id}/children")
+async def children(request: Request, id: str) -> Response:
+    """The accounts whose parent this is, newest first; none of an account that is a child itself."""
+    found, organization, kind = parameters_of(request, ("pageSize", "nextToken")), organization_of(request), "account"
+    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, CHILDREN_MAX)
+    async with api_of(request).postgres.connection() as connection:
+        await require_organization(connection, organization)
+        await existing(connection, organization, KINDS[kind], id)
+        wanted = [Condition(_CHILDREN, id)]
+        page = await list_page(connection, organization, kind, wanted, size, one(found, "nextToken"))
+        data = await documents(connection, organization, page.entities)
+    return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
