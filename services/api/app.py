@@ -19,6 +19,7 @@ from services.api import (
     bills,
     commitments,
     insight,
+    line_items,
     organization,
 )
 from services.api.errors import handle_errors
@@ -81,6 +82,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     app.include_router(accounts.router)
     app.include_router(commitments.router)
     app.include_router(bills.router)
+    app.include_router(line_items.router)
     app.include_router(bill_life.router)
     app.include_router(memo_router())
     app.include_router(bill_jobs.router)

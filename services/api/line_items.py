@@ -1,0 +1,74 @@
+"""Lines of issued bills across bills: filtered by commitment, they are its draw-down ledger."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, get_args
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.facts.bills import BillIssued, LineType
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.requests import api_of, organization_of, require_organization
+from services.api.resources import PREFIX
+from services.api.wire import answer
+from services.billing.reading import read_names
+from services.billing.wire import line_document, referred_ids
+from services.commitments.errors import InvalidField
+from services.projector.target import reading_live
+from services.store.listing import Condition, placed, position_before, token_before
+
+router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)
+
+#: More lines than one record holds, so that a line's place among all lines is one number, and a page token names it.
+_LINES_MAX = 1_000_000
+#: Newer bills stand higher; the lines of a bill stand in its order.
+_PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
+_LINES = f"""
+SELECT l.line::text, b.bill::text, {_PLACE} AS place
+FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
+WHERE l.organization = $1 AND NOT b.voided"""
+#: Parameter -> condition. Column `commitment_id` has the ids of commitments and balances, and the index.
+_FILTERS = {
+    "commitmentId": "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}",
+    "lineItemType": "l.type = {}",
+    "billId": "l.bill_id = {}",
+}
+_TYPES = get_args(LineType)
+
+
+@router.get("/lineitems")
+async def list_line_items(request: Request) -> Response:
+    """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
+    found = parameters_of(request, (*_FILTERS, "pageSize", "nextToken"))
+    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
+    organization, conditions = organization_of(request), _conditions(found)
+    arguments: list[Any] = [organization]
+    query = _LINES + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    async with reading_live(api_of(request).postgres) as connection:
+        await require_organization(connection, organization)
+        rows = await connection.fetch(f"{query} ORDER BY place DESC LIMIT {size + 1}", *arguments)
+        bills = [_bill(row) for row in rows[:size]]
+        names = await read_names(connection, organization, referred_ids(bills))
+    # Ours beside the line's own shape, by m3ter's name: which bill it is on.
+    data = [{"billId": bill.bill_id, **line_document(bill.lines[0], bill, names)} for bill in bills]
+    more = {"nextToken": token_before(rows[size - 1]["place"])} if len(rows) > size else {}
+    return answer({"data": data} | more)
+
+
+def _conditions(found: dict[str, list[str]]) -> list[Condition]:
+    """Raises: InvalidField."""
+    conditions = [Condition(sql, one(found, name)) for name, sql in _FILTERS.items() if name in found]
+    if "lineItemType" in found and one(found, "lineItemType") not in _TYPES:
+        raise InvalidField(field="lineItemType", rule=f"must be one of {', '.join(_TYPES)}")
+    if token := one(found, "nextToken"):
+        conditions.append(Condition(f"{_PLACE} < {{}}", position_before(token)))
+    return conditions
+
+
+def _bill(row: Mapping[str, Any]) -> BillIssued:
+    """A row's bill with that line alone."""
+    line = json.loads(row["line"], parse_float=Decimal)
+    return BillIssued.model_validate(json.loads(row["bill"]) | {"lines": [line]})
