@@ -14,6 +14,7 @@ from starlette.responses import Response
 from services.api import (
     accounts,
     auth,
+    balances,
     bill_jobs,
     bill_life,
     bills,
@@ -80,6 +81,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     app.include_router(organization.router)
     # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.
     app.include_router(accounts.router)
+    app.include_router(balances.router)
     app.include_router(commitments.router)
     app.include_router(bills.router)
     app.include_router(line_items.router)

@@ -9,22 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from projections.resources import AccountEntity
 from projections.settlement import draft_bills, issue, unbilled
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import bill_search
+from services.api.family import family_of
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
-from services.api.requests import api_of, body_of, organization_of, require_organization, waiter_of
+from services.api.requests import body_of
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField, UnknownResource
 from services.commitments.what_if import supposed_family
-from services.families import LoadedFamily, load_family
 from services.store.listing import Condition, position_before, token_before
-from services.store.view import get
 
 router = APIRouter(prefix="/organizations/{organization}")
 
@@ -113,7 +111,7 @@ async def preview_bill(request: Request) -> Response:
     Under the commitments and pricings of the body, if it has any: what if?
     """
     body = parse_model(PreviewBody, parse_object(await body_of(request)))
-    loaded = await _family(request, body.account_id)
+    loaded = await family_of(request, body.account_id)
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else last + timedelta(days=1)
     family = supposed_family(
@@ -129,7 +127,7 @@ async def preview_bill(request: Request) -> Response:
 async def get_unbilled(request: Request, account: str) -> Response:
     """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`."""
     as_of = one(parameters_of(request, ("asOf",)), "asOf")
-    loaded = await _family(request, account)
+    loaded = await family_of(request, account)
     through = day(as_of, "asOf") if as_of else loaded.today
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
     bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
@@ -143,19 +141,6 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
     return found | {name: listed for name, listed in others.items() if listed}
-
-
-async def _family(request: Request, account_id: str) -> LoadedFamily:
-    """The account's family, once every command that was acknowledged is projected. Raises: UnknownResource."""
-    api, organization = api_of(request), organization_of(request)
-    async with api.postgres.connection() as connection:
-        await require_organization(connection, organization)
-        account = await get(connection, organization, "account", account_id)
-    if not isinstance(account, AccountEntity):
-        raise UnknownResource(kind="account", id=account_id)
-    await waiter_of(request).until_commands_projected()
-    async with api.postgres.connection() as connection:
-        return await load_family(connection, organization, account.root_id)
 
 
 def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
