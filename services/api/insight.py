@@ -32,7 +32,7 @@ trueup_accounts_waiting {waiting}
 
 @router.get(PREFIX + "/bills/{bill}/lineitems/{line}/explain")
 async def explain(request: Request, bill: str, line: str) -> Response:
-    """Why a line of an issued bill is what it is, down to single events."""
+    """Why a line of a bill, issued or pending, is what it is, down to single events."""
     limit = whole_number(parameters_of(request, ("limit",)), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
     api, organization = api_of(request), await _organization(request)
     return answer(await explain_stored(api.postgres, api.bootstrap, Asked(organization, bill, line, limit)))

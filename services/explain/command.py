@@ -22,7 +22,7 @@ from services.process import Process, run_process
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the document that the API answers.")
 def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
-    """Say why LINE (its id or its number) of the issued BILL is what it is, down to single events."""
+    """Say why LINE (its id or its number) of BILL, issued or pending, is what it is, down to single events."""
 
     async def body(process: Process) -> None:
         async with open_postgres(process.endpoints.database_url, most=2) as postgres:

@@ -1,16 +1,20 @@
-"""Explain a line of an issued bill: its family folded to the bill's positions, settled again, told in full."""
+"""Explain a line of a bill: its family folded to the bill's positions, settled again, told in full.
+
+A pending bill is explained as an issued one is, at the positions that its lines were derived at.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
 from events.codec import decode
-from events.facts.bills import BillIssued, BillLine, Positions
+from events.facts.bills import Positions
 from events.topics import CATALOG, EVENTS
 from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import settle
 from services.commitments.errors import UnknownResource
 from services.explain.events import count_events, read_events
+from services.explain.lines import find_line
 from services.kafka import LogReader
 from services.past import PastFamily, load_past
 from services.postgres import Postgres
@@ -19,7 +23,6 @@ from services.projector.target import reading_live
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 
 _ORGANIZATION = "SELECT organization FROM bills WHERE bill_id = $1"
-_ISSUED = "SELECT record FROM facts WHERE organization = $1 AND resource_id = $2 AND type = 'BillIssued'"
 _TERMS = f"""
 SELECT partition, log_offset, resource_id, type, record FROM facts
 WHERE organization = $1 AND resource_id = ANY ($2::text[])
@@ -48,9 +51,8 @@ async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
 
 
 async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> dict[str, Any]:
-    """The explanation with its events. Raises: UnknownResource."""
-    bill = await _issued(postgres, asked)
-    line = _line(bill, asked.line)
+    """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
+    bill, line, pending = await find_line(postgres, bootstrap, asked.organization, asked.bill_id, asked.line)
     async with LogReader(bootstrap) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         settlement = settle(past.family, through=bill.bill_date, accrued=False)
@@ -59,6 +61,7 @@ async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> di
     return {
         "billId": bill.bill_id,
         "billDate": bill.bill_date,
+        "status": "PENDING" if pending else "APPROVED",
         "currency": bill.currency,
         **explanation.document(),
         "positions": bill.positions.model_dump(),
@@ -66,23 +69,6 @@ async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> di
         "events": events,
         "terms": await _terms(postgres, past, explanation, bill.positions),
     }
-
-
-async def _issued(postgres: Postgres, asked: Asked) -> BillIssued:
-    async with reading_live(postgres) as connection:
-        record = await connection.fetchval(_ISSUED, asked.organization, asked.bill_id)
-    if record is None:
-        raise UnknownResource(kind="issued bill", id=asked.bill_id)
-    fact = decode(bytes(record)).data
-    assert isinstance(fact, BillIssued)
-    return fact
-
-
-def _line(bill: BillIssued, named: str) -> BillLine:
-    for line in bill.lines:
-        if named in (line.id, str(line.number)):
-            return line
-    raise UnknownResource(kind="line item", id=named)
 
 
 async def _terms(

@@ -12,6 +12,8 @@ def lines_of(document: Document) -> Iterator[str]:
     period = " to ".join(str(day) for day in document["servicePeriod"])
     money = f"{document['amount']} {document['currency']}"
     yield f"{document['lineItemType']} {money}, {period}: {document['description']}"
+    if document["status"] == "PENDING":
+        yield f"pending: as of offset {document['positions']['log']} of its log; later usage and terms may change it"
     yield f"rule: {document['rule']}"
     yield f"{document['amount']} = {document['due']} due - {document['billedBefore']} billed before"
     for one in document["earlier"]:

@@ -1,5 +1,9 @@
-"""A player in memory that explains every line of every bill that it issues."""
+"""Explanations in tests: a player in memory that explains every line it issues, and what holds of every one told."""
 
+import asyncio
+import os
+import sys
+from decimal import Decimal
 from typing import Any
 
 from projections.explain import Explanation, explain_line
@@ -22,3 +26,35 @@ class ExplainingPlayer(MemoryPlayer):
             assert explanation.document()["amount"] == line.amount
             self.explained.append(explanation)
         return super()._issued(draft)
+
+
+def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:
+    """An explanation with all its events adds up to the line, part by part, and to its quantities, day by day."""
+    assert told["addsUp"], told
+    assert told["amount"] == Decimal(str(line["subtotal"]))
+    assert told["due"] - told["billedBefore"] == told["amount"]
+    assert sum(part["amount"] for part in told["parts"]) == told["due"]
+    for part in told["parts"]:
+        assert sum(add["amount"] for add in part["adds"]) == part["amount"]
+    assert len(told["events"]) == told["eventCount"]
+    assert all(event["offset"] < told["positions"]["log"] for event in told["events"])
+    if line["lineItemType"] == "USAGE":
+        days = {day["day"]: day["quantity"] for part in told["parts"] for day in part["inputs"]["days"]}
+        by_day: dict[str, Decimal] = {}
+        for event in told["events"]:
+            added = sum(add["quantity"] for add in event["adds"])
+            by_day[event["day"]] = by_day.get(event["day"], Decimal(0)) + added
+        assert by_day == days
+
+
+async def run_explain(bootstrap: str, database_url: str, *arguments: str) -> tuple[int, str, str]:
+    """`trueup explain`: its exit status and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "services.cli", "explain", *arguments,
+        env=os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": bootstrap, "TRUEUP_DATABASE_URL": database_url},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()

@@ -1,12 +1,10 @@
 """On the real stack: lines explained at their bills' own positions, and what is conserved."""
 
-import asyncio
 import json
-import os
 import re
-import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,6 +14,7 @@ from events.codec import decode
 from services.kafka import LogReader
 from services.projector.target import live_schema, use_schema
 from tests.insight.conftest import Played
+from tests.insight.explaining import assert_adds_up, run_explain
 from tests.system.story import ACCOUNTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -32,22 +31,9 @@ async def test_every_line_of_every_bill_adds_up_at_the_bills_own_positions(playe
     async for bill, line in lines(played):
         told = await played.get(f"bills/{bill['id']}/lineitems/{line['id']}/explain", limit=10_000)
         types.add(line["lineItemType"])
-        assert told["addsUp"], told
-        assert told["amount"] == Decimal(str(line["subtotal"]))
-        assert sum(part["amount"] for part in told["parts"]) == told["due"]
-        for part in told["parts"]:
-            assert sum(add["amount"] for add in part["adds"]) == part["amount"]
-        assert len(told["events"]) == told["eventCount"]
-        assert all(event["offset"] < told["positions"]["log"] for event in told["events"])
-        if line["lineItemType"] == "USAGE":
-            late += told["billedBefore"] != 0
-            days = {day["day"]: day["quantity"] for part in told["parts"] for day in part["inputs"]["days"]}
-            by_day: dict[str, Decimal] = {}
-            for event in told["events"]:
-                by_day[event["day"]] = by_day.get(event["day"], Decimal(0)) + sum(
-                    add["quantity"] for add in event["adds"]
-                )
-            assert by_day == days
+        assert_adds_up(told, line)
+        assert told["status"] == "APPROVED"
+        late += line["lineItemType"] == "USAGE" and told["billedBefore"] != 0
     assert late, "late usage stands as a difference on the second bill"
     assert {"USAGE", "STANDING_CHARGE", "COMMITMENT_CONSUMED", "COMMITMENT_FEE", "OVERAGE_SURCHARGE"} <= types
 
@@ -89,21 +75,7 @@ async def test_a_draw_names_every_candidate(played: Played) -> None:
 
 async def test_trueup_explain_tells_it_in_a_terminal(played: Played) -> None:
     bill = (await played.bills())[0]
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": played.bootstrap,
-        "TRUEUP_DATABASE_URL": played.system.endpoints.database_url,
-    }
-
-    async def run(*arguments: str) -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.cli", "explain", *arguments,
-            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        async with asyncio.timeout(60):
-            out, err = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, out.decode(), err.decode()
-
+    run = partial(run_explain, played.bootstrap, played.system.endpoints.database_url)
     for line in bill["lineItems"][:3]:
         status, out, err = await run(bill["id"], str(line["sequenceNumber"]), "--limit", "2")
         assert status == 0, err
