@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from events.decimals import plain
 from services.postgres import PostgresUnreachableError
+from tests.api.answers import message_of
 from tests.store.kit import CONFIG, Store
 
 pytestmark = pytest.mark.stack
@@ -26,64 +27,6 @@ def commitment_body(account: str, **more: Any) -> dict[str, Any]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def account(store: Store) -> AsyncIterator[str]:
     yield await store.account("acme")
-
-
-def message_of(response: httpx.Response, status: int) -> str:
-    """The error's text; every error has this shape and no other."""
-    assert response.status_code == status, response.text
-    assert list(response.json()) == ["message"]
-    return str(response.json()["message"])
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "message"),
-    [
-        ("POST", "/products", b"{", 400, "body: must be JSON: Expecting property name"),
-        ("POST", "/products", b"", 400, "body: must be JSON"),
-        ("POST", "/products", b"[]", 400, "body: must be a JSON object"),
-        ("POST", "/products", b'{"code": NaN}', 400, "NaN is not a number"),
-        ("POST", "/products", b'{"code": Infinity}', 400, "Infinity is not a number"),
-        ("POST", "/products", b"\xff", 400, "body: must be JSON in UTF-8"),
-        ("POST", "/products", b"[" * 100_000, 400, "body: is nested too deeply"),
-        ("POST", "/products", b'{"code": "a\\u0000", "name": "x"}', 400, "code: must not contain the character NUL"),
-        ("POST", "/products", b'{"code": "\\ud800", "name": "x"}', 400, "code: must be valid Unicode"),
-        ("POST", "/products", b'{"code": 1e9999, "name": "x"}', 400, "code: must be a number of ordinary size"),
-        ("POST", "/products", b'{"code": "c"}', 400, "name: is required"),
-        ("POST", "/products", b'{"code": "c", "name": "x", "y": 1}', 400, "y: is not a field of this resource"),
-        ("POST", "/products", b" " * (1024 * 1024 + 1), 413, "body: is larger than 1048576 bytes"),
-        ("GET", "/nothing", b"", 404, "there is no /organizations/"),
-        ("GET", "/measurements", b"", 404, "there is no /organizations/"),
-        ("PATCH", "/products", b"", 405, "PATCH is not offered on /organizations/"),
-        ("GET", "/products/none", b"", 404, "there is no product with id none"),
-        ("PUT", "/products/none", b'{"code": "c", "name": "x"}', 404, "there is no product with id none"),
-        ("DELETE", "/commitments/none", b"", 404, "there is no commitment with id none"),
-        ("GET", "/products/%00", b"", 404, "there is no product with id ?"),
-        ("GET", "/commitments/none/history", b"", 404, "there is no commitment with id none"),
-        ("POST", "/commitments/none/topups", b'{"amount": 1, "date": "2026-01-01"}', 404, "no commitment"),
-        ("POST", "/commitments/none/cancel", b'{"policy": "X"}', 400, "date: is required; policy: must be"),
-        ("GET", "/meters?pageSize=0", b"", 400, "pageSize: must be a whole number from 1 to 100"),
-        ("GET", "/meters?pageSize=101", b"", 400, "pageSize: must be a whole number from 1 to 100"),
-        ("GET", "/meters?pageSize=x", b"", 400, "pageSize: must be a whole number from 1 to 100"),
-        ("GET", "/products?nextToken=x", b"", 400, "nextToken: must be a token from an earlier page"),
-        ("GET", "/products?nextToken=YmVmb3JlIHg", b"", 400, "nextToken: must be a token"),
-        ("GET", "/products?colour=red", b"", 400, "colour: is not a parameter here"),
-        ("GET", "/commitments?date=01.02.2026", b"", 400, "date: must be a date, YYYY-MM-DD"),
-        ("GET", "/commitments?date=2026-01-01&date=2026-01-02", b"", 400, "date: must be given once"),
-        ("GET", "/commitments?endDateStart=2026-01-01", b"", 400, "endDateStart: needs accountId with it"),
-        ("GET", "/commitments/search?searchQuery=amount>5", b"", 400, "searchQuery: each term must be one of"),
-        ("GET", "/commitments/search?operator=XOR", b"", 400, "operator: must be one of AND, OR"),
-        ("GET", "/commitments/search?sortBy=id);drop", b"", 400, "sortBy: must be a stored field"),
-        ("GET", "/commitments/search?fromDocument=-1", b"", 400, "fromDocument: must be a whole number"),
-        ("DELETE", "/products/none?force=1", b"", 400, "force: must be true or false"),
-        ("POST", "/clock", b'{"now": "2026-01-01T00:00:00Z"}', 400, "has the real clock"),
-        ("POST", "/clock", b'{"now": "2026-01-01"}', 400, "now: is required, as an ISO-8601 date-time"),
-    ],
-)  # fmt: skip
-async def test_a_wrong_request_is_told_what_is_wrong(
-    http: httpx.AsyncClient, method: str, path: str, body: bytes, status: int, message: str
-) -> None:
-    response = await http.request(method, path, content=body)
-    assert message in message_of(response, status)
 
 
 async def test_money_never_passes_through_a_float(http: httpx.AsyncClient, account: str) -> None:
