@@ -9,7 +9,7 @@ from datetime import datetime
 from events.resources.catalog import FieldCategory, Meter
 from projections.resources import AccountEntity, Entity, Resources
 from services.ingest.arrival import FUTURE_LIMIT, LATEST
-from services.ingest.record import meter_json
+from services.ingest.fragments import meter_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.digest import Hash, owner_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.record import owner_json
+from services.ingest.fragments import owner_json
 from services.ingest.refusal import Reason, Refused
 from services.projector.cells import MeterPlan, ZoneDays
 

@@ -1,14 +1,12 @@
 """`UsageRated` and `UsageRead` to bytes, without building the pydantic facts: the hot path of the whole product.
 
-What does not change from one record to the next is written once (`owner_json`, `meter_json`, `charge_json`); the rest
-is put between these parts. The bytes are what `events.codec.encode` would write for the same fact, in the order of the
+What does not change from one record to the next is written once (`fragments`); the rest is put between these parts. The bytes are what `events.codec.encode` would write for the same fact, in the order of the
 models' members. A test holds the two equal on generated facts, and the same for the id.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha1
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,11 +14,12 @@ from events.codec import UndecodableRecordError, decode, encode
 from events.envelope import NAMESPACE
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import read_source, usage_source
-
-if TYPE_CHECKING:
-    from services.ingest.validate import Usage
+from services.ingest.fragments import quoted
+from services.ingest.validate import Usage
 
 _encode = msgspec.json.Encoder().encode
+#: Sources are few, as a rule.
+_source_json = lru_cache(maxsize=4096)(quoted)
 
 
 class RatedData(msgspec.Struct, rename="camel", gc=False):
@@ -105,32 +104,6 @@ class EventIds:
         return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
 
 
-def quoted(value: object) -> str:
-    """A text, or a map of texts, as JSON."""
-    return _encode(value).decode()
-
-
-#: Sources are few, as a rule.
-_source_json = lru_cache(maxsize=4096)(quoted)
-
-
-def owner_json(organization: str, account_id: str) -> str:
-    """Whose record it is, up to the text of its time."""
-    return f',"organization":{quoted(organization)},"account":{quoted(account_id)},"time":"'
-
-
-def meter_json(meter_id: str) -> str:
-    """What was measured, up to the text of when."""
-    return f',"meterId":{quoted(meter_id)},"ts":"'
-
-
-def charge_json(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:
-    """A charge, up to the text of its amount."""
-    ids = f'"pricingId":{quoted(pricing_id)},"accountPlanId":{quoted(account_plan_id)}'
-    segmented = f',"segment":{quoted(segment)}' if segment else ""
-    return f'{{"aggregationId":{quoted(aggregation_id)},{ids}{segmented},"amount":"'
-
-
 class RecordWriter:
     """Makes the records of one `usage` partition for its `billing.events` partition."""
 
@@ -142,7 +115,7 @@ class RecordWriter:
         schema, source = UsageRated.schema_version, quoted(self.usage_source)
         self._beginning = f'{{"type":"UsageRated","schema":{schema},"source":{source},"sequence":'
 
-    def rated(self, usage: "Usage", offset: int, arrival: str, charges: Sequence[str], catalog_offset: int) -> bytes:
+    def rated(self, usage: Usage, offset: int, arrival: str, charges: Sequence[str], catalog_offset: int) -> bytes:
         """The value of `UsageRated` for the usage record at `offset`.
 
         `arrival` is the text of its time, and a charge is its `charge_json` with the amount.

@@ -9,7 +9,7 @@ from projections.aggregates import DayState, TotalsKey, merge, units, value
 from projections.calendar import Period
 from projections.rating.terms import PlanTerms, PricingTerms, Series
 from services.ingest.decimal_price import NO_LINE, DecimalPrice
-from services.ingest.record import charge_json
+from services.ingest.fragments import charge_json
 
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)

@@ -21,9 +21,10 @@ from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
 from services.ingest.digest import owner_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
+from services.ingest.fragments import charge_json, meter_json, owner_json
 from services.ingest.instants import parse_instant
 from services.ingest.lane import Lane, days_in
-from services.ingest.record import EventIds, ReadData, RecordWriter, charge_json, meter_json, owner_json
+from services.ingest.record import EventIds, ReadData, RecordWriter
 from services.ingest.running import Applied, Running, decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
 from services.ingest.validate import Usage
