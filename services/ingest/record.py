@@ -1,7 +1,8 @@
 """`UsageRated` and `UsageRead` to bytes, without building the pydantic facts: the hot path of the whole product.
 
-What does not change from one record to the next is written once (`fragments`); the rest is put between these parts. The bytes are what `events.codec.encode` would write for the same fact, in the order of the
-models' members. A test holds the two equal on generated facts, and the same for the id.
+What does not change from one record to the next is written once (`fragments`); the rest is put between these parts. The
+bytes are what `events.codec.encode` would write for the same fact, in the order of the models' members. A test holds
+the two equal on generated facts, and the same for the id.
 """
 
 from collections.abc import Sequence
