@@ -45,11 +45,9 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
     return Part((Add(_FEES[basis.source], fee.amount),), fund.rounding, inputs, resources=resources)
 
 
-def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part | None:
-    """What the commitment period owes, what counted, and what is left of it; None without such a period."""
-    place = next((place for place, one in enumerate(minimum.periods) if one.start == key.start), None)
-    if place is None:
-        return None
+def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
+    """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
+    place = next(place for place, one in enumerate(minimum.periods) if one.start == key.start)
     period, state = minimum.periods[place], settlement.minimum_periods[minimum.id][place]
     counted = [one for one in _counted(settlement, minimum) if one.place == place]
     adds = [Add("what the commitment period owes", period.owed)]

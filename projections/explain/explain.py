@@ -48,10 +48,9 @@ def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
     gathered = [line for found, line in gathered_lines(settlement) if found == key]
     for prepayment in {one.fee.fund.id: one.fee for one in gathered if one.fee is not None}.values():
         yield from fee_parts(settlement, prepayment, key)
-    for minimum in settlement.terms.minimums:
-        # Of a true-up that is restated to 0 nothing is due; the part says why.
-        if minimum.id == key.agreement_id and (part := true_up_part(settlement, minimum, key)) is not None:
-            yield part
+    # The key's own only: a minimum that has moved to another bill or currency has nothing due on the line it left.
+    for minimum in {one.minimum.id: one.minimum for one in gathered if one.minimum is not None}.values():
+        yield true_up_part(settlement, minimum, key)
     amounts: dict[ChargeKey, tuple[Charge, Fund | None, int]] = {}
     for one in gathered:
         if one.charge is not None:
