@@ -113,8 +113,7 @@ def counter_pools(plan: PlanTerms, number: int) -> "Iterator[CounterPool]":
     period, full = plan.period(number), plan.full_days(number)
     for series in plan.counters:
         for pricing, runs in held_days(series.spans, period):
-            share = Fraction(sum(run.days for run in runs), full)
-            yield CounterPool(plan, series, pricing, Period(runs[0].start, runs[-1].end), period.end, share, full)
+            yield CounterPool(plan, series, pricing, runs, period.end, full)
 
 
 class Change(NamedTuple):
@@ -130,7 +129,8 @@ class Change(NamedTuple):
 class CounterPool:
     """A counter under one pricing in one billing period: of one account, or of a parent with its pooled children.
 
-    `share` is the part of the full period's days (`full`) on which the pricing holds.
+    `runs` are the days on which the pricing holds, `span` from the first to the last of them; `share` is their part of
+    the full period's days (`full`).
     """
 
     def __init__(
@@ -138,13 +138,13 @@ class CounterPool:
         plan: PlanTerms,
         series: CounterSeries,
         pricing: CounterPricingTerms,
-        span: Period,
+        runs: Sequence[Period],
         due: date,
-        share: Fraction,
         full: int,
     ) -> None:
-        self._plan, self._series, self.pricing, self.span, self._due = plan, series, pricing, span, due
-        self.share, self._full = share, full
+        self._plan, self._series, self.pricing, self._due = plan, series, pricing, due
+        self._runs, self._full, self.span = runs, full, Period(runs[0].start, runs[-1].end)
+        self.share = self._share_from(self.span.start)
         self.members = [member for member in plan.members if series.values.get(member.id)]
 
     def _value(self, member: AccountTerms, day: date) -> int:
@@ -172,7 +172,7 @@ class CounterPool:
             now = [self._value(member, day) for member in self.members]
             worth = self._worth(now) - self._worth(held)
             prorates = self.pricing.prorate_debit if worth > 0 else self.pricing.prorate_credit
-            left = Fraction((self.span.end - day).days, self._full) if prorates else ONE
+            left = self._share_from(day) if prorates else ONE
             yield Change(day, held, now, worth, left)
             held = now
 
@@ -195,6 +195,10 @@ class CounterPool:
 
     def _worth(self, values: Sequence[int]) -> Fraction:
         return self.pricing.price.charge(Fraction(sum(values)))
+
+    def _share_from(self, day: date) -> Fraction:
+        """The part of the full period on which the pricing holds from the day on; another may hold in between."""
+        return Fraction(sum((run.end - max(run.start, day)).days for run in self._runs if day < run.end), self._full)
 
     def _changes(self) -> list[date]:
         """Days after the first on which a value changes, or a child leaves the pool."""

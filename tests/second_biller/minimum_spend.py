@@ -59,7 +59,5 @@ def make(
     world: World, ap: Thing, item: str, period: Period, ends: date, owed: Fraction, usage: Fraction, advance: bool
 ) -> MinimumSpend:
     shortfall = rounded(world, ap, max(Fraction(0), owed - usage))
-    charge = other(world, ap, "MINIMUM_SPEND", item, period, advance, shortfall)
-    if not advance:
-        charge.due = ends
+    charge = other(world, ap, "MINIMUM_SPEND", item, period, period.start if advance else ends, shortfall)
     return MinimumSpend(charge, advance, ends, rounded(world, ap, owed), shortfall)

@@ -1,14 +1,15 @@
 """Charges that are not usage: standing charge, counters, minimum spend; and what counters give back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
 from .charges import Charge, PricedPeriod, Slice
 from .grid import Period, periods
+from .holding import stretches
 from .money import round_money
 from .rates import price_of
-from .reading import Thing, absent, day_or_none, flag, num, num_or, whole
+from .reading import Thing, absent, flag, num, num_or, whole
 from .world import World
 
 
@@ -35,9 +36,8 @@ class Credit:
         return -self.amount if self.rank == 0 else -self.applied
 
 
-def other(world: World, ap: Thing, kind: str, item: str, period: Period, advance: bool, amount: Fraction) -> Charge:
+def other(world: World, ap: Thing, kind: str, item: str, period: Period, due: date, amount: Fraction) -> Charge:
     plan = world.get("plans", ap["plan"])
-    due = period.start if advance else period.end
     charge = Charge(
         kind, str(ap["account"]), ap, str(plan["code"]), world.product_of(plan), item, world.plan_currency(plan),
         period.start, period.end, due, amount,
@@ -59,8 +59,9 @@ def standing_charges(world: World, ap: Thing, until: date) -> list[Charge]:
     offset = whole(world.plan_term(plan, "standingChargeOffset"), 0)
     advance = world.in_advance("standingChargeBillInAdvance", plan, world.template_of(plan))
     return [
-        other(world, ap, "STANDING_CHARGE", "", period, advance, rounded(world, ap, price * period.share))
+        other(world, ap, "STANDING_CHARGE", "", period, due, rounded(world, ap, price * period.share))
         for period in periods(world.grid_of(ap), *world.term_of(ap), until)
+        for due in [period.start if advance else period.end]
         if period.number >= offset and (period.number - offset) % interval == 0
     ]
 
@@ -74,49 +75,64 @@ def value_on(world: World, account: str, counter: str, at: date) -> Fraction:
 def counter_charges(world: World, ap: Thing, until: date) -> tuple[list[Charge], list[Credit]]:
     charges: list[Charge] = []
     credits: list[Credit] = []
-    plan = world.get("plans", ap["plan"])
-    for pricing in world.all("counterPricings"):
-        templates = not absent(plan.get("planTemplate")) and pricing.get("planTemplate") == plan["planTemplate"]
-        if pricing.get("plan") != plan["code"] and not templates:
-            continue
-        start, end = world.term_of(ap)
-        start = max(start, day_or_none(pricing.get("startDate")) or world.earliest)
-        end = min(end, day_or_none(pricing.get("endDate")) or end)
-        for period in periods(world.grid_of(ap), start, end, until):
-            made, credit = counter_period(world, ap, pricing, period)
-            charges += made
-            credits += [credit] if credit else []
+    for counter in world.all("counters"):
+        candidates = counter_pricings(world, ap, str(counter["code"]))
+        for period in periods(world.grid_of(ap), *world.term_of(ap), until):
+            held = stretches(world, world.get("plans", ap["plan"]), candidates, period)
+            for code in dict.fromkeys(str(p["code"]) for _, _, p in held):
+                runs = [(a, b) for a, b, p in held if p["code"] == code]
+                made, credit = counter_period(world, ap, world.get("counterPricings", code), period, runs)
+                charges += made
+                credits += [credit] if credit else []
     return charges, credits
 
 
-def counter_period(world: World, ap: Thing, pricing: Thing, period: Period) -> tuple[list[Charge], Credit | None]:
+def counter_pricings(world: World, ap: Thing, counter: str) -> list[Thing]:
+    """The prices of a counter under the plan, its own and its template's."""
+    plan = world.get("plans", ap["plan"])
+    owners = [("plan", plan["code"])]
+    owners += [] if absent(plan.get("planTemplate")) else [("planTemplate", plan["planTemplate"])]
+    mine = [p for p in world.all("counterPricings") if str(p["counter"]) == counter]
+    return [p for p in mine if any(p.get(kind) == owner for kind, owner in owners)]
+
+
+def share_from(runs: list[tuple[date, date]], at: date, period: Period) -> Fraction:
+    """The part of the full period that lies on held days from this day on."""
+    return Fraction(sum((b - max(a, at)).days for a, b in runs if b > at), period.full_days)
+
+
+def counter_period(
+    world: World, ap: Thing, pricing: Thing, period: Period, runs: list[tuple[date, date]]
+) -> tuple[list[Charge], Credit | None]:
     account, counter, code = str(ap["account"]), str(pricing["counter"]), str(pricing["counter"])
-    value = value_on(world, account, counter, period.start)
-    share = period.share if flag(pricing.get("proRateRunningTotal"), True) else Fraction(1)
+    held = replace(period, start=runs[0][0], end=runs[-1][1])
+    value = value_on(world, account, counter, held.start)
+    share = share_from(runs, held.start, period) if flag(pricing.get("proRateRunningTotal"), True) else Fraction(1)
     advance = flag(pricing.get("runningTotalBillInAdvance"), True)
     total = rounded(world, ap, price_of(pricing, value) * share)
-    charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, period, advance, total)]
+    due = held.start if advance else period.end
+    charges = [other(world, ap, "COUNTER_RUNNING_TOTAL_CHARGE", code, held, due, total)]
     charges[0].quantity = value
     debit, credit = Fraction(0), Fraction(0)
     for at in sorted(world.adjustments[(account, counter)]):
-        if not period.start < at < period.end:
+        if not held.start < at < held.end:
             continue
         new = value_on(world, account, counter, at)
         change = price_of(pricing, new) - price_of(pricing, value)
-        left = Fraction((period.end - at).days, period.full_days)
+        left = share_from(runs, at, period)
         if change > 0:
             debit += change * (left if flag(pricing.get("proRateAdjustmentDebit"), True) else 1)
         else:
             credit -= change * (left if flag(pricing.get("proRateAdjustmentCredit"), True) else 1)
         value = new
     debit, credit = rounded(world, ap, debit), rounded(world, ap, credit)
-    charges.append(other(world, ap, "COUNTER_ADJUSTMENT_DEBIT", code, period, False, debit))
+    charges.append(other(world, ap, "COUNTER_ADJUSTMENT_DEBIT", code, held, period.end, debit))
     if not credit:
         return charges, None
     plan = world.get("plans", ap["plan"])
     product = world.product_of(plan)
     return charges, Credit(
-        0, account, ap, str(plan["code"]), product, product, code, world.plan_currency(plan), period.start, period.end,
+        0, account, ap, str(plan["code"]), product, product, code, world.plan_currency(plan), held.start, held.end,
         period.end, credit,
     )  # fmt: skip
 
