@@ -2,19 +2,19 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.facts.bills import BillDropped, BillFact, BillLocked, BillVoided
+from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
 from services.api.queries import one, parameters_of
 from services.api.requests import api_of, body_of, key_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, encode, parse_object, raw_answer
-from services.billing.approving import approve_bill
+from services.billing.approving import approve_bill, approve_or_drop
 from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, append_fact, load_life, load_to_change
@@ -26,6 +26,7 @@ from services.store.events import StreamMovedError
 from services.store.execute import lock_organization, now_of
 from services.store.view import load_config
 
+T = TypeVar("T")
 router = APIRouter(prefix="/organizations/{organization}/bills")
 
 _PENDING_OF = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING' AND account_id = ANY ($2)"
@@ -55,7 +56,7 @@ async def set_status(request: Request, bill: str) -> Response:
     """Approve a pending bill. One that is approved stays so; it does not go back."""
     body = parse_model(StatusBody, parse_object(await body_of(request)))
     if body.status == "APPROVED":
-        await _approve(request, [bill])
+        await _approve(request, [bill], approve_bill)
     shown = await one_bill(request, bill)
     if shown["status"] != body.status:
         raise BillNotPending(id=bill, rule="has the status PENDING")
@@ -94,7 +95,10 @@ async def delete(request: Request, bill: str) -> Response:
 
 @router.post("/approve")
 async def approve(request: Request) -> Response:
-    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts."""
+    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts.
+
+    One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
+    """
     api, organization, raw = api_of(request), organization_of(request), await body_of(request)
     found = parameters_of(request, ("accountIds",))
     listed = [id for id in (one(found, "accountIds") or "").split(",") if id]
@@ -105,8 +109,8 @@ async def approve(request: Request) -> Response:
         payload = await idempotency.first_answer(connection, asked)
     if payload is not None:
         return raw_answer(payload)
-    approved = await _approve(request, await _wanted(request, body))
-    payload = encode({"message": f"{approved} bills approved"})
+    facts = await _approve(request, await _wanted(request, body), approve_or_drop)
+    payload = encode({"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"})
     async with api.postgres.transaction() as connection:
         # A request with the same key may have come in between: approving again changed nothing, its answer holds.
         await lock_organization(connection, organization)
@@ -131,8 +135,8 @@ async def _wanted(request: Request, body: ApproveBody) -> list[str]:
     return [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
 
 
-async def _approve(request: Request, bill_ids: list[str]) -> int:
-    """Approve one after the other, from all usage that was there at the start; returns how many were pending."""
+async def _approve(request: Request, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:
+    """What became of each that was pending, one after the other, from all usage that was there at the start."""
     api, organization = api_of(request), organization_of(request)
     async with api.postgres.connection() as connection:
         await require_organization(connection, organization)
@@ -142,4 +146,4 @@ async def _approve(request: Request, bill_ids: list[str]) -> int:
     waiter = waiter_of(request)
     if pending:
         await waiter.until_projected()
-    return sum([await approve_bill(api.postgres, waiter, organization, id, now) for id in pending])
+    return [await approve(api.postgres, waiter, organization, id, now) for id in pending]

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.facts.bills import BillDropped, BillFact
+from events.facts.bills import BillDropped, BillFact, BillIssued
 from projections.settlement import DraftBill, draft_bills
 from services.billing.appending import Settled, append_page
 from services.billing.errors import BillIsEmpty
 from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
 from services.billing.life import BillLife, load_life
 from services.billing.progress import Waiter
+from services.commitments.errors import UnknownResource
 from services.families import LoadedFamily, load_family
 from services.postgres import Postgres
 
@@ -47,18 +48,37 @@ async def approve_bill(postgres: Postgres, waiter: Waiter, organization: str, bi
 
     Raises: UnknownResource, BillIsEmpty, BillContentionError.
     """
+    return await _settled(postgres, waiter, organization, bill_id, now, drops_empty=False) is not None
+
+
+async def approve_or_drop(
+    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime
+) -> BillIssued | BillDropped | None:
+    """One of many: a pending bill that nothing is due for any more is dropped, so that it does not stop the others.
+
+    Returns what was appended; None: it was approved or dropped meanwhile. Raises: BillContentionError.
+    """
+    try:
+        return await _settled(postgres, waiter, organization, bill_id, now, drops_empty=True)
+    except UnknownResource:
+        return None  # dropped meanwhile; the read models do not know it yet
+
+
+async def _settled(
+    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, *, drops_empty: bool
+) -> BillIssued | BillDropped | None:
+    """The fact that ended the bill's time as a pending one; None: it was not pending any more."""
     for _ in range(ATTEMPTS):
         async with postgres.connection() as connection:
             life = await load_life(connection, organization, bill_id)
         found = await load_pending(postgres, waiter, life) if life.pending else None
         if found is None:
-            return False
-        if found.draft is None:
+            return None
+        if found.draft is None and not drops_empty:
             raise BillIsEmpty(id=bill_id)
-        request = BillRequest(organization, found.draft.bill_date)
-        bill = issued_bill(request, found.loaded, found.draft)
-        if await _appended(postgres, found.loaded, bill, now):
-            return True
+        fact = _issued(organization, found) or _dropped(life)
+        if await _appended(postgres, found.loaded, fact, now):
+            return fact
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
 
@@ -95,9 +115,19 @@ async def _appended(
     return not moved
 
 
+def _issued(organization: str, found: Pending) -> BillIssued | None:
+    if found.draft is None:
+        return None
+    return issued_bill(BillRequest(organization, found.draft.bill_date), found.loaded, found.draft)
+
+
+def _dropped(life: BillLife) -> BillDropped:
+    return BillDropped(bill_id=life.bill_id, account_id=life.account_id, root_id=life.root_id)
+
+
 def _recalculated(request: BillRequest, found: Pending) -> BillFact | None:
-    life, draft = found.life, found.draft
+    draft = found.draft
     if draft is None:
-        return BillDropped(bill_id=life.bill_id, account_id=life.account_id, root_id=life.root_id)
+        return _dropped(found.life)
     assert draft.pending is not None
     return opened_or_moved(request, draft) if draft.bill_date > draft.pending.bill_date else None

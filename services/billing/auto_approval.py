@@ -5,13 +5,12 @@ from collections.abc import Awaitable
 
 import structlog
 
-from services.billing.approving import approve_bill, recalculate_bill
-from services.billing.errors import BillIsEmpty
+from events.facts.bills import BillIssued
+from services.billing.approving import approve_or_drop
 from services.billing.failing import PASSING
 from services.billing.grace import grace_of
-from services.billing.issuing import BillContentionError, BillRequest
+from services.billing.issuing import BillContentionError
 from services.billing.progress import Waiter
-from services.commitments.errors import UnknownResource
 from services.postgres import Postgres
 from services.projector.target import reading_live
 from services.store.execute import now_of
@@ -77,14 +76,12 @@ class AutoApprover:
         async with self._postgres.connection() as connection:
             now = now_of(await load_config(connection, organization))
         try:
-            done = await approve_bill(self._postgres, self._waiter, organization, bill_id, now)
-        except BillIsEmpty:
-            request = BillRequest(organization, now.date())
-            return await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
-        except UnknownResource:
-            return False  # dropped meanwhile; the read models do not know it yet
+            fact = await approve_or_drop(self._postgres, self._waiter, organization, bill_id, now)
         except BillContentionError as error:
             log.warning("bill_not_approved", organization=organization, bill=bill_id, error=str(error))
             return False
-        log.info("bill_approved", organization=organization, bill=bill_id)
-        return done
+        if fact is None:
+            return False
+        told = "bill_approved" if isinstance(fact, BillIssued) else "bill_dropped"
+        log.info(told, organization=organization, bill=bill_id)
+        return True

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
 from services.billing import auto_approval, run, runner
 from services.billing.auto_approval import AutoApprover
@@ -118,13 +119,13 @@ async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
 async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     approver, asked = AutoApprover(store.postgres, "nowhere:1"), []
 
-    async def approve(_: Any, __: Any, ___: str, bill_id: str, ____: Any) -> bool:
+    async def approve(_: Any, __: Any, ___: str, bill_id: str, ____: Any) -> BillDropped:
         asked.append(bill_id)
         if bill_id == "broken":
             raise AssertionError("a bug")
-        return True
+        return BillDropped(bill_id=bill_id, account_id="account", root_id="account")
 
-    monkeypatch.setattr(auto_approval, "approve_bill", approve)
+    monkeypatch.setattr(auto_approval, "approve_or_drop", approve)
     done = [await approver._guarded(id, approver._approve(store.organization, id)) for id in ("broken", "good")]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
 

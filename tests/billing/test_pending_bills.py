@@ -116,12 +116,30 @@ async def test_many_are_approved_at_once_by_bills_or_accounts(patient: Shop) -> 
     await patient.refused(404, "POST", "bills/approve", {"billIds": [accounts[0]]})
 
 
-async def test_recalculation_drops_what_nothing_is_due_for(patient: Shop) -> None:
-    account = await patient.account("acme", planned=False)
+async def fee_of_5(shop: Shop, code: str) -> str:
+    """The commitment of a new account that has nothing else: all that it is billed is one scheduled fee."""
+    account = await shop.account(code, planned=False)
     terms = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
     period = {"servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2027-01-01"}
     fees = [{"date": "2026-01-01", "amount": 5, **period}]
-    commitment = await patient.create("commitments", accountId=account, amount=5, feeDates=fees, **terms)
+    return await shop.create("commitments", accountId=account, amount=5, feeDates=fees, **terms)
+
+
+async def test_among_many_an_empty_bill_is_dropped_and_the_others_are_approved(patient: Shop) -> None:
+    for number in range(3):
+        await fee_of_5(patient, f"a{number}")
+    ids = (await patient.bill("2026-01-31"))["billIds"]
+    account = (await patient.do("GET", f"bills/{ids[1]}"))["accountId"]
+    held = (await patient.do("GET", "commitments"))["data"]
+    [gone] = [one["id"] for one in held if one["accountId"] == account]
+    await patient.do("DELETE", f"commitments/{gone}")
+    assert (await patient.do("POST", "bills/approve", {"billIds": ids}))["message"] == "2 bills approved"
+    assert {bill["id"]: bill["status"] for bill in await patient.bills()} == {ids[0]: "APPROVED", ids[2]: "APPROVED"}
+    await patient.refused(404, "GET", f"bills/{ids[1]}")
+
+
+async def test_recalculation_drops_what_nothing_is_due_for(patient: Shop) -> None:
+    commitment = await fee_of_5(patient, "acme")
     [bill] = (await patient.bill("2026-01-31"))["billIds"]
     assert (await patient.do("GET", f"bills/{bill}"))["billTotal"] == 5
     await patient.do("DELETE", f"commitments/{commitment}")
