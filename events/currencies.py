@@ -8,6 +8,6 @@ _NOT_TWO = {
 _DIGITS = {currency: digits for digits, currencies in _NOT_TWO.items() for currency in currencies.split()}
 
 
-def minor_unit_digits(currency: str) -> int:
+def minor_digits(currency: str) -> int:
     """Digits after the point of an amount that can be paid: USD 2, JPY 0, KWD 3; 2 for a currency unknown to ISO."""
     return _DIGITS.get(currency.upper(), 2)

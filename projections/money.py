@@ -1,4 +1,4 @@
-"""Money in whole minor units: rounding, scale of currencies, and dividing one rounded amount (domain.md 9).
+"""Money in whole minor units: rounding, and dividing one rounded amount (domain.md 9).
 
 Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
 rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor` is the only place that rounds money.
@@ -10,19 +10,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
+from events.currencies import minor_digits
 from events.decimals import EXACT
 
 RoundingMode = Literal["HALF_EVEN", "HALF_UP"]
-
-#: ISO 4217: the currencies whose minor unit is not the hundredth.
-_WITHOUT = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_THOUSANDTHS = "BHD IQD JOD KWD LYD OMR TND"
-_DIGITS = {code: 0 for code in _WITHOUT.split()} | {code: 3 for code in _THOUSANDTHS.split()} | {"CLF": 4, "UYW": 4}
-
-
-def minor_digits(currency: str) -> int:
-    """Digits after the point of the currency's minor unit; 2 for a code that ISO 4217 does not know."""
-    return _DIGITS.get(currency.upper(), 2)
 
 
 def is_whole_minor(amount: Decimal, currency: str) -> bool:

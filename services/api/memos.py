@@ -12,7 +12,6 @@ from starlette.responses import Response
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import local_day
-from projections.money import is_whole_minor, minor_digits
 from services.api.bill_life import change_bill
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
@@ -20,9 +19,9 @@ from services.api.wire import USER, answer, body_document, encode, parse_object,
 from services.billing.errors import BillNotPending
 from services.billing.life import BillLife, MemoState, append_fact, load_life
 from services.commitments.bodies import parse_model, version_of
+from services.commitments.checks import check_precision
 from services.commitments.errors import (
     InvalidField,
-    TooFineAmount,
     UnknownReference,
     UnknownResource,
     VersionConflict,
@@ -184,9 +183,7 @@ async def _check(connection: Any, life: BillLife, body: Memo) -> None:
     """Raises: BillNotPending, TooFineAmount, InvalidField, UnknownReference."""
     _check_pending(life)
     assert life.pending is not None
-    currency = life.pending.currency
-    if not is_whole_minor(body.amount, currency):
-        raise TooFineAmount(field="amount", amount=body.amount, currency=currency, digits=minor_digits(currency))
+    check_precision("amount", body.amount, life.pending.currency)
     start, end = (local_day(one, "UTC") for one in (body.service_period_start_date, body.service_period_end_date))
     if end <= start:
         raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from events.currencies import minor_unit_digits
+from events.currencies import minor_digits
 from events.decimals import plain
 from events.resources.base import Resource
+from projections.money import is_whole_minor
 from projections.resources import Entity, Resources
 from services.commitments.errors import (
     IdInUse,
@@ -80,9 +81,8 @@ def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
 
 def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
     """The amount can be paid in the currency. Raises: TooFineAmount."""
-    digits = minor_unit_digits(currency)
-    if amount and -int(amount.normalize().as_tuple().exponent) > digits:
-        raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=digits)
+    if amount is not None and not is_whole_minor(amount, currency):
+        raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=minor_digits(currency))
 
 
 def day_in(moment: date | datetime, zone: str) -> date:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.currencies import minor_unit_digits
+from events.currencies import minor_digits
 from services.api.wire import day, instant
 from services.commitments.bodies import parse_body, version_of
 from services.commitments.errors import InvalidBody, InvalidField
@@ -210,4 +210,4 @@ def test_every_kind_has_facts_a_model_and_a_path(kind: str) -> None:
     ("currency", "digits"), [("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4), ("jpy", 0), ("XYZ", 2)]
 )
 def test_minor_units(currency: str, digits: int) -> None:
-    assert minor_unit_digits(currency) == digits
+    assert minor_digits(currency) == digits
