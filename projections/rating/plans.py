@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
 
 from events.resources.accounts import AccountPlan
 from events.resources.catalog import Frequency, Plan, PlanTemplate
@@ -11,16 +10,9 @@ from events.resources.organization import OrganizationConfig
 from projections.calendar import Grid, grid, local_day
 from projections.money import Rounding, rounding_of
 from projections.rating.index import FamilyIndex
-from projections.rating.prices import PlanPrices
+from projections.rating.prices import PlanPrices, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
 from projections.resources import Entity, Resources
-
-T = TypeVar("T")
-
-
-def first(fallback: T, *values: T | None) -> T:
-    """The first value that is given, else the fallback."""
-    return next((value for value in values if value is not None), fallback)
 
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:
@@ -32,7 +24,7 @@ def epoch_of(resources: Resources, frequency: Frequency, *epochs: date | None) -
     """The first epoch that is given, else the organization's for the frequency (domain.md 2)."""
     config = resources.config.body if resources.config else None
     organization: date | None = None if config is None else getattr(config, _EPOCHS[frequency])
-    return next((epoch for epoch in epochs if epoch is not None), organization)
+    return first(organization, *epochs)
 
 
 _EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch", "ANNUALLY": "year_epoch"}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from events.resources.catalog import Pricing, PricingType
 from events.resources.counters import CounterPricing
@@ -25,8 +25,11 @@ from projections.rating.terms import (
 from projections.rating.timelines import Candidate, timeline
 from projections.resources import Entity, Resources
 
+T = TypeVar("T")
 
-def _flag(fallback: bool, *values: bool | None) -> bool:
+
+def first(fallback: T, *values: T | None) -> T:
+    """The first value that is given, else the fallback."""
     return next((value for value in values if value is not None), fallback)
 
 
@@ -122,7 +125,7 @@ class PlanPrices:
             span=body.tiers_span_plan,
             minimum=Recurring(
                 amount=body.minimum_spend or Decimal(0),
-                in_advance=_flag(False, body.minimum_spend_bill_in_advance, organization_flag),
+                in_advance=first(False, body.minimum_spend_bill_in_advance, organization_flag),
                 description=body.minimum_spend_description or f"{name} Minimum Spend Adjustment",
                 accounting_product_id=body.accounting_product_id,
             ),
@@ -136,10 +139,10 @@ def _counter_terms(entity: Entity[CounterPricing]) -> CounterPricingTerms:
     return CounterPricingTerms(
         id=entity.id,
         price=price_of(body.pricing_bands, cumulative=body.cumulative),
-        in_advance=_flag(True, body.running_total_bill_in_advance),
-        prorate_total=_flag(True, body.pro_rate_running_total),
-        prorate_debit=_flag(True, body.pro_rate_adjustment_debit),
-        prorate_credit=_flag(True, body.pro_rate_adjustment_credit),
+        in_advance=first(True, body.running_total_bill_in_advance),
+        prorate_total=first(True, body.pro_rate_running_total),
+        prorate_debit=first(True, body.pro_rate_adjustment_debit),
+        prorate_credit=first(True, body.pro_rate_adjustment_credit),
         description=body.description or "",
         accounting_product_id=body.accounting_product_id,
     )
