@@ -4,7 +4,6 @@ One fold for all: the ingest worker, the projector, the bill run, `simulate` and
 holds no money and no usage. A deleted commitment is gone, as if it had never been.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -118,12 +117,6 @@ class Resources:
                 self._of(fact).pop(fact.id, None)
             case _:
                 pass
-
-    def evolve_all(self, envelopes: Iterable[Envelope]) -> "Resources":
-        """Apply facts in order; returns itself."""
-        for envelope in envelopes:
-            self.evolve(envelope)
-        return self
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:

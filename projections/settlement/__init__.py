@@ -12,13 +12,10 @@ from projections.settlement.rated import Unpriced, unpriced
 from projections.settlement.settle import Draw, Kept, Settlement, settle
 from projections.settlement.states import AgreementState, PeriodState
 
-CommitmentState = AgreementState
-
 __all__ = [
     "MEMO_TYPES",
     "AgreementState",
     "Billed",
-    "CommitmentState",
     "Considered",
     "DraftBill",
     "DraftLine",

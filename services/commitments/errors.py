@@ -67,7 +67,3 @@ class OverlappingPlan(CommandError):
 
 class NoTestClock(CommandError):
     """organization {organization} has the real clock; only one created with testClock true can be moved"""
-
-
-class NotOffered(CommandError):
-    """{kind} cannot be {operation}"""
