@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from events.decimals import EXACT
-from projections.settlement import Settlement, settle
+from projections.settlement import MEMO_TYPES, Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
 from services.families import iterate_roots, read_family
@@ -26,11 +26,11 @@ SELECT commitment_id, amount, spent, remaining, rolled_over, lapsed,
 FROM commitment_balances held WHERE organization = $1 AND root_id = $2
 """
 _IS_DUE = "SELECT EXISTS (SELECT FROM due_accounts WHERE root_id = $1)"
-#: Memos are put on a bill by hand: nothing is ever due for them.
+#: Of a root, without memos ($2): nothing is ever due for what is put on a bill by hand.
 _CHARGED = """
 SELECT (
     SELECT coalesce(sum(line.amount), 0) FROM bill_line_items line JOIN bills USING (bill_id)
-    WHERE line.root_id = $1 AND NOT bills.voided AND line.type NOT IN ('CREDIT_MEMO', 'DEBIT_MEMO')
+    WHERE line.root_id = $1 AND NOT bills.voided AND line.type <> ALL ($2)
 ) AS billed, (SELECT coalesce(sum(amount), 0) FROM accrued_lines WHERE root_id = $1) AS unbilled
 """
 
@@ -72,7 +72,7 @@ async def _check_family(
         loaded = await read_family(connection, organization, root_id)
         waits = await connection.fetchval(_IS_DUE, root_id)
         rows = await connection.fetch(_ROWS, organization, root_id)
-        charged = await connection.fetchrow(_CHARGED, root_id)
+        charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
     through = max([loaded.today, *loaded.family.billed.latest.values()])
     settlement = settle(loaded.family, through=through, accrued=True)
     found.families += 1

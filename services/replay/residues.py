@@ -4,7 +4,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from events.decimals import EXACT
-from projections.settlement import settle
+from projections.settlement import MEMO_TYPES, settle
 from services.projector.load import load_families
 from services.projector.projection import Projection
 from services.projector.terms import day_of
@@ -12,12 +12,12 @@ from services.replay.bills import family_of
 
 PAGE = 500
 
-#: Of each root: what its bills that stand charge, and what its accrued lines say. Nothing is due for memos.
+#: Of each root: what its bills that stand charge, and what its accrued lines say. Nothing is due for memos ($2).
 _CHARGED = """
 SELECT root_id, sum(amount) AS amount FROM (
     SELECT line.root_id, line.amount FROM {schema}.bill_line_items line
     JOIN {schema}.bills USING (bill_id)
-    WHERE NOT bills.voided AND line.type NOT IN ('CREDIT_MEMO', 'DEBIT_MEMO')
+    WHERE NOT bills.voided AND line.type <> ALL ($2)
     UNION ALL SELECT root_id, amount FROM {schema}.accrued_lines
 ) AS charged WHERE root_id = ANY ($1::text[]) GROUP BY root_id
 """
@@ -53,7 +53,8 @@ async def unexplained(connection: Any, live: str, projection: Projection, partit
         after = page[-1]["root_id"]
         count += len(page)
         roots = [row["root_id"] for row in page]
-        charged = {row["root_id"]: row["amount"] for row in await connection.fetch(_CHARGED.format(schema=live), roots)}
+        rows = await connection.fetch(_CHARGED.format(schema=live), roots, MEMO_TYPES)
+        charged = {row["root_id"]: row["amount"] for row in rows}
         async with projection.target.reading() as scratch:
             families = await load_families(scratch, [(row["organization"], row["root_id"], partition) for row in page])
         with localcontext(EXACT):
