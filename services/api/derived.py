@@ -13,8 +13,12 @@ from typing import Any
 import structlog
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from projections.settlement import Billed
+from services.commitments.used import is_used
 from services.families import settle_now
 from services.postgres import is_away
+from services.store.generations import load_generations
+from services.store.rows import COLUMNS, envelope_of
 
 _log = structlog.get_logger(__name__)
 
@@ -24,17 +28,12 @@ SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, statu
 FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
 """
 _ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id = ANY($2)"
-_BILLED = """
-SELECT EXISTS (
-    SELECT FROM store.events bill, json_array_elements(bill.data->'lines') line
-    WHERE bill.organization = $1 AND bill.stream = 'bills-' || $2 AND bill.type = 'BillIssued'
-        AND $3 IN (line->>'commitmentId', line->>'balanceId')
-        AND NOT EXISTS (
-            SELECT FROM store.events void
-            WHERE void.organization = bill.organization AND void.stream = bill.stream AND void.type = 'BillVoided'
-                AND void.data->>'billId' = bill.data->>'billId'
-        )
-)
+#: Of a root, the bills that have an id in them at all and what was voided: a family may have very many others.
+_BILLS = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE organization = $1 AND stream = 'bills-' || $2
+    AND (type = 'BillIssued' AND strpos(data::text, $3) > 0 OR type = 'BillVoided')
+ORDER BY position
 """
 
 
@@ -75,7 +74,10 @@ async def derived_fields(
 async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:
     """Whether a bill that stands names the commitment or balance; the event store itself is asked."""
     for root_id in (await _roots(connection, organization, [entity])).values():
-        if await connection.fetchval(_BILLED, organization, root_id, entity.id):
+        billed, generations = Billed(), await load_generations(connection)
+        for row in await connection.fetch(_BILLS, organization, root_id, entity.id):
+            billed.evolve(envelope_of(row, generations.commands).data)
+        if is_used(entity.id, billed=billed, spent=Decimal(0)):
             return True
     return False
 
@@ -83,7 +85,8 @@ async def has_billed(connection: Any, organization: str, entity: Entity[Any]) ->
 async def has_drawn(connection: Any, organization: str, entity: Entity[Any]) -> bool:
     """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19)."""
     found = await derived_fields(connection, organization, [entity])
-    return bool(found.get(entity.id, {}).get("amountSpent"))
+    spent = found.get(entity.id, {}).get("amountSpent", Decimal(0))
+    return is_used(entity.id, billed=Billed(), spent=spent)
 
 
 async def _projected(connection: Any, organization: str, funds: Sequence[Entity[Any]]) -> dict[str, Mapping[str, Any]]:

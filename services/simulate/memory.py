@@ -42,6 +42,7 @@ from services.commitments.commands import (
 from services.commitments.decide import decide
 from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
+from services.commitments.used import is_used
 from services.simulate.entities import reference_fields
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.usage import accepted, texts_of
@@ -183,12 +184,11 @@ class MemoryPlayer:
         return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
-        """Whether it has drawn or billed anything."""
         family = self.family(self.resources.accounts[account_id].root_id)
-        if any(key.agreement_id == agreement_id for key in family.billed.by_key):
-            return True
         day = max([date.min, *family.billed.latest.values()])
-        return any(one.agreement_id == agreement_id for one in settle(family, through=day, accrued=True).draws)
+        settlement = settle(family, through=day, accrued=True)
+        state = (settlement.commitments | settlement.balances)[agreement_id]
+        return is_used(agreement_id, billed=family.billed, spent=state.amount_spent)
 
     def _held(self, kind: str, code: str) -> Any:
         held = KINDS[kind].held(self.resources).get(id_of(kind, code))
