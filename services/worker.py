@@ -128,7 +128,22 @@ async def host(
     assignment = _Assignment(handler)
     # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
     broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None)
-    subscriber = broker.subscriber(
+    subscriber = _subscriber(broker, topic, group, assignment, session_ms)
+    await broker.connect()
+    _hand_over_consumer(broker, assignment)
+    try:
+        await broker.start()
+        assert subscriber.consumer is not None
+        _tune_garbage_collection()
+        log.info("worker_started", topic=topic, group=group)
+        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms, ready)
+    finally:
+        await broker.stop()
+        log.info("worker_stopped", topic=topic, group=group)
+
+
+def _subscriber(broker: KafkaBroker, topic: str, group: str, assignment: _Assignment, session_ms: int) -> Any:
+    return broker.subscriber(
         topic,
         group_id=group,
         batch=False,
@@ -141,24 +156,17 @@ async def host(
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
     )
-    # The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
+
+
+def _hand_over_consumer(broker: KafkaBroker, assignment: _Assignment) -> None:
+    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for."""
     builder = broker.config.broker_config.builder
 
     def build(*args: Any, **options: Any) -> AIOKafkaConsumer:
         assignment.consumer = builder(*args, **options)
         return assignment.consumer
 
-    await broker.connect()
     broker.config.broker_config.builder = build
-    try:
-        await broker.start()
-        assert subscriber.consumer is not None
-        _tune_garbage_collection()
-        log.info("worker_started", topic=topic, group=group)
-        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms, ready)
-    finally:
-        await broker.stop()
-        log.info("worker_stopped", topic=topic, group=group)
 
 
 async def _loop(
