@@ -1,6 +1,6 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (domain.md 8)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -165,7 +165,7 @@ def _bill(
     numbered = tuple(replace(line, number=number) for number, line in enumerate([*lines, *memos], 1))
     with localcontext(EXACT):
         total = sum((line.amount for line in numbered), Decimal(0))
-    frequency, interval = _frequency(settlement, lines)
+    frequency, interval = _frequency(settlement, lines, memos)
     return DraftBill(
         account_id=account.id,
         root_id=account.root_id,
@@ -191,10 +191,12 @@ def _due_date(settlement: Settlement, account: AccountTerms, pending: PendingBil
     return settlement.through + timedelta(days=account.days_before_due)
 
 
-def _frequency(settlement: Settlement, lines: Iterable[DraftLine]) -> tuple[BillingFrequency, int | None]:
-    """AD_HOC when nothing but scheduled fees is on it, MIXED when several frequencies are."""
+def _frequency(
+    settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
+) -> tuple[BillingFrequency, int | None]:
+    """AD_HOC when nothing but scheduled fees is on it, MIXED when several frequencies are, or none is (memos alone)."""
     found: set[tuple[BillingFrequency, int]] = set()
-    only_scheduled = True
+    only_scheduled = not memos
     for line in lines:
         due = settlement.lines.get(line.key)
         scheduled = due is not None and due.scheduled

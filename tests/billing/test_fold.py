@@ -12,10 +12,12 @@ import pytest
 from events.codec import decode
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillMoved, BillOpened, BillVoided, MemoAdded
 from projections.resources import Resources
-from projections.settlement import Billed
+from projections.settlement import Billed, draft_bills
 from projections.settlement.memos import memo_lines
 from services.billing.grace import grace_of
 from services.billing.life import BillLife
+from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.player import Document
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -68,6 +70,19 @@ def test_two_memos_of_one_product_and_period_are_two_lines() -> None:
     [held] = folded(golden("BillOpened"), first, second).pending.values()
     lines = memo_lines(held, "UTC")
     assert len({line.key for line in lines}) == 2
+
+
+def test_a_bill_of_memos_alone_is_not_ad_hoc() -> None:
+    player = MemoryPlayer()
+    player.configure({})
+    player.create(Document("account", "acme", 1, {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"}))
+    root = id_of("account", "acme")
+    family = player.family(root)
+    for name in ("BillOpened", "MemoAdded"):
+        family.billed.evolve(golden(name, accountId=root, rootId=root))
+    [draft] = draft_bills(family, date=date(2026, 2, 1))
+    assert [line.type for line in draft.lines] == ["CREDIT_MEMO"]
+    assert (draft.frequency, draft.interval) == ("MIXED", None)
 
 
 def test_a_life_tells_what_a_bill_may_still_become() -> None:
