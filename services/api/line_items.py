@@ -52,8 +52,7 @@ async def list_line_items(request: Request) -> Response:
         rows = await connection.fetch(f"{query} ORDER BY place DESC LIMIT {size + 1}", *arguments)
         bills = [_bill(row) for row in rows[:size]]
         names = await read_names(connection, organization, referred_ids(bills))
-    # Ours beside the line's own shape, by m3ter's name: which bill it is on.
-    data = [{"billId": bill.bill_id, **line_document(bill.lines[0], bill, names)} for bill in bills]
+    data = [line_document(bill.lines[0], bill, names) for bill in bills]
     more = {"nextToken": token_before(rows[size - 1]["place"])} if len(rows) > size else {}
     return answer({"data": data} | more)
 

@@ -46,7 +46,7 @@ def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, line
         "currency": bill.currency,
         "billTotal": bill.total,
         "currencyConversions": [],
-        "lineItems": [line_document(line, bill, names) for line in bill.lines],
+        "lineItems": [line_document(line, bill, names, previewed=stamps is None) for line in bill.lines],
     }
     if not lines:
         del document["lineItems"]
@@ -82,13 +82,17 @@ def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def line_document(line: BillLine, bill: BillIssued, names: Names) -> dict[str, Any]:
-    """One line. `subtotal` is the amount; `quantity` is raw usage, `units` what was priced."""
+def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: bool = False) -> dict[str, Any]:
+    """One line. `subtotal` is the amount; `quantity` is raw usage, `units` what was priced.
+
+    `billId` is ours, by m3ter's name; a previewed line is on no bill, and has none.
+    """
     product = names.get(line.product_id or "", {})
     accounting = names.get(line.accounting_product_id or "", {})
     child = line.account_id if line.account_id != bill.account_id else None
     document: dict[str, Any] = {
         "id": line.id,
+        "billId": None if previewed else bill.bill_id,
         "sequenceNumber": line.number,
         "lineItemType": line.type,
         "description": line.description,

@@ -25,7 +25,7 @@ async def ledger(played: Played, size: int = 100, **filters: Any) -> list[dict[s
 
 async def test_lines_of_all_bills_are_listed_newest_bill_first(played: Played) -> None:
     bills = (await played.get("bills"))["data"]
-    wanted = [{"billId": bill["id"], **line} for bill in bills for line in bill["lineItems"]]
+    wanted = [line for bill in bills for line in bill["lineItems"]]
     assert await ledger(played) == await ledger(played, 7) == wanted
     assert len({line["billId"] for line in wanted}) > 6
 
@@ -46,7 +46,7 @@ async def test_a_commitments_lines_are_its_draw_down_ledger(played: Played) -> N
 
 async def test_filters_are_all_to_hold(played: Played) -> None:
     bill = (await played.get("bills"))["data"][-1]
-    lines = [{"billId": bill["id"], **line} for line in bill["lineItems"]]
+    lines = bill["lineItems"]
     assert await ledger(played, billId=bill["id"]) == lines
     usage = await ledger(played, billId=bill["id"], lineItemType="USAGE")
     assert usage == [line for line in lines if line["lineItemType"] == "USAGE"] != []
