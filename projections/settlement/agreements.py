@@ -1,11 +1,12 @@
 """What commitments and balances allow: which charges they pay for or count, in which order (domain.md 4.3, 4.4, 5)."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from events.resources.accounts import ChildBillingMode
@@ -67,7 +68,8 @@ class Fund:
     """A PREPAYMENT commitment or a balance, as draw-down needs it. Amounts are minor units.
 
     It can be drawn by slices that start in `[start, end)`; `end` is the cancel date once it is cancelled. From
-    `agreed_end` on, what rolls over can be drawn until `rollover_end`. `paid_in` is (day, total from then on), by day.
+    `agreed_end` on, what rolls over can be drawn until `rollover_end`. `paid_in` is (day, what
+    may be drawn in all from then on), by day: the last is all that was ever paid in.
     """
 
     id: str
@@ -124,6 +126,21 @@ class Fund:
 
 
 _MOST = 10**60
+
+
+def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]]) -> tuple[tuple[date, int], ...]:
+    """(day, what may be drawn in all from then on), by day: what is paid in by then, less what later debits take out.
+
+    A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
+    start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.
+    """
+    by_day: dict[date, int] = {}
+    for day, amount in payments:
+        by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
+    days = sorted(by_day)
+    totals = list(accumulate(by_day[day] for day in days))
+    least = list(accumulate(reversed(totals), min))
+    return tuple(zip(days, reversed(least), strict=True))
 
 
 class Window(NamedTuple):

@@ -1,8 +1,7 @@
 """Compile commitments and balances into what draw-down, fees and true-ups need (domain.md 4 to 6)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,7 @@ from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding, plan_grid
 from projections.rating.terms import AccountTerms
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
-from projections.settlement.agreements import Fund
+from projections.settlement.agreements import Fund, paid_in
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
 
@@ -114,7 +113,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         agreed_end=body.end_date,
         cancelled=cancelled,
         amount=rounding.minor(body.amount),
-        paid_in=_paid_in(
+        paid_in=paid_in(
             rounding, [(body.start_date, body.amount), *((one.date, one.amount) for one in entity.top_ups)]
         ),
         rollover_end=body.rollover_end_date,
@@ -161,7 +160,7 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         agreed_end=end,
         cancelled=None,
         amount=0,
-        paid_in=_paid_in(rounding, [(max(one.date, start), one.amount) for one in entity.transactions]),
+        paid_in=paid_in(rounding, [(max(one.date, start), one.amount) for one in entity.transactions]),
         rollover_end=None if rolls_until is None else local_day(rolls_until, account.zone),
         rollover_percent=Fraction(100),
         rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
@@ -173,18 +172,6 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         accounting_product_id=body.consumptions_accounting_product_id,
         order=(True, 0, end, start, body.contract_id is None, not products, entity.position, entity.id),
     )
-
-
-def _paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]]) -> tuple[tuple[date, int], ...]:
-    """(day, all paid in by then), by day."""
-    by_day: dict[date, int] = {}
-    for day, amount in payments:
-        by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
-    found, total = [], 0
-    for day in sorted(by_day):
-        total += by_day[day]
-        found.append((day, total))
-    return tuple(found)
 
 
 def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity) -> Minimum:

@@ -1,12 +1,15 @@
 """Rules of commitments and balances: their terms, top-ups, cancellations and transactions (domain.md 6)."""
 
 from datetime import date
+from decimal import Decimal
+from itertools import accumulate
 from typing import get_args
 
+from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
-from projections.resources import CommitmentEntity, Resources
+from projections.resources import BalanceEntity, CommitmentEntity, Resources
 from services.commitments.accounts import check_contract_owner
 from services.commitments.checks import check_precision, check_term, check_version, day_in, existing
 from services.commitments.commands import CancelCommitment, TopUpCommitment, TransactBalance
@@ -68,12 +71,15 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
         check_precision("currency", top_up.amount, body.currency)
 
 
-def check_balance(resources: Resources, body: Balance) -> None:
-    """Its term is not empty, its amounts can be paid, its contract is the account's."""
+def check_balance(resources: Resources, body: Balance, held: BalanceEntity | None) -> None:
+    """Its term is not empty and ends after its transactions, its amounts can be paid, its contract is the account's."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and day_in(body.rollover_end_date, zone) < day_in(body.end_date, zone):
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
+    latest = max((one.date for one in held.transactions), default=None) if held is not None else None
+    if latest is not None and latest >= day_in(body.end_date, zone):
+        raise InvalidField(field="endDate", rule=f"must be after the transaction of {latest}")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
 
@@ -109,19 +115,44 @@ def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancell
 
 
 def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
-    """Usable from the transaction date, else the applied date, else today; a day of the account's zone."""
+    """Usable from the transaction date, else the applied date, else today; a day of the account's zone.
+
+    From endDate on only what was left by then can be drawn, so nothing is paid in or taken out. Before the start it is
+    usable from the start. Raises: TooFineAmount, InvalidField.
+    """
     held = existing(resources, KINDS["balance"], command.id)
+    assert isinstance(held, BalanceEntity)
     details = command.transaction
     check_precision("amount", details.amount, held.body.currency)
     zone = resources.accounts[held.body.account_id].timezone
+    day = day_in(details.transaction_date or details.applied_date or command.now, zone)
+    end = day_in(held.body.end_date, zone)
+    if day >= end:
+        raise InvalidField(field="transactionDate", rule=f"must be before the balance's endDate, {end}")
+    if details.amount < 0:
+        _check_covered(held, day, details.amount)
     return BalanceTransacted(
         id=held.id,
         version=held.version + 1,
         transaction_id=command.transaction_id,
         amount=details.amount,
-        date=day_in(details.transaction_date or details.applied_date or command.now, zone),
+        date=day,
         details=details,
     )
+
+
+def _check_covered(held: BalanceEntity, day: date, debit: Decimal) -> None:
+    """A debit takes out no more than is paid in, on its day and on every later one.
+
+    What was drawn is not asked: a debit comes before draws, late usage's too (`paid_in` of settlement).
+    """
+    by_day: dict[date, Decimal] = {day: debit}
+    for one in held.transactions:
+        by_day[one.date] = by_day.get(one.date, Decimal(0)) + one.amount
+    totals = zip(sorted(by_day), accumulate(by_day[one] for one in sorted(by_day)), strict=True)
+    left = min(total for at, total in totals if at >= day)
+    if left < 0:
+        raise InvalidField(field="amount", rule=f"must not take out more than the {plain(left - debit)} paid in")
 
 
 def _commitment(resources: Resources, id: str) -> CommitmentEntity:

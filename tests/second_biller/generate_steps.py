@@ -143,6 +143,8 @@ class Story:
         if self.balances:
             one = self.c.pick(self.balances)
             body = {"balance": one["code"], "amount": self.c.money(5, 300), "date": self.in_term(one)}
+            if self.c.chance(5):
+                body["amount"] = -body["amount"]
             self.steps.append({"transaction": body})
 
     def adjustment(self) -> None:

@@ -24,7 +24,7 @@ class Holder:
         self.first_amount = Fraction(0) if is_balance else num(thing["amount"])
         added = world.transactions[self.code] if is_balance else world.top_ups[self.code]
         self.added = [(day(a["date"]), num(a["amount"])) for a in added]
-        self.rollover_end = None if is_balance else day_or_none(thing.get("rolloverEndDate"))
+        self.rollover_end = day_or_none(thing.get("rolloverEndDate"))
         self.drawn_in_term = Fraction(0)
         self.drawn_after = Fraction(0)
 
@@ -60,8 +60,13 @@ class Holder:
     def left(self, at: date) -> Fraction:
         if self.in_rollover(at):
             return self.rolled - self.drawn_after
-        available = self.first_amount + sum((amount for since, amount in self.added if since <= at), Fraction(0))
-        return max(Fraction(0), available - self.drawn_in_term)
+        # What is taken out later is reserved: the least that is there from this day on.
+        later = [at, *(since for since, _ in self.added if since > at)]
+        return max(Fraction(0), min(self.available(one) for one in later) - self.drawn_in_term)
+
+    def available(self, at: date) -> Fraction:
+        """What is paid in by this day."""
+        return self.first_amount + sum((amount for since, amount in self.added if since <= at), Fraction(0))
 
     def draw(self, at: date, amount: Fraction) -> None:
         if self.in_term(at):

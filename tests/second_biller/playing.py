@@ -9,7 +9,15 @@ from .lines import Lines, add_billed, difference, due_lines, show_line
 from .money import show
 from .rates import Record
 from .reading import Thing, absent, day, instant
-from .refusals import Refused, check_cancel, check_commitment, check_delete, check_top_up
+from .refusals import (
+    Refused,
+    check_balance,
+    check_cancel,
+    check_commitment,
+    check_delete,
+    check_top_up,
+    check_transaction,
+)
 from .settlement import settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, World
@@ -79,6 +87,8 @@ class Player:
                 changed = {**thing, **body["set"]}
                 if name == "commitment":
                     check_commitment(self.world, changed)
+                if name == "balance":
+                    check_balance(self.world, changed)
                 self.world.things[SINGULAR[name]][str(code)] = changed
 
     def do_delete(self, body: Thing) -> None:
@@ -99,6 +109,7 @@ class Player:
         self.world.adjustments[(str(body["account"]), str(body["counter"]))][day(body["date"])] = body
 
     def do_transaction(self, body: Thing) -> None:
+        check_transaction(self.world, body)
         self.world.transactions[str(body["balance"])].append(body)
 
     def do_approve(self, body: Thing) -> None:

@@ -1,6 +1,7 @@
 """What is refused, with a message that names it."""
 
 from datetime import date
+from fractions import Fraction
 
 from .lines import Lines
 from .money import is_whole
@@ -64,6 +65,21 @@ def check_cancel(world: World, body: Thing) -> None:
     allowed = {"TRUE_UP", "PRORATE", "WAIVE"} if is_minimum(commitment) else {"ACCELERATE", "KEEP", "WAIVE"}
     if not absent(body.get("policy")) and body["policy"] not in allowed:
         raise Refused(f"policy {body['policy']} is not one of {', '.join(sorted(allowed))}")
+
+
+def check_transaction(world: World, body: Thing) -> None:
+    balance, at, amount = world.get("balances", body["balance"]), day(body["date"]), num(body["amount"])
+    if at >= day(balance["endDate"]):
+        raise Refused(f"transactionDate {at} must be before the balance's endDate")
+    told = [*world.transactions[str(balance["code"])], body]
+    for since in [one for one in sorted(day(t["date"]) for t in told) if amount < 0 and one >= at]:
+        if sum((num(t["amount"]) for t in told if day(t["date"]) <= since), Fraction(0)) < 0:
+            raise Refused(f"amount {amount} must not take out more than is paid in")
+
+
+def check_balance(world: World, balance: Thing) -> None:
+    if any(day(t["date"]) >= day(balance["endDate"]) for t in world.transactions[str(balance["code"])]):
+        raise Refused("endDate must be after every transaction")
 
 
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date | None) -> None:

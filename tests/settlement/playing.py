@@ -20,7 +20,7 @@ def play_terms(family: Random) -> MemoryPlayer:
     for document in Entities(family.organization["currency"], START).documents(_lined(family.lists)):
         player.create(document)
     for code, amount, day in family.transactions:
-        player.transact(code, _decimal(amount), day)
+        _try(lambda code=code, amount=amount, day=day: player.transact(code, _decimal(amount), day))
     for account, day, value in family.adjustments:
         body = {"account": account, "counter": "seats", "date": day.isoformat(), "value": value}
         player.create(_document("counterAdjustment", f"{account}/{day}", body))

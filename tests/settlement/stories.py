@@ -164,7 +164,9 @@ def families(draw: st.DrawFn) -> Random:
         }
         wallet |= draw(st.sampled_from([{}, {"overageSurchargePercent": 5}]))
         lists["balances"] = [wallet]
-        transactions = draw(st.lists(st.tuples(st.just("wallet"), st.integers(1, 60), days(5, 60)), max_size=3))
+        transactions = draw(
+            st.lists(st.tuples(st.just("wallet"), st.integers(-30, 60).filter(bool), days(5, 60)), max_size=4)
+        )
     if draw(st.booleans()):
         lists["counters"] = [{"code": "seats"}]
         bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
