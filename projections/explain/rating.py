@@ -31,7 +31,8 @@ def credit_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
     """A USAGE_CREDIT line's part: what the credit is worth, less what its scope could not take."""
     adds = [*_slices(charge, -1)]
     if amount != -charge.amount:
-        adds.append(Add("beyond what there is to credit", amount + charge.amount))
+        why = "beyond what there is to credit" if charge.amount > 0 else "a credit is never negative"
+        adds.append(Add(why, amount + charge.amount))
     return _part(settlement, charge, adds, {})
 
 

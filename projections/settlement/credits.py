@@ -25,7 +25,8 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
     leftover: list[tuple[Charge, int]] = []
     for credit in sorted(credits, key=_order):
         scope = [place for place, piece in enumerate(left) if _in_scope(credit, piece)]
-        rest = credit.amount
+        # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
+        rest = max(0, credit.amount)
         if credit.type == "USAGE_CREDIT":
             beyond = sum(amount for other, amount in leftover if _covers(credit, other))
             rest = min(rest, max(0, sum(left[place].amount for place in scope) - beyond))
