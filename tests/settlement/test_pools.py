@@ -1,4 +1,4 @@
-"""Counters of a pool: what a parent and its child pay together, and what a child that leaves takes with it."""
+"""Counters: what a parent and its child pay together, what a child that leaves takes with it, and free seats."""
 
 from datetime import date
 from decimal import Decimal
@@ -46,3 +46,27 @@ def test_a_child_that_leaves_the_pool_takes_its_seats_with_it() -> None:
         (kid, "COUNTER_RUNNING_TOTAL_CHARGE", middle, end): (Decimal(64), 4),
     }
     assert bill.total == 310
+
+
+FREE = """
+scenario: seats of a free tier
+plans:
+  - {code: basic, product: service, billFrequency: MONTHLY, standingCharge: 5}
+counters:
+  - {code: seats, unit: seat}
+counterPricings:
+  - {code: seat-price, counter: seats, plan: basic, startDate: 2026-01-01, cumulative: true,
+     pricingBands: [{lowerLimit: 0, unitPrice: 0}, {lowerLimit: 10, unitPrice: 31}]}
+accounts:
+  - {code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}
+steps:
+  - adjustment: {account: acme, counter: seats, date: 2026-01-01, value: 3}
+  - adjustment: {account: acme, counter: seats, date: 2026-01-15, value: 5}
+"""
+
+
+def test_more_seats_inside_a_free_tier_are_no_credit() -> None:
+    player = MemoryPlayer()
+    play(parse_story(load_yaml(FREE)), player)
+    [bill] = draft_bills(player.family(id_of("account", "acme")), date=date(2026, 2, 1))
+    assert "COUNTER_ADJUSTMENT_CREDIT" not in {line.type for line in bill.lines}
