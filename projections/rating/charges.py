@@ -50,8 +50,8 @@ class Charge:
     """One charge of one account; of a pooled charge, the account's part.
 
     `amount` is in minor units, >= 0 but for credits (what they are worth, as a positive amount, too) and for usage that
-    is negative in total. `slices` sum to it. `period` is the billing period, `start` to `end` the charge's own days in
-    it. `in_advance` is what a minimum spend billed in advance was billed with, once it is restated to the shortfall.
+    is negative in total. `slices` sum to it. `start` to `end` are the charge's own days of a billing period.
+    `in_advance` is what a minimum spend billed in advance was billed with, once it is restated to the shortfall.
     """
 
     key: ChargeKey
@@ -103,6 +103,10 @@ def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
 
 
 def weights_of(quantities: Sequence[Fraction]) -> list[Fraction]:
-    """Weights for dividing a pooled charge: each account's own quantity; for a negative pool, how negative."""
+    """Weights for dividing a pooled charge: each account's own quantity, 0 for one below zero beside one above it.
+
+    So an account below zero pays and is given nothing, even of a pool whose total is negative; only where
+    none is above zero do they divide by how negative each is.
+    """
     positive = [max(quantity, Fraction(0)) for quantity in quantities]
     return positive if any(positive) else [abs(quantity) for quantity in quantities]
