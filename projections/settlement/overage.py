@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from itertools import accumulate
 
 from projections.money import divide
 from projections.rating.charges import Charge, weights_of
@@ -105,15 +106,13 @@ class Beyond:
     def _rate(self, uncovered: dict[date, dict[tuple[int, int], int]]) -> None:
         pool = self._rated.pool
         price, bands, minor = pool.pricing.price, pool.pricing.overage, pool.plan.rounding.minor
-        most = self._rated.steps[-1].after
         amounts = _settled_amounts(self._rated)
         rated = NOTHING
-        for step in self._rated.steps:
+        for step, after in zip(self._rated.steps, _kept_units(self._rated), strict=True):
             left = uncovered.get(step.start)
             if not left or not price.cumulative:
                 continue
             covered = minor(price.charge(step.before)) + amounts.get(step.start, 0) - sum(left.values())
-            after = min(step.after, most)
             exhausted = max(step.before, price.affordable(Fraction(pool.plan.rounding.decimal(covered)), after))
             beyond = max(NOTHING, after - exhausted)
             self.units[step.start] = beyond
@@ -128,6 +127,12 @@ class Beyond:
         weights = weights_of([self._rated.pool.shares[place].quantity for place, _ in places])
         for place, amount in zip(places, divide(worth, weights), strict=True):
             self._worth[place] = self._worth.get(place, 0) + amount
+
+
+def _kept_units(rated: RatedUsage) -> list[Fraction]:
+    """Where each slice's units end after later negative slices took away from it, newest first: the least total from
+    its end on. So units follow amounts, and cuts that other commitments make change nothing."""
+    return list(accumulate((step.after for step in reversed(rated.steps)), min))[::-1]
 
 
 def _settled_amounts(rated: RatedUsage) -> dict[date, int]:

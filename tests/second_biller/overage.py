@@ -41,8 +41,10 @@ def rate_beyond(whole: PricedPeriod, parts: list[Charge], lander: Lander) -> Non
         first, last = edge(whole.steps, start), edge(whole.steps, end)
         covered = sum((p.amount for p in pieces.values()), Fraction(0))
         covered -= sum((p.uncovered for p in separated.values()), Fraction(0))
-        exhausted = quantity_for(whole.pricing, first[1] + covered, last[0])
-        beyond += max(Fraction(0), last[0] - max(first[0], exhausted))
+        # What later days take away is not there to be beyond: units go as the slices' amounts do.
+        kept = min([last[0], *(s.after for s in whole.steps if s.day >= end)])
+        exhausted = quantity_for(whole.pricing, first[1] + covered, kept)
+        beyond += max(Fraction(0), kept - max(first[0], exhausted))
         price = cumulative_charge(whole.pricing["overagePricingBands"], True, beyond)
         cost = round_money(price, whole.currency, lander.world.rounding)
         weights = {name: max(Fraction(0), whole.weights[name]) for name in separated}
