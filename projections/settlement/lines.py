@@ -65,7 +65,7 @@ class DueLines:
         held.scheduled = held.scheduled and line.scheduled
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
-        """A charge's own line, or a credit's or refund's; it is kept at 0 only for usage."""
+        """A charge's own line, or a credit's or refund's; it stands at 0, too, where there is a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, charge.plan.mode, None)
             self.add(key, DueLine(amount, quantity, units, charge.end, charge.plan.rounding, charge))

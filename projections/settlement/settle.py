@@ -166,7 +166,9 @@ class Settlement:
 def _other_lines(lines: DueLines, charge: Charge) -> None:
     """A charge that is not usage; a minimum spend billed in advance is restated by a refund line (domain.md 3)."""
     if charge.in_advance is None:
-        lines.charge(charge, charge.type, charge.amount, charge.quantity if charge.amount else NOTHING, charge.units)
+        # What a counter stood at is shown at 0, as free usage is; the other charges have no quantity of their own.
+        shown = charge.quantity if charge.amount or charge.type.startswith("COUNTER") else NOTHING
+        lines.charge(charge, charge.type, charge.amount, shown, charge.units)
     elif charge.in_advance:
         lines.charge(charge, "MINIMUM_SPEND", charge.in_advance, charge.quantity, charge.units)
         lines.charge(charge, "MINIMUM_SPEND_REFUND", charge.amount - charge.in_advance, NOTHING, NOTHING)
