@@ -1,8 +1,10 @@
 """Usage charges: quantities by day, units, bands, slices (domain.md 3, 4.1), and what overage makes of them (5)."""
 
+from collections.abc import Mapping
+from datetime import date
 from fractions import Fraction
 
-from projections.aggregates import value
+from projections.aggregates import DayState, value
 from projections.explain.draws import fund_document, slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number
 from projections.pricing import BandUse, Price
@@ -197,11 +199,18 @@ def _uses(uses: list[BandUse]) -> list[Document]:
 def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...]:
     """The totals that the charge was rated from, of every account of its pool."""
     pool, series = rated.pool, rated.pool.series
-    held = [one.day for one in pool.days if one.held]
+    accounts = pool.plan.members if pool.pricing.span else [share.account for share in pool.shares]
     found = []
-    for share in pool.shares:
-        totals = settlement.family.totals.get((share.account.id, series.aggregation_id, series.segment), {})
-        days = tuple(day for day in held if day in totals and pool.plan.rates(share.account, day))
+    for account in accounts:
+        totals = settlement.family.totals.get((account.id, series.aggregation_id, series.segment), {})
+        days = tuple(day for day in _days_of(pool, totals) if day in totals and pool.plan.rates(account, day))
         if days:
-            found.append(UsageRef(share.account.id, series.aggregation_id, series.segment, days))
+            found.append(UsageRef(account.id, series.aggregation_id, series.segment, days))
     return tuple(found)
+
+
+def _days_of(pool: Pool, totals: Mapping[date, DayState]) -> list[date]:
+    """The days that move the charge: those that are held; under tiersSpanPlan the plan's life up to the last of them."""
+    if pool.pricing.span:
+        return sorted(day for day in totals if pool.plan.start <= day < pool.end)
+    return [one.day for one in pool.days if one.held]
