@@ -210,7 +210,7 @@ def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...
 
 
 def _days_of(pool: Pool, totals: Mapping[date, DayState]) -> list[date]:
-    """The days that move the charge: those that are held; under tiersSpanPlan the plan's life up to the last of them."""
+    """The days that move the charge: those held; under tiersSpanPlan the plan's life up to the last of them."""
     if pool.pricing.span:
         return sorted(day for day in totals if pool.plan.start <= day < pool.end)
     return [one.day for one in pool.days if one.held]
