@@ -32,6 +32,8 @@ class Line:
     amount: Fraction = Fraction(0)
     quantity: Fraction | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    #: Where the periods of all that is on it end.
+    ends: set[date] = field(default_factory=set)
 
 
 Lines = dict[Key, Line]
@@ -54,6 +56,7 @@ class Lander:
         line = self.lines.setdefault(key, Line(end))
         if amount or quantity:
             line.end = max(line.end, end) if line.amount or line.quantity else end
+            line.ends.add(end)
         line.amount += amount
         if quantity is not None:
             line.quantity = (line.quantity or Fraction(0)) + quantity
@@ -191,7 +194,8 @@ def end_now(every: Lines, billed: Lines, key: Key) -> date:
     A line for several accounts named the latest end of theirs: it stays while a line of any of them ends there.
     """
     same = [k for k in every if k.plan and (k.plan, k.item, k.start) == (key.plan, key.item, key.start)]
-    ends = [every[k].end for k in same if key.account in (k.account, key.bill_account)]
+    near = [every[k] for k in same if key.account in (k.account, key.bill_account)]
+    ends = [end for line in near for end in line.ends | {line.end}]
     if not ends or billed[key].end in ends:
         return billed[key].end
     return max([every[k].end for k in same if k.account == key.account] or ends)
