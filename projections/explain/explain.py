@@ -14,17 +14,15 @@ from projections.explain.rating import credit_part, overage_part, rated_of, surc
 from projections.explain.recurring import counter_part, minimum_part, standing_part
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
-from projections.settlement import LineKey, Settlement
+from projections.settlement import MEMO_TYPES, LineKey, Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import key_of
 from projections.settlement.gathered import gathered_lines
 
-_BY_HAND = ("CREDIT_MEMO", "DEBIT_MEMO")
-
 
 def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Explanation:
     """Why the line of the bill is what it is. `settlement` is the one that the bill was issued from, or equals it."""
-    if line.type in _BY_HAND:
+    if line.type in MEMO_TYPES:
         rounding = rounding_of(bill.currency, None)
         part = Part((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
         return Explanation(rules.RULES[line.type], line, (part,), (), line.amount)
@@ -102,7 +100,7 @@ def _earlier(settlement: Settlement, key: LineKey) -> Iterator[Earlier]:
     for bill in settlement.family.billed.bills.values():
         if bill.account_id == key.account_id and bill.currency == key.currency:
             for line in bill.lines:
-                if line.type not in _BY_HAND and key_of(bill.account_id, bill.currency, line) == key:
+                if line.type not in MEMO_TYPES and key_of(bill.account_id, bill.currency, line) == key:
                     yield Earlier(bill.bill_id, bill.bill_date, line)
 
 

@@ -157,5 +157,6 @@ def charge_document(charge: Charge) -> Document:
 def charge_resources(charge: Charge) -> frozenset[str]:
     """Ids of the terms that a charge follows."""
     plan = charge.plan
-    found = (plan.id, plan.plan_id, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, plan.contract_id)
+    of_plan = (plan.id, plan.plan_id, plan.template_id, plan.contract_id)
+    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id)
     return frozenset(one for one in found if one)

@@ -65,6 +65,7 @@ def _compile(
         id=entity.id,
         account=account,
         plan_id=plan.id,
+        template_id=plan.body.plan_template_id,
         code=plan.body.code,
         product_id=template.product_id,
         product_code=product.body.code if product else "",

@@ -143,6 +143,7 @@ class PlanTerms:
     id: str
     account: AccountTerms
     plan_id: str
+    template_id: str
     code: str
     product_id: str
     product_code: str

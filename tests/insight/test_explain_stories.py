@@ -62,3 +62,11 @@ def test_every_line_of_random_families_adds_up(data: st.DataObject, family: Rand
         explaining.bill(data.draw(days(0, DAYS)), None)
     for explanation in explaining.explained:
         assert explanation.adds_up, explanation.document()
+
+
+def test_a_charge_follows_its_account_plan_its_plan_and_their_template() -> None:
+    player = ExplainingPlayer()
+    play(read_story(FOLDER / "a-standing-charge-every-third-bill.yaml"), player)
+    [told] = {one.resources for one in player.explained if one.line.type == "STANDING_CHARGE"}
+    held = player.resources
+    assert told == {*held.account_plans, *held.plans, *held.plan_templates}
