@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from events.resources.accounts import ChildBillingMode
 from events.resources.organization import CreditKind
+from projections.calendar import ONE_DAY
 from projections.money import Rounding
 from projections.rating.charges import Charge, ChargeType
 from projections.rating.terms import AccountTerms
@@ -112,10 +113,11 @@ class Fund:
         return self.paid_in[place - 1][1] if place else 0
 
     def rolled(self, spent: int) -> int:
-        """What rolls over when `spent` of it was drawn in its term."""
-        if self.rollover_end is None or self.cancelled is not None or self.total <= spent:
+        """What rolls over when `spent` of it was drawn in its term; what is paid in from its end on lapses."""
+        left = self.drawable(self.agreed_end - ONE_DAY) - spent
+        if self.rollover_end is None or self.cancelled is not None or left <= 0:
             return 0
-        share = (self.total - spent) * self.rollover_percent / 100
+        share = left * self.rollover_percent / 100
         rolled = share.numerator // share.denominator
         return rolled if self.rollover_cap is None else min(rolled, self.rollover_cap)
 

@@ -15,7 +15,7 @@ from events.resources.catalog import Aggregation, Pricing
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
-from projections.resources import BalanceEntity, CommitmentEntity, Entity, Resources
+from projections.resources import CommitmentEntity, Entity, Resources
 from services.commitments import organization, terms
 from services.commitments.accounts import account_created, check_account, check_account_plan
 from services.commitments.catalog import check_aggregation, check_pricing
@@ -117,7 +117,6 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             assert held is None or isinstance(held, CommitmentEntity)
             terms.check_commitment(resources, body, held)
         case Balance():
-            assert held is None or isinstance(held, BalanceEntity)
-            terms.check_balance(resources, body, held)
+            terms.check_balance(resources, body)
         case _:
             pass

@@ -71,15 +71,12 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
         check_precision("currency", top_up.amount, body.currency)
 
 
-def check_balance(resources: Resources, body: Balance, held: BalanceEntity | None) -> None:
-    """Its term is not empty and ends after its transactions, its amounts can be paid, its contract is the account's."""
+def check_balance(resources: Resources, body: Balance) -> None:
+    """Its term is not empty, its amounts can be paid, its contract is the account's."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and day_in(body.rollover_end_date, zone) < day_in(body.end_date, zone):
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
-    latest = max((one.date for one in held.transactions), default=None) if held is not None else None
-    if latest is not None and latest >= day_in(body.end_date, zone):
-        raise InvalidField(field="endDate", rule=f"must be after the transaction of {latest}")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
 
@@ -117,8 +114,8 @@ def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancell
 def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
     """Usable from the transaction date, else the applied date, else today; a day of the account's zone.
 
-    From endDate on only what was left by then can be drawn, so nothing is paid in or taken out. Before the start it is
-    usable from the start. Raises: TooFineAmount, InvalidField.
+    Before the start it is usable from the start; what is paid in from endDate on can no longer be drawn.
+    Raises: TooFineAmount, InvalidField.
     """
     held = existing(resources, KINDS["balance"], command.id)
     assert isinstance(held, BalanceEntity)
@@ -126,9 +123,6 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
     check_precision("amount", details.amount, held.body.currency)
     zone = resources.accounts[held.body.account_id].timezone
     day = day_in(details.transaction_date or details.applied_date or command.now, zone)
-    end = day_in(held.body.end_date, zone)
-    if day >= end:
-        raise InvalidField(field="transactionDate", rule=f"must be before the balance's endDate, {end}")
     if details.amount < 0:
         _check_covered(held, day, details.amount)
     return BalanceTransacted(

@@ -162,7 +162,7 @@ async def test_balances_take_transactions(sdk: AsyncM3ter, store: Store) -> None
         account_id=account, code="b", name="B", currency="USD", start_date="2026-01-01", end_date="2027-01-01"
     )
     first = await sdk.balances.transactions.create(balance.id, amount=100.5, transaction_date="2026-02-01T00:00:00Z")
-    await sdk.balances.transactions.create(balance.id, amount=-20, transaction_date="2026-02-02T00:00:00Z")
+    await sdk.balances.transactions.create(balance.id, amount=-20)
     listed = [entry.amount async for entry in sdk.balances.transactions.list(balance.id, page_size=1)]
     assert listed == [-20, 100.5]
     assert first.entity_type == "USER" and first.dt_created is not None

@@ -1,6 +1,6 @@
 """Commitments and balances as something to draw from: who may, in which order, and how much is left."""
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 from .charges import Charge
@@ -42,7 +42,8 @@ class Holder:
         if self.rollover_end is None or self.cancelled is not None:
             return Fraction(0)
         percent = num_or(self.thing.get("rolloverPercent"), 100) or Fraction(0)
-        kept = (self.total - self.drawn_in_term) * percent / 100
+        # What is paid in from the end on is no part of what was left at the end.
+        kept = max(Fraction(0), self.reserved(self.end - timedelta(days=1)) - self.drawn_in_term) * percent / 100
         cap = num_or(self.thing.get("rolloverAmount"), None)
         return floor_money(kept if cap is None else min(kept, cap), self.currency)
 
@@ -60,9 +61,11 @@ class Holder:
     def left(self, at: date) -> Fraction:
         if self.in_rollover(at):
             return self.rolled - self.drawn_after
-        # What is taken out later is reserved: the least that is there from this day on.
-        later = [at, *(since for since, _ in self.added if since > at)]
-        return max(Fraction(0), min(self.available(one) for one in later) - self.drawn_in_term)
+        return max(Fraction(0), self.reserved(at) - self.drawn_in_term)
+
+    def reserved(self, at: date) -> Fraction:
+        """What is taken out later is reserved: the least that is there from this day on."""
+        return min(self.available(one) for one in [at, *(since for since, _ in self.added if since > at)])
 
     def available(self, at: date) -> Fraction:
         """What is paid in by this day."""

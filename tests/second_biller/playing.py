@@ -11,7 +11,6 @@ from .rates import Record
 from .reading import Thing, absent, day, instant
 from .refusals import (
     Refused,
-    check_balance,
     check_cancel,
     check_commitment,
     check_delete,
@@ -87,8 +86,6 @@ class Player:
                 changed = {**thing, **body["set"]}
                 if name == "commitment":
                     check_commitment(self.world, changed)
-                if name == "balance":
-                    check_balance(self.world, changed)
                 self.world.things[SINGULAR[name]][str(code)] = changed
 
     def do_delete(self, body: Thing) -> None:
