@@ -66,7 +66,7 @@ def bills(result: list[Thing], gone: set[str]) -> Counter[Any]:
     """Lines that differ in nothing but their amount are one: the key of a draw does not hold the charge's type."""
     amounts: dict[Any, Fraction] = {}
     for bill in result:
-        separated = any(line["type"] == "OVERAGE_USAGE" for line in bill["lines"])
+        separated = any(line["type"] == "OVERAGE_USAGE" and Fraction(line["amount"]) for line in bill["lines"])
         total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
         assert total == Fraction(bill["total"]), f"the total of {bill} is not its lines' sum"
         for line in bill["lines"]:
