@@ -12,7 +12,7 @@ from projections.rating.charges import Charge
 from projections.rating.usage import Pool, RatedUsage
 from projections.settlement import Settlement
 from projections.settlement.agreements import Fund
-from projections.settlement.overage import Beyond
+from projections.settlement.overage import Beyond, uncovered
 
 
 def rated_of(settlement: Settlement, charge: Charge) -> RatedUsage:
@@ -59,12 +59,8 @@ def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: i
 
 
 def _uncovered(settlement: Settlement, charge: Charge, fund: Fund) -> int:
-    funds = settlement.terms.funds
-    return sum(
-        one.uncovered
-        for one in settlement.outcomes.get(charge.key, ())
-        if one.overage is not None and funds[one.overage] is fund
-    )
+    by_fund = uncovered(settlement.outcomes.get(charge.key, ()))
+    return by_fund.get(settlement.terms.funds.index(fund), 0)
 
 
 def overage_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:

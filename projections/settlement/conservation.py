@@ -17,6 +17,7 @@ from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Outcome
 from projections.settlement.gathered import gathered_lines
 from projections.settlement.lines import DueLine
+from projections.settlement.overage import separated, uncovered
 from projections.settlement.settle import Settlement
 from projections.settlement.states import AgreementState
 
@@ -101,8 +102,8 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
     for outcome in settlement.kept.drawn.outcomes:
         _add_outcome(flow_of(settlement.charges[outcome.piece.charge]), outcome)
     banded = _banded(settlement)
-    for charge_key, uncovered in banded.items():
-        flow_of(settlement.charges[charge_key]).lines += uncovered
+    for charge_key, amount in banded.items():
+        flow_of(settlement.charges[charge_key]).lines += amount
     for key, line in lines:
         if line.charge is not None and key.type != "OVERAGE_SURCHARGE":
             banded_line = key.type == "OVERAGE_USAGE" and line.charge.key in banded
@@ -129,7 +130,5 @@ def _banded(settlement: Settlement) -> dict[ChargeKey, int]:
     funds, found = settlement.terms.funds, {}
     for one in settlement.usage:
         for part in one.parts if one.pool.pricing.overage is not None else ():
-            outcomes = settlement.outcomes.get(part.key, ())
-            apart = [out.uncovered for out in outcomes if out.overage is not None and funds[out.overage].separate]
-            found[part.key] = sum(apart)
+            found[part.key] = sum(separated(uncovered(settlement.outcomes.get(part.key, ())), funds).values())
     return found

@@ -1,7 +1,7 @@
 """Overage: what commitments and balances together left uncovered of usage, under the terms that hold (domain.md 5)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import accumulate
@@ -16,23 +16,33 @@ from projections.settlement.lines import NOTHING, DueLines
 
 @dataclass(slots=True)
 class _Part:
-    """One account's part of a charge: what is uncovered of it under overage terms, by fund, in minor units."""
+    """One account's part of a charge, and what is `uncovered` of it."""
 
     charge: Charge
-    uncovered: dict[int, int] = field(default_factory=dict)
+    uncovered: dict[int, int]
+
+
+def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
+    """What no commitment or balance paid for under overage terms: minor units by the number of the fund they are of."""
+    found: dict[int, int] = {}
+    for one in outcomes:
+        if one.overage is not None:
+            found[one.overage] = found.get(one.overage, 0) + one.uncovered
+    return found
+
+
+def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, int]:
+    """Of what is uncovered, what has lines of its own."""
+    return {number: amount for number, amount in amounts.items() if funds[number].separate and amount}
 
 
 def usage_lines(
     lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
 ) -> None:
     """The lines of a usage charge: USAGE, and what overage makes of the rest. `outcomes` by part."""
-    parts = [_Part(charge) for charge in rated.parts]
-    for part, settled in zip(parts, outcomes, strict=True):
-        for one in settled:
-            if one.overage is not None:
-                part.uncovered[one.overage] = part.uncovered.get(one.overage, 0) + one.uncovered
-    separated = _separate(lines, rated, parts, outcomes, funds)
-    for part, (amount, quantity) in zip(parts, separated, strict=True):
+    parts = [_Part(charge, uncovered(settled)) for charge, settled in zip(rated.parts, outcomes, strict=True)]
+    apart = _separate(lines, rated, parts, outcomes, funds)
+    for part, (amount, quantity) in zip(parts, apart, strict=True):
         charge = part.charge
         share = quantity / charge.quantity if charge.quantity else NOTHING
         lines.charge(charge, "USAGE", charge.amount - amount, charge.quantity - quantity, charge.units * (1 - share))
@@ -44,9 +54,9 @@ def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds
     for number in sorted({number for part in parts for number in part.uncovered}):
         fund = funds[number]
         if fund.surcharge:
-            uncovered = [part.uncovered.get(number, 0) for part in parts]
-            worth = Fraction(rated.pool.plan.rounding.decimal(sum(uncovered))) * Fraction(fund.surcharge) / 100
-            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in uncovered])
+            rest = [part.uncovered.get(number, 0) for part in parts]
+            worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
+            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in rest])
             for part, amount in zip(parts, amounts, strict=True):
                 lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
 
@@ -61,7 +71,7 @@ def _separate(
     """OVERAGE_USAGE lines; returns what they take off each part's USAGE line: (minor units, quantity)."""
     taken = []
     for part in parts:
-        apart = {number: amount for number, amount in part.uncovered.items() if funds[number].separate and amount}
+        apart = separated(part.uncovered, funds)
         taken.append((sum(apart.values()), apart))
     if not any(amount for amount, _ in taken):
         return [(0, NOTHING)] * len(parts)
@@ -92,24 +102,24 @@ class Beyond:
         self._rated = rated
         self.units: dict[date, Fraction] = {}
         self._worth: dict[tuple[int, int], int] = {}
-        uncovered: dict[date, dict[tuple[int, int], int]] = {}
+        left: dict[date, dict[tuple[int, int], int]] = {}
         for place, settled in enumerate(outcomes):
             for one in settled:
-                if one.overage is not None and funds[one.overage].separate:
-                    uncovered.setdefault(one.piece.start, {})[place, one.overage] = one.uncovered
-        self._rate(uncovered)
+                for number, amount in separated(uncovered([one]), funds).items():
+                    left.setdefault(one.piece.start, {})[place, number] = amount
+        self._rate(left)
 
     def worth(self, place: int, fund: int) -> int:
         """What the bands charge a part under a fund's terms, in minor units."""
         return self._worth.get((place, fund), 0)
 
-    def _rate(self, uncovered: dict[date, dict[tuple[int, int], int]]) -> None:
+    def _rate(self, uncovered_on: dict[date, dict[tuple[int, int], int]]) -> None:
         pool = self._rated.pool
         price, bands, minor = pool.pricing.price, pool.pricing.overage, pool.plan.rounding.minor
         amounts = _settled_amounts(self._rated)
         rated = NOTHING
         for step, after in zip(self._rated.steps, _kept_units(self._rated), strict=True):
-            left = uncovered.get(step.start)
+            left = uncovered_on.get(step.start)
             if not left or not price.cumulative:
                 continue
             covered = minor(price.charge(step.before)) + amounts.get(step.start, 0) - sum(left.values())
