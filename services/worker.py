@@ -12,12 +12,12 @@ from typing import Any, Protocol
 
 import asyncpg
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.kafka import FETCH_BYTES, KafkaUnreachableError, ReadStalledError
-from services.lenient import is_lenient, read_leniently
+from services.kafka import FETCH_BYTES, FetchedRecord, KafkaUnreachableError, ReadStalledError, raw
+from services.kafka.lenient import is_lenient, read_leniently
 from services.postgres import PostgresUnreachableError
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class PartitionHandler(Protocol):
         """Forget these partitions; another worker may already own them."""
         ...
 
-    async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
         """Take the next records of some partitions, or nothing (an empty mapping) after a quiet wait."""
         ...
 
@@ -159,11 +159,14 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, assignment: _Assign
 
 
 def _hand_over_consumer(broker: KafkaBroker, assignment: _Assignment) -> None:
-    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for."""
+    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
+
+    FastStream has no option for what `raw` tells the consumer, either.
+    """
     builder = broker.config.broker_config.builder
 
     def build(*args: Any, **options: Any) -> AIOKafkaConsumer:
-        assignment.consumer = builder(*args, **options)
+        assignment.consumer = builder(*args, **(options | {"key_deserializer": raw}))
         return assignment.consumer
 
     broker.config.broker_config.builder = build

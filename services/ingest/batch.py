@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 
-from aiokafka import ConsumerRecord
-
 from events.decimals import EXACT
 from services.ingest.arrival import Arrival, arrival, arrival_ms, day_number
 from services.ingest.catalogs import Catalogs
@@ -18,16 +16,17 @@ from services.ingest.digest import ID_BYTES
 from services.ingest.elsewhere import rejected, rerouted, size_of
 from services.ingest.lane import Lane, find_account, lane_of
 from services.ingest.partition import PartitionState
-from services.ingest.record import ReadData
+from services.ingest.record import Rated, ReadData
 from services.ingest.refusal import Reason, Refused
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept
-from services.kafka import Record
+from services.kafka import FetchedRecord, Record
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a poll of one partition leads to. `elsewhere` is acknowledged before `records` are appended."""
+    """What a poll of one partition leads to. What goes elsewhere is acknowledged before `records` are appended."""
 
+    partition: int
     next_offset: int
     rejected: list[Record] = field(default_factory=list)
     #: By the partition of `usage` in which they settle.
@@ -41,51 +40,52 @@ class Outcome:
 #: Records that are settled without a break: a few milliseconds' worth.
 _PART = 500
 #: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
-_Candidate = tuple[ConsumerRecord, Arrival, Usage]
+_Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
-def settle_batch(records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs) -> Outcome:
+def settle_batch(records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs) -> Outcome:
     """Settle the next records of their partition, in order; at least one."""
-    outcome = Outcome(records[-1].offset + 1)
+    outcome = Outcome(state.partition, records[-1].offset + 1)
     for part in parts_of(records):
         settle_part(part, state, catalogs, outcome)
     finish(records[-1], state, outcome)
     return outcome
 
 
-def parts_of(records: Sequence[ConsumerRecord]) -> Iterator[Sequence[ConsumerRecord]]:
+def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
     """The records in parts so short that whoever settles them can look after other things in between."""
     for start in range(0, len(records), _PART):
         yield records[start : start + _PART]
 
 
-def settle_part(records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
+def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
     """Judge, dedupe and rate the next records of a batch into its outcome."""
     candidates = _judged(records, state, catalogs, outcome)
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
     known = state.seen.known([usage.digest for _, _, usage in candidates], day)
+    rate, admit, accepted = state.rater.rate, state.seen.admit, list[Rated]()
     with localcontext(EXACT):
         for record, arrived, usage in candidates:
             digest = usage.digest
             content = known.get(digest[:ID_BYTES]) if known else None
             if content is None:
-                content = state.seen.admit(digest, day)
+                content = admit(digest, day)
             if content is None:
-                charges = state.rater.rate(usage, catalogs.readers)
-                value = state.writer.rated(usage, record.offset, arrived.text, charges, catalogs.offset)
-                outcome.records.append(Record(None, value))
-                state.last_rated = record.offset
+                accepted.append((record.offset, arrived.text, usage, rate(usage, catalogs.readers)))
             elif content == digest[ID_BYTES:]:
                 outcome.counts.duplicate += 1
             else:
                 _reject(record, arrived.ms, _conflict(usage), outcome)
+    if accepted:
+        outcome.records += state.writer.rated(accepted, catalogs.offset)
+        state.last_rated = accepted[-1][0]
 
 
 def _judged(
-    records: Sequence[ConsumerRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome
+    records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome
 ) -> list[_Candidate]:
-    candidates = []
+    candidates, lanes = [], state.lanes
     arrived = arrival(records[0].timestamp)
     for record in records:
         headers = record.headers
@@ -97,9 +97,9 @@ def _judged(
                 raise _oversized()
             event = decode(record.value, headers)
             key = (event.organization, event.subject, event.data.meter)
-            lane = state.lanes.get(key)
+            lane = lanes.get(key)
             if lane is None:
-                lane = state.lanes[key] = _new_lane(event, state.partition, catalogs)
+                lane = lanes[key] = _new_lane(event, state.partition, catalogs)
             candidates.append((record, arrived, accept(event, lane, arrived)))
         except _StrayedError as strayed:
             outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))
@@ -137,13 +137,13 @@ def _conflict(usage: Usage) -> Refused:
     return Refused(Reason.ID_CONFLICT, f"id {usage.usage_id!r} of source {usage.source!r} was used with other content")
 
 
-def _reject(record: ConsumerRecord, ms: int, refused: Refused, outcome: Outcome) -> None:
-    outcome.rejected.append(rejected(record, refused, ms))
+def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) -> None:
+    outcome.rejected.append(rejected(record, outcome.partition, refused, ms))
     outcome.counts.rejected += 1
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 
 
-def finish(last: ConsumerRecord, state: PartitionState, outcome: Outcome) -> None:
+def finish(last: FetchedRecord, state: PartitionState, outcome: Outcome) -> None:
     """Close a batch whose records are settled, `last` being its last one, with what became of them."""
     outcome.counts.rated = len(outcome.records)
     outcome.counts.next_offset = state.last_read = outcome.next_offset

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from services.ingest.refusal import Reason, Refused
 
@@ -21,19 +22,20 @@ Headers = Sequence[tuple[str, bytes | None]]
 class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The `data` of a usage event.
 
-    Values of `measure`, `income` and `cost` are ints, or `(text,)` for a fraction, or something else that `validate`
-    refuses; a JSON array is a list, so the tuple cannot be mistaken.
+    A map that is not there is UNSET, which is false: a default of `{}` would cost each record seven dicts. Values of
+    `measure`, `income` and `cost` are ints, or `(text,)` for a fraction, or something else that `validate` refuses; a
+    JSON array is a list, so the tuple cannot be mistaken.
     """
 
     meter: str
-    measure: dict[str, Any] = {}
-    income: dict[str, Any] = {}
-    cost: dict[str, Any] = {}
-    who: dict[str, str] = {}
-    what: dict[str, str] = {}
-    where: dict[str, str] = {}
-    other: dict[str, str] = {}
-    metadata: dict[str, str] = {}
+    measure: dict[str, Any] | UnsetType = UNSET
+    income: dict[str, Any] | UnsetType = UNSET
+    cost: dict[str, Any] | UnsetType = UNSET
+    who: dict[str, str] | UnsetType = UNSET
+    what: dict[str, str] | UnsetType = UNSET
+    where: dict[str, str] | UnsetType = UNSET
+    other: dict[str, str] | UnsetType = UNSET
+    metadata: dict[str, str] | UnsetType = UNSET
     ets: str | None = None
 
 

@@ -19,15 +19,19 @@ _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 
 
 class Line(NamedTuple):
-    """A stretch of quantities `(lower, upper]` on which C is a line: each unit adds `slope`."""
+    """A stretch of quantities `(lower, upper]` on which C is a line: each unit adds `slope`.
+
+    `gains` remembers what numbers add, by their texts: usage mostly says the same few.
+    """
 
     lower: Decimal
     upper: Decimal
     slope: Decimal
+    gains: dict[str, str]
 
 
 #: A line that holds no quantity.
-NO_LINE = Line(_ZERO, _ZERO, _ZERO)
+NO_LINE = Line(_ZERO, _ZERO, _ZERO, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def _lines(price: Price, quantity_per_unit: Fraction) -> tuple[Line, ...]:
     limits = [_decimal(lower * quantity_per_unit) for lower in price.lowers]
     slopes = [_decimal(unit / quantity_per_unit) for unit in price.unit]
     bands = zip(limits, [*limits[1:], _MOST], slopes, strict=True)
-    return (Line(_LEAST, limits[0], slopes[0]), *(Line(*band) for band in bands))
+    return (Line(_LEAST, limits[0], slopes[0], {}), *(Line(*band, {}) for band in bands))
 
 
 def _finite(number: Fraction) -> bool:

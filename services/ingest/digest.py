@@ -37,18 +37,23 @@ def id_digest(owner: Hash, source: str, usage_id: str) -> bytes:
     return digest.digest()
 
 
+def meter_crc(meter_id: str) -> int:
+    """The beginning of every `content_digest` of a meter's usage."""
+    return crc32(f"{meter_id}\0".encode())
+
+
 def content_digest(
-    meter_id: str, time: str, numbers: Mapping[str, str], categories: Mapping[str, Mapping[str, str]]
+    meter: int, time: str, numbers: Mapping[str, str], categories: Mapping[str, Mapping[str, str]]
 ) -> bytes:
-    """4 bytes of the content in normal form.
+    """4 bytes of the content in normal form; the meter by its `meter_crc`.
 
     `time` is UTC; `numbers` are plain texts, whose trailing zeros do not count (1.0 is 1.00); order does not count.
     """
-    text = f"{meter_id}\0{time}"
+    text = time
     for code, number in sorted(numbers.items()) if len(numbers) > 1 else numbers.items():
         text = f"{text}\0{code}\0{number.rstrip('0').rstrip('.') if '.' in number else number}"
     for category, fields in categories.items():
         text = f"{text}\0\0{category}"
         for code in sorted(fields) if len(fields) > 1 else fields:
             text = f"{text}\0{code}\0{fields[code]}"
-    return crc32(text.encode()).to_bytes(CONTENT_BYTES, "big")
+    return crc32(text.encode(), meter).to_bytes(CONTENT_BYTES, "big")

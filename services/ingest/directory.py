@@ -9,6 +9,7 @@ from datetime import datetime
 from events.resources.catalog import FieldCategory, Meter
 from projections.resources import AccountEntity, Entity, Resources
 from services.ingest.arrival import FUTURE_LIMIT, LATEST
+from services.ingest.digest import meter_crc
 from services.ingest.fragments import meter_json
 
 
@@ -31,6 +32,7 @@ class KnownMeter:
     fields: dict[str, frozenset[str]]
     #: What a record of the log says of it.
     json: str
+    crc: int
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ def _meter(entity: Entity[Meter]) -> KnownMeter:
         by_category.setdefault(data_field.category, set()).add(data_field.code)
     # METADATA stands in `data.metadata`, and so on: the maps of the wire are the categories in lower case.
     fields = {category.lower(): frozenset(codes) for category, codes in by_category.items()}
-    return KnownMeter(entity.id, entity.body.code, fields, meter_json(entity.id))
+    return KnownMeter(entity.id, entity.body.code, fields, meter_json(entity.id), meter_crc(entity.id))
 
 
 def add_account(directory: Directory, account_id: str) -> None:

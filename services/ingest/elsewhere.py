@@ -6,11 +6,9 @@ a refusal both copies are equal, byte for byte, and name the coordinates of the 
 
 import hashlib
 
-from aiokafka import ConsumerRecord
-
-from events.topics import ARRIVAL_HEADER
+from events.topics import ARRIVAL_HEADER, USAGE
 from services.ingest.refusal import Refused
-from services.kafka import Record
+from services.kafka import FetchedRecord, Record
 
 #: Everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
 PREFIX = "trueup-"
@@ -26,14 +24,17 @@ MAX_KEPT_BYTES = 8 * 1024 * 1024
 MAX_RULE_LENGTH = 1000
 
 
-def rerouted(record: ConsumerRecord, arrival: int) -> Record:
+def rerouted(record: FetchedRecord, arrival: int) -> Record:
     """The record as it came, for another partition, with its first arrival in ms."""
     others = [(name, value) for name, value in record.headers if name != ARRIVAL_HEADER]
     return Record(record.key, record.value, [*others, (ARRIVAL_HEADER, b"%d" % arrival)])
 
 
-def rejected(record: ConsumerRecord, refused: Refused, arrival: int) -> Record:
-    """Original bytes, key and headers, and why and where from. Above MAX_KEPT_BYTES the value is cut, and says so."""
+def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: int) -> Record:
+    """Original bytes, key and headers of a record of this partition of `usage`, and why.
+
+    Above MAX_KEPT_BYTES the value is cut, and says so.
+    """
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
     value = record.value or b""
     if sum(len(name) + len(content or b"") for name, content in kept) > MAX_KEPT_BYTES // 8:
@@ -41,8 +42,8 @@ def rejected(record: ConsumerRecord, refused: Refused, arrival: int) -> Record:
     ours = [
         (REASON_HEADER, refused.reason.value.encode()),
         (RULE_HEADER, refused.rule[:MAX_RULE_LENGTH].encode(errors="replace")),
-        (TOPIC_HEADER, record.topic.encode()),
-        (PARTITION_HEADER, b"%d" % record.partition),
+        (TOPIC_HEADER, USAGE.encode()),
+        (PARTITION_HEADER, b"%d" % partition),
         (OFFSET_HEADER, b"%d" % record.offset),
         (ARRIVAL_HEADER, b"%d" % arrival),
     ]
@@ -52,7 +53,7 @@ def rejected(record: ConsumerRecord, refused: Refused, arrival: int) -> Record:
     return Record(record.key if len(record.key or b"") <= MAX_KEPT_BYTES // 8 else None, value, [*kept, *ours])
 
 
-def size_of(record: ConsumerRecord) -> int:
+def size_of(record: FetchedRecord) -> int:
     """Bytes of key, value and headers."""
-    size: int = record.serialized_key_size + record.serialized_value_size
+    size = len(record.key or b"") + len(record.value or b"")
     return size + sum(len(name) + len(value or b"") for name, value in record.headers) if record.headers else size

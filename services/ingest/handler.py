@@ -17,7 +17,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from events.topics import EVENTS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure
@@ -26,7 +25,7 @@ from services.ingest.commands import CommandGate
 from services.ingest.partition import PartitionState
 from services.ingest.position import check_gap, gaps
 from services.ingest.snapshot import load_snapshots
-from services.kafka import BatchWriter, LogReader, Record
+from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
 from services.postgres import Postgres
 from services.store.continuity import check_offsets
 from services.worker import ResyncError
@@ -90,7 +89,7 @@ class IngestHandler:
         for partition in partitions:
             self._states.pop(partition, None)
 
-    async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
         """Settle the next records of some partitions and begin to write them; the poll before is written by then.
 
         Raises: what writing the poll before raised. Memory is ahead of the log then: every partition is to be assigned
@@ -115,8 +114,8 @@ class IngestHandler:
             if not writing.cancelled() and (error := writing.exception()):
                 log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
 
-    async def _settle(self, records: Sequence[ConsumerRecord], state: PartitionState) -> Outcome:
-        outcome = Outcome(records[-1].offset + 1)
+    async def _settle(self, records: Sequence[FetchedRecord], state: PartitionState) -> Outcome:
+        outcome = Outcome(state.partition, records[-1].offset + 1)
         for part in parts_of(records):
             settle_part(part, state, self._gate.catalogs, outcome)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop

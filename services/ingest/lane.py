@@ -4,8 +4,7 @@ A lane is memory of the catalog. All lanes of a partition are dropped when the c
 so none outlives a price, a field of a meter, a clock or an account.
 """
 
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,8 +35,8 @@ class Lane:
     owner_json: str
     #: The meter's aggregations, None if it has none.
     plan: MeterPlan | None = None
-    #: By day, the plain sums and the charges that they run into; the rater fills it.
-    sums: dict[date, Any] = field(default_factory=dict)
+    #: The plain sums of the meter and the charges that they run into; the rater makes them.
+    sums: tuple[Any, ...] | None = None
 
 
 def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount:

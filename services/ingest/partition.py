@@ -6,8 +6,6 @@
 from collections.abc import Sequence
 from decimal import localcontext
 
-from aiokafka import ConsumerRecord
-
 from events.codec import decode
 from events.decimals import EXACT
 from services.ingest.arrival import day_number
@@ -17,6 +15,7 @@ from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
 from services.ingest.record import RATED_PREFIX, READ_PREFIX, RatedEnvelope, RecordWriter, decode_rated
 from services.ingest.snapshot import Snapshot
+from services.kafka import FetchedRecord
 
 
 class PartitionState:
@@ -47,7 +46,7 @@ class PartitionState:
         self.lanes.clear()
         self.rater.forget()
 
-    def fold(self, records: Sequence[ConsumerRecord], catalogs: Catalogs) -> None:
+    def fold(self, records: Sequence[FetchedRecord], catalogs: Catalogs) -> None:
         """Apply records of the log that this worker did not append in this life, in order.
 
         Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`.

@@ -11,9 +11,9 @@ was first.
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
-from aiokafka import ConsumerRecord
 
 from services.failures import ExpectedFailure
+from services.kafka import FetchedRecord
 from services.worker import ResyncError
 
 
@@ -49,7 +49,7 @@ def gaps(partition: int, position: int, acknowledged: Sequence[tuple[int, int]])
     return found, position
 
 
-async def check_gap(partition: int, sources: frozenset[str], lists: AsyncIterator[list[ConsumerRecord]]) -> None:
+async def check_gap(partition: int, sources: frozenset[str], lists: AsyncIterator[list[FetchedRecord]]) -> None:
     """Raises: ResyncError if one of these records is of one of our sources."""
     async for records in lists:
         for record in records:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
 
 from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
@@ -28,12 +27,17 @@ ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
 _Readers = Callable[[TotalsKey], tuple[Reader, ...]]
 
 
-class _Sum(NamedTuple):
-    """A plain sum of one account and day: its field, its cell, and the charges that it runs into."""
+class _Sum:
+    """A plain sum of one account: its field, and of the day at hand its cell and the charges that it runs into."""
 
-    field: str
-    cell: Cell
-    charges: tuple[Running, ...]
+    __slots__ = ("cell", "charges", "day", "field", "key")
+
+    def __init__(self, field: str, key: TotalsKey) -> None:
+        self.field = field
+        self.key = key
+        self.day: date | None = None
+        self.cell: Cell
+        self.charges: tuple[Running, ...]
 
 
 class Rater:
@@ -53,34 +57,42 @@ class Rater:
         self._running.clear()
         self._prices.clear()
 
-    def rate(self, usage: Usage, readers: ReadersOf) -> list[str]:
+    def rate(self, usage: Usage, readers: ReadersOf) -> str:
         """Add the record to its totals, and to the charges that read them; what each of these gained, as JSON.
 
         To be called in context EXACT.
         """
-        lane, day, found = usage.lane, usage.day, list[str]()
+        lane, day, numbers, found = usage.lane, usage.day, usage.numbers, ""
         plan = lane.plan
         if plan is None:
             return found
-        sums = lane.sums.get(day)
-        if sums is None:
-            sums = lane.sums[day] = self._sums(lane, day, plan, readers)
-        numbers = usage.numbers
-        for field, cell, charges in sums:
-            written = numbers.get(field)
-            if written is not None:
-                number = Decimal(written)
-                cell.number += number
-                cell.records += 1
-                for running in charges:
-                    if gained := running.gain(number):
-                        found.append(f'{running.json}{gained}"}}')
+        if lane.sums is None:
+            lane.sums = tuple(_Sum(field, (lane.account.id, code, "")) for code, field in plan.sums)
+        for one in lane.sums:
+            text = numbers.get(one.field)
+            if text is None:
+                continue
+            if one.day != day:
+                self._turn(one, day, lane, readers)
+            cell, number = one.cell, Decimal(text)
+            cell.number += number
+            cell.records += 1
+            for running in one.charges:
+                if gained := running.gain(number, text):
+                    found = f'{found},{running.json}{gained}"}}' if found else f'{running.json}{gained}"}}'
         if plan.others:
-            self._rate_others(usage, day, plan, partial(readers, lane.directory), found)
+            others = self._rate_others(usage, day, plan, partial(readers, lane.directory))
+            found = ",".join([found, *others] if found else others)
         return found
 
-    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers, found: list[str]) -> None:
-        account_id = usage.lane.account.id
+    def _turn(self, one: _Sum, day: date, lane: Lane, readers: ReadersOf) -> None:
+        """Turn to another day: usage comes in order of time, so this is rare."""
+        one.charges = self._find(one.key, day, partial(readers, lane.directory))
+        one.cell = self._totals.cell(one.key, day)
+        one.day = day
+
+    def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers) -> list[str]:
+        account_id, found = usage.lane.account.id, list[str]()
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
         for aggregation_id, segment, state in parts:
@@ -92,13 +104,7 @@ class Rater:
                 if gained := running.gain_state(state):
                     found.append(f'{running.json}{gained}"}}')
         self._totals.add(account_id, day, plan, parts)
-
-    def _sums(self, lane: Lane, day: date, plan: MeterPlan, readers: ReadersOf) -> tuple[_Sum, ...]:
-        of_key, found = partial(readers, lane.directory), []
-        for aggregation_id, field in plan.sums:
-            key = (lane.account.id, aggregation_id, "")
-            found.append(_Sum(field, self._totals.cell(key, day), self._find(key, day, of_key)))
-        return tuple(found)
+        return found
 
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[Running, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""

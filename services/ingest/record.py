@@ -7,16 +7,16 @@ the two equal on generated facts, and the same for the id.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import sha1
 
 import msgspec
 
 from events.codec import UndecodableRecordError, decode, encode
-from events.envelope import NAMESPACE
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import read_source, usage_source
+from services.ingest.event_ids import EventIds
 from services.ingest.fragments import quoted
 from services.ingest.validate import Usage
+from services.kafka import Record
 
 _encode = msgspec.json.Encoder().encode
 #: Sources are few, as a rule.
@@ -76,7 +76,8 @@ class ReadEnvelope(msgspec.Struct, gc=False):
 RATED_PREFIX = b'{"type":"UsageRated"'
 READ_PREFIX = b'{"type":"UsageRead"'
 _RATED = msgspec.json.Decoder(RatedEnvelope)
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+#: Accepted usage: its offset in `usage`, the text of its arrival, and its charges, each `charge_json` with the amount.
+Rated = tuple[int, str, Usage, str]
 
 
 def decode_rated(value: bytes) -> RatedEnvelope:
@@ -91,20 +92,6 @@ def decode_rated(value: bytes) -> RatedEnvelope:
     return rated if rated.schema == UsageRated.schema_version else _RATED.decode(encode(decode(value)))
 
 
-class EventIds:
-    """`events.envelope.event_id` of one source as text; the hash of the part that does not change is kept."""
-
-    def __init__(self, source: str) -> None:
-        self._prefix = sha1(NAMESPACE.bytes + f"{source}/".encode(), usedforsecurity=False)
-
-    def text(self, sequence: int) -> str:
-        """The id of the record with this sequence, as uuid5 gives it: version 5 and RFC 4122's variant set by hand."""
-        digest = self._prefix.copy()
-        digest.update(b"%d" % sequence)
-        text = digest.hexdigest()
-        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
-
-
 class RecordWriter:
     """Makes the records of one `usage` partition for its `billing.events` partition."""
 
@@ -116,23 +103,24 @@ class RecordWriter:
         schema, source = UsageRated.schema_version, quoted(self.usage_source)
         self._beginning = f'{{"type":"UsageRated","schema":{schema},"source":{source},"sequence":'
 
-    def rated(self, usage: Usage, offset: int, arrival: str, charges: Sequence[str], catalog_offset: int) -> bytes:
-        """The value of `UsageRated` for the usage record at `offset`.
-
-        `arrival` is the text of its time, and a charge is its `charge_json` with the amount.
-        """
-        lane = usage.lane
-        ets = f',"ets":"{usage.ets_text}"' if usage.ets_text is not None else ""
-        fields = f',"measure":{_encode(usage.numbers).decode()}' if usage.numbers else ""
-        for category, texts in usage.texts.items():
-            fields = f'{fields},"{category}":{quoted(texts)}'
-        rated = f',"charges":[{",".join(charges)}]' if charges else ""
-        return (
-            f'{self._beginning}{offset}{lane.owner_json}{arrival}","id":"{self._usage_ids.text(offset)}",'
-            f'"data":{{"usageId":{_encode(usage.usage_id).decode()},"usageSource":{_source_json(usage.source)}'
-            f'{lane.meter.json}{usage.ts_text}"{ets}{fields}{rated},'
-            f'"catalogOffset":{catalog_offset},"digest":"{usage.digest.hex()}"}}}}'
-        ).encode()
+    def rated(self, accepted: Sequence[Rated], catalog_offset: int) -> list[Record]:
+        """The `UsageRated` of accepted usage, in order. Bare: it runs once per record."""
+        beginning, ending, records = self._beginning, f',"catalogOffset":{catalog_offset},"digest":"', []
+        ids = self._usage_ids.texts([offset for offset, _, _, _ in accepted])
+        for (offset, arrival, usage, charges), event_id in zip(accepted, ids, strict=True):
+            lane = usage.lane
+            ets = f',"ets":"{usage.ets_text}"' if usage.ets_text is not None else ""
+            fields = f',"measure":{_encode(usage.numbers).decode()}' if usage.numbers else ""
+            for category, texts in usage.texts.items():
+                fields = f'{fields},"{category}":{quoted(texts)}'
+            rated = f',"charges":[{charges}]' if charges else ""
+            value = (
+                f'{beginning}{offset}{lane.owner_json}{arrival}","id":"{event_id}",'
+                f'"data":{{"usageId":{_encode(usage.usage_id).decode()},"usageSource":{_source_json(usage.source)}'
+                f'{lane.meter.json}{usage.ts_text}"{ets}{fields}{rated}{ending}{usage.digest.hex()}"}}}}'
+            )
+            records.append(Record(None, value.encode()))
+        return records
 
     def read(self, time: str, counts: ReadData) -> bytes:
         """The value of `UsageRead` for a poll that ended before `counts.next_offset`."""

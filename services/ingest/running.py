@@ -14,6 +14,8 @@ from services.ingest.fragments import charge_json
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 _ZERO = Decimal(0)
+#: Numbers that a line remembers.
+_MOST_GAINS = 4096
 _MOST = Decimal(10) ** MAX_WHOLE_DIGITS
 
 
@@ -47,22 +49,27 @@ class Running:
         #: C, where decimals are not exact and there is no price in decimals.
         self._cumulative = self._in_fractions() if price is None else _ZERO
 
-    def gain(self, number: Decimal) -> str:
-        """Add a number to a plain sum; returns what C gained, as the log has it, or "" for nothing."""
+    def gain(self, number: Decimal, text: str) -> str:
+        """Add a number, whose text this is, to a plain sum; what C gained, as the log has it, or "" for nothing."""
         total = self._total + number
-        lower, upper, slope = self._line
+        lower, upper, slope, gains = self._line
         if lower < total <= upper:
-            gained = number * slope
-            written = str(gained)
-            if len(written) <= MAX_FRACTION_DIGITS and "E" not in written:
-                self._total = total
-                return written if gained else ""
+            gained = gains.get(text)
+            if gained is None:
+                gained = _along(slope, number)
+                if gained is None:
+                    return self._leave_line(number, total)
+                if len(gains) >= _MOST_GAINS:
+                    gains.clear()
+                gains[text] = gained
+            self._total = total
+            return gained
         return self._leave_line(number, total)
 
     def gain_state(self, part: DayState) -> str:
         """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
         if self._price is not None:
-            return self.gain(part.number)
+            return self.gain(part.number, str(part.number))
         before, held = self._cumulative, self._state
         self._state = part if held is None else merge(self.applied.series.function, held, part)
         self._cumulative = self._in_fractions()
@@ -82,6 +89,15 @@ class Running:
         series = self.applied.series
         quantity = units(value(series.function, self._state), series.quantity_per_unit, series.rounding)
         return decimal_of(self.applied.pricing.price.charge(quantity))
+
+
+def _along(slope: Decimal, number: Decimal) -> str | None:
+    """What a number adds to C along a line; None if it has so many digits that C might have to be rounded."""
+    gained = number * slope
+    text = str(gained)
+    if len(text) > MAX_FRACTION_DIGITS or "E" in text:
+        return None
+    return text if gained else ""
 
 
 def _kept(amount: Decimal) -> Decimal:

@@ -5,7 +5,7 @@ the id's hash. A run swallows its predecessor when it is at least half as long, 
 an id is copied about that often in its life. A lookup asks each run once for a whole batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,18 @@ class _Run:
         order = np.argsort(high, kind="stable")
         content = np.frombuffer(digests, dtype=np.uint32).reshape(-1, 4)[:, 3]
         return cls(high[order], table["low"].astype(np.uint32)[order], content[order], days[order])
+
+    def content_of(self, place: int, high: int, low: int, oldest_day: int) -> bytes | None:
+        """The content of an id, whose `high` stands at `place` and may do so further on, if it is not too old.
+
+        Equal first 8 bytes of different ids, and one id remembered again after the window, stand side by side.
+        """
+        found = None
+        while place < len(self) and self.high[place] == high:
+            if self.low[place] == low and int(self.day[place]) >= oldest_day:
+                found = self.content[place].tobytes()
+            place += 1
+        return found
 
     def merged(self, other: "_Run", oldest_day: int) -> "_Run":
         """Both in one, without the ids of days before `oldest_day`."""
@@ -102,8 +114,12 @@ class SeenIds:
         wanted = wanted[order]
         found: dict[bytes, bytes] = {}
         for run in self._runs:
-            for index, content in _matches(run, wanted, table["low"][order], day - WINDOW_DAYS):
-                found[digests[order[index]][:ID_BYTES]] = content
+            left = run.high.searchsorted(wanted)
+            for index in np.flatnonzero(run.high.take(left, mode="clip") == wanted):
+                place = order[index]
+                content = run.content_of(int(left[index]), wanted[index], table["low"][place], day - WINDOW_DAYS)
+                if content is not None:
+                    found[digests[place][:ID_BYTES]] = content
         return found
 
     def _flush(self, day: int) -> None:
@@ -117,16 +133,3 @@ class SeenIds:
             run = self._runs.pop().merged(run, max(day - WINDOW_DAYS, 0))
         if len(run):
             self._runs.append(run)
-
-
-def _matches(run: _Run, wanted: Array, low: Array, oldest_day: int) -> Iterable[tuple[int, bytes]]:
-    """(index of a wanted hash, content) for all that stand in the run and are not too old."""
-    left = np.searchsorted(run.high, wanted, side="left")
-    inside = np.minimum(left, len(run) - 1)
-    for index in np.flatnonzero(run.high[inside] == wanted):
-        # Equal first 8 bytes of different ids, and one id remembered again after the window, both stand side by side.
-        place = int(left[index])
-        while place < len(run) and run.high[place] == wanted[index]:
-            if run.low[place] == low[index] and int(run.day[place]) >= oldest_day:
-                yield int(index), run.content[place].tobytes()
-            place += 1

@@ -74,13 +74,15 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         day = lane.days.day(ts_text)
     ets_text = None if data.ets is None else _end(data.ets, ts)
     numbers: dict[str, str] = {}
-    _take_numbers(numbers, data.measure, "measure", meter)
-    if data.income or data.cost:
+    if data.measure:
+        _take_numbers(numbers, data.measure, "measure", meter)
+    if data.income:
         _take_numbers(numbers, data.income, "income", meter)
+    if data.cost:
         _take_numbers(numbers, data.cost, "cost", meter)
     texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
-    digest = id_digest(lane.owner_hash, source, usage_id) + content_digest(meter.id, moment, numbers, texts)
+    digest = id_digest(lane.owner_hash, source, usage_id) + content_digest(meter.crc, moment, numbers, texts)
     return Usage(lane, usage_id, source, ts, ts_text, ets_text, day, numbers, texts, digest)
 
 

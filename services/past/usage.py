@@ -4,13 +4,11 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
-from aiokafka import ConsumerRecord
-
 from events.codec import decode
 from events.facts.usage import UsageRated
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
-from services.kafka import LogReader
+from services.kafka import FetchedRecord, LogReader
 from services.projector.rated import PREFIX, RatedRecord, decode_rated, rated_of
 
 #: Up to so many accounts are looked for in the bytes before anything is decoded.
@@ -49,7 +47,7 @@ async def usage_between(
                 yield found
 
 
-def _decoded(records: Sequence[ConsumerRecord], marks: Sequence[bytes]) -> list[Logged]:
+def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes]) -> list[Logged]:
     usual, odd = [], []
     for record in records:
         if marks and not any(mark in record.value for mark in marks):

@@ -12,8 +12,6 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import ConsumerRecord
-
 from events.codec import decode
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
@@ -21,7 +19,7 @@ from events.topics import CATALOG
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.resources import Entity, Resources
-from services.kafka import LogReader
+from services.kafka import FetchedRecord, LogReader
 
 #: `encode` writes the type first.
 _DIRECTORY = (b'{"type":"Account',)
@@ -80,7 +78,7 @@ class CatalogLog:
         self.offset = end
         return True
 
-    def fold(self, record: ConsumerRecord) -> None:
+    def fold(self, record: FetchedRecord) -> None:
         """Apply one record. Raises: UndecodableRecordError."""
         self.offset = record.offset + 1
         if record.value.startswith(_DIRECTORY):

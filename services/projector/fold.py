@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter, lt
 
-from aiokafka import ConsumerRecord
-
 from events.codec import decode
 from events.envelope import Envelope
 from events.facts.bills import BillFact
@@ -19,6 +17,7 @@ from events.facts.resources import AccountCreated
 from events.facts.usage import UsageRated, UsageRead
 from projections.readmodels.facts import fact_row
 from projections.readmodels.positions import Position
+from services.kafka import FetchedRecord
 from services.projector.families import FamilyCache, new_family
 from services.projector.partition import PartitionState
 from services.projector.rated import PREFIX, RatedRecord, decode_rated, rated_of
@@ -55,7 +54,7 @@ class Decoded:
         return wanted - {fact.id for _, envelope, _ in self.facts if isinstance(fact := envelope.data, AccountCreated)}
 
 
-def take(position: Position, records: Sequence[ConsumerRecord]) -> Decoded:
+def take(position: Position, records: Sequence[FetchedRecord]) -> Decoded:
     """Decode a poll's records of one partition and move the position over them.
 
     Raises: BrokenLogError if they do not follow the position; UndecodableRecordError.
@@ -79,7 +78,7 @@ def take(position: Position, records: Sequence[ConsumerRecord]) -> Decoded:
 
 
 def _take_others(
-    decoded: Decoded, position: Position, records: Sequence[ConsumerRecord], usage: list[RatedRecord]
+    decoded: Decoded, position: Position, records: Sequence[FetchedRecord], usage: list[RatedRecord]
 ) -> list[int]:
     """Everything that is not usage in the usual form; usage in another form is added, its places are returned."""
     places = []

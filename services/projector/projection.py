@@ -6,10 +6,8 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from aiokafka import ConsumerRecord
-
 from projections.readmodels import directory, due
-from services.kafka import LogReader
+from services.kafka import FetchedRecord, LogReader
 from services.projector.backfill import changed_aggregations, rederive
 from services.projector.catalog import CatalogLog
 from services.projector.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
@@ -68,7 +66,7 @@ class Projection:
         for partition in listed:
             self.partitions.pop(partition, None)
 
-    async def fold(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+    async def fold(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
         """Take records into memory. Raises: BrokenLogError, UndecodableRecordError; then load again or stop."""
         taken = {
             partition: take(self.partitions[partition].position, records)

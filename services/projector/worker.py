@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord
 
 from events.topics import EVENTS
-from services.kafka import LogReader
+from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres, PostgresUnreachableError, open_postgres
 from services.projector.pace import Pace
 from services.projector.projection import Projection
@@ -46,7 +45,7 @@ class ProjectorHandler:
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
 
-    async def poll(self, batches: Mapping[int, Sequence[ConsumerRecord]]) -> None:
+    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
         if any(batches.values()):
             await self._guarded(self.projection.fold(batches))
         cells = self.projection.touched

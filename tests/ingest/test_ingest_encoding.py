@@ -19,15 +19,17 @@ from events.resources.catalog import PricingBand
 from projections.pricing import price_of
 from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
-from services.ingest.digest import owner_hash
+from services.ingest.digest import meter_crc, owner_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
+from services.ingest.event_ids import EventIds
 from services.ingest.fragments import charge_json, meter_json, owner_json
 from services.ingest.instants import parse_instant
 from services.ingest.lane import Lane, days_in
-from services.ingest.record import EventIds, ReadData, RecordWriter
+from services.ingest.record import ReadData, RecordWriter
 from services.ingest.running import Applied, Running, decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
 from services.ingest.validate import Usage
+from services.kafka import Record
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 MAPS = st.dictionaries(TEXT, TEXT, max_size=3)
@@ -35,9 +37,9 @@ NUMBERS = st.decimals(-(10**17), 10**17, allow_nan=False, places=6)
 INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
 
 
-@given(st.text(max_size=20), st.integers(0, 2**63))
-def test_ids_are_uuid5_of_source_and_sequence(source: str, sequence: int) -> None:
-    assert EventIds(source).text(sequence) == str(event_id(source, sequence))
+@given(st.text(max_size=20), st.lists(st.integers(0, 2**63), max_size=5))
+def test_ids_are_uuid5_of_source_and_sequence(source: str, sequences: list[int]) -> None:
+    assert EventIds(source).texts(sequences) == [str(event_id(source, sequence)) for sequence in sequences]
 
 
 @given(TEXT, TEXT, INSTANTS, st.none() | INSTANTS, st.dictionaries(TEXT, NUMBERS, max_size=3), MAPS, MAPS, INSTANTS)
@@ -70,7 +72,7 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
     lane = Lane(
         Directory("o", Resources("o")),
         KnownAccount("acc", "code", 4, "UTC"),
-        KnownMeter("m", "code", {}, meter_json("m")),
+        KnownMeter("m", "code", {}, meter_json("m"), meter_crc("m")),
         days_in("UTC"),
         owner_hash("o", "acc"),
         owner_json("o", "acc"),
@@ -88,7 +90,8 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         bytes.fromhex("ab" * 16),
     )
     charges = [charge_json("a", "p", "ap", segment) + amount for segment, amount in (("", '1.50"}'), ("{}", '2"}'))]
-    assert RecordWriter("g", 4).rated(usage, 77, _text(arrival), charges, 3) == encode(expected)
+    [record] = RecordWriter("g", 4).rated([(77, _text(arrival), usage, ",".join(charges))], 3)
+    assert record == Record(None, encode(expected))
 
 
 def _text(moment: datetime) -> str:
@@ -144,7 +147,7 @@ def test_what_records_add_sums_to_the_charge_with_the_digits_of_the_log(numbers:
     running, gained = Running(("acc", "a", ""), applied, decimal_price(series, pricing), None), Decimal(0)
     with localcontext(EXACT):
         for count, number in enumerate(numbers, 1):
-            gained += Decimal(running.gain(number) or 0)
+            gained += Decimal(running.gain(number, str(number)) or 0)
             total = Fraction(sum(numbers[:count], Decimal(0)))
             assert gained == decimal_of(price.charge(total / Fraction(per)))
 
