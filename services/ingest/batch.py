@@ -93,9 +93,10 @@ def _judged(
         if ms != arrived.ms:
             arrived = arrival(ms)
         try:
-            if size_of(record) > MAX_USAGE_BYTES:
+            value = record.value or b""
+            if (size_of(record) if headers else len(value) + len(record.key or b"")) > MAX_USAGE_BYTES:
                 raise _oversized()
-            event = decode(record.value, headers)
+            event = decode(value, headers)
             key = (event.organization, event.subject, event.data.meter)
             lane = lanes.get(key)
             if lane is None:
@@ -134,7 +135,8 @@ def _oversized() -> Refused:
 
 
 def _conflict(usage: Usage) -> Refused:
-    return Refused(Reason.ID_CONFLICT, f"id {usage.usage_id!r} of source {usage.source!r} was used with other content")
+    rule = f"id {usage.usage_id!r} of source {usage.publisher.source!r} was used with other content"
+    return Refused(Reason.ID_CONFLICT, rule)
 
 
 def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) -> None:

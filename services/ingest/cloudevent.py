@@ -57,13 +57,13 @@ def _written(text: str) -> tuple[str]:
     return (text,)
 
 
-_EVENTS = msgspec.json.Decoder(CloudEvent, float_hook=_written)
-_DATA = msgspec.json.Decoder(UsageData, float_hook=_written)
+_decode_event = msgspec.json.Decoder(CloudEvent, float_hook=_written).decode
+_decode_data = msgspec.json.Decoder(UsageData, float_hook=_written).decode
 _ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "organization")
 _BINARY_MARK = "ce_specversion"
 
 
-def decode(value: bytes | None, headers: Headers) -> CloudEvent:
+def decode(value: bytes, headers: Headers) -> CloudEvent:
     """The event of one record.
 
     Raises: Refused (not JSON, not a CloudEvent, another type of event, no time).
@@ -72,21 +72,20 @@ def decode(value: bytes | None, headers: Headers) -> CloudEvent:
         if headers and any(name == _BINARY_MARK for name, _ in headers):
             event = _binary(value, headers)
         else:
-            event = _EVENTS.decode(value or b"")
-    except msgspec.ValidationError as error:
-        raise _explained(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(Reason.NOT_JSON, f"must be JSON, which has no NaN and no Infinity: {error}") from None
-    if event.datacontenttype is not None and not _is_json(event.datacontenttype):
-        raise Refused(Reason.NOT_A_CLOUD_EVENT, "datacontenttype must be application/json")
+            event = _decode_event(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _explained(error) from None
+    if event.datacontenttype is not None:
+        _check_json(event.datacontenttype)
     return event
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == "application/json"
+def _check_json(content_type: str) -> None:
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Refused(Reason.NOT_A_CLOUD_EVENT, "datacontenttype must be application/json")
 
 
-def _binary(value: bytes | None, headers: Headers) -> CloudEvent:
+def _binary(value: bytes, headers: Headers) -> CloudEvent:
     attributes: dict[str, Any] = {}
     for name, content in headers:
         attribute = "datacontenttype" if name == "content-type" else name.removeprefix("ce_")
@@ -102,12 +101,15 @@ def _binary(value: bytes | None, headers: Headers) -> CloudEvent:
     # An attribute named "data" would stand in the way of the value; it is no attribute of CloudEvents.
     attributes["data"] = {"meter": ""}
     event = msgspec.convert(attributes, CloudEvent)
-    event.data = _DATA.decode(value or b"")
+    event.data = _decode_data(value)
     return event
 
 
-def _explained(message: str) -> Refused:
+def _explained(error: Exception) -> Refused:
     """msgspec's message names the path: the reason follows from it."""
+    message = str(error)
+    if not isinstance(error, msgspec.ValidationError):
+        return Refused(Reason.NOT_JSON, f"must be JSON, which has no NaN and no Infinity: {message}")
     if "$.time" in message or "ets" in message or "field `time`" in message:
         return Refused(Reason.BAD_TIME, f"time must be RFC 3339 with an offset: {message}")
     if "$.type" in message:

@@ -25,15 +25,15 @@ class Hash(Protocol):
     def digest(self) -> bytes: ...
 
 
-def owner_hash(organization: str, account_id: str) -> Hash:
-    """The beginning of every `id_digest` of an account's usage."""
-    return blake2b(f"{organization}\0{account_id}\0".encode(), digest_size=ID_BYTES)
+def id_hash(organization: str, account_id: str, source: str) -> Hash:
+    """The beginning of every `id_digest` of an account's usage from one source."""
+    return blake2b(f"{organization}\0{account_id}\0{source}\0".encode(), digest_size=ID_BYTES)
 
 
-def id_digest(owner: Hash, source: str, usage_id: str) -> bytes:
-    """12 bytes of (organization, account, source, id); the first two by their `owner_hash`."""
-    digest = owner.copy()
-    digest.update(f"{source}\0{usage_id}".encode())
+def id_digest(begun: Hash, usage_id: str) -> bytes:
+    """12 bytes of (organization, account, source, id); the first three by their `id_hash`."""
+    digest = begun.copy()
+    digest.update(usage_id.encode())
     return digest.digest()
 
 

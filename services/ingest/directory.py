@@ -10,7 +10,6 @@ from events.resources.catalog import FieldCategory, Meter
 from projections.resources import AccountEntity, Entity, Resources
 from services.ingest.arrival import FUTURE_LIMIT, LATEST
 from services.ingest.digest import meter_crc
-from services.ingest.fragments import meter_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,7 @@ class KnownMeter:
     id: str
     code: str
     fields: dict[str, frozenset[str]]
-    #: What a record of the log says of it.
-    json: str
+    #: `meter_crc` of its id.
     crc: int
 
 
@@ -74,7 +72,7 @@ def _meter(entity: Entity[Meter]) -> KnownMeter:
         by_category.setdefault(data_field.category, set()).add(data_field.code)
     # METADATA stands in `data.metadata`, and so on: the maps of the wire are the categories in lower case.
     fields = {category.lower(): frozenset(codes) for category, codes in by_category.items()}
-    return KnownMeter(entity.id, entity.body.code, fields, meter_json(entity.id), meter_crc(entity.id))
+    return KnownMeter(entity.id, entity.body.code, fields, meter_crc(entity.id))
 
 
 def add_account(directory: Directory, account_id: str) -> None:

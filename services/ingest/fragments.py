@@ -1,4 +1,4 @@
-"""JSON that many records of the log have in common, written once per account, meter and charge."""
+"""JSON that many records of the log have in common, written once per account, publisher and charge."""
 
 import msgspec
 
@@ -15,9 +15,9 @@ def owner_json(organization: str, account_id: str) -> str:
     return f',"organization":{quoted(organization)},"account":{quoted(account_id)},"time":"'
 
 
-def meter_json(meter_id: str) -> str:
-    """What was measured, up to the text of when."""
-    return f',"meterId":{quoted(meter_id)},"ts":"'
+def origin_json(source: str, meter_id: str) -> str:
+    """Who published what was measured, up to the text of when."""
+    return f',"usageSource":{quoted(source)},"meterId":{quoted(meter_id)},"ts":"'
 
 
 def charge_json(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:

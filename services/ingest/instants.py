@@ -35,7 +35,7 @@ def parse_with_day(text: str, days: ZoneDays) -> tuple[datetime, str, date | Non
     The text of a known hour has been read before, so only minutes and seconds are left to be read.
     """
     day = days.get(text[:13])
-    if day is not None and len(text) == _SECONDS and text[13] == text[16] == ":" and text[19] == "Z":
+    if day is not None and len(text) == _SECONDS and text[13::3] == "::Z":
         try:
             return datetime.fromisoformat(text), text, day
         except ValueError:

@@ -1,23 +1,42 @@
 """What all usage of one account and meter has in common, worked out once: most of what judging and writing it needs.
 
+What it has in common with other usage of the same publisher is a step more and stands in `Publisher`.
+
 A lane is memory of the catalog. All lanes of a partition are dropped when the catalog moves (`PartitionState.forget`),
 so none outlives a price, a field of a meter, a clock or an account.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.ingest.cloudevent import CloudEvent
-from services.ingest.digest import Hash, owner_hash
+from services.ingest.digest import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.fragments import owner_json
+from services.ingest.fragments import origin_json, owner_json
 from services.ingest.refusal import Reason, Refused
 from services.projector.cells import MeterPlan, ZoneDays
 
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]
+
+
+MAX_SOURCE_LENGTH = 256
+#: Publishers of one lane that are remembered: few, because anyone may name a new one with every record.
+_MOST_PUBLISHERS = 8
+
+
+@dataclass(slots=True, eq=False)
+class Publisher:
+    """One source of a lane's usage."""
+
+    source: str
+    #: To be copied and fed with a record's id: the id's digest.
+    hash: Hash
+    #: What every record of the log says of the source and the meter, up to the text of when.
+    json: str
 
 
 @dataclass(slots=True, eq=False)
@@ -29,10 +48,12 @@ class Lane:
     meter: KnownMeter
     #: The days of the account's zone.
     days: ZoneDays
-    #: To be copied and fed with the rest of a record's identity.
-    owner_hash: Hash
+    #: Latest time of usage by the organization's test clock; None where arrival counts.
+    limit: datetime | None
     #: What every record of the log says of the account.
     owner_json: str
+    #: By source.
+    publishers: dict[str, Publisher] = field(default_factory=dict)
     #: The meter's aggregations, None if it has none.
     plan: MeterPlan | None = None
     #: The plain sums of the meter and the charges that they run into; the rater makes them.
@@ -60,9 +81,22 @@ def lane_of(event: CloudEvent, account: KnownAccount, directory: Directory) -> L
         account,
         meter,
         days_in(account.timezone),
-        owner_hash(organization, account.id),
+        directory.limit,
         owner_json(organization, account.id),
     )
+
+
+def publisher_of(lane: Lane, source: str) -> Publisher:
+    """The publisher of this source, from now on remembered. Raises: Refused."""
+    if not 0 < len(source) <= MAX_SOURCE_LENGTH:
+        raise Refused(Reason.TOO_LONG, f"source must have 1 to {MAX_SOURCE_LENGTH} characters")
+    if "\0" in source:
+        raise Refused(Reason.BAD_TEXT, "source must not contain the character NUL")
+    if len(lane.publishers) >= _MOST_PUBLISHERS:
+        lane.publishers.clear()
+    begun = id_hash(lane.directory.organization, lane.account.id, source)
+    publisher = lane.publishers[source] = Publisher(source, begun, origin_json(source, lane.meter.id))
+    return publisher
 
 
 @cache

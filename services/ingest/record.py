@@ -6,7 +6,6 @@ the two equal on generated facts, and the same for the id.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import msgspec
 
@@ -19,8 +18,6 @@ from services.ingest.validate import Usage
 from services.kafka import Record
 
 _encode = msgspec.json.Encoder().encode
-#: Sources are few, as a rule.
-_source_json = lru_cache(maxsize=4096)(quoted)
 
 
 class RatedData(msgspec.Struct, rename="camel", gc=False):
@@ -116,8 +113,8 @@ class RecordWriter:
             rated = f',"charges":[{charges}]' if charges else ""
             value = (
                 f'{beginning}{offset}{lane.owner_json}{arrival}","id":"{event_id}",'
-                f'"data":{{"usageId":{_encode(usage.usage_id).decode()},"usageSource":{_source_json(usage.source)}'
-                f'{lane.meter.json}{usage.ts_text}"{ets}{fields}{rated}{ending}{usage.digest.hex()}"}}}}'
+                f'"data":{{"usageId":{_encode(usage.usage_id).decode()}{usage.publisher.json}'
+                f'{usage.ts_text}"{ets}{fields}{rated}{ending}{usage.digest.hex()}"}}}}'
             )
             records.append(Record(None, value.encode()))
         return records

@@ -16,13 +16,12 @@ from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import parse_instant, parse_with_day
-from services.ingest.lane import Lane
+from services.ingest.lane import Lane, Publisher, publisher_of
 from services.ingest.refusal import Reason, Refused
 
 #: Largest record: key, value and headers, in bytes (api.md D3 limits a request of up to 1,000 records to as much).
 MAX_USAGE_BYTES = 512 * 1024
 MAX_ID_LENGTH = 256
-MAX_SOURCE_LENGTH = 256
 MAX_METADATA_LENGTH = 256
 #: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
@@ -41,8 +40,8 @@ class Usage(msgspec.Struct, gc=False):
     """
 
     lane: Lane
+    publisher: Publisher
     usage_id: str
-    source: str
     ts: datetime
     ts_text: str
     ets_text: str | None
@@ -57,16 +56,17 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
 
     Raises: Refused, with the first rule that is broken.
     """
-    usage_id, source, data, meter = event.id, event.source, event.data, lane.meter
-    if not (0 < len(usage_id) <= MAX_ID_LENGTH and 0 < len(source) <= MAX_SOURCE_LENGTH):
-        raise Refused(Reason.TOO_LONG, f"id and source must have 1 to {MAX_ID_LENGTH} characters")
-    if "\0" in usage_id or "\0" in source:
-        raise Refused(Reason.BAD_TEXT, "id and source must not contain the character NUL")
+    usage_id, data, meter = event.id, event.data, lane.meter
+    publisher = lane.publishers.get(event.source) or publisher_of(lane, event.source)
+    if not 0 < len(usage_id) <= MAX_ID_LENGTH:
+        raise Refused(Reason.TOO_LONG, f"id must have 1 to {MAX_ID_LENGTH} characters")
+    if "\0" in usage_id:
+        raise Refused(Reason.BAD_TEXT, "id must not contain the character NUL")
     try:
         ts, ts_text, day = parse_with_day(event.time, lane.days)
     except ValueError as error:
         raise Refused(Reason.BAD_TIME, f"time {error}") from None
-    if ts > (lane.directory.limit or arrived.limit):
+    if ts > (lane.limit or arrived.limit):
         raise _too_late(lane.directory, arrived)
     if day is None:
         if ts < EARLIEST:
@@ -82,8 +82,8 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         _take_numbers(numbers, data.cost, "cost", meter)
     texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
-    digest = id_digest(lane.owner_hash, source, usage_id) + content_digest(meter.crc, moment, numbers, texts)
-    return Usage(lane, usage_id, source, ts, ts_text, ets_text, day, numbers, texts, digest)
+    digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
+    return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest)
 
 
 def _too_late(directory: Directory, arrived: Arrival) -> Refused:

@@ -19,12 +19,12 @@ from events.resources.catalog import PricingBand
 from projections.pricing import price_of
 from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
-from services.ingest.digest import meter_crc, owner_hash
+from services.ingest.digest import meter_crc
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.event_ids import EventIds
-from services.ingest.fragments import charge_json, meter_json, owner_json
+from services.ingest.fragments import charge_json, owner_json
 from services.ingest.instants import parse_instant
-from services.ingest.lane import Lane, days_in
+from services.ingest.lane import Lane, days_in, publisher_of
 from services.ingest.record import ReadData, RecordWriter
 from services.ingest.running import Applied, Running, decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
@@ -72,15 +72,15 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
     lane = Lane(
         Directory("o", Resources("o")),
         KnownAccount("acc", "code", 4, "UTC"),
-        KnownMeter("m", "code", {}, meter_json("m"), meter_crc("m")),
+        KnownMeter("m", "code", {}, meter_crc("m")),
         days_in("UTC"),
-        owner_hash("o", "acc"),
+        None,
         owner_json("o", "acc"),
     )
     usage = Usage(
         lane,
+        publisher_of(lane, source),
         usage_id,
-        source,
         ts,
         _text(ts),
         None if ets is None else _text(ets),
