@@ -161,7 +161,8 @@ async def main(task: Task) -> None:
     folded, pace = Folded(task, patterns), Pace()
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
-        folded.fold(fetched)
+        if folded.fold(fetched):
+            pace.folded()
         touched = len(folded.touched)
         if folded.records and pace.due(touched, folded.records):
             started = time.monotonic()

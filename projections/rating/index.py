@@ -7,8 +7,11 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
 from events.resources.base import Resource
+from events.resources.catalog import PricingBand
+from projections.pricing import Price, price_of
 from projections.resources import Entity, Resources
 
+Bands = tuple[PricingBand, ...]
 #: Fields of a body that own it, tried on every resource.
 _OWNERS = ("account_id", "plan_id", "plan_template_id")
 
@@ -18,6 +21,15 @@ class FamilyIndex:
     """Ids by (kind, owner's id), oldest first. It only grows: what was deleted or moved is sorted out when read."""
 
     held: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    #: Prices of bands, which stand beside theirs: a template's are the same for every account that is on it.
+    prices: dict[tuple[int, bool], tuple[Bands, Price]] = field(default_factory=dict)
+
+    def price(self, bands: Bands, *, cumulative: bool) -> Price:
+        """`price_of` of a pricing's own bands, compiled once; an update of the pricing brings other bands."""
+        held = self.prices.get((id(bands), cumulative))
+        if held is None:
+            held = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
+        return held[1]
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact after `Resources.evolve` did."""

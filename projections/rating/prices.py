@@ -120,8 +120,8 @@ class PlanPrices:
         return PricingTerms(
             id=entity.id,
             code=body.code or entity.id,
-            price=price_of(body.pricing_bands, cumulative=body.cumulative),
-            overage=price_of(overage, cumulative=True) if overage else None,
+            price=self._index.price(body.pricing_bands, cumulative=body.cumulative),
+            overage=self._index.price(overage, cumulative=True) if overage else None,
             span=body.tiers_span_plan,
             minimum=Recurring(
                 amount=body.minimum_spend or Decimal(0),

@@ -66,13 +66,15 @@ def take(position: Position, records: Sequence[FetchedRecord]) -> Decoded:
     values = [record.value for record in records]
     base = records[0].offset
     decoded = Decoded(values=values, base=base)
-    rated = [place for place, value in enumerate(values) if value.startswith(PREFIX)]
-    if len(rated) == len(values):
-        usage = decode_rated(values)
-    else:
-        usage = decode_rated([values[place] for place in rated])
-        rated += _take_others(decoded, position, records, usage)
-    _accept(decoded, position, [base + place for place in rated], usage)
+    offsets, usual = list(range(base, base + len(values))), values
+    others = [place for place, value in enumerate(values) if not value.startswith(PREFIX)]
+    if others:
+        usual = values.copy()
+        for place in reversed(others):
+            del usual[place], offsets[place]
+    usage = decode_rated(usual)
+    offsets += _take_others(decoded, position, [records[place] for place in others], usage)
+    _accept(decoded, position, offsets, usage)
     position.next_offset = records[-1].offset + 1
     return decoded
 
@@ -80,18 +82,16 @@ def take(position: Position, records: Sequence[FetchedRecord]) -> Decoded:
 def _take_others(
     decoded: Decoded, position: Position, records: Sequence[FetchedRecord], usage: list[RatedRecord]
 ) -> list[int]:
-    """Everything that is not usage in the usual form; usage in another form is added, its places are returned."""
-    places = []
-    for place, record in enumerate(records):
-        if record.value.startswith(PREFIX):
-            continue
+    """What is not usage in the usual form; usage in another form is added, its offsets are returned."""
+    offsets = []
+    for record in records:
         envelope = decode(record.value)
         if isinstance(envelope.data, UsageRated):
             usage.append(rated_of(envelope))
-            places.append(place)
+            offsets.append(record.offset)
         elif position.accepts(envelope.source, envelope.sequence):
             decoded.facts.append((record.offset, envelope, record.value))
-    return places
+    return offsets
 
 
 def _accept(decoded: Decoded, position: Position, offsets: list[int], usage: list[RatedRecord]) -> None:
@@ -101,7 +101,7 @@ def _accept(decoded: Decoded, position: Position, offsets: list[int], usage: lis
     sequences = [record.sequence for record in usage]
     source = usage[0].source
     ascending = sequences[0] > position.sequences.get(source, -1) and all(map(lt, sequences, sequences[1:]))
-    if ascending and all(record.source == source for record in usage):
+    if ascending and {record.source for record in usage} == {source}:
         position.sequences[source] = sequences[-1]
         decoded.usage, decoded.offsets = usage, offsets
         return

@@ -3,7 +3,8 @@
 A write costs about as much as it touches totals, because their families are settled; it comes when FOLD_SHARE times
 that cost has passed since the last one. So a trickle is visible within milliseconds, and a flood that touches a
 thousand families with every poll settles each of them once for thousands of events. An ingest that is slower than the
-projector keeps it near the log's end for ever, so being near it says nothing.
+projector keeps it near the log's end for ever, so being near it says nothing; only when nothing has come for a part of
+what the write costs, waiting longer would gain nothing.
 """
 
 import time
@@ -12,7 +13,10 @@ import time
 MAX_UNWRITTEN = 400_000
 MAX_SECONDS = 2.0
 #: Folding gets this many times the time that the next transaction will take.
-FOLD_SHARE = 3.0
+FOLD_SHARE = 6.0
+#: Nothing came for this many times it, and for this long: there is nothing to wait for.
+QUIET_SHARE = 0.5
+QUIET_S = 0.1
 #: What a transaction takes however little it touches; it says nothing about the next one.
 OVERHEAD_S = 0.02
 
@@ -21,15 +25,20 @@ class Pace:
     """Remembers what the last write cost. Seconds are those of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._written_at = time.monotonic()
+        self._written_at = self._folded_at = time.monotonic()
         self._seconds_per_cell = 0.0
+
+    def folded(self) -> None:
+        """Records came and are folded."""
+        self._folded_at = time.monotonic()
 
     def due(self, cells: int, unwritten: int) -> bool:
         """Whether to write now, with so many totals touched by so many records that are not written."""
         if unwritten >= MAX_UNWRITTEN:
             return True
-        cost = self._seconds_per_cell * cells
-        return time.monotonic() - self._written_at >= min(FOLD_SHARE * cost, MAX_SECONDS)
+        cost, now = self._seconds_per_cell * cells, time.monotonic()
+        quiet = now - self._folded_at >= max(QUIET_SHARE * cost, QUIET_S)
+        return quiet or now - self._written_at >= min(FOLD_SHARE * cost, MAX_SECONDS)
 
     def wrote(self, cells: int, started: float) -> None:
         """A write of so many totals, begun at `started` on the monotonic clock, has ended."""

@@ -48,6 +48,7 @@ class ProjectorHandler:
     async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
         if any(batches.values()):
             await self._guarded(self.projection.fold(batches))
+            self._pace.folded()
         cells = self.projection.touched
         if self._pace.due(cells, self.projection.unwritten):
             started = time.monotonic()
