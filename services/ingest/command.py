@@ -21,8 +21,9 @@ from services.store.generations import load_generations
 from services.worker import host
 
 GROUP = "trueup-ingest"
-#: Records of one poll over all partitions: enough to fill batches, few enough to stay far below the session timeout.
-MAX_RECORDS = 8_000
+#: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and what is
+#: read, judged and written would no longer fit into the processor's caches.
+MAX_RECORDS = 2_800
 log = structlog.get_logger(__name__)
 
 
