@@ -24,10 +24,18 @@ GRACE_SECONDS = 20.0
 PORT_ATTEMPTS = 5
 #: Single records of up to 16 MiB (design, decision 1), with room for the batch around them.
 MESSAGE_BYTES_MAX = 17 * 1024 * 1024
-#: One compiler tier: an embedded broker runs for minutes on a machine that it shares with everything else, and the time
-#: that the optimizing compiler takes there is half of its CPU and never comes back.
-JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true",
-       "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true")  # fmt: skip
+#: Only the first compiler: an embedded broker runs for minutes on a machine that it shares with all else, and what the
+#: optimizing one takes in them, half of the broker's CPU, never comes back.
+JVM = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+)
 _log = structlog.get_logger(__name__)
 
 

@@ -5,14 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from uuid import uuid4
 
-from aiokafka import ConsumerRecord
-
 from events.codec import decode
 from events.envelope import Envelope
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import EVENTS, USAGE, USAGE_REJECTED
 from services.ingest.command import run_ingest
-from services.kafka import BatchWriter, LogReader, Record
+from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
 from services.postgres import open_postgres
 from services.relay.relay import run_relay
 from services.settings import load_settings
@@ -68,22 +66,22 @@ class Live:
         acknowledged = await self.writer.append(USAGE, partition, [Record(b"k", value, headers) for value in values])
         return acknowledged[0][0]
 
-    async def records(self, topic: str) -> list[ConsumerRecord]:
-        """Every record since `begin`, partition after partition."""
+    async def records(self, topic: str) -> list[tuple[int, FetchedRecord]]:
+        """Every record since `begin` with its partition, partition after partition."""
         ends = await self.reader.end_offsets(topic, range(self.partitions))
-        found: list[ConsumerRecord] = []
+        found = []
         for partition, end in ends.items():
             async for records in self.reader.read(topic, partition, self.starts[topic][partition], end):
-                found += records
+                found += [(partition, record) for record in records]
         return found
 
     async def log(self) -> list[Envelope]:
         """The facts of `billing.events` since `begin` by the sequence rule, as any reader applies them."""
         last: dict[tuple[int, str], int] = {}
         found = []
-        for record in await self.records(EVENTS):
+        for partition, record in await self.records(EVENTS):
             envelope = decode(record.value)
-            place = (record.partition, envelope.source)
+            place = (partition, envelope.source)
             if envelope.sequence > last.get(place, -1):
                 last[place] = envelope.sequence
                 found.append(envelope)
@@ -106,7 +104,7 @@ class Live:
     async def rejected(self) -> list[dict[str, str]]:
         """What was refused, once per coordinates: the headers, and the value under `value`."""
         found = {}
-        for record in await self.records(USAGE_REJECTED):
+        for _, record in await self.records(USAGE_REJECTED):
             headers = {
                 name.removeprefix("trueup-"): (value or b"").decode(errors="replace") for name, value in record.headers
             }

@@ -159,6 +159,6 @@ async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:
     assert [record.key for record in records] == [account.encode()] * 2
     position = str(envelope.sequence).encode()
     assert [record.headers for record in records] == [
-        (("position", position), ("line", number)) for number in (b"1", b"2")
+        [("position", position), ("line", number)] for number in (b"1", b"2")
     ]
     assert b'"billId":"bill-' in records[0].value and b'"amount":"1.50"' in records[0].value

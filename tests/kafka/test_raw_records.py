@@ -1,0 +1,106 @@
+"""Raw records are aiokafka's own, and batches filled at once are those that it fills record by record."""
+
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.codec import zstd_decode, zstd_encode
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+
+from events.topics import MAX_RECORD_BYTES
+from services.kafka import Record, raw
+from services.kafka.writing import _fill, _lighten_zstd
+
+PLACE = TopicPartition("usage", 3)
+ZSTD = 4
+RECORDS = (
+    Record(None, b"no key"),
+    Record(b"key", b""),
+    Record(b"", b"headers", [("name", b"value"), ("nothing", None)]),
+    *(Record(b"k%d" % number, b"v" * number) for number in range(40)),
+)
+
+
+class Read(NamedTuple):
+    """What a consumer was given, and where it goes on."""
+
+    records: list[tuple[Any, ...]]
+    positions: list[int]
+
+
+def batch_of(records: Sequence[Record], base: int, *, at_once: bool = True) -> bytes:
+    """A batch as the broker stores it, from this offset on."""
+    builder = BatchBuilder(MAX_RECORD_BYTES, ZSTD)
+    if at_once:
+        _fill(builder, records)
+    else:
+        for record in records:
+            builder.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    built = bytearray(builder._build())
+    built[:8] = base.to_bytes(8, "big")
+    return bytes(built)
+
+
+def read(stored: bytes, start: int, most: int, deserializer: Any) -> Read:
+    """Read everything by `getall`, at most so many records at a time."""
+    state = SimpleNamespace(paused=False, position=start)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda place: state)
+    held = fetcher.PartitionRecords(PLACE, MemoryRecords(stored), [], start, deserializer, None, True, 0)
+    result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=held, backoff=0)
+    found, positions = list[tuple[Any, ...]](), list[int]()
+    while result.has_more():
+        found += [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in result.getall(most)]
+        positions.append(state.position)
+    return Read(found, positions)
+
+
+@pytest.fixture(autouse=True)
+def _own_level() -> Iterator[None]:
+    _lighten_zstd()
+    yield
+
+
+@pytest.mark.parametrize("most", [1, 7, 43, 86, 1000])
+@pytest.mark.parametrize("start", [100, 101, 130, 142])
+def test_a_raw_consumer_reads_what_any_consumer_reads(start: int, most: int) -> None:
+    # The second batch does not follow the first: offsets of a log that lost records have holes.
+    stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 150)
+    usual, ours = read(stored, start, most, None), read(stored, start, most, raw)
+    assert ours.records == usual.records
+    assert ours.positions[-1] == usual.positions[-1] == 150 + len(RECORDS)
+    assert len(ours.records) == 2 * len(RECORDS) - (start - 100)
+
+
+def test_a_corrupt_batch_is_refused_and_what_was_before_it_is_read_again() -> None:
+    stored = bytearray(batch_of(RECORDS, 100) + batch_of(RECORDS, 143))
+    stored[-1] ^= 1
+    with pytest.raises(CorruptRecordException):
+        read(bytes(stored), 100, 1000, raw)
+    with pytest.raises(CorruptRecordException):
+        read(bytes(stored), 100, 1000, None)
+
+
+def test_a_batch_filled_at_once_holds_what_one_filled_record_by_record_holds() -> None:
+    one, other = batch_of(RECORDS, 100), batch_of(RECORDS, 100, at_once=False)
+    now, before = read(one, 100, 1000, None), read(other, 100, 1000, None)
+    without_time = [[(offset, *rest) for offset, _, *rest in found.records] for found in (now, before)]
+    assert without_time[0] == without_time[1] and len(without_time[0]) == len(RECORDS)
+    assert all(abs(a[1] - b[1]) < 60_000 for a, b in zip(now.records, before.records, strict=True))
+
+
+def test_a_record_that_fits_no_batch_is_named() -> None:
+    with pytest.raises(ValueError, match="a record of 2000 bytes does not fit"):
+        _fill(BatchBuilder(1000, ZSTD), [Record(None, b"fits"), Record(None, b"x" * 2000)])
+
+
+def test_batches_are_packed_at_our_level() -> None:
+    value = b"".join(b"%d," % number for number in range(20_000))
+    stored = batch_of([Record(None, value)], 0)
+    assert stored.endswith(zstd_encode(zstd_decode(stored[61:]), level=1))
+    assert not stored.endswith(zstd_encode(zstd_decode(stored[61:]), level=3))
