@@ -2,27 +2,18 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.consumer import fetcher
 from aiokafka.record.util import calc_crc32c
 
 from events.topics import USAGE
-from services.stack import Stack
-from tests.ingest.live import Live, live, usages
+from tests.ingest.live import Live, usages
 
 pytestmark = pytest.mark.stack
 
 CRC_OFFSET, CRC_START = 17, 21
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def system(stack: Stack) -> AsyncIterator[Live]:
-    async with live(stack.endpoints) as running:
-        yield running
 
 
 async def publish_with_unreadable_header(system: Live, partition: int, value: bytes) -> None:

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-import pytest_asyncio
 from aiokafka.errors import KafkaError
 
 from events.topics import EVENTS, read_source, usage_source
@@ -28,12 +27,6 @@ from tests.ingest.world import World
 
 pytestmark = pytest.mark.stack
 SCHEMA = "rm_ingest_test"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def system(stack: Stack) -> AsyncIterator[Live]:
-    async with live(stack.endpoints) as running:
-        yield running
 
 
 @contextlib.asynccontextmanager

@@ -7,29 +7,20 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from events.codec import encode
 from events.envelope import seal
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import EVENTS, usage_source
 from services.kafka import Record
-from services.stack import Stack
-from tests.ingest.live import PATIENCE_S, Live, live, usages
+from tests.ingest.live import PATIENCE_S, Live, usages
 from tests.ingest.world import NOW, World
 
 pytestmark = pytest.mark.stack
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def system(stack: Stack) -> AsyncIterator[Live]:
-    async with live(stack.endpoints) as running:
-        yield running
 
 
 async def test_usage_is_rated_refused_dropped_or_carried_and_the_partition_goes_on(system: Live) -> None:

@@ -1,4 +1,4 @@
-"""Random families played: a player that holds all their terms, ready for usage."""
+"""Stories and random families played, for tests that ask the player more than a story can expect."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -7,10 +7,19 @@ from typing import Any
 from projections.settlement import Family
 from services.simulate.entities import Entities
 from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.play import play
 from services.simulate.player import Document, RefusedError
-from services.simulate.yaml_lines import Mapping
+from services.simulate.story import parse_story
+from services.simulate.yaml_lines import Mapping, load_yaml
+from tests.settlement.stories import START, Random
 
-from .stories import START, Random
+
+def play_text(text: str) -> MemoryPlayer:
+    """A player that played the story; whatever this expects holds."""
+    player = MemoryPlayer()
+    for one in play(parse_story(load_yaml(text)), player):
+        assert not one.differences, one.differences
+    return player
 
 
 def play_terms(family: Random) -> MemoryPlayer:

@@ -12,8 +12,8 @@ from projections.settlement import Billed, Family, compile_terms, draft_bills, i
 from services.billing.wire import unpriced_documents
 from services.simulate.memory import MemoryPlayer, id_of
 from services.simulate.play import play
-from services.simulate.story import parse_story, read_story
-from services.simulate.yaml_lines import load_yaml
+from services.simulate.story import read_story
+from tests.settlement.playing import play_text
 
 SETTLED = Path(__file__).parent.parent / "scenarios" / "settled"
 BASIC = """
@@ -35,11 +35,7 @@ STEPS
 
 
 def played(terms: str, steps: str, interval: int = 1) -> MemoryPlayer:
-    text = BASIC.replace("TERMS", terms).replace("STEPS", steps).replace("INTERVAL", str(interval))
-    player = MemoryPlayer()
-    for one in play(parse_story(load_yaml(text)), player):
-        assert not one.differences, one.differences
-    return player
+    return play_text(BASIC.replace("TERMS", terms).replace("STEPS", steps).replace("INTERVAL", str(interval)))
 
 
 USE = "  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 50}}\n"

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from projections.settlement import Family, Kept, Settlement, draft_bills, settle
 from services.simulate.memory import id_of
-
-from .playing import accounts_of, family_of, play_terms
-from .stories import DAYS, LAST, START, Random, days, families, usage
+from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 END = LAST + timedelta(days=70)

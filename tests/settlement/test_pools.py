@@ -4,10 +4,8 @@ from datetime import date
 from decimal import Decimal
 
 from projections.settlement import draft_bills
-from services.simulate.memory import MemoryPlayer, id_of
-from services.simulate.play import play
-from services.simulate.story import parse_story
-from services.simulate.yaml_lines import load_yaml
+from services.simulate.memory import id_of
+from tests.settlement.playing import play_text
 
 STORY = """
 scenario: seats of a parent and a child
@@ -31,9 +29,7 @@ steps:
 
 def test_a_child_that_leaves_the_pool_takes_its_seats_with_it() -> None:
     """domain.md 7: pooled on the days before its first own plan starts. 10 seats, 4 of them gone for 16 of 31 days."""
-    player = MemoryPlayer()
-    for one in play(parse_story(load_yaml(STORY)), player):
-        assert not one.differences
+    player = play_text(STORY)
     [bill] = draft_bills(player.family(id_of("account", "acme")), date=date(2026, 2, 1))
     acme, kid = id_of("account", "acme"), id_of("account", "kid")
     middle, end = date(2026, 1, 16), date(2026, 2, 1)
@@ -66,7 +62,6 @@ steps:
 
 
 def test_more_seats_inside_a_free_tier_are_no_credit() -> None:
-    player = MemoryPlayer()
-    play(parse_story(load_yaml(FREE)), player)
+    player = play_text(FREE)
     [bill] = draft_bills(player.family(id_of("account", "acme")), date=date(2026, 2, 1))
     assert "COUNTER_ADJUSTMENT_CREDIT" not in {line.type for line in bill.lines}

@@ -10,9 +10,7 @@ from events.facts.bills import BillMoved, BillOpened, BillVoided
 from events.facts.resources import AccountDeleted
 from projections.settlement import Family, draft_bills, settle, unpriced
 from services.simulate.memory import MemoryPlayer, id_of
-from services.simulate.play import play
-from services.simulate.story import parse_story
-from services.simulate.yaml_lines import load_yaml
+from tests.settlement.playing import play_text
 
 STORY = """
 scenario: usage and seats of a parent and its child
@@ -42,10 +40,7 @@ FEBRUARY = date(2026, 2, 1)
 
 @pytest.fixture
 def player() -> MemoryPlayer:
-    made = MemoryPlayer()
-    for one in play(parse_story(load_yaml(STORY)), made):
-        assert not one.differences
-    return made
+    return play_text(STORY)
 
 
 def total(player: MemoryPlayer, day: date = FEBRUARY) -> Decimal:
