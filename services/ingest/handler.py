@@ -5,8 +5,8 @@ Order of a poll, and why:
 2. judge and rate in memory (`batch`);
 3. refused and re-routed records are written and acknowledged, of all partitions;
 4. `UsageRated` records and then `UsageRead` are appended to `billing.events`.
-3 and 4 go on while the next poll is at 1 and 2; its own 3 waits for them. So the log is never appended to past what is
-unacknowledged, and whatever fails, the memory of both polls is dropped.
+3 and 4 go on while the next polls are at 1 and 2; their own 3 waits for them. So the log is never appended to past what
+is unacknowledged, and whatever fails, the memory of all these polls is dropped.
 A crash before 4 leaves no trace in the log: the poll is judged again, and 3 is repeated without harm. A crash within 4
 leaves the first records of the poll: the next worker goes on after the last of them, and since 3 is done for the whole
 poll by then, what lies between two accepted records is settled. Were 3 done after 4, a crash between them would lose a
@@ -14,6 +14,7 @@ refused record that stands before the last accepted one: the log says that its o
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -31,6 +32,10 @@ from services.store.continuity import check_offsets
 from services.worker import ResyncError
 
 log = structlog.get_logger(__name__)
+
+
+#: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
+AHEAD = 2
 
 
 class UsageLostError(ExpectedFailure):
@@ -55,8 +60,8 @@ class IngestHandler:
         self._writer = writer
         self._generation = generation
         self._states: dict[int, PartitionState] = {}
-        #: What writes the last poll.
-        self._writing: asyncio.Task[None] | None = None
+        #: What writes the last polls, oldest first; each begins when the one before it has ended well.
+        self._writing: deque[asyncio.Task[None]] = deque()
         #: Dispositions since the start of this process.
         self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
 
@@ -90,29 +95,30 @@ class IngestHandler:
             self._states.pop(partition, None)
 
     async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
-        """Settle the next records of some partitions and begin to write them; the poll before is written by then.
+        """Settle the next records of some partitions and have them written once the polls before are.
 
-        Raises: what writing the poll before raised. Memory is ahead of the log then: every partition is to be assigned
+        Raises: what writing an earlier poll raised. Memory is ahead of the log then: every partition is to be assigned
         anew, which is what ResyncError names and what the loop does after any other error.
         """
         batches = {partition: records for partition, records in batches.items() if records}
         if not batches:
-            await self._written()
+            await self._written(0)
             return
         await self._pass_commands()
         outcomes = {
             partition: await self._settle(records, self._states[partition]) for partition, records in batches.items()
         }
-        await self._written()
-        self._writing = asyncio.create_task(self._write(outcomes))
+        await self._written(AHEAD - 1)
+        before = self._writing[-1] if self._writing else None
+        self._writing.append(asyncio.create_task(self._write(outcomes, before)))
 
     async def abandon(self) -> None:
         """Wait for the end of what is being written, good or bad; the log tells what became of it."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await asyncio.wait([writing])
-            if not writing.cancelled() and (error := writing.exception()):
-                log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
+        writing, self._writing = self._writing, deque()
+        if writing:
+            await asyncio.wait(writing)
+        for error in {task.exception() for task in writing if not task.cancelled()} - {None}:
+            log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
 
     async def _settle(self, records: Sequence[FetchedRecord], state: PartitionState) -> Outcome:
         outcome = Outcome(state.partition, records[-1].offset + 1)
@@ -122,15 +128,17 @@ class IngestHandler:
         finish(records[-1], state, outcome)
         return outcome
 
-    async def _written(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing is not None:
+    async def _written(self, most: int) -> None:
+        """Wait until at most so many polls are being written."""
+        while len(self._writing) > most:
             try:
-                await writing
+                await self._writing.popleft()
             except ResyncError as error:
                 raise ResyncError(list(self._states), str(error)) from error
 
-    async def _write(self, outcomes: Mapping[int, Outcome]) -> None:
+    async def _write(self, outcomes: Mapping[int, Outcome], before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before  # its failure is this one's, too
         try:
             await self._write_elsewhere(outcomes)
             acknowledged = await self._append(outcomes)

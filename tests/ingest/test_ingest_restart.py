@@ -141,7 +141,7 @@ async def test_workers_that_come_and_go_share_the_partitions_and_double_nothing(
 
 
 @pytest.mark.parametrize("written", [False, True], ids=["nothing was written", "all was written"])
-async def test_a_poll_that_was_judged_while_the_one_before_failed_is_judged_again(
+async def test_polls_that_were_judged_while_one_before_them_failed_are_judged_again(
     system: Live, monkeypatch: pytest.MonkeyPatch, written: bool
 ) -> None:
     world, failed = system.world(), asyncio.Event()
@@ -153,8 +153,10 @@ async def test_a_poll_that_was_judged_while_the_one_before_failed_is_judged_agai
             return await really(self, topic, partition, records)
         if written:
             await really(self, topic, partition, records)
-        # The next poll, with a refusal and a copy of what fails here, comes meanwhile.
+        # The next polls, with a refusal and copies of what fails here, come meanwhile.
         await system.publish(here, [world.usage("a"), b"?", world.usage("b")])
+        await asyncio.sleep(0.3)
+        await system.publish(here, [world.usage("b"), world.usage("c")])
         await asyncio.sleep(0.3)
         assert await system.rejected() == []
         failed.set()
@@ -165,7 +167,7 @@ async def test_a_poll_that_was_judged_while_the_one_before_failed_is_judged_agai
         await system.publish(here, [world.usage("a")])
         await asyncio.wait_for(failed.wait(), PATIENCE_S)
         log = await system.settled()
-    assert [fact.usage_id for fact in usages(log)] == ["a", "b"]
+    assert [fact.usage_id for fact in usages(log)] == ["a", "b", "c"]
     assert [one["reason"] for one in await system.rejected()] == ["not-json"]
 
 
