@@ -43,15 +43,6 @@ _PART = 500
 _Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
-def settle_batch(records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs) -> Outcome:
-    """Settle the next records of their partition, in order; at least one."""
-    outcome = Outcome(state.partition, records[-1].offset + 1)
-    for part in parts_of(records):
-        settle_part(part, state, catalogs, outcome)
-    finish(records[-1], state, outcome)
-    return outcome
-
-
 def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
     """The records in parts so short that whoever settles them can look after other things in between."""
     for start in range(0, len(records), _PART):

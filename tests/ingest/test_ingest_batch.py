@@ -15,7 +15,7 @@ from events.codec import decode
 from events.envelope import seal
 from events.facts.usage import UsageRated, UsageRead
 from services.catalog import CatalogFollower
-from services.ingest.batch import Outcome, settle_batch
+from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
@@ -50,7 +50,11 @@ class Bench:
     def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
         self.offset += len(values)
-        return settle_batch(records, self.state, self.catalogs)
+        outcome = Outcome(self.state.partition, records[-1].offset + 1)
+        for part in parts_of(records):
+            settle_part(part, self.state, self.catalogs, outcome)
+        finish(records[-1], self.state, outcome)
+        return outcome
 
 
 def rated(outcome: Outcome) -> list[UsageRated]:
