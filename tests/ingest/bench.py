@@ -1,0 +1,48 @@
+"""One partition of ingest without servers: a catalog, memory, and values that are settled as the handler settles them."""
+
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from events.envelope import seal
+from services.catalog import CatalogFollower
+from services.ingest.batch import Outcome, finish, parts_of, settle_part
+from services.ingest.catalogs import Catalogs
+from services.ingest.partition import PartitionState
+from services.ingest.snapshot import Snapshot
+from tests.ingest.world import NOW, World
+
+GENERATION = "g1"
+
+
+def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int = 0) -> ConsumerRecord:
+    ms = int(NOW.timestamp() * 1000)
+    return ConsumerRecord("usage", partition, offset, ms, 1, None, value, None, 0, len(value or b""), tuple(headers))
+
+
+def catalogs_of(world: World) -> Catalogs:
+    follower = CatalogFollower("nowhere:1")
+    for sequence, (fact, _) in enumerate(world.facts(), 1):
+        sealed = seal(fact, source="commands/x", sequence=sequence, organization=world.organization, time=NOW)
+        follower._apply(sealed)
+    follower.offset = 17
+    return Catalogs(follower)
+
+
+class Bench:
+    """One partition in memory, fed with values."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World("org", 1)
+        self.catalogs = catalogs_of(self.world)
+        self.state = PartitionState(0, GENERATION, Snapshot())
+        self.offset = 0
+
+    def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
+        records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
+        self.offset += len(values)
+        outcome = Outcome(self.state.partition, records[-1].offset + 1)
+        for part in parts_of(records):
+            settle_part(part, self.state, self.catalogs, outcome)
+        finish(records[-1], self.state, outcome)
+        return outcome
