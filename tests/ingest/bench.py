@@ -1,4 +1,4 @@
-"""One partition of ingest without servers: a catalog, memory, and values that are settled as the handler settles them."""
+"""One partition of ingest without servers: a catalog, memory, and values that settle as the handler settles them."""
 
 from typing import Any
 
