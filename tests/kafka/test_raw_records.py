@@ -73,7 +73,8 @@ def test_a_raw_consumer_reads_what_any_consumer_reads(start: int, most: int) -> 
     stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 150)
     usual, ours = read(stored, start, most, None), read(stored, start, most, raw)
     assert ours.records == usual.records
-    assert ours.positions[-1] == usual.positions[-1] == 150 + len(RECORDS)
+    # Also in the middle of a batch: a paused or reassigned partition goes on from there.
+    assert ours.positions == usual.positions and ours.positions[-1] == 150 + len(RECORDS)
     assert len(ours.records) == 2 * len(RECORDS) - (start - 100)
 
 
