@@ -13,7 +13,7 @@ from events.topics import MAX_RECORD_BYTES, USAGE
 from services.kafka import BATCH_BYTES, FETCH_BYTES
 from services.worker import _tune_garbage_collection as tune_garbage_collection
 
-#: Records per poll: a copy keeps nothing, so it gains by more than the product takes.
+#: Records per poll: more than the product takes, because a copy has nothing else to do between them.
 MAX_RECORDS = 8_000
 
 

@@ -14,7 +14,7 @@ MAX_UNWRITTEN = 400_000
 MAX_SECONDS = 2.0
 #: Folding gets this many times the time that the next transaction will take.
 FOLD_SHARE = 6.0
-#: Nothing came for this many times it, and for this long: there is nothing to wait for.
+#: Nothing came for this many times it, and for at least this long: there is nothing to wait for.
 QUIET_SHARE = 0.5
 QUIET_S = 0.1
 #: What a transaction takes however little it touches; it says nothing about the next one.
