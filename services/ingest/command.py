@@ -21,8 +21,8 @@ from services.store.generations import load_generations
 from services.worker import host
 
 GROUP = "trueup-ingest"
-#: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and hold more of
-#: what is read, judged and written at once.
+#: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and more would
+#: be held in memory at once.
 MAX_RECORDS = 2_800
 log = structlog.get_logger(__name__)
 
