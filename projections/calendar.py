@@ -7,7 +7,7 @@ directions at an epoch. Months keep the epoch's day, clipped to the month's last
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -39,11 +39,26 @@ class Period(NamedTuple):
         return Period(max(self.start, start), self.end if end is None else min(self.end, end))
 
 
-def local_day(moment: date | datetime, zone: str) -> date:
-    """The day of an instant in a zone; a day is itself."""
-    if isinstance(moment, datetime):
-        return moment.astimezone(ZoneInfo(zone)).date()
-    return moment
+def local_day(instant: datetime, zone: str) -> date:
+    """The day of a zone that an instant falls on."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def named_day(moment: date | datetime, zone: str) -> date:
+    """The day that a date or date-time of the wire names, where a day is meant (domain.md 2).
+
+    Midnight UTC names that calendar day in every zone: it is what clients make of a date, and read as an instant it
+    would land on the day before in America. Any other instant names the day that it falls on in the zone.
+    """
+    if not isinstance(moment, datetime):
+        return moment
+    in_utc = moment.astimezone(UTC)
+    return in_utc.date() if in_utc.time() == time.min else local_day(moment, zone)
+
+
+def named_days(start: date | datetime, end: date | datetime | None, zone: str) -> tuple[date, date | None]:
+    """`named_day` of both ends of a term; no end means for ever."""
+    return named_day(start, zone), None if end is None else named_day(end, zone)
 
 
 def add_months(day: date, months: int) -> date:

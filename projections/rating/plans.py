@@ -7,7 +7,7 @@ from decimal import Decimal
 from events.resources.accounts import AccountPlan
 from events.resources.catalog import Frequency, Plan, PlanTemplate
 from events.resources.organization import OrganizationConfig
-from projections.calendar import Grid, grid, local_day
+from projections.calendar import Grid, grid, named_days
 from projections.money import Rounding, rounding_of
 from projections.rating.index import FamilyIndex
 from projections.rating.prices import PlanPrices, first
@@ -57,8 +57,7 @@ def _compile(
     template: PlanTemplate,
 ) -> PlanTerms:
     body, holder = entity.body, resources.accounts[account.id].body
-    start = local_day(body.start_date, account.zone)
-    end = None if body.end_date is None else local_day(body.end_date, account.zone)
+    start, end = named_days(body.start_date, body.end_date, account.zone)
     product = resources.products.get(template.product_id)
     prices = PlanPrices(resources, index, account.zone, plan.id, plan.body.plan_template_id, start, end)
     return PlanTerms(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from events.resources.catalog import Pricing, PricingType
 from events.resources.counters import CounterPricing
 from projections.aggregates import segment_text
-from projections.calendar import local_day
+from projections.calendar import named_days
 from projections.pricing import price_of
 from projections.rating.index import FamilyIndex
 from projections.rating.terms import (
@@ -107,8 +107,8 @@ class PlanPrices:
 
     def _candidate(self, own: bool, entity: Any, terms: Any) -> Candidate[Any]:
         body = entity.body
-        end = None if body.end_date is None else local_day(body.end_date, self._zone)
-        return Candidate(local_day(body.start_date, self._zone), end, own, entity.position, terms)
+        start, end = named_days(body.start_date, body.end_date, self._zone)
+        return Candidate(start, end, own, entity.position, terms)
 
     def _terms(self, entity: Entity[Pricing]) -> PricingTerms:
         body = entity.body

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from events.resources.catalog import Frequency, PlanTemplate
-from projections.calendar import Grid, grid, local_day
+from projections.calendar import Grid, grid, named_day
 from projections.money import Rounding
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding, plan_grid
@@ -141,7 +141,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
 def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity) -> Fund:
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
-    start, end = local_day(body.start_date, account.zone), local_day(body.end_date, account.zone)
+    start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
     products = frozenset(body.product_ids or ())
     rolls_until = body.rollover_end_date
     return Fund(
@@ -161,7 +161,7 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         cancelled=None,
         amount=0,
         paid_in=paid_in(rounding, [(max(one.date, start), one.amount) for one in entity.transactions]),
-        rollover_end=None if rolls_until is None else local_day(rolls_until, account.zone),
+        rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
         rollover_percent=Fraction(100),
         rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
         rollover_last=False,
@@ -230,7 +230,7 @@ def _attached(resources: Resources, index: FamilyIndex, owner: str, zone: str, e
     """The owner's account plans that overlap the commitment's term, first start first."""
     found = []
     for one in index.owned(resources, "account_plans", "account_id", owner):
-        start, end = local_day(one.body.start_date, zone), one.body.end_date
-        if start < entity.body.end_date and (end is None or entity.body.start_date < local_day(end, zone)):
+        start, end = named_day(one.body.start_date, zone), one.body.end_date
+        if start < entity.body.end_date and (end is None or entity.body.start_date < named_day(end, zone)):
             found.append((start, one.position, one))
     return [one for _, _, one in sorted(found, key=lambda item: item[:2])]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from projections.aggregates import Totals, TotalsKey
-from projections.calendar import local_day
+from projections.calendar import named_day
 from projections.rating.charges import Charge
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.plans import compile_plans
@@ -100,7 +100,7 @@ def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in
     config = resources.config.body if resources.config else None
     order = entity.body.credit_application_order or (config.credit_application_order if config else None)
     own = [
-        local_day(plan.body.start_date, entity.timezone)
+        named_day(plan.body.start_date, entity.timezone)
         for plan in index.owned(resources, "account_plans", "account_id", entity.id)
     ]
     return AccountTerms(

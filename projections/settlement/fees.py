@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from events.facts.commitments import CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment
-from projections.calendar import ONE_DAY, Grid, Period, local_day
+from projections.calendar import ONE_DAY, Grid, Period, named_day
 from projections.money import Rounding
 
 
@@ -61,8 +61,8 @@ def fees(
     if body.fee_dates:
         found = [
             Fee(
-                local_day(fee.service_period_start_date, zone),
-                local_day(fee.service_period_end_date, zone),
+                named_day(fee.service_period_start_date, zone),
+                named_day(fee.service_period_end_date, zone),
                 fee.date,
                 rounding.minor(fee.amount),
                 _whole("SCHEDULE", rounding.minor(fee.amount), fee.date),

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from projections.calendar import local_day
+from projections.calendar import named_day
 from projections.settlement.billed import LineKey
 from projections.settlement.drafts import DraftLine
 from projections.settlement.pending import PendingBill
@@ -14,7 +14,7 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
     """One line per memo, in the order in which they were added; a credit is negative. They have the memos' ids."""
     found = []
     for memo_id, memo in pending.memos.items():
-        start = local_day(memo.service_period_start_date, zone)
+        start = named_day(memo.service_period_start_date, zone)
         key = LineKey(
             pending.account_id,
             pending.currency,
@@ -31,7 +31,7 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
             "account_id": pending.account_id,
             "description": memo.description,
             "period_start": start,
-            "period_end": local_day(memo.service_period_end_date, zone),
+            "period_end": named_day(memo.service_period_end_date, zone),
             "product_id": memo.product_id,
             "accounting_product_id": memo.accounting_product_id,
         }

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
-from projections.calendar import local_day
+from projections.calendar import named_day
 from services.api.bill_life import change_bill
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
@@ -184,7 +184,7 @@ async def _check(connection: Any, life: BillLife, body: Memo) -> None:
     _check_pending(life)
     assert life.pending is not None
     check_precision("amount", body.amount, life.pending.currency)
-    start, end = (local_day(one, "UTC") for one in (body.service_period_start_date, body.service_period_end_date))
+    start, end = (named_day(one, "UTC") for one in (body.service_period_start_date, body.service_period_end_date))
     if end <= start:
         raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")
     for field, id in (("productId", body.product_id), ("accountingProductId", body.accounting_product_id)):

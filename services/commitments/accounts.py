@@ -6,8 +6,9 @@ from typing import Any
 from events.facts.resources import AccountCreated
 from events.partition import partition_of
 from events.resources.accounts import Account, AccountPlan
+from projections.calendar import named_days
 from projections.resources import Entity, Resources
-from services.commitments.checks import check_term, day_in
+from services.commitments.checks import check_term
 from services.commitments.errors import InvalidField, OverlappingPlan
 
 MAX_CHILDREN = 999
@@ -75,8 +76,6 @@ def _product(resources: Resources, body: AccountPlan) -> str:
 
 
 def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
-    def days(plan: AccountPlan) -> tuple[date, date]:
-        return day_in(plan.start_date, zone), day_in(plan.end_date, zone) if plan.end_date else date.max
-
-    (start, end), (other_start, other_end) = days(one), days(other)
-    return start < other_end and other_start < end
+    start, end = named_days(one.start_date, one.end_date, zone)
+    other_start, other_end = named_days(other.start_date, other.end_date, zone)
+    return start < (other_end or date.max) and other_start < (end or date.max)

@@ -1,7 +1,6 @@
 """Filters of the list paths: a query parameter and the condition on `store.entities e` that it stands for.
 
-In a condition `{}` is the placeholder of the parsed value. A body's days are text `YYYY-MM-DD`, and its instants start
-with that, so the first ten characters compare as days do.
+In a condition `{}` is the placeholder of the parsed value. Days are compared as text `YYYY-MM-DD`.
 """
 
 from dataclasses import dataclass
@@ -36,9 +35,17 @@ def unlinked_or_equals(field: str, parameter: str | None = None) -> Filter:
     return Filter(parameter or field, f"coalesce(e.body->>'{field}', '') = {{}}")
 
 
+def _day(field: str) -> str:
+    """The day that the body's date or date-time names, as `projections.calendar.named_day` has it."""
+    text = f"(e.body->>'{field}')"
+    there = f"{text}::timestamptz AT TIME ZONE coalesce(e.timezone, 'UTC')"
+    named = f"length({text}) = 10 OR {text} LIKE '%T00:00:00Z'"
+    return f"CASE WHEN {named} THEN left({text}, 10) ELSE to_char({there}, 'YYYY-MM-DD') END"
+
+
 def by_day(parameter: str, field: str, comparison: Literal["=", ">=", "<"], needs: str | None = None) -> Filter:
     """The field's day compared with this day."""
-    return Filter(parameter, f"left(e.body->>'{field}', 10) {comparison} {{}}", "day", needs)
+    return Filter(parameter, f"{_day(field)} {comparison} {{}}", "day", needs)
 
 
 def through(field: str, kind: str, condition: str, parameter: str, takes: Literal["text", "texts"] = "text") -> Filter:
@@ -58,7 +65,7 @@ CODES = one_of("code", "codes")
 #: Valid on a day: `[startDate, endDate)`, open without an end.
 ACTIVE = Filter(
     "date",
-    "left(e.body->>'startDate', 10) <= {0} AND (e.body->>'endDate' IS NULL OR left(e.body->>'endDate', 10) > {0})",
+    f"{_day('startDate')} <= {{0}} AND (e.body->>'endDate' IS NULL OR {_day('endDate')} > {{0}})",
     "day",
 )
 #: Of all dates, whatever day is asked for.

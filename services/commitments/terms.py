@@ -9,9 +9,10 @@ from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
+from projections.calendar import local_day, named_day
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
 from services.commitments.accounts import check_contract_owner
-from services.commitments.checks import check_precision, check_term, check_version, day_in, existing
+from services.commitments.checks import check_precision, check_term, check_version, existing
 from services.commitments.commands import CancelCommitment, TopUpCommitment, TransactBalance
 from services.commitments.errors import AlreadyCancelled, InvalidField
 from services.commitments.table import KINDS
@@ -54,8 +55,8 @@ def _check_billing_periods(resources: Resources, body: Commitment) -> None:
     in_term = [
         plan
         for plan in plans
-        if day_in(plan.body.start_date, zone) < body.end_date
-        and (plan.body.end_date is None or day_in(plan.body.end_date, zone) > body.start_date)
+        if named_day(plan.body.start_date, zone) < body.end_date
+        and (plan.body.end_date is None or named_day(plan.body.end_date, zone) > body.start_date)
     ]
     if len(in_term) > 1:
         rule = "is required with commitmentPeriodInterval when the account has several account plans"
@@ -75,7 +76,7 @@ def check_balance(resources: Resources, body: Balance) -> None:
     """Its term is not empty, its amounts can be paid, its contract is the account's."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
-    if body.rollover_end_date is not None and day_in(body.rollover_end_date, zone) < day_in(body.end_date, zone):
+    if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
@@ -122,7 +123,8 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
     details = command.transaction
     check_precision("amount", details.amount, held.body.currency)
     zone = resources.accounts[held.body.account_id].timezone
-    day = day_in(details.transaction_date or details.applied_date or command.now, zone)
+    given = details.transaction_date or details.applied_date
+    day = named_day(given, zone) if given else local_day(command.now, zone)
     if details.amount < 0:
         _check_covered(held, day, details.amount)
     return BalanceTransacted(
