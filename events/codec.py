@@ -14,8 +14,31 @@ from pydantic import ValidationError
 from events.envelope import Envelope
 from events.facts import FACTS
 
-#: (type, schema version) -> a function from that version's data to the next version's.
-UPCASTERS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+#: A function from one version's data to the next version's; by (type, schema version).
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _unchanged(data: dict[str, Any]) -> dict[str, Any]:
+    """The next version only has more members, which may be absent."""
+    return data
+
+
+def _draws_name_their_charge(bill: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said of a draw only which prices its charge has: an aggregation is priced for usage alone."""
+    lines = [
+        line | {"chargeType": "USAGE"} if line["type"].endswith("_CONSUMED") and line.get("aggregationId") else line
+        for line in bill["lines"]
+    ]
+    return bill | {"lines": lines}
+
+
+UPCASTERS: dict[tuple[str, int], Upcaster] = {
+    ("BillIssued", 1): _draws_name_their_charge,
+    ("CommitmentCreated", 1): _unchanged,
+    ("CommitmentUpdated", 1): _unchanged,
+    ("PlanUpdated", 1): _unchanged,
+    ("PlanTemplateUpdated", 1): _unchanged,
+}
 
 
 class UndecodableRecordError(ValueError):

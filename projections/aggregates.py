@@ -18,6 +18,8 @@ from events.resources.catalog import Rounding as UnitRounding
 
 #: Account id, aggregation id, segment text ("" for none).
 TotalsKey = tuple[str, str, str]
+#: Functions whose values of two spans of days are the value of both together; the others say one thing of each.
+ADDS_UP: frozenset[AggregationFunction] = frozenset(("SUM", "COUNT"))
 _NONE: frozenset[str] = frozenset()
 
 
@@ -79,6 +81,11 @@ def meter_aggregation(aggregation_id: str, body: Aggregation) -> MeterAggregatio
 def segment_text(values: Mapping[str, str]) -> str:
     """The canonical text of a segment: compact JSON with sorted fields, "" for none."""
     return json.dumps(dict(values), sort_keys=True, separators=(",", ":"), ensure_ascii=False) if values else ""
+
+
+def segment_values(text: str) -> dict[str, str]:
+    """The inverse of `segment_text`."""
+    return json.loads(text) if text else {}
 
 
 def contributions(

@@ -5,14 +5,19 @@ holds no money and no usage. A deleted commitment is gone, as if it had never be
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from events.envelope import Envelope
 from events.facts.clock import ClockTicked
 from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
 from events.facts.resources import (
     AccountCreated,
+    BillingGrid,
+    CommitmentCreated,
+    CommitmentUpdated,
+    FeesChanged,
     OrganizationConfigured,
     ResourceCreated,
     ResourceDeleted,
@@ -28,6 +33,7 @@ from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 
 R = TypeVar("R", bound=Resource)
+F = TypeVar("F", Plan, PlanTemplate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,54 @@ class AccountEntity(Entity[Account]):
     timezone: str
 
 
+class Dated(NamedTuple):
+    """What a plan's or template's body gave from a day on; None: nothing."""
+
+    start: date
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntity(Entity[F]):
+    """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
+
+    The first holds from the beginning of time. Of several that hold on a day the last given one counts (domain.md 8).
+    """
+
+    standing_charges: tuple[Dated, ...]
+    minimum_spends: tuple[Dated, ...]
+
+    def with_fees(self, fact: FeesChanged[F]) -> "PlanEntity[F]":
+        """The same with the amounts of an update; a change without a day is a correction of all that was."""
+        old, new = self.body, fact.body
+        standing = (old.standing_charge, new.standing_charge, fact.standing_charge_from)
+        minimum = (old.minimum_spend, new.minimum_spend, fact.minimum_spend_from)
+        return replace(
+            self,
+            body=new,
+            standing_charges=_changed(self.standing_charges, *standing),
+            minimum_spends=_changed(self.minimum_spends, *minimum),
+        )
+
+
+def _changed(
+    held: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
+) -> tuple[Dated, ...]:
+    if start is not None:
+        return (*held, Dated(start, new))
+    return held if old == new else (Dated(date.min, new),)
+
+
 @dataclass(frozen=True, slots=True)
 class CommitmentEntity(Entity[Commitment]):
-    """A commitment with its top-ups (oldest first) and, once cancelled, its cancellation."""
+    """A commitment with its top-ups (oldest first) and, once cancelled, its cancellation.
+
+    `grid`: the billing periods that a MINIMUM's commitment periods are counted in, as its last fact fixed them.
+    """
 
     top_ups: tuple[CommitmentToppedUp, ...] = ()
     cancellation: CommitmentCancelled | None = None
+    grid: BillingGrid | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +129,8 @@ class Resources:
     products: dict[str, Entity[Product]] = field(default_factory=dict)
     meters: dict[str, Entity[Meter]] = field(default_factory=dict)
     aggregations: dict[str, Entity[Aggregation]] = field(default_factory=dict)
-    plan_templates: dict[str, Entity[PlanTemplate]] = field(default_factory=dict)
-    plans: dict[str, Entity[Plan]] = field(default_factory=dict)
+    plan_templates: dict[str, PlanEntity[PlanTemplate]] = field(default_factory=dict)
+    plans: dict[str, PlanEntity[Plan]] = field(default_factory=dict)
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
@@ -110,6 +158,12 @@ class Resources:
                 self.balances[fact.id] = replace(_touched(wallet, envelope), transactions=(*wallet.transactions, fact))
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = _created(envelope, fact)
+            case FeesChanged() as fact:
+                plans = self._of(fact)
+                plans[fact.id] = _touched(plans[fact.id], envelope).with_fees(fact)
+            case CommitmentUpdated() as fact:
+                held = _touched(self.commitments[fact.id], envelope)
+                self.commitments[fact.id] = replace(held, body=fact.body, grid=fact.grid)
             case ResourceUpdated() as fact:
                 held_by_id = self._of(fact)
                 held_by_id[fact.id] = replace(_touched(held_by_id[fact.id], envelope), body=fact.body)
@@ -167,8 +221,12 @@ def _created(envelope: Envelope, fact: ResourceCreated[Any]) -> Entity[Any]:
         case Account():
             assert isinstance(fact, AccountCreated)
             return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
+        case Plan() | PlanTemplate() as body:
+            first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
+            return PlanEntity(*arguments, *first)
         case Commitment():
-            return CommitmentEntity(*arguments)
+            assert isinstance(fact, CommitmentCreated)
+            return CommitmentEntity(*arguments, grid=fact.grid)
         case Balance():
             return BalanceEntity(*arguments)
         case _:

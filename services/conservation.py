@@ -21,7 +21,7 @@ from services.projector.target import reading_live
 FAILURES_MAX = 1_000
 
 _ROWS = """
-SELECT commitment_id, amount, spent, remaining, rolled_over, lapsed,
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed,
     (SELECT coalesce(sum(draws.amount), 0) FROM draws WHERE draws.commitment_id = held.commitment_id) AS drawn
 FROM commitment_balances held WHERE organization = $1 AND root_id = $2
 """
@@ -93,12 +93,13 @@ def _shown_residues(
     with localcontext(EXACT):
         for row in rows:
             state = state_of(settlement, row["commitment_id"])
-            used = row["spent"] + row["remaining"] + row["rolled_over"] + row["lapsed"]
-            laws = {
-                "shown: amount + top-ups = spent + rolled over + lapsed + remaining": row["amount"] - used,
-                "shown: spent = draws": row["spent"] - row["drawn"],
-                "shown: spent = settled": row["spent"] - (state.amount_spent if state else 0),
-            }
+            laws = {"shown: spent = settled": row["spent"] - (state.amount_spent if state else 0)}
+            if row["kind"] != "MINIMUM":
+                used = row["spent"] + row["remaining"] + row["rolled_over"] + row["lapsed"]
+                laws |= {
+                    "shown: amount + top-ups = spent + rolled over + lapsed + remaining": row["amount"] - used,
+                    "shown: spent = draws": row["spent"] - row["drawn"],
+                }
             for law, residue in laws.items():
                 if residue:
                     yield Residue(law, row["commitment_id"], None, None, residue)

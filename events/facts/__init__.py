@@ -6,7 +6,7 @@ from types import ModuleType
 from events.facts import bills, clock, commitments, resources, usage
 from events.facts.base import Fact
 
-_ABSTRACT = {"Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted"}
+_ABSTRACT = {"Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"}
 
 
 def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:

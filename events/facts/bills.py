@@ -1,7 +1,7 @@
 """Facts about bills. An issued bill never changes: a correction is a difference line of a later bill."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,7 +36,8 @@ class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
     The key (domain.md 8) is bill account, type, account, product, plan, pricing or counter, period start, commitment or
-    balance. Amounts are whole minor units of the bill's currency; `quantity` and `units` are differences too.
+    balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the bill's currency;
+    `quantity` and `units` are differences too.
     """
 
     #: uuid5 of the bill's id and the line's number: the same replay gives the same id. A memo's line has the memo's id.
@@ -65,6 +66,8 @@ class BillLine(FactModel):
     segment: str = ""
     commitment_id: str | None = None
     balance_id: str | None = None
+    #: Of a draw: the type of the charge it pays. Before version 2 of the fact only where it is usage.
+    charge_type: LineType | None = None
     accounting_product_id: str | None = None
 
 
@@ -129,6 +132,8 @@ class MemoRemoved(BillFact):
 
 class BillIssued(BillFact):
     """The bill run issued a bill, or a pending one was approved, which keeps its id."""
+
+    schema_version: ClassVar[int] = 2
 
     bill_job_id: str | None = None
     #: The date it was settled for: due on or before it. Earlier than the run's when nothing forced it forward.

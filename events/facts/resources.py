@@ -3,14 +3,15 @@
 `version` is the resource's version after the fact: 1 on create, one more with every later fact about it.
 """
 
+from datetime import date
 from typing import ClassVar, Generic, TypeVar
 
 from pydantic import Field
 
-from events.facts.base import Fact, Route
+from events.facts.base import Fact, FactModel, Route
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.catalog import Aggregation, Frequency, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
@@ -90,7 +91,20 @@ class PlanTemplateCreated(ResourceCreated[PlanTemplate]):
     route: ClassVar[Route] = Route.CATALOG
 
 
-class PlanTemplateUpdated(ResourceUpdated[PlanTemplate]):
+class FeesChanged(ResourceUpdated[R]):
+    """An update of a plan or template. Its standing charge and minimum spend hold for the billing periods that start on
+    or after these days; one that did not change has none.
+
+    Before version 2 a change of either was a correction, as if it had always been so: then, too, there is none.
+    """
+
+    schema_version: ClassVar[int] = 2
+
+    standing_charge_from: date | None = None
+    minimum_spend_from: date | None = None
+
+
+class PlanTemplateUpdated(FeesChanged[PlanTemplate]):
     route: ClassVar[Route] = Route.CATALOG
 
 
@@ -102,7 +116,7 @@ class PlanCreated(ResourceCreated[Plan]):
     route: ClassVar[Route] = Route.CATALOG
 
 
-class PlanUpdated(ResourceUpdated[Plan]):
+class PlanUpdated(FeesChanged[Plan]):
     route: ClassVar[Route] = Route.CATALOG
 
 
@@ -188,12 +202,32 @@ class ContractDeleted(ResourceDeleted):
     pass
 
 
+class BillingGrid(FactModel):
+    """Billing periods: a frequency times an interval, anchored in both directions at the epoch."""
+
+    frequency: Frequency
+    interval: int = Field(ge=1)
+    epoch: date
+
+
 class CommitmentCreated(ResourceCreated[Commitment]):
-    pass
+    """`grid` holds the billing periods that a MINIMUM counts its commitment periods in: fixed when it is made.
+
+    Without one they are worked out from the account plans as they are: before version 2, and where the whole term is
+    one period and several account plans could give it.
+    """
+
+    schema_version: ClassVar[int] = 2
+
+    grid: BillingGrid | None = None
 
 
 class CommitmentUpdated(ResourceUpdated[Commitment]):
-    pass
+    """`grid` as in `CommitmentCreated`: the same as before, or fixed anew by this amendment."""
+
+    schema_version: ClassVar[int] = 2
+
+    grid: BillingGrid | None = None
 
 
 class CommitmentDeleted(ResourceDeleted):

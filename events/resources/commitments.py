@@ -106,6 +106,11 @@ class Commitment(Resource):
         """What fees have to collect: amount less what was paid up front."""
         return self.amount - (self.amount_pre_paid or Decimal(0))
 
+    @property
+    def unscheduled(self) -> Decimal:
+        """What is outstanding less what `feeDates` bill: below 0 when they bill more; 0 without a schedule."""
+        return self.outstanding - sum(fee.amount for fee in self.fee_dates) if self.fee_dates else Decimal(0)
+
     @model_validator(mode="after")
     def _rules(self) -> Self:
         if self.start_date >= self.end_date:

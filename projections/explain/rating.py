@@ -6,10 +6,11 @@ from fractions import Fraction
 
 from projections.aggregates import DayState, value
 from projections.explain.draws import fund_document, slice_documents
-from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number
+from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
 from projections.pricing import BandUse, Price
 from projections.rating.charges import Charge
-from projections.rating.usage import Pool, RatedUsage
+from projections.rating.pools import Pool
+from projections.rating.usage import RatedUsage
 from projections.settlement import Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.overage import Beyond, uncovered
@@ -115,6 +116,8 @@ def usage_inputs(rated: RatedUsage) -> Document:
         "bands": _uses(price.breakdown(after)),
         "steps": _steps(rated),
     }
+    if pool.weight != 1:
+        inputs["shareOfPeriod"] = ratio(pool.weight)
     if before:
         inputs["bandsBefore"] = _uses(price.breakdown(before))
     if len(pool.shares) > 1:
@@ -135,15 +138,15 @@ def _aggregation(pool: Pool) -> Document:
 
 def _steps(rated: RatedUsage) -> list[Document]:
     """Slices of the whole charge, each C at its end less C at its start, both rounded."""
-    price, rounding = rated.pool.pricing.price, rated.pool.plan.rounding
+    pool, money = rated.pool, rated.pool.plan.rounding.decimal
     return [
         {
             "start": step.start,
             "unitsBefore": number(step.before),
             "unitsAfter": number(step.after),
-            "chargeBefore": rounding.decimal(rounding.minor(price.charge(step.before))),
-            "chargeAfter": rounding.decimal(rounding.minor(price.charge(step.after))),
-            "amount": rounding.decimal(step.amount),
+            "chargeBefore": money(pool.worth(step.before)),
+            "chargeAfter": money(pool.worth(step.after)),
+            "amount": money(step.amount),
         }
         for step in rated.steps
     ]

@@ -6,72 +6,82 @@ from projections.explain.draws import slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
 from projections.explain.rating import usage_refs
 from projections.rating.charges import Charge
-from projections.rating.recurring import CounterPool, counter_pools, prorated
-from projections.rating.terms import Recurring
-from projections.rating.timelines import held_days
-from projections.rating.usage import RatedUsage
+from projections.rating.counters import CounterPool, counter_pools
+from projections.rating.recurring import MinimumSpend, minimums_of, standing_period
 from projections.settlement import Settlement
 
 
 def standing_part(settlement: Settlement, charge: Charge) -> Part:
     """A standing charge by days."""
     plan = charge.plan
-    full = plan.full_days(plan.grid.number(charge.start))
+    (covered, full), fee = standing_period(plan, plan.grid.number(charge.start)), plan.standing.amount_on(charge.start)
     inputs = {
-        "standingCharge": plan.standing.amount,
-        "days": (charge.end - charge.start).days,
+        "standingCharge": fee,
+        "days": covered.days,
         "fullDays": full,
+        "billingPeriods": plan.standing.interval,
         "inAdvance": plan.standing.in_advance,
     }
-    what = f"{plan.standing.amount} x {(charge.end - charge.start).days}/{full} days"
+    what = f"{fee} x {covered.days}/{full} days"
     return _part(settlement, charge, (Add(what, charge.amount),), inputs)
 
 
 def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Part:
     """A minimum spend: the shortfall, or in advance the whole minimum, which a refund line restates."""
     plan, number_ = charge.plan, charge.plan.grid.number(charge.start)
-    terms, days, rated = _minimum_terms(settlement, charge)
-    owed, used = prorated(plan, terms.amount, days, number_), sum(one.amount for one in rated)
+    period = plan.period(number_)
+    minimum = _minimum(settlement, charge, number_)
     in_advance, money = charge.in_advance, plan.rounding.decimal
     inputs: Document = {
-        "minimumSpend": terms.amount,
-        "days": days,
+        "minimumSpend": minimum.amount,
+        "days": minimum.days,
         "fullDays": plan.full_days(number_),
-        "prorated": number(owed),
-        "usageCharges": money(used),
-        "inAdvance": terms.in_advance,
-        "counted": [charge_document(part) for one in rated for part in one.parts],
+        "prorated": number(minimum.owed),
+        "usageCharges": money(minimum.used),
+        "inAdvance": minimum.terms.in_advance,
+        "counted": [charge_document(part) for one in minimum.rated for part in one.parts],
     }
+    if minimum.nested_whole:
+        inputs |= {"pricingsMinimums": money(minimum.nested_whole), "pricingsShortfalls": money(minimum.nested)}
     adds: tuple[Add, ...]
     if refund:
         assert in_advance is not None
         adds = (Add("the shortfall", charge.amount), Add("the minimum that was billed in advance", -in_advance))
-    elif in_advance is not None or (terms.in_advance and plan.period(number_).end > settlement.through):
-        adds = (Add("the prorated minimum, in advance", plan.rounding.minor(owed)),)
+    elif in_advance is not None or (minimum.terms.in_advance and period.end > settlement.through):
+        adds = _in_advance(minimum)
     else:
-        # The shortfall is rounded, not the minimum: what the two add up to is what was rounded.
-        adds = (Add("the prorated minimum", charge.amount + used), Add("the usage charges", -used))
-    refs = tuple(ref for one in rated for ref in usage_refs(settlement, one))
+        adds = _shortfall(minimum)
+    refs = tuple(ref for one in minimum.rated for ref in usage_refs(settlement, one))
     return _part(settlement, charge, adds, inputs, refs)
 
 
-def _minimum_terms(settlement: Settlement, charge: Charge) -> tuple[Recurring, int, list[RatedUsage]]:
-    """The minimum, its days in the period, and the usage that it is compared with."""
-    plan, period = charge.plan, charge.plan.period(charge.plan.grid.number(charge.start))
+def _in_advance(minimum: MinimumSpend) -> tuple[Add, ...]:
+    if not minimum.nested_whole:
+        return (Add("the prorated minimum, in advance", minimum.whole),)
+    return (
+        Add("the prorated minimum, in advance", minimum.whole + minimum.nested_whole),
+        Add("its pricings' own minimums", -minimum.nested_whole),
+    )
+
+
+def _shortfall(minimum: MinimumSpend) -> tuple[Add, ...]:
+    """The shortfall is rounded, not the minimum: what these add up to is what was rounded."""
+    whole = minimum.shortfall + minimum.used + minimum.nested
+    adds = (Add("the prorated minimum", whole), Add("the usage charges", -minimum.used))
+    return (*adds, Add("what its pricings' own minimums charge", -minimum.nested)) if minimum.nested else adds
+
+
+def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpend:
+    """The minimum that the charge is, with the usage of its account plan in its billing period."""
+    plan, start = charge.plan, charge.plan.period(number).start
     rated = [
         one
         for many in settlement.kept.rated.usage.values()
         for one in many
-        if one.pool.plan is plan and one.pool.period.start == period.start and one.pool.series.kind == "DEBIT"
+        if one.pool.plan is plan and one.pool.period.start == start
     ]
-    if not charge.key.pricing_id:
-        return plan.minimum, period.days, rated
-    for series in plan.series:
-        for pricing, runs in held_days(series.spans, period):
-            if pricing.id == charge.key.pricing_id:
-                own = [one for one in rated if one.pool.pricing is pricing]
-                return pricing.minimum, sum(run.days for run in runs), own
-    raise AssertionError("a pricing's minimum spend stands under a pricing that holds")
+    found = {one.pricing.id if one.pricing else "": one for one in minimums_of(plan, number, rated)}
+    return found[charge.key.pricing_id]
 
 
 def counter_part(settlement: Settlement, charge: Charge) -> Part:

@@ -1,6 +1,6 @@
 """Compile account plans: what a plan and its template say about one account (domain.md 2, 3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from projections.money import Rounding, rounding_of
 from projections.rating.index import FamilyIndex
 from projections.rating.prices import PlanPrices, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
-from projections.resources import Entity, Resources
+from projections.resources import Dated, Entity, PlanEntity, Resources
 
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:
@@ -44,7 +44,7 @@ def compile_plans(
         plan = resources.plans.get(entity.body.plan_id or "")
         template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
         if plan is not None and template:
-            yield _compile(resources, index, account, members, entity, plan, template.body)
+            yield _compile(resources, index, account, members, entity, plan, template)
 
 
 def _compile(
@@ -53,10 +53,10 @@ def _compile(
     account: AccountTerms,
     members: tuple[AccountTerms, ...],
     entity: Entity[AccountPlan],
-    plan: Entity[Plan],
-    template: PlanTemplate,
+    plan: PlanEntity[Plan],
+    template_entity: PlanEntity[PlanTemplate],
 ) -> PlanTerms:
-    body, holder = entity.body, resources.accounts[account.id].body
+    body, holder, template = entity.body, resources.accounts[account.id].body, template_entity.body
     start, end = named_days(body.start_date, body.end_date, account.zone)
     product = resources.products.get(template.product_id)
     prices = PlanPrices(resources, index, account.zone, plan.id, plan.body.plan_template_id, start, end)
@@ -77,8 +77,8 @@ def _compile(
         grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
         frequency=template.bill_frequency,
         interval=template.bill_frequency_interval or 1,
-        standing=_standing(plan.body, template, _config(resources)),
-        minimum=_minimum(plan.body, template, _config(resources)),
+        standing=_standing(plan, template_entity, _config(resources)),
+        minimum=_minimum(plan, template_entity, _config(resources)),
         series=tuple(prices.series()),
         counters=tuple(prices.counters(members)),
         members=members,
@@ -89,9 +89,21 @@ def _config(resources: Resources) -> OrganizationConfig | None:
     return resources.config.body if resources.config else None
 
 
-def _standing(plan: Plan, template: PlanTemplate, config: OrganizationConfig | None) -> Recurring:
+def _amounts(own: Sequence[Dated], template: Sequence[Dated]) -> tuple[tuple[date, Decimal], ...]:
+    """(from that day on, amount), by day: the plan's own amount before its template's, 0 where there is neither."""
+    days = sorted({one.start for one in (*own, *template)})
+    return tuple((day, first(Decimal(0), _on(own, day), _on(template, day))) for day in days)
+
+
+def _on(history: Sequence[Dated], day: date) -> Decimal | None:
+    """Of those that hold on the day, the one that was given last."""
+    return next(one.amount for one in reversed(history) if one.start <= day)
+
+
+def _standing(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
+    plan, template = held.body, of.body
     return Recurring(
-        amount=first(template.standing_charge, plan.standing_charge),
+        amounts=_amounts(held.standing_charges, of.standing_charges),
         in_advance=first(
             False,
             plan.standing_charge_bill_in_advance,
@@ -105,9 +117,10 @@ def _standing(plan: Plan, template: PlanTemplate, config: OrganizationConfig | N
     )
 
 
-def _minimum(plan: Plan, template: PlanTemplate, config: OrganizationConfig | None) -> Recurring:
+def _minimum(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
+    plan, template = held.body, of.body
     return Recurring(
-        amount=first(Decimal(0), plan.minimum_spend, template.minimum_spend),
+        amounts=_amounts(held.minimum_spends, of.minimum_spends),
         in_advance=first(
             False,
             plan.minimum_spend_bill_in_advance,

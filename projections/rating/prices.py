@@ -124,7 +124,7 @@ class PlanPrices:
             overage=self._index.price(overage, cumulative=True) if overage else None,
             span=body.tiers_span_plan,
             minimum=Recurring(
-                amount=body.minimum_spend or Decimal(0),
+                amounts=((date.min, body.minimum_spend or Decimal(0)),),
                 in_advance=first(False, body.minimum_spend_bill_in_advance, organization_flag),
                 description=body.minimum_spend_description or f"{name} Minimum Spend Adjustment",
                 accounting_product_id=body.accounting_product_id,

@@ -47,14 +47,27 @@ class AccountTerms:
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """A standing charge or a minimum spend: an amount of money per full billing period."""
+    """A standing charge or a minimum spend: an amount of money per full billing period.
 
-    amount: Decimal
+    `amounts` says which, by the first day of the billing period: (from that day on, amount), by day, the first from the
+    beginning of time.
+    """
+
+    amounts: tuple[tuple[date, Decimal], ...]
     in_advance: bool
     description: str
     accounting_product_id: str | None
     interval: int = 1
     offset: int = 0
+
+    def amount_on(self, start: date) -> Decimal:
+        """The amount of a billing period that starts on the day."""
+        return next(amount for day, amount in reversed(self.amounts) if day <= start)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a billing period that owes anything."""
+        return any(amount for _, amount in self.amounts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,8 +186,8 @@ class PlanTerms:
     @property
     def has_minimum(self) -> bool:
         """Whether it or one of its pricings has a minimum spend."""
-        return bool(self.minimum.amount) or any(
-            span.pricing.minimum.amount for series in self.series for span in series.spans
+        return self.minimum.is_asked or any(
+            span.pricing.minimum.is_asked for series in self.series for span in series.spans
         )
 
     def rates(self, member: AccountTerms, day: date) -> bool:

@@ -4,114 +4,17 @@ A slice's amount is C at its end less C at its start, each rounded to the minor 
 depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
 
-from projections.aggregates import DayState, Totals, merge, merge_all, units, value
+from projections.aggregates import ADDS_UP, DayState, Totals, merge, merge_all, units, value
 from projections.calendar import Period, days_of
-from projections.money import divide
-from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice, absorb, weights_of
+from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice
+from projections.rating.pools import ONE, Day, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
 from projections.rating.timelines import held_days
-
-
-class Step(NamedTuple):
-    """A slice of a pooled charge: minor units, and the priced units of the total before and after it."""
-
-    start: date
-    amount: int
-    before: Fraction
-    after: Fraction
-
-
-class Day(NamedTuple):
-    """The pooled state of a day; `held` when the charge's pricing holds (else it only counts toward tiersSpanPlan)."""
-
-    day: date
-    held: bool
-    state: DayState
-
-
-class Share(NamedTuple):
-    """An account of a pool, and its own quantity on the days of the charge."""
-
-    account: AccountTerms
-    quantity: Fraction
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pool:
-    """The usage under one pricing in one billing period: of one account, or of a parent with its pooled children.
-
-    `base` is what the total holds before the period's first day (tiersSpanPlan only). `shares` are by account code.
-    """
-
-    plan: PlanTerms
-    series: Series
-    pricing: PricingTerms
-    period: Period
-    start: date
-    end: date
-    base: DayState | None
-    days: tuple[Day, ...]
-    shares: tuple[Share, ...]
-
-    def units(self, state: DayState | None) -> Fraction:
-        """The priced units of a total."""
-        series = self.series
-        return units(value(series.function, state), series.quantity_per_unit, series.rounding)
-
-    def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
-        """The charge cut at the given days (sorted), in order of day."""
-        found: list[Step] = []
-        function, price, minor = self.series.function, self.pricing.price, self.plan.rounding.minor
-        running = self.base
-        before = self.units(running)
-        charged = minor(price.charge(before))
-        for start, held, states in self._runs(cuts):
-            added = merge_all(function, states)
-            running = added if running is None or added is None else merge(function, running, added)
-            after = self.units(running)
-            worth = minor(price.charge(after))
-            if held:
-                found.append(Step(start, worth - charged, before, after))
-            before, charged = after, worth
-        return tuple(found)
-
-    def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[DayState]]]:
-        """The states of each slice, in order of day: (the slice's start, held, states)."""
-        states: list[DayState] = []
-        start, held, stop = self.start, True, date.min
-        for one in self.days:
-            if states and (one.day >= stop or one.held != held):
-                yield start, held, states
-                states = []
-            if not states:
-                place = bisect_right(cuts, one.day)
-                start = max(self.start, cuts[place - 1]) if place else self.start
-                stop = cuts[place] if place < len(cuts) else date.max
-                held = one.held
-            states.append(one.state)
-        yield start, held, states
-
-    def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
-        """The slices of each share; sums divide as the whole charge does, by largest remainder."""
-        if len(self.shares) == 1:
-            return [absorb(_summed((step.start, step.amount) for step in steps))]
-        weights = weights_of([share.quantity for share in self.shares])
-        slices: list[list[tuple[date, int]]] = [[] for _ in self.shares]
-        given, total = [0] * len(self.shares), 0
-        for step in steps:
-            total += step.amount
-            parts = divide(total, weights)
-            for place, part in enumerate(parts):
-                slices[place].append((step.start, part - given[place]))
-            given = parts
-        return [absorb(_summed(iter(one))) for one in slices]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,17 +31,6 @@ class RatedUsage:
         return sum(step.amount for step in self.steps)
 
 
-def _summed(slices: Iterator[tuple[date, int]]) -> list[Slice]:
-    """Slices of one start as one; they come in order of start."""
-    found: list[Slice] = []
-    for start, amount in slices:
-        if found and found[-1].start == start:
-            found[-1] = Slice(start, found[-1].amount + amount)
-        else:
-            found.append(Slice(start, amount))
-    return found
-
-
 _Reading = tuple[AccountTerms, Mapping[date, DayState]]
 
 
@@ -150,8 +42,11 @@ def rate_usage(
     key = (series.aggregation_id, series.segment)
     readings = [(member, days) for member in plan.members if (days := totals.get((member.id, *key)))]
     found = []
-    for pricing, runs in held_days(series.spans, period):
-        pool = _pool(plan, series, pricing, period, runs, readings)
+    holding = held_days(series.spans, period)
+    for pricing, runs in holding:
+        # A peak or a count of values is there under each of them, and is not to be paid more than once.
+        weight = ONE if len(holding) == 1 or series.function in ADDS_UP else Fraction(_days(runs), period.days)
+        pool = _pool(plan, series, pricing, period, runs, weight, readings)
         if pool is not None:
             steps = pool.steps(cuts)
             found.append(RatedUsage(pool, steps, _parts(pool, steps)))
@@ -164,6 +59,7 @@ def _pool(
     pricing: PricingTerms,
     period: Period,
     runs: list[Period],
+    weight: Fraction,
     readings: Sequence[_Reading],
 ) -> Pool | None:
     function = series.function
@@ -172,14 +68,19 @@ def _pool(
     if not own:
         return None
     shares = tuple(
-        Share(member, value(function, merge_all(function, (state for _, state in states)))) for member, states in own
+        Share(member, value(function, merge_all(function, (state for _, state in states))), states)
+        for member, states in own
     )
     base = None
     if pricing.span:
         base, days = _life(plan, series, period, runs, readings)
     else:
         days = _merged(series, [(day, state) for _, states in own for day, state in states], runs)
-    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, days, shares)
+    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, days, shares)
+
+
+def _days(runs: Sequence[Period]) -> int:
+    return sum(run.days for run in runs)
 
 
 def _own(

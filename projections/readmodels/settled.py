@@ -38,7 +38,6 @@ def settled_rows(
 def _balance(
     entity: CommitmentEntity | BalanceEntity, state: AgreementState, organization: str, root_id: str, today: date
 ) -> BalanceRow:
-    kind = entity.body.kind if isinstance(entity, CommitmentEntity) else "BALANCE"
     periods = [
         {
             "startDate": one.start_date.isoformat(),
@@ -56,7 +55,7 @@ def _balance(
         organization,
         root_id,
         entity.body.account_id,
-        kind,
+        state.kind,
         entity.body.currency,
         state.amount + state.top_ups,
         state.amount_spent,

@@ -14,8 +14,8 @@ from projections.settlement.pending import MEMO_TYPES, PendingBill, evolve_pendi
 class LineKey(NamedTuple):
     """What a bill line is about; at most one line per key stands on a bill.
 
-    `item_id` is the pricing or counter pricing, "" for a plan's own charges; `agreement_id` the commitment or balance.
-    Draws on a plan's standing charge and on its minimum spend of one period have the same key: they are one line.
+    `item_id` is the pricing or counter pricing, "" for a plan's own charges; `agreement_id` the commitment or balance;
+    `pays` of a draw the type of the charge it pays, else "".
     """
 
     account_id: str
@@ -27,6 +27,7 @@ class LineKey(NamedTuple):
     item_id: str
     start: date
     agreement_id: str
+    pays: str = ""
 
 
 def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
@@ -41,6 +42,7 @@ def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
         line.pricing_id or "",
         line.period_start,
         line.commitment_id or line.balance_id or "",
+        line.charge_type or "",
     )
 
 

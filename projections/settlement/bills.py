@@ -133,7 +133,8 @@ def _order(settlement: Settlement, places: Mapping[str, int], line: DraftLine) -
     key = line.key
     owner = settlement.terms.accounts.get(key.owner_id)
     of_account = key.owner_id != key.account_id, owner.code if owner else ""
-    of_type = READING_ORDER.index(key.type), key.start, line.wording["description"]
+    paid = READING_ORDER.index(key.pays) if key.pays else -1
+    of_type = READING_ORDER.index(key.type), key.start, paid, line.wording["description"]
     return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *key)
 
 

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
-from events.resources.catalog import Frequency, PlanTemplate
+from events.facts.resources import BillingGrid
+from events.resources.catalog import Frequency
+from events.resources.commitments import Commitment
 from projections.calendar import Grid, grid, named_day
 from projections.money import Rounding
 from projections.rating.index import FamilyIndex
-from projections.rating.plans import organization_rounding, plan_grid
+from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
-from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Resources
 from projections.settlement.agreements import Fund, paid_in
+from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
 
@@ -26,15 +28,6 @@ class Prepayment:
     fees: tuple[Fee, ...]
     fee_description: str
     fee_accounting_product_id: str | None
-    frequency: Frequency
-    interval: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Billing:
-    """The billing periods that a commitment follows."""
-
-    grid: Grid
     frequency: Frequency
     interval: int
 
@@ -73,14 +66,14 @@ def _prepayment(
     in_advance = body.commitment_fee_bill_in_advance
     if in_advance is None and config is not None:
         in_advance = config.commitment_fee_bill_in_advance
-    billing = _billing(resources, index, account, entity, body.billing_plan_id) if body.billing_plan_id else None
+    billing = billing_grid(resources, index, resources.accounts[account.id], body) if body.billing_plan_id else None
     return Prepayment(
         fund=_fund(account, entity, rounding),
         fees=fees(
             body,
             zone=account.zone,
             rounding=rounding,
-            billing=billing.grid if billing else None,
+            billing=periods_of(billing) if billing else None,
             in_advance=bool(in_advance),
             top_ups=entity.top_ups,
             cancellation=entity.cancellation,
@@ -177,9 +170,9 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
 def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity) -> Minimum:
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
-    billing = _billing(resources, index, account, entity, body.billing_plan_id)
+    billing = entity.grid or _grid_of_today(resources, index, resources.accounts[account.id], body)
     periods = commitment_periods(
-        body, rounding=rounding, billing=billing.grid, top_ups=entity.top_ups, cancellation=entity.cancellation
+        body, rounding=rounding, billing=periods_of(billing), top_ups=entity.top_ups, cancellation=entity.cancellation
     )
     return Minimum(
         id=entity.id,
@@ -205,32 +198,15 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
     )
 
 
-def _billing(
-    resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity, plan_id: str | None
-) -> _Billing:
-    """The billing plan's periods; without one the account plan's, else months from startDate (api.md E1)."""
-    body, holder = entity.body, resources.accounts[account.id].body
-    attached = [
-        one
-        for owner in dict.fromkeys((account.id, account.root_id))
-        for one in _attached(resources, index, owner, account.zone, entity)
-        if plan_id is None or one.body.plan_id == plan_id
-    ]
-    account_plan = attached[0].body if attached else None
-    plan = resources.plans.get(plan_id or (account_plan.plan_id if account_plan else ""))
-    template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
-    if template is None:
-        return _Billing(grid("MONTHLY", 1, body.bill_epoch or body.start_date), "MONTHLY", 1)
-    epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, holder.bill_epoch)
-    terms: PlanTemplate = template.body
-    return _Billing(plan_grid(resources, terms, *epochs), terms.bill_frequency, terms.bill_frequency_interval or 1)
+def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
+    """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
+    first = attached_plans(resources, index, account, body)[:1]
+    body = body.model_copy(update={"billing_plan_id": first[0].body.plan_id}) if first else body
+    found = billing_grid(resources, index, account, body)
+    assert found is not None, "there is one with a billingPlanId, and one with one account plan or none"
+    return found
 
 
-def _attached(resources: Resources, index: FamilyIndex, owner: str, zone: str, entity: CommitmentEntity) -> list[Any]:
-    """The owner's account plans that overlap the commitment's term, first start first."""
-    found = []
-    for one in index.owned(resources, "account_plans", "account_id", owner):
-        start, end = named_day(one.body.start_date, zone), one.body.end_date
-        if start < entity.body.end_date and (end is None or entity.body.start_date < named_day(end, zone)):
-            found.append((start, one.position, one))
-    return [one for _, _, one in sorted(found, key=lambda item: item[:2])]
+def periods_of(billing: BillingGrid) -> Grid:
+    """The billing periods of a commitment's grid."""
+    return grid(billing.frequency, billing.interval, billing.epoch)

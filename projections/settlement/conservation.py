@@ -1,8 +1,9 @@
 """The laws of conservation of domain.md 8, over one settlement: what came in is accounted for, to the minor unit.
 
-Per commitment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
-what slices drew and what CONSUMED lines charge. Per account and period: charges = drawn + payable, where payable is
-what the charges' lines say once draws are taken off; overage's own price (surcharges, overage bands) comes on top.
+Per prepayment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
+what slices drew and what CONSUMED lines charge. Per period of a minimum: amount = min(counted, amount) + shortfall. Per
+account and period: charges = drawn + payable, where payable is what the charges' lines say once draws are taken off;
+overage's own price (surcharges, overage bands) comes on top.
 """
 
 from collections.abc import Iterator
@@ -16,12 +17,11 @@ from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Outcome
 from projections.settlement.gathered import gathered_lines
-from projections.settlement.lines import DueLine
+from projections.settlement.lines import DRAWS, DueLine
 from projections.settlement.overage import separated, uncovered
 from projections.settlement.settle import Settlement
 from projections.settlement.states import AgreementState
 
-_CONSUMED = ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
 _CREDITS = ("COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT")
 Gathered = list[tuple[LineKey, DueLine]]
 
@@ -64,7 +64,7 @@ def _agreements(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
         drawn[draw.agreement_id] = drawn.get(draw.agreement_id, Decimal(0)) + draw.amount
     charged: dict[str, Decimal] = {}
     for key, line in lines:
-        if key.type in _CONSUMED:
+        if key.type in DRAWS:
             charged[key.agreement_id] = charged.get(key.agreement_id, Decimal(0)) - line.money
     for state in (*settlement.commitments.values(), *settlement.balances.values()):
         yield from agreement_residues(state, drawn.get(state.id, Decimal(0)), charged.get(state.id, Decimal(0)))
@@ -72,16 +72,26 @@ def _agreements(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
 
 def agreement_residues(state: AgreementState, drawn: Decimal, charged: Decimal) -> Iterator[Residue]:
     """Laws of one commitment or balance, given what slices drew of it and what CONSUMED lines charge to it."""
-    used = state.amount_spent + state.amount_rolled_over + state.amount_lapsed + state.amount_remaining
-    found = {
-        "amount + top-ups = spent + rolled over + lapsed + remaining": state.amount + state.top_ups - used,
-        "spent = draws of slices": state.amount_spent - drawn,
+    found = _minimum_laws(state) if state.kind == "MINIMUM" else _fund_laws(state)
+    found |= {
+        "spent = draws of slices": state.drawn - drawn,
         "draws of slices = CONSUMED lines": drawn - charged,
         "nothing is overdrawn": min(state.amount_remaining, state.amount_rolled_over, state.amount_lapsed, Decimal(0)),
     }
     for law, residue in found.items():
         if residue:
             yield Residue(law, state.id, None, None, residue)
+
+
+def _fund_laws(state: AgreementState) -> dict[str, Decimal]:
+    used = state.amount_spent + state.amount_rolled_over + state.amount_lapsed + state.amount_remaining
+    return {"amount + top-ups = spent + rolled over + lapsed + remaining": state.amount + state.top_ups - used}
+
+
+def _minimum_laws(state: AgreementState) -> dict[str, Decimal]:
+    counted = sum((one.counted for one in state.periods), Decimal(0))
+    lacking = sum((one.amount - min(one.counted, one.amount) - one.shortfall for one in state.periods), Decimal(0))
+    return {"spent = counted": state.amount_spent - counted, "amount = min(counted, amount) + shortfall": lacking}
 
 
 def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from projections.aggregates import Totals, TotalsKey
-from projections.calendar import named_day
+from projections.calendar import named_days
 from projections.rating.charges import Charge
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.plans import compile_plans
@@ -99,10 +99,11 @@ def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[Ac
 def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in_hierarchy: bool) -> AccountTerms:
     config = resources.config.body if resources.config else None
     order = entity.body.credit_application_order or (config.credit_application_order if config else None)
-    own = [
-        named_day(plan.body.start_date, entity.timezone)
+    terms = (
+        named_days(plan.body.start_date, plan.body.end_date, entity.timezone)
         for plan in index.owned(resources, "account_plans", "account_id", entity.id)
-    ]
+    )
+    own = [start for start, end in terms if end is None or start < end]
     return AccountTerms(
         id=entity.id,
         code=entity.body.code,

@@ -89,7 +89,8 @@ def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
         full = billing.period(number)
         period = full.clipped(body.start_date, body.end_date)
         due = period.start if in_advance else period.end
-        found.append(_Slot(period, due, Fraction(period.days, full.days)))
+        if period.start < period.end:
+            found.append(_Slot(period, due, Fraction(period.days, full.days)))
     return found or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
 
 

@@ -18,6 +18,8 @@ from projections.settlement.compile import Prepayment
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
 
+#: What is paid out of a commitment or balance.
+DRAWS: tuple[LineType, ...] = ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
 NOTHING = Fraction(0)
 ONE = Fraction(1)
 
@@ -67,13 +69,12 @@ class DueLines:
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
         """A charge's own line, or a credit's or refund's; it stands at 0, too, where there is a quantity."""
         if amount or quantity:
-            key = charge_key(charge, line_type, charge.plan.mode, None)
+            key = charge_key(charge, line_type, None)
             self.add(key, DueLine(amount, quantity, units, charge.end, charge.plan.rounding, charge))
 
     def fund(self, charge: Charge, line_type: LineType, fund: Fund, amount: int, quantity: Fraction = NOTHING) -> None:
-        """A draw, or an overage line of the fund whose terms hold. A draw on a commitment lands by its mode."""
-        drawn = line_type == "COMMITMENT_CONSUMED"
-        key = charge_key(charge, line_type, fund.mode if drawn else charge.plan.mode, fund)
+        """A draw, or an overage line of the fund whose terms hold."""
+        key = charge_key(charge, line_type, fund)
         if amount or quantity:
             self.add(key, DueLine(amount, quantity, quantity, charge.end, charge.plan.rounding, charge, fund))
 
@@ -99,9 +100,14 @@ class DueLines:
             self.add(key, DueLine(period.true_up, one, one, period.end, minimum.rounding, minimum=minimum))
 
 
-def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund: Fund | None) -> LineKey:
-    """The key of a charge's line, or of a draw or overage line on it, landing by the mode (domain.md 7)."""
-    bill_account, owner = _landing(charge.account, mode)
+def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:
+    """The key of a charge's line, or of a draw or overage line on it: all of them stand on the charge's bill.
+
+    On a parent's bill the mode of a drawn commitment says whether draws for several accounts are one line (section 7).
+    """
+    bill_account, owner = _landing(charge.account, charge.plan.mode)
+    if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
+        owner = charge.account.root_id if fund.mode == "PARENT_SUMMARY" else charge.account.id
     return LineKey(
         bill_account,
         charge.plan.currency,
@@ -112,6 +118,7 @@ def charge_key(charge: Charge, line_type: LineType, mode: ChildBillingMode, fund
         charge.key.pricing_id,
         charge.start,
         fund.id if fund else "",
+        charge.type if line_type in DRAWS else "",
     )
 
 

@@ -57,7 +57,7 @@ class Counted(NamedTuple):
 
 
 class MinimumPeriod(NamedTuple):
-    """A commitment period with what counted toward it; `true_up` is what is due of it now."""
+    """A commitment period with what counted toward it; `true_up` is what is due of its shortfall now."""
 
     start: date
     end: date
@@ -122,7 +122,9 @@ def commitment_periods(
 
 
 def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
-    """The periods clipped to the term, each with the days of the whole one."""
+    """The periods clipped to the term, each with the days of the whole one; an empty term has none."""
+    if body.start_date >= body.end_date:
+        return
     if body.commitment_period_interval is None:
         whole = Period(body.start_date, body.end_date)
         yield whole, whole.days
@@ -198,10 +200,11 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:
     ended = period.end <= through
-    shortfall = 0 if period.waived else max(0, period.owed - counted)
+    shortfall = max(0, period.owed - counted)
+    due = shortfall if ended and not period.waived else 0
     state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"] = "ENDED" if ended else "RUNNING"
     if ended and period.waived:
         state = "WAIVED"
     elif through < period.start:
         state = "UPCOMING"
-    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, shortfall if ended else 0, state)
+    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, due, state)

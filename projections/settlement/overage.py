@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from projections.money import divide
-from projections.rating.charges import Charge, weights_of
+from projections.rating.charges import Charge
 from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome
@@ -115,26 +115,24 @@ class Beyond:
 
     def _rate(self, uncovered_on: dict[date, dict[tuple[int, int], int]]) -> None:
         pool = self._rated.pool
-        price, bands, minor = pool.pricing.price, pool.pricing.overage, pool.plan.rounding.minor
         amounts = _settled_amounts(self._rated)
         rated = NOTHING
         for step, after in zip(self._rated.steps, _kept_units(self._rated), strict=True):
             left = uncovered_on.get(step.start)
-            if not left or not price.cumulative:
+            if not left or not pool.pricing.price.cumulative:
                 continue
-            covered = minor(price.charge(step.before)) + amounts.get(step.start, 0) - sum(left.values())
-            exhausted = max(step.before, price.affordable(Fraction(pool.plan.rounding.decimal(covered)), after))
+            covered = pool.worth(step.before) + amounts.get(step.start, 0) - sum(left.values())
+            exhausted = max(step.before, pool.affordable(covered, after))
             beyond = max(NOTHING, after - exhausted)
             self.units[step.start] = beyond
-            if bands is not None:
-                worth = minor(bands.charge(rated + beyond)) - minor(bands.charge(rated))
-                self._share(left, worth)
+            if pool.pricing.overage is not None:
+                self._share(left, pool.overage_worth(rated + beyond) - pool.overage_worth(rated))
                 rated += beyond
 
     def _share(self, left: dict[tuple[int, int], int], worth: int) -> None:
-        """Divide the overage of a slice by the own quantities of the accounts that are uncovered in it."""
+        """Divide the overage of a slice by what each account has uncovered in it."""
         places = sorted(left)
-        weights = weights_of([self._rated.pool.shares[place].quantity for place, _ in places])
+        weights = [Fraction(left[place]) for place in places]
         for place, amount in zip(places, divide(worth, weights), strict=True):
             self._worth[place] = self._worth.get(place, 0) + amount
 

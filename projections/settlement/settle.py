@@ -11,7 +11,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from projections.rating.charges import Charge, ChargeKey
-from projections.rating.recurring import counter_charges, minimum_spends, standing_charge
+from projections.rating.counters import counter_charges
+from projections.rating.recurring import minimum_spends, standing_charge
 from projections.rating.terms import PlanTerms
 from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import Considered, considered, drawer_of
@@ -169,8 +170,9 @@ def _other_lines(lines: DueLines, charge: Charge) -> None:
         # What a counter stood at is shown at 0, as free usage is; the other charges have no quantity of their own.
         shown = charge.quantity if charge.amount or charge.type.startswith("COUNTER") else NOTHING
         lines.charge(charge, charge.type, charge.amount, shown, charge.units)
-    elif charge.in_advance:
-        lines.charge(charge, "MINIMUM_SPEND", charge.in_advance, charge.quantity, charge.units)
+    else:
+        if charge.in_advance:
+            lines.charge(charge, "MINIMUM_SPEND", charge.in_advance, charge.quantity, charge.units)
         lines.charge(charge, "MINIMUM_SPEND_REFUND", charge.amount - charge.in_advance, NOTHING, NOTHING)
 
 
@@ -201,7 +203,7 @@ def settle(family: Family, *, through: date, accrued: bool, kept: Kept | None = 
 def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], through: date) -> Iterator[Charge]:
     """Charges of an account plan that are not usage and are due by `through`."""
     has_minimum = plan.has_minimum
-    if not (plan.standing.amount or plan.counters or has_minimum) or plan.start > through:
+    if not (plan.standing.is_asked or plan.counters or has_minimum) or plan.start > through:
         return
     usage: dict[date, list[RatedUsage]] = {}
     for one in rated if has_minimum else ():

@@ -1,10 +1,12 @@
 """What became of a commitment or balance: spent, remaining, rolled over, lapsed (domain.md 8, api.md E1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from events.resources.organization import CreditKind
 from projections.settlement.agreements import Fund
 from projections.settlement.minimums import Minimum, MinimumPeriod
 
@@ -28,7 +30,9 @@ class PeriodState:
 class AgreementState:
     """A commitment or balance as of a day.
 
-    Always: amount + top_ups = amount_spent + amount_rolled_over + amount_lapsed + amount_remaining.
+    Always: amount + top_ups = amount_spent + amount_rolled_over + amount_lapsed + amount_remaining. But a MINIMUM, of
+    which nothing is drawn, keeps its law by the period: amount = min(counted, amount) + shortfall; its amount_spent is
+    what has counted, and nothing rolls over or lapses.
     """
 
     id: str
@@ -39,7 +43,13 @@ class AgreementState:
     amount_remaining: Decimal
     amount_rolled_over: Decimal
     amount_lapsed: Decimal
+    kind: CreditKind | Literal["MINIMUM"]
     periods: tuple[PeriodState, ...] = ()
+
+    @property
+    def drawn(self) -> Decimal:
+        """What was drawn of it: of a MINIMUM nothing ever is."""
+        return Decimal(0) if self.kind == "MINIMUM" else self.amount_spent
 
 
 def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementState:
@@ -63,6 +73,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
         money(remaining),
         money(rolled_over),
         money(lapsed),
+        fund.kind,
     )
 
 
@@ -77,7 +88,7 @@ def _status(fund: Fund, as_of: date, remaining: int) -> Status:
 
 
 def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: date) -> AgreementState:
-    """The state of a MINIMUM: nothing is drawn of it, and nothing of it is left once it has ended."""
+    """The state of a MINIMUM: what has counted in all its periods, and what the running one still lacks."""
     end = minimum.end if minimum.cancelled is None else minimum.cancelled
     status: Status = "ACTIVE"
     if minimum.cancelled is not None and as_of >= end:
@@ -86,17 +97,17 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
         status = "ENDED"
     elif as_of < minimum.start:
         status = "UPCOMING"
-    total, money = minimum.amount + minimum.topped_up, minimum.rounding.decimal
-    left = total if as_of < end else 0
+    money = minimum.rounding.decimal
     return AgreementState(
         minimum.id,
         status,
         money(minimum.amount),
         money(minimum.topped_up),
+        money(sum(one.counted for one in periods)),
+        money(_lacking(periods, as_of)),
         money(0),
-        money(left),
         money(0),
-        money(total - left),
+        "MINIMUM",
         tuple(
             PeriodState(
                 one.start,
@@ -110,3 +121,10 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
             for one in periods
         ),
     )
+
+
+def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
+    """Of the running period; before the first its whole amount, after the last nothing."""
+    if periods and as_of < periods[0].start:
+        return periods[0].owed
+    return next((max(0, one.owed - one.counted) for one in periods if one.start <= as_of < one.end), 0)

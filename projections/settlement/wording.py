@@ -4,12 +4,14 @@ from datetime import date
 from typing import Any
 
 from events.facts.bills import BillLine, LineType
+from events.resources.accounts import ChildBillingMode
 from projections.calendar import Period
+from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
 from projections.settlement.billed import LineKey
 from projections.settlement.family import FamilyTerms
-from projections.settlement.lines import DueLine
+from projections.settlement.lines import DRAWS, DueLine
 
 
 def wording_of(key: LineKey, due: DueLine) -> dict[str, Any]:
@@ -63,8 +65,8 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
             key.type, charge.description, fund.usage_description, fund.overage_description
         )
         wording["unit"] = charge.unit if key.type == "OVERAGE_USAGE" else ""
-        if key.type in ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED"):
-            wording["accounting_product_id"] = fund.accounting_product_id
+        if key.type in DRAWS:
+            wording |= {"accounting_product_id": fund.accounting_product_id, "charge_type": charge.type}
     return wording
 
 
@@ -104,6 +106,7 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
 def _may_be_summary(terms: FamilyTerms, key: LineKey) -> bool:
     """Whether the line may stand for several accounts (domain.md 7); a draw's commitment may be deleted since."""
+    modes: list[ChildBillingMode]
     if key.type == "COMMITMENT_CONSUMED":
         modes = [fund.mode for fund in terms.funds if fund.id == key.agreement_id] or ["PARENT_SUMMARY"]
     else:
@@ -113,7 +116,10 @@ def _may_be_summary(terms: FamilyTerms, key: LineKey) -> bool:
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
     """The days that a charge of the plan, or of one of its prices, has in the billing period of the key's day."""
-    period = plan.period(plan.grid.number(key.start))
+    number = plan.grid.number(key.start)
+    period = plan.period(number)
+    if "STANDING_CHARGE" in (key.type, key.pays):
+        return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]
     held = [(pricing.id, runs) for one in plan.series for pricing, runs in held_days(one.spans, period)]

@@ -8,17 +8,22 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.decimals import Positive
 from events.envelope import Envelope
-from events.facts.commitments import BalanceTransacted, CancelPolicy
-from events.resources.base import Day, Model
+from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX, run_entity_command
 from services.api.wire import USER, answer, body_document, parse_object
 from services.commitments.bodies import parse_model, version_of
-from services.commitments.commands import CancelCommitment, Command, TopUpCommitment, TransactBalance
+from services.commitments.commands import (
+    CancelCommitment,
+    Cancellation,
+    Command,
+    TopUp,
+    TopUpCommitment,
+    TransactBalance,
+)
 from services.commitments.errors import InvalidField, UnknownResource
 from services.commitments.table import KINDS
 from services.store.events import read_stream
@@ -27,21 +32,6 @@ from services.store.events import read_stream
 TRANSACTIONS_MAX = 200
 
 router = APIRouter(prefix=PREFIX, tags=["commitments"], default_response_class=Response)
-
-
-class TopUp(Model):
-    """Body of a top-up."""
-
-    amount: Positive
-    date: Day
-    recurring: bool = False
-
-
-class Cancellation(Model):
-    """Body of a cancellation."""
-
-    date: Day
-    policy: CancelPolicy | None = None
 
 
 @router.post("/commitments/{id}/topups")

@@ -83,7 +83,12 @@ async def has_billed(connection: Any, organization: str, entity: Entity[Any]) ->
 
 
 async def has_drawn(connection: Any, organization: str, entity: Entity[Any]) -> bool:
-    """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19)."""
+    """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19).
+
+    Of a MINIMUM nothing is drawn, whatever has counted.
+    """
+    if isinstance(entity, CommitmentEntity) and entity.body.kind == "MINIMUM":
+        return False
     found = await derived_fields(connection, organization, [entity])
     spent = found.get(entity.id, {}).get("amountSpent", Decimal(0))
     return is_used(entity.id, billed=Billed(), spent=spent)
@@ -102,17 +107,13 @@ async def _roots(connection: Any, organization: str, entities: Sequence[Entity[A
 
 def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `commitment_balances` by the wire's names."""
-    found = {
-        "amountSpent": row["spent"],
-        "amountRemaining": row["remaining"],
-        "amountRolledOver": row["rolled_over"],
-        "amountLapsed": row["lapsed"],
-        "status": row["status"],
-    }
-    if row["kind"] == "BALANCE":
-        found["amount"] = row["remaining"]
+    found = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
     if row["kind"] == "MINIMUM":
         found["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
+    else:
+        found |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
+    if row["kind"] == "BALANCE":
+        found["amount"] = row["remaining"]
     return found
 
 

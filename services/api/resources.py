@@ -15,7 +15,7 @@ from services.api.queries import flag, list_query
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
 from services.api.search import search_query
 from services.api.wire import answer, day, document_of, parse_object
-from services.commitments.bodies import parse_body, version_of
+from services.commitments.bodies import effective_date_of, parse_body, version_of
 from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
 from services.commitments.errors import UnknownResource
 from services.commitments.table import KINDS, Kind
@@ -70,8 +70,8 @@ def _update(kind: Kind) -> Handler:
 
         async def make(connection: Any, body: bytes, now: datetime) -> Command:
             await existing(connection, organization_of(request), kind, id)
-            document = parse_object(body)
-            return UpdateResource(kind.name, id, parse_body(kind.name, document), version_of(document), now)
+            document, effective = effective_date_of(kind.name, parse_object(body))
+            return UpdateResource(kind.name, id, parse_body(kind.name, document), version_of(document), now, effective)
 
         return await run_entity_command(request, make, kind, id)
 

@@ -136,6 +136,8 @@ def _additions(entity: Entity[Any]) -> dict[str, Any]:
     """Ours: what later facts added to a commitment or balance; absent when there were none."""
     if isinstance(entity, CommitmentEntity):
         found: dict[str, Any] = {}
+        if entity.body.unscheduled:
+            found["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
         if entity.top_ups:
             found["topUps"] = [
                 {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.facts.bills import BillIssued, BillLine
+from projections.aggregates import segment_values
 from projections.resources import Resources
 from projections.settlement import Family, unpriced
 
@@ -107,6 +108,8 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "servicePeriodStartDate": instant(line.period_start, bill.timezone),
         "servicePeriodEndDate": instant(line.period_end, bill.timezone),
         "trueUp": line.true_up or None,
+        "chargeType": line.charge_type,
+        "segment": segment_values(line.segment) or None,
         "productId": line.product_id,
         "productName": product.get("name"),
         "productCode": product.get("code"),
@@ -138,7 +141,9 @@ def unpriced_documents(family: Family, resources: Resources, account_id: str) ->
         if aggregation is not None:
             document["meterId"] = aggregation.body.meter_id
             document["quantity"] = one.quantity(aggregation.body, family.totals)
-        document |= {"segment": one.segment, "from": one.start.isoformat(), "to": one.end.isoformat()}
+        if one.segment:
+            document["segment"] = segment_values(one.segment)
+        document |= {"from": one.start.isoformat(), "to": one.end.isoformat()}
         found.append(document)
     return found
 

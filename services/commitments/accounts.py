@@ -50,8 +50,11 @@ def _check_child(resources: Resources, body: Account, parent_id: str) -> None:
 
 
 def check_contract_owner(resources: Resources, account_id: str, contract_id: str | None) -> None:
-    """A contract is used by its own account's entities only."""
-    if contract_id is not None and resources.contracts[contract_id].body.account_id != account_id:
+    """A contract is used by its own account's entities and by those of the account's children."""
+    if contract_id is None:
+        return
+    owner, account = resources.contracts[contract_id].body.account_id, resources.accounts[account_id]
+    if owner not in (account_id, account.root_id):
         raise InvalidField(field="contractId", rule="names a contract of another account")
 
 

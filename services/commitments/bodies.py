@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from events.resources.base import Resource
+from events.resources.base import Day, Model, Resource
+from services.commitments.catalog import DATED
 from services.commitments.errors import InvalidBody, InvalidField
 from services.commitments.table import ANSWERED, KINDS
 
@@ -64,6 +66,21 @@ def version_of(document: dict[str, Any]) -> int | None:
     if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 2**63:
         raise InvalidField(field="version", rule="must be a whole number, not negative")
     return version
+
+
+class _Effective(Model):
+    """What the PUT of a plan or plan template may say beside its fields."""
+
+    effective_date: Day | None = None
+
+
+def effective_date_of(kind: str, document: dict[str, Any]) -> tuple[dict[str, Any], date | None]:
+    """The document without its `effectiveDate`, and that day, for kinds whose fees have one. Raises: InvalidBody."""
+    if kind not in DATED or "effectiveDate" not in document:
+        return document, None
+    given = {"effectiveDate": document["effectiveDate"]}
+    rest = {name: value for name, value in document.items() if name not in given}
+    return rest, parse_model(_Effective, given).effective_date
 
 
 def describe(item: dict[str, Any]) -> str:

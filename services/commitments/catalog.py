@@ -1,10 +1,19 @@
 """Rules of the catalog, beside what each body says by itself."""
 
-from events.resources.catalog import Aggregation, Pricing
-from projections.resources import Resources
-from services.commitments.checks import check_term
-from services.commitments.errors import InvalidField
+from datetime import date
+from typing import Any
 
+from events.resources.catalog import Aggregation, Pricing
+from projections.calendar import local_day
+from projections.resources import PlanEntity, Resources
+from services.commitments.checks import check_term
+from services.commitments.commands import UpdateResource
+from services.commitments.errors import InvalidField
+from services.commitments.table import KINDS, value_of
+
+#: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
+DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)
+FEES = {"standingCharge": "standing_charge_from", "minimumSpend": "minimum_spend_from"}
 _NUMBERS = ("MEASURE", "INCOME", "COST")
 _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 
@@ -33,3 +42,18 @@ def check_pricing(resources: Resources, body: Pricing) -> None:
         raise InvalidField(
             field="segment", rule=f"must use the aggregation's segmentedFields: {', '.join(fields) or 'none'}"
         )
+
+
+def fee_dates(resources: Resources, held: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
+    """From when on the fees of a plan's or template's update hold: `effectiveDate`, else the organization's day.
+
+    What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
+    so a change that was dated is moved.
+    """
+    body = command.body
+    changed = [name for name in FEES if value_of(held.body, name) != value_of(body, name)]
+    if not changed and command.effective is not None:
+        changed = list(FEES)
+    assert resources.config is not None
+    day = command.effective or local_day(command.now, resources.config.body.timezone)
+    return {FEES[name]: day for name in changed}

@@ -7,10 +7,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from events.decimals import Positive
 from events.facts.commitments import CancelPolicy
-from events.resources.base import Resource
+from events.resources.base import Day, Model, Resource
 from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
+
+
+class TopUp(Model):
+    """Body of a top-up, as the wire has it."""
+
+    amount: Positive
+    date: Day
+    recurring: bool = False
+
+
+class Cancellation(Model):
+    """Body of a cancellation, as the wire has it."""
+
+    date: Day
+    policy: CancelPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +50,14 @@ class CreateResource:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResource:
-    """Replace the whole body."""
+    """Replace the whole body. `effective`: from when on new fees of a plan or template hold; None: from today on."""
 
     kind: str
     id: str
     body: Resource
     version: int | None
     now: datetime
+    effective: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

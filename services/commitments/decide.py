@@ -15,10 +15,10 @@ from events.resources.catalog import Aggregation, Pricing
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
-from projections.resources import CommitmentEntity, Entity, Resources
+from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
 from services.commitments import organization, terms
 from services.commitments.accounts import account_created, check_account, check_account_plan
-from services.commitments.catalog import check_aggregation, check_pricing
+from services.commitments.catalog import check_aggregation, check_pricing, fee_dates
 from services.commitments.checks import (
     check_fixed,
     check_id_free,
@@ -77,7 +77,8 @@ def _create(resources: Resources, command: CreateResource, partitions: int) -> F
     _check_body(resources, kind, command.id, command.body, None)
     if isinstance(command.body, Account):
         return account_created(resources, command.id, command.body, partitions)
-    return kind.fact("Created")(id=command.id, version=1, body=command.body)
+    more = terms.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
 
 
 def _update(resources: Resources, command: UpdateResource) -> Fact:
@@ -86,7 +87,13 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
     check_version(kind.name, held, command.version)
     check_fixed(kind, held, command.body)
     _check_body(resources, kind, command.id, command.body, held)
-    return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body)
+    more: dict[str, Any] = {}
+    if isinstance(held, PlanEntity):
+        more = fee_dates(resources, held, command)
+    elif isinstance(held, CommitmentEntity):
+        assert isinstance(command.body, Commitment)
+        more = terms.grid_of(resources, command.body, held)
+    return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
 
 
 def _delete(resources: Resources, command: DeleteResource) -> Fact:

@@ -14,7 +14,7 @@ from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pri
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, Resources
+from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, Resources
 from services.commitments import filters as f
 from services.commitments.filters import Filter
 
@@ -89,8 +89,15 @@ _ROWS = (
     Kind("product", "products", Product, "products", (f.IDS, f.CODES), page_size_max=200),
     Kind("meter", "meters", Meter, "meters", (f.IDS, f.CODES, f.one_of("productId"))),
     Kind("aggregation", "aggregations", Aggregation, "aggregations", (f.IDS, f.CODES, f.PRODUCTS_OF_METER)),
-    Kind("planTemplate", "plantemplates", PlanTemplate, "plan_templates", (f.IDS, f.equals("productId"))),
-    Kind("plan", "plans", Plan, "plans", (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN)),
+    Kind(
+        "planTemplate",
+        "plantemplates",
+        PlanTemplate,
+        "plan_templates",
+        (f.IDS, f.equals("productId")),
+        entity=PlanEntity,
+    ),
+    Kind("plan", "plans", Plan, "plans", (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN), entity=PlanEntity),
     Kind("pricing", "pricings", Pricing, "pricings", (f.IDS, f.ACTIVE, f.equals("aggregationId"), *_PLAN_OR_TEMPLATE)),
     Kind("counter", "counters", Counter, "counters", (f.IDS, f.CODES, f.one_of("productId"))),
     Kind(
@@ -150,7 +157,7 @@ _ROWS = (
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
         operations=CRUD | {"search"},
-        derived=(*_SPENT, "amountRemaining", "periods", "topUps", "cancellation"),
+        derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
     Kind(

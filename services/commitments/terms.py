@@ -7,10 +7,13 @@ from typing import get_args
 
 from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
+from events.facts.resources import BillingGrid
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
+from projections.rating.index import index_families
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.settlement.billing_periods import billing_grid
 from services.commitments.accounts import check_contract_owner
 from services.commitments.checks import check_precision, check_term, check_version, existing
 from services.commitments.commands import CancelCommitment, TopUpCommitment, TransactBalance
@@ -31,7 +34,7 @@ def name_of(entity: CommitmentEntity) -> str:
 
 
 def check_commitment(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> None:
-    """Amounts can be paid, the contract is the account's, billing periods are known, earlier top-ups stay inside."""
+    """Amounts can be paid, the contract is the account's, earlier top-ups stay inside."""
     if held is not None:
         _check_open(held)
         _check_top_ups_fit(held, body)
@@ -44,23 +47,26 @@ def check_commitment(resources: Resources, body: Commitment, held: CommitmentEnt
     ):
         check_precision(field, amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
-    _check_billing_periods(resources, body)
 
 
-def _check_billing_periods(resources: Resources, body: Commitment) -> None:
-    if body.commitment_period_interval is None or body.billing_plan_id is not None:
-        return
-    plans = [plan for plan in resources.account_plans.values() if plan.body.account_id == body.account_id]
-    zone = resources.accounts[body.account_id].timezone
-    in_term = [
-        plan
-        for plan in plans
-        if named_day(plan.body.start_date, zone) < body.end_date
-        and (plan.body.end_date is None or named_day(plan.body.end_date, zone) > body.start_date)
-    ]
-    if len(in_term) > 1:
+#: An amendment that names another one fixes the grid of commitment periods anew.
+_OF_GRID = ("billing_plan_id", "bill_epoch", "start_date")
+
+
+def grid_of(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> dict[str, BillingGrid]:
+    """The fact's `grid`: the billing periods of a MINIMUM, fixed at its making; later account plans move none of them.
+
+    Raises: InvalidField when commitment periods are asked for and several account plans could give them.
+    """
+    if body.kind != "MINIMUM":
+        return {}
+    if held is not None and held.grid and all(getattr(held.body, one) == getattr(body, one) for one in _OF_GRID):
+        return {"grid": held.grid}
+    found = billing_grid(resources, index_families(resources), resources.accounts[body.account_id], body)
+    if found is None and body.commitment_period_interval is not None:
         rule = "is required with commitmentPeriodInterval when the account has several account plans"
         raise InvalidField(field="billingPlanId", rule=rule)
+    return {"grid": found} if found is not None else {}
 
 
 def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:

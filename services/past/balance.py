@@ -45,6 +45,7 @@ def _document(known: Known, asked: Asked) -> Document:
         raise UnknownResource(kind="commitment", id=id)
     entity = known.resources.commitments.get(id) or known.resources.balances[id]
     days = burn_down(known.family, id, settlement)
+    minimum = state.kind == "MINIMUM"
     document: Document = {
         "commitmentId": id,
         "accountId": entity.body.account_id,
@@ -58,9 +59,9 @@ def _document(known: Known, asked: Asked) -> Document:
         "topUps": state.top_ups,
         "spent": state.amount_spent,
         "remaining": state.amount_remaining,
-        "rolledOver": state.amount_rolled_over,
-        "lapsed": state.amount_lapsed,
-        "days": [_day(one, minimum=bool(state.periods)) for one in days],
+        "rolledOver": None if minimum else state.amount_rolled_over,
+        "lapsed": None if minimum else state.amount_lapsed,
+        "days": [_day(one, minimum=minimum) for one in days],
         "draws": list(_draws(settlement, id)),
     }
     if state.periods:
@@ -69,14 +70,10 @@ def _document(known: Known, asked: Asked) -> Document:
 
 
 def _day(one: BurnDay, *, minimum: bool) -> Document:
-    document: Document = {
-        "day": one.day,
-        "spent": one.spent,
-        "remaining": one.remaining,
-        "rolledOver": one.rolled_over,
-        "lapsed": one.lapsed,
-    }
-    return document | ({"counted": one.counted} if minimum else {})
+    document: Document = {"day": one.day, "spent": one.spent, "remaining": one.remaining}
+    if minimum:
+        return document | {"counted": one.counted}
+    return document | {"rolledOver": one.rolled_over, "lapsed": one.lapsed}
 
 
 def _period(one: PeriodState) -> Document:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from events.facts.bills import LineType
+from projections.aggregates import segment_text
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.yaml_lines import ScenarioError
 
@@ -19,6 +20,7 @@ _LINE: dict[str, Callable[[PlayedLine], Any]] = {
     "trueUp": lambda line: line.true_up,
     "period": lambda line: [day.isoformat() for day in line.period],
     "description": lambda line: line.description,
+    "segment": lambda line: line.segment,
     "childAccount": lambda line: line.child_account,
 }
 _TYPES = get_args(LineType)
@@ -148,6 +150,7 @@ def _shown(expected: Mapping[str, Any]) -> str:
 
 
 def _described(line: PlayedLine) -> str:
-    names = (line.commitment, line.balance, line.product, line.child_account)
+    segment = segment_text(line.segment) if line.segment else None
+    names = (line.commitment, line.balance, line.product, segment, line.child_account)
     about = " ".join(name for name in names if name)
     return f"{line.type} {line.amount} {about} {line.period[0]} to {line.period[1]}"

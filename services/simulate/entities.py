@@ -60,6 +60,7 @@ class Entities:
     def __init__(self, currency: str, earliest: date) -> None:
         self._currency, self._earliest = currency, earliest
         self._known: set[tuple[str, str]] = set()
+        self._parents: dict[str, str] = {}
         self._count = 0
 
     def documents(self, lists: Mapping[str, Any]) -> list[Document]:
@@ -73,6 +74,13 @@ class Entities:
             found[made.kind].append(made)
         return [one for documents in found.values() for one in documents]
 
+    def refused(self, lists: Mapping[str, Any]) -> list[Document]:
+        """The same for entities that are to be refused: their codes are free for a later step."""
+        known = self._known.copy()
+        found = self.documents(lists)
+        self._known = known
+        return found
+
     def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
         fields = dict(entry)
@@ -85,9 +93,11 @@ class Entities:
             fields.pop("plans", None)
             fields.pop("startDate", None)
         code = self._code(kind, entry)
+        if kind == "account" and isinstance(entry.get("parentAccount"), str):
+            self._parents[code] = entry["parentAccount"]
         if kind == "plan":
             fields = self._plan(code, entry, fields, found)
-        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
+        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields), "code" in entry))
         for inner_kind, field, entries in inner:
             for one in entries or ():
                 if not isinstance(one, Lines):
@@ -150,10 +160,11 @@ class Entities:
                     yield Document(kind, code, document.line, self._filled(kind, code, fields))
 
     def _contract(self, document: Document) -> dict[str, Any]:
-        """A contract of the account that names it, for longer than any story."""
+        """A contract of the root of the account that names it, for longer than any story."""
+        account = document.fields.get("account")
         end = min(self._earliest.replace(year=self._earliest.year + 50, day=1), LATEST)
         start = self._earliest.isoformat()
-        return {"account": document.fields.get("account"), "startDate": start, "endDate": end.isoformat()}
+        return {"account": self._parents.get(str(account), account), "startDate": start, "endDate": end.isoformat()}
 
 
 _TEMPLATE_ONLY = {

@@ -24,6 +24,7 @@ from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_names import LiveNames
 from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
+from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced
 
@@ -80,15 +81,15 @@ class LivePlayer:
 
     def create(self, document: Document) -> None:
         fields = self._names.resolved(document.kind, document.fields)
-        made = self._ask("POST", KINDS[document.kind].path, fields)
-        self._names.learn(document.kind, document.code, made["id"])
+        made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
+        self._names.learn(document.kind, document.code, made["id"], document.shown)
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
         path = self._path(kind, code)
-        body = self._ask("GET", path) | self._names.resolved(kind, fields)
-        self._ask("PUT", path, {name: value for name, value in body.items() if value is not None})
+        body = self._ask("GET", path) | self._names.resolved(kind, fields) | {"effectiveDate": effective}
+        self._ask("PUT", path, {name: value for name, value in body.items() if value is not None}, about=kind)
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
@@ -101,7 +102,7 @@ class LivePlayer:
 
     def transact(self, code: str, amount: Decimal, day: date) -> None:
         body = {"amount": amount, "transactionDate": day}
-        self._ask("POST", f"{self._path('balance', code)}/transactions", body)
+        self._ask("POST", f"{self._path('balance', code)}/transactions", body, about="balance")
 
     def usage(self, record: UsageRecord) -> None:
         self._sent.append(record)
@@ -139,22 +140,23 @@ class LivePlayer:
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         return commitment_of(self._ask("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
 
-    def _ask(self, method: str, path: str, body: Any = None, **query: str) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, *, about: str | None = None, **query: str) -> Any:
         """A call that must find all usage of the steps before it: commands are judged by it, and reads show it."""
         self._wait_for_usage()
-        return self._call(method, path, body, **query)
+        return self._call(method, path, body, about=about, **query)
 
-    def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
-        """Raises: RefusedError with memory's ids, ApiFailedError."""
+    def _call(self, method: str, path: str, body: Any = None, *, about: str | None = None, **query: str) -> Any:
+        """`about`: the kind that a refusal speaks of. Raises: RefusedError in the file's words, ApiFailedError."""
         try:
             return self.organization.call(method, path, body, **query)
         except RefusedError as error:
-            raise RefusedError(self._names.told(str(error))) from error
+            raise RefusedError(in_words(str(error), about, self._names.called), str(error)) from error
 
     def _amend(self, code: str, what: str, body: Mapping[str, Any]) -> None:
         """Amend a commitment as it is now."""
         path = self._path("commitment", code)
-        self._ask("POST", f"{path}/{what}", {**body, "version": self._ask("GET", path)["version"]})
+        version = self._ask("GET", path)["version"]
+        self._ask("POST", f"{path}/{what}", {**body, "version": version}, about="commitment")
 
     def _path(self, kind: str, code: str) -> str:
         return f"{KINDS[kind].path}/{self._names.id(kind, code)}"
@@ -197,7 +199,7 @@ class LivePlayer:
         if waiter is None:
             fields = {"code": _WAITER, "name": _WAITER, "emailAddress": f"{_WAITER}@example.com"}
             waiter = self._call("POST", "accounts", fields)["id"]
-            self._names.learn("account", _WAITER, waiter)
+            self._names.learn("account", _WAITER, waiter, _WAITER)
         self._done({"accountIds": [waiter], "lastDateInBillingPeriod": "1970-01-01"})
         self._look_for_refused()
 

@@ -17,11 +17,14 @@ class LiveNames:
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
         self._codes: dict[str, tuple[str, str]] = {}
+        #: How messages call what the file names, by the API's id.
+        self.called: dict[str, str] = {}
 
-    def learn(self, kind: str, code: str, id: str) -> None:
+    def learn(self, kind: str, code: str, id: str, shown: str) -> None:
         """An entity was created."""
         self._ids[kind, code] = id
         self._codes[id] = (kind, code)
+        self.called[id] = shown
 
     def known(self, kind: str, code: str) -> str | None:
         """The API's id; None of what was never created."""
@@ -29,7 +32,11 @@ class LiveNames:
 
     def id(self, kind: str, code: str) -> str:
         """The API's id; of what was never created, the one that it has in memory, which no API knows."""
-        return self.known(kind, code) or id_of(kind, code)
+        found = self.known(kind, code)
+        if found is None:
+            found = id_of(kind, code)
+            self.called[found] = code
+        return found
 
     def code(self, id: str | None) -> str | None:
         """The code of an id; lines may name what was deleted since, too."""

@@ -10,7 +10,7 @@ from services.commitments.bodies import parse_body
 from services.simulate.live_names import LiveNames
 from services.simulate.player import PlayedBill, PlayedLine
 
-_AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
+_AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
 _PERIOD_AMOUNTS = ("amount", "counted", "shortfall", "trueUp")
 
 
@@ -38,6 +38,7 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames) -> PlayedLi
         product=names.code(line.get("productId")),
         commitment=names.code(line.get("commitmentId")),
         balance=names.code(line.get("balanceId")),
+        segment=line.get("segment"),
         child_account=names.code(line.get("childAccountId")),
     )
 
@@ -52,7 +53,7 @@ def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, An
     body = parse_body("commitment", names.told(dict(document)))
     found = body.model_dump(by_alias=True, exclude_unset=True)
     found |= {name: document[name] for name in ("version", "status")}
-    found |= {name: Decimal(document[name]) for name in _AMOUNTS}
+    found |= {name: Decimal(document[name]) for name in _AMOUNTS if name in document}
     if "topUps" in document:
         found["topUps"] = [{**one, "amount": Decimal(one["amount"])} for one in document["topUps"]]
     if "cancellation" in document:

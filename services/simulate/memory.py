@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid5
 
 from events.decimals import parse_decimal
@@ -15,7 +15,7 @@ from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
-from projections.rating.index import FamilyIndex
+from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources
 from projections.settlement import (
     Billed,
@@ -27,14 +27,17 @@ from projections.settlement import (
     settle,
     unbilled,
 )
+from services.api.wire import encode, parse_object
 from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_body, parse_model
 from services.commitments.commands import (
     CancelCommitment,
+    Cancellation,
     Command,
     ConfigureOrganization,
     CreateResource,
     DeleteResource,
+    TopUp,
     TopUpCommitment,
     TransactBalance,
     UpdateResource,
@@ -43,12 +46,12 @@ from services.commitments.decide import decide
 from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
 from services.commitments.used import is_used
-from services.simulate.entities import reference_fields
+from services.simulate.entities import reference_fields, references
+from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.usage import accepted, texts_of
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
-T = TypeVar("T")
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
 #: What organizationconfig requires, where a scenario does not say it.
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -79,45 +82,65 @@ class MemoryPlayer:
         self._seen: set[tuple[str, str]] = set()
         #: Codes of everything that was ever created, by id: lines may name what was deleted since.
         self._codes: dict[str, str] = {}
+        #: How messages call what the file names, by id.
+        self._called: dict[str, str] = {}
         self._bills = 0
         self._sequence = 0
         self._now = datetime(1970, 1, 1, tzinfo=UTC)
 
     def configure(self, fields: Mapping[str, Any]) -> None:
-        body = _checked(lambda: parse_model(OrganizationConfig, {**DEFAULT_CONFIG, **fields}))
-        self._do(ConfigureOrganization(body, None, self._now))
+        document = {**DEFAULT_CONFIG, **fields}
+        self._do(None, lambda: ConfigureOrganization(parse_model(OrganizationConfig, _wire(document)), None, self._now))
 
     def create(self, document: Document) -> None:
-        body = _checked(lambda: parse_body(document.kind, resolved(document.kind, document.fields)))
-        id = id_of(document.kind, document.code)
-        self._do(CreateResource(document.kind, id, body, self._now))
+        kind, id = document.kind, id_of(document.kind, document.code)
+        fields = self._resolved(kind, document.fields)
+        self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
         self._codes[id] = document.code
+        self._called[id] = document.shown
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
         held = self._held(kind, code)
-        document = held.body.model_dump(by_alias=True, exclude_unset=True)
-        document |= resolved(kind, fields)
-        given = {name: value for name, value in document.items() if value is not None}
-        body = _checked(lambda: parse_body(kind, given))
-        self._do(UpdateResource(kind, held.id, body, held.version, self._now))
+        document = held.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
+
+        def command() -> Command:
+            return UpdateResource(kind, held.id, parse_body(kind, _wire(document)), held.version, self._now, effective)
+
+        self._do(kind, command)
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         held = self._held(kind, code)
         drawn = kind in ("commitment", "balance") and self._is_used(held.id, held.body.account_id)
-        self._do(DeleteResource(kind, held.id, force, drawn, self._now))
+        self._do(kind, lambda: DeleteResource(kind, held.id, force, drawn, self._now))
+        # An entity of the same code may come again, and is then a later one.
+        self.index = index_families(self.resources)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         held = self._held("commitment", code)
-        self._do(TopUpCommitment(held.id, amount, day, recurring, held.version, self._now))
+
+        def command() -> Command:
+            asked = parse_model(TopUp, _wire({"amount": amount, "date": day, "recurring": recurring}))
+            return TopUpCommitment(held.id, asked.amount, asked.date, asked.recurring, held.version, self._now)
+
+        self._do("commitment", command)
 
     def cancel(self, code: str, day: date, policy: str | None) -> None:
         held = self._held("commitment", code)
-        self._do(CancelCommitment(held.id, day, policy, held.version, self._now))  # type: ignore[arg-type]
+
+        def command() -> Command:
+            asked = parse_model(Cancellation, _wire({"date": day, "policy": policy}))
+            return CancelCommitment(held.id, asked.date, asked.policy, held.version, self._now)
+
+        self._do("commitment", command)
 
     def transact(self, code: str, amount: Decimal, day: date) -> None:
-        held = self._held("balance", code)
-        transaction = BalanceTransaction(amount=amount, transaction_date=day)
-        self._do(TransactBalance(held.id, transaction, str(uuid5(NAMESPACE, f"{self._sequence}")), self._now))
+        held, id = self._held("balance", code), str(uuid5(NAMESPACE, f"{self._sequence}"))
+
+        def command() -> Command:
+            asked = parse_model(BalanceTransaction, _wire({"amount": amount, "transactionDate": day}))
+            return TransactBalance(held.id, asked, id, self._now)
+
+        self._do("balance", command)
 
     def usage(self, record: UsageRecord) -> None:
         usage = accepted(self.resources, record)
@@ -188,7 +211,7 @@ class MemoryPlayer:
         day = max([date.min, *family.billed.latest.values()])
         settlement = settle(family, through=day, accrued=True)
         state = (settlement.commitments | settlement.balances)[agreement_id]
-        return is_used(agreement_id, billed=family.billed, spent=state.amount_spent)
+        return is_used(agreement_id, billed=family.billed, spent=state.drawn)
 
     def _held(self, kind: str, code: str) -> Any:
         held = KINDS[kind].held(self.resources).get(id_of(kind, code))
@@ -196,9 +219,20 @@ class MemoryPlayer:
             raise RefusedError(f"there is no {kind} with code {code}")
         return held
 
-    def _do(self, command: Command) -> None:
-        for fact in _checked(lambda: decide(self.resources, command, 1)):
+    def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
+        """Decide what the command asks, and apply it. Raises: RefusedError, in the file's words."""
+        try:
+            facts = decide(self.resources, command(), 1)
+        except CommandError as error:
+            raise RefusedError(in_words(str(error), kind, self._called), str(error)) from error
+        for fact in facts:
             self._apply(fact)
+
+    def _resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Wire fields of scenario fields: codes become ids under the wire's names."""
+        for to, code in references(kind, fields):
+            self._called.setdefault(id_of(to, code), code)
+        return resolved(kind, fields)
 
     def _apply(self, fact: Fact) -> None:
         self._sequence += 1
@@ -228,9 +262,6 @@ def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _checked(ask: Callable[[], T]) -> T:
-    """What was asked for, with the product's refusals as the player's."""
-    try:
-        return ask()
-    except CommandError as error:
-        raise RefusedError(str(error)) from error
+def _wire(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document as HTTP would have it from a client, read by the same rules. Raises: CommandError."""
+    return parse_object(encode(document))

@@ -9,7 +9,11 @@ from typing import Any, Protocol
 
 
 class RefusedError(Exception):
-    """The product refused a step; the message says why."""
+    """The product refused a step; the message says why, in the file's words. `wire` is the message as HTTP has it."""
+
+    def __init__(self, message: str, wire: str | None = None) -> None:
+        super().__init__(message)
+        self.wire = message if wire is None else wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,13 @@ class Document:
     code: str
     line: int
     fields: Mapping[str, Any]
+    #: Whether the reader of the file knows it by its code; else only by the line it stands on.
+    named: bool = True
+
+    @property
+    def shown(self) -> str:
+        """How messages name it."""
+        return self.code if self.named else f"of line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class PlayedLine:
     product: str | None = None
     commitment: str | None = None
     balance: str | None = None
+    segment: Mapping[str, str] | None = None
     child_account: str | None = None
 
 
@@ -80,8 +92,8 @@ class Player(Protocol):
     def create(self, document: Document) -> None:
         """Create an entity."""
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any]) -> None:
-        """Replace fields of an entity; null takes one out."""
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
+        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold."""
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         """Delete an entity."""

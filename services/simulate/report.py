@@ -21,6 +21,8 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
     verdict = "[red]differs[/]" if differences else "[green]holds[/]"
     console.rule(f"{title or path.name}", align="left")
     for one in played:
+        for note in one.notes:
+            console.print(note, highlight=False, markup=False)
         if isinstance(one.result, list):
             for bill in one.result:
                 console.print(bill_table(one.step.kind, bill))
@@ -47,11 +49,15 @@ def bill_table(kind: str, bill: PlayedBill) -> Table:
     table.add_column("amount", justify="right", footer=plain(bill.total))
     for line in bill.lines:
         kind_of = f"{line.type} (true-up)" if line.true_up else line.type
-        about = [line.child_account, line.product, line.commitment, line.balance, line.description]
+        about = [line.child_account, line.product, line.commitment, line.balance, line.description, *_segment(line)]
         quantity = plain(line.quantity) if line.quantity else ""
         period = f"{line.period[0]} to {line.period[1]}"
         table.add_row(kind_of, period, ", ".join(one for one in about if one), quantity, plain(line.amount))
     return table
+
+
+def _segment(line: PlayedLine) -> list[str]:
+    return [f"{name} {value}" for name, value in (line.segment or {}).items()]
 
 
 def _unpriced(usage: PlayedUnpriced) -> str:
@@ -60,7 +66,15 @@ def _unpriced(usage: PlayedUnpriced) -> str:
 
 
 def _brief(document: Mapping[str, Any]) -> str:
-    shown = ("status", "amount", "amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
+    shown = (
+        "status",
+        "amount",
+        "amountSpent",
+        "amountRemaining",
+        "amountRolledOver",
+        "amountLapsed",
+        "amountUnscheduled",
+    )
     return ", ".join(f"{name} {document[name]}" for name in shown if name in document)
 
 
@@ -82,7 +96,12 @@ def story_json(path: Path, title: str, played: Sequence[Played]) -> str:
 def _result(result: Any) -> Any:
     if isinstance(result, list):
         return [
-            {"account": bill.account, "total": plain(bill.total), "lines": [_line(line) for line in bill.lines]}
+            {
+                "account": bill.account,
+                "currency": bill.currency,
+                "total": plain(bill.total),
+                "lines": [_line(line) for line in bill.lines],
+            }
             for bill in result
         ]
     return _plain(result)
@@ -96,6 +115,7 @@ def _line(line: PlayedLine) -> dict[str, Any]:
         "commitment": line.commitment,
         "balance": line.balance,
         "product": line.product,
+        "segment": dict(line.segment) if line.segment else None,
         "trueUp": True if line.true_up else None,
         "period": [day.isoformat() for day in line.period],
         "description": line.description or None,

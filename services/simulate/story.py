@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from events.resources.base import check_bounds
+from services.commitments.catalog import DATED
 from services.commitments.table import KINDS
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
@@ -29,7 +30,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "bill": {"date": ("date", True), "account": ("text", False)},
     "preview": {"date": ("date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},
-    "update": {"set": ("mapping", True)},
+    "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
     "delete": {"force": ("flag", False)},
     "topUp": {
         "commitment": ("text", True),
@@ -117,7 +118,7 @@ def _step(index: int, step: Any, line: int, entities: Entities) -> Step:
     error = step.get("expectError")
     documents: tuple[Document, ...] = ()
     if kind == "create":
-        documents = tuple(_created(step, entities))
+        documents = tuple(_created(step, entities, refused=error is not None))
         fields: dict[str, Any] = {}
     elif kind == "commitment":
         fields = {"commitment": _typed(step, "commitment", "text")}
@@ -126,14 +127,14 @@ def _step(index: int, step: Any, line: int, entities: Entities) -> Step:
     return Step(index, kind, step.line, fields, step.get("expect"), None if error is None else str(error), documents)
 
 
-def _created(step: Mapping, entities: Entities) -> list[Document]:
+def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[Document]:
     lists = step["create"]
     if not isinstance(lists, Mapping):
         raise ScenarioError(step.line, "create", "must be a mapping of lists")
     for key in lists:
         if key not in LISTS:
             raise ScenarioError(lists.line_of(key), f"create.{key}", "is not a list of entities")
-    return entities.documents(lists)
+    return entities.refused(lists) if refused else entities.documents(lists)
 
 
 def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
@@ -154,6 +155,9 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
             raise ScenarioError(body.line, f"{kind}.{key}", "is required")
     if kind in ("update", "delete") and "kind" not in found:
         raise ScenarioError(body.line, kind, "must name an entity, such as `commitment: CODE`")
+    if "effectiveDate" in found and found["kind"] not in DATED:
+        problem = f"is for the fees of {' or '.join(DATED)}"
+        raise ScenarioError(body.line_of("effectiveDate"), "update.effectiveDate", problem)
     if "repeat" in found:
         found["repeat"] = _repeat(found["repeat"])
     return found

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from projections.aggregates import segment_text, segment_values
 from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
@@ -34,6 +35,7 @@ def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine) -> Played
         product=codes.get(wording.get("product_id") or ""),
         commitment=codes.get(wording.get("commitment_id") or ""),
         balance=codes.get(wording.get("balance_id") or ""),
+        segment=segment_values(wording.get("segment") or "") or None,
         child_account=None if owner == draft.account_id else codes[owner],
     )
 
@@ -43,7 +45,7 @@ def played_unpriced(document: Mapping[str, Any], account: str, codes: Mapping[st
     return PlayedUnpriced(
         account,
         codes.get(document["aggregationId"], document["aggregationId"]),
-        document["segment"],
+        segment_text(document.get("segment") or {}),
         Decimal(document.get("quantity", 0)),
         (date.fromisoformat(document["from"]), date.fromisoformat(document["to"])),
     )
@@ -57,9 +59,11 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
         "status": state.status,
         "amountSpent": state.amount_spent,
         "amountRemaining": state.amount_remaining,
-        "amountRolledOver": state.amount_rolled_over,
-        "amountLapsed": state.amount_lapsed,
     }
+    if state.kind != "MINIMUM":
+        document |= {"amountRolledOver": state.amount_rolled_over, "amountLapsed": state.amount_lapsed}
+    if entity.body.unscheduled:
+        document["amountUnscheduled"] = entity.body.unscheduled
     if entity.top_ups:
         document["topUps"] = [
             {"amount": one.amount, "date": one.date, "recurring": one.recurring} for one in entity.top_ups

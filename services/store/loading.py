@@ -84,8 +84,11 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
         case AccountPlan():
             await loader.account_plans(body.account_id)
             await loader.products_of_plans()
-        case Commitment(commitment_period_interval=int()):
-            await loader.account_plans(body.account_id)
+        case Commitment(kind="MINIMUM"):
+            held = loader.resources.accounts.get(body.account_id)
+            for account_id in {body.account_id, held.root_id} if held else ():
+                await loader.account_plans(account_id)
+            await loader.products_of_plans()
         case _:
             pass
 

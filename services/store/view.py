@@ -5,12 +5,16 @@ A row is written from the evolved `Resources` in the transaction of its events; 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.resources import BillingGrid
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, Resources
+from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity, Resources
 from services.commitments.table import KINDS, Kind, value_of
 
 CONFIG = "organizationConfig"
@@ -38,7 +42,7 @@ _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     """The resource that a row holds."""
     kind = KINDS[row["kind"]]
-    body = kind.model.model_validate(json.loads(row["body"]))
+    body: Any = kind.model.model_validate(json.loads(row["body"]))
     extra = json.loads(row["extra"])
     base: dict[str, Any] = {name: row[name] for name in ("id", "version", "position", "folded", "created", "modified")}
     base["body"] = body
@@ -47,11 +51,27 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     if kind.entity is CommitmentEntity:
         top_ups = tuple(CommitmentToppedUp.model_validate(fact) for fact in extra.get("topUps", ()))
         cancelled = CommitmentCancelled.model_validate(extra["cancellation"]) if extra.get("cancellation") else None
-        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled)
+        grid = BillingGrid.model_validate(extra["grid"]) if extra.get("grid") else None
+        return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid)
     if kind.entity is BalanceEntity:
         transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
         return BalanceEntity(**base, transactions=transactions)
+    if kind.entity is PlanEntity:
+        return PlanEntity(
+            **base,
+            standing_charges=_dated(extra.get("standingCharges"), body.standing_charge),
+            minimum_spends=_dated(extra.get("minimumSpends"), body.minimum_spend),
+        )
     return Entity(**base)
+
+
+def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
+    """The amounts of a plan's or template's row; one written before there were such has the body's alone."""
+    if held is None:
+        return (Dated(date.min, only),)
+    return tuple(
+        Dated(date.fromisoformat(start), None if amount is None else Decimal(amount)) for start, amount in held
+    )
 
 
 def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
@@ -111,16 +131,26 @@ def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountE
 
 
 def _extra(entity: Entity[Any]) -> dict[str, Any]:
-    def plain(fact: Any) -> Any:
+    def told(fact: Any) -> Any:
         return fact.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     match entity:
-        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation):
-            return {"topUps": [plain(fact) for fact in top_ups], "cancellation": cancellation and plain(cancellation)}
+        case CommitmentEntity(top_ups=top_ups, cancellation=cancellation, grid=grid):
+            return {
+                "topUps": [told(fact) for fact in top_ups],
+                "cancellation": cancellation and told(cancellation),
+                "grid": grid and told(grid),
+            }
         case BalanceEntity(transactions=transactions):
-            return {"transactions": [plain(fact) for fact in transactions]}
+            return {"transactions": [told(fact) for fact in transactions]}
+        case PlanEntity(standing_charges=standing, minimum_spends=minimum):
+            return {"standingCharges": _dates(standing), "minimumSpends": _dates(minimum)}
         case _:
             return {}
+
+
+def _dates(amounts: Iterable[Dated]) -> list[tuple[str, str | None]]:
+    return [(start.isoformat(), None if amount is None else plain(amount)) for start, amount in amounts]
 
 
 async def _put(

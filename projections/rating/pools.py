@@ -1,0 +1,160 @@
+"""A pool: the usage under one pricing in one billing period, of one account or of a parent with its pooled children.
+
+It is rated as one quantity, slice by slice, and then divided among its accounts (domain.md 3, 4.1, 7).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import NamedTuple
+
+from projections.aggregates import DayState, merge, merge_all, units, value
+from projections.calendar import Period
+from projections.money import divide
+from projections.rating.charges import Slice, absorb, weights_of
+from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
+
+ONE = Fraction(1)
+
+
+class Step(NamedTuple):
+    """A slice of a pooled charge: minor units, and the priced units of the total before and after it."""
+
+    start: date
+    amount: int
+    before: Fraction
+    after: Fraction
+
+
+class Day(NamedTuple):
+    """The pooled state of a day; `held` when the charge's pricing holds (else it only counts toward tiersSpanPlan)."""
+
+    day: date
+    held: bool
+    state: DayState
+
+
+class Share(NamedTuple):
+    """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day."""
+
+    account: AccountTerms
+    quantity: Fraction
+    days: Sequence[tuple[date, DayState]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """The usage under one pricing in one billing period.
+
+    `base` is what the total holds before the period's first day (tiersSpanPlan only). `weight` is what part of C is
+    owed: less than 1 where a peak is paid under several pricings, each by its days. `shares` are by account code.
+    """
+
+    plan: PlanTerms
+    series: Series
+    pricing: PricingTerms
+    period: Period
+    start: date
+    end: date
+    base: DayState | None
+    weight: Fraction
+    days: tuple[Day, ...]
+    shares: tuple[Share, ...]
+
+    def units(self, state: DayState | None) -> Fraction:
+        """The priced units of a total."""
+        series = self.series
+        return units(value(series.function, state), series.quantity_per_unit, series.rounding)
+
+    def worth(self, priced: Fraction) -> int:
+        """C of so many units, as it is owed: minor units, rounded once."""
+        return self.plan.rounding.minor(self.pricing.price.charge(priced) * self.weight)
+
+    def overage_worth(self, priced: Fraction) -> int:
+        """The same by the overage bands."""
+        assert self.pricing.overage is not None
+        return self.plan.rounding.minor(self.pricing.overage.charge(priced) * self.weight)
+
+    def affordable(self, amount: int, most: Fraction) -> Fraction:
+        """The largest quantity up to `most` whose C is not above the amount, in minor units; for tiered prices."""
+        return self.pricing.price.affordable(Fraction(self.plan.rounding.decimal(amount)) / self.weight, most)
+
+    def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
+        """The charge cut at the given days (sorted), in order of day."""
+        found: list[Step] = []
+        function = self.series.function
+        running = self.base
+        before = self.units(running)
+        charged = self.worth(before)
+        for start, held, states in self._runs(cuts):
+            added = merge_all(function, states)
+            running = added if running is None or added is None else merge(function, running, added)
+            after = self.units(running)
+            worth = self.worth(after)
+            if held:
+                found.append(Step(start, worth - charged, before, after))
+            before, charged = after, worth
+        return tuple(found)
+
+    def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[DayState]]]:
+        """The states of each slice, in order of day: (the slice's start, held, states)."""
+        states: list[DayState] = []
+        start, held, stop = self.start, True, date.min
+        for one in self.days:
+            if states and (one.day >= stop or one.held != held):
+                yield start, held, states
+                states = []
+            if not states:
+                place = bisect_right(cuts, one.day)
+                start = max(self.start, cuts[place - 1]) if place else self.start
+                stop = cuts[place] if place < len(cuts) else date.max
+                held = one.held
+            states.append(one.state)
+        yield start, held, states
+
+    def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
+        """The slices of each share; sums divide as the whole charge does, by own quantity and largest remainder.
+
+        Beside accounts above zero, one whose own quantity is below zero is given its own back at the first band's unit
+        price, by its own days, and the others divide what is then to be charged.
+        """
+        slices = _summed((step.start, step.amount) for step in steps)
+        if len(self.shares) == 1:
+            return [absorb(slices)]
+        weights = weights_of([share.quantity for share in self.shares])
+        parts: list[list[Slice]] = [[] for _ in self.shares]
+        given, total = [0] * len(self.shares), 0
+        for place, one in enumerate(slices):
+            total += one.amount
+            stop = slices[place + 1].start if place + 1 < len(slices) else self.end
+            credits = [
+                0 if weight else self._own_back(share, stop) for share, weight in zip(self.shares, weights, strict=True)
+            ]
+            divided = divide(total - sum(credits), weights)
+            now = [part + credit for part, credit in zip(divided, credits, strict=True)]
+            for number, part in enumerate(now):
+                parts[number].append(Slice(one.start, part - given[number]))
+            given = now
+        return [absorb(part) for part in parts]
+
+    def _own_back(self, share: Share, stop: date) -> int:
+        """What an account below zero is given for its own days before `stop`, in minor units; nothing to another."""
+        if share.quantity >= 0:
+            return 0
+        function = self.series.function
+        own = value(function, merge_all(function, (state for day, state in share.days if day < stop)))
+        price = self.pricing.price.unit[0] * self.weight
+        return self.plan.rounding.minor(own / self.series.quantity_per_unit * price)
+
+
+def _summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
+    """Slices of one start as one; they come in order of start."""
+    found: list[Slice] = []
+    for start, amount in slices:
+        if found and found[-1].start == start:
+            found[-1] = Slice(start, found[-1].amount + amount)
+        else:
+            found.append(Slice(start, amount))
+    return found

@@ -1,0 +1,57 @@
+"""Whose billing periods a commitment follows (domain.md 2, 6; api.md E1)."""
+
+from collections.abc import Iterable
+
+from events.facts.resources import BillingGrid
+from events.resources.accounts import AccountPlan
+from events.resources.commitments import Commitment
+from projections.calendar import named_days
+from projections.rating.index import FamilyIndex
+from projections.rating.plans import plan_grid
+from projections.resources import AccountEntity, Entity, Resources
+
+
+def billing_grid(
+    resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment
+) -> BillingGrid | None:
+    """Those of billingPlanId, else of the account's one account plan, else months from startDate.
+
+    None without a billingPlanId when there are several account plans: then nobody can say.
+    """
+    attached = attached_plans(resources, index, account, body)
+    if body.billing_plan_id is None and len(attached) > 1:
+        return None
+    account_plan = attached[0].body if attached else None
+    plan = resources.plans.get(body.billing_plan_id or (account_plan and account_plan.plan_id) or "")
+    template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
+    if template is None:
+        return BillingGrid(frequency="MONTHLY", interval=1, epoch=body.bill_epoch or body.start_date)
+    epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, account.body.bill_epoch)
+    found = plan_grid(resources, template.body, *epochs)
+    terms = template.body
+    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_frequency_interval or 1, epoch=found.epoch)
+
+
+def attached_plans(
+    resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment
+) -> list[Entity[AccountPlan]]:
+    """The account plans that give a commitment its billing periods, first start first: the account's own that share
+    days with its term, of billingPlanId if it has one; without such, those of its parent, with which it is pooled."""
+    for owner in dict.fromkeys((account.id, account.root_id)):
+        held = index.owned(resources, "account_plans", "account_id", owner)
+        found = [
+            one for one in _in_term(held, body, account.timezone) if body.billing_plan_id in (None, one.body.plan_id)
+        ]
+        if found:
+            return found
+    return []
+
+
+def _in_term(held: Iterable[Entity[AccountPlan]], body: Commitment, zone: str) -> list[Entity[AccountPlan]]:
+    found = []
+    for one in held:
+        start, end = named_days(one.body.start_date, one.body.end_date, zone)
+        shared = max(start, body.start_date), body.end_date if end is None else min(end, body.end_date)
+        if shared[0] < shared[1]:
+            found.append((start, one.position, one))
+    return [one for *_, one in sorted(found, key=lambda item: item[:2])]
