@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from events.envelope import Envelope
+from events.facts.billing_grid import BillingGrid
 from events.facts.clock import ClockTicked
 from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
 from events.facts.resources import (
     AccountCreated,
-    BillingGrid,
     CommitmentCreated,
     CommitmentUpdated,
     FeesChanged,

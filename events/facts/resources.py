@@ -8,10 +8,11 @@ from typing import ClassVar, Generic, TypeVar
 
 from pydantic import Field
 
-from events.facts.base import Fact, FactModel, Route
+from events.facts.base import Fact, Route
+from events.facts.billing_grid import BillingGrid
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, Frequency, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
@@ -202,19 +203,10 @@ class ContractDeleted(ResourceDeleted):
     pass
 
 
-class BillingGrid(FactModel):
-    """Billing periods: a frequency times an interval, anchored in both directions at the epoch."""
-
-    frequency: Frequency
-    interval: int = Field(ge=1)
-    epoch: date
-
-
 class CommitmentCreated(ResourceCreated[Commitment]):
-    """`grid` holds the billing periods that a MINIMUM counts its commitment periods in: fixed when it is made.
+    """`grid`: the billing periods that a MINIMUM counts its commitment periods in, fixed when it is made.
 
-    Without one they are worked out from the account plans as they are: before version 2, and where the whole term is
-    one period and several account plans could give it.
+    Without one, the account plans of today give them: before version 2, and where a whole term is one period anyway.
     """
 
     schema_version: ClassVar[int] = 2

@@ -86,7 +86,7 @@ class LivePlayer:
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
         path = self._path(kind, code)
         body = self._ask("GET", path) | self._names.resolved(kind, fields) | {"effectiveDate": effective}
         self._ask("PUT", path, {name: value for name, value in body.items() if value is not None}, about=kind)

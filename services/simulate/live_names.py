@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.simulate.entities import reference_fields
-from services.simulate.memory import id_of
+from services.simulate.naming import id_of
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -46,8 +46,8 @@ from services.commitments.decide import decide
 from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
 from services.commitments.used import is_used
-from services.simulate.entities import reference_fields, references
-from services.simulate.naming import in_words
+from services.simulate.entities import references
+from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.usage import accepted, texts_of
 from services.simulate.wording import played_bill, played_unpriced, state_document
@@ -63,11 +63,6 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "dayEpoch": "1970-01-01",
     "daysBeforeBillDue": 14,
 }
-
-
-def id_of(kind: str, code: str) -> str:
-    """The id of an entity: the same scenario has the same ids."""
-    return str(uuid5(NAMESPACE, f"simulate/{kind}/{code}"))
 
 
 class MemoryPlayer:
@@ -99,7 +94,7 @@ class MemoryPlayer:
         self._codes[id] = document.code
         self._called[id] = document.shown
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
         held = self._held(kind, code)
         document = held.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
 
@@ -247,19 +242,6 @@ class MemoryPlayer:
         )
         self.resources.evolve(envelope)
         self.index.evolve(envelope)
-
-
-def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Wire fields of scenario fields: codes become ids under the wire's names."""
-    names = reference_fields(kind)
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        if name not in names:
-            found[name] = value
-            continue
-        field, to = names[name]
-        found[field] = [id_of(to, one) for one in value] if isinstance(value, list) else value and id_of(to, value)
-    return found
 
 
 def _wire(document: Mapping[str, Any]) -> dict[str, Any]:

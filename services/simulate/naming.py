@@ -1,11 +1,32 @@
-"""What a reader of the file is told: codes and field names as the file has them, in the place of the wire's."""
+"""The file's codes and field names in the place of the wire's ids and names, and back."""
 
 import re
 from collections.abc import Mapping
+from typing import Any
+from uuid import uuid5
 
+from events.envelope import NAMESPACE
 from services.simulate.entities import reference_fields
 
 _ID = re.compile(r"(with id )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+
+def id_of(kind: str, code: str) -> str:
+    """The id of an entity: the same scenario has the same ids."""
+    return str(uuid5(NAMESPACE, f"simulate/{kind}/{code}"))
+
+
+def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Wire fields of scenario fields: codes become ids under the wire's names."""
+    names = reference_fields(kind)
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in names:
+            found[name] = value
+            continue
+        field, to = names[name]
+        found[field] = [id_of(to, one) for one in value] if isinstance(value, list) else value and id_of(to, value)
+    return found
 
 
 def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:

@@ -92,7 +92,7 @@ class Player(Protocol):
     def create(self, document: Document) -> None:
         """Create an entity."""
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
         """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold."""
 
     def delete(self, kind: str, code: str, force: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 from events.codec import decode, encode
 from events.envelope import event_id
 from events.facts import FACTS
+from events.facts.bills import BillIssued
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -30,3 +31,13 @@ def test_a_golden_file_decodes_and_encodes_to_itself(file: Path) -> None:
     if document["schema"] == FACTS[document["type"]].schema_version:
         assert json.loads(encode(envelope)) == document
     assert decode(encode(envelope)) == envelope
+
+
+def test_a_draw_of_version_1_pays_usage_where_its_prices_are_an_aggregations() -> None:
+    document = json.loads((GOLDEN / "BillIssued.1.json").read_text())
+    [line] = [one for one in document["data"]["lines"] if one["type"] == "COMMITMENT_CONSUMED"]
+    plans_own = {name: value for name, value in line.items() if name not in ("aggregationId", "pricingId")}
+    document["data"]["lines"] = [line | {"aggregationId": "a" * 36}, plans_own]
+    bill = decode(json.dumps(document).encode()).data
+    assert isinstance(bill, BillIssued)
+    assert [one.charge_type for one in bill.lines] == ["USAGE", None]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.resources.catalog import Frequency
-from projections.calendar import Period, add_months, days_of, grid, local_day
+from projections.calendar import Period, add_months, days_of, grid, local_day, named_day, named_days
 
 
 def day(text: str) -> date:
@@ -108,8 +108,25 @@ def test_the_day_of_an_instant(moment: str, zone: str, expected: str) -> None:
     assert local_day(datetime.fromisoformat(moment).astimezone(UTC), zone) == day(expected)
 
 
-def test_a_day_is_itself_in_any_zone() -> None:
-    assert local_day(day("2026-01-01"), "Pacific/Auckland") == day("2026-01-01")
+@pytest.mark.parametrize(
+    ("moment", "zone", "expected"),
+    [
+        ("2026-01-01T00:00:00Z", "America/New_York", "2026-01-01"),
+        ("2026-01-01T00:00:00Z", "Pacific/Auckland", "2026-01-01"),
+        ("2025-12-31T19:00:00-05:00", "America/New_York", "2026-01-01"),
+        ("2026-01-01T05:00:00Z", "America/New_York", "2026-01-01"),
+        ("2026-01-01T04:59:59Z", "America/New_York", "2025-12-31"),
+        ("2026-01-01T00:00:00.000001Z", "America/New_York", "2025-12-31"),
+        ("2025-12-31T11:00:00Z", "Pacific/Auckland", "2026-01-01"),
+    ],
+)
+def test_a_date_time_names_a_day_midnight_utc_the_calendars(moment: str, zone: str, expected: str) -> None:
+    assert named_day(datetime.fromisoformat(moment), zone) == day(expected)
+
+
+def test_a_day_names_itself_in_any_zone() -> None:
+    assert named_day(day("2026-01-01"), "Pacific/Auckland") == day("2026-01-01")
+    assert named_days(day("2026-01-01"), None, "Pacific/Auckland") == (day("2026-01-01"), None)
 
 
 def test_periods_are_half_open() -> None:

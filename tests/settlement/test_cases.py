@@ -106,22 +106,23 @@ def test_a_voided_bill_is_due_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "day", "status"),
+    ("steps", "day", "status", "lacking"),
     [
-        ("", "2025-12-31", "UPCOMING"),
-        ("", "2026-01-01", "ACTIVE"),
-        ("", "2026-12-31", "ACTIVE"),
-        ("", "2027-01-01", "ENDED"),
-        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-09", "ACTIVE"),
-        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-10", "CANCELLED"),
-        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2027-01-01", "CANCELLED"),
+        ("", "2025-12-31", "UPCOMING", 100),
+        ("", "2026-01-01", "ACTIVE", 50),
+        ("", "2026-12-31", "ACTIVE", 50),
+        ("", "2027-01-01", "ENDED", 0),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-09", "ACTIVE", 50),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2026-03-10", "CANCELLED", 0),
+        ("  - cancel: {commitment: pre, date: 2026-03-10}\n", "2027-01-01", "CANCELLED", 0),
     ],
 )
-def test_a_minimum_stands_by_its_term_and_its_cancel(steps: str, day: str, status: str) -> None:
+def test_a_minimum_stands_by_its_term_and_its_cancel(steps: str, day: str, status: str, lacking: int) -> None:
+    """It says what has counted, and what the running period lacks: before the first its whole amount."""
     player = played(f"commitmentType: MINIMUM, amount: 100, {YEAR}", steps + USE)
     state = player.commitment("pre", date.fromisoformat(day))
-    remaining = 100 if status in ("UPCOMING", "ACTIVE") else 0
-    assert (state["status"], state["amountRemaining"], state["amountSpent"]) == (status, remaining, 0)
+    assert (state["status"], state["amountRemaining"], state["amountSpent"]) == (status, lacking, 50)
+    assert "amountRolledOver" not in state and "amountLapsed" not in state
 
 
 def test_unpriced_usage_is_kept_and_shown() -> None:
@@ -137,7 +138,6 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
         "aggregationId": one.aggregation_id,
         "meterId": id_of("meter", "m"),
         "quantity": Decimal(5),
-        "segment": "",
         "from": "2025-12-31",
         "to": "2026-01-01",
     }
