@@ -1,46 +1,119 @@
-"""A pool of connections to Postgres, and errors that name the address that was tried."""
+"""Connections to Postgres, one or a pool of them, and the one place that knows what a lost connection raises."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
 
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Passing
 from services.settings import redacted
 
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 60.0
 
-#: What an absent, stopping or restarting server looks like to a client.
-AWAY: tuple[type[BaseException], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
+#: Classes of SQLSTATE by which the server says that it cannot go on, not that a statement is wrong: connection,
+#: rollback by conflict, no resources, an operator's intervention, its system, a fault of its own.
+_CANNOT_GO_ON = ("08", "40", "53", "57", "58", "XX")
+#: A statement that writes reached a server that only reads: after a failover the old primary may still answer.
+_READ_ONLY = "25006"
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the error says that the server is not there; asyncpg's own word for a lost connection is InterfaceError.
-
-    A wrong argument is an InterfaceError too, but a ValueError as well: that is a bug and stays one. A connection that
-    was lost in the middle of an operation may say InternalClientError: "another operation is in progress".
-    """
-    lost = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
-    return isinstance(error, AWAY) or (lost and not isinstance(error, ValueError))
-
-
-class PostgresUnreachableError(ExpectedFailure):
+class PostgresUnreachableError(ExpectedFailure, Passing):
     """Postgres at {url} did not answer: {cause}."""
 
     def __init__(self, url: str, cause: BaseException) -> None:
         what = str(cause) or type(cause).__name__
         super().__init__(f"Postgres at {redacted(url)} did not answer: {what}")
+
+
+def _is_statements_fault(error: Exception) -> bool:
+    """Whether the error is about what was asked. A client's error that is a ValueError too is about an argument.
+
+    Everything else that a connection raises, whatever it may be, says that the connection is lost: a server that dies
+    in the middle of an operation makes asyncpg say nearly anything.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return not state.startswith(_CANNOT_GO_ON) and state != _READ_ONLY
+    return isinstance(error, ValueError)
+
+
+class Connection:
+    """A connection whose errors are two: what the server says of a statement, as asyncpg has it, or that it is lost.
+
+    Methods are asyncpg's. Once it is lost it is closed, so that nobody goes on with it. Raises:
+    PostgresUnreachableError, asyncpg.PostgresError.
+    """
+
+    def __init__(self, raw: Any, url: str) -> None:
+        self._raw, self._url = raw, url
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        with self._guarded():
+            return str(await self._raw.execute(query, *arguments))
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        with self._guarded():
+            return list(await self._raw.fetch(query, *arguments))
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Any:
+        with self._guarded():
+            return await self._raw.fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        with self._guarded():
+            return await self._raw.fetchval(query, *arguments)
+
+    async def cursor(self, query: str, *arguments: Any, prefetch: int) -> AsyncIterator[Any]:
+        """The rows, `prefetch` at a time, inside a transaction."""
+        rows = self._raw.cursor(query, *arguments, prefetch=prefetch).__aiter__()
+        while True:
+            with self._guarded():
+                try:
+                    row = await anext(rows)
+                except StopAsyncIteration:
+                    return
+            yield row
+
+    @asynccontextmanager
+    async def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AsyncIterator[None]:
+        """A transaction, or a savepoint within one: committed at the end of the block, rolled back by an error."""
+        transaction = self._raw.transaction(isolation=isolation, readonly=readonly)
+        with self._guarded():
+            await transaction.start()
+        try:
+            yield
+        except BaseException:
+            await self._roll_back(transaction)
+            raise
+        with self._guarded():
+            await transaction.commit()
+
+    async def _roll_back(self, transaction: Any) -> None:
+        """What ended the block is what counts: without its connection the server rolls back by itself."""
+        try:
+            await transaction.rollback()
+        except Exception:
+            self._raw.terminate()
+
+    def is_in_transaction(self) -> bool:
+        return bool(self._raw.is_in_transaction())
+
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        with self._guarded():
+            await self._raw.add_listener(channel, callback)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if _is_statements_fault(error):
+                raise
+            self._raw.terminate()
+            raise PostgresUnreachableError(self._url, error) from error
 
 
 class Postgres:
@@ -50,18 +123,26 @@ class Postgres:
         self.url, self._pool = url, pool
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """A connection of the pool. Raises: PostgresUnreachableError, also when the server goes away meanwhile."""
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool. Raises: PostgresUnreachableError."""
         try:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                yield connection
+            raw = await self._pool.acquire(timeout=CONNECT_SECONDS)
         except Exception as error:
-            if is_away(error):
-                raise PostgresUnreachableError(self.url, error) from error
-            raise
+            raise PostgresUnreachableError(self.url, error) from error
+        try:
+            yield Connection(raw, self.url)
+        finally:
+            await self._release(raw)
+
+    async def _release(self, raw: Any) -> None:
+        """Nothing depends on it any more: one that cannot be given back is thrown away, and the pool makes another."""
+        try:
+            await self._pool.release(raw)
+        except Exception:
+            raw.terminate()
 
     @asynccontextmanager
-    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Any]:
+    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
         """A connection in a transaction, committed at the end of the block. Raises: PostgresUnreachableError."""
         async with self.connection() as connection, connection.transaction(isolation=isolation):
             yield connection
@@ -74,12 +155,25 @@ async def open_postgres(url: str, *, most: int = 10) -> AsyncIterator[Postgres]:
         pool = await asyncpg.create_pool(
             url, min_size=1, max_size=most, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS
         )
-    except AWAY as error:
+    except Exception as error:
         raise PostgresUnreachableError(url, error) from error
     try:
         yield Postgres(url, pool)
     finally:
         await _close(pool)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """One connection of its own, for what belongs to a session. Raises: PostgresUnreachableError."""
+    try:
+        raw = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
+    except Exception as error:
+        raise PostgresUnreachableError(url, error) from error
+    try:
+        yield Connection(raw, url)
+    finally:
+        raw.terminate()
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:

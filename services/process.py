@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from services.outage import until_stopped
 from services.settings import Settings, load_settings
 from services.stack import Endpoints, known_endpoints
 from services.stack.supervise import stop_on_signals
@@ -36,7 +37,8 @@ async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | No
     settings = load_settings()
     endpoints = await known_endpoints(settings)
     with stop_on_signals(asyncio.Event()) as stop:
-        await body(Process(settings, endpoints, stop, lambda **facts: tell_ready(ready_file, facts)))
+        process = Process(settings, endpoints, stop, lambda **facts: tell_ready(ready_file, facts))
+        await until_stopped(stop, "server_unavailable", lambda: body(process))
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:

@@ -8,38 +8,19 @@ Offsets are the handler's: it says where each assigned partition starts, and sto
 import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from services.kafka import FETCH_BYTES, FetchedRecord, KafkaUnreachableError, ReadStalledError, raw
+from services.failures import Passing
+from services.kafka import FETCH_BYTES, FetchedRecord, kafka_errors, raw
 from services.kafka.lenient import is_lenient, read_leniently
-from services.postgres import PostgresUnreachableError
+from services.outage import Outage, pause
 
 log = structlog.get_logger(__name__)
-
-#: What a restart of the broker or of Postgres looks like from here. Such an error costs memory, never data: every
-#: partition is assigned anew from what is durable. Any other exception is a bug or a broken log and ends the process.
-TRANSIENT: tuple[type[BaseException], ...] = (
-    KafkaError,
-    KafkaUnreachableError,
-    ReadStalledError,
-    PostgresUnreachableError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    OSError,
-    TimeoutError,
-)
-BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class ResyncError(Exception):
@@ -48,6 +29,10 @@ class ResyncError(Exception):
     def __init__(self, partitions: Sequence[int], why: str) -> None:
         super().__init__(f"partitions {sorted(partitions)}: {why}")
         self.partitions = tuple(partitions)
+
+
+class ConsumerLostError(Passing):
+    """The consumer itself failed: it is thrown away, and the worker begins anew with another."""
 
 
 class PartitionHandler(Protocol):
@@ -123,20 +108,23 @@ async def host(
     `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
     hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
-    Raises: what the handler raises, other than ResyncError and the errors that a restart of a server explains.
+    Raises: ConsumerLostError; what the handler raises, other than ResyncError and what passes by itself.
     """
     assignment = _Assignment(handler)
     # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
     broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None)
     subscriber = _subscriber(broker, topic, group, assignment, session_ms)
-    await broker.connect()
+    with kafka_errors(bootstrap):
+        await broker.connect()
     _hand_over_consumer(broker, assignment)
     try:
-        await broker.start()
+        with kafka_errors(bootstrap):
+            await broker.start()
         assert subscriber.consumer is not None
         _tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
-        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms, ready)
+        place = _Place(bootstrap, topic, subscriber.consumer)
+        await _loop(place, assignment, max_records, stop, idle_ms, ready)
     finally:
         await broker.stop()
         log.info("worker_stopped", topic=topic, group=group)
@@ -172,65 +160,97 @@ def _hand_over_consumer(broker: KafkaBroker, assignment: _Assignment) -> None:
     broker.config.broker_config.builder = build
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What the loop reads: its consumer, whose every error is Kafka's."""
+
+    bootstrap: str
+    topic: str
+    consumer: AIOKafkaConsumer
+
+    async def fetch(self, idle_ms: int, max_records: int) -> dict[int, list[FetchedRecord]]:
+        """The next records by partition, after a quiet wait of at most so long none.
+
+        Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
+        """
+        try:
+            with kafka_errors(self.bootstrap):
+                fetched = await self.consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+        except Passing as error:
+            raise ConsumerLostError(str(error)) from error
+        if self.consumer._fetcher._fetch_task.done() or self.consumer._coordinator._coordination_task.done():
+            raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
+        return {place.partition: records for place, records in fetched.items()}
+
+    def seek(self, starts: Mapping[int, int]) -> None:
+        """Fetch these partitions from here on."""
+        with kafka_errors(self.bootstrap):
+            for partition, offset in starts.items():
+                self.consumer.seek(TopicPartition(self.topic, partition), offset)
+            self.consumer.resume(*(TopicPartition(self.topic, partition) for partition in starts))
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        """Fetch nothing of these partitions until they are sought again."""
+        if partitions:
+            with kafka_errors(self.bootstrap):
+                self.consumer.pause(*(TopicPartition(self.topic, partition) for partition in partitions))
+
+
 async def _loop(
-    consumer: AIOKafkaConsumer,
-    topic: str,
+    place: _Place,
     assignment: _Assignment,
     max_records: int,
     stop: asyncio.Event,
     idle_ms: int,
     ready: Callable[[], None] | None,
 ) -> None:
-    failures = 0
+    outage = Outage("server_unavailable", topic=place.topic)
     while not stop.is_set():
         try:
-            await _load_waiting(consumer, topic, assignment)
+            await _load_waiting(place, assignment)
             if ready is not None:
                 ready()
                 ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            fetched = await consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+            fetched = await place.fetch(idle_ms, max_records)
             async with assignment.busy:
                 if epoch != assignment.epoch:
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
-                    await assignment.handler.poll({place.partition: records for place, records in fetched.items()})
-            failures = 0
+                    await assignment.handler.poll(fetched)
+            outage.over()
         except ResyncError as error:
-            log.warning("partitions_resynced", topic=topic, why=str(error))
-            _send_back(consumer, topic, assignment, error.partitions)
+            log.warning("partitions_resynced", topic=place.topic, why=str(error))
+            _send_back(place, assignment, error.partitions)
         except UnicodeDecodeError:
             if is_lenient():
                 raise
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
             read_leniently()
-            _send_back(consumer, topic, assignment, tuple(assignment.ready))
-        except TRANSIENT as error:
-            log.warning("server_unavailable", topic=topic, error=f"{type(error).__name__}: {error}")
-            _send_back(consumer, topic, assignment, tuple(assignment.ready))
-            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-            failures += 1
+            _send_back(place, assignment, tuple(assignment.ready))
+        except ConsumerLostError:
+            raise
+        except Passing as error:
+            _send_back(place, assignment, tuple(assignment.ready))
+            await pause(stop, outage.met(error))
 
 
-async def _load_waiting(consumer: AIOKafkaConsumer, topic: str, assignment: _Assignment) -> None:
+async def _load_waiting(place: _Place, assignment: _Assignment) -> None:
     async with assignment.busy:
         waiting = sorted(assignment.waiting)
         if not waiting:
             return
         starts = await assignment.handler.assigned(waiting)
-        for partition in waiting:
-            consumer.seek(TopicPartition(topic, partition), starts[partition])
-        consumer.resume(*(TopicPartition(topic, partition) for partition in waiting))
+        place.seek({partition: starts[partition] for partition in waiting})
         assignment.waiting.difference_update(waiting)
         assignment.ready.update(waiting)
-        log.info("partitions_assigned", topic=topic, starts={p: starts[p] for p in waiting})
+        log.info("partitions_assigned", topic=place.topic, starts={p: starts[p] for p in waiting})
 
 
-def _send_back(consumer: AIOKafkaConsumer, topic: str, assignment: _Assignment, partitions: Sequence[int]) -> None:
+def _send_back(place: _Place, assignment: _Assignment, partitions: Sequence[int]) -> None:
     """Let the partitions wait to be loaded again, without a record being fetched meanwhile."""
     ours = [partition for partition in partitions if partition in assignment.ready]
-    if ours:
-        consumer.pause(*(TopicPartition(topic, partition) for partition in ours))
+    place.pause(ours)
     assignment.ready.difference_update(ours)
     assignment.waiting.update(ours)

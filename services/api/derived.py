@@ -15,8 +15,8 @@ import structlog
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from projections.settlement import Billed
 from services.commitments.used import is_used
+from services.failures import Passing
 from services.families import settle_now
-from services.postgres import is_away
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 
@@ -64,7 +64,7 @@ async def derived_fields(
         try:
             rows |= await settle_now(connection, organization, root_id, as_of)
         except Exception as error:
-            if not tolerant or is_away(error):
+            if not tolerant or isinstance(error, Passing):
                 raise
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}

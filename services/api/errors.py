@@ -3,7 +3,6 @@
 A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain.
 """
 
-import asyncpg
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,8 +14,7 @@ from services.api.wire import answer
 from services.billing.errors import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.billing.jobs import TooManyJobsError
 from services.commitments import errors as refused
-from services.failures import ExpectedFailure
-from services.postgres import is_away
+from services.failures import ExpectedFailure, Passing
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -59,6 +57,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
     (ExpectedFailure, 503),
+    (Passing, 503),
 )
 
 
@@ -67,7 +66,7 @@ def status_of(error: Exception) -> int:
     for kind, status in STATUSES:
         if isinstance(error, kind):
             return status
-    return 503 if is_away(error) else 500
+    return 500
 
 
 def response_to(error: Exception) -> Response:
@@ -76,10 +75,7 @@ def response_to(error: Exception) -> Response:
     if status == 500:
         _log.error("request_failed", exc_info=error)
         return answer({"message": "an error inside Trueup; its log says more"}, 500)
-    message = str(error) or type(error).__name__
-    if isinstance(error, asyncpg.PostgresError | OSError):
-        message = f"Postgres did not answer: {message}"
-    return answer({"message": message}, status, {"x-should-retry": "false"} if status == 409 else None)
+    return answer({"message": str(error)}, status, {"x-should-retry": "false"} if status == 409 else None)
 
 
 def handle_errors(app: FastAPI) -> None:

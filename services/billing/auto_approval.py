@@ -7,10 +7,10 @@ import structlog
 
 from events.facts.bills import BillIssued
 from services.billing.approving import approve_or_drop
-from services.billing.failing import PASSING
 from services.billing.grace import grace_of
 from services.billing.issuing import BillContentionError
 from services.billing.progress import Waiter
+from services.failures import Passing
 from services.postgres import Postgres
 from services.projector.target import reading_live
 from services.store.execute import now_of
@@ -53,7 +53,7 @@ class AutoApprover:
         """What a bill or organization came to; one that fails for no passing reason rests, and the others go on."""
         try:
             return await work
-        except PASSING:
+        except Passing:
             raise
         except Exception:
             log.exception("approval_failed", failed=name)

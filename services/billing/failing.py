@@ -1,18 +1,10 @@
-"""What fails in a bill job: what passes by itself is tried again, anything else is noted on the job."""
+"""What fails in a bill job for no passing reason is noted on the job; what passes leaves it open, to go on with."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
-from services.billing.progress import ProjectionStalledError
 from services.commitments.errors import CommandError
 from services.failures import ExpectedFailure
-from services.postgres import PostgresUnreachableError
-from services.worker import TRANSIENT
-
-#: What passes by itself: a job that meets it stays open and is taken up again.
-PASSING = (*TRANSIENT, PostgresUnreachableError, ProjectionStalledError, asyncpg.QueryCanceledError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from aiokafka.errors import KafkaError
-
 from events.topics import CATALOG, EVENTS, USAGE, read_source
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Passing
 from services.kafka import KafkaUnreachableError, LogReader
 from services.postgres import Postgres
 from services.store.events import head, relayed
@@ -29,7 +27,7 @@ KAFKA_SECONDS = 10.0
 _LIVE = "SELECT name FROM store.live_schema"
 
 
-class ProjectionStalledError(ExpectedFailure):
+class ProjectionStalledError(ExpectedFailure, Passing):
     """Waited for {what} for {seconds} s without progress, or in all: is {who} running?"""
 
     def __init__(self, what: str, who: str, seconds: float, *, moving: bool = False) -> None:
@@ -111,7 +109,7 @@ class Waiter:
                 LogReader(self._bootstrap) as reader,
             ):
                 return await reader.end_offsets(topic, partitions)
-        except (TimeoutError, KafkaError) as error:
+        except TimeoutError as error:
             raise KafkaUnreachableError(self._bootstrap, str(error) or "no answer in time") from error
 
     async def _until_relayed(self, deadline: "_Deadline") -> None:

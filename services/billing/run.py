@@ -10,12 +10,13 @@ from events.facts.bills import BillFact
 from services.billing.ahead import one_ahead
 from services.billing.appending import Settled
 from services.billing.approving import recalculate_bill
-from services.billing.failing import PASSING, Failure
+from services.billing.failing import Failure
 from services.billing.issuing import BillRequest, issue_page, settle_page
 from services.billing.jobs import BillJob, Done, get_job, move_job, note_done
 from services.billing.progress import Waiter
 from services.billing.selection import Selection, Target, count, pages, selection_of
 from services.commitments.errors import UnknownResource
+from services.failures import Passing
 from services.postgres import Postgres
 
 log = structlog.get_logger(__name__)
@@ -95,7 +96,7 @@ class BillRun:
         try:
             with suppress(UnknownResource):  # deleted since the job was asked for
                 await recalculate_bill(self._postgres, self._waiter, request, bill_id, now)
-        except PASSING:
+        except Passing:
             raise
         except Exception as error:
             log.exception("bill_not_recalculated", organization=request.organization, bill=bill_id)
@@ -147,7 +148,7 @@ class BillRun:
         try:
             await self._issue(request, await settling, facts)
             return []
-        except PASSING:
+        except Passing:
             raise
         except Exception as error:
             log.warning("page_not_billed", organization=request.organization, error=type(error).__name__)
@@ -156,7 +157,7 @@ class BillRun:
             account = target.account_id or target.root_id
             try:
                 await self._issue(request, await settle_page(self._postgres, request, [target]), facts)
-            except PASSING:
+            except Passing:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)

@@ -6,9 +6,10 @@ from datetime import datetime
 import structlog
 
 from services.billing.auto_approval import AutoApprover
-from services.billing.failing import PASSING
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.run import BillRun
+from services.failures import Passing
+from services.outage import Outage
 from services.postgres import Postgres
 from services.store.execute import now_of
 from services.store.view import load_config
@@ -56,21 +57,25 @@ class JobRunner:
             group.create_task(self._approvals())
 
     async def _approvals(self) -> None:
+        outage = Outage("approval_interrupted")
         while True:
             try:
                 await self._approver.round()
-            except PASSING as error:
-                log.warning("approval_interrupted", error=f"{type(error).__name__}: {error}")
+                outage.over()
+            except Passing as error:
+                outage.met(error)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _jobs(self) -> None:
+        outage = Outage("bill_jobs_interrupted")
         while True:
             try:
                 async with self._postgres.connection() as connection:
                     jobs = await open_jobs(connection)
                 interrupted = [job.id for job in jobs if not await self._passes(job)]
-            except PASSING as error:
-                log.warning("bill_jobs_interrupted", error=f"{type(error).__name__}: {error}")
+                outage.over()
+            except Passing as error:
+                outage.met(error)
                 interrupted = ["all"]
             if interrupted:
                 await asyncio.sleep(1)
@@ -86,7 +91,7 @@ class JobRunner:
         """Carry the job out; False: something that passes by itself interrupted it, so it is to be taken up again."""
         try:
             await self._carry_out(job)
-        except PASSING as error:
+        except Passing as error:
             log.warning("bill_job_interrupted", job=job.id, error=f"{type(error).__name__}: {error}")
             return False
         return True
@@ -103,7 +108,7 @@ class JobRunner:
     async def _run_job(self, job: BillJob) -> None:
         try:
             await self._run.run_job(job)
-        except PASSING:
+        except Passing:
             raise
         except Exception as error:
             log.exception("bill_job_failed", organization=job.organization, job=job.id)

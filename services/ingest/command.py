@@ -13,6 +13,7 @@ from services.catalog import CatalogFollower
 from services.ingest.commands import CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
+from services.outage import until_stopped
 from services.postgres import open_postgres
 from services.process import Process, run_process
 from services.stack import Endpoints
@@ -36,8 +37,12 @@ async def run_ingest(
 ) -> None:
     """Work until `stop` is set, on the partitions that the group gives this process. `ready`: the first are loaded.
 
-    Raises: ExpectedFailure when there is nothing to work on or the log has gone back.
+    Raises: ExpectedFailure when there is nothing to work on or the log has gone back; what passes is waited out.
     """
+    await until_stopped(stop, "ingest_begins_anew", lambda: _ingest(endpoints, stop, ready, session_ms))
+
+
+async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int) -> None:
     bootstrap = endpoints.kafka_bootstrap
     async with AsyncExitStack() as stack:
         postgres = await stack.enter_async_context(open_postgres(endpoints.database_url, most=2))

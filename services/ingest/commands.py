@@ -11,6 +11,7 @@ import asyncio
 import structlog
 
 from services.catalog import CatalogFollower
+from services.failures import Passing
 from services.ingest.catalogs import Catalogs
 from services.postgres import Postgres
 from services.store.events import head, relayed
@@ -21,7 +22,7 @@ _STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 log = structlog.get_logger(__name__)
 
 
-class RelayBehindError(TimeoutError):
+class RelayBehindError(Passing):
     """The relay stands at {relayed} of the event store's {head} since {seconds} s; usage waits. Is it running?"""
 
     def __init__(self, at: int, wanted: int, seconds: float) -> None:

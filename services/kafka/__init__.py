@@ -3,7 +3,7 @@
 Every wait is bounded.
 """
 
-from services.kafka.failures import KafkaUnreachableError, ReadStalledError
+from services.kafka.failures import KafkaUnreachableError, ReadStalledError, kafka_errors
 from services.kafka.fetching import FetchedRecord, raw
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
 from services.kafka.writing import BATCH_BYTES, BatchWriter, Record
@@ -18,5 +18,6 @@ __all__ = [
     "LogReader",
     "ReadStalledError",
     "Record",
+    "kafka_errors",
     "raw",
 ]

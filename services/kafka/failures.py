@@ -1,18 +1,37 @@
 """What goes wrong with Kafka that is nobody's bug, and how long anything may take."""
 
-from services.failures import ExpectedFailure
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.failures import ExpectedFailure, Passing
 
 REQUEST_TIMEOUT_S = 30.0
 
 
-class KafkaUnreachableError(ExpectedFailure):
+class KafkaUnreachableError(ExpectedFailure, Passing):
     """Kafka at {bootstrap} did not answer: {cause}."""
 
     def __init__(self, bootstrap: str, cause: object) -> None:
-        super().__init__(f"Kafka at {bootstrap} did not answer: {cause}")
+        what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)
+        super().__init__(f"Kafka at {bootstrap} did not answer: {what.removesuffix(': ')}")
 
 
-class ReadStalledError(Exception):
+@contextmanager
+def kafka_errors(bootstrap: str) -> Iterator[None]:
+    """Around every call of the client: whatever it raises says that the connection is lost.
+
+    But for names of headers that are not UTF-8: they are a record's, and read on with the lenient parser.
+    Raises: KafkaUnreachableError, UnicodeDecodeError.
+    """
+    try:
+        yield
+    except (Passing, UnicodeDecodeError):
+        raise
+    except Exception as error:
+        raise KafkaUnreachableError(bootstrap, error) from error
+
+
+class ReadStalledError(Passing):
     """Reading {topic}/{partition} made no progress for {seconds} s at offset {offset}."""
 
     def __init__(self, topic: str, partition: int, offset: int, seconds: float) -> None:

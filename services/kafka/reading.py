@@ -7,9 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
 
-from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError, ReadStalledError
+from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 from services.kafka.fetching import FetchedRecord, raw
 
 FETCH_BYTES = 8 * 1024 * 1024
@@ -39,11 +38,9 @@ class LogReader:
             retry_backoff_ms=10,
         )
         try:
-            await consumer.start()
-        except KafkaConnectionError as error:
-            await consumer.stop()
-            raise KafkaUnreachableError(self._bootstrap, error) from error
-        except asyncio.CancelledError:  # the caller's time is over
+            with kafka_errors(self._bootstrap):
+                await consumer.start()
+        except BaseException:  # the caller's time may be over
             await consumer.stop()
             raise
         self._consumer = consumer
@@ -64,24 +61,27 @@ class LogReader:
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Next offset of each partition."""
         wanted = [TopicPartition(topic, partition) for partition in partitions]
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            ends = await self._open.end_offsets(wanted)
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                ends = await self._open.end_offsets(wanted)
         return {place.partition: offset for place, offset in ends.items()}
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """First offset that is still there, of each partition."""
         wanted = [TopicPartition(topic, partition) for partition in partitions]
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            starts = await self._open.beginning_offsets(wanted)
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                starts = await self._open.beginning_offsets(wanted)
         return {place.partition: offset for place, offset in starts.items()}
 
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
         milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
         wanted = {TopicPartition(topic, partition): milliseconds for partition in partitions}
-        async with asyncio.timeout(REQUEST_TIMEOUT_S):
-            ends = await self._open.end_offsets(list(wanted))
-            found = await self._open.offsets_for_times(wanted)
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                ends = await self._open.end_offsets(list(wanted))
+                found = await self._open.offsets_for_times(wanted)
         # Ends come first: a record that is appended in between is later than any moment that has passed.
         return {place.partition: found[place].offset if found[place] else end for place, end in ends.items()}
 
@@ -99,7 +99,9 @@ class LogReader:
         position, idle_since = start, asyncio.get_running_loop().time()
         try:
             while position < end:
-                fetched = (await consumer.getmany(place, timeout_ms=200, max_records=max_records)).get(place, [])
+                with kafka_errors(self._bootstrap):
+                    polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
+                fetched = polled.get(place, [])
                 now = asyncio.get_running_loop().time()
                 if not fetched:
                     if now - idle_since > REQUEST_TIMEOUT_S:

@@ -1,6 +1,6 @@
 """Appends to Kafka: whole batches to named partitions, each acknowledged before the next is sent.
 
-An error of the client propagates, and the writer's owner resets it.
+After an error the writer's owner resets it.
 """
 
 import asyncio
@@ -14,11 +14,10 @@ from typing import Any, Self
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.codec import zstd_encode
-from aiokafka.errors import KafkaConnectionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from events.topics import MAX_RECORD_BYTES
-from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError
+from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
 
 #: One produce request carries at most this much; a larger record gets a batch of its own.
 BATCH_BYTES = 1024 * 1024
@@ -60,11 +59,12 @@ class BatchWriter:
         """Drop the producer; the next append starts a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            # A producer whose broker is away would wait for its unsent batches; they are given up on purpose.
+            # A producer whose broker is away would wait for its unsent batches; they are given up on purpose. Whatever
+            # else it says at its end, it is thrown away.
             try:
                 async with asyncio.timeout(5):
                     await producer.stop()
-            except TimeoutError:
+            except Exception:
                 producer._closed = True
 
     async def _started(self) -> AIOKafkaProducer:
@@ -78,17 +78,18 @@ class BatchWriter:
                 max_request_size=MAX_RECORD_BYTES,
             )
             try:
-                await producer.start()
-            except KafkaConnectionError as error:
+                with kafka_errors(self._bootstrap):
+                    await producer.start()
+            except BaseException:
                 await producer.stop()
-                raise KafkaUnreachableError(self._bootstrap, error) from error
+                raise
             self._producer = producer
         return self._producer
 
     async def append(self, topic: str, partition: int, records: Sequence[Record]) -> list[tuple[int, int]]:
         """Append in order and wait for the acknowledgement of each batch before the next is sent.
 
-        Returns: (base offset, count) of each batch, in order. Raises: KafkaError, TimeoutError; then call `reset`.
+        Returns: (base offset, count) of each batch, in order. Raises: KafkaUnreachableError; then call `reset`.
         """
         acknowledged = []
         for start, stop in _cuts(records):
@@ -96,9 +97,10 @@ class BatchWriter:
             batch = producer.create_batch()
             _fill(batch, records[start:stop])
             batch.close()
-            async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                future = await producer.send_batch(batch, topic, partition=partition)
-                metadata = await future
+            with kafka_errors(self._bootstrap):
+                async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                    future = await producer.send_batch(batch, topic, partition=partition)
+                    metadata = await future
             acknowledged.append((metadata.offset, stop - start))
         return acknowledged
 

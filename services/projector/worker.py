@@ -9,7 +9,8 @@ import structlog
 
 from events.topics import EVENTS
 from services.kafka import FetchedRecord, LogReader
-from services.postgres import Postgres, PostgresUnreachableError, open_postgres
+from services.outage import until_stopped
+from services.postgres import Postgres, open_postgres
 from services.projector.pace import Pace
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
@@ -63,8 +64,6 @@ class ProjectorHandler:
             raise ResyncError(error.partitions, str(error)) from error
         except SchemaMovedError as error:
             raise ResyncError(sorted(self.projection.partitions), str(error)) from error
-        except PostgresUnreachableError as error:
-            raise (error.__cause__ or error) from error
 
 
 async def run_projector(
@@ -72,8 +71,12 @@ async def run_projector(
 ) -> None:
     """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
 
-    Raises: LogWentBackError, NotMigratedError, BrokenLogError.
+    Raises: LogWentBackError, NotMigratedError, BrokenLogError; what passes by itself is waited out.
     """
+    await until_stopped(stop, "projector_begins_anew", lambda: _project(bootstrap, postgres_url, stop, ready))
+
+
+async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
     async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
         async with postgres.connection() as connection:
             await load_generations(connection)

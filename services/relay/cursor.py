@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.failures import Passing
 from services.store.rows import COLUMNS
 
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
@@ -28,7 +29,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(relay_offset
 """
 
 
-class CursorMovedError(Exception):
+class CursorMovedError(Passing):
     """The relay's cursor is not where this relay left it: another relay is at work."""
 
     def __init__(self) -> None:

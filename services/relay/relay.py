@@ -8,33 +8,29 @@ acknowledged before the next, and after any error all memory is dropped and the 
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
-import asyncpg
 import structlog
 
 from events.envelope import seal
 from events.facts.clock import ClockTicked
 from events.topics import BILL_LINES, clock_source, commands_source
 from services.kafka import BatchWriter, LogReader, Record
-from services.postgres import CONNECT_SECONDS, STATEMENT_SECONDS
+from services.outage import pause, until_stopped
+from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
 from services.store.continuity import check_continuity
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
-from services.worker import BACKOFF_S, TRANSIENT
 
 QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 0.5
 STANDBY_SECONDS = 0.3
-_WAITED_OUT: tuple[type[BaseException], ...] = (*TRANSIENT, cursor.CursorMovedError)
 _log = structlog.get_logger(__name__)
 
 
@@ -42,7 +38,7 @@ class Relay:
     """One leadership: made after the lock is held, thrown away at the first error."""
 
     def __init__(
-        self, connection: Any, writer: BatchWriter, generations: Generations, tails: dict[Place, dict[str, int]]
+        self, connection: Connection, writer: BatchWriter, generations: Generations, tails: dict[Place, dict[str, int]]
     ) -> None:
         self._connection, self._writer, self._generations = connection, writer, generations
         self._tails = tails
@@ -106,37 +102,30 @@ async def run_relay(
 ) -> None:
     """Lead whenever no other relay does, until `stop` is set. `ready` is called once it leads or stands by.
 
-    Raises: LogWentBackError, StoreWentBackError, NotMigratedError; errors of a restarting server are waited out.
+    Raises: LogWentBackError, StoreWentBackError, NotMigratedError; what passes by itself is waited out.
     """
-    failures = 0
-    while not stop.is_set():
-        try:
-            connection = await asyncpg.connect(database_url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
-            try:
-                await _stand_by(connection, stop, ready)
-                if not stop.is_set():
-                    await _lead(connection, bootstrap, stop, ready, wall_seconds)
-            finally:
-                connection.terminate()
-            failures = 0
-        except _WAITED_OUT as error:
-            _log.warning("relay_starts_anew", error=f"{type(error).__name__}: {error}")
-            await _pause(stop, BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
-            failures += 1
+
+    async def lead() -> None:
+        async with connected(database_url) as connection:
+            await _stand_by(connection, stop, ready)
+            if not stop.is_set():
+                await _lead(connection, bootstrap, stop, ready, wall_seconds)
+
+    await until_stopped(stop, "relay_begins_anew", lead)
 
 
-async def _stand_by(connection: Any, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     first = True
     while not stop.is_set() and not await cursor.try_lead(connection):
         if first:
             _log.info("relay_stands_by")
             ready()
             first = False
-        await _pause(stop, STANDBY_SECONDS)
+        await pause(stop, STANDBY_SECONDS)
 
 
 async def _lead(
-    connection: Any,
+    connection: Connection,
     bootstrap: str,
     stop: asyncio.Event,
     ready: Callable[[], None],
@@ -155,10 +144,4 @@ async def _lead(
             woken.clear()
             await relay.tick(int(wall_seconds() // QUARTER_S))
             if not await relay.step():
-                await _pause(woken, LOOK_SECONDS)
-
-
-async def _pause(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+                await pause(woken, LOOK_SECONDS)

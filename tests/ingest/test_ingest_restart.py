@@ -9,14 +9,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from aiokafka.errors import KafkaError
 
 from events.topics import EVENTS, read_source, usage_source
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments
 from services.ingest import commands
-from services.kafka import BatchWriter, Record
+from services.kafka import BatchWriter, KafkaUnreachableError, Record
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack
@@ -160,7 +159,7 @@ async def test_polls_that_were_judged_while_one_before_them_failed_are_judged_ag
         await asyncio.sleep(0.3)
         assert await system.rejected() == []
         failed.set()
-        raise KafkaError("the acknowledgement was lost")
+        raise KafkaUnreachableError("kafka", "the acknowledgement was lost")
 
     async with system.worker():
         monkeypatch.setattr("services.ingest.handler.BatchWriter.append", append)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaError
 
 from events.facts.bills import BillIssued
 from events.topics import BILL_LINES, clock_source, commands_source
-from services.kafka import BatchWriter, LogReader
+from services.kafka import BatchWriter, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S
 from services.stack import Stack
 from services.store.continuity import log_partitions
@@ -60,14 +59,14 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         nonlocal calls
         calls += 1
         if calls % 3 == 1:
-            raise KafkaError("lost before it was sent")
+            raise KafkaUnreachableError("kafka", "lost before it was sent")
         done = await really(self, topic, partition, records)
         if calls % 3 == 2:
-            raise KafkaError("acknowledgement lost")
+            raise KafkaUnreachableError("kafka", "acknowledgement lost")
         return done
 
     monkeypatch.setattr(BatchWriter, "append", shaky)
-    monkeypatch.setattr("services.relay.relay.BACKOFF_S", (0.05,))
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.05,))
     await commands(store, 4)
     async with log_of(store) as log, relay(store):
         await until(lambda: relayed_all(store))

@@ -15,10 +15,10 @@ import httpx
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
 from services.billing.progress import Waiter
+from services.failures import Passing
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.stack import Endpoints
-from services.worker import TRANSIENT
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = tuple(f"account-{number}" for number in range(6))
@@ -149,7 +149,7 @@ async def publish(bootstrap: str, organization: str, part: int, partitions: int)
                 try:
                     await writer.append(USAGE, partition, records)
                     break
-                except TRANSIENT:
+                except Passing:
                     await writer.reset()
                     await asyncio.sleep(0.2)
 
