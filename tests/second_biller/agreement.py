@@ -63,16 +63,17 @@ def simple(kind: str, step: Thing, result: Any, known: dict[str, set[str]]) -> A
 
 
 def bills(result: list[Thing], gone: set[str]) -> Counter[Any]:
-    """Lines that differ in nothing but their amount are one: the key of a draw does not hold the charge's type."""
-    amounts: dict[Any, Fraction] = {}
+    """Every line that is not 0, with its bill's account."""
+    found: Counter[Any] = Counter()
     for bill in result:
         separated = any(line["type"] == "OVERAGE_USAGE" and Fraction(line["amount"]) for line in bill["lines"])
         total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
         assert total == Fraction(bill["total"]), f"the total of {bill} is not its lines' sum"
         for line in bill["lines"]:
-            key = (bill["account"], *line_fields(line, separated, gone))
-            amounts[key] = amounts.get(key, Fraction(0)) + Fraction(line["amount"])
-    return Counter({(*key, show_number(amount)): 1 for key, amount in amounts.items() if amount})
+            if Fraction(line["amount"]):
+                amount = show_number(Fraction(line["amount"]))
+                found[bill["account"], *line_fields(line, separated, gone), amount] += 1
+    return found
 
 
 def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]:
