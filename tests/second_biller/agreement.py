@@ -12,7 +12,7 @@ from services.simulate import play as play_product
 from .choosing import as_yaml
 from .money import show_number
 from .playing import play
-from .reading import Thing, load_text
+from .reading import Thing, absent, load_text
 
 MONEY = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
 PERIOD = ("amount", "counted")
@@ -84,20 +84,21 @@ def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]
     if holder is not None and (holder in gone or len(holder) == 36):
         holder = "deleted"
     product = None if kind == "COMMITMENT_FEE" else line.get("product")
+    segment = tuple(sorted((line.get("segment") or {}).items())) if kind == "USAGE" else ()
     return (
-        kind, None if quantity is None else round(float(quantity), 6), holder, product, bool(line.get("trueUp")),
-        tuple(line["period"]), line.get("childAccount"),
+        kind, None if quantity is None else round(float(quantity), 6), holder, product, segment,
+        bool(line.get("trueUp")), tuple(line["period"]), line.get("childAccount"),
     )  # fmt: skip
 
 
 def commitment(result: Thing, minimum: bool) -> Thing:
-    if minimum:
-        return {
-            f"{p['startDate']}..{p['endDate']}": {name: str(Fraction(str(p[name]))) for name in PERIOD}
-            for p in result.get("periods", [])
-        }
-    shown: Thing = {name: str(Fraction(str(result[name]))) for name in MONEY}
-    return shown | {"status": result.get("status")}
+    """Which amounts are there is compared too: a minimum has fewer of them."""
+    shown: Thing = {name: str(Fraction(str(result[name]))) for name in MONEY if not absent(result.get(name))}
+    if not minimum:
+        return shown | {"status": result.get("status")}
+    for p in result.get("periods", []):
+        shown[f"{p['startDate']}..{p['endDate']}"] = {name: str(Fraction(str(p[name]))) for name in PERIOD}
+    return shown
 
 
 def explain(product: Any, second: Any) -> str:

@@ -9,6 +9,7 @@ from .grid import Period, periods
 from .other_charges import other, rounded
 from .priced import PricedPeriod, is_credit
 from .reading import Thing, money_or_zero
+from .readings import PLAN_IN_ADVANCE_LESS_PRICINGS_IN_ARREARS
 from .world import World
 
 
@@ -51,7 +52,8 @@ def minimum_spends(world: World, ap: Thing, priced: list[PricedPeriod], until: d
             nested = [spend for p, spend in own if p.period.start == period.start]
             usage = sum((p.amount for p in debits if p.period.start == period.start), Fraction(0))
             counted = usage + sum((spend.shortfall for spend in nested), Fraction(0))
-            before = sum((spend.prorated for spend in nested), Fraction(0))
+            ahead = [s for s in nested if s.advance or PLAN_IN_ADVANCE_LESS_PRICINGS_IN_ARREARS]
+            before = sum((spend.prorated for spend in ahead), Fraction(0))
             found.append(make(world, ap, "", period, period.end, owed, counted, before, advance))
     return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .charges import Charge, Slice
 from .money import divide
 from .priced import PricedPeriod, Step
+from .readings import OVERAGE_BANDS_DIVIDE_BY_SLICE
 
 if TYPE_CHECKING:
     from .holders import Holder
@@ -33,25 +34,31 @@ def band_overage(parts: list[Charge], lander: Lander) -> None:
 def rate_beyond(whole: PricedPeriod, parts: list[Charge], lander: Lander) -> None:
     """The quantity beyond is found slice by slice; its cost is divided by what each account has left uncovered, and an
     account's part among the commitments whose terms hold."""
-    beyond = sum((beyond_in(whole, parts, number) for number in range(len(parts[0].slices))), Fraction(0))
+    numbers = range(len(parts[0].slices))
+    beyond, rated = Fraction(0), Fraction(0)
+    for together in [[n] for n in numbers] if OVERAGE_BANDS_DIVIDE_BY_SLICE else [list(numbers)]:
+        beyond += sum((beyond_in(whole, parts, number) for number in together), Fraction(0))
+        cost = whole.overage_cost(beyond)
+        divide_cost(cost - rated, [(part, [part.slices[n] for n in together]) for part in parts], lander)
+        rated = cost
+
+
+def divide_cost(cost: Fraction, parts: list[tuple[Charge, list[Slice]]], lander: Lander) -> None:
     uncovered: dict[str, dict[str, Fraction]] = {}
     terms: dict[str, Holder] = {}
-    for part in parts:
-        for piece in separated(part):
-            assert piece.terms is not None
-            terms[piece.terms.code] = piece.terms
-            mine = uncovered.setdefault(part.account, {})
-            mine[piece.terms.code] = mine.get(piece.terms.code, Fraction(0)) + piece.uncovered
+    for part, pieces in parts:
+        for piece in pieces:
+            if piece.terms is not None and piece.terms.separates:
+                terms[piece.terms.code] = piece.terms
+                mine = uncovered.setdefault(part.account, {})
+                mine[piece.terms.code] = mine.get(piece.terms.code, Fraction(0)) + piece.uncovered
+    currency = parts[0][0].currency
     by_account = {name: sum(mine.values(), Fraction(0)) for name, mine in uncovered.items()}
-    divided = divide(whole.overage_cost(beyond), by_account, whole.home, whole.currency)
-    for part in [p for p in parts if p.account in divided]:
-        for code, amount in divide(divided[part.account], uncovered[part.account], "", whole.currency).items():
+    divided = divide(cost, by_account, "", currency)
+    for part in [part for part, _ in parts if part.account in divided]:
+        for code, amount in divide(divided[part.account], uncovered[part.account], "", currency).items():
             text = terms[code].thing.get("overageDescription")
             lander.charge(part, "OVERAGE_USAGE", amount, None, code, commitment=code, description=text)
-
-
-def separated(part: Charge) -> list[Slice]:
-    return [piece for piece in part.slices if piece.terms is not None and piece.terms.separates]
 
 
 def beyond_in(whole: PricedPeriod, parts: list[Charge], number: int) -> Fraction:

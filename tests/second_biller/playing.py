@@ -180,7 +180,10 @@ class Player:
 
 
 def play(scenario: Thing) -> list[StepResult]:
-    player = Player(scenario)
+    return played_by(Player(scenario), scenario)
+
+
+def played_by(player: Player, scenario: Thing) -> list[StepResult]:
     played = []
     for number, step in enumerate(scenario.get("steps") or []):
         kind = next(name for name in step if name not in {"expect", "expectError"})
