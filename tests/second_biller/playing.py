@@ -21,7 +21,7 @@ from .refusals import (
 )
 from .settlement import settle
 from .states import commitment_state
-from .world import KINDS, SINGULAR, World
+from .world import KINDS, SINGULAR, Unknown, World
 
 SPANS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1),
          "s": timedelta(seconds=1)}  # fmt: skip
@@ -89,7 +89,7 @@ class Player:
                     if kind == "commitments":
                         check_commitment(self.world, item, fixed_grid(self.world, item))
                     self.tell(kind, item)
-        except Refused:
+        except (Refused, Unknown):
             self.world.things = before
             raise
 
@@ -190,7 +190,7 @@ def played_by(player: Player, scenario: Thing) -> list[StepResult]:
         result = StepResult(number, kind)
         try:
             result.result = player.do(kind, step[kind])
-        except Refused as refused:
+        except (Refused, Unknown) as refused:
             result.error = str(refused)
         played.append(result)
     return played

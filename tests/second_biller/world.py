@@ -18,6 +18,10 @@ SINGULAR = {kind[:-1]: kind for kind in KINDS}
 EPOCHS = {"DAILY": "dayEpoch", "WEEKLY": "weekEpoch", "MONTHLY": "monthEpoch", "ANNUALLY": "yearEpoch"}
 
 
+class Unknown(LookupError):
+    """A step names what is not there, or no more."""
+
+
 class World:
     def __init__(self, scenario: Thing) -> None:
         self.organization: Thing = scenario.get("organization") or {}
@@ -56,6 +60,8 @@ class World:
             self.things["contracts"][code] = {"code": code, "account": self.root_of(str(thing["account"]))}
 
     def get(self, kind: str, code: object) -> Thing:
+        if str(code) not in self.things[kind]:
+            raise Unknown(f"there is no {code} among the {kind}")
         return self.things[kind][str(code)]
 
     def all(self, kind: str) -> list[Thing]:
