@@ -12,7 +12,7 @@ from services.simulate import play as play_product
 from .choosing import as_yaml
 from .money import show_number
 from .playing import play
-from .reading import Thing, load_text
+from .reading import Thing, absent, load_text
 
 MONEY = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
 PERIOD = ("amount", "counted")
@@ -63,16 +63,17 @@ def simple(kind: str, step: Thing, result: Any, known: dict[str, set[str]]) -> A
 
 
 def bills(result: list[Thing], gone: set[str]) -> Counter[Any]:
-    """Lines that differ in nothing but their amount are one: the key of a draw does not hold the charge's type."""
-    amounts: dict[Any, Fraction] = {}
+    """Every line that is not 0, with its bill's account."""
+    found: Counter[Any] = Counter()
     for bill in result:
         separated = any(line["type"] == "OVERAGE_USAGE" and Fraction(line["amount"]) for line in bill["lines"])
         total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
         assert total == Fraction(bill["total"]), f"the total of {bill} is not its lines' sum"
         for line in bill["lines"]:
-            key = (bill["account"], *line_fields(line, separated, gone))
-            amounts[key] = amounts.get(key, Fraction(0)) + Fraction(line["amount"])
-    return Counter({(*key, show_number(amount)): 1 for key, amount in amounts.items() if amount})
+            if Fraction(line["amount"]):
+                amount = show_number(Fraction(line["amount"]))
+                found[bill["account"], *line_fields(line, separated, gone), amount] += 1
+    return found
 
 
 def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]:
@@ -83,20 +84,21 @@ def line_fields(line: Thing, separated: bool, gone: set[str]) -> tuple[Any, ...]
     if holder is not None and (holder in gone or len(holder) == 36):
         holder = "deleted"
     product = None if kind == "COMMITMENT_FEE" else line.get("product")
+    segment = tuple(sorted((line.get("segment") or {}).items())) if kind == "USAGE" else ()
     return (
-        kind, None if quantity is None else round(float(quantity), 6), holder, product, bool(line.get("trueUp")),
-        tuple(line["period"]), line.get("childAccount"),
+        kind, None if quantity is None else round(float(quantity), 6), holder, product, segment,
+        bool(line.get("trueUp")), tuple(line["period"]), line.get("childAccount"),
     )  # fmt: skip
 
 
 def commitment(result: Thing, minimum: bool) -> Thing:
-    if minimum:
-        return {
-            f"{p['startDate']}..{p['endDate']}": {name: str(Fraction(str(p[name]))) for name in PERIOD}
-            for p in result.get("periods", [])
-        }
-    shown: Thing = {name: str(Fraction(str(result[name]))) for name in MONEY}
-    return shown | {"status": result.get("status")}
+    """Which amounts are there is compared too: a minimum has fewer of them."""
+    shown: Thing = {name: str(Fraction(str(result[name]))) for name in MONEY if not absent(result.get(name))}
+    if not minimum:
+        return shown | {"status": result.get("status")}
+    for p in result.get("periods", []):
+        shown[f"{p['startDate']}..{p['endDate']}"] = {name: str(Fraction(str(p[name]))) for name in PERIOD}
+    return shown
 
 
 def explain(product: Any, second: Any) -> str:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from .grid import FAR, Grid, periods
+from .commitment_grids import fee_grid
+from .grid import FAR, periods
 from .money import split_down
-from .reading import Thing, absent, day, flag, instant, money_or_zero, num, whole
+from .reading import Thing, absent, day, flag, money_or_zero, num, whole
 from .readings import LAST_FEE_IN_ARREARS_AT_END_DATE
 from .world import World
 
@@ -47,19 +48,14 @@ def fees_of(world: World, commitment: Thing) -> list[Fee]:
 
 def scheduled(world: World, commitment: Thing, given: Thing) -> Fee:
     account = str(commitment["account"])
-    start, end = (
-        world.local_day(account, instant(given[name])) for name in ("servicePeriodStartDate", "servicePeriodEndDate")
-    )
-    return Fee(day(given["date"]), start, end, num(given["amount"]))
+    names = ("date", "servicePeriodStartDate", "servicePeriodEndDate")
+    due, start, end = (world.day_of(account, given[name]) for name in names)
+    return Fee(due, start, end, num(given["amount"]))
 
 
 def at_once(commitment: Thing, top_up: Thing) -> Fee:
     at = day(top_up["date"])
     return Fee(at, at, day(commitment["endDate"]), num(top_up["amount"]))
-
-
-def grid_of_fees(world: World, commitment: Thing) -> Grid:
-    return world.commitment_grid(commitment)
 
 
 def planned(world: World, commitment: Thing) -> list[Fee]:
@@ -68,7 +64,7 @@ def planned(world: World, commitment: Thing) -> list[Fee]:
     advance = flag(commitment.get("commitmentFeeBillInAdvance"), world.in_advance("commitmentFeeBillInAdvance"))
     riding = [
         period
-        for period in periods(grid_of_fees(world, commitment), start, end, FAR)
+        for period in periods(fee_grid(world, commitment), start, end, FAR)
         if period.number >= offset and (period.number - offset) % interval == 0
     ]
     owed = outstanding(commitment)

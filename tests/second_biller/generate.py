@@ -8,18 +8,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .choosing import FIRST, Choices, Stamp
+from .generate_accounts import MODES, accounts, contract, contracts_for, grid_is_clear
 from .generate_catalog import catalog
+from .generate_moments import tell_in_moments
 from .generate_steps import steps
 from .money import decimals_of
 
 Thing = dict[str, Any]
 TYPES = ["USAGE", "STANDING_CHARGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"]
-MODES = ["PARENT_BREAKDOWN", "PARENT_SUMMARY", "CHILD"]
 
 
 def organization(c: Choices, currency: str) -> Thing:
     found: Thing = {"currency": currency}
-    if c.chance(3):
+    if c.chance(2):
         found["timezone"] = c.pick(["America/New_York", "Asia/Tokyo", "Pacific/Auckland"])
     if c.chance(3):
         found["roundingMode"] = "HALF_UP"
@@ -33,69 +34,32 @@ def organization(c: Choices, currency: str) -> Thing:
     return found
 
 
-def account_plans(c: Choices, account: str, plans: list[Thing], contracts: bool) -> list[Thing]:
-    """At most one plan of a product at a time."""
-    found: list[Thing] = []
-    used = set()
-    for plan in plans:
-        if plan["product"] in used or (found and not c.chance(2)):
-            continue
-        used.add(plan["product"])
-        attached: Thing = {"plan": plan["code"], "startDate": FIRST if c.chance(2) else c.day(0, 45)}
-        if c.chance(5):
-            attached["endDate"] = attached["startDate"] + timedelta(days=c.number(20, 120))
-        if "endDate" in attached and c.chance(2):
-            found.append({"plan": plan["code"], "startDate": attached["endDate"] + timedelta(days=c.number(0, 20))})
-        if contracts and c.chance(2):
-            attached["contract"] = f"deal-{account}"
-        if c.chance(4):
-            attached["childBillingMode"] = c.pick(MODES[1:])
-        if c.chance(8):
-            attached["billEpoch"] = c.pick([date(2025, 12, 10), date(2026, 1, 31)])
-        found.append(attached)
-    return found
-
-
-def accounts(c: Choices, plans: list[Thing], contracts: bool, family: bool) -> list[Thing]:
-    root: Thing = {"code": "acme", "plans": account_plans(c, "acme", plans, contracts)}
-    if c.chance(4):
-        root["timezone"] = c.pick(["America/Los_Angeles", "Australia/Lord_Howe", "Europe/Berlin"])
-    if c.chance(6):
-        root["billEpoch"] = c.pick([date(2026, 1, 20), date(2025, 1, 31)])
-    if not family and c.chance(4):
-        root["creditApplicationOrder"] = c.pick([["BALANCE", "PREPAYMENT"], ["PREPAYMENT"], ["BALANCE"]])
-    found = [root]
-    for number in range(c.number(1, 3) if family else 0):
-        child: Thing = {"code": f"kid-{number}", "parentAccount": "acme"}
-        if c.chance(3):
-            child["plans"] = account_plans(c, child["code"], plans, contracts)
-        found.append(child)
-    if not family and c.chance(6):
-        found.append({"code": "zed", "plans": account_plans(c, "zed", plans, False)})
-    return found
-
-
 def term(c: Choices) -> tuple[date, date]:
+    """One in some is empty: it starts and ends on one day."""
     start = FIRST if c.chance(2) else c.day(0, 70)
+    if c.chance(15):
+        return start, start
     return start, max(start + timedelta(days=1), c.day((start - FIRST).days + 10, (start - FIRST).days + 240))
 
 
-def scope(c: Choices, account: str, contracts: bool) -> Thing:
+def scope(c: Choices, contracts: list[str]) -> Thing:
     found: Thing = {}
     if c.chance(4):
         found["products"] = [c.pick(["alpha", "beta"])]
     if c.chance(4):
         found["lineItemTypes"] = c.some(TYPES) or ["USAGE"]
-    if contracts and c.chance(3):
-        found["contract"] = f"deal-{account}"
+    if contracts and c.chance(2):
+        found["contract"] = c.pick(contracts)
     return found
 
 
-def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], contracts: bool) -> Thing:
+def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], contracts: bool, first: bool) -> Thing:
+    """`first`: it stands in the head of the story, where nothing may be refused."""
     start, end = term(c)
-    found: Thing = {"code": code, "account": c.pick(people)["code"], "amount": c.money(20, 900)}
+    account = c.pick(people)
+    found: Thing = {"code": code, "account": account["code"], "amount": c.money(20, 900)}
     found |= {"startDate": start, "endDate": end}
-    found |= scope(c, found["account"], contracts)
+    found |= scope(c, contracts_for(account) if contracts else [])
     if len(people) > 1 and c.chance(3):
         found["childBillingMode"] = c.pick(MODES[1:])
     if c.chance(8):
@@ -103,13 +67,14 @@ def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], c
     if c.decimals == 2 and c.chance(10):
         found["currency"] = "EUR"
     if c.chance(3):
-        return found | minimum(c, plans)
+        return found | minimum(c, plans, not first or grid_is_clear(account, people))
     if c.chance(4):
         found["priority"] = c.number(1, 3)
     if c.chance(2):
         found["amount"] = c.money(5, 150)
-        found |= c.pick([{"overageSurchargePercent": 10}, {"separateOverageUsage": True},
-                         {"overageSurchargePercent": Decimal("-7.5")}])  # fmt: skip
+        terms: list[Thing] = [{"overageSurchargePercent": 10}, {"separateOverageUsage": True}]
+        with_bands = any("overagePricingBands" in price for plan in plans for price in plan["pricings"])
+        found |= c.pick([*terms, *terms[1:] * (3 if with_bands else 0), {"overageSurchargePercent": Decimal("-7.5")}])
     if c.chance(4):
         found["rolloverEndDate"] = end + timedelta(days=c.number(1, 90))
         if c.chance(2):
@@ -121,12 +86,13 @@ def commitment(c: Choices, code: str, people: list[Thing], plans: list[Thing], c
     return found | fees(c, found, plans)
 
 
-def minimum(c: Choices, plans: list[Thing]) -> Thing:
+def minimum(c: Choices, plans: list[Thing], without_plan: bool) -> Thing:
+    """`without_plan`: it may count billing periods without a plan to bill by."""
     found: Thing = {"commitmentType": "MINIMUM"}
     if c.chance(2):
         found["billingPlan"] = c.pick(plans)["code"]
-        if c.chance(2):
-            found["commitmentPeriodInterval"] = c.number(1, 3)
+    if c.chance(2) and (without_plan or "billingPlan" in found):
+        found["commitmentPeriodInterval"] = c.number(1, 3)
     if c.chance(2):
         found["prorate"] = True
     return found
@@ -153,15 +119,17 @@ def fees(c: Choices, made: Thing, plans: list[Thing]) -> Thing:
 def fee_date(c: Choices) -> Thing:
     start = FIRST + timedelta(days=30 * c.number(0, 4))
     end = start + timedelta(days=30)
-    noon = "T12:00:00Z"
-    return {"date": c.day(0, 150), "amount": c.money(5, 90), "servicePeriodStartDate": Stamp(f"{start}{noon}"),
-            "servicePeriodEndDate": Stamp(f"{end}{noon}")}  # fmt: skip
+    made: Thing = {"date": c.day(0, 150), "amount": c.money(5, 90)}
+    for name, at in (("servicePeriodStartDate", start), ("servicePeriodEndDate", end)):
+        made[name] = Stamp(f"{at}T{c.pick(['12', '00', '03', '21'])}:00:00Z")
+    return made
 
 
 def balance(c: Choices, number: int, people: list[Thing], contracts: bool) -> Thing:
     start, end = term(c)
-    found: Thing = {"code": f"b{number}", "account": c.pick(people)["code"], "startDate": start, "endDate": end}
-    found |= scope(c, found["account"], contracts)
+    account = c.pick(people)
+    found: Thing = {"code": f"b{number}", "account": account["code"], "startDate": start, "endDate": end}
+    found |= scope(c, contracts_for(account)[:1] if contracts else [])
     if c.chance(4):
         found["overageSurchargePercent"] = c.pick([5, Decimal("-2.5")])
     return found
@@ -171,24 +139,22 @@ def make(c: Choices) -> Thing:
     currency = c.pick(["USD", "USD", "USD", "JPY", "KWD"])
     c.decimals = decimals_of(currency)
     found: Thing = {"scenario": "generated", "source": "hypothesis", "organization": organization(c, currency)}
-    family = c.chance(3)
+    family = c.number(1, 5) > 3
     plans, parts = catalog(c, family)
     found |= parts
-    contracts = c.chance(4)
+    contracts = c.chance(2 if family else 4)
     people = accounts(c, plans, contracts, family)
     if contracts:
-        found["contracts"] = [
-            {"code": f"deal-{one['code']}", "account": one["code"], "startDate": FIRST, "endDate": date(2028, 1, 1)}
-            for one in people
-        ]
+        found["contracts"] = [contract(c, one) for one in people]
     found["accounts"] = people
-    made = [commitment(c, f"c{number}", people, plans, contracts) for number in range(c.number(0, 4))]
+    made = [commitment(c, f"c{number}", people, plans, contracts, True) for number in range(c.number(int(family), 4))]
     balances = [balance(c, number, people, contracts) for number in range(c.pick([0, 0, 0, 1, 2]))]
     if made:
         found["commitments"] = made
     if balances:
         found["balances"] = balances
-    found["steps"] = steps(c, found, lambda code: commitment(c, code, people, plans, contracts))
+    found["steps"] = steps(c, found, lambda code: commitment(c, code, people, plans, contracts, False), contracts)
+    tell_in_moments(c, found)
     return found
 
 

@@ -19,7 +19,7 @@ METER: Thing = {
 }
 
 
-def aggregations(c: Choices, family: bool) -> list[Thing]:
+def aggregations(c: Choices) -> list[Thing]:
     """`sums` is what most is priced by; `odd` is any other kind; `back` feeds credits; `parts` is segmented."""
     odd: Thing = {"code": "odd", "meter": "m", "targetField": "b"}
     odd["aggregation"] = c.pick(["SUM", "COUNT", "MIN", "MAX", "LATEST", "MEAN", "UNIQUE"])
@@ -57,26 +57,27 @@ def bands(c: Choices) -> Thing:
     return {"cumulative": model != "volume", "pricingBands": made}
 
 
-def pricings(c: Choices, plan: str, family: bool) -> list[Thing]:
+def pricings(c: Choices, plan: str, nested: bool, family: bool) -> list[Thing]:
+    """`nested`: the plan has a minimum spend, in which those of its prices lie."""
     found: list[Thing] = []
-    for aggregation in ["sums"] if not c.chance(2) else ["sums", "odd"]:
+    for aggregation in ["sums"] if c.chance(3) else ["sums", "odd"]:
         price: Thing = {"code": f"{plan}-{aggregation}", "aggregation": aggregation, "startDate": FIRST} | bands(c)
         if aggregation == "sums" and c.chance(6):
             price["tiersSpanPlan"] = True
-        elif aggregation == "sums" and c.chance(15 if family else 5):
+        elif aggregation == "sums" and c.chance(3 if family else 5):
             price["cumulative"] = True
             price["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 2}, {"lowerLimit": 20, "unitPrice": 3}]
-        if c.chance(8):
+        if c.chance(3 if nested else 8):
             price["minimumSpend"] = c.money(5, 90)
             price |= {"minimumSpendBillInAdvance": True} if c.chance(2) else {}
         found.append(price)
-        if c.chance(5):
+        if c.chance(2 if aggregation == "odd" else 5):
             change = FIRST + timedelta(days=c.number(10, 80))
             if c.chance(2):
                 price["endDate"] = change
-            found.append(
-                {"code": f"{plan}-{aggregation}-new", "aggregation": aggregation, "startDate": change} | bands(c)
-            )
+            new: Thing = {"code": f"{plan}-{aggregation}-new", "aggregation": aggregation, "startDate": change}
+            new |= {"endDate": change} if c.chance(8) else {}
+            found.append(new | bands(c))
     if c.chance(6):
         kind = c.pick(["PRODUCT_CREDIT", "GLOBAL_CREDIT"])
         found.append({"code": f"{plan}-back", "aggregation": "back", "startDate": FIRST, "type": kind} | bands(c))
@@ -91,7 +92,7 @@ def pricings(c: Choices, plan: str, family: bool) -> list[Thing]:
 
 def plan(c: Choices, number: int, family: bool) -> Thing:
     code = f"p{number}"
-    found: Thing = {"code": code, "product": c.pick(["alpha", "beta"])}
+    found: Thing = {"code": code, "product": c.pick(["alpha", "beta", "gamma"])}
     found["billFrequency"] = c.pick(["MONTHLY", "MONTHLY", "MONTHLY", "WEEKLY", "DAILY", "ANNUALLY"])
     if found["billFrequency"] == "DAILY":
         found["billFrequencyInterval"] = c.number(5, 20)
@@ -101,13 +102,13 @@ def plan(c: Choices, number: int, family: bool) -> Thing:
         found["currency"] = "EUR"
     if c.chance(3):
         found["standingCharge"] = c.money(1, 60)
-        found |= {"standingChargeInterval": c.number(2, 3)} if c.chance(5) else {}
+        found |= {"standingChargeInterval": c.number(2, 4)} if c.chance(3) else {}
         found |= {"standingChargeOffset": c.number(1, 2)} if c.chance(5) else {}
         found |= {"standingChargeBillInAdvance": c.chance(2)} if c.chance(2) else {}
     if c.chance(4):
         found["minimumSpend"] = c.money(10, 200)
         found |= {"minimumSpendBillInAdvance": c.chance(2)} if c.chance(2) else {}
-    found["pricings"] = pricings(c, code, family)
+    found["pricings"] = pricings(c, code, "minimumSpend" in found, family)
     return found
 
 
@@ -123,15 +124,14 @@ def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]
     plan["planTemplate"] = code
     if c.chance(2):
         plan["pricings"] = [p for p in plan["pricings"] if p["aggregation"] != "odd"]
-    return found, [
-        {**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in pricings(c, plan["code"], family)
-    ]
+    prices = pricings(c, plan["code"], "minimumSpend" in {*found, *plan}, family)
+    return found, [{**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in prices]
 
 
 def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
     plans = [plan(c, number, family) for number in range(c.number(1, 3))]
-    templates = [template(c, one, family) for one in plans if c.chance(4)]
-    parts: Thing = {"meters": [METER], "aggregations": aggregations(c, family)}
+    templates = [template(c, one, family) for one in plans if c.chance(3)]
+    parts: Thing = {"meters": [METER], "aggregations": aggregations(c)}
     parts["plans"] = [{k: v for k, v in one.items() if k != "product" or "planTemplate" not in one} for one in plans]
     if templates:
         parts["planTemplates"] = [one for one, _ in templates]

@@ -1,14 +1,20 @@
 """The steps of a generated story: usage early and late, bills, amendments, top-ups, cancels, questions."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from .choosing import FIRST, Choices
+from .generate_accounts import lasting
 from .generate_late import Late
 
 Thing = dict[str, Any]
+
+
+#: What fixes a minimum's grid anew.
+FIXING = {"billingPlan", "billEpoch", "startDate"}
 
 
 class Story:
@@ -19,11 +25,17 @@ class Story:
         self.new = new
         self.made = 0
         self.accounts = scenario["accounts"]
+        #: The accounts with the plans that they have by now.
+        self.people = deepcopy(self.accounts)
+        self.plans = scenario["plans"]
         self.commitments = list(scenario.get("commitments", []))
+        self.scenario = scenario
         self.balances = scenario.get("balances", [])
         self.counted = "counters" in scenario
         self.bands = any("overagePricingBands" in p for plan in scenario["plans"] for p in plan["pricings"])
         self.cancelled: set[str] = set()
+        #: Those whose top-ups an amendment must not leave outside the term.
+        self.dated: set[str] = set()
         self.billed = FIRST
         self.steps: list[Thing] = []
 
@@ -31,12 +43,11 @@ class Story:
         c = self.c
         account = c.pick(self.accounts)["code"]
         measure: Thing = {}
-        negative = c.chance(20 if self.bands else 6)
         for field, one_in in (("a", 1), ("b", 2), ("k", 6), ("s", 5)):
             if c.chance(one_in):
                 measure[field] = c.number(1, 120)
-        if negative:
-            measure["a"] = -measure["a"]
+        for field in [f for f in ("a", "b") if f in measure and c.chance(self.negative(account, f))]:
+            measure[field] = -measure[field]
         at = c.stamp(0, c.pick([40, 100, 170]), len(self.steps))
         step: Thing = {"account": account, "meter": "m", "ts": at, "measure": measure}
         step["who"] = {"user": c.pick(["ann", "bob", "cy"])}
@@ -44,6 +55,12 @@ class Story:
         if c.chance(4):
             step["uid"] = f"{account}-{c.number(0, 3)}"
         self.steps.append({"usage": step})
+
+    def negative(self, account: str, field: str) -> int:
+        """One in how many: in a pool with overage bands none, of a child in another pool many."""
+        if len(self.accounts) > 1 and "parentAccount" in self.accounts[1]:
+            return 10**9 if self.bands else 3 if account != "acme" else 8
+        return 20 if self.bands or field == "b" else 6
 
     def bill(self) -> None:
         c = self.c
@@ -60,6 +77,9 @@ class Story:
         c = self.c
         account = c.pick(self.accounts)["code"]
         at = self.billed + timedelta(days=c.number(0, 60))
+        if self.commitments and c.chance(3):
+            self.steps.append({"commitment": c.pick(self.commitments)["code"]})
+            return
         self.steps.append({c.pick(["preview", "unbilled"]): {"account": account, "date": at}})
 
     def open_commitment(self) -> Thing | None:
@@ -67,13 +87,15 @@ class Story:
         return self.c.pick(free) if free else None
 
     def in_term(self, one: Thing) -> date:
+        """In an empty term, where there is no such day, the one on which it starts and ends."""
         start: date = one["startDate"]
-        return start + timedelta(days=self.c.number(0, (one["endDate"] - start).days - 1))
+        return start + timedelta(days=self.c.number(0, max(0, (one["endDate"] - start).days - 1)))
 
     def top_up(self) -> None:
         one = self.open_commitment()
         if one is None:
             return
+        self.dated.add(one["code"])
         body = {"commitment": one["code"], "amount": self.c.money(1, 200), "date": self.in_term(one)}
         if one.get("commitmentType") == "MINIMUM" and self.c.chance(2):
             body["recurring"] = True
@@ -88,7 +110,8 @@ class Story:
         if self.c.chance(2):
             allowed = ["TRUE_UP", "PRORATE", "WAIVE"] if minimum else ["ACCELERATE", "KEEP", "WAIVE"]
             body["policy"] = self.c.pick(allowed)
-        self.cancelled.add(one["code"])
+        if one["startDate"] < one["endDate"]:
+            self.cancelled.add(one["code"])
         self.steps.append({"cancel": body})
 
     def amend(self) -> None:
@@ -96,14 +119,34 @@ class Story:
         if one is None:
             return
         change: Thing = self.c.pick([{"amount": one["amount"] + 100}, {"amount": one["amount"] + 37}])
-        if one.get("commitmentType") != "MINIMUM" and self.c.chance(2):
+        if self.c.chance(2 if "commitmentPeriodInterval" in one else 4):
+            change = self.other_grid(one)
+        elif one.get("commitmentType") != "MINIMUM" and self.c.chance(2):
             change = self.c.pick([{"overageSurchargePercent": 5, "separateOverageUsage": False}, {"priority": 1}])
         elif self.c.chance(3):
             change = {"endDate": one["endDate"] + timedelta(days=31)}
             if "rolloverEndDate" in one:
                 change["rolloverEndDate"] = one["rolloverEndDate"] + timedelta(days=31)
-        self.commitments[self.commitments.index(one)] = {**one, **change}
+        changed = {**one, **change}
+        if not (FIXING & change.keys() and self.refused(changed)):
+            self.commitments[self.commitments.index(one)] = changed
         self.steps.append({"update": {"commitment": one["code"], "set": change}})
+
+    def other_grid(self, one: Thing) -> Thing:
+        """Another plan to bill by, another epoch, another start."""
+        c = self.c
+        changes: list[Thing] = [{"billEpoch": c.pick([date(2026, 1, 10), date(2025, 12, 31), one["startDate"]])}]
+        if "billingPlan" in one:
+            changes.append({"billingPlan": c.pick(self.plans)["code"]})
+        if one["code"] not in self.dated:
+            changes.append({"startDate": min(one["endDate"], one["startDate"] + timedelta(days=c.number(-20, 20)))})
+        return c.pick(changes)
+
+    def refused(self, one: Thing) -> bool:
+        """A minimum that counts billing periods of which of several account plans it does not say."""
+        counts = one.get("commitmentType") == "MINIMUM" and "commitmentPeriodInterval" in one
+        [account] = [account for account in self.people if account["code"] == one["account"]]
+        return counts and "billingPlan" not in one and len(lasting(account.get("plans", []))) > 1
 
     def wrong(self) -> None:
         """What may be refused: both must refuse the same."""
@@ -112,6 +155,7 @@ class Story:
             return
         one = c.pick(self.commitments)
         code, finer = one["code"], Decimal(1).scaleb(-c.decimals - 1)
+        free = {**one, "code": f"free-{len(self.steps)}"}
         outside = one["endDate"] + timedelta(days=c.number(0, 3))
         steps: list[Thing] = [
             {"topUp": {"commitment": code, "amount": 5, "date": outside}},
@@ -119,7 +163,13 @@ class Story:
             {"cancel": {"commitment": code, "date": outside}},
             {"cancel": {"commitment": code, "date": one["startDate"] - timedelta(days=1)}},
             {"update": {"commitment": code, "set": {"amountPrePaid": one["amount"] + 1}}},
+            {"create": {"commitments": [{**free, "currency": "usd"}]}},
+            {"create": {"commitments": [{**free, "endDate": one["startDate"] - timedelta(days=1)}]}},
+            {"create": {"commitments": [{**free, "overageSurchargePercent": -150}]}},
         ]
+        others = [a["code"] for a in self.accounts if a["code"] not in {one["account"], "acme"}]
+        if others and "contracts" in self.scenario:
+            steps.append({"create": {"commitments": [{**free, "contract": f"deal-{c.pick(others)}"}]}})
         if code in self.cancelled:
             steps.append({"topUp": {"commitment": code, "amount": 5, "date": one["startDate"]}})
             steps.append({"cancel": {"commitment": code, "date": one["startDate"]}})
@@ -130,7 +180,8 @@ class Story:
         """A commitment that is told late."""
         self.made += 1
         one = self.new(f"late-{self.made}")
-        self.commitments.append(one)
+        if not self.refused(one):
+            self.commitments.append(one)
         self.steps.append({"create": {"commitments": [one]}})
 
     def remove(self) -> None:
@@ -148,7 +199,7 @@ class Story:
             self.steps.append({"transaction": body})
 
     def adjustment(self) -> None:
-        own = {a["code"]: a.get("plans", []) for a in self.accounts}
+        own = {a["code"]: lasting(a.get("plans", [])) for a in self.accounts}
         mine = [code for code, plans in own.items() if any(p["plan"] == "p0" for p in plans)]
         if self.counted and mine:
             at = self.c.day(0, 120)
@@ -160,19 +211,19 @@ class Story:
                 self.steps.append({"adjustment": body})
 
 
-def steps(c: Choices, scenario: Thing, new: Callable[[str], Thing]) -> list[Thing]:
+def steps(c: Choices, scenario: Thing, new: Callable[[str], Thing], contracts: bool) -> list[Thing]:
     story = Story(c, scenario, new)
     for _ in range(2 if story.balances else 0):
         story.transaction()
     for _ in range(3 if story.counted else 0):
         story.adjustment()
-    kinds = [story.usage] * 7 + [story.bill] * 2
-    kinds += [story.ask, story.top_up, story.cancel, story.amend, story.remove, story.transaction, story.adjustment]
+    kinds = [story.usage] * (13 if len(story.accounts) > 2 else 7) + [story.bill] * 2 + [story.amend] * 2
+    kinds += [story.ask, story.top_up, story.cancel, story.remove, story.transaction, story.adjustment]
     kinds += [story.create, story.wrong]
-    late = Late(c, scenario)
-    changing = c.chance(3)
+    late = Late(c, scenario, story.people, contracts)
+    changing = c.chance(2)
     for _ in range(c.number(3, 18)):
-        if changing and c.chance(6):
+        if changing and c.chance(4):
             step = c.pick(late.kinds())()
             story.steps += [step] if step else []
         else:

@@ -1,5 +1,7 @@
 """Grids of half-open periods, anchored in both directions at an epoch."""
 
+from __future__ import annotations
+
 import calendar
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +45,13 @@ class Grid:
         return guess
 
 
+def joined(grid: Grid, one: Period, count: int, start: date, end: date) -> Period:
+    """`count` grid periods from the one on, clipped to [start, end)."""
+    first = grid.number_of(one.start)
+    low, high = grid.boundary(first), grid.boundary(first + count)
+    return Period(one.number, max(low, start), min(high, end), (high - low).days)
+
+
 @dataclass(frozen=True)
 class Period:
     """A grid period as clipped, with the days it has in full."""
@@ -62,7 +71,12 @@ class Period:
 
 
 def periods(grid: Grid, start: date, end: date, until: date, step: int = 1) -> Iterator[Period]:
-    """Every `step` grid periods as one, from the one that holds `start`, clipped to [start, end), up to `until`."""
+    """Every `step` grid periods as one, from the one that holds `start`, clipped to [start, end), up to `until`.
+
+    An empty term has none.
+    """
+    if start >= end:
+        return
     first = grid.number_of(start)
     number = 0
     while True:

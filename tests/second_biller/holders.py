@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from .charges import Charge
 from .money import floor_money
-from .reading import Thing, absent, day, day_or_none, flag, money_or_zero, num, num_or, texts
+from .reading import Thing, absent, day, flag, money_or_zero, num, num_or, texts
 from .world import World
 
 
@@ -18,13 +18,14 @@ class Holder:
         self.account = str(thing["account"])
         self.is_balance = is_balance
         self.currency = world.currency_of(thing)
-        self.start, self.end = day(thing["startDate"]), day(thing["endDate"])
+        self.start, self.end = (world.day_of(self.account, thing[name]) for name in ("startDate", "endDate"))
         cancel = None if is_balance else world.cancels.get(self.code)
         self.cancelled = day(cancel["date"]) if cancel else None
         self.first_amount = Fraction(0) if is_balance else num(thing["amount"])
         added = world.transactions[self.code] if is_balance else world.top_ups[self.code]
-        self.added = [(day(a["date"]), num(a["amount"])) for a in added]
-        self.rollover_end = day_or_none(thing.get("rolloverEndDate"))
+        self.added = [(world.day_of(self.account, a["date"]), num(a["amount"])) for a in added]
+        until = thing.get("rolloverEndDate")
+        self.rollover_end = None if absent(until) else world.day_of(self.account, until)
         self.drawn_in_term = Fraction(0)
         self.drawn_after = Fraction(0)
 

@@ -4,9 +4,9 @@ import json
 from datetime import date
 from itertools import pairwise
 
-from .grid import Period
+from .grid import FAR, Period
 from .rates import Record
-from .reading import Thing, absent, day_or_none
+from .reading import Thing, absent
 from .world import World
 
 
@@ -26,20 +26,25 @@ def of_aggregation(records: list[Record], aggregation: Thing, segment: Thing) ->
     return [r for r in mine if all(r.text(name) == str(value) for name, value in segment.items())]
 
 
-def holder(world: World, plan: Thing, candidates: list[Thing], at: date) -> Thing | None:
+def validity(world: World, account: str, pricing: Thing) -> tuple[date, date]:
+    """In whole days of the account that is rated."""
+    start = world.day_or(account, pricing.get("startDate"), world.earliest)
+    return start, world.day_or(account, pricing.get("endDate"), FAR)
+
+
+def holder(world: World, account_plan: Thing, candidates: list[Thing], at: date) -> Thing | None:
     """The pricing that holds on a day: the plan's own first, the one that starts last, created last."""
     held = []
     for pricing in candidates:
-        start = day_or_none(pricing.get("startDate")) or world.earliest
-        end = day_or_none(pricing.get("endDate"))
-        if start <= at and (end is None or at < end):
-            own = pricing.get("plan") == plan["code"]
+        start, end = validity(world, str(account_plan["account"]), pricing)
+        if start <= at < end:
+            own = pricing.get("plan") == account_plan["plan"]
             held.append(((own, start, pricing["_created"]), pricing))
     return max(held, key=lambda pair: pair[0])[1] if held else None
 
 
 def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]:
-    """Prices that compete: of one aggregation, segment and type (the rules do not name the type)."""
+    """Prices that compete: of one aggregation, segment and type of its plan or its template."""
     found: dict[tuple[str, str, str], list[Thing]] = {}
     for pricing in world.all("pricings"):
         mine = pricing.get("plan") == plan["code"]
@@ -51,17 +56,19 @@ def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]
     return found
 
 
-def stretches(world: World, plan: Thing, candidates: list[Thing], period: Period) -> list[tuple[date, date, Thing]]:
+def stretches(
+    world: World, account_plan: Thing, candidates: list[Thing], period: Period
+) -> list[tuple[date, date, Thing]]:
     """The period cut where the pricing that holds may change."""
     points = {period.start, period.end}
     for pricing in candidates:
-        for edge in (day_or_none(pricing.get("startDate")), day_or_none(pricing.get("endDate"))):
-            if edge and period.start < edge < period.end:
+        for edge in validity(world, str(account_plan["account"]), pricing):
+            if period.start < edge < period.end:
                 points.add(edge)
     edges = sorted(points)
     found = []
     for a, b in pairwise(edges):
-        held = holder(world, plan, candidates, a)
+        held = holder(world, account_plan, candidates, a)
         if held is not None:
             found.append((a, b, held))
     return found

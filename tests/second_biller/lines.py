@@ -5,8 +5,9 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from .charges import Charge, Slice
+from .charges import Charge
 from .fees import fees_of
+from .holders import Holder
 from .money import divide, round_money, show, show_number
 from .overage import band_overage, pooled_charges
 from .reading import Thing
@@ -24,6 +25,12 @@ class Key(NamedTuple):
     item: str
     start: date
     holder: str
+    #: For a draw the type of the charge it pays.
+    pays: str = ""
+
+    @property
+    def of_standing_charge(self) -> bool:
+        return "STANDING_CHARGE" in (self.type, self.pays)
 
 
 @dataclass
@@ -64,13 +71,26 @@ class Lander:
 
     def charge(
         self, charge: Charge, kind: str, amount: Fraction, quantity: Fraction | None = None, holder: str = "",
-        mode: object = None, **extra: Any,
+        **extra: Any,
     ) -> None:  # fmt: skip
-        """A line of a charge; draws pass the holder's mode, all else follows the account plan's."""
-        mode = charge.account_plan.get("childBillingMode") if mode is None else mode
-        bill, account = self.place(charge.account, mode, True)
-        key = Key(bill, charge.currency, kind, account, charge.product, charge.plan, charge.item, charge.start, holder)
+        """A line of a charge: where the mode of the account plan that rates it says."""
+        key = self.key_of(charge, kind, holder)
         self.put(key, charge.end, amount, quantity, **extra)
+
+    def key_of(self, charge: Charge, kind: str, holder: str) -> Key:
+        bill, account = self.place(charge.account, charge.account_plan.get("childBillingMode"), True)
+        return Key(bill, charge.currency, kind, account, charge.product, charge.plan, charge.item, charge.start, holder)
+
+    def draw(self, charge: Charge, owner: Holder, amount: Fraction) -> None:
+        """On the bill of its charge; on a parent's the commitment's mode says whether accounts have a line each, a
+        balance's draw stands as its charge does."""
+        kind = "BALANCE" if owner.is_balance else "COMMITMENT"
+        key = self.key_of(charge, f"{kind}_CONSUMED", f"{kind} {owner.code}")._replace(pays=charge.type)
+        root, mode = self.world.root_of(charge.account), owner.thing.get("childBillingMode")
+        if key.bill_account == root and not owner.is_balance:
+            key = key._replace(account=root if mode == "PARENT_SUMMARY" else charge.account)
+        named = {kind.lower(): owner.code, "description": owner.thing.get("commitmentUsageDescription")}
+        self.put(key, charge.end, -amount, None, **named)
 
 
 def due_lines(world: World, settled: Settlement) -> Lines:
@@ -85,7 +105,8 @@ def due_lines(world: World, settled: Settlement) -> Lines:
         else:
             lander.charge(charge, charge.type, charge.amount, charge.quantity)
         for piece in charge.slices:
-            draw_lines(lander, settled, charge, piece)
+            for holder, drawn in piece.draws.items():
+                lander.draw(charge, settled.drawn.holder(holder), drawn)
     for parts in pooled_charges(settled.drawn.charges):
         surcharges(world, lander, parts)
         band_overage(parts, lander)
@@ -110,7 +131,8 @@ def usage_lines(world: World, lander: Lander, charge: Charge) -> None:
         if piece.terms.separates:
             separated[name] = separated.get(name, Fraction(0)) + piece.uncovered
     amount = charge.amount - sum(separated.values(), Fraction(0))
-    lander.charge(charge, "USAGE", amount, charge.quantity)
+    segment = charge.whole.pricing.get("segment") if charge.whole else None
+    lander.charge(charge, "USAGE", amount, charge.quantity, segment=segment)
     bands = bool(charge.whole and charge.whole.pricing.get("overagePricingBands"))
     for name, uncovered in separated.items():
         if not bands:
@@ -136,17 +158,6 @@ def surcharges(world: World, lander: Lander, parts: list[Charge]) -> None:
         named = {"balance" if key[0] else "commitment": key[1]}
         for part in [p for p in parts if p.account in divided]:
             lander.charge(part, "OVERAGE_SURCHARGE", divided[part.account], None, f"{key}", **named)
-
-
-def draw_lines(lander: Lander, settled: Settlement, charge: Charge, piece: Slice) -> None:
-    for key, amount in piece.draws.items():
-        owner = settled.drawn.holder(key)
-        if owner.is_balance:
-            lander.charge(charge, "BALANCE_CONSUMED", -amount, None, key, None, balance=owner.code)
-            continue
-        mode = owner.thing.get("childBillingMode") or "PARENT_BREAKDOWN"
-        text = owner.thing.get("commitmentUsageDescription")
-        lander.charge(charge, "COMMITMENT_CONSUMED", -amount, None, key, mode, commitment=owner.code, description=text)
 
 
 def fee_lines(world: World, lander: Lander, settled: Settlement) -> None:
@@ -194,6 +205,8 @@ def end_now(every: Lines, billed: Lines, key: Key) -> date:
     A line for several accounts named the latest end of theirs: it stays while a line of any of them ends there.
     """
     same = [k for k in every if k.plan and (k.plan, k.item, k.start) == (key.plan, key.item, key.start)]
+    # A standing charge may cover more than the billing period of the plan's minimum spend.
+    same = [k for k in same if k.of_standing_charge == key.of_standing_charge]
     near = [every[k] for k in same if key.account in (k.account, key.bill_account)]
     ends = [end for line in near for end in line.ends | {line.end}]
     if not ends or billed[key].end in ends:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from .charges import Charge, PricedPeriod, Slice, is_credit
+from .charges import Charge, Slice
 from .grid import Period, periods
 from .other_charges import other, rounded
-from .reading import Thing, num_or
+from .priced import PricedPeriod, is_credit
+from .reading import Thing, money_or_zero
+from .readings import PLAN_IN_ADVANCE_LESS_PRICINGS_IN_ARREARS
 from .world import World
 
 
@@ -35,29 +37,47 @@ class MinimumSpend:
 
 
 def minimum_spends(world: World, ap: Thing, priced: list[PricedPeriod], until: date) -> list[MinimumSpend]:
-    """`priced` holds all priced periods of the account plan."""
-    plan = world.get("plans", ap["plan"])
+    """`priced` holds all priced periods of the account plan.
+
+    A plan's minimum counts what its pricings' own charge: at the end their shortfalls, in advance their whole amounts.
+    """
     debits = [p for p in priced if not is_credit(p.pricing)]
-    found = []
-    minimum = num_or(world.plan_term(plan, "minimumSpend"), 0) or Fraction(0)
-    if minimum:
+    own = own_minimums(world, ap, debits)
+    found = [spend for _, spend in own]
+    plan = world.get("plans", ap["plan"])
+    if world.ever(plan, "minimumSpend"):
         advance = world.in_advance("minimumSpendBillInAdvance", plan, world.template_of(plan))
         for period in periods(world.grid_of(ap), *world.term_of(ap), until):
+            owed = money_or_zero(world.term_on(plan, "minimumSpend", period.start)) * period.share
+            nested = [spend for p, spend in own if p.period.start == period.start]
             usage = sum((p.amount for p in debits if p.period.start == period.start), Fraction(0))
-            found.append(make(world, ap, "", period, period.end, minimum * period.share, usage, advance))
+            counted = usage + sum((spend.shortfall for spend in nested), Fraction(0))
+            ahead = [s for s in nested if s.advance or PLAN_IN_ADVANCE_LESS_PRICINGS_IN_ARREARS]
+            before = sum((spend.prorated for spend in ahead), Fraction(0))
+            found.append(make(world, ap, "", period, period.end, owed, counted, before, advance))
+    return found
+
+
+def own_minimums(world: World, ap: Thing, debits: list[PricedPeriod]) -> list[tuple[PricedPeriod, MinimumSpend]]:
+    """Those of the pricings, by the days on which they hold."""
+    found = []
     for p in debits:
-        minimum = num_or(p.pricing.get("minimumSpend"), 0) or Fraction(0)
+        minimum = money_or_zero(p.pricing.get("minimumSpend"))
         if minimum:
             advance = world.in_advance("minimumSpendBillInAdvance", p.pricing)
             period = Period(p.period.number, p.start, p.end, p.period.full_days)
             owed = minimum * Fraction(p.days_held, p.period.full_days)
-            found.append(make(world, ap, str(p.pricing["code"]), period, p.period.end, owed, p.amount, advance))
+            code, none = str(p.pricing["code"]), Fraction(0)
+            found.append((p, make(world, ap, code, period, p.period.end, owed, p.amount, none, advance)))
     return found
 
 
 def make(
-    world: World, ap: Thing, item: str, period: Period, ends: date, owed: Fraction, usage: Fraction, advance: bool
-) -> MinimumSpend:
-    shortfall = rounded(world, ap, max(Fraction(0), owed - usage))
+    world: World, ap: Thing, item: str, period: Period, ends: date, owed: Fraction, counted: Fraction,
+    before: Fraction, advance: bool,
+) -> MinimumSpend:  # fmt: skip
+    """`counted` is what counts toward it at the end, `before` what is taken off what is billed in advance."""
+    shortfall = rounded(world, ap, max(Fraction(0), owed - counted))
+    prorated = rounded(world, ap, max(Fraction(0), owed - before))
     charge = other(world, ap, "MINIMUM_SPEND", item, period, period.start if advance else ends, shortfall)
-    return MinimumSpend(charge, advance, ends, rounded(world, ap, owed), shortfall)
+    return MinimumSpend(charge, advance, ends, prorated, shortfall)

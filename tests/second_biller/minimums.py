@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from .charges import Charge, PricedPeriod, usage_charges
+from .charges import Charge, usage_charges
 from .grid import FAR, periods
 from .holders import eligible
 from .money import round_money
+from .priced import PricedPeriod
 from .reading import Thing, absent, day, flag, num, whole
 from .world import World
 
@@ -26,13 +27,14 @@ class MinimumPeriod:
 
 
 def minimum_periods(world: World, commitment: Thing) -> list[MinimumPeriod]:
-    """With what they owe; a cancel ends the running period and drops the later ones."""
+    """With what they owe; a cancel ends the running period and drops the later ones. An empty term has none."""
     start, end = day(commitment["startDate"]), day(commitment["endDate"])
     if absent(commitment.get("commitmentPeriodInterval")):
-        spans = [(start, end, Fraction(1))]
+        spans = [(start, end, Fraction(1))] if start < end else []
     else:
-        step = whole(commitment["commitmentPeriodInterval"], 1)
-        found = periods(world.commitment_grid(commitment), start, end, FAR, step)
+        grid = world.grids[str(commitment["code"])]
+        assert grid is not None, "refused when it was made"
+        found = periods(grid, start, end, FAR, whole(commitment["commitmentPeriodInterval"], 1))
         spans = [(p.start, p.end, p.share) for p in found]
     prorate = flag(commitment.get("prorate"))
     currency = world.currency_of(commitment)
@@ -66,6 +68,14 @@ def cancelled(made: list[MinimumPeriod], cancel: Thing) -> list[MinimumPeriod]:
         elif period.end <= at:
             kept.append(period)
     return kept
+
+
+def lacking(made: list[MinimumPeriod], today: date) -> Fraction:
+    """What the running period still lacks; before the first its whole amount, after the last nothing."""
+    if made and today < made[0].start:
+        return Fraction(0) if made[0].waived else made[0].owed
+    running = [period for period in made if period.start <= today < period.end]
+    return sum((period.shortfall for period in running), Fraction(0))
 
 
 def count(

@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
-from .charges import Charge, PricedPeriod, Slice
-from .grid import Period, periods
+from .charges import Charge, Slice
+from .grid import Period, joined, periods
 from .holding import stretches
 from .money import round_money
+from .priced import PricedPeriod
 from .rates import price_of
-from .reading import Thing, absent, flag, num, num_or, whole
+from .reading import Thing, absent, flag, money_or_zero, num, whole
 from .world import World
 
 
@@ -51,19 +52,23 @@ def rounded(world: World, ap: Thing, amount: Fraction) -> Fraction:
 
 
 def standing_charges(world: World, ap: Thing, until: date) -> list[Charge]:
+    """Every interval of bills, due with its first; at 0 too where a price ever was, so that it names its period."""
     plan = world.get("plans", ap["plan"])
-    price = num_or(world.plan_term(plan, "standingCharge"), 0) or Fraction(0)
-    if not price:
+    if not world.ever(plan, "standingCharge"):
         return []
     interval = whole(world.plan_term(plan, "standingChargeInterval"), 1)
     offset = whole(world.plan_term(plan, "standingChargeOffset"), 0)
     advance = world.in_advance("standingChargeBillInAdvance", plan, world.template_of(plan))
-    return [
-        other(world, ap, "STANDING_CHARGE", "", period, due, rounded(world, ap, price * period.share))
-        for period in periods(world.grid_of(ap), *world.term_of(ap), until)
-        for due in [period.start if advance else period.end]
-        if period.number >= offset and (period.number - offset) % interval == 0
-    ]
+    grid, term = world.grid_of(ap), world.term_of(ap)
+    found = []
+    for riding in periods(grid, *term, until):
+        if riding.number < offset or (riding.number - offset) % interval:
+            continue
+        covered = joined(grid, riding, interval, *term)
+        price = money_or_zero(world.term_on(plan, "standingCharge", covered.start))
+        due = riding.start if advance else riding.end
+        found.append(other(world, ap, "STANDING_CHARGE", "", covered, due, rounded(world, ap, price * covered.share)))
+    return found
 
 
 def value_on(world: World, account: str, counter: str, at: date) -> Fraction:
@@ -78,7 +83,7 @@ def counter_charges(world: World, ap: Thing, until: date) -> tuple[list[Charge],
     for counter in world.all("counters"):
         candidates = counter_pricings(world, ap, str(counter["code"]))
         for period in periods(world.grid_of(ap), *world.term_of(ap), until):
-            held = stretches(world, world.get("plans", ap["plan"]), candidates, period)
+            held = stretches(world, ap, candidates, period)
             for code in dict.fromkeys(str(p["code"]) for _, _, p in held):
                 runs = [(a, b) for a, b, p in held if p["code"] == code]
                 made, credit = counter_period(world, ap, world.get("counterPricings", code), period, runs)
@@ -147,5 +152,5 @@ def pricing_credits(world: World, priced: PricedPeriod) -> list[Credit]:
             rank, name, priced.account_plan, str(plan["code"]), product, scope, str(priced.pricing["code"]),
             priced.currency, priced.start, priced.end, priced.period.end, amount,
         )
-        for name, amount in priced.parts(priced.amount).items()
+        for name, amount in priced.parts(priced.amount, priced.end).items()
     ]  # fmt: skip

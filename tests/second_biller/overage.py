@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from .charges import Charge, PricedPeriod, Step
-from .money import divide, round_money
-from .rates import cumulative_charge, quantity_for
+from .charges import Charge, Slice
+from .money import divide
+from .priced import PricedPeriod, Step
+from .readings import OVERAGE_BANDS_DIVIDE_BY_SLICE
 
 if TYPE_CHECKING:
+    from .holders import Holder
     from .lines import Lander
 
 
@@ -29,35 +32,53 @@ def band_overage(parts: list[Charge], lander: Lander) -> None:
 
 
 def rate_beyond(whole: PricedPeriod, parts: list[Charge], lander: Lander) -> None:
-    """The quantity beyond is found slice by slice; its cost is divided by quantity, over who left any uncovered."""
+    """The quantity beyond is found slice by slice; its cost is divided by what each account has left uncovered, and an
+    account's part among the commitments whose terms hold."""
+    numbers = range(len(parts[0].slices))
     beyond, rated = Fraction(0), Fraction(0)
-    starts = [piece.start for piece in parts[0].slices]
-    for number, start in enumerate(starts):
-        pieces = {part.account: part.slices[number] for part in parts}
-        separated = {name: p for name, p in pieces.items() if p.terms is not None and p.terms.separates}
-        if not separated:
-            continue
-        end = starts[number + 1] if number + 1 < len(starts) else whole.end
-        first, last = edge(whole.steps, start), edge(whole.steps, end)
-        covered = sum((p.amount for p in pieces.values()), Fraction(0))
-        covered -= sum((p.uncovered for p in separated.values()), Fraction(0))
-        # What later days take away is not there to be beyond: units go as the slices' amounts do.
-        kept = min([last[0], *(s.after for s in whole.steps if s.day >= end)])
-        exhausted = quantity_for(whole.pricing, first[1] + covered, kept)
-        beyond += max(Fraction(0), kept - max(first[0], exhausted))
-        price = cumulative_charge(whole.pricing["overagePricingBands"], True, beyond)
-        cost = round_money(price, whole.currency, lander.world.rounding)
-        weights = {name: max(Fraction(0), whole.weights[name]) for name in separated}
-        divided = divide(cost - rated, weights, whole.home, whole.currency)
+    for together in [[n] for n in numbers] if OVERAGE_BANDS_DIVIDE_BY_SLICE else [list(numbers)]:
+        beyond += sum((beyond_in(whole, parts, number) for number in together), Fraction(0))
+        cost = whole.overage_cost(beyond)
+        divide_cost(cost - rated, [(part, [part.slices[n] for n in together]) for part in parts], lander)
         rated = cost
-        for part in [p for p in parts if p.account in divided]:
-            terms = separated[part.account].terms
-            assert terms is not None
-            text, amount = terms.thing.get("overageDescription"), divided[part.account]
-            lander.charge(part, "OVERAGE_USAGE", amount, None, terms.code, commitment=terms.code, description=text)
 
 
-def edge(steps: list[Step], day: object) -> tuple[Fraction, Fraction]:
+def divide_cost(cost: Fraction, parts: list[tuple[Charge, list[Slice]]], lander: Lander) -> None:
+    uncovered: dict[str, dict[str, Fraction]] = {}
+    terms: dict[str, Holder] = {}
+    for part, pieces in parts:
+        for piece in pieces:
+            if piece.terms is not None and piece.terms.separates:
+                terms[piece.terms.code] = piece.terms
+                mine = uncovered.setdefault(part.account, {})
+                mine[piece.terms.code] = mine.get(piece.terms.code, Fraction(0)) + piece.uncovered
+    currency = parts[0][0].currency
+    by_account = {name: sum(mine.values(), Fraction(0)) for name, mine in uncovered.items()}
+    divided = divide(cost, by_account, "", currency)
+    for part in [part for part, _ in parts if part.account in divided]:
+        for code, amount in divide(divided[part.account], uncovered[part.account], "", currency).items():
+            text = terms[code].thing.get("overageDescription")
+            lander.charge(part, "OVERAGE_USAGE", amount, None, code, commitment=code, description=text)
+
+
+def beyond_in(whole: PricedPeriod, parts: list[Charge], number: int) -> Fraction:
+    """The units of one slice that lie beyond exhaustion."""
+    pieces = [part.slices[number] for part in parts]
+    uncovered = [p.uncovered for p in pieces if p.terms is not None and p.terms.separates]
+    if not uncovered:
+        return Fraction(0)
+    start = pieces[0].start
+    end = parts[0].slices[number + 1].start if number + 1 < len(parts[0].slices) else whole.end
+    first, last = edge(whole.steps, start), edge(whole.steps, end)
+    covered = sum((p.amount for p in pieces), Fraction(0)) - sum(uncovered, Fraction(0))
+    covered += whole.given_back(end) - whole.given_back(start)
+    # What later days take away is not there to be beyond: units go as the slices' amounts do.
+    kept = min([last[0], *(s.after for s in whole.steps if s.day >= end)])
+    exhausted = whole.exhausted_at(first[1] + covered, kept)
+    return max(Fraction(0), kept - max(first[0], exhausted))
+
+
+def edge(steps: list[Step], day: date) -> tuple[Fraction, Fraction]:
     """Units and rounded money at the start of a day."""
-    passed = [s for s in steps if s.day < day]  # type: ignore[operator]
+    passed = [s for s in steps if s.day < day]
     return (passed[-1].after, passed[-1].high) if passed else (Fraction(0), Fraction(0))

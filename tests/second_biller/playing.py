@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
+from .commitment_grids import fixed_anew, fixed_grid
 from .lines import Lines, add_billed, difference, due_lines, show_line
 from .money import show
 from .rates import Record
@@ -14,12 +15,13 @@ from .refusals import (
     check_cancel,
     check_commitment,
     check_delete,
+    check_thing,
     check_top_up,
     check_transaction,
 )
 from .settlement import settle
 from .states import commitment_state
-from .world import KINDS, SINGULAR, World
+from .world import KINDS, SINGULAR, Unknown, World
 
 SPANS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1),
          "s": timedelta(seconds=1)}  # fmt: skip
@@ -38,16 +40,21 @@ class Player:
         self.world = World(scenario)
         for kind in [k for k in scenario if k in KINDS]:
             for body in scenario[kind] or []:
-                self.world.add(kind, body)
+                self.tell(kind, body)
         self.billed: Lines = {}
         self.latest: dict[str, date] = {}
-        self.clock: date | None = None
+        self.clock = self.world.earliest
         self.told = 0
         self.settled: dict[tuple[str, date, bool, int], Lines] = {}
 
     def do(self, kind: str, body: Any) -> Any:
         self.told += 1
         return getattr(self, f"do_{kind.lower()}")(body)
+
+    def tell(self, kind: str, body: Thing) -> None:
+        self.world.add(kind, body)
+        if kind == "commitments":
+            self.world.grids[str(body["code"])] = fixed_grid(self.world, body)
 
     # What happens
 
@@ -73,26 +80,42 @@ class Player:
             self.world.records.append(Record(account, str(body["meter"]), moment, identity, local, body))
 
     def do_create(self, body: Thing) -> None:
-        for kind, items in body.items():
-            for item in items:
-                if kind == "commitments":
-                    check_commitment(self.world, item)
-                self.world.add(kind, item)
+        """Refused whole: what stands before the refused one is not made either."""
+        before = {kind: dict(things) for kind, things in self.world.things.items()}
+        try:
+            for kind, items in body.items():
+                for item in items:
+                    check_thing(self.world, kind, item)
+                    if kind == "commitments":
+                        check_commitment(self.world, item, fixed_grid(self.world, item))
+                    self.tell(kind, item)
+        except (Refused, Unknown):
+            self.world.things = before
+            raise
 
     def do_update(self, body: Thing) -> None:
-        for name, code in body.items():
-            if name != "set":
-                thing = self.world.get(SINGULAR[name], code)
-                changed = {**thing, **body["set"]}
-                if name == "commitment":
-                    check_commitment(self.world, changed)
-                self.world.things[SINGULAR[name]][str(code)] = changed
+        [(name, code)] = [(name, code) for name, code in body.items() if name in SINGULAR]
+        kind = SINGULAR[name]
+        thing = self.world.get(kind, code)
+        changed = {**thing, **body["set"]}
+        check_thing(self.world, kind, changed)
+        if kind == "commitments":
+            anew = fixed_anew(thing, changed)
+            grid = fixed_grid(self.world, changed) if anew else self.world.grids[str(code)]
+            check_commitment(self.world, changed, grid)
+            self.world.grids[str(code)] = grid
+        since = self.clock if absent(body.get("effectiveDate")) else day(body["effectiveDate"])
+        self.world.dated.changed(kind, changed, since)
+        self.world.things[kind][str(code)] = changed
 
     def do_delete(self, body: Thing) -> None:
         for name, code in body.items():
             if name != "force":
                 check_delete(self.world, name, str(code), body, self.billed, self.clock)
                 del self.world.things[SINGULAR[name]][str(code)]
+                if name == "commitment":
+                    self.world.top_ups.pop(str(code), None)
+                    self.world.cancels.pop(str(code), None)
 
     def do_topup(self, body: Thing) -> None:
         check_top_up(self.world, body)
@@ -116,7 +139,7 @@ class Player:
 
     def do_bill(self, body: Thing) -> list[Thing]:
         at = day(body["date"])
-        self.clock = max(self.clock or at, at)
+        self.clock = max(self.clock, at)
         only = None if absent(body.get("account")) else str(body["account"])
         shown = []
         wanted = [only] if only else [a for root in self.world.roots() for a in self.world.family(root)]
@@ -157,14 +180,17 @@ class Player:
 
 
 def play(scenario: Thing) -> list[StepResult]:
-    player = Player(scenario)
+    return played_by(Player(scenario), scenario)
+
+
+def played_by(player: Player, scenario: Thing) -> list[StepResult]:
     played = []
     for number, step in enumerate(scenario.get("steps") or []):
         kind = next(name for name in step if name not in {"expect", "expectError"})
         result = StepResult(number, kind)
         try:
             result.result = player.do(kind, step[kind])
-        except Refused as refused:
+        except (Refused, Unknown) as refused:
             result.error = str(refused)
         played.append(result)
     return played

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -70,8 +71,12 @@ def day(value: object) -> date:
     return date.fromisoformat(str(value)[:10])
 
 
-def day_or_none(value: object) -> date | None:
-    return None if absent(value) else day(value)
+def day_named(value: object, zone: ZoneInfo) -> date:
+    """The day that a date or a date-time names: one at midnight UTC its calendar day, any other the day in the zone."""
+    if isinstance(value, str) and len(value) > len("2026-01-01"):
+        at = instant(value).astimezone(UTC)
+        return (at if at.time() == time() else at.astimezone(zone)).date()
+    return day(value)
 
 
 def instant(value: object) -> datetime:

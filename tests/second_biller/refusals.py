@@ -1,8 +1,10 @@
 """What is refused, with a message that names it."""
 
+import re
 from datetime import date
 from fractions import Fraction
 
+from .grid import Grid
 from .lines import Lines
 from .money import is_whole
 from .reading import Thing, absent, day, flag, money_or_zero, num
@@ -13,6 +15,9 @@ FEE_FIELDS = ("amountPrePaid", "amountFirstBill", "feeDates", "billingInterval",
               "commitmentFeeBillInAdvance", "overageSurchargePercent", "separateOverageUsage")  # fmt: skip
 
 
+CURRENCY = re.compile("[A-Z][A-Z0-9]{2,9}")
+
+
 class Refused(Exception):
     """A step the rules do not allow."""
 
@@ -21,7 +26,31 @@ def is_minimum(commitment: Thing) -> bool:
     return commitment.get("commitmentType") == "MINIMUM"
 
 
-def check_commitment(world: World, commitment: Thing) -> None:
+def check_thing(world: World, kind: str, thing: Thing) -> None:
+    """What no entity may be."""
+    if not absent(thing.get("currency")) and not CURRENCY.fullmatch(str(thing["currency"])):
+        raise Refused(f"currency {thing['currency']} is no code of 3 to 10 capital letters or digits")
+    if money_or_zero(thing.get("overageSurchargePercent")) < -100:
+        raise Refused("overageSurchargePercent is below -100")
+    if thing.get("overagePricingBands") and (flag(thing.get("tiersSpanPlan")) or not flag(thing.get("cumulative"))):
+        raise Refused("overagePricingBands need cumulative, and go with no tiersSpanPlan")
+    if kind in {"commitments", "balances", "accountPlans"}:
+        check_of_account(world, thing)
+
+
+def check_of_account(world: World, thing: Thing) -> None:
+    account = str(thing["account"])
+    if not (absent(thing.get("startDate")) or absent(thing.get("endDate"))):
+        start, end = (world.day_of(account, thing[name]) for name in ("startDate", "endDate"))
+        if start > end:
+            raise Refused(f"startDate {start} is after endDate {end}")
+    contract = world.things["contracts"].get(str(thing.get("contract")))
+    if contract is not None and contract["account"] not in {account, world.root_of(account)}:
+        raise Refused(f"contract {contract['code']} is another account's")
+
+
+def check_commitment(world: World, commitment: Thing, grid: Grid | None) -> None:
+    """`grid` is that of its commitment periods; None where several account plans were there."""
     code, currency = str(commitment["code"]), world.currency_of(commitment)
     if code in world.cancels:
         raise Refused(f"commitment {code} is cancelled")
@@ -32,6 +61,8 @@ def check_commitment(world: World, commitment: Thing) -> None:
         for name in FEE_FIELDS:
             if not absent(commitment.get(name)):
                 raise Refused(f"{name} is not for a MINIMUM commitment")
+        if grid is None and not absent(commitment.get("commitmentPeriodInterval")):
+            raise Refused("commitmentPeriodInterval needs a billingPlanId where several account plans are attached")
         return
     owed = num(commitment["amount"]) - money_or_zero(commitment.get("amountPrePaid"))
     if owed < 0:
@@ -68,18 +99,22 @@ def check_cancel(world: World, body: Thing) -> None:
 
 
 def check_transaction(world: World, body: Thing) -> None:
-    balance, at, amount = world.get("balances", body["balance"]), day(body["date"]), num(body["amount"])
-    told = [*world.transactions[str(balance["code"])], body]
-    for since in [one for one in sorted(day(t["date"]) for t in told) if amount < 0 and one >= at]:
-        if sum((num(t["amount"]) for t in told if day(t["date"]) <= since), Fraction(0)) < 0:
+    balance, amount = world.get("balances", body["balance"]), num(body["amount"])
+    account = str(balance["account"])
+    told = [
+        (world.day_of(account, t["date"]), num(t["amount"])) for t in [*world.transactions[str(balance["code"])], body]
+    ]
+    at = told[-1][0]
+    for since in [one for one, _ in sorted(told) if amount < 0 and one >= at]:
+        if sum((paid for one, paid in told if one <= since), Fraction(0)) < 0:
             raise Refused(f"amount {amount} must not take out more than is paid in")
 
 
-def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date | None) -> None:
+def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
     if name != "commitment" or flag(body.get("force")):
         return
     root = world.root_of(str(world.get("commitments", code)["account"]))
-    settled = settle(world, root, clock or date(1, 1, 2), True)
+    settled = settle(world, root, clock, True)
     holder = settled.drawn.holders.get(f"commitment {code}")
     if holder is not None and holder.drawn:
         raise Refused(f"commitment {code} has drawn")

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
-from .charges import Charge, PricedPeriod, is_credit, priced_periods, usage_charges
+from .charges import Charge, usage_charges
 from .drawing import Drawn, draw_down
 from .minimum_spend import MinimumSpend, minimum_spends
 from .minimums import MinimumPeriod, count, minimum_periods
 from .other_charges import Credit, counter_charges, pricing_credits, standing_charges
+from .priced import PricedPeriod, is_credit, priced_periods
 from .reading import Thing
 from .world import World
 

@@ -5,22 +5,25 @@ from fractions import Fraction
 from typing import Any
 
 from .holders import Holder
-from .minimums import MinimumPeriod
+from .minimums import MinimumPeriod, lacking
 from .money import show
 from .reading import day
 from .settlement import settle
 from .world import World
 
 
-def commitment_state(world: World, code: str, clock: date | None) -> dict[str, Any]:
+def commitment_state(world: World, code: str, today: date) -> dict[str, Any]:
     commitment = world.get("commitments", code)
     root = world.root_of(str(commitment["account"]))
-    today = clock or date(1, 1, 2)
     settled = settle(world, root, today, True)
     currency = world.currency_of(commitment)
     for minimum, periods in settled.minimums:
         if minimum["code"] == code:
-            return {"periods": [show_period(p, today, currency) for p in periods]}
+            return {
+                "amountSpent": show(sum((p.counted for p in periods), Fraction(0)), currency),
+                "amountRemaining": show(lacking(periods, today), currency),
+                "periods": [show_period(p, today, currency) for p in periods],
+            }
     holder = settled.drawn.holder(f"commitment {code}")
     remaining, rolled, lapsed = split(holder, today)
     cancelled = holder.cancelled is not None and holder.cancelled <= today

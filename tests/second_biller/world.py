@@ -4,9 +4,11 @@ from collections import defaultdict
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from .dated import Dated
 from .grid import Grid
 from .rates import Record
-from .reading import Thing, absent, dates_in, day, day_or_none, flag, texts, whole
+from .reading import Thing, absent, dates_in, day, day_named, flag, texts, whole
+from .readings import EMPTY_ACCOUNT_PLANS_ARE_NONE
 
 KINDS = (
     "products", "meters", "aggregations", "planTemplates", "plans", "pricings", "counters", "counterPricings",
@@ -14,6 +16,10 @@ KINDS = (
 )  # fmt: skip
 SINGULAR = {kind[:-1]: kind for kind in KINDS}
 EPOCHS = {"DAILY": "dayEpoch", "WEEKLY": "weekEpoch", "MONTHLY": "monthEpoch", "ANNUALLY": "yearEpoch"}
+
+
+class Unknown(LookupError):
+    """A step names what is not there, or no more."""
 
 
 class World:
@@ -28,6 +34,9 @@ class World:
         self.transactions: dict[str, list[Thing]] = defaultdict(list)
         self.top_ups: dict[str, list[Thing]] = defaultdict(list)
         self.cancels: dict[str, Thing] = {}
+        self.dated = Dated()
+        #: Of every commitment the grid that was fixed when it was made; None where several account plans were attached.
+        self.grids: dict[str, Grid | None] = {}
 
     def add(self, kind: str, body: Thing) -> None:
         thing = dict(body)
@@ -39,10 +48,20 @@ class World:
         if kind == "accountPlans" and absent(thing.get("code")):
             thing["code"] = f"account-plan-{self.created}"
         self.things[kind][str(thing["code"])] = thing
+        self.dated.made(kind, thing)
+        self.name_contract(thing)
         for inner_kind, owner, item in inner:
             self.add(inner_kind, {**item, owner: thing["code"]})
 
+    def name_contract(self, thing: Thing) -> None:
+        """A contract that is only named belongs to the root of the account that names it."""
+        if not absent(thing.get("contract")) and str(thing["contract"]) not in self.things["contracts"]:
+            code = str(thing["contract"])
+            self.things["contracts"][code] = {"code": code, "account": self.root_of(str(thing["account"]))}
+
     def get(self, kind: str, code: object) -> Thing:
+        if str(code) not in self.things[kind]:
+            raise Unknown(f"there is no {code} among the {kind}")
         return self.things[kind][str(code)]
 
     def all(self, kind: str) -> list[Thing]:
@@ -83,6 +102,12 @@ class World:
     def local_day(self, account: str, at: datetime) -> date:
         return at.astimezone(self.zone(account)).date()
 
+    def day_of(self, account: str, value: object) -> date:
+        return day_named(value, self.zone(account))
+
+    def day_or(self, account: str, value: object, default: date) -> date:
+        return default if absent(value) else self.day_of(account, value)
+
     def in_advance(self, name: str, *entities: Thing) -> bool:
         for entity in (*entities, self.organization):
             if not absent(entity.get(name)):
@@ -104,6 +129,17 @@ class World:
             return plan[name]
         return self.template_of(plan).get(name)
 
+    def term_on(self, plan: Thing, name: str, start: date) -> object:
+        """A standing charge or minimum spend as it holds for what starts on this day: the plan's own, else its
+        template's."""
+        own = self.dated.on("plans", str(plan["code"]), name, start)
+        return self.dated.on("planTemplates", str(plan.get("planTemplate")), name, start) if absent(own) else own
+
+    def ever(self, plan: Thing, name: str) -> bool:
+        """Whether the plan, or its template, ever had such a term."""
+        template = str(plan.get("planTemplate"))
+        return self.dated.ever("plans", str(plan["code"]), name) or self.dated.ever("planTemplates", template, name)
+
     def template_of(self, plan: Thing) -> Thing:
         return self.things["planTemplates"].get(str(plan.get("planTemplate")), {})
 
@@ -115,11 +151,14 @@ class World:
 
     def account_plans_of(self, account: str) -> list[Thing]:
         mine = [ap for ap in self.all("accountPlans") if ap["account"] == account]
+        if EMPTY_ACCOUNT_PLANS_ARE_NONE:
+            mine = [ap for ap in mine if self.term_of(ap)[0] < self.term_of(ap)[1]]
         return sorted(mine, key=lambda ap: self.term_of(ap)[0])
 
     def term_of(self, account_plan: Thing) -> tuple[date, date]:
-        start = day_or_none(account_plan.get("startDate")) or self.earliest
-        return start, day_or_none(account_plan.get("endDate")) or date(9000, 1, 1)
+        account = str(account_plan["account"])
+        start = self.day_or(account, account_plan.get("startDate"), self.earliest)
+        return start, self.day_or(account, account_plan.get("endDate"), date(9000, 1, 1))
 
     def first_own_day(self, account: str) -> date:
         """From this day on a child is no longer pooled with its parent."""
@@ -144,27 +183,6 @@ class World:
         account = self.get("accounts", account_plan["account"])
         return Grid(frequency, interval, self.epoch(frequency, account_plan, account))
 
-    def commitment_grid(self, commitment: Thing) -> Grid:
-        """The grid of a commitment's own periods: its billing plan's, else its account plan's, else monthly."""
-        account = self.get("accounts", commitment["account"])
-        own = self.account_plans_of(str(commitment["account"]))
-        term = day(commitment["startDate"]), day(commitment["endDate"])
-        parents = self.account_plans_of(self.root_of(str(commitment["account"])))
-        if not absent(commitment.get("billingPlan")):
-            plan = self.get("plans", commitment["billingPlan"])
-            riding = [ap for ap in own + parents if ap["plan"] == plan["code"] and self.overlaps(ap, term)][:1]
-        elif own or parents:
-            riding = (own or parents)[:1]
-            plan = self.get("plans", riding[0]["plan"])
-        else:
-            return Grid("MONTHLY", 1, day(commitment.get("billEpoch") or commitment["startDate"]))
-        frequency, interval = self.frequency_of(plan)
-        return Grid(frequency, interval, self.epoch(frequency, commitment, *riding, account))
-
-    def overlaps(self, account_plan: Thing, term: tuple[date, date]) -> bool:
-        start, end = self.term_of(account_plan)
-        return start < term[1] and term[0] < end
-
     # Commitments
 
     def commitments_of(self, members: list[str], kind: str) -> list[Thing]:
@@ -181,14 +199,14 @@ class World:
         """The days on which slices are cut: everything that changes what could be drawn."""
         found: set[date] = set()
         for holder in [*self.commitments_of(members, "PREPAYMENT"), *self.balances_of(members)]:
-            found |= {day(holder["startDate"]), day(holder["endDate"])}
-            if not absent(holder.get("rolloverEndDate")):
-                found.add(day(holder["rolloverEndDate"]))
+            named = (holder.get(name) for name in ("startDate", "endDate", "rolloverEndDate"))
+            found |= {self.day_of(str(holder["account"]), value) for value in named if not absent(value)}
         for commitment in self.commitments_of(members, "PREPAYMENT"):
             code = str(commitment["code"])
             found |= {day(top_up["date"]) for top_up in self.top_ups[code]}
             if code in self.cancels:
                 found.add(day(self.cancels[code]["date"]))
         for balance in self.balances_of(members):
-            found |= {day(t["date"]) for t in self.transactions[str(balance["code"])]}
+            told = self.transactions[str(balance["code"])]
+            found |= {self.day_of(str(balance["account"]), t["date"]) for t in told}
         return found
