@@ -118,7 +118,8 @@ class Pool:
         """The slices of each share; sums divide as the whole charge does, by own quantity and largest remainder.
 
         Beside accounts above zero, one whose own quantity is below zero is given its own back at the first band's unit
-        price, by its own days, and the others divide what is then to be charged.
+        price, by its own days, and the others divide what is then to be charged. A credit's pool gives nothing back: no
+        more is credited than it is worth.
         """
         slices = _summed((step.start, step.amount) for step in steps)
         if len(self.shares) == 1:
@@ -141,7 +142,7 @@ class Pool:
 
     def _own_back(self, share: Share, stop: date) -> int:
         """What an account below zero is given for its own days before `stop`, in minor units; nothing to another."""
-        if share.quantity >= 0:
+        if share.quantity >= 0 or self.series.kind != "DEBIT":
             return 0
         function = self.series.function
         own = value(function, merge_all(function, (state for day, state in share.days if day < stop)))

@@ -16,6 +16,16 @@ class KafkaUnreachableError(ExpectedFailure, Passing):
         super().__init__(f"Kafka at {bootstrap} did not answer: {what.removesuffix(': ')}")
 
 
+class LogHoleError(ExpectedFailure):
+    """{topic}/{partition} has no offsets {start} to {end}: records of the log are lost."""
+
+    def __init__(self, topic: str, partition: int, start: int, end: int) -> None:
+        super().__init__(
+            f"{topic}/{partition} has no offsets {start} to {end - 1}, but has what comes after them: records are lost;"
+            " restore Kafka's data"
+        )
+
+
 @contextmanager
 def kafka_errors(bootstrap: str) -> Iterator[None]:
     """Around every call of the client: whatever it raises says that the connection is lost.
@@ -25,7 +35,7 @@ def kafka_errors(bootstrap: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Passing, UnicodeDecodeError):
+    except (Passing, LogHoleError, UnicodeDecodeError):
         raise
     except Exception as error:
         raise KafkaUnreachableError(bootstrap, error) from error

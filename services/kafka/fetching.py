@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
+from services.kafka.failures import LogHoleError
+
 
 class FetchedRecord(Protocol):
     """A record as the workers need it; its topic and partition are known to whoever asked for it."""
@@ -35,7 +37,11 @@ def raw(key: bytes) -> bytes:
 
 
 class _RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """What one fetch brought of a partition, as the parser's records. Not for consumers that read committed only."""
+    """What one fetch brought of a partition, as the parser's records.
+
+    Offsets without a record are only those of control records and, for a consumer that reads committed, of what was
+    aborted: anything else that is missing is a hole. Raises: LogHoleError.
+    """
 
     next_fetch_offset: int
     _records_iterator: Iterator[FetchedRecord] | None
@@ -44,14 +50,25 @@ class _RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         records, start = self._records, self.next_fetch_offset
         while records.has_next():
             batch = records.next_batch()
+            if batch.base_offset > self.next_fetch_offset:
+                raise LogHoleError(self._tp.topic, self._tp.partition, self.next_fetch_offset, batch.base_offset)
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if not batch.is_control_batch:
+            if not self._is_aborted(batch) and not batch.is_control_batch:
                 if batch.base_offset >= start:
                     yield from batch
                 else:  # a batch comes whole, also when it was asked for from its middle on
                     yield from (record for record in batch if record.offset >= start)
             self.next_fetch_offset = batch.next_offset
+
+    def _is_aborted(self, batch: Any) -> bool:
+        """Whether the batch is of a transaction that was aborted, for a consumer that reads committed."""
+        if self._isolation_level != fetcher.READ_COMMITTED or batch.producer_id is None:
+            return False
+        self._consume_aborted_up_to(batch.base_offset)
+        if batch.is_control_batch and self._contains_abort_marker(batch):
+            self._aborted_producers.discard(batch.producer_id)
+        return batch.is_transactional and batch.producer_id in self._aborted_producers
 
     def take(self, most: int | None) -> list[FetchedRecord]:
         """The next records. `next_fetch_offset` is right afterwards, whether or not they end within a batch."""

@@ -18,11 +18,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class LogReader:
     """Reads explicit ranges of topics, without a consumer group.
 
-    One range at a time per reader: iterate a range to its end, or close the iterator, before the next.
+    One range at a time per reader: iterate a range to its end, or close the iterator, before the next. `committed`: ends
+    are the last stable ones, and what was aborted is passed over. So `usage` is read, which publishers may write in
+    transactions; our own topics are not, or an open transaction of a stranger would hide what comes behind it.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, bootstrap: str, *, committed: bool = False) -> None:
+        self._bootstrap, self._committed = bootstrap, committed
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -33,6 +35,7 @@ class LogReader:
             auto_offset_reset="none",
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=50,
+            isolation_level="read_committed" if self._committed else "read_uncommitted",
             # The first question about each topic sleeps this long until its metadata are there; 100 by default, and
             # a bill job, a preview and a pending bill ask about three topics.
             retry_backoff_ms=10,
@@ -101,13 +104,15 @@ class LogReader:
             while position < end:
                 with kafka_errors(self._bootstrap):
                     polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
+                    reached = await consumer.position(place)
                 fetched = polled.get(place, [])
                 now = asyncio.get_running_loop().time()
-                if not fetched:
+                if reached == position:
                     if now - idle_since > REQUEST_TIMEOUT_S:
                         raise ReadStalledError(topic, partition, position, REQUEST_TIMEOUT_S)
                     continue
-                idle_since, position = now, fetched[-1].offset + 1
+                # Not the last record's: control records, such as the end of a transaction, take offsets too.
+                idle_since, position = now, reached
                 wanted = fetched if position <= end else [record for record in fetched if record.offset < end]
                 if wanted:
                     yield wanted

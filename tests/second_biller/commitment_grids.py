@@ -4,7 +4,7 @@ from datetime import date
 
 from .grid import Grid
 from .reading import Thing, absent, day
-from .readings import A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS
+from .readings import A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS, ATTACHED_IS_IN_THE_TERM
 from .world import World
 
 FIXES = ("billingPlan", "billEpoch", "startDate")
@@ -20,12 +20,18 @@ def fixed_grid(world: World, commitment: Thing) -> Grid | None:
     if not absent(commitment.get("billingPlan")):
         return fee_grid(world, commitment)
     account = str(commitment["account"])
-    attached = world.account_plans_of(account)
+    attached = in_term(world, commitment, account)
     if A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS:
-        attached = attached or world.account_plans_of(world.root_of(account))
+        attached = attached or in_term(world, commitment, world.root_of(account))
     if not attached:
         return Grid("MONTHLY", 1, day(commitment.get("billEpoch") or commitment["startDate"]))
     return grid_of_plan(world, commitment, attached) if len(attached) == 1 else None
+
+
+def in_term(world: World, commitment: Thing, account: str) -> list[Thing]:
+    term = day(commitment["startDate"]), day(commitment["endDate"])
+    every = world.account_plans_of(account)
+    return [ap for ap in every if overlap(world.term_of(ap), term)] if ATTACHED_IS_IN_THE_TERM else every
 
 
 def fixed_anew(before: Thing, after: Thing) -> bool:

@@ -17,9 +17,13 @@ POOL_CREDIT_GROWS_WITH_ITS_QUANTITY = True
 #: takes no child out of the pool and fixes no commitment period (True), or only that it rates nothing (False).
 EMPTY_ACCOUNT_PLANS_ARE_NONE = True
 
+#: 6 takes the grid of commitment periods from the account plan "attached when the commitment is made". True: one that
+#: shares a day with the commitment's term. False: any that exists, were it over long before.
+ATTACHED_IS_IN_THE_TERM = True
+
 #: 6 takes the grid of commitment periods from "the one account plan attached", api.md E1 from the one "that the account
 #: has". True: a child that has none takes its parent's, which rates it. False: it has none, so monthly from startDate.
-A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS = False
+A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS = True
 
 #: 3 bills in advance "of two nested ones the plan's less its pricings'". True: less those of its pricings that are
 #: billed in arrears too, since they will be paid. False: less those only that are billed in advance themselves.
@@ -27,4 +31,4 @@ PLAN_IN_ADVANCE_LESS_PRICINGS_IN_ARREARS = True
 
 #: 5 and 7: what overage bands charge a pool "is divided by what each account has left uncovered". False: all of it by
 #: all that is left uncovered in the billing period. True: slice by slice.
-OVERAGE_BANDS_DIVIDE_BY_SLICE = False
+OVERAGE_BANDS_DIVIDE_BY_SLICE = True
