@@ -114,7 +114,7 @@ class Fund:
 
     def rolled(self, spent: int) -> int:
         """What rolls over when `spent` of it was drawn in its term; what is paid in from its end on lapses."""
-        left = self.drawable(self.agreed_end - ONE_DAY) - spent
+        left = self.drawable(max(self.start, self.agreed_end - ONE_DAY)) - spent
         if self.rollover_end is None or self.cancelled is not None or left <= 0:
             return 0
         share = left * self.rollover_percent / 100

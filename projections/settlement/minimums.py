@@ -57,7 +57,10 @@ class Counted(NamedTuple):
 
 
 class MinimumPeriod(NamedTuple):
-    """A commitment period with what counted toward it; `true_up` is what is due of its shortfall now."""
+    """A commitment period with what counted toward it; `true_up` is what is due of its shortfall now.
+
+    A waived one has no shortfall: nothing is asked for what is lacking.
+    """
 
     start: date
     end: date
@@ -66,6 +69,7 @@ class MinimumPeriod(NamedTuple):
     shortfall: int
     true_up: int
     state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"]
+    waived: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,11 +204,11 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:
     ended = period.end <= through
-    shortfall = max(0, period.owed - counted)
-    due = shortfall if ended and not period.waived else 0
+    shortfall = 0 if period.waived else max(0, period.owed - counted)
+    due = shortfall if ended else 0
     state: Literal["UPCOMING", "RUNNING", "ENDED", "WAIVED"] = "ENDED" if ended else "RUNNING"
     if ended and period.waived:
         state = "WAIVED"
     elif through < period.start:
         state = "UPCOMING"
-    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, due, state)
+    return MinimumPeriod(period.start, period.end, period.owed, counted, shortfall, due, state, period.waived)

@@ -24,6 +24,7 @@ class PeriodState:
     shortfall: Decimal
     true_up: Decimal
     state: str
+    waived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
                 money(one.shortfall),
                 money(one.true_up),
                 one.state,
+                one.waived,
             )
             for one in periods
         ),
@@ -127,4 +129,4 @@ def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
     """Of the running period; before the first its whole amount, after the last nothing."""
     if periods and as_of < periods[0].start:
         return periods[0].owed
-    return next((max(0, one.owed - one.counted) for one in periods if one.start <= as_of < one.end), 0)
+    return next((one.shortfall for one in periods if one.start <= as_of < one.end), 0)

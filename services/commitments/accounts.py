@@ -79,6 +79,7 @@ def _product(resources: Resources, body: AccountPlan) -> str:
 
 
 def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
+    """Whether a day lies in both; in an empty term lies none."""
     start, end = named_days(one.start_date, one.end_date, zone)
     other_start, other_end = named_days(other.start_date, other.end_date, zone)
-    return start < (other_end or date.max) and other_start < (end or date.max)
+    return max(start, other_start) < min(end or date.max, other_end or date.max)

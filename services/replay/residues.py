@@ -22,16 +22,15 @@ SELECT root_id, sum(amount) AS amount FROM (
 ) AS charged WHERE root_id = ANY ($1::text[]) GROUP BY root_id
 """
 #: Of each commitment: what is in it must be spent, rolled over, lapsed or left; what is spent must be drawn. Of a
-#: minimum what is spent must have counted, and each period's amount is what counted toward it and its shortfall.
+#: minimum what is spent must have counted.
 _CONSERVATION = """
-SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0)) + coalesce(lacking, 0)
+SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0))
     ELSE abs(amount - spent - remaining - rolled_over - lapsed) + abs(spent - coalesce(drawn, 0)) END), 0)
 FROM {schema}.commitment_balances
 LEFT JOIN (SELECT commitment_id, sum(amount) AS drawn FROM {schema}.draws GROUP BY commitment_id) AS sums
     USING (commitment_id)
 LEFT JOIN LATERAL (
-    SELECT sum(counted) AS counted, sum(abs(amount - least(counted, amount) - shortfall)) AS lacking
-    FROM jsonb_to_recordset(periods) AS period (amount numeric, counted numeric, shortfall numeric)
+    SELECT sum(counted) AS counted FROM jsonb_to_recordset(periods) AS period (counted numeric)
 ) AS of_periods ON true
 """
 _ROOTS = """
