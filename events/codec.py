@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from events.envelope import Envelope
+from events.envelope import Envelope, event_id
 from events.facts import FACTS
+from events.origins import Origins
 
 #: A function from one version's data to the next version's; by (type, schema version).
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -38,11 +39,20 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
     ("CommitmentUpdated", 1): _unchanged,
     ("PlanUpdated", 1): _unchanged,
     ("PlanTemplateUpdated", 1): _unchanged,
+    ("UsageRead", 1): _unchanged,
 }
 
 
 class UndecodableRecordError(ValueError):
     """A record of the log could not be decoded."""
+
+
+class NewerRecordError(UndecodableRecordError):
+    """A newer program wrote the record: this one must not go on behind it."""
+
+
+class ForeignRecordError(ValueError):
+    """A record in one of our topics that is none of ours; the message says why."""
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -53,30 +63,57 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def upcast(type_name: str, version: int, data: dict[str, Any]) -> dict[str, Any]:
-    """The data in its type's current shape. Raises: UndecodableRecordError for a version from the future."""
+    """The data in its type's current shape. Raises: NewerRecordError."""
     current = FACTS[type_name].schema_version
     if version > current:
-        raise UndecodableRecordError(f"{type_name} has schema version {version}, this program knows up to {current}")
+        raise NewerRecordError(f"{type_name} has schema version {version}, this program knows up to {current}")
     for step in range(version, current):
         data = UPCASTERS[type_name, step](data)
     return data
 
 
 def decode(value: bytes) -> Envelope:
-    """The envelope of a record's value.
-
-    Raises: UndecodableRecordError, naming the type where it is known.
-    """
+    """The envelope of a value that is known to be ours. Raises: UndecodableRecordError."""
     try:
-        document = json.loads(value, parse_float=Decimal)
-        type_name = document["type"]
-        if type_name not in FACTS:
-            raise UndecodableRecordError(f"unknown fact type {type_name!r}")
-        data = upcast(type_name, document["schema"], document["data"])
-        document["data"] = FACTS[type_name].model_validate(data)
-        document["schema"] = FACTS[type_name].schema_version
-        return Envelope.model_validate(document)
+        return _envelope(json.loads(value, parse_float=Decimal))
     except UndecodableRecordError:
         raise
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
+
+
+def decode_own(value: bytes | None, origins: Origins) -> Envelope:
+    """The envelope of a record as it was read from one of our topics, where anyone may have put it.
+
+    Ours is what bears an id that follows from a source of ours and its sequence. Raises: ForeignRecordError;
+    UndecodableRecordError for one of ours that this program does not understand.
+    """
+    try:
+        document = json.loads(value or b"", parse_float=Decimal)
+    except ValueError:
+        raise ForeignRecordError("it is no JSON" if value else "it has no value") from None
+    if not isinstance(document, dict):
+        raise ForeignRecordError("it is no envelope")
+    source, sequence = document.get("source"), document.get("sequence")
+    if not isinstance(source, str) or not isinstance(sequence, int):
+        raise ForeignRecordError("it is no envelope")
+    if not origins.own(source):
+        raise ForeignRecordError(f"its source {source[:80]!r} is none of this system's")
+    if document.get("id") != str(event_id(source, sequence)):
+        raise ForeignRecordError("its id does not follow from its source and sequence")
+    try:
+        return _envelope(document)
+    except UndecodableRecordError:
+        raise
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        raise UndecodableRecordError(f"a record of {source} that cannot be understood: {error}") from error
+
+
+def _envelope(document: dict[str, Any]) -> Envelope:
+    type_name = document["type"]
+    if type_name not in FACTS:
+        raise NewerRecordError(f"unknown fact type {type_name!r}")
+    data = upcast(type_name, document["schema"], document["data"])
+    document["data"] = FACTS[type_name].model_validate(data)
+    document["schema"] = FACTS[type_name].schema_version
+    return Envelope.model_validate(document)

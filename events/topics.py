@@ -54,6 +54,19 @@ def read_source(generation: str, partition: int) -> str:
     return f"read/{generation}/{partition}"
 
 
+def home_of(partition: int, partitions: int) -> int:
+    """The partition of `billing.events` that tells of a partition of `usage`, of which there may be more by accident.
+
+    `partitions` is the count that is fixed for life.
+    """
+    return partition % partitions
+
+
+def partition_of(source: str) -> int:
+    """The partition of `usage` that a `usage_source` or `read_source` is of."""
+    return int(source.rpartition("/")[2])
+
+
 def commands_source(generation: str) -> str:
     """Source of facts of the event store; the sequence is the store's position."""
     return f"commands/{generation}"

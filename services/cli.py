@@ -15,7 +15,8 @@ from services.settings import load_settings
 #: Command name -> (module:attribute, help line).
 COMMANDS = {
     "up": ("services.up.command:up", "Run stack, API, relay, ingest and projector in one command."),
-    "migrate": ("services.store.command:migrate", "Create or check topics, schema and read models."),
+    "migrate": ("services.migrate.command:migrate", "Create or check topics, schema and read models."),
+    "rebuild-store": ("services.rebuild.command:rebuild", "Make event store and log agree after a loss of either."),
     "api": ("services.api.command:api", "Serve HTTP: commands and queries."),
     "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
@@ -24,6 +25,7 @@ COMMANDS = {
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.replay.command:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.replay.command:audit", "Prove that the read models and bills equal their replay."),
+    "foreign": ("services.foreign.command:foreign", "List or acknowledge records in our topics that are none of ours."),
     "simulate": ("services.simulate.command:simulate", "Play billing stories from YAML files."),
     "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
 }

@@ -14,8 +14,8 @@ from projections.settlement import MEMO_TYPES, Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
 from services.families import iterate_roots, read_family
+from services.live import reading_live
 from services.postgres import Postgres
-from services.projector.target import reading_live
 
 #: Failing laws that an answer names; all of them count.
 FAILURES_MAX = 1_000

@@ -21,9 +21,9 @@ from projections.readmodels.positions import Position
 from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, settle
+from services.live import live_schema, use_schema
 from services.projector.families import FamilyState
 from services.projector.load import load_families, read_clocks, read_positions
-from services.projector.target import live_schema, use_schema
 from services.projector.terms import day_of, terms_of, together
 from services.store.view import COLUMNS, put_row
 

@@ -9,14 +9,15 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from faststream.kafka import KafkaBroker
 
+from events.topics import USAGE
 from services.failures import Passing
-from services.kafka import FETCH_BYTES, FetchedRecord, kafka_errors, raw
+from services.kafka import FETCH_BYTES, Polled, kafka_errors, raw
 from services.kafka.lenient import is_lenient, read_leniently
 from services.outage import Outage, pause
 
@@ -39,15 +40,23 @@ class PartitionHandler(Protocol):
     """What a worker does with the partitions it is given. Calls never overlap."""
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        """Load what is needed and say at which offset each partition starts. Repeated until it succeeds."""
+        """Load what is needed and say at which offset each partition starts. Repeated until it succeeds.
+
+        A partition that is left out cannot go on; `stopped` says why.
+        """
         ...
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Forget these partitions; another worker may already own them."""
         ...
 
-    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
-        """Take the next records of some partitions, or nothing (an empty mapping) after a quiet wait."""
+    async def poll(self, polled: Mapping[int, Polled]) -> None:
+        """Take what came of some partitions, or nothing (an empty mapping) after a quiet wait."""
+        ...
+
+    @property
+    def stopped(self) -> Mapping[int, str]:
+        """Partitions that must not go on, and why; the others do."""
         ...
 
 
@@ -63,7 +72,8 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.busy = asyncio.Lock()
         self.consumer: AIOKafkaConsumer | None = None
         self.waiting: set[int] = set()
-        self.ready: set[int] = set()
+        #: Where each partition that is loaded goes on.
+        self.ready: dict[int, int] = {}
         self.epoch = 0
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
@@ -131,12 +141,17 @@ async def host(
 
 
 def _subscriber(broker: KafkaBroker, topic: str, group: str, assignment: _Assignment, session_ms: int) -> Any:
+    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: an open transaction
+    # of a stranger would else hide what comes behind it.
+    isolation: Literal["read_committed", "read_uncommitted"]
+    isolation = "read_committed" if topic == USAGE else "read_uncommitted"
     return broker.subscriber(
         topic,
         group_id=group,
         batch=False,
         listener=assignment,
         auto_offset_reset="none",
+        isolation_level=isolation,
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=50,
         session_timeout_ms=session_ms,
@@ -168,19 +183,29 @@ class _Place:
     topic: str
     consumer: AIOKafkaConsumer
 
-    async def fetch(self, idle_ms: int, max_records: int) -> dict[int, list[FetchedRecord]]:
-        """The next records by partition, after a quiet wait of at most so long none.
+    async def fetch(self, idle_ms: int, max_records: int, ready: Mapping[int, int]) -> dict[int, Polled]:
+        """What comes next of the partitions that moved, after a quiet wait of at most so long nothing.
 
         Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
         """
         try:
             with kafka_errors(self.bootstrap):
                 fetched = await self.consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+                places = [TopicPartition(self.topic, partition) for partition in ready]
+                reached = {place: await self.consumer.position(place) for place in places if self._holds(place)}
         except Passing as error:
             raise ConsumerLostError(str(error)) from error
         if self.consumer._fetcher._fetch_task.done() or self.consumer._coordinator._coordination_task.done():
             raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
-        return {place.partition: records for place, records in fetched.items()}
+        return {
+            place.partition: Polled(fetched.get(place, ()), offset)
+            for place, offset in reached.items()
+            if offset != ready[place.partition]
+        }
+
+    def _holds(self, place: TopicPartition) -> bool:
+        """Whether the partition is still ours: a rebalance may take it away while we wait."""
+        return place in self.consumer.assignment()
 
     def seek(self, starts: Mapping[int, int]) -> None:
         """Fetch these partitions from here on."""
@@ -213,12 +238,14 @@ async def _loop(
                 ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            fetched = await place.fetch(idle_ms, max_records)
+            polled = await place.fetch(idle_ms, max_records, assignment.ready)
             async with assignment.busy:
                 if epoch != assignment.epoch:
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
-                    await assignment.handler.poll(fetched)
+                    assignment.ready.update({partition: one.next_offset for partition, one in polled.items()})
+                    await assignment.handler.poll(polled)
+            _stop_some(place, assignment)
             outage.over()
         except ResyncError as error:
             log.warning("partitions_resynced", topic=place.topic, why=str(error))
@@ -242,15 +269,27 @@ async def _load_waiting(place: _Place, assignment: _Assignment) -> None:
         if not waiting:
             return
         starts = await assignment.handler.assigned(waiting)
-        place.seek({partition: starts[partition] for partition in waiting})
+        place.seek(starts)
         assignment.waiting.difference_update(waiting)
-        assignment.ready.update(waiting)
-        log.info("partitions_assigned", topic=place.topic, starts={p: starts[p] for p in waiting})
+        assignment.ready.update(starts)
+        log.info("partitions_assigned", topic=place.topic, starts=dict(starts))
+    _stop_some(place, assignment)
+
+
+def _stop_some(place: _Place, assignment: _Assignment) -> None:
+    """Fetch no more of partitions that must not go on."""
+    stopped = {partition: why for partition, why in assignment.handler.stopped.items() if partition in assignment.ready}
+    if stopped:
+        place.pause(list(stopped))
+        for partition, why in stopped.items():
+            del assignment.ready[partition]
+            log.error("partition_stopped", topic=place.topic, partition=partition, why=why)
 
 
 def _send_back(place: _Place, assignment: _Assignment, partitions: Sequence[int]) -> None:
     """Let the partitions wait to be loaded again, without a record being fetched meanwhile."""
     ours = [partition for partition in partitions if partition in assignment.ready]
     place.pause(ours)
-    assignment.ready.difference_update(ours)
+    for partition in ours:
+        del assignment.ready[partition]
     assignment.waiting.update(ours)

@@ -46,11 +46,25 @@ class UsageRated(Fact):
     digest: str = Field(min_length=32, max_length=32)
 
 
+class RecordMark(FactModel):
+    """A record as a position remembers it: its offset, its LogAppendTime in ms, 8 bytes of hash in hexadecimal."""
+
+    offset: int = Field(ge=0)
+    ms: int
+    digest: str
+
+
 class UsageRead(Fact):
-    """A poll of a `usage` partition is finished: everything before `next_offset` was settled one way or another."""
+    """A poll of a `usage` partition is finished: everything before `next_offset` was settled one way or another.
+
+    `mark` is the last record before it; none before version 2, and while only ends of transactions were read.
+    """
+
+    schema_version: ClassVar[int] = 2
 
     next_offset: int = Field(ge=0)
     rated: int = Field(ge=0)
     duplicate: int = Field(ge=0)
     rejected: int = Field(ge=0)
     rerouted: int = Field(ge=0)
+    mark: RecordMark | None = None

@@ -8,21 +8,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from events.topics import EVENTS
+from events.facts.usage import RecordMark, UsageRead
+from events.topics import EVENTS, partition_of
 
 #: $1 topic, $2 partitions. Raising the epoch fences off whoever held the partitions before.
 LEASE = """
 INSERT INTO positions (topic, partition, next_offset, epoch)
 SELECT $1, partition, 0, 1 FROM unnest($2::integer[]) AS given (partition) ORDER BY partition
 ON CONFLICT (topic, partition) DO UPDATE SET epoch = positions.epoch + 1
-RETURNING partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text
+RETURNING partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text, mark::text
 """
 
 #: $1 topic, $2 partitions. Without a lease: for readers in a snapshot.
 READ = """
-SELECT partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text
+SELECT partition, next_offset, epoch, sequences::text, tick, log_time, catalog_offset, meters::text, mark::text
 FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[]) ORDER BY partition
 """
 
@@ -30,19 +31,47 @@ FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[]) ORDER BY par
 MOVE = """
 UPDATE positions SET next_offset = given.next_offset, sequences = given.sequences::jsonb, tick = given.tick,
     log_time = given.log_time, catalog_offset = given.catalog_offset, meters = given.meters::jsonb,
-    moved_at_wall = now()
+    mark = given.mark::jsonb, moved_at_wall = now()
 FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bigint[], $10::text[])
-    AS given (partition, epoch, expected, next_offset, sequences, tick, log_time, catalog_offset, meters)
+            $8::timestamptz[], $9::bigint[], $10::text[], $11::text[])
+    AS given (partition, epoch, expected, next_offset, sequences, tick, log_time, catalog_offset, meters, mark)
 WHERE positions.topic = $1 AND positions.partition = given.partition
     AND positions.epoch = given.epoch AND positions.next_offset = given.expected
 RETURNING positions.partition
 """
 
+#: How far `usage` was read, as `UsageRead` tells; which source said so stands as the row's only sequence.
+PUT_USAGE = """
+INSERT INTO positions (topic, partition, next_offset, sequences, mark)
+SELECT 'usage', partition, next_offset, jsonb_build_object(source, next_offset), mark::jsonb
+FROM unnest($1::integer[], $2::bigint[], $3::text[], $4::text[]) AS given (partition, next_offset, source, mark)
+ON CONFLICT (topic, partition) DO UPDATE SET next_offset = excluded.next_offset, sequences = excluded.sequences,
+    mark = excluded.mark, moved_at_wall = now()
+"""
+USAGE_WIDTH = 4
+
+
+class UsageRow(NamedTuple):
+    """In the order of PUT_USAGE's arguments; `mark` as JSON."""
+
+    partition: int
+    next_offset: int
+    source: str
+    mark: str | None
+
+
+def usage_row(source: str, read: UsageRead) -> UsageRow:
+    """How far a partition of `usage` was read, by the source that says so."""
+    mark = None if read.mark is None else read.mark.model_dump_json()
+    return UsageRow(partition_of(source), read.next_offset, source, mark)
+
 
 @dataclass(slots=True)
 class Position:
-    """Where a partition of `billing.events` stands. Offsets are next offsets; `stored` is what Postgres holds."""
+    """Where a partition of `billing.events` stands. Offsets are next offsets; `stored` is what Postgres holds.
+
+    `mark` is the last record before `next_offset`: offset, LogAppendTime in ms, hash in hexadecimal.
+    """
 
     partition: int
     next_offset: int = 0
@@ -52,6 +81,7 @@ class Position:
     log_time: datetime | None = None
     catalog_offset: int = 0
     meters: dict[str, int] = field(default_factory=dict)
+    mark: RecordMark | None = None
     stored: int = 0
 
     def accepts(self, source: str, sequence: int) -> bool:
@@ -73,6 +103,7 @@ def position_of(record: Mapping[str, Any]) -> Position:
         log_time=record["log_time"],
         catalog_offset=record["catalog_offset"],
         meters=json.loads(record["meters"]),
+        mark=None if record["mark"] is None else RecordMark.model_validate_json(record["mark"]),
         stored=record["next_offset"],
     )
 
@@ -91,4 +122,5 @@ def move_arguments(positions: list[Position]) -> list[Any]:
         [position.log_time for position in ordered],
         [position.catalog_offset for position in ordered],
         [json.dumps(position.meters, sort_keys=True) for position in ordered],
+        [position.mark and position.mark.model_dump_json() for position in ordered],
     ]

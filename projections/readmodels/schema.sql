@@ -11,8 +11,18 @@ CREATE TABLE positions (
     log_time timestamptz,                       -- newest time of a fact in this partition
     catalog_offset bigint NOT NULL DEFAULT 0,   -- next offset of billing.catalog that this partition's rows hold
     meters jsonb NOT NULL DEFAULT '{}',         -- meter -> offset of its first UsageRated: where a backfill starts
+    mark jsonb,                                 -- the last record before next_offset: offset, ms of its append, digest
     moved_at_wall timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, partition)
+);
+
+-- Records in our topics that are none of ours: passed over, and named until somebody has acknowledged them.
+CREATE TABLE foreign_records (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    log_offset bigint NOT NULL,
+    why text NOT NULL,
+    PRIMARY KEY (topic, partition, log_offset)
 );
 
 CREATE TABLE facts (

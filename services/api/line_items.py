@@ -17,7 +17,7 @@ from services.api.wire import answer
 from services.billing.reading import read_names
 from services.billing.wire import line_document, referred_ids
 from services.commitments.errors import InvalidField
-from services.projector.target import reading_live
+from services.live import reading_live
 from services.store.listing import Condition, placed, position_before, token_before
 
 router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Self
 
 from events.facts.bills import BillFact, BillIssued
-from services.billing.life import stream_of
 from services.families import LoadedFamily
 from services.store.events import APPEND_LOCK, NewEvent, append
 from services.store.generations import load_generations
+from services.store.streams import bills_of
 
 _LOCK = "SELECT pg_advisory_xact_lock($1)"
 #: A look-up per stream, however many versions it has; $1 organization, $2 streams.
@@ -68,7 +68,7 @@ async def append_page(
     events = [
         NewEvent(
             organization=one.organization,
-            stream=stream_of(one.root_id),
+            stream=bills_of(one.root_id),
             version=one.version + place,
             fact=fact,
             time=now,
@@ -88,13 +88,13 @@ async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Sett
 
     Of two accounts of one family the second is among the others: the first one's bill moves it.
     """
-    streams = {stream_of(one.root_id) for one in page}
+    streams = {bills_of(one.root_id) for one in page}
     rows = await connection.fetch(_VERSIONS, page[0].organization, sorted(streams))
     versions = {stream: version or 0 for stream, version in rows}
     standing: list[Settled] = []
     moved: list[Settled] = []
     for one in page:
-        stands = versions.pop(stream_of(one.root_id), None) == one.version
+        stands = versions.pop(bills_of(one.root_id), None) == one.version
         (standing if stands else moved).append(one)
     return standing, moved
 

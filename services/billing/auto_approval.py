@@ -11,8 +11,8 @@ from services.billing.grace import grace_of
 from services.billing.issuing import BillContentionError
 from services.billing.progress import Waiter
 from services.failures import Passing
+from services.live import reading_live
 from services.postgres import Postgres
-from services.projector.target import reading_live
 from services.store.execute import now_of
 from services.store.view import load_config
 

@@ -26,6 +26,7 @@ from services.commitments.errors import UnknownResource
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import bills_of
 
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events
@@ -91,11 +92,6 @@ class BillLife:
                 pass
 
 
-def stream_of(root_id: str) -> str:
-    """The stream of a family's bills: its version is what makes two bill runs at once bill once."""
-    return f"bills-{root_id}"
-
-
 async def load_life(connection: Any, organization: str, bill_id: str) -> BillLife:
     """The bill. Raises: UnknownResource if there is none, or if it was dropped or voided."""
     rows = await connection.fetch(_FACTS, organization, bill_id) if "\0" not in bill_id else []
@@ -118,7 +114,7 @@ async def load_to_change(connection: Any, organization: str, bill_id: str) -> tu
     A fact that comes between the two is then found by the append. Raises: UnknownResource.
     """
     root_id = (await load_life(connection, organization, bill_id)).root_id
-    version = await stream_version(connection, organization, stream_of(root_id))
+    version = await stream_version(connection, organization, bills_of(root_id))
     return await load_life(connection, organization, bill_id), version
 
 
@@ -127,7 +123,7 @@ async def append_fact(
 ) -> None:
     """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
     generations = await load_generations(connection)
-    stream = stream_of(life.root_id)
+    stream = bills_of(life.root_id)
     event = NewEvent(life.organization, stream, version + 1, fact, now, life.account_id, life.partition, correlation)
     [envelope] = await append(connection, [event], generations.commands)
     _evolve(life, envelope)

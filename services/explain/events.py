@@ -33,7 +33,7 @@ async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageR
     start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
     wanted, found = _Wanted(past, refs), list[Document]()
     accounts = {ref.account_id for ref in refs}
-    async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts)) as polls:
+    async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts, past.origins)) as polls:
         async for usage in polls:
             found.extend(document for one in usage for document in wanted.document(one))
             if len(found) >= limit:

@@ -9,8 +9,8 @@ from services.billing.issuing import BillRequest, issued_bill
 from services.billing.life import BillLife, load_life
 from services.billing.progress import HTTP_SECONDS, Waiter
 from services.commitments.errors import UnknownResource
+from services.live import reading_live
 from services.postgres import Postgres
-from services.projector.target import reading_live
 
 _ISSUED = "SELECT record FROM facts WHERE organization = $1 AND resource_id = $2 AND type = 'BillIssued'"
 

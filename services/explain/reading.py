@@ -16,9 +16,9 @@ from services.commitments.errors import UnknownResource
 from services.explain.events import count_events, read_events
 from services.explain.lines import find_line
 from services.kafka import LogReader
+from services.live import reading_live
 from services.past import PastFamily, load_past
 from services.postgres import Postgres
-from services.projector.target import reading_live
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 

@@ -16,10 +16,10 @@ from services.ingest.digest import ID_BYTES
 from services.ingest.elsewhere import rejected, rerouted, size_of
 from services.ingest.lane import Lane, find_account, lane_of
 from services.ingest.partition import PartitionState
-from services.ingest.record import Rated, ReadData
+from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.refusal import Reason, Refused
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept
-from services.kafka import FetchedRecord, Record
+from services.kafka import FetchedRecord, Record, mark_of
 
 
 @dataclass(slots=True)
@@ -27,6 +27,8 @@ class Outcome:
     """What a poll of one partition leads to. What goes elsewhere is acknowledged before `records` are appended."""
 
     partition: int
+    #: Where its refused records and its facts stand.
+    home: int
     next_offset: int
     rejected: list[Record] = field(default_factory=list)
     #: By the partition of `usage` in which they settle.
@@ -52,6 +54,8 @@ def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecor
 def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome) -> None:
     """Judge, dedupe and rate the next records of a batch into its outcome."""
     candidates = _judged(records, state, catalogs, outcome)
+    if not candidates:
+        return
     day = day_number(records[-1].timestamp)
     state.seen.compact(day)
     known = state.seen.known([usage.digest for _, _, usage in candidates], day)
@@ -136,9 +140,16 @@ def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) 
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 
 
-def finish(last: FetchedRecord, state: PartitionState, outcome: Outcome) -> None:
-    """Close a batch whose records are settled, `last` being its last one, with what became of them."""
-    outcome.counts.rated = len(outcome.records)
-    outcome.counts.next_offset = state.last_read = outcome.next_offset
-    value = state.writer.read(arrival(last.timestamp).text, outcome.counts)
+def finish(last: FetchedRecord | None, state: PartitionState, outcome: Outcome) -> None:
+    """Close a batch whose records are settled, with what became of them.
+
+    `last` is its last record; None if there was none, because only ends of transactions were read.
+    """
+    if last is not None:
+        state.mark = mark_of(last)
+    counts, mark = outcome.counts, state.mark
+    counts.rated = len(outcome.records)
+    counts.mark = None if mark is None else MarkData(mark.offset, mark.ms, mark.digest.hex())
+    counts.next_offset = state.last_read = outcome.next_offset
+    value = state.writer.read(arrival(0 if mark is None else mark.ms).text, counts)
     outcome.records.append(Record(None, value))

@@ -10,6 +10,7 @@ import structlog
 
 from events.topics import USAGE
 from services.catalog import CatalogFollower
+from services.continuity.guard import Guard, guarded
 from services.ingest.commands import CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
@@ -17,7 +18,6 @@ from services.outage import until_stopped
 from services.postgres import open_postgres
 from services.process import Process, run_process
 from services.stack import Endpoints
-from services.store.continuity import check_offsets, relay_offsets
 from services.store.generations import load_generations
 from services.worker import host
 
@@ -50,12 +50,12 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
         writer = await stack.enter_async_context(BatchWriter(bootstrap))
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
-            # The relay compares the store with the tails of the log; here the ends suffice, and a restart stays quick.
-            await check_offsets(reader, await relay_offsets(connection))
-        gate = CommandGate(postgres, CatalogFollower(bootstrap))
-        handler = IngestHandler(postgres, gate, reader, writer, generations.usage)
+        guard = Guard(bootstrap, postgres.connection, generations)
+        await guard.check()
+        gate = CommandGate(postgres, CatalogFollower(bootstrap, generations.origins))
+        handler = IngestHandler(postgres, gate, reader, writer, generations)
         try:
-            await host(
+            work = host(
                 bootstrap,
                 topic=USAGE,
                 group=GROUP,
@@ -65,6 +65,7 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
                 ready=ready,
                 session_ms=session_ms,
             )
+            await guarded(guard, work)
         finally:
             await handler.abandon()
             log.info("ingest_stopped", **handler.counts)

@@ -19,16 +19,19 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from events.topics import EVENTS, USAGE, USAGE_REJECTED
+from events.codec import UndecodableRecordError
+from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
+from services.continuity.check import check_ends, check_records
+from services.continuity.memory import Known
 from services.failures import ExpectedFailure
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.commands import CommandGate
 from services.ingest.partition import PartitionState
 from services.ingest.position import check_gap, gaps
 from services.ingest.snapshot import load_snapshots
-from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
+from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
 from services.postgres import Postgres
-from services.store.continuity import check_offsets
+from services.store.generations import Generations
 from services.worker import ResyncError
 
 log = structlog.get_logger(__name__)
@@ -52,18 +55,24 @@ class IngestHandler:
     """`services.worker.PartitionHandler` over `usage`. Owns nothing: who made reader and writer closes them."""
 
     def __init__(
-        self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter, generation: str
+        self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter, generations: Generations
     ) -> None:
         self._postgres = postgres
         self._gate = gate
         self._reader = reader
         self._writer = writer
-        self._generation = generation
+        self._generations = generations
+        self._stopped: dict[int, str] = {}
         self._states: dict[int, PartitionState] = {}
         #: What writes the last polls, oldest first; each begins when the one before it has ended well.
         self._writing: deque[asyncio.Task[None]] = deque()
         #: Dispositions since the start of this process.
         self.counts = {"rated": 0, "duplicate": 0, "rejected": 0, "rerouted": 0}
+
+    @property
+    def stopped(self) -> Mapping[int, str]:
+        """Partitions whose log holds usage of a newer program: their ids and totals cannot be known here."""
+        return self._stopped
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """Load the projector's snapshot of each partition and fold the log from there to its end.
@@ -74,19 +83,40 @@ class IngestHandler:
         await self._writer.reset()
         for partition in partitions:
             self._states.pop(partition, None)
+            self._stopped.pop(partition, None)
         await self._pass_commands()
-        snapshots = await load_snapshots(self._postgres, partitions)
-        beginnings = await self._reader.beginning_offsets(USAGE, partitions)
         loaded = {}
-        for partition in partitions:
-            state = PartitionState(partition, self._generation, snapshots[partition])
-            await self._fold_to_end(state)
-            if state.next_usage < beginnings[partition]:
-                raise UsageLostError(partition, beginnings[partition], state.next_usage)
-            loaded[partition] = state
-        await check_offsets(self._reader, {(USAGE, place): state.next_usage for place, state in loaded.items()})
+        for state in await self._snapshots(partitions):
+            try:
+                await self._fold_to_end(state)
+            except UndecodableRecordError as error:
+                self._stopped[state.partition] = f"{EVENTS}/{state.home} at offset {state.position}: {error}"
+            else:
+                loaded[state.partition] = state
+        await self._check_usage(loaded)
         self._states |= loaded
         return {partition: state.next_usage for partition, state in loaded.items()}
+
+    async def _snapshots(self, partitions: Sequence[int]) -> list[PartitionState]:
+        held = self._generations
+        homes = {partition: home_of(partition, held.partitions) for partition in partitions}
+        snapshots = await load_snapshots(self._postgres, homes)
+        return [
+            PartitionState(
+                partition, home, held.usage, held.origins, snapshots[partition], held.begins.get(partition, 0)
+            )
+            for partition, home in homes.items()
+        ]
+
+    async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
+        """What is to be read next stands behind what was read last, and nothing between has been deleted."""
+        beginnings = await self._reader.beginning_offsets(USAGE, states)
+        for partition, state in states.items():
+            if state.next_usage < beginnings[partition]:
+                raise UsageLostError(partition, beginnings[partition], state.next_usage)
+        known = [Known(USAGE, place, state.next_usage, state.mark) for place, state in states.items()]
+        await check_ends(self._reader, known)
+        await check_records(self._reader, known)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Forget the partitions; everything that counts stands in the log, once the last poll does."""
@@ -94,20 +124,20 @@ class IngestHandler:
         for partition in partitions:
             self._states.pop(partition, None)
 
-    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
+    async def poll(self, polled: Mapping[int, Polled]) -> None:
         """Settle the next records of some partitions and have them written once the polls before are.
+
+        Without records but with an offset to go on from, ends of transactions were read: that is noted, too, or
+        whoever waits for all of `usage` would wait for a record behind them.
 
         Raises: what writing an earlier poll raised. Memory is ahead of the log then: every partition is to be assigned
         anew, which is what ResyncError names and what the loop does after any other error.
         """
-        batches = {partition: records for partition, records in batches.items() if records}
-        if not batches:
+        if not polled:
             await self._written(0)
             return
         await self._pass_commands()
-        outcomes = {
-            partition: await self._settle(records, self._states[partition]) for partition, records in batches.items()
-        }
+        outcomes = {partition: await self._settle(one, self._states[partition]) for partition, one in polled.items()}
         await self._written(AHEAD - 1)
         before = self._writing[-1] if self._writing else None
         self._writing.append(asyncio.create_task(self._write(outcomes, before)))
@@ -120,12 +150,13 @@ class IngestHandler:
         for error in {task.exception() for task in writing if not task.cancelled()} - {None}:
             log.warning("poll_abandoned", error=f"{type(error).__name__}: {error}")
 
-    async def _settle(self, records: Sequence[FetchedRecord], state: PartitionState) -> Outcome:
-        outcome = Outcome(state.partition, records[-1].offset + 1)
+    async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
+        records = polled.records
+        outcome = Outcome(state.partition, state.home, polled.next_offset)
         for part in parts_of(records):
             settle_part(part, state, self._gate.catalogs, outcome)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
-        finish(records[-1], state, outcome)
+        finish(records[-1] if records else None, state, outcome)
         return outcome
 
     async def _written(self, most: int) -> None:
@@ -156,8 +187,8 @@ class IngestHandler:
 
     async def _fold_to_end(self, state: PartitionState) -> None:
         """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""
-        partition = state.partition
-        await check_offsets(self._reader, {(EVENTS, partition): state.position})
+        partition = state.home
+        await check_ends(self._reader, [Known(EVENTS, partition, state.position, None)])
         while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
             async for records in self._reader.read(EVENTS, partition, state.position, end):
                 state.fold(records, self._gate.catalogs)
@@ -166,22 +197,22 @@ class IngestHandler:
     async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
         """Refusals and re-routes of all partitions, by target, each acknowledged."""
         wanted: dict[tuple[str, int], list[Record]] = {}
-        for source, outcome in outcomes.items():
+        for outcome in outcomes.values():
             for target, records in outcome.rerouted.items():
                 wanted.setdefault((USAGE, target), []).extend(records)
             if outcome.rejected:
-                wanted.setdefault((USAGE_REJECTED, source), []).extend(outcome.rejected)
+                wanted.setdefault((USAGE_REJECTED, outcome.home), []).extend(outcome.rejected)
         for (topic, partition), records in wanted.items():
             await self._writer.append(topic, partition, records)
 
-    async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[tuple[int, int]]]:
-        """Append to all partitions side by side; (base offset, count) of each batch.
+    async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[Appended]]:
+        """Append to all partitions side by side; returns the batches of each.
 
         Every append has ended, well or not, when this raises: one that went on in the background would write with a new
         producer after the reset, past what is unacknowledged.
         """
         results = await asyncio.gather(
-            *(self._writer.append(EVENTS, partition, outcome.records) for partition, outcome in outcomes.items()),
+            *(self._writer.append(EVENTS, outcome.home, outcome.records) for outcome in outcomes.values()),
             return_exceptions=True,
         )
         acknowledged = {}
@@ -191,11 +222,16 @@ class IngestHandler:
             acknowledged[partition] = result
         return acknowledged
 
-    async def _check_positions(self, acknowledged: Mapping[int, Sequence[tuple[int, int]]]) -> None:
-        """All partitions of the poll are looked at before an error is raised: their positions are known then."""
+    async def _check_positions(self, acknowledged: Mapping[int, Sequence[Appended]]) -> None:
+        """All partitions of the poll are looked at before an error is raised: their positions are known then.
+
+        Nothing rests on the memory of a surplus partition: what two workers carry elsewhere twice counts once there.
+        """
         lost: list[ResyncError] = []
         for partition, batches in acknowledged.items():
             state = self._states[partition]
+            if state.is_surplus:
+                continue
             between, position = gaps(partition, state.position, batches)
             sources = frozenset((state.writer.usage_source, state.writer.read_source))
             try:

@@ -1,13 +1,22 @@
 """One `usage` partition as its ingest worker remembers it. The log is the checkpoint: all of this can be folded again.
 
 `position` is the next offset of `billing.events` whose records are known here; `next_usage` where `usage` goes on.
+
+A partition that somebody added to `usage` has no accounts and no partition of `billing.events`: its records are carried
+to where they belong, and its `UsageRead` stands in the log of its `home`.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import localcontext
 
-from events.codec import decode
+from events.codec import ForeignRecordError, decode_own
 from events.decimals import EXACT
+from events.envelope import Envelope
+from events.facts.usage import UsageRead
+from events.origins import Origins
+from events.topics import partition_of
+from services.continuity.memory import mark_of_fact
 from services.ingest.arrival import day_number
 from services.ingest.catalogs import Catalogs
 from services.ingest.instants import parse_instant
@@ -19,18 +28,23 @@ from services.kafka import FetchedRecord
 
 
 class PartitionState:
-    """Totals, ids seen and last sequences of one partition."""
+    """Totals, ids seen and last sequences of one partition. `begin` is where its generation of `usage` begins."""
 
-    def __init__(self, partition: int, generation: str, snapshot: Snapshot) -> None:
-        self.partition = partition
+    def __init__(
+        self, partition: int, home: int, generation: str, origins: Origins, snapshot: Snapshot, begin: int = 0
+    ) -> None:
+        self.partition, self.home = partition, home
         self.writer = RecordWriter(generation, partition)
+        self._origins, self._begin = origins, begin
         self.position = snapshot.position
         self.totals = snapshot.totals
         self.seen = snapshot.seen
         self.rater = Rater(snapshot.totals)
         self.lanes: dict[LaneKey, Lane] = {}
-        self.last_rated = snapshot.sequences.get(self.writer.usage_source, -1)
-        self.last_read = snapshot.sequences.get(self.writer.read_source, -1)
+        #: The last sequence of each source of this partition; earlier generations have theirs.
+        self._sequences = dict(snapshot.sequences)
+        #: The last record before `next_usage`, as the log has it; None before the first.
+        self.mark = snapshot.marks.get(self.writer.read_source)
 
     @property
     def next_usage(self) -> int:
@@ -39,7 +53,30 @@ class PartitionState:
         A poll that died between its records and its `UsageRead` is resumed after its last record; what it refused or
         carried elsewhere before that stands there already, and what lay after it is judged again.
         """
-        return max(self.last_rated + 1, self.last_read, 0)
+        return max(self.last_rated + 1, self.last_read, self._begin)
+
+    @property
+    def last_rated(self) -> int:
+        """The last offset of `usage` that was rated; -1 before the first."""
+        return self._sequences.get(self.writer.usage_source, -1)
+
+    @last_rated.setter
+    def last_rated(self, offset: int) -> None:
+        self._sequences[self.writer.usage_source] = offset
+
+    @property
+    def last_read(self) -> int:
+        """The next offset of `usage` by the last `UsageRead`; -1 before the first."""
+        return self._sequences.get(self.writer.read_source, -1)
+
+    @last_read.setter
+    def last_read(self, next_offset: int) -> None:
+        self._sequences[self.writer.read_source] = next_offset
+
+    @property
+    def is_surplus(self) -> bool:
+        """Whether the partition was added to `usage` later."""
+        return self.partition != self.home
 
     def forget(self) -> None:
         """The catalog moved: what was worked out from it is worked out again when it is needed."""
@@ -49,21 +86,30 @@ class PartitionState:
     def fold(self, records: Sequence[FetchedRecord], catalogs: Catalogs) -> None:
         """Apply records of the log that this worker did not append in this life, in order.
 
-        Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`.
+        Whatever is neither `UsageRated` nor `UsageRead` is passed over: commands come by `billing.catalog`, and a
+        stranger's records change nothing. Raises: UndecodableRecordError for usage that a newer program wrote.
         """
         with localcontext(EXACT):
             for record in records:
-                if record.value.startswith(RATED_PREFIX):
-                    self._note_rated(decode_rated(record.value), day_number(record.timestamp), catalogs)
-                elif record.value.startswith(READ_PREFIX):
-                    self._note_read(record.value)
-        self.position = records[-1].offset + 1
+                value, day = record.value or b"", day_number(record.timestamp)
+                with suppress(ForeignRecordError):
+                    if value.startswith(RATED_PREFIX):
+                        self._note_rated(decode_rated(value, self._origins), day, catalogs)
+                    elif value.startswith(READ_PREFIX):
+                        self._note_read(decode_own(value, self._origins))
+                self.position = record.offset + 1
         self.seen.compact(day_number(records[-1].timestamp))
 
+    def _is_next(self, source: str, sequence: int) -> bool:
+        """The sequence rule, for what is of this partition."""
+        if partition_of(source) != self.partition or sequence <= self._sequences.get(source, -1):
+            return False
+        self._sequences[source] = sequence
+        return True
+
     def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
-        if rated.source != self.writer.usage_source or rated.sequence <= self.last_rated:
+        if not self._is_next(rated.source, rated.sequence):
             return
-        self.last_rated = rated.sequence
         data = rated.data
         self.seen.remember(bytes.fromhex(data.digest), day)
         directory = catalogs.directory(rated.organization)
@@ -76,7 +122,7 @@ class PartitionState:
             days = days_in(account.timezone)
             self.totals.add_record(rated, ts, days.get(ts_text[:13]) or days.day(ts_text), plan)
 
-    def _note_read(self, value: bytes) -> None:
-        envelope = decode(value)
-        if envelope.source == self.writer.read_source:
-            self.last_read = max(self.last_read, envelope.sequence)
+    def _note_read(self, envelope: Envelope) -> None:
+        if self._is_next(envelope.source, envelope.sequence) and envelope.source == self.writer.read_source:
+            assert isinstance(envelope.data, UsageRead)
+            self.mark = mark_of_fact(envelope.data.mark)

@@ -12,19 +12,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from services.failures import ExpectedFailure
-from services.kafka import FetchedRecord
+from events.topics import EVENTS
+from services.continuity.breaks import LogWentBackError
+from services.kafka import Appended, FetchedRecord
 from services.worker import ResyncError
-
-
-class LogShorterError(ExpectedFailure):
-    """billing.events/{partition} took our batch at offset {base}, before {position}: the topic was made anew."""
-
-    def __init__(self, partition: int, base: int, position: int) -> None:
-        super().__init__(
-            f"billing.events/{partition} took our batch at offset {base}, before {position}, which was already written:"
-            " the topic was made anew or truncated"
-        )
 
 
 class _Sourced(msgspec.Struct):
@@ -34,15 +25,15 @@ class _Sourced(msgspec.Struct):
 _SOURCES = msgspec.json.Decoder(_Sourced)
 
 
-def gaps(partition: int, position: int, acknowledged: Sequence[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+def gaps(partition: int, position: int, acknowledged: Sequence[Appended]) -> tuple[list[tuple[int, int]], int]:
     """The ranges `[start, end)` that others wrote between our batches, and the position after them.
 
-    `acknowledged` is (base offset, count) of each batch, in order. Raises: LogShorterError.
+    `acknowledged` are our batches in order. Raises: LogWentBackError.
     """
     found = []
-    for base, count in acknowledged:
+    for base, count, _ in acknowledged:
         if base < position:
-            raise LogShorterError(partition, base, position)
+            raise LogWentBackError(EVENTS, partition, base, position)
         if base > position:
             found.append((position, base))
         position = base + count
@@ -53,7 +44,15 @@ async def check_gap(partition: int, sources: frozenset[str], lists: AsyncIterato
     """Raises: ResyncError if one of these records is of one of our sources."""
     async for records in lists:
         for record in records:
-            source = _SOURCES.decode(record.value).source
+            source = _source_of(record)
             if source in sources:
                 why = f"another worker wrote {source} at offset {record.offset} of billing.events"
                 raise ResyncError([partition], why)
+
+
+def _source_of(record: FetchedRecord) -> str | None:
+    """Of a stranger's record nothing."""
+    try:
+        return _SOURCES.decode(record.value or b"").source
+    except msgspec.MsgspecError:
+        return None

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from events.codec import UndecodableRecordError, decode, encode
+from events.codec import ForeignRecordError, decode_own, encode
 from events.facts.usage import UsageRated, UsageRead
+from events.origins import Origins
 from events.topics import read_source, usage_source
 from services.ingest.event_ids import EventIds
 from services.ingest.fragments import quoted
 from services.ingest.validate import Usage
 from services.kafka import Record
+from services.projector.rated import PREFIX as USUAL_PREFIX
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,7 +48,15 @@ class RatedEnvelope(msgspec.Struct, gc=False):
     data: RatedData
 
 
-class ReadData(msgspec.Struct, rename="camel", gc=False):
+class MarkData(msgspec.Struct, gc=False):
+    """`events.facts.usage.RecordMark` on the wire."""
+
+    offset: int
+    ms: int
+    digest: str
+
+
+class ReadData(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """`events.facts.usage.UsageRead` on the wire."""
 
     next_offset: int
@@ -54,6 +64,7 @@ class ReadData(msgspec.Struct, rename="camel", gc=False):
     duplicate: int
     rejected: int
     rerouted: int
+    mark: MarkData | None = None
 
 
 class ReadEnvelope(msgspec.Struct, gc=False):
@@ -69,7 +80,7 @@ class ReadEnvelope(msgspec.Struct, gc=False):
     data: ReadData
 
 
-#: How `events.codec.encode` begins a record of either kind: the type is the first member.
+#: How `events.codec.encode` begins a record of either kind, of any schema version: the type is the first member.
 RATED_PREFIX = b'{"type":"UsageRated"'
 READ_PREFIX = b'{"type":"UsageRead"'
 _RATED = msgspec.json.Decoder(RatedEnvelope)
@@ -77,16 +88,20 @@ _RATED = msgspec.json.Decoder(RatedEnvelope)
 Rated = tuple[int, str, Usage, str]
 
 
-def decode_rated(value: bytes) -> RatedEnvelope:
+def decode_rated(value: bytes, origins: Origins) -> RatedEnvelope:
     """The record of a value that begins with RATED_PREFIX; one of an older schema version comes through the codec.
 
-    Raises: UndecodableRecordError.
+    Raises: ForeignRecordError; UndecodableRecordError for one of ours that this program does not understand.
     """
+    if not value.startswith(USUAL_PREFIX):
+        return _RATED.decode(encode(decode_own(value, origins)))
     try:
         rated = _RATED.decode(value)
-    except msgspec.MsgspecError as error:
-        raise UndecodableRecordError(f"not a record of the log: {error}") from error
-    return rated if rated.schema == UsageRated.schema_version else _RATED.decode(encode(decode(value)))
+    except msgspec.MsgspecError:
+        raise ForeignRecordError("it begins as usage does and is none") from None
+    if not origins.own(rated.source):
+        raise ForeignRecordError(f"its source {rated.source[:80]!r} is none of this system's")
+    return rated
 
 
 class RecordWriter:
@@ -120,7 +135,7 @@ class RecordWriter:
         return records
 
     def read(self, time: str, counts: ReadData) -> bytes:
-        """The value of `UsageRead` for a poll that ended before `counts.next_offset`."""
+        """The value of `UsageRead` for a poll that ended before `counts.next_offset`; `time` is its newest arrival."""
         sequence = counts.next_offset
         return _encode(
             ReadEnvelope(

@@ -5,14 +5,16 @@ the records between them twice or not at all. Without read models (a new databas
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from events.topics import EVENTS
 from projections.readmodels.usage_totals import day_state
+from services.continuity.memory import mark_of_json
 from services.ingest.arrival import day_number
 from services.ingest.seen import SeenIds
 from services.ingest.totals import PartitionTotals
+from services.kafka import Mark
 from services.postgres import Postgres
 
 _LIVE_SCHEMA = "SELECT name FROM store.live_schema"
@@ -21,6 +23,12 @@ _LIVE_SCHEMA = "SELECT name FROM store.live_schema"
 _POSITIONS = """
 SELECT partition, next_offset, sequences::text AS sequences
 FROM positions WHERE topic = $1 AND partition = ANY ($2::integer[])
+"""
+
+#: The last record of `usage` that was read, by the source that says so.
+_MARKS = """
+SELECT source, mark::text AS mark FROM positions, jsonb_object_keys(sequences) AS source
+WHERE topic = 'usage' AND mark IS NOT NULL
 """
 
 #: $1 partitions.
@@ -42,28 +50,36 @@ class Snapshot:
 
     position: int = 0
     sequences: dict[str, int] = field(default_factory=dict)
+    marks: Mapping[str, Mark | None] = field(default_factory=dict)
     totals: PartitionTotals = field(default_factory=PartitionTotals)
     seen: SeenIds = field(default_factory=SeenIds)
 
 
-async def load_snapshots(postgres: Postgres, partitions: Sequence[int]) -> dict[int, Snapshot]:
-    """The snapshot of each partition; an empty one for a partition that the projector has not touched.
+async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[int, Snapshot]:
+    """The snapshot of each partition, given its home; an empty one where the projector has touched nothing.
+
+    A partition that is not its own home has no totals and no ids.
 
     Raises: PostgresUnreachableError.
     """
-    found = {partition: Snapshot() for partition in partitions}
+    found = {partition: Snapshot() for partition in homes}
+    own = [partition for partition, home in homes.items() if partition == home]
     async with postgres.transaction(isolation="repeatable_read") as connection:
         schema = await connection.fetchval(_LIVE_SCHEMA)
         if schema is None:
             return found
         quoted = '"' + schema.replace('"', '""') + '"'
         await connection.execute(f"SET LOCAL search_path TO {quoted}")
-        for row in await connection.fetch(_POSITIONS, EVENTS, list(partitions)):
-            found[row["partition"]].position = row["next_offset"]
-            found[row["partition"]].sequences = json.loads(row["sequences"])
-        async for row in connection.cursor(_TOTALS, list(partitions), prefetch=5_000):
+        marks = {row["source"]: mark_of_json(row["mark"]) for row in await connection.fetch(_MARKS)}
+        rows = {row["partition"]: row for row in await connection.fetch(_POSITIONS, EVENTS, list(homes.values()))}
+        for partition, home in homes.items():
+            found[partition].marks = marks
+            if home in rows:
+                found[partition].position = rows[home]["next_offset"]
+                found[partition].sequences = json.loads(rows[home]["sequences"])
+        async for row in connection.cursor(_TOTALS, own, prefetch=5_000):
             key = (row["account_id"], row["aggregation_id"], row["segment"])
             found[row["partition"]].totals.load(key, row["day"], day_state(row))
-        async for row in connection.cursor(_SEEN, list(partitions), prefetch=100):
+        async for row in connection.cursor(_SEEN, own, prefetch=100):
             found[row["partition"]].seen.load(row["digests"], day_number(row["newest_ms"]))
     return found

@@ -3,21 +3,32 @@
 Every wait is bounded.
 """
 
-from services.kafka.failures import KafkaUnreachableError, ReadStalledError, kafka_errors
-from services.kafka.fetching import FetchedRecord, raw
+from services.kafka.admin import KafkaAdmin, Note, NoteWriter
+from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
+from services.kafka.fetching import FetchedRecord, Polled, raw
+from services.kafka.marks import Mark, digest_of, mark_of
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
-from services.kafka.writing import BATCH_BYTES, BatchWriter, Record
+from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record
 
 __all__ = [
     "BATCH_BYTES",
     "EPOCH",
     "FETCH_BYTES",
+    "Appended",
     "BatchWriter",
     "FetchedRecord",
+    "KafkaAdmin",
     "KafkaUnreachableError",
+    "LogHoleError",
     "LogReader",
+    "Mark",
+    "Note",
+    "NoteWriter",
+    "Polled",
     "ReadStalledError",
     "Record",
+    "digest_of",
     "kafka_errors",
+    "mark_of",
     "raw",
 ]

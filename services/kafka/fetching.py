@@ -6,14 +6,22 @@ are: same bytes, same checks, same positions (a test holds the two equal). All o
 as they were.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 from services.kafka.failures import LogHoleError
+
+
+class Polled(NamedTuple):
+    """What a poll brought of a partition: records in order, and the offset to go on from, which may lie further on
+    than the last record: the end of a transaction takes an offset, too."""
+
+    records: Sequence["FetchedRecord"]
+    next_offset: int
 
 
 class FetchedRecord(Protocol):

@@ -18,13 +18,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class LogReader:
     """Reads explicit ranges of topics, without a consumer group.
 
-    One range at a time per reader: iterate a range to its end, or close the iterator, before the next. `committed`: ends
-    are the last stable ones, and what was aborted is passed over. So `usage` is read, which publishers may write in
-    transactions; our own topics are not, or an open transaction of a stranger would hide what comes behind it.
+    One range at a time per reader: iterate a range to its end, or close the iterator, before the next.
+
+    `committed`: ends are the last stable ones, and what was aborted is passed over. So `usage` is read, which
+    publishers may write in transactions; our own topics are not, or an open transaction of a stranger would hide what
+    comes behind it.
     """
 
-    def __init__(self, bootstrap: str, *, committed: bool = False) -> None:
-        self._bootstrap, self._committed = bootstrap, committed
+    def __init__(self, bootstrap: str, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
+        self._bootstrap, self._committed, self._fetch_bytes = bootstrap, committed, fetch_bytes
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -33,7 +35,7 @@ class LogReader:
             key_deserializer=raw,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            max_partition_fetch_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=self._fetch_bytes,
             fetch_max_wait_ms=50,
             isolation_level="read_committed" if self._committed else "read_uncommitted",
             # The first question about each topic sleeps this long until its metadata are there; 100 by default, and

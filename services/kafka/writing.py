@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -34,6 +34,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes
     headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+class Appended(NamedTuple):
+    """A batch that Kafka has acknowledged: its first offset, its number of records, its LogAppendTime in ms."""
+
+    base: int
+    records: int
+    ms: int
 
 
 class BatchWriter:
@@ -86,10 +94,10 @@ class BatchWriter:
             self._producer = producer
         return self._producer
 
-    async def append(self, topic: str, partition: int, records: Sequence[Record]) -> list[tuple[int, int]]:
+    async def append(self, topic: str, partition: int, records: Sequence[Record]) -> list[Appended]:
         """Append in order and wait for the acknowledgement of each batch before the next is sent.
 
-        Returns: (base offset, count) of each batch, in order. Raises: KafkaUnreachableError; then call `reset`.
+        Returns: each batch, in order. Raises: KafkaUnreachableError; then call `reset`.
         """
         acknowledged = []
         for start, stop in _cuts(records):
@@ -101,7 +109,7 @@ class BatchWriter:
                 async with asyncio.timeout(REQUEST_TIMEOUT_S):
                     future = await producer.send_batch(batch, topic, partition=partition)
                     metadata = await future
-            acknowledged.append((metadata.offset, stop - start))
+            acknowledged.append(Appended(metadata.offset, stop - start, metadata.timestamp))
         return acknowledged
 
 

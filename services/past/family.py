@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from events.codec import decode
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
+from events.origins import Origins
 from projections.aggregates import meter_aggregation
 from projections.rating.index import FamilyIndex
 from projections.readmodels import usage_totals
@@ -16,13 +17,14 @@ from projections.resources import Resources
 from projections.settlement import Family
 from services.families import UnknownFamilyError, read_catalog
 from services.kafka import LogReader
+from services.live import reading_live
 from services.past.usage import usage_between
 from services.postgres import Postgres
 from services.projector.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
 from services.projector.families import FamilyState, new_family
 from services.projector.load import read_positions
-from services.projector.target import reading_live
 from services.projector.terms import terms_of, together
+from services.store.generations import load_generations
 
 _OWN = """
 SELECT record FROM facts WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset < $4
@@ -37,8 +39,12 @@ ORDER BY log_offset DESC LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class PastFamily:
-    """A family at positions. `state.offsets` are the first and last offsets of its totals, below `positions.log`."""
+    """A family at positions. `state.offsets` are the first and last offsets of its totals, below `positions.log`.
 
+    `origins`: whose records of the log count.
+    """
+
+    origins: Origins
     state: FamilyState
     resources: Resources
     family: Family
@@ -54,6 +60,7 @@ class PastFamily:
 class _Past:
     """What the read models tell of it, and what is still to be folded from the log."""
 
+    origins: Origins
     state: FamilyState
     resources: Resources
     index: FamilyIndex
@@ -75,7 +82,7 @@ async def load_past(
     await _derive(reader, past, positions)
     state = past.state
     terms = terms_of(past.resources, root_id, state.own, past.index)
-    return PastFamily(state, past.resources, Family(terms, state.totals, state.billed), positions)
+    return PastFamily(past.origins, state, past.resources, Family(terms, state.totals, state.billed), positions)
 
 
 async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Past:
@@ -94,7 +101,8 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
     now, _ = await read_catalog(connection, organization, place.catalog_offset)
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
     rows = await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(state.members))
-    past = _Past(state, together(catalog, state.own, clock), index, changed, set(), positions.log)
+    origins = (await load_generations(connection)).origins
+    past = _Past(origins, state, together(catalog, state.own, clock), index, changed, set(), positions.log)
     _take_totals(past, rows, catalog)
     meters = {catalog.aggregations[id].body.meter_id for id in changed}
     past.start = min([past.start, *(place.meters[meter] for meter in meters if meter in place.meters)])
@@ -134,7 +142,7 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
     plans = meter_plans(past.resources, frozenset(wanted))
     zones = {id: ZoneDays(ZoneInfo(member.timezone)) for id, member in past.state.members.items()}
     cells: dict[CellKey, Cell] = {}
-    async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones):
+    async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones, past.origins):
         values = {one.offset: one.value for one in usage}
         fold_usage(cells, list(values), [one.record for one in usage], values.__getitem__, plans, zones)
     for key, cell in cells.items():

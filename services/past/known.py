@@ -13,11 +13,11 @@ from services.billing.progress import HTTP_SECONDS, Waiter
 from services.commitments.errors import UnknownResource
 from services.families import UnknownFamilyError, load_family
 from services.kafka import LogReader
+from services.live import reading_live
 from services.past.family import load_past
 from services.past.ticks import last_tick
 from services.postgres import Postgres
 from services.projector.load import read_positions
-from services.projector.target import reading_live
 from services.projector.terms import day_of
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
@@ -60,7 +60,7 @@ async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: 
     async with LogReader(bootstrap) as reader:
         positions = await _cut(postgres, reader, organization, root_id, at)
         past = await load_past(postgres, reader, organization, root_id, positions)
-        tick = await last_tick(reader, positions.partition, positions.log)
+        tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
     today = day_of(resources, state.timezone, tick, resources.clock, state.newest, state.newest_usage_day())
     return Known(past.family, resources, today, positions)

@@ -2,17 +2,19 @@
 
 from datetime import datetime
 
-from events.codec import decode
+from events.codec import ForeignRecordError, decode_own
 from events.facts.clock import ClockTicked
+from events.origins import Origins
 from events.topics import EVENTS
-from services.kafka import LogReader
+from projections.clock import counted_tick
+from services.kafka import FetchedRecord, LogReader
 
 _NAME = b'{"type":"ClockTicked"'
 #: A tick comes each quarter hour, so it mostly stands within the first look back.
 _FIRST_LOOK = 2_000
 
 
-async def last_tick(reader: LogReader, partition: int, end: int) -> datetime | None:
+async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:
     """The newest tick below the offset, looked for backwards in ever longer ranges; None without any."""
     stop, length = end, _FIRST_LOOK
     while stop > 0:
@@ -20,7 +22,7 @@ async def last_tick(reader: LogReader, partition: int, end: int) -> datetime | N
         newest: datetime | None = None
         async for records in reader.read(EVENTS, partition, start, stop):
             for record in records:
-                now = _tick(record.value)
+                now = _tick(record, origins)
                 if now is not None:
                     newest = now if newest is None else max(newest, now)
         if newest is not None:
@@ -29,9 +31,13 @@ async def last_tick(reader: LogReader, partition: int, end: int) -> datetime | N
     return None
 
 
-def _tick(value: bytes) -> datetime | None:
-    if not value.startswith(_NAME):
+def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
+    if not (record.value or b"").startswith(_NAME):
         return None
-    envelope = decode(value)
+    try:
+        envelope = decode_own(record.value, origins)
+    except ForeignRecordError:
+        return None
     fact = envelope.data
-    return fact.now if isinstance(fact, ClockTicked) and not envelope.organization else None
+    counts = isinstance(fact, ClockTicked) and not envelope.organization
+    return counted_tick(fact, record.timestamp) if counts else None  # type: ignore[arg-type]

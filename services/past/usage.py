@@ -1,11 +1,12 @@
 """Usage of some accounts in a range of the log, without decoding anybody else's."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import NamedTuple
 
-from events.codec import decode
+from events.codec import ForeignRecordError, decode_own
 from events.facts.usage import UsageRated
+from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from services.kafka import FetchedRecord, LogReader
@@ -25,7 +26,7 @@ class Logged(NamedTuple):
 
 
 async def usage_between(
-    reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str]
+    reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str], origins: Origins
 ) -> AsyncGenerator[list[Logged], None]:
     """The accounts' usage at offsets `[start, end)`, each once, in order.
 
@@ -40,26 +41,35 @@ async def usage_between(
         async for records in polls:
             found = [
                 one
-                for one in _decoded(records, marks)
+                for one in _decoded(records, marks, origins)
                 if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
             ]
             if found:
                 yield found
 
 
-def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes]) -> list[Logged]:
+def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: Origins) -> list[Logged]:
+    """What is this system's usage, in order."""
     usual, odd = [], []
     for record in records:
-        if marks and not any(mark in record.value for mark in marks):
+        value = record.value or b""
+        if marks and not any(mark in value for mark in marks):
             continue
-        if record.value.startswith(PREFIX):
+        if value.startswith(PREFIX):
             usual.append(record)
-        elif _NAME in record.value:
+        elif _NAME in value:
             odd.append(record)
-    rated = decode_rated([record.value for record in usual]) if usual else []
-    found = [Logged(record.offset, one, record.value) for record, one in zip(usual, rated, strict=True)]
+    rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
+    for place in reversed(strange):
+        del usual[place]
+    found = [
+        Logged(record.offset, one, record.value)
+        for record, one in zip(usual, rated, strict=True)
+        if origins.own(one.source)
+    ]
     for record in odd:
-        envelope = decode(record.value)
-        if isinstance(envelope.data, UsageRated):
-            found.append(Logged(record.offset, rated_of(envelope), record.value))
+        with suppress(ForeignRecordError):
+            envelope = decode_own(record.value, origins)
+            if isinstance(envelope.data, UsageRated):
+                found.append(Logged(record.offset, rated_of(envelope), record.value))
     return sorted(found, key=lambda one: one.offset) if odd else found

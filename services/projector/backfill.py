@@ -7,13 +7,14 @@ never used costs nothing.
 
 from collections.abc import Mapping
 
+from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.resources import Resources
-from services.kafka import LogReader
+from services.kafka import LogReader, Polled
 from services.projector.catalog import CatalogChange
 from services.projector.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage, meter_plans
-from services.projector.fold import take
+from services.projector.taking import take
 
 
 def changed_aggregations(changes: list[CatalogChange]) -> dict[str, set[str]]:
@@ -31,6 +32,7 @@ async def rederive(
     catalogs: Mapping[str, Resources],
     changed: Mapping[str, set[str]],
     zones: Mapping[str, ZoneDays],
+    origins: Origins,
 ) -> dict[CellKey, Cell]:
     """All totals of the changed aggregations over the partition's log before `position.next_offset`.
 
@@ -44,6 +46,6 @@ async def rederive(
     if firsts:
         past = Position(position.partition, next_offset=min(firsts))
         async for records in reader.read(EVENTS, position.partition, min(firsts), position.next_offset):
-            taken = take(past, records)
+            taken = take(past, Polled(records, records[-1].offset + 1), origins)
             fold_usage(cells, taken.offsets, taken.usage, taken.value_at, plans, zones)
     return cells

@@ -9,17 +9,24 @@ the usage, and skipped here without being decoded: the catalog stays small howev
 """
 
 from bisect import bisect_left
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from events.codec import decode
+import structlog
+
+from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
+from events.origins import Origins
 from events.topics import CATALOG
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
+from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Entity, Resources
 from services.kafka import FetchedRecord, LogReader
+
+log = structlog.get_logger(__name__)
 
 #: `encode` writes the type first.
 _DIRECTORY = (b'{"type":"Account',)
@@ -38,14 +45,20 @@ class CatalogChange:
 
 
 class CatalogLog:
-    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded."""
+    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded.
 
-    def __init__(self) -> None:
+    It does not go on behind a fact that this program does not understand; `stopped` says which.
+    """
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
         self.offset = 0
+        self.stopped: str | None = None
         self.organizations: dict[str, Resources] = {}
         self._sequences: dict[str, int] = {}
         self._changes: list[CatalogChange] = []
         self._rows: list[FactRow] = []
+        self._foreign: list[ForeignRow] = []
         self._indexes: dict[str, FamilyIndex] = {}
         #: Organization -> how often its catalog changed: compiled terms are good for one value.
         self.versions: dict[str, int] = {}
@@ -67,23 +80,40 @@ class CatalogLog:
         """Rows of table `facts` for what was applied at or after the offset, in order."""
         return self._rows[bisect_left(self._rows, offset, key=lambda row: row.log_offset) :]
 
+    def foreign_since(self, offset: int) -> list[ForeignRow]:
+        """Rows of what is none of ours at or after the offset, in order."""
+        return self._foreign[bisect_left(self._foreign, offset, key=lambda row: row.log_offset) :]
+
     async def catch_up(self, reader: LogReader, *, until: int | None = None) -> bool:
         """Fold up to the topic's end as it is now, or to `until`. Returns whether anything was folded."""
         end = until if until is not None else (await reader.end_offsets(CATALOG, [0]))[0]
-        if end <= self.offset:
+        if end <= self.offset or self.stopped is not None:
             return False
-        async for records in reader.read(CATALOG, 0, self.offset, end):
-            for record in records:
-                self.fold(record)
+        async with aclosing(reader.read(CATALOG, 0, self.offset, end)) as polls:
+            async for records in polls:
+                for record in records:
+                    try:
+                        self.fold(record)
+                    except UndecodableRecordError as error:
+                        self.stopped = f"{CATALOG}/0 at offset {record.offset}: {error}"
+                        log.error("catalog_stopped", why=self.stopped)
+                        return True
         self.offset = end
         return True
 
     def fold(self, record: FetchedRecord) -> None:
-        """Apply one record. Raises: UndecodableRecordError."""
+        """Apply one record; a stranger's is noted. Raises: UndecodableRecordError; then it is not applied."""
+        value = record.value or b""
+        try:
+            envelope = None if value.startswith(_DIRECTORY) else decode_own(value, self._origins)
+        except ForeignRecordError as error:
+            self._foreign.append(ForeignRow(CATALOG, 0, record.offset, str(error)))
+            envelope = None
         self.offset = record.offset + 1
-        if record.value.startswith(_DIRECTORY):
-            return
-        envelope = decode(record.value)
+        if envelope is not None:
+            self._apply(record, envelope)
+
+    def _apply(self, record: FetchedRecord, envelope: Envelope) -> None:
         if envelope.sequence <= self._sequences.get(envelope.source, -1):
             return
         self._sequences[envelope.source] = envelope.sequence

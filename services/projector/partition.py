@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from projections.readmodels.facts import FactRow
-from projections.readmodels.positions import Position
+from projections.readmodels.foreign_records import ForeignRow
+from projections.readmodels.positions import Position, UsageRow
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
 from services.projector.bills import UnwrittenBills
 from services.projector.catalog import CatalogChange
@@ -30,6 +31,9 @@ class Unwritten:
     families: set[str] = field(default_factory=set)
     changes: list[CatalogChange] = field(default_factory=list)
     ticked: set[str] = field(default_factory=set)
+    foreign: list[ForeignRow] = field(default_factory=list)
+    #: By partition of `usage`: how far it was read, and the last record before.
+    usage_read: dict[int, UsageRow] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -42,6 +46,8 @@ class PartitionState:
     #: The tick that is written.
     stored_tick: datetime | None
     stored_catalog: int
+    #: Why nothing is folded any more; None while it goes on.
+    stopped: str | None = None
     unwritten: Unwritten = field(default_factory=Unwritten)
 
     @property

@@ -6,15 +6,17 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from events.origins import Origins
 from projections.readmodels import directory, due
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import LogReader, Polled
 from services.projector.backfill import changed_aggregations, rederive
 from services.projector.catalog import CatalogLog
 from services.projector.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
 from services.projector.families import FamilyCache, FamilyState
-from services.projector.fold import BrokenLogError, apply_facts, note_usage, take
+from services.projector.fold import apply_facts, note_usage
 from services.projector.load import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.projector.partition import PartitionState, new_partition
+from services.projector.taking import BrokenLogError, take
 from services.projector.target import Target
 from services.projector.totals import merge_cells
 from services.projector.write import Writer
@@ -26,10 +28,11 @@ DUE_BATCH = 200
 class Projection:
     """Some partitions of `billing.events` in memory, and what of them is not written yet."""
 
-    def __init__(self, target: Target, reader: LogReader) -> None:
+    def __init__(self, target: Target, reader: LogReader, origins: Origins) -> None:
         self.target = target
         self.reader = reader
-        self.catalog = CatalogLog()
+        self._origins = origins
+        self.catalog = CatalogLog(origins)
         self.cache = FamilyCache()
         self.partitions: dict[int, PartitionState] = {}
         self._plans: dict[str, MeterPlan] = {}
@@ -66,12 +69,17 @@ class Projection:
         for partition in listed:
             self.partitions.pop(partition, None)
 
-    async def fold(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
-        """Take records into memory. Raises: BrokenLogError, UndecodableRecordError; then load again or stop."""
+    @property
+    def stopped(self) -> dict[int, str]:
+        """Partitions that are not folded any further, and why: a record that this program does not understand."""
+        return {partition: state.stopped for partition, state in self.partitions.items() if state.stopped is not None}
+
+    async def fold(self, polled: Mapping[int, Polled]) -> None:
+        """Take records into memory. Raises: BrokenLogError; then load again or stop."""
         taken = {
-            partition: take(self.partitions[partition].position, records)
-            for partition, records in batches.items()
-            if records
+            partition: take(self.partitions[partition].position, one, self._origins)
+            for partition, one in polled.items()
+            if self.partitions[partition].stopped is None
         }
         await self._load_accounts({account for decoded in taken.values() for account in decoded.accounts()})
         for partition, decoded in taken.items():
@@ -80,7 +88,8 @@ class Projection:
             note_usage(state, decoded)
             cells, zones = state.unwritten.cells, self.cache.zones
             fold_usage(cells, decoded.offsets, decoded.usage, decoded.value_at, self._plans, zones)
-            state.unwritten.records += len(batches[partition])
+            state.unwritten.records += decoded.records
+            state.stopped = decoded.stopped
 
     async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
@@ -121,11 +130,13 @@ class Projection:
         changes = self.catalog.since(position.catalog_offset)
         held.changes.extend(changes)
         held.facts.extend(self.catalog.rows_since(position.catalog_offset))
+        held.foreign.extend(self.catalog.foreign_since(position.catalog_offset))
         changed = changed_aggregations(changes)
         if changed:
             gone = set().union(*changed.values())
             zones = await self._zones(position.partition)
-            rederived = await rederive(self.reader, position, self.catalog.organizations, changed, zones)
+            origins, organizations = self._origins, self.catalog.organizations
+            rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
             # What was folded so far is in the derived totals; what is folded from now on is added to them.
             held.rederived = {key: cell for key, cell in held.rederived.items() if key[1] not in gone} | rederived
             held.cells = {key: cell for key, cell in held.cells.items() if key[1] not in gone}

@@ -6,6 +6,7 @@ same.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -66,18 +67,27 @@ class _DetailedRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 _RECORDS = msgspec.json.Decoder(list[RatedRecord])
+_RECORD = msgspec.json.Decoder(RatedRecord)
 _DETAILS = msgspec.json.Decoder(_DetailedRecord)
 
 
-def decode_rated(values: Sequence[bytes]) -> list[RatedRecord]:
-    """The records of these values, in order; every value must begin with PREFIX.
+def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]:
+    """The records of these values, in order, and the places of values that are none; all begin with PREFIX.
 
-    Raises: UndecodableRecordError.
+    A value of a stranger may hold two, or half of one, so that those beside it make one of both: then each is decoded
+    by itself.
     """
-    try:
-        return _RECORDS.decode(b"[" + b",".join(values) + b"]")
-    except msgspec.MsgspecError as error:
-        raise UndecodableRecordError(f"not a record of the log: {error}") from error
+    with suppress(msgspec.MsgspecError):
+        together = _RECORDS.decode(b"[" + b",".join(values) + b"]")
+        if len(together) == len(values):
+            return together, []
+    found, strange = [], []
+    for place, value in enumerate(values):
+        try:
+            found.append(_RECORD.decode(value))
+        except msgspec.MsgspecError:
+            strange.append(place)
+    return found, strange
 
 
 def details_of(value: bytes) -> Details:

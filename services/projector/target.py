@@ -1,18 +1,14 @@
-"""Where a projection writes: the live schema, or one that is being filled.
-
-Every transaction sets `search_path` for itself and finds all tables there; no statement names a schema.
-"""
+"""Where a projection writes: the live schema, or one that is being filled."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+from services.live import live_schema, use_schema
 from services.postgres import Postgres
 
 #: SHARE lets projectors work side by side and makes a swap wait for those that are writing, and them for the swap.
 _LIVE_FOR_WRITING = "SELECT name FROM store.live_schema FOR SHARE"
-_LIVE = "SELECT name FROM store.live_schema"
-_PATH = "SELECT set_config('search_path', $1, true)"
 
 
 class SchemaMovedError(Exception):
@@ -29,26 +25,6 @@ class Target(Protocol):
     def writing(self) -> AbstractAsyncContextManager[Any]:
         """A transaction, committed at the end of the block."""
         ...
-
-
-async def live_schema(connection: Any) -> str:
-    """The name of the live schema, as every reader asks for it first."""
-    name = await connection.fetchval(_LIVE)
-    assert isinstance(name, str)
-    return name
-
-
-async def use_schema(connection: Any, schema: str) -> None:
-    """Let the rest of the transaction find its tables in this schema."""
-    await connection.execute(_PATH, schema)
-
-
-@asynccontextmanager
-async def reading_live(postgres: Postgres) -> AsyncIterator[Any]:
-    """One snapshot of the live read models, for queries: a swap meanwhile changes nothing in it."""
-    async with postgres.transaction(isolation="repeatable_read") as connection:
-        await use_schema(connection, await live_schema(connection))
-        yield connection
 
 
 class FixedTarget:

@@ -7,15 +7,18 @@ from typing import Any
 
 import structlog
 
+from events.origins import Origins
 from events.topics import EVENTS
-from services.kafka import FetchedRecord, LogReader
+from services.continuity.check import check_ends
+from services.continuity.guard import Guard, guarded
+from services.continuity.memory import Known
+from services.kafka import LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, open_postgres
 from services.projector.pace import Pace
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
 from services.projector.write import LeaseLostError
-from services.store.continuity import check_offsets, relay_offsets
 from services.store.generations import load_generations
 from services.worker import ResyncError, host
 
@@ -29,10 +32,10 @@ MAX_RECORDS = 20_000
 class ProjectorHandler:
     """A `PartitionHandler`: loads, folds and writes the partitions that the group gives this process."""
 
-    def __init__(self, postgres: Postgres, reader: LogReader) -> None:
+    def __init__(self, postgres: Postgres, reader: LogReader, origins: Origins) -> None:
         self._target = LiveTarget(postgres)
         self._reader = reader
-        self.projection = Projection(self._target, reader)
+        self.projection = Projection(self._target, reader, origins)
         self._pace = Pace()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
@@ -40,15 +43,19 @@ class ProjectorHandler:
             self._target.forget()
         await self._guarded(self.projection.load(partitions))
         starts = {partition: self.projection.partitions[partition].position.next_offset for partition in partitions}
-        await check_offsets(self._reader, {(EVENTS, partition): start for partition, start in starts.items()})
+        await check_ends(self._reader, [Known(EVENTS, partition, start, None) for partition, start in starts.items()])
         return starts
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
 
-    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
-        if any(batches.values()):
-            await self._guarded(self.projection.fold(batches))
+    @property
+    def stopped(self) -> Mapping[int, str]:
+        return self.projection.stopped
+
+    async def poll(self, polled: Mapping[int, Polled]) -> None:
+        if polled:
+            await self._guarded(self.projection.fold(polled))
             self._pace.folded()
         cells = self.projection.touched
         if self._pace.due(cells, self.projection.unwritten):
@@ -79,10 +86,11 @@ async def run_projector(
 async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
     async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
         async with postgres.connection() as connection:
-            await load_generations(connection)
-            # The relay compares the store with the tails of the log; here the ends suffice, and a restart stays quick.
-            await check_offsets(reader, await relay_offsets(connection))
-        handler = ProjectorHandler(postgres, reader)
-        await host(
+            generations = await load_generations(connection)
+        guard = Guard(bootstrap, postgres.connection, generations)
+        await guard.check()
+        handler = ProjectorHandler(postgres, reader, generations.origins)
+        work = host(
             bootstrap, topic=EVENTS, group=GROUP, handler=handler, max_records=MAX_RECORDS, stop=stop, ready=ready
         )
+        await guarded(guard, work)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from projections.readmodels import columns, directory, due, facts, positions, seen_ids, usage_totals
+from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projector.catalog import CatalogLog
 from services.projector.families import FamilyCache, FamilyState
@@ -91,6 +91,10 @@ class Writer:
         # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
         found = {(row.partition, row.log_offset): row for one in held for row in one.facts}
         await _put(connection, facts.INSERT, [found[key] for key in sorted(found)], facts.WIDTH)
+        strangers = sorted({row for one in held for row in one.foreign})
+        await _put(connection, foreign_records.INSERT, strangers, foreign_records.WIDTH)
+        read = sorted(row for one in held for row in one.usage_read.values())
+        await _put(connection, positions.PUT_USAGE, read, positions.USAGE_WIDTH)
         seen = [row for state in states if (row := state.seen_row()) is not None]
         await _put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
         limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]

@@ -1,9 +1,12 @@
 """The relay's progress in Postgres: what Kafka has acknowledged, moved by compare-and-set only."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from projections.readmodels import columns
 from services.failures import Passing
+from services.kafka import Mark
+from services.relay.records import Place
 from services.store.rows import COLUMNS
 
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
@@ -11,7 +14,7 @@ STEP_EVENTS = 500
 STEP_BYTES = 8 * 1024 * 1024
 RELAY_LOCK = 7_217_003
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
-_READ = "SELECT position, tick FROM store.relay"
+_READ = "SELECT position, tick, quarter FROM store.relay"
 _NEXT = f"""
 SELECT {COLUMNS} FROM (
     SELECT {COLUMNS}, row_number() OVER w AS number, sum(octet_length(data::text)) OVER w AS bytes
@@ -21,11 +24,17 @@ SELECT {COLUMNS} FROM (
 WHERE number = 1 OR bytes <= {STEP_BYTES} ORDER BY position
 """
 _MOVE = "UPDATE store.relay SET position = $2 WHERE position = $1"
-_TICK = "UPDATE store.relay SET tick = $2 WHERE tick = $1"
-_OFFSET = """
-INSERT INTO store.relay_offsets (topic, partition, next_offset)
-SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[])
-ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(relay_offsets.next_offset, EXCLUDED.next_offset)
+_TICK = "UPDATE store.relay SET tick = $2, quarter = $3 WHERE tick = $1"
+_PUT_BACK = "UPDATE store.relay SET position = $1, tick = greatest(tick, $2), quarter = 0"
+_FORGET_MARKS = "DELETE FROM store.marks"
+_MARKS = """
+INSERT INTO store.marks (topic, partition, next_offset, record_offset, record_ms, record_digest)
+SELECT topic, partition, record + 1, record, ms, digest
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::bytea[])
+    AS given (topic, partition, record, ms, digest)
+ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,
+    record_offset = EXCLUDED.record_offset, record_ms = EXCLUDED.record_ms, record_digest = EXCLUDED.record_digest
+WHERE marks.next_offset < EXCLUDED.next_offset
 """
 
 
@@ -41,10 +50,18 @@ async def try_lead(connection: Any) -> bool:
     return bool(await connection.fetchval(_TRY_LOCK, RELAY_LOCK))
 
 
-async def read_cursor(connection: Any) -> tuple[int, int]:
-    """Last acknowledged position, last quarter hour told."""
+class Cursor(NamedTuple):
+    """Last acknowledged position; sequence of the last tick, and the quarter hour since 1970 that it told."""
+
+    position: int
+    tick: int
+    quarter: int
+
+
+async def read_cursor(connection: Any) -> Cursor:
+    """Where the last relay's acknowledgements ended."""
     row = await connection.fetchrow(_READ)
-    return row["position"], row["tick"]
+    return Cursor(row["position"], row["tick"], row["quarter"])
 
 
 async def next_events(connection: Any, position: int) -> list[Mapping[str, Any]]:
@@ -52,19 +69,30 @@ async def next_events(connection: Any, position: int) -> list[Mapping[str, Any]]
     return list(await connection.fetch(_NEXT, position))
 
 
-async def move(connection: Any, old: int, new: int, offsets: Mapping[tuple[str, int], int]) -> None:
-    """Everything up to `new` is acknowledged; `offsets` are the ends it reached. Raises: CursorMovedError."""
-    await _set(connection, _MOVE, old, new, offsets)
+async def move(connection: Any, old: int, new: int, marks: Mapping[Place, Mark]) -> None:
+    """Everything up to `new` is acknowledged; `marks` are the last records written. Raises: CursorMovedError."""
+    await _set(connection, _MOVE, (old, new), marks)
 
 
-async def move_tick(connection: Any, old: int, new: int, offsets: Mapping[tuple[str, int], int]) -> None:
-    """Every partition has been told quarter hour `new`. Raises: CursorMovedError."""
-    await _set(connection, _TICK, old, new, offsets)
+async def move_tick(connection: Any, old: int, new: int, quarter: int, marks: Mapping[Place, Mark]) -> None:
+    """Every partition has been told the quarter hour by tick `new`. Raises: CursorMovedError."""
+    await _set(connection, _TICK, (old, new, quarter), marks)
 
 
-async def _set(connection: Any, statement: str, old: int, new: int, offsets: Mapping[tuple[str, int], int]) -> None:
+async def _set(connection: Any, statement: str, arguments: tuple[int, ...], marks: Mapping[Place, Mark]) -> None:
     async with connection.transaction():
-        if await connection.execute(statement, old, new) != "UPDATE 1":
+        if await connection.execute(statement, *arguments) != "UPDATE 1":
             raise CursorMovedError
-        topics, partitions = [topic for topic, _ in offsets], [partition for _, partition in offsets]
-        await connection.execute(_OFFSET, topics, partitions, list(offsets.values()))
+        await put_marks(connection, marks)
+
+
+async def put_back(connection: Any, position: int, tick: int) -> None:
+    """The relay goes on after this event, and numbers its ticks on from this one; what it remembered is forgotten."""
+    await connection.execute(_PUT_BACK, position, tick)
+    await connection.execute(_FORGET_MARKS)
+
+
+async def put_marks(connection: Any, marks: Mapping[Place, Mark]) -> None:
+    """Remember the last record that was written to each place."""
+    rows = [(*place, *mark) for place, mark in marks.items()]
+    await connection.execute(_MARKS, *columns(rows, 5))

@@ -5,24 +5,30 @@ next one begins at or before the first record that is missing. Why nothing count
 partition's tail is not appended again, and what still is (a record whose acknowledgement was lost and that lands later)
 has a sequence that readers have passed. Why there is no gap: places are written one after the other, each batch is
 acknowledged before the next, and after any error all memory is dropped and the tails are read again.
+
+Ticks are numbered one after the other, not by the time that they tell: a clock may be set back.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from events.envelope import seal
 from events.facts.clock import ClockTicked
-from events.topics import BILL_LINES, clock_source, commands_source
-from services.kafka import BatchWriter, LogReader, Record
+from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
+from services.continuity.clocks import ClockWatch
+from services.continuity.guard import Guard, guarded
+from services.continuity.memory import written
+from services.continuity.note import note, note_writer
+from services.continuity.tails import Tails, read_tails
+from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
 from services.outage import pause, until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
-from services.store.continuity import check_continuity
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
@@ -31,6 +37,7 @@ QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 0.5
 STANDBY_SECONDS = 0.3
+_NOW = "SELECT clock_timestamp()"
 _log = structlog.get_logger(__name__)
 
 
@@ -38,53 +45,67 @@ class Relay:
     """One leadership: made after the lock is held, thrown away at the first error."""
 
     def __init__(
-        self, connection: Connection, writer: BatchWriter, generations: Generations, tails: dict[Place, dict[str, int]]
+        self,
+        connection: Connection,
+        writer: BatchWriter,
+        notes: NoteWriter,
+        generations: Generations,
+        tails: Tails,
+        at: cursor.Cursor,
     ) -> None:
-        self._connection, self._writer, self._generations = connection, writer, generations
-        self._tails = tails
-        self._position, self._tick = 0, 0
-
-    async def load(self) -> None:
-        """Begin where the last relay's acknowledgements ended."""
-        self._position, self._tick = await cursor.read_cursor(self._connection)
-        _log.info("relay_leads", position=self._position, partitions=self._generations.partitions)
+        self._connection, self._writer, self._notes, self._generations = connection, writer, notes, generations
+        self._tails, self._at = tails, at
+        self._clocks = ClockWatch()
 
     async def step(self) -> bool:
         """Carry the next events over; False when there are none."""
-        rows = await cursor.next_events(self._connection, self._position)
+        rows = await cursor.next_events(self._connection, self._at.position)
         if not rows:
             return False
         outgoing = Outgoing()
         for row in rows:
             envelope = envelope_of(row, self._generations.commands)
             outgoing.add(envelope, row["partition"], self._generations.partitions)
-        offsets = await self._append(outgoing, commands_source(self._generations.commands))
         newest = rows[-1]["position"]
-        await cursor.move(self._connection, self._position, newest, offsets)
-        self._position = newest
+        await note(self._notes, self._generations, newest)
+        marks = await self._append(outgoing, commands_source(self._generations.commands))
+        await cursor.move(self._connection, self._at.position, newest, marks)
+        self._at = self._at._replace(position=newest)
         return True
 
-    async def tick(self, quarter: int) -> None:
-        """Tell every partition and the catalog that this quarter hour has begun, unless it was told before."""
-        if quarter <= self._tick:
+    async def tick(self, host_seconds: float) -> None:
+        """Tell every partition and the catalog which quarter hour it is, unless it was told before.
+
+        It is the earlier one of what this host's clock and Postgres's say: no clock is trusted alone.
+        """
+        if host_seconds // QUARTER_S == self._at.quarter:
+            return
+        postgres = await self._connection.fetchval(_NOW)
+        quarter = int(min(host_seconds, postgres.timestamp()) // QUARTER_S)
+        if quarter == self._at.quarter:
             return
         now, source = datetime.fromtimestamp(quarter * QUARTER_S, UTC), clock_source(self._generations.commands)
-        envelope = seal(ClockTicked(now=now), source=source, sequence=quarter, organization="", time=now)
+        sequence = 1 + max(self._at.tick, *(tail.get(source, 0) for tail in self._tails.values()))
+        envelope = seal(ClockTicked(now=now), source=source, sequence=sequence, organization="", time=now)
         outgoing = Outgoing()
         outgoing.add(envelope, None, self._generations.partitions)
-        offsets = await self._append(outgoing, source)
-        await cursor.move_tick(self._connection, self._tick, quarter, offsets)
-        self._tick = quarter
+        # Kafka forgets a note that is not repeated for a week.
+        await note(self._notes, self._generations, self._at.position)
+        marks = await self._append(outgoing, source)
+        await cursor.move_tick(self._connection, self._at.tick, sequence, quarter, marks)
+        self._at = self._at._replace(tick=sequence, quarter=quarter)
+        host, kafka = datetime.fromtimestamp(host_seconds, UTC), EPOCH + timedelta(milliseconds=marks[CATALOG, 0].ms)
+        self._clocks.compare({"this host": host, "Postgres": postgres, "Kafka": kafka})
 
-    async def _append(self, outgoing: Outgoing, source: str) -> dict[Place, int]:
-        """Write what the tails do not hold yet, place by place; returns the next offset of each place written."""
-        offsets = {}
+    async def _append(self, outgoing: Outgoing, source: str) -> dict[Place, Mark]:
+        """Write what the tails do not hold yet, place by place; returns the last record of each place written."""
+        marks = {}
         for place, numbered in outgoing.in_order():
             records = self._missing(place, numbered, source)
             if records:
-                base, count = (await self._writer.append(*place, records))[-1]
-                offsets[place] = base + count
-        return offsets
+                base, count, ms = (await self._writer.append(*place, records))[-1]
+                marks[place] = Mark(base + count - 1, ms, digest_of(records[-1].key, records[-1].value))
+        return marks
 
     def _missing(self, place: Place, numbered: Sequence[tuple[int, Record]], source: str) -> list[Record]:
         # Bill lines carry no source; their consumers drop repeats by (position, line number).
@@ -102,14 +123,16 @@ async def run_relay(
 ) -> None:
     """Lead whenever no other relay does, until `stop` is set. `ready` is called once it leads or stands by.
 
-    Raises: LogWentBackError, StoreWentBackError, NotMigratedError; what passes by itself is waited out.
+    Raises: BreakError, NotMigratedError; what passes by itself is waited out.
     """
 
     async def lead() -> None:
         async with connected(database_url) as connection:
+            guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
+            await guard.check()
             await _stand_by(connection, stop, ready)
             if not stop.is_set():
-                await _lead(connection, bootstrap, stop, ready, wall_seconds)
+                await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
 
     await until_stopped(stop, "relay_begins_anew", lead)
 
@@ -135,13 +158,14 @@ async def _lead(
     await connection.add_listener(CHANNEL, lambda *_: woken.set())
     generations = await load_generations(connection)
     async with LogReader(bootstrap) as reader:
-        tails = await check_continuity(connection, reader, generations)
-    async with BatchWriter(bootstrap) as writer:
-        relay = Relay(connection, writer, generations, tails)
-        await relay.load()
+        tails = await read_tails(connection, reader, generations, await written(connection))
+    at = await cursor.read_cursor(connection)
+    async with BatchWriter(bootstrap) as writer, note_writer(bootstrap) as notes:
+        relay = Relay(connection, writer, notes, generations, tails, at)
+        _log.info("relay_leads", position=at.position, partitions=generations.partitions)
         ready()
         while not stop.is_set():
             woken.clear()
-            await relay.tick(int(wall_seconds() // QUARTER_S))
+            await relay.tick(wall_seconds())
             if not await relay.step():
                 await pause(woken, LOOK_SECONDS)

@@ -8,24 +8,28 @@ for. It reads the live tables only to compare them.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from events.decimals import plain
+from events.origins import Origins
 from projections.readmodels import due
 from projections.readmodels.positions import Position
 from services.failures import ExpectedFailure
+from services.foreign.reading import foreign_records
 from services.kafka import LogReader
+from services.live import live_schema, use_schema
 from services.postgres import Postgres
 from services.projector.load import read_positions
 from services.projector.projection import Projection
-from services.projector.target import FixedTarget, live_schema, use_schema
+from services.projector.target import FixedTarget
 from services.replay.bills import derive_again, issued_bills
 from services.replay.filling import Progress, fold_to, settle_due
 from services.replay.hashes import first_difference
 from services.replay.residues import conservation, unexplained
-from services.replay.schemas import drop_schema, only_one, partitions_of, scratch_schema
+from services.replay.schemas import drop_schema, only_one, scratch_schema
+from services.store.generations import load_generations
 
 #: How long the projector may take to settle whoever is due.
 QUIET_SECONDS = 60.0
@@ -50,11 +54,13 @@ class Report:
     bills: int = 0
     unexplained: Decimal = Decimal(0)
     difference: str | None = None
+    #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
+    foreign: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether everything is as the log says."""
-        return self.difference is None and not self.unexplained
+        """Whether everything is as the log says, and the log holds nothing but what is known."""
+        return self.difference is None and not self.unexplained and not self.foreign
 
     def last_line(self) -> str:
         """The line that an audit ends with."""
@@ -62,7 +68,8 @@ class Report:
         money = self.unexplained
         amount = f"{money:.2f}" if money == round(money, 2) else plain(money)
         counted = f"{self.events} events, {self.accounts} accounts, {self.bills} bills"
-        return f"audit: {counted}, {verdict}, unexplained {amount}"
+        strangers = f", {len(self.foreign)} foreign records" if self.foreign else ""
+        return f"audit: {counted}, {verdict}, unexplained {amount}{strangers}"
 
 
 async def audit(
@@ -74,7 +81,8 @@ async def audit(
     """
     async with postgres.connection() as guard:
         await only_one(guard)
-        partitions = await partitions_of(guard)
+        generations = await load_generations(guard)
+        partitions = range(generations.partitions)
         await _quiet(postgres, partitions)
         async with postgres.transaction(isolation="repeatable_read") as snapshot:
             live = await live_schema(snapshot)
@@ -83,7 +91,7 @@ async def audit(
                 raise StillDueError(await snapshot.fetchval(due.COUNT, list(partitions)))
             scratch = await scratch_schema(postgres)
             try:
-                run = _Run(postgres, bootstrap, snapshot, live, scratch, progress)
+                run = _Run(postgres, bootstrap, generations.origins, snapshot, live, scratch, progress)
                 return await run.audit(await read_positions(snapshot, partitions), begin)
             finally:
                 await drop_schema(guard, scratch)
@@ -107,9 +115,16 @@ class _Run:
     """One audit: a snapshot of the live schema, and a scratch schema to compare it with."""
 
     def __init__(
-        self, postgres: Postgres, bootstrap: str, snapshot: Any, live: str, scratch: str, progress: Progress
+        self,
+        postgres: Postgres,
+        bootstrap: str,
+        origins: Origins,
+        snapshot: Any,
+        live: str,
+        scratch: str,
+        progress: Progress,
     ) -> None:
-        self._postgres, self._bootstrap = postgres, bootstrap
+        self._postgres, self._bootstrap, self._origins = postgres, bootstrap, origins
         self._snapshot, self._live, self._scratch = snapshot, live, scratch
         self._progress = progress
         self._report = Report()
@@ -123,6 +138,7 @@ class _Run:
         for place in positions.values():
             await self._partition(place)
         report.unexplained += await conservation(self._snapshot, self._live)
+        report.foreign = [str(one) for one in await foreign_records(self._snapshot, self._live)]
         async with self._postgres.transaction(isolation="repeatable_read") as other:
             found = await first_difference(self._snapshot, other, self._live, self._scratch, range(len(positions)))
         if found is not None:
@@ -136,7 +152,7 @@ class _Run:
         """
         partition = place.partition
         async with LogReader(self._bootstrap) as side, LogReader(self._bootstrap) as main:
-            projection = Projection(FixedTarget(self._postgres, self._scratch), side)
+            projection = Projection(FixedTarget(self._postgres, self._scratch), side, self._origins)
             await projection.load([partition], catalog_end=0)
             async for issued in issued_bills(self._snapshot, self._live, partition):
                 at = issued.bill.positions

@@ -3,12 +3,21 @@
 from collections.abc import Callable, Mapping
 
 from events.topics import EVENTS
-from services.kafka import LogReader
+from services.failures import ExpectedFailure
+from services.kafka import LogReader, Polled
 from services.projector.projection import Projection
 
 #: Records of one transaction of a rebuild.
 CHUNK = 200_000
 DUE_CHUNK = 1_000
+
+
+class NewerLogError(ExpectedFailure):
+    """{why}; run a newer version of Trueup."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; run a newer version of Trueup")
+
 
 Progress = Callable[[int], None]
 
@@ -28,10 +37,14 @@ async def fold_to(
     for partition, end in ends.items():
         start = projection.partitions[partition].position.next_offset
         async for records in log.read(EVENTS, partition, start, end):
-            await projection.fold({partition: records})
+            await projection.fold({partition: Polled(records, records[-1].offset + 1)})
             progress(len(records))
             if projection.unwritten >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
+        if partition in projection.stopped:
+            raise NewerLogError(projection.stopped[partition])
+        if start < end:
+            await projection.fold({partition: Polled((), end)})
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:

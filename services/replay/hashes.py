@@ -10,7 +10,8 @@ from typing import Any
 
 #: Table -> the column that its hashes are grouped by.
 TABLES = {
-    "positions": "partition",
+    "positions": "topic || '/' || partition",
+    "foreign_records": "topic || '/' || partition",
     "facts": "coalesce(root_id, organization)",
     "account_directory": "root_id",
     "usage_totals": "account_id",

@@ -17,12 +17,14 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
+from services.live import use_schema
 from services.postgres import Postgres
 from services.projector.load import read_positions
 from services.projector.projection import Projection
-from services.projector.target import FixedTarget, use_schema
+from services.projector.target import FixedTarget
 from services.replay.filling import Progress, fold_to, settle_due
-from services.replay.schemas import drop_schema, fresh_schema, only_one, partitions_of
+from services.replay.schemas import drop_schema, fresh_schema, only_one
+from services.store.generations import load_generations
 
 log = structlog.get_logger(__name__)
 
@@ -66,9 +68,10 @@ async def replay(
     started = time.monotonic()
     async with postgres.connection() as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
         await only_one(guard)
-        partitions = await partitions_of(guard)
+        generations = await load_generations(guard)
+        partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
-        projection = Projection(FixedTarget(postgres, schema), side)
+        projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)
         folded = 0
 

@@ -4,10 +4,9 @@ import re
 from typing import Any
 
 from services.failures import ExpectedFailure
+from services.live import live_schema
+from services.migrate.migrate import create_read_models
 from services.postgres import Postgres
-from services.projector.target import live_schema
-from services.store.generations import load_generations
-from services.store.migrate import create_read_models
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
 LOCK = 7_217_004
@@ -28,11 +27,6 @@ async def only_one(connection: Any) -> None:
     """Take the lock until the connection closes. Raises: AlreadyRunningError."""
     if not await connection.fetchval(_TRY_LOCK, LOCK):
         raise AlreadyRunningError
-
-
-async def partitions_of(connection: Any) -> range:
-    """The partitions of `billing.events`. Raises: NotMigratedError."""
-    return range((await load_generations(connection)).partitions)
 
 
 async def fresh_schema(postgres: Postgres) -> str:

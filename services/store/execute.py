@@ -22,9 +22,9 @@ from services.commitments.table import kind_of
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
-from services.store.view import CONFIG, load_config, owner, store_config, store_entity
+from services.store.streams import CLOCK, stream_of
+from services.store.view import load_config, owner, store_config, store_entity
 
-CLOCK = "clock"
 _LOCK_ORGANIZATION = "SELECT pg_advisory_xact_lock(hashtextextended('organization ' || $1, 0))"
 
 
@@ -80,16 +80,13 @@ async def _placed(
     organization = resources.organization
     match fact:
         case OrganizationConfigured(version=version):
-            return NewEvent(organization, CONFIG, version, fact, now, correlation=correlation)
+            return NewEvent(organization, stream_of(fact), version, fact, now, correlation=correlation)
         case ClockTicked(now=moved):
             version = await stream_version(connection, organization, CLOCK) + 1
             return NewEvent(organization, CLOCK, version, fact, moved, correlation=correlation)
-        case ResourceFact(id=id, version=version):
-            kind = kind_of(fact)
-            assert kind is not None
-            stream = f"{kind.name}-{id}"
+        case ResourceFact(version=version):
             account, partition = _place(resources, fact)
-            return NewEvent(organization, stream, version, fact, now, account, partition, correlation)
+            return NewEvent(organization, stream_of(fact), version, fact, now, account, partition, correlation)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact of a command")
 

@@ -73,7 +73,7 @@ class System:
 
     async def migrate(self) -> None:
         """Topics, schemas and read models are there and as they should be."""
-        from services.store.migrate import migrate
+        from services.migrate.migrate import migrate
 
         await migrate(self.settings, self.endpoints)
 

@@ -5,6 +5,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from events.envelope import seal
+from events.origins import Origins
 from services.catalog import CatalogFollower
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import Catalogs
@@ -13,6 +14,7 @@ from services.ingest.snapshot import Snapshot
 from tests.ingest.world import NOW, World
 
 GENERATION = "g1"
+ORIGINS = Origins(frozenset((GENERATION, "x")))
 
 
 def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int = 0) -> ConsumerRecord:
@@ -21,7 +23,7 @@ def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int
 
 
 def catalogs_of(world: World) -> Catalogs:
-    follower = CatalogFollower("nowhere:1")
+    follower = CatalogFollower("nowhere:1", ORIGINS)
     for sequence, (fact, _) in enumerate(world.facts(), 1):
         sealed = seal(fact, source="commands/x", sequence=sequence, organization=world.organization, time=NOW)
         follower._apply(sealed)
@@ -35,13 +37,13 @@ class Bench:
     def __init__(self, world: World | None = None) -> None:
         self.world = world or World("org", 1)
         self.catalogs = catalogs_of(self.world)
-        self.state = PartitionState(0, GENERATION, Snapshot())
+        self.state = PartitionState(0, 0, GENERATION, ORIGINS, Snapshot())
         self.offset = 0
 
     def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
         self.offset += len(values)
-        outcome = Outcome(self.state.partition, records[-1].offset + 1)
+        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1)
         for part in parts_of(records):
             settle_part(part, self.state, self.catalogs, outcome)
         finish(records[-1], self.state, outcome)

@@ -11,13 +11,13 @@ from events.facts.usage import UsageRated, UsageRead
 from events.topics import EVENTS, USAGE, USAGE_REJECTED
 from services.ingest.command import run_ingest
 from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
+from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.relay.relay import run_relay
 from services.settings import load_settings
 from services.stack import Endpoints
 from services.store.events import NewEvent, append
 from services.store.generations import Generations
-from services.store.migrate import migrate
 from tests.ingest.world import NOW, World
 
 #: Longest that a test waits for anything.

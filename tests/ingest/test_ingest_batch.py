@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.codec import decode
-from events.facts.usage import UsageRated, UsageRead
+from events.facts.usage import RecordMark, UsageRated, UsageRead
 from services.ingest.batch import Outcome
+from services.kafka import digest_of
 from tests.ingest.bench import GENERATION, Bench, a_record
 from tests.ingest.world import NOW, World
 
@@ -151,7 +152,8 @@ def test_arrival_is_carried_but_never_believed_blindly() -> None:
 def test_every_poll_ends_with_what_became_of_it() -> None:
     outcome = Bench().take(WORLD.usage("a"), WORLD.usage("a"), b"?")
     fact = decode(outcome.records[-1].value)
-    assert fact.data == UsageRead(next_offset=3, rated=1, duplicate=1, rejected=1, rerouted=0)
+    mark = RecordMark(offset=2, ms=int(NOW.timestamp() * 1000), digest=digest_of(None, b"?").hex())
+    assert fact.data == UsageRead(next_offset=3, rated=1, duplicate=1, rejected=1, rerouted=0, mark=mark)
     assert fact.source == f"read/{GENERATION}/0" and fact.sequence == 3
 
 

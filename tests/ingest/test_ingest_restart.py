@@ -14,13 +14,13 @@ from events.topics import EVENTS, read_source, usage_source
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments
+from services.continuity.breaks import LogWentBackError
 from services.ingest import commands
 from services.kafka import BatchWriter, KafkaUnreachableError, Record
+from services.migrate.migrate import create_read_models
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack
-from services.store.continuity import LogWentBackError
-from services.store.migrate import create_read_models
 from tests.ingest.live import PATIENCE_S, Live, live, usages
 from tests.ingest.world import World
 

@@ -12,7 +12,7 @@ import pytest
 
 from events.codec import decode
 from services.kafka import LogReader
-from services.projector.target import live_schema, use_schema
+from services.live import live_schema, use_schema
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.system.story import ACCOUNTS

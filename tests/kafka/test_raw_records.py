@@ -13,7 +13,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from events.topics import MAX_RECORD_BYTES
-from services.kafka import Record, raw
+from services.kafka import LogHoleError, Record, raw
 from services.kafka.writing import _fill, _lighten_zstd
 
 PLACE = TopicPartition("usage", 3)
@@ -69,13 +69,18 @@ def _own_level() -> Iterator[None]:
 @pytest.mark.parametrize("most", [1, 7, 43, 86, 1000])
 @pytest.mark.parametrize("start", [100, 101, 130, 142])
 def test_a_raw_consumer_reads_what_any_consumer_reads(start: int, most: int) -> None:
-    # The second batch does not follow the first: offsets of a log that lost records have holes.
-    stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 150)
+    stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 143)
     usual, ours = read(stored, start, most, None), read(stored, start, most, raw)
     assert ours.records == usual.records
     # Also in the middle of a batch: a paused or reassigned partition goes on from there.
-    assert ours.positions == usual.positions and ours.positions[-1] == 150 + len(RECORDS)
+    assert ours.positions == usual.positions and ours.positions[-1] == 143 + len(RECORDS)
     assert len(ours.records) == 2 * len(RECORDS) - (start - 100)
+
+
+def test_a_log_that_lost_records_is_named() -> None:
+    stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 150)
+    with pytest.raises(LogHoleError, match="usage/3 has no offsets 143 to 149, but has what comes after them"):
+        read(stored, 100, 1000, raw)
 
 
 def test_a_corrupt_batch_is_refused_and_what_was_before_it_is_read_again() -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.settings import Settings, load_settings
 from services.stack import Endpoints, Stack
-from services.store.migrate import migrate
 
 PARTITIONS = 2
+#: Names under which tests write the log: what comes under any other is a stranger's.
+GENERATIONS = ("first", "cuts", "late", "zombie", "days", "ahead", "broken", "killed", "story")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
     try:
         await migrate(settings, endpoints)
         async with open_postgres(endpoints.database_url, most=6) as postgres:
+            async with postgres.connection() as connection:
+                for generation in GENERATIONS:
+                    await connection.execute("INSERT INTO store.past_generations VALUES ('test', $1)", generation)
             yield Place(settings, endpoints, postgres)
     finally:
         await running.stop()

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from events.topics import EVENTS
-from services.kafka import LogReader
+from services.kafka import LogReader, Polled
+from services.live import live_schema, use_schema
 from services.projector.projection import Projection
-from services.projector.target import LiveTarget, Target, live_schema, use_schema
+from services.projector.target import LiveTarget, Target
+from services.store.generations import load_generations
 from tests.projector.conftest import PARTITIONS, Place
 
 TABLES = {
@@ -25,14 +27,16 @@ async def project(
     place: Place, *, target: Target | None = None, cut: int = 1_000_000, partitions: Iterable[int] = range(PARTITIONS)
 ) -> None:
     """Fold whatever is in the log beyond the positions, in polls of at most `cut` records, until nothing is due."""
+    async with place.postgres.connection() as connection:
+        origins = (await load_generations(connection)).origins
     async with LogReader(place.bootstrap) as reader, LogReader(place.bootstrap) as log:
-        projection = Projection(target or LiveTarget(place.postgres), reader)
+        projection = Projection(target or LiveTarget(place.postgres), reader, origins)
         await projection.load(list(partitions))
         ends = await log.end_offsets(EVENTS, partitions)
         for partition in partitions:
             start = projection.partitions[partition].position.next_offset
             async for records in log.read(EVENTS, partition, start, ends[partition], max_records=cut):
-                await projection.fold({partition: records})
+                await projection.fold({partition: Polled(records, records[-1].offset + 1)})
                 await projection.write()
         while await projection.write():
             pass

@@ -5,19 +5,21 @@ from decimal import Decimal
 
 import pytest
 
+from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.settled import SettledRows
-from services.kafka import LogReader
+from services.kafka import LogReader, Polled
 from services.projector import settling
 from services.projector.families import FamilyState
 from services.projector.partition import PartitionState
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget
 from services.projector.write import LeaseLostError
-from tests.projector.conftest import Place
+from tests.projector.conftest import GENERATIONS, Place
 from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days, id_of
 
+ORIGINS = Origins(frozenset(GENERATIONS))
 pytestmark = pytest.mark.stack
 
 
@@ -102,10 +104,10 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -
     await log.append(place.bootstrap)
     before = await everything(place)
     async with LogReader(place.bootstrap) as reader:
-        zombie = Projection(LiveTarget(place.postgres), reader)
+        zombie = Projection(LiveTarget(place.postgres), reader, ORIGINS)
         await zombie.load([0, 1])
         await _fold_all(zombie, reader)
-        successor = Projection(LiveTarget(place.postgres), reader)
+        successor = Projection(LiveTarget(place.postgres), reader, ORIGINS)
         await successor.load([0])
         with pytest.raises(LeaseLostError) as lost:
             await zombie.write()
@@ -119,23 +121,37 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -
 async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -> None:
     log = Log("days", 2, generation="days")
     log.catalog()
-    log.account("d", prepaid="100")
+    log.account("d")
+    log.commitment("d", "100", endDate="2026-06-01")
     log.tick(datetime(2026, 4, 1, tzinfo=UTC))
     await log.append(place.bootstrap)
     await project(place)
-    log.tick(datetime(2027, 1, 2, tzinfo=UTC))
+    log.tick(datetime(2026, 6, 2, tzinfo=UTC))
     await log.append(place.bootstrap)
     await project(place)
     [balance] = await rows(place, "commitment_balances", "organization = 'days'")
-    assert balance[3:5] == (Decimal("0.00"), "ENDED") and str(balance[6]) == "2027-01-02"
+    assert balance[3:5] == (Decimal("0.00"), "ENDED") and str(balance[6]) == "2026-06-02"
     assert not await rows(place, "due_accounts")
+
+
+async def test_a_tick_counts_no_further_than_its_own_append(place: Place) -> None:
+    log = Log("ahead", 2, generation="ahead")
+    log.catalog()
+    log.account("a")
+    log.commitment("a", "100", endDate="2199-01-01")
+    log.tick(datetime(2199, 6, 1, tzinfo=UTC))
+    await log.append(place.bootstrap)
+    before = datetime.now(UTC)
+    await project(place)
+    [balance] = await rows(place, "commitment_balances", "organization = 'ahead'")
+    assert balance[4] == "ACTIVE" and before.date() <= balance[6] <= (before + timedelta(minutes=30)).date()
 
 
 async def _fold_all(projection: Projection, reader: LogReader) -> None:
     ends = await reader.end_offsets(EVENTS, projection.partitions)
     for partition, state in list(projection.partitions.items()):
         async for records in reader.read(EVENTS, partition, state.position.next_offset, ends[partition]):
-            await projection.fold({partition: records})
+            await projection.fold({partition: Polled(records, records[-1].offset + 1)})
 
 
 async def test_an_account_that_cannot_be_settled_stops_nobody_else(

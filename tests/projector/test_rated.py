@@ -40,7 +40,8 @@ def test_the_fast_decode_equals_the_fact(fact: UsageRated) -> None:
     envelope = seal(fact, source="usage/x/0", sequence=7, organization="o", time=fact.ts, account="a")
     value = encode(envelope)
     assert value.startswith(PREFIX)
-    [fast] = decode_rated([value])
+    ([fast], strange) = decode_rated([value])
+    assert not strange
     slow = rated_of(decode(value))
     assert (fast.source, fast.sequence, fast.account, fast.time) == ("usage/x/0", 7, "a", envelope.time)
     assert {code: Decimal(text) for code, text in (fast.data.measure or {}).items()} == fact.measure

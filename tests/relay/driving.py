@@ -10,9 +10,9 @@ from uuid import uuid4
 from events.codec import decode
 from events.envelope import Envelope
 from events.topics import CATALOG, EVENTS, commands_source
+from services.continuity.tails import log_partitions
 from services.kafka import LogReader
 from services.relay.relay import run_relay
-from services.store.continuity import log_partitions
 from services.store.events import head, relayed
 from tests.store.kit import Store
 

@@ -2,21 +2,28 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from events.envelope import Envelope
 from events.facts.bills import BillIssued
 from events.topics import BILL_LINES, clock_source, commands_source
+from services.continuity.tails import log_partitions
 from services.kafka import BatchWriter, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S
 from services.stack import Stack
-from services.store.continuity import log_partitions
 from services.store.events import NewEvent, append
 from tests.relay.driving import (
+    Log,
+    Place,
     caught_up_head,
     check_nothing_lost_or_doubled,
     commands,
@@ -111,25 +118,40 @@ async def test_a_restarted_server_is_waited_for(store: Store, stack: Stack, part
         await check_nothing_lost_or_doubled(store, log, after)
 
 
+async def told(store: Store, log: Log, moments: Sequence[float]) -> dict[Place, list[Envelope]]:
+    """The ticks that relays write whose hosts' clocks stand at these moments, one relay after the other."""
+    for moment in moments:
+        async with relay(store, wall_seconds=lambda moment=moment: moment):
+            await store.account()  # what is relayed is relayed after the tick
+            await until(lambda: relayed_all(store))
+    source, written = clock_source(store.generations.commands), await log.written()
+    places = log_partitions(store.generations.partitions)
+    return {place: [envelope for envelope in written[place] if envelope.source == source] for place in places}
+
+
 async def test_every_partition_is_told_each_quarter_hour_once(store: Store) -> None:
-    async with store.postgres.connection() as connection:
-        last = int(await connection.fetchval("SELECT tick FROM store.relay"))
-    quarter = max(last, 10_000_000) + 1
-    source = clock_source(store.generations.commands)
+    quarter = int(time.time() // QUARTER_S) - 100
     async with log_of(store) as log:
-        for moment in (quarter, quarter, quarter + 2):
-            async with relay(store, wall_seconds=lambda moment=moment: moment * QUARTER_S + 7.0):
+        found = await told(
+            store, log, [quarter * QUARTER_S + 7.0, quarter * QUARTER_S + 9.0, (quarter + 2) * QUARTER_S]
+        )
+    for place, ticks in found.items():
+        assert [tick.time.timestamp() / QUARTER_S for tick in ticks] == [quarter, quarter + 2], place
+        assert ticks[1].sequence == ticks[0].sequence + 1 and ticks[0].organization == ""
 
-                async def told(moment: int = moment) -> bool:
-                    async with store.postgres.connection() as connection:
-                        return bool(await connection.fetchval("SELECT tick >= $1 FROM store.relay", moment))
 
-                await until(told)
-        written = await log.written()
-    for place in log_partitions(store.generations.partitions):
-        ticks = [envelope for envelope in written[place] if envelope.source == source]
-        assert [tick.sequence for tick in ticks] == [quarter, quarter + 2], place
-        assert all(tick.organization == "" and int(tick.time.timestamp()) % QUARTER_S == 0 for tick in ticks)
+async def test_a_host_a_year_ahead_tells_what_postgres_says_and_the_clocks_are_named(store: Store) -> None:
+    now = time.time()
+    with structlog.testing.capture_logs() as lines:
+        async with log_of(store) as log:
+            found = await told(store, log, [now - 50 * QUARTER_S, now + 365 * 86400.0, now - 30 * QUARTER_S])
+    for place, ticks in found.items():
+        quarters = [int(tick.time.timestamp()) // QUARTER_S for tick in ticks]
+        assert quarters == [int(now // QUARTER_S) - 50, quarters[1], int(now // QUARTER_S) - 30], place
+        assert abs(quarters[1] - now // QUARTER_S) <= 1
+        assert [tick.sequence - ticks[0].sequence for tick in ticks] == [0, 1, 2]
+    said = [one for line in lines if line["event"] == "clocks_differ" for one in line["found"]]
+    assert any(re.fullmatch(r"the clock of this host is 3153\d{4} s ahead of that of Kafka", one) for one in said), said
 
 
 async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:

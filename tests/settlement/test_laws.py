@@ -132,7 +132,11 @@ def test_nothing_of_a_commitment_or_balance_is_lost(data: st.DataObject, family:
             used = one.amount_spent + one.amount_rolled_over + one.amount_lapsed + one.amount_remaining
             if one.kind == "MINIMUM":
                 assert one.amount_spent == sum_of(period.counted for period in one.periods)
-                assert all(held.amount == min(held.counted, held.amount) + held.shortfall for held in one.periods if not held.waived)
+                assert all(
+                    held.amount == min(held.counted, held.amount) + held.shortfall
+                    for held in one.periods
+                    if not held.waived
+                )
             else:
                 assert one.amount + one.top_ups == used
             assert min(one.amount_spent, one.amount_rolled_over, one.amount_lapsed, one.amount_remaining) >= 0

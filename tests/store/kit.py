@@ -11,12 +11,12 @@ import pytest_asyncio
 from events.resources.organization import OrganizationConfig
 from services.commitments.bodies import parse_body, parse_model
 from services.commitments.commands import Command, ConfigureOrganization, CreateResource
+from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Endpoints, Stack
 from services.store.execute import Executed, execute
 from services.store.generations import Generations
-from services.store.migrate import migrate
 
 CONFIG: dict[str, Any] = {
     "timezone": "UTC",

@@ -3,19 +3,20 @@
 import click
 import uvloop
 
+from services.migrate.migrate import migrate as make
 from services.settings import load_settings
 from services.stack import known_endpoints
 from services.store.generations import Generations
-from services.store.migrate import migrate as make
 
 
-async def _migrate() -> Generations:
+async def _migrate(new_usage: bool) -> Generations:
     settings = load_settings()
-    return await make(settings, await known_endpoints(settings))
+    return await make(settings, await known_endpoints(settings), new_usage=new_usage)
 
 
 @click.command()
-def migrate() -> None:
+@click.option("--new-usage", is_flag=True, help="Topic usage was made anew or lost records: go on with what it holds.")
+def migrate(new_usage: bool) -> None:
     """Create topics, schema and read models, or check that they are as they should be."""
-    made = uvloop.run(_migrate())
+    made = uvloop.run(_migrate(new_usage))
     click.echo(f"migrated: {made.partitions} partitions, store {made.commands}, usage {made.usage}")

@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 
 from events.topics import USAGE
+from services.migrate.new_usage import begin_usage_anew
+from services.migrate.topics import make_topics
 from services.postgres import open_postgres
 from services.settings import Settings
 from services.stack import Endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
-from services.store.topics import make_topics
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 READ_MODELS = Path(__file__).parents[2] / "projections" / "readmodels" / "schema.sql"
@@ -36,29 +37,29 @@ _RECORD_TOPIC = """
 INSERT INTO store.topics (name, partitions) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET partitions = EXCLUDED.partitions, made_at = now()
 """
-_GENERATION = """
-INSERT INTO store.generations (part, generation) VALUES ($1, $2)
-ON CONFLICT (part) DO UPDATE SET generation = EXCLUDED.generation, made_at = now()
-"""
 _KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _LIVE = "SELECT name FROM store.live_schema"
 _SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
 
 
-async def migrate(settings: Settings, endpoints: Endpoints) -> Generations:
-    """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit."""
+async def migrate(settings: Settings, endpoints: Endpoints, *, new_usage: bool = False) -> Generations:
+    """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit.
+
+    `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew.
+    """
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
         try:
-            await _migrate_store(connection)
-            await _migrate_topics(connection, settings, endpoints)
-            await _first_read_models(connection)
+            await migrate_store(connection)
+            await _migrate_topics(connection, settings, endpoints, new_usage)
+            await first_read_models(connection)
             return await load_generations(connection)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
 
 
-async def _migrate_store(connection: Any) -> None:
+async def migrate_store(connection: Any) -> None:
+    """Bring schema `store` to its newest version."""
     await connection.execute(_PREPARE)
     applied = {row["name"] for row in await connection.fetch(_APPLIED)}
     for file in sorted(MIGRATIONS.glob("*.sql")):
@@ -70,23 +71,40 @@ async def _migrate_store(connection: Any) -> None:
     await connection.execute(_KEEP_GENERATION, COMMANDS, secrets.token_hex(4))
 
 
-async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints) -> None:
+async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
     known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
-    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, known)
+    if known.get(USAGE, settings.partitions) != settings.partitions:
+        _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
+    remake = USAGE if new_usage else None
+    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, known, remake)
     async with connection.transaction():
         for name in sorted(fresh):
-            await connection.execute(_RECORD_TOPIC, name, counts[name])
-            # Offsets of a topic made anew start at 0 again; under the old name readers would take its records for old.
-            if name == USAGE:
-                await connection.execute(_GENERATION, USAGE, secrets.token_hex(4))
-            _log.info("topic_recorded", name=name, partitions=counts[name])
+            await record_topic(connection, name, counts[name])
+        await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
+    if new_usage and USAGE in known:
+        await begin_usage_anew(connection, endpoints.kafka_bootstrap)
 
 
-async def _first_read_models(connection: Any) -> None:
+async def record_topic(connection: Any, name: str, partitions: int) -> None:
+    """Remember the topic as this database's, with its partition count for life."""
+    await connection.execute(_RECORD_TOPIC, name, partitions)
+    _log.info("topic_recorded", name=name, partitions=partitions)
+
+
+async def first_read_models(connection: Any) -> None:
+    """Make empty read models and call them live, where there are none."""
     if await connection.fetchval(_LIVE) is None:
         async with connection.transaction():
             await create_read_models(connection, FIRST_SCHEMA)
             await connection.execute(_SET_LIVE, FIRST_SCHEMA)
+
+
+async def begin_read_models_anew(connection: Any) -> None:
+    """Empty read models take the place of the live ones, which are dropped."""
+    async with connection.transaction():
+        live = await connection.fetchval(_LIVE)
+        await connection.execute(f'DROP SCHEMA "{live}" CASCADE')
+        await create_read_models(connection, live)
 
 
 async def create_read_models(connection: Any, name: str) -> None:

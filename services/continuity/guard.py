@@ -1,0 +1,139 @@
+"""Compares what is known with what is there: at a process's start, and every few seconds while it works."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from services.continuity.breaks import StoreWentBackError
+from services.continuity.check import check_beginnings, check_ends, check_records, check_topics
+from services.continuity.clocks import ClockWatch
+from services.continuity.memory import read, written
+from services.continuity.note import newest_noted
+from services.failures import Passing
+from services.kafka import KafkaAdmin, LogReader
+from services.store.events import head
+from services.store.generations import Generations, load_generations
+
+#: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
+CHECK_SECONDS = 5.0
+RECORDS_EACH = 12
+#: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
+MARK_BYTES = 64 * 1024
+_NOW = "SELECT clock_timestamp()"
+_log = structlog.get_logger(__name__)
+
+#: Gives a connection to Postgres for the length of a block.
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+class GenerationsMovedError(Passing):
+    """Store or `usage` goes on under another name since this process began: it begins anew."""
+
+    def __init__(self) -> None:
+        super().__init__("store or usage go on under another name: somebody has rebuilt them")
+
+
+class Guard:
+    """One process's watch over log and store. `warnings` are what it found that nothing has to stop for."""
+
+    def __init__(self, bootstrap: str, connect: Connect, generations: Generations) -> None:
+        self._bootstrap, self._connect, self._generations = bootstrap, connect, generations
+        self._known = 0
+        self._added: dict[str, int] = {}
+        self._clocks = ClockWatch()
+
+    @property
+    def warnings(self) -> list[str]:
+        """In words."""
+        added = [f"{topic} has {count} partitions, more than it was made with" for topic, count in self._added.items()]
+        return [*added, *self._clocks.differences]
+
+    async def check(self, *, records: bool = True) -> None:
+        """Compare everything; without `records` all but the records at their marks.
+
+        Raises: BreakError; GenerationsMovedError; KafkaUnreachableError, PostgresUnreachableError.
+        """
+        async with AsyncExitStack() as stack:
+            admin, reader = await self._open(stack)
+            await self._compare(admin, reader, records)
+
+    async def watch(self) -> None:
+        """Check again and again. While a server is away nothing can be known, and whoever needs it says so.
+
+        Raises: BreakError, GenerationsMovedError.
+        """
+        checks = 0
+        while True:
+            async with AsyncExitStack() as stack:
+                try:
+                    admin, reader = await self._open(stack)
+                    while True:
+                        await asyncio.sleep(CHECK_SECONDS)
+                        checks += 1
+                        await self._compare(admin, reader, checks % RECORDS_EACH == 0)
+                except GenerationsMovedError:
+                    raise
+                except Passing as error:
+                    # What comes back may be another server: then its records are looked at first.
+                    _log.debug("not_checked", why=str(error))
+                    checks = -1
+                    await asyncio.sleep(CHECK_SECONDS)
+
+    def saw(self, newest: int) -> None:
+        """The store's newest event is this one. Raises: StoreWentBackError, if a newer one was seen before."""
+        if newest < self._known:
+            raise StoreWentBackError(self._known, newest, "this process")
+        self._known = newest
+
+    async def _open(self, stack: AsyncExitStack) -> tuple[KafkaAdmin, LogReader]:
+        admin = await stack.enter_async_context(KafkaAdmin(self._bootstrap))
+        return admin, await stack.enter_async_context(LogReader(self._bootstrap, fetch_bytes=MARK_BYTES))
+
+    async def _compare(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
+        async with self._connect() as connection:
+            # What is known comes first: what is there can only be further on.
+            generations = await load_generations(connection)
+            known = [*await written(connection), *await read(connection, generations)]
+            newest = await head(connection)
+            here, there = datetime.now(UTC), await connection.fetchval(_NOW)
+        if generations != self._generations:
+            raise GenerationsMovedError
+        self._note_added(await check_topics(admin, generations.partitions))
+        await check_beginnings(reader, generations.partitions)
+        await check_ends(reader, known)
+        if records:
+            await check_records(reader, known)
+        await self._check_store(admin, newest)
+        self._clocks.compare({"this host": here, "Postgres": there})
+
+    async def _check_store(self, admin: KafkaAdmin, newest: int) -> None:
+        noted = await newest_noted(admin, self._generations)
+        if newest < noted:
+            # What was noted after the store was asked is newer than what it said.
+            async with self._connect() as connection:
+                newest = await head(connection)
+        if newest < noted:
+            raise StoreWentBackError(noted, newest, "Kafka")
+        self.saw(newest)
+
+    def _note_added(self, added: dict[str, int]) -> None:
+        if added and added != self._added:
+            _log.warning("partitions_added", topics=added, made_with=self._generations.partitions)
+        self._added = added
+
+
+async def guarded(guard: Guard, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work as long as nothing is broken. Raises: what the work raises; BreakError, GenerationsMovedError."""
+    tasks = {asyncio.create_task(work), asyncio.create_task(guard.watch())}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()

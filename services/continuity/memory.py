@@ -1,0 +1,65 @@
+"""What this system knows of the topics: which record it read or wrote last in each partition (design, 26)."""
+
+import json
+from typing import Any, NamedTuple
+
+from events.facts.usage import RecordMark
+from events.topics import EVENTS, USAGE, read_source
+from services.kafka import Mark
+from services.store.generations import Generations
+
+_WRITTEN = """
+SELECT topic, partition, next_offset, record_offset, record_ms, record_digest FROM store.marks
+"""
+#: The name of the live schema comes from our own table.
+_READ = """
+SELECT topic, partition, next_offset, sequences::text, mark::text FROM "{schema}".positions
+"""
+_LIVE = "SELECT name FROM store.live_schema"
+
+
+class Known(NamedTuple):
+    """A partition went at least to `next_offset`; `mark` is the last record before, where that is known."""
+
+    topic: str
+    partition: int
+    next_offset: int
+    mark: Mark | None
+
+
+async def written(connection: Any) -> list[Known]:
+    """What the relay wrote last, as Kafka acknowledged it."""
+    found = []
+    for row in await connection.fetch(_WRITTEN):
+        mark = None
+        if row["record_offset"] is not None:
+            mark = Mark(row["record_offset"], row["record_ms"], bytes(row["record_digest"]))
+        found.append(Known(row["topic"], row["partition"], row["next_offset"], mark))
+    return found
+
+
+async def read(connection: Any, generations: Generations) -> list[Known]:
+    """What the live read models hold: of the log itself, and of `usage` as the log tells of it.
+
+    Of an earlier generation of `usage` nothing is known any more: its topic is another one.
+    """
+    schema = await connection.fetchval(_LIVE)
+    if schema is None:
+        return []
+    found = []
+    for row in await connection.fetch(_READ.format(schema=schema)):
+        topic, partition = row["topic"], row["partition"]
+        current = read_source(generations.usage, partition) in json.loads(row["sequences"])
+        if topic == EVENTS or (topic == USAGE and current):
+            found.append(Known(topic, partition, row["next_offset"], mark_of_json(row["mark"])))
+    return found
+
+
+def mark_of_json(text: str | None) -> Mark | None:
+    """The mark that a position has as JSON."""
+    return mark_of_fact(None if text is None else RecordMark.model_validate_json(text))
+
+
+def mark_of_fact(held: RecordMark | None) -> Mark | None:
+    """The mark that `UsageRead` tells."""
+    return None if held is None else Mark(held.offset, held.ms, bytes.fromhex(held.digest))

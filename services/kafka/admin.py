@@ -1,0 +1,120 @@
+"""Questions about the cluster that no consumer answers: which topics there are, and what a group has noted.
+
+A note is what Kafka keeps as the offset of a consumer group that has no members: a durable place outside of Postgres,
+for what must be known when Postgres was restored.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
+from aiokafka.structs import OffsetAndMetadata
+
+from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
+
+
+class Note(NamedTuple):
+    """A number, in the place of an offset, and what it is of."""
+
+    number: int
+    text: str
+
+
+class KafkaAdmin:
+    """An admin client, open for the length of a block. Raises: KafkaUnreachableError."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._client: AIOKafkaAdminClient | None = None
+
+    async def __aenter__(self) -> Self:
+        client = AIOKafkaAdminClient(
+            bootstrap_servers=self._bootstrap, request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000)
+        )
+        try:
+            with kafka_errors(self._bootstrap):
+                await client.start()
+        except BaseException:
+            await client.close()
+            raise
+        self._client = client
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    @property
+    def _open(self) -> AIOKafkaAdminClient:
+        assert self._client is not None, "use KafkaAdmin as an async context manager"
+        return self._client
+
+    async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """How many partitions each of the topics has; one that does not exist is missing."""
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                # A topic that is asked for by name might be made by that, where the cluster does so.
+                wanted = sorted(set(await self._open.list_topics()) & set(topics))
+                found = await self._open.describe_topics(wanted) if wanted else []
+        return {one["topic"]: len(one["partitions"]) for one in found if one["partitions"]}
+
+    async def read_note(self, group: str, topic: str) -> Note | None:
+        """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
+        place = TopicPartition(topic, 0)
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                held = await self._noted(group, place)
+        note = held.get(place)
+        return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
+
+    async def _noted(self, group: str, place: TopicPartition) -> dict[TopicPartition, OffsetAndMetadata]:
+        """A new cluster makes its table of groups when it is first asked for one, and a moved one takes a moment."""
+        while True:
+            try:
+                return dict(await self._open.list_consumer_group_offsets(group, partitions=[place]))
+            except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError):
+                await asyncio.sleep(0.1)
+
+
+class NoteWriter:
+    """Writes a group's note, at partition 0 of a topic. Raises: KafkaUnreachableError."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
+        self._bootstrap, self._group, self._place = bootstrap, group, TopicPartition(topic, 0)
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def __aenter__(self) -> Self:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        try:
+            with kafka_errors(self._bootstrap):
+                await consumer.start()
+        except BaseException:
+            await consumer.stop()
+            raise
+        consumer.assign([self._place])
+        consumer.pause(self._place)
+        self._consumer = consumer
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+            self._consumer = None
+
+    async def write(self, note: Note) -> None:
+        """Keep the note, in place of the last one."""
+        assert self._consumer is not None, "use NoteWriter as an async context manager"
+        with kafka_errors(self._bootstrap):
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await self._consumer.commit({self._place: OffsetAndMetadata(note.number, note.text)})

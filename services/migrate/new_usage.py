@@ -1,0 +1,77 @@
+"""Topic `usage` was made anew, or has lost its end: it goes on under another name.
+
+Offsets of a topic made anew start at 0 again, so under the old name its records would be taken for old ones. What was
+rated under the old name still counts, and a record of the same id that is read again is a duplicate.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from events.topics import USAGE
+from services.continuity.breaks import BreakError
+from services.continuity.check import check_ends, check_records
+from services.continuity.memory import Known, read
+from services.kafka import EPOCH, LogReader
+from services.store.generations import load_generations
+
+#: Ids are remembered for 35 days: of a topic that has only lost its end no older record is read a second time.
+READ_AGAIN = timedelta(days=34)
+_PAST = """
+INSERT INTO store.past_generations (part, generation)
+SELECT part, generation FROM store.generations WHERE part = $1
+"""
+_ANEW = "UPDATE store.generations SET generation = $2, begins = $3, made_at = now() WHERE part = $1"
+_log = structlog.get_logger(__name__)
+
+
+async def begin_usage_anew(connection: Any, bootstrap: str, more: Sequence[Known] = ()) -> None:
+    """Give `usage` a new name and the offsets from which it is read, unless it is as it was read.
+
+    `more` is what is known of it besides what the read models say.
+    Raises: KafkaUnreachableError.
+    """
+    generations = await load_generations(connection)
+    by_partition = {one.partition: one for one in more}
+    for one in await read(connection, generations):
+        if one.topic == USAGE and one.next_offset >= by_partition.get(one.partition, one).next_offset:
+            by_partition[one.partition] = one
+    known = list(by_partition.values())
+    async with LogReader(bootstrap) as reader:
+        lost = await _lost(reader, known)
+        if lost is None:
+            _log.info("usage_is_as_it_was_read", generation=generations.usage)
+            return
+        begins = await begins_of(reader, known)
+    async with connection.transaction():
+        await connection.execute(_PAST, USAGE)
+        await connection.execute(_ANEW, USAGE, secrets.token_hex(4), json.dumps(begins))
+    _log.warning(
+        "usage_begins_anew", why=lost, read_before={one.partition: one.next_offset for one in known}, begins=begins
+    )
+
+
+async def _lost(reader: LogReader, known: list[Known]) -> str | None:
+    """What is wrong with the topic; None if it goes on from what was read."""
+    try:
+        await check_ends(reader, known)
+        await check_records(reader, known)
+    except BreakError as error:
+        return str(error)
+    beginnings = await reader.beginning_offsets(USAGE, [one.partition for one in known])
+    cut = [one for one in known if beginnings[one.partition] > one.next_offset]
+    return f"{USAGE}/{cut[0].partition} has lost records that nobody has read" if cut else None
+
+
+async def begins_of(reader: LogReader, known: list[Known]) -> dict[int, int]:
+    """The first record of each partition that may not have been read, by when the last one read was appended."""
+    begins: dict[int, int] = {}
+    for one in known:
+        if one.mark is not None:
+            moment = EPOCH + timedelta(milliseconds=one.mark.ms) - READ_AGAIN
+            begins |= await reader.offsets_after(USAGE, [one.partition], moment)
+    return begins

@@ -1,0 +1,50 @@
+"""`trueup rebuild-store`."""
+
+from collections.abc import Iterator
+
+import click
+import uvloop
+
+from services.postgres import open_postgres
+from services.rebuild.rebuild import Rebuilt, rebuild_store
+from services.replay.replay import Replayed, replay
+from services.settings import load_settings
+from services.stack import known_endpoints
+
+CONNECTIONS = 6
+
+
+@click.command()
+@click.option("--discard", is_flag=True, help="Remove events that contradict the log, and print each as JSON.")
+def rebuild(discard: bool) -> None:
+    """Make event store and log agree again, after either has lost something. Nothing else may run meanwhile.
+
+    Postgres lost or restored from an older backup: its events are filled in from the log. The end of the log lost: the
+    relay writes it again. Read models that no longer fit are replayed.
+    """
+    done, replayed = uvloop.run(_rebuild(discard))
+    for event in done.discarded:
+        click.echo(event)
+    for line in _told(done, replayed):
+        click.echo(f"rebuild-store: {line}")
+
+
+async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
+    endpoints = await known_endpoints(load_settings())
+    async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
+        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, drop_strays=discard)
+        return done, await replay(postgres, endpoints.kafka_bootstrap) if done.read_models_lost else None
+
+
+def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
+    yield f"{done.records} records of the log read, {done.added} events added to the store, which ends at {done.head}"
+    if done.discarded:
+        yield f"{len(done.discarded)} events that contradicted the log are removed; they stand above, to be given again"
+    if done.again:
+        yield f"{done.again} events are written to the log again when the relay runs"
+    if done.lines:
+        yield f"{done.lines} bill lines written again"
+    if done.noted > done.head:
+        yield f"events after {done.head} and up to {done.noted} may have been accepted and are lost: no log holds them"
+    if replayed is not None:
+        yield f"read models replayed from {replayed.records} records"

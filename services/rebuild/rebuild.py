@@ -1,0 +1,201 @@
+"""Makes the event store and the log agree again, while nothing else writes to either.
+
+Whatever the log holds of the store and the store has lost is inserted at its position. Whatever the store holds and the
+log has lost at its end is written again by the relay, which is put back to before it. What neither holds is gone: what
+was accepted and not relayed when Postgres was lost. Keys of idempotent requests and bill jobs are not in the log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
+from services.continuity.breaks import BreakError, TopicMissingError
+from services.continuity.check import check_ends, check_records
+from services.continuity.memory import Known, read, written
+from services.continuity.note import newest_noted, note, note_writer
+from services.continuity.tails import log_partitions
+from services.failures import ExpectedFailure
+from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
+from services.migrate.migrate import (
+    MIGRATE_LOCK,
+    begin_read_models_anew,
+    first_read_models,
+    migrate_store,
+    record_topic,
+)
+from services.migrate.new_usage import begin_usage_anew
+from services.migrate.topics import make_topics
+from services.postgres import Connection, Postgres
+from services.rebuild import refill
+from services.rebuild.lines import last_lines, write_lines
+from services.rebuild.names import adopt_names
+from services.rebuild.refill import Held, StrayEventsError
+from services.rebuild.scan import Place, Scan, scan
+from services.rebuild.view import rebuild_view
+from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
+from services.store.events import APPEND_LOCK, head
+from services.store.generations import Generations, load_generations
+
+_LOCK = "SELECT pg_advisory_lock($1)"
+_LOCK_APPENDS = "SELECT pg_advisory_xact_lock($1)"
+_KNOWN_TOPICS = "SELECT name, partitions FROM store.topics"
+
+
+class RelayRunsError(ExpectedFailure):
+    """A relay is at work, so store and log agree; to rebuild all the same, stop Trueup first."""
+
+    def __init__(self) -> None:
+        super().__init__("a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first")
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What was done."""
+
+    records: int = 0
+    #: Events that the log held and the store did not.
+    added: int = 0
+    #: Events that the relay will write to the log again.
+    again: int = 0
+    #: Lines of bills that were written again.
+    lines: int = 0
+    #: Events that contradicted the log, as JSON.
+    discarded: list[str] = field(default_factory=list)
+    #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
+    head: int = 0
+    noted: int = 0
+    #: Whether the read models are empty and have to be filled.
+    read_models_lost: bool = False
+
+
+async def rebuild_store(postgres: Postgres, bootstrap: str, *, drop_strays: bool = False) -> Rebuilt:
+    """Rebuild, and say what was done. `drop_strays`: events that contradict the log are removed.
+
+    Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
+    """
+    async with postgres.connection() as connection:
+        await connection.execute(_LOCK, MIGRATE_LOCK)
+        await migrate_store(connection)
+        if not await try_lead(connection):
+            raise RelayRunsError
+        is_new = not await connection.fetch(_KNOWN_TOPICS)
+        partitions = await _topics(connection, bootstrap)
+        async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
+            run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
+            return await run.run(drop_strays=drop_strays)
+
+
+async def _topics(connection: Connection, bootstrap: str) -> int:
+    """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
+    known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
+    async with KafkaAdmin(bootstrap) as admin:
+        there = await admin.partition_counts(topic.name for topic in TOPICS)
+    for topic in (EVENTS, CATALOG):
+        if topic not in there:
+            raise TopicMissingError(topic)
+    partitions = known.get(EVENTS, there[EVENTS])
+    counts, _ = await make_topics(bootstrap, partitions, {name: 1 if name == CATALOG else partitions for name in there})
+    for name, count in counts.items():
+        if name not in known:
+            await record_topic(connection, name, count)
+    return int(partitions)
+
+
+class _Rebuild:
+    """One rebuild; nothing else writes meanwhile."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        bootstrap: str,
+        reader: LogReader,
+        admin: KafkaAdmin,
+        partitions: int,
+        *,
+        is_new: bool,
+    ) -> None:
+        self._connection, self._bootstrap, self._partitions, self._is_new = connection, bootstrap, partitions, is_new
+        self._reader, self._admin = reader, admin
+        self._done = Rebuilt()
+
+    async def run(self, *, drop_strays: bool) -> Rebuilt:
+        acknowledged = (await read_cursor(self._connection)).position
+        intact = await self._intact(await written(self._connection))
+        starts = {place: mark.offset + 1 for place, mark in intact.items()}
+        seen = await scan(self._connection, self._reader, self._partitions, starts)
+        self._done.records = seen.records
+        async with self._connection.transaction():
+            await self._connection.execute(_LOCK_APPENDS, APPEND_LOCK)
+            generations, position = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
+        await self._write_lines(generations, intact, position)
+        await begin_usage_anew(self._connection, self._bootstrap, list(seen.usage.values()))
+        async with note_writer(self._bootstrap) as notes:
+            await note(notes, generations, position)
+        await self._read_models(generations)
+        return self._done
+
+    async def _intact(self, known: list[Known]) -> dict[Place, Mark]:
+        """The marks whose records stand where they stood."""
+        found = {}
+        for one in known:
+            try:
+                await check_ends(self._reader, [one])
+                await check_records(self._reader, [one])
+            except BreakError:
+                continue
+            if one.mark is not None:
+                found[one.topic, one.partition] = one.mark
+        return found
+
+    async def _agree(
+        self, seen: Scan, intact: Mapping[Place, Mark], acknowledged: int, *, drop_strays: bool
+    ) -> tuple[Generations, int]:
+        """Refill the store in the caller's transaction; returns where the relay goes on."""
+        connection, done = self._connection, self._done
+        await adopt_names(connection, seen, is_new=self._is_new)
+        generations = await load_generations(connection)
+        held = {}
+        for place in log_partitions(self._partitions):
+            since = acknowledged if place in intact else 0
+            held[place] = Held(max(seen.last.get(place, 0), since), since)
+        await refill.check_log(connection, held, acknowledged)
+        strays = await refill.strays(connection, generations.commands, held, acknowledged)
+        if strays and not drop_strays:
+            raise StrayEventsError(strays)
+        organizations, done.discarded = await refill.discard(connection, generations.commands, strays)
+        added = await refill.refill(connection)
+        for organization in sorted({*organizations, *added}):
+            await rebuild_view(connection, organization, generations.commands)
+        done.added, done.head = sum(added.values()), await head(connection)
+        done.noted = await newest_noted(self._admin, generations)
+        position = await refill.complete_up_to(connection, held, done.head)
+        done.again = await refill.count_after(connection, position)
+        await refill.number_on_from(connection, max(done.head, done.noted))
+        await put_back(connection, position, seen.tick)
+        await put_marks(connection, {**intact, **seen.marks})
+        return generations, position
+
+    async def _write_lines(self, generations: Generations, intact: Mapping[Place, Mark], position: int) -> None:
+        async with BatchWriter(self._bootstrap) as writer:
+            for partition in range(self._partitions):
+                if (BILL_LINES, partition) in intact:
+                    continue
+                start = await last_lines(self._reader, partition)
+                async with self._connection.transaction():
+                    bills = (partition, start, position, generations.commands)
+                    count, mark = await write_lines(self._connection, writer, *bills)
+                    if mark is not None:
+                        await put_marks(self._connection, {(BILL_LINES, partition): mark})
+                self._done.lines += count
+
+    async def _read_models(self, generations: Generations) -> None:
+        """Read models that stand beyond the log, or on another one, are begun anew."""
+        await first_read_models(self._connection)
+        known = [one for one in await read(self._connection, generations) if one.topic == EVENTS]
+        try:
+            await check_ends(self._reader, known)
+            await check_records(self._reader, known)
+        except BreakError:
+            known = []
+            await begin_read_models_anew(self._connection)
+        self._done.read_models_lost = not known

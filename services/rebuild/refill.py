@@ -1,0 +1,181 @@
+"""Events that the log holds and Postgres has lost are inserted at their positions; what contradicts is named."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from events.codec import decode, encode
+from events.envelope import Envelope
+from events.facts.base import Route
+from services.failures import ExpectedFailure
+from services.rebuild.scan import Place
+from services.store.rows import COLUMNS, envelope_of
+from services.store.streams import stream_of
+
+_BATCH = 1_000
+_FOUND = """
+SELECT sequence, (array_agg(record))[1] AS record, min(partition) FILTER (WHERE topic = 'billing.events') AS partition
+FROM found GROUP BY sequence ORDER BY sequence
+"""
+_HELD = f"SELECT {COLUMNS} FROM store.events WHERE position = $1"
+#: $1 topic, $2 partition, $3 and $4 the positions after the one and up to the other.
+_MISSING = """
+SELECT position FROM store.events
+WHERE position > $3 AND position <= $4
+    AND CASE WHEN $1 = 'billing.catalog' THEN route <> 'account'
+        ELSE route = 'everywhere' OR (partition = $2 AND route <> 'catalog') END
+    AND NOT EXISTS (
+        SELECT FROM found WHERE sequence = position AND found.topic = $1 AND found.partition = $2
+    )
+ORDER BY position
+"""
+_INSERT = """
+INSERT INTO store.events (position, organization, stream, version, route, partition, account, type, schema_version,
+                          time, correlation, causation, data)
+OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
+_NEXT_VERSION = """
+SELECT coalesce(max(version), 0) + 1 FROM store.events WHERE organization = $1 AND stream = $2 AND position < $3
+"""
+_DELETE = f"DELETE FROM store.events WHERE position = ANY ($1::bigint[]) RETURNING {COLUMNS}"
+_COUNT = "SELECT count(*) FROM store.events WHERE position > $1"
+_SEQUENCE = "SELECT setval(pg_get_serial_sequence('store.events', 'position'), greatest($1::bigint, 1), $1::bigint > 0)"
+
+
+class StrayEventsError(ExpectedFailure):
+    """The store holds events at {positions} that the log cannot take any more."""
+
+    def __init__(self, positions: list[int]) -> None:
+        super().__init__(
+            f"the store holds {len(positions)} events (at {_shown(positions)}) that it took after Postgres was restored"
+            " and that the log cannot take any more; run `trueup rebuild-store --discard`: it removes them and prints"
+            " each as JSON, to be given again"
+        )
+
+
+class LogLostError(ExpectedFailure):
+    """{topic}/{partition} lacks acknowledged events at {positions}, but holds later ones, or none at all."""
+
+    def __init__(self, place: Place, positions: list[int]) -> None:
+        super().__init__(
+            f"{place[0]}/{place[1]} lacks {len(positions)} events of the store (at {_shown(positions)}) that Kafka had"
+            " acknowledged, though not only at its end: the topic was made anew. What it held of usage stands nowhere"
+            " else: restore Kafka's data"
+        )
+
+
+class Held(NamedTuple):
+    """What is known of a place: its last event, and after which event all that it holds was found."""
+
+    last: int
+    since: int
+
+
+class _Raw(msgspec.Struct):
+    """The fact as it was written, byte by byte."""
+
+    schema: int
+    data: msgspec.Raw
+
+
+_RAW = msgspec.json.Decoder(_Raw)
+
+
+async def check_log(connection: Any, places: Mapping[Place, Held], acknowledged: int) -> None:
+    """Every place holds the acknowledged events from the first on, and lacks at most its end. Raises: LogLostError."""
+    for place, held in places.items():
+        upper = min(held.last, acknowledged) if held.last else acknowledged
+        missing = await _missing(connection, place, held.since, upper)
+        if missing:
+            raise LogLostError(place, missing)
+
+
+async def strays(connection: Any, generation: str, places: Mapping[Place, Held], acknowledged: int) -> list[int]:
+    """Positions of events that Kafka never acknowledged and that contradict the log, which is ahead of the store."""
+    found = {
+        position
+        for place, held in places.items()
+        for position in await _missing(connection, place, acknowledged, held.last)
+    }
+    async for position, _, record in _found(connection):
+        row = await connection.fetchrow(_HELD, position)
+        if row is not None and encode(envelope_of(row, generation)) != encode(decode(record)):
+            found.add(position)
+    return sorted(found)
+
+
+async def discard(connection: Any, generation: str, positions: list[int]) -> tuple[set[str], list[str]]:
+    """Remove these events; returns their organizations, and each as JSON, as the log would have carried it."""
+    rows = await connection.fetch(_DELETE, positions)
+    events = sorted((envelope_of(row, generation) for row in rows), key=lambda event: event.sequence)
+    return {event.organization for event in events}, [encode(event).decode() for event in events]
+
+
+async def refill(connection: Any) -> dict[str, int]:
+    """Insert what was found and is not held; returns how many events of each organization were."""
+    added: dict[str, int] = {}
+    async for position, partition, record in _found(connection):
+        if await connection.fetchrow(_HELD, position) is None:
+            envelope = decode(record)
+            await _insert(connection, envelope, partition, record)
+            added[envelope.organization] = added.get(envelope.organization, 0) + 1
+    return added
+
+
+async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: int) -> int:
+    """The last event up to which every place holds all that it should: from there on the relay goes on."""
+    firsts = [
+        missing[0] for place, held in places.items() if (missing := await _missing(connection, place, held.last, head))
+    ]
+    return min(firsts) - 1 if firsts else head
+
+
+async def count_after(connection: Any, position: int) -> int:
+    """How many events the relay has before it."""
+    return int(await connection.fetchval(_COUNT, position))
+
+
+async def number_on_from(connection: Any, position: int) -> None:
+    """The next event gets a position behind this one."""
+    await connection.execute(_SEQUENCE, position)
+
+
+async def _missing(connection: Any, place: Place, after: int, upper: int) -> list[int]:
+    if upper <= after:
+        return []
+    return [row["position"] for row in await connection.fetch(_MISSING, *place, after, upper)]
+
+
+async def _found(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]]:
+    """Position, partition of `billing.events` and bytes of each event in the log."""
+    async for row in connection.cursor(_FOUND, prefetch=_BATCH):
+        yield row["sequence"], row["partition"], bytes(row["record"])
+
+
+async def _insert(connection: Any, envelope: Envelope, partition: int | None, record: bytes) -> None:
+    fact, raw, stream = envelope.data, _RAW.decode(record), stream_of(envelope.data)
+    version = getattr(fact, "version", None)
+    if version is None:
+        version = await connection.fetchval(_NEXT_VERSION, envelope.organization, stream, envelope.sequence)
+    await connection.execute(
+        _INSERT,
+        envelope.sequence,
+        envelope.organization,
+        stream,
+        version,
+        fact.route.value,
+        partition if fact.route in (Route.ACCOUNT, Route.BOTH) else None,
+        envelope.account,
+        envelope.type,
+        raw.schema,
+        envelope.time,
+        envelope.correlation,
+        envelope.causation,
+        bytes(raw.data).decode(),
+    )
+
+
+def _shown(positions: Iterable[int]) -> str:
+    held = list(positions)
+    return ", ".join(map(str, held[:5])) + (", ..." if len(held) > 5 else "")

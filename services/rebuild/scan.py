@@ -1,0 +1,134 @@
+"""What the log holds of the event store, of ticks and of `usage`: read once, and kept in a temporary table.
+
+Ours is what bears an id that follows from its source and sequence, whatever the generation: a lost Postgres took their
+names with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from events.codec import decode
+from events.envelope import event_id
+from events.facts.usage import UsageRead
+from events.origins import KINDS
+from events.topics import USAGE, partition_of
+from projections.readmodels import columns
+from services.continuity.memory import Known, mark_of_fact
+from services.continuity.tails import log_partitions
+from services.kafka import FetchedRecord, LogReader, Mark, mark_of
+
+Place = tuple[str, int]
+
+_MAKE = """
+CREATE TEMPORARY TABLE found (
+    sequence bigint NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    record bytea NOT NULL
+)
+"""
+_DROP = "DROP TABLE IF EXISTS pg_temp.found"
+_PUT = "INSERT INTO found SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bytea[])"
+_INDEX = "CREATE INDEX ON found (sequence)"
+
+
+class _Named(msgspec.Struct):
+    source: str
+    sequence: int
+    id: str
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+class Generation(NamedTuple):
+    """A name that stands in sources of the log."""
+
+    kind: str
+    name: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """What was seen; facts of the event store stand in the table `found`."""
+
+    #: LogAppendTime in ms of the newest record of each generation.
+    newest: dict[Generation, int] = field(default_factory=dict)
+    #: Last record of each partition.
+    marks: dict[Place, Mark] = field(default_factory=dict)
+    #: Highest position of an event of the store in each partition.
+    last: dict[Place, int] = field(default_factory=dict)
+    #: Highest sequence of a tick.
+    tick: int = 0
+    #: How far `usage` was read, by the source that says so.
+    usage: dict[str, Known] = field(default_factory=dict)
+    records: int = 0
+    strangers: int = 0
+    #: Sources of usage whose ids were looked at: there are too many records to look at each.
+    _known: set[str] = field(default_factory=set)
+
+    def take(self, place: Place, records: Sequence[FetchedRecord]) -> list[tuple[int, str, int, bytes]]:
+        """Note a partition's next records; returns the rows of `found`."""
+        rows = []
+        for record in records:
+            named = self._ours(record)
+            if named is None:
+                self.strangers += 1
+                continue
+            kind, _, rest = named.source.partition("/")
+            self.newest[Generation(kind, rest.partition("/")[0])] = record.timestamp
+            match kind:
+                case "commands":
+                    rows.append((named.sequence, *place, record.value))
+                case "clock":
+                    self.tick = max(self.tick, named.sequence)
+                case "read":
+                    self._note_usage(named, record.value)
+        if rows:
+            self.last[place] = max(self.last.get(place, 0), *(row[0] for row in rows))
+        self.records += len(records)
+        self.marks[place] = mark_of(records[-1])
+        return rows
+
+    def _ours(self, record: FetchedRecord) -> _Named | None:
+        try:
+            named = _NAMED.decode(record.value or b"")
+        except msgspec.MsgspecError:
+            return None
+        if named.source in self._known:
+            return named
+        kind = named.source.partition("/")[0]
+        if kind not in KINDS or named.id != str(event_id(named.source, named.sequence)):
+            return None
+        if kind == "usage":
+            self._known.add(named.source)
+        return named
+
+    def _note_usage(self, named: _Named, value: bytes) -> None:
+        held = self.usage.get(named.source)
+        fact = decode(value).data
+        assert isinstance(fact, UsageRead)
+        if held is None or held.next_offset < fact.next_offset:
+            mark = mark_of_fact(fact.mark)
+            self.usage[named.source] = Known(USAGE, partition_of(named.source), fact.next_offset, mark)
+
+
+async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapping[Place, int]) -> Scan:
+    """Read the log from these offsets on; where none is given, from its beginning.
+
+    Raises: KafkaUnreachableError, LogHoleError, UndecodableRecordError.
+    """
+    await connection.execute(_DROP)
+    await connection.execute(_MAKE)
+    found = Scan()
+    for place in log_partitions(partitions):
+        end = (await reader.end_offsets(place[0], [place[1]]))[place[1]]
+        async for records in reader.read(*place, starts.get(place, 0), end):
+            rows = found.take(place, records)
+            if rows:
+                await connection.execute(_PUT, *columns(rows, 4))
+    await connection.execute(_INDEX)
+    return found
