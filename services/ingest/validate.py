@@ -27,7 +27,7 @@ MAX_METADATA_LENGTH = 256
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 _WHOLE_LIMIT = 10**18
-#: A fraction's text this short, without exponent, is within the limits of `parse_decimal` whatever its digits are.
+#: A fraction's text this short, without exponent, is what `parse_decimal` makes of it, whatever its digits are.
 _SURELY_FITS = 18
 _NO_TEXTS: dict[str, dict[str, str]] = {}
 _NOTHING: frozenset[str] = frozenset()
@@ -119,7 +119,10 @@ def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: s
 
 
 def _plain(written: str, category: str, code: str) -> str:
-    """The number's text in the log: no exponent, no negative zero; `1e999999999` is refused before it is spelt out."""
+    """The number's text in the log: no exponent, no negative zero, at most 18 digits after the point.
+
+    The digest of what was said is made of this text, so a record that is sent again rounds to what it was.
+    """
     if len(written) <= _SURELY_FITS and written[0] != "-" and "e" not in written and "E" not in written:
         return written
     try:
