@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
 from services.ingest.arrival import LATEST, Arrival
@@ -37,6 +38,7 @@ class Usage(msgspec.Struct, gc=False):
     """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are as the log has them.
 
     `numbers` are plain, by field; `texts` holds the maps of text by category, without the empty ones, in log order.
+    `strings` is how many names and texts were decoded from the record's value.
     """
 
     lane: Lane
@@ -49,6 +51,7 @@ class Usage(msgspec.Struct, gc=False):
     numbers: dict[str, str]
     texts: dict[str, dict[str, str]]
     digest: bytes
+    strings: int
 
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
@@ -72,18 +75,36 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         if ts < EARLIEST:
             raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
         day = lane.days.day(ts_text)
-    ets_text = None if data.ets is None else _end(data.ets, ts)
+    strings = event.around + 2  # of the meter
+    if event.datacontenttype is not None:
+        strings += 2
+    ets_text = None
+    if data.ets is not None:
+        ets_text, strings = _end(data.ets, ts), strings + 2
     numbers: dict[str, str] = {}
-    if data.measure:
+    if data.measure is not UNSET:
         _take_numbers(numbers, data.measure, "measure", meter)
-    if data.income:
+        strings += 1 + len(data.measure)
+    if data.income is not UNSET:
         _take_numbers(numbers, data.income, "income", meter)
-    if data.cost:
+        strings += 1 + len(data.income)
+    if data.cost is not UNSET:
         _take_numbers(numbers, data.cost, "cost", meter)
-    texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
+        strings += 1 + len(data.cost)
+    texts = _NO_TEXTS
+    if (
+        data.who is not UNSET
+        or data.what is not UNSET
+        or data.where is not UNSET
+        or data.other is not UNSET
+        or data.metadata is not UNSET
+    ):
+        texts = _texts(data, meter)
+        maps = (data.who, data.what, data.where, data.other, data.metadata)
+        strings += sum([1 + 2 * len(fields) for fields in maps if fields is not UNSET])
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
-    return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest)
+    return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest, strings)
 
 
 def _too_late(directory: Directory, arrived: Arrival) -> Refused:
