@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from events.resources.catalog import Frequency
+from events.zones import time_zone
 
 ONE_DAY = timedelta(days=1)
 #: Epochs where nothing else says so; weeks start on a Monday.
@@ -42,7 +42,7 @@ class Period(NamedTuple):
 def local_day(moment: date | datetime, zone: str) -> date:
     """The day of an instant in a zone; a day is itself."""
     if isinstance(moment, datetime):
-        return moment.astimezone(ZoneInfo(zone)).date()
+        return moment.astimezone(time_zone(zone)).date()
     return moment
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,7 +25,7 @@ from services.api import (
 )
 from services.api.errors import handle_errors
 from services.api.memos import memo_router
-from services.api.requests import Api, api_of
+from services.api.requests import Api, api_of, check_bounds
 from services.api.resources import resource_router
 from services.api.wire import answer
 from services.billing.runner import JobRunner
@@ -73,7 +73,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
                 await asyncio.gather(running, return_exceptions=True)
 
     crashed = Crash()
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_bounds)])
     app.state.crashed = crashed
     handle_errors(app)
     app.include_router(health_router)

@@ -11,8 +11,16 @@ from starlette.responses import Response
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.queries import one, parameters_of
-from services.api.requests import api_of, body_of, key_of, organization_of, require_organization, waiter_of
+from services.api.queries import parameters_of, several
+from services.api.requests import (
+    api_of,
+    body_of,
+    correlation_of,
+    key_of,
+    organization_of,
+    require_organization,
+    waiter_of,
+)
 from services.api.wire import answer, encode, parse_object, raw_answer
 from services.billing.approving import approve_bill, approve_or_drop
 from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
@@ -72,7 +80,7 @@ async def lock(request: Request, bill: str) -> Response:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
             locked = BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-            await append_fact(connection, life, version, locked, now, request.headers.get("x-correlation-id"))
+            await append_fact(connection, life, version, locked, now, correlation_of(request))
 
     return answer(await document_of(request, await change_bill(request, bill, change)))
 
@@ -87,7 +95,7 @@ async def delete(request: Request, bill: str) -> Response:
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
         fact = kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-        await append_fact(connection, life, version, fact, now, request.headers.get("x-correlation-id"))
+        await append_fact(connection, life, version, fact, now, correlation_of(request))
 
     await change_bill(request, bill, change)
     return answer(shown)
@@ -101,7 +109,7 @@ async def approve(request: Request) -> Response:
     """
     api, organization, raw = api_of(request), organization_of(request), await body_of(request)
     found = parameters_of(request, ("accountIds",))
-    listed = [id for id in (one(found, "accountIds") or "").split(",") if id]
+    listed = several(found, "accountIds")
     body = parse_model(ApproveBody, {"accountIds": listed or None} | (parse_object(raw) if raw else {}))
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
     async with api.postgres.connection() as connection:

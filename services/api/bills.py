@@ -14,7 +14,7 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import bill_search
 from services.api.family import family_of
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, several, whole_number
 from services.api.requests import body_of
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
@@ -145,7 +145,7 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
 
 def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
     if takes == "texts":
-        return [part for text in found[name] for part in text.split(",") if part]
+        return several(found, name)
     text = one(found, name)
     assert text is not None
     if takes == "flag":

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from projections.resources import Entity
 from services.api.derived import derived_fields, is_fund
 from services.api.errors import BodyTooLargeError
+from services.api.queries import check_length
 from services.api.wire import encode, raw_answer
 from services.billing.progress import HTTP_SECONDS, Waiter
 from services.commitments.commands import Command
@@ -93,7 +94,7 @@ async def run_command(
     derived fields the answer has; they are read after the commit, because a settlement reads a snapshot of its own.
     """
     api, organization = api_of(request), organization_of(request)
-    body = await body_of(request)
+    body, correlation = await body_of(request), correlation_of(request)
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), body)
     async with api.postgres.transaction() as connection:
         await lock_organization(connection, organization)
@@ -107,7 +108,7 @@ async def run_command(
             organization,
             lambda now: make(connection, body, now),
             api.generations,
-            request.headers.get("x-correlation-id"),
+            correlation,
         )
         payload = encode(respond(done, {}))
         await idempotency.remember(connection, asked, payload)
@@ -132,6 +133,21 @@ async def _with_derived(
         _log.exception("derived_fields_left_out", organization=asked.organization, id=entity.id)
         return None
     return payload
+
+
+_CORRELATION = "x-correlation-id"
+
+
+def correlation_of(request: Request) -> str | None:
+    """What the client calls this request, kept with every fact that it leads to."""
+    return request.headers.get(_CORRELATION)
+
+
+async def check_bounds(request: Request) -> None:
+    """For every request: what it names by path and header may be unknown, but not endless. Raises: InvalidField."""
+    for name, value in request.path_params.items():
+        check_length(value, "orgId" if name == "organization" else name)
+    check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)
 
 
 def key_of(request: Request) -> str | None:

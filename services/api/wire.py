@@ -12,7 +12,7 @@ from starlette.responses import Response
 from events.decimals import plain, read_decimal
 from events.resources.base import Model, check_bounds
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
-from services.commitments.errors import InvalidField
+from services.commitments.errors import InvalidField, shortened
 
 #: Who did it, until there is access control.
 USER = "USER_LOCAL"
@@ -70,7 +70,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        field = twice.encode("utf-8", "replace").decode().replace("\0", "?")
+        field = shortened(twice.encode("utf-8", "replace").decode().replace("\0", "?"))
         raise InvalidField(field=field, rule="must be given once")
     return found
 
@@ -81,7 +81,7 @@ def _check(value: Any, path: str) -> None:
         case dict():
             for name, member in value.items():
                 _check(name, path)
-                _check(member, name if path == "body" else f"{path}.{name}")
+                _check(member, shortened(name) if path == "body" else f"{path}.{shortened(name)}")
         case list():
             for number, member in enumerate(value):
                 _check(member, f"{path}[{number}]")

@@ -78,5 +78,6 @@ def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
     def days(plan: AccountPlan) -> tuple[date, date]:
         return day_in(plan.start_date, zone), day_in(plan.end_date, zone) if plan.end_date else date.max
 
+    # A term that ends on the day it starts holds no day, so nothing overlaps it.
     (start, end), (other_start, other_end) = days(one), days(other)
-    return start < other_end and other_start < end
+    return max(start, other_start) < min(end, other_end)

@@ -3,11 +3,11 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.currencies import minor_digits
 from events.decimals import plain
 from events.resources.base import Resource
+from events.zones import time_zone
 from projections.money import is_whole_minor
 from projections.resources import Entity, Resources
 from services.commitments.errors import (
@@ -87,13 +87,13 @@ def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
 
 def day_in(moment: date | datetime, zone: str) -> date:
     """The day of the zone that an instant lies in; a day is itself."""
-    return moment.astimezone(ZoneInfo(zone)).date() if isinstance(moment, datetime) else moment
+    return moment.astimezone(time_zone(zone)).date() if isinstance(moment, datetime) else moment
 
 
 def check_term(start: date | datetime, end: date | datetime | None, zone: str = "UTC") -> None:
-    """`[start, end)` holds at least one day of the zone. Raises: InvalidField."""
-    if end is not None and day_in(end, zone) <= day_in(start, zone):
-        raise InvalidField(field="endDate", rule="must be after startDate")
+    """`[start, end)` in days of the zone does not end before it starts; it may hold no day. Raises: InvalidField."""
+    if end is not None and day_in(end, zone) < day_in(start, zone):
+        raise InvalidField(field="endDate", rule="must not be before startDate")
 
 
 def check_aware(now: datetime) -> datetime:

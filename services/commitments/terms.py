@@ -72,7 +72,7 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
 
 
 def check_balance(resources: Resources, body: Balance) -> None:
-    """Its term is not empty, its amounts can be paid, its contract is the account's."""
+    """Its term does not end before it starts, its amounts can be paid, its contract is the account's."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and day_in(body.rollover_end_date, zone) < day_in(body.end_date, zone):

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.decimals import plain
 from events.envelope import event_id
 from events.topics import EVENTS
+from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
 from projections.explain import UsageRef
 from projections.explain.parts import number
@@ -46,7 +46,7 @@ class _Wanted:
 
     def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
         self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
-        self._zone = ZoneInfo(past.state.timezone)
+        self._zone = time_zone(past.state.timezone)
         self._partition = past.positions.partition
         self._functions = {}
         self._meters: dict[str, list[MeterAggregation]] = {}

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
+from events.resources.bounds import USAGE_TEXT_MAX
 from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import content_digest, id_digest
@@ -23,7 +24,6 @@ from services.ingest.refusal import Reason, Refused
 #: Largest record: key, value and headers, in bytes (api.md D3 limits a request of up to 1,000 records to as much).
 MAX_USAGE_BYTES = 512 * 1024
 MAX_ID_LENGTH = 256
-MAX_METADATA_LENGTH = 256
 #: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -165,9 +165,6 @@ def _texts(data: UsageData, meter: KnownMeter) -> dict[str, dict[str, str]]:
         found["other"] = _checked(data.other, "other", meter)
     if data.metadata:
         found["metadata"] = _checked(data.metadata, "metadata", meter)
-        if max(map(len, data.metadata.values())) > MAX_METADATA_LENGTH:
-            rule = f"data.metadata: a value must have at most {MAX_METADATA_LENGTH} characters"
-            raise Refused(Reason.TOO_LONG, rule)
     return found
 
 
@@ -176,6 +173,9 @@ def _checked(given: dict[str, str], category: str, meter: KnownMeter) -> dict[st
     for code, value in given.items():
         if code not in allowed:
             raise _unknown(code, category, meter)
+        if len(value) > USAGE_TEXT_MAX:
+            rule = f"data.{category}.{code} must have at most {USAGE_TEXT_MAX} characters"
+            raise Refused(Reason.TOO_LONG, rule)
         if "\0" in value:
             raise Refused(Reason.BAD_TEXT, f"data.{category}.{code} must not contain the character NUL")
     return given

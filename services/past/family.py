@@ -4,11 +4,11 @@ moved on since, from the range of the log that the totals' own offsets name."""
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.codec import decode
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
+from events.zones import time_zone
 from projections.aggregates import meter_aggregation
 from projections.rating.index import FamilyIndex
 from projections.readmodels import usage_totals
@@ -132,7 +132,7 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
         return
     wanted = past.aggregations | {key[1] for key in past.straddling}
     plans = meter_plans(past.resources, frozenset(wanted))
-    zones = {id: ZoneDays(ZoneInfo(member.timezone)) for id, member in past.state.members.items()}
+    zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
     cells: dict[CellKey, Cell] = {}
     async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones):
         values = {one.offset: one.value for one in usage}

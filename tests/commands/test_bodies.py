@@ -52,8 +52,7 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
         {"feeDates": [FEE | {"servicePeriodEndDate": "9999-12-31T23:59:59-05:00"}]},
         "feeDates[0].servicePeriodEndDate: must be between",
     ),
-    ({"endDate": "2026-01-01"}, "endDate: must be after startDate"),
-    ({"endDate": "2025-01-01"}, "endDate: must be after startDate"),
+    ({"endDate": "2025-12-31"}, "endDate: must not be before startDate"),
     ({"amountPrePaid": -1}, "amountPrePaid: must be greater than or equal to 0"),
     ({"amountPrePaid": 101}, "amountPrePaid: must not be above amount"),
     ({"amountFirstBill": -1}, "amountFirstBill: must be greater than or equal to 0"),
@@ -122,7 +121,7 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("meter", {"dataFields": [{"code": "n", "category": "X"}]}, "dataFields[0].category: must be 'WHO'"),
     ("aggregation", {"meterId": ID, "quantityPerUnit": 0}, "quantityPerUnit: must be greater than 0"),
     ("aggregation", {"meterId": ID, "aggregation": "CUSTOM_SQL"}, "aggregation: must be 'SUM'"),
-    ("planTemplate", {"productId": ID, "currency": "US"}, "currency: must have at least 3 characters"),
+    ("planTemplate", {"productId": ID, "currency": "US"}, "currency: must be a code of 3 to 10 capital letters"),
     ("planTemplate", {"productId": ID, "standingCharge": -1}, "standingCharge: must be greater than or equal to 0"),
     ("pricing", {"aggregationId": ID}, "planId: exactly one of planId and planTemplateId must be given"),
     ("pricing", {"aggregationId": ID, "planId": ID, "pricingBands": []}, "pricingBands: "),
@@ -140,7 +139,8 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("counterAdjustment", {"accountId": ID, "counterId": ID, "value": -1}, "value: must be greater than or equal to 0"),
     ("balance", {"accountId": ID, "startDate": "0001-01-01T00:00:00+05:00"}, "startDate: must be between 1970-01-01"),
     ("balance", {"accountId": ID, "startDate": "1970-01-01T00:00:00+05:00"}, "startDate: must be between 1970-01-01"),
-    ("contract", {"accountId": ID, "endDate": "2026-01-01"}, "endDate: must be after startDate"),
+    ("contract", {"accountId": ID, "endDate": "2025-12-31"}, "endDate: must not be before startDate"),
+    ("balance", {"accountId": ID, "overageSurchargePercent": -100.1}, "overageSurchargePercent: must be greater than"),
 ]
 
 
