@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Depends, FastAPI
 
 from services.api import (
     accounts,
@@ -19,16 +17,18 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    health,
     insight,
     line_items,
     organization,
 )
 from services.api.errors import handle_errors
+from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.requests import Api, api_of, check_bounds
+from services.api.requests import Api, check_bounds
 from services.api.resources import resource_router
-from services.api.wire import answer
 from services.billing.runner import JobRunner
+from services.billing.watching import open_watcher
 from services.postgres import open_postgres
 from services.store.generations import load_generations
 
@@ -43,15 +43,9 @@ class Crash:
     error: BaseException | None = None
 
 
-health_router = APIRouter(tags=["health"], default_response_class=Response)
-
-
-@health_router.get("/health")
-async def health(request: Request) -> Response:
-    """Whether this process answers and Postgres does; 503 names what is missing."""
-    async with api_of(request).postgres.connection() as connection:
-        await connection.fetchval("SELECT 1")
-    return answer({"status": "ok"})
+#: Connections of the pool, and how many of them one organization may hold. Beside it there are three: the watcher's,
+#: that of /health, and the one whose session holds the locks of bill jobs.
+CONNECTIONS, SHARE = 20, 5
 
 
 def create_app(database_url: str, bootstrap: str) -> FastAPI:
@@ -59,11 +53,15 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_postgres(database_url, most=20) as postgres:
+        async with (
+            open_postgres(database_url, most=CONNECTIONS, share=SHARE) as postgres,
+            open_watcher(database_url, bootstrap) as watcher,
+        ):
             async with postgres.connection() as connection:
                 generations = await load_generations(connection)
-            app.state.api = Api(postgres, generations, bootstrap)
-            app.state.bill_jobs = JobRunner(postgres, bootstrap)
+            app.state.api = Api(postgres, generations, bootstrap, watcher)
+            app.state.health = Health(database_url, generations, watcher)
+            app.state.bill_jobs = JobRunner(postgres, watcher)
             running = asyncio.create_task(app.state.bill_jobs.run())
             running.add_done_callback(partial(_end_with, crashed))
             try:
@@ -71,12 +69,13 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
+                await app.state.health.close()
 
     crashed = Crash()
     app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=[Depends(check_bounds)])
     app.state.crashed = crashed
     handle_errors(app)
-    app.include_router(health_router)
+    app.include_router(health.router)
     app.include_router(auth.router)
     app.include_router(organization.router)
     # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.

@@ -15,6 +15,7 @@ from services.api.queries import parameters_of, several
 from services.api.requests import (
     api_of,
     body_of,
+    commanding,
     correlation_of,
     key_of,
     organization_of,
@@ -31,7 +32,7 @@ from services.commitments.errors import InvalidField
 from services.projector.target import reading_live
 from services.store import idempotency
 from services.store.events import StreamMovedError
-from services.store.execute import lock_organization, now_of
+from services.store.execute import now_of
 from services.store.view import load_config
 
 T = TypeVar("T")
@@ -48,8 +49,7 @@ async def change_bill(request: Request, bill_id: str, change: Change) -> BillLif
     organization = organization_of(request)
     for _ in range(ATTEMPTS):
         try:
-            async with api_of(request).postgres.transaction() as connection:
-                await lock_organization(connection, organization)
+            async with commanding(request) as connection:
                 await require_organization(connection, organization)
                 life, version = await load_to_change(connection, organization, bill_id)
                 await change(connection, life, version, now_of(await load_config(connection, organization)))
@@ -119,9 +119,8 @@ async def approve(request: Request) -> Response:
         return raw_answer(payload)
     facts = await _approve(request, await _wanted(request, body), approve_or_drop)
     payload = encode({"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"})
-    async with api.postgres.transaction() as connection:
+    async with commanding(request) as connection:
         # A request with the same key may have come in between: approving again changed nothing, its answer holds.
-        await lock_organization(connection, organization)
         first = await idempotency.first_answer(connection, asked)
         if first is None:
             await idempotency.remember(connection, asked, payload)

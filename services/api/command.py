@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.failures import ExpectedFailure
@@ -16,6 +17,9 @@ from services.process import Process, run_process
 from services.store.generations import load_generations
 
 GRACE_SECONDS = 10
+#: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
+#: just as the server closes would be lost.
+KEEP_ALIVE_SECONDS = 75
 
 
 class AddressTakenError(ExpectedFailure):
@@ -34,6 +38,19 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """The server that serves the app."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -55,9 +72,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
         await load_generations(connection)
     with bind(host, port) as bound:
         app = create_app(endpoints.database_url, endpoints.kafka_bootstrap)
-        server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
-        )
+        server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -5,14 +5,15 @@ from typing import Any
 
 import asyncpg
 
-from services.billing.progress import ProjectionStalledError
+from services.billing.watching import ProjectionStalledError
 from services.commitments.errors import CommandError
 from services.failures import ExpectedFailure
 from services.postgres import PostgresUnreachableError
+from services.turns import NoTurnError
 from services.worker import TRANSIENT
 
 #: What passes by itself: a job that meets it stays open and is taken up again.
-PASSING = (*TRANSIENT, PostgresUnreachableError, ProjectionStalledError, asyncpg.QueryCanceledError)
+PASSING = (*TRANSIENT, PostgresUnreachableError, ProjectionStalledError, NoTurnError, asyncpg.QueryCanceledError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,19 +46,22 @@ class CommandGate:
         """
         async with self._postgres.connection() as connection:
             newest = await head(connection)
-            if newest == self._known:
-                return False
-            await _wait_for_relay(connection, newest)
+        if newest == self._known:
+            return False
+        await self._wait_for_relay(newest)
         changed = self.catalogs.changed(await self._follower.catch_up())
         self._known = newest
         return changed
 
+    async def _wait_for_relay(self, wanted: int) -> None:
+        started, step = asyncio.get_running_loop().time(), 0
+        while (at := await self._relayed()) < wanted:
+            waited = asyncio.get_running_loop().time() - started
+            if waited > RELAY_WAIT_S:
+                raise RelayBehindError(at, wanted, waited)
+            await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
+            step += 1
 
-async def _wait_for_relay(connection: object, wanted: int) -> None:
-    started, step = asyncio.get_running_loop().time(), 0
-    while (at := await relayed(connection)) < wanted:
-        waited = asyncio.get_running_loop().time() - started
-        if waited > RELAY_WAIT_S:
-            raise RelayBehindError(at, wanted, waited)
-        await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
-        step += 1
+    async def _relayed(self) -> int:
+        async with self._postgres.connection() as connection:
+            return await relayed(connection)

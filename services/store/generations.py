@@ -1,5 +1,6 @@
 """The random names under which store and topics were made, and the partition count that is fixed for life."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,11 @@ async def load_generations(connection: Any) -> Generations:
     if not await connection.fetchval(_STORE_EXISTS):
         raise NotMigratedError
     names = {row["part"]: row["generation"] for row in await connection.fetch(_GENERATIONS)}
-    partitions = await connection.fetchval(_PARTITIONS, USAGE)
+    return generations_of(names, await connection.fetchval(_PARTITIONS, USAGE))
+
+
+def generations_of(names: Mapping[str, str], partitions: int | None) -> Generations:
+    """Those of the store that has these names and partitions. Raises: NotMigratedError if it is not whole."""
     if COMMANDS not in names or USAGE not in names or partitions is None:
         raise NotMigratedError
     return Generations(names[COMMANDS], names[USAGE], partitions)
