@@ -4,7 +4,8 @@ Money and quantities are `Decimal` in the code, JSON strings in events and JSON 
 A number is kept in *plain notation without an exponent*, so equal values of one scale have one text.
 """
 
-from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, localcontext
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer
@@ -15,6 +16,12 @@ MAX_FRACTION_DIGITS = 18
 
 #: Arithmetic that must not round: a result that would need more digits raises instead of losing a cent.
 EXACT = Context(prec=120, traps=[InvalidOperation, Inexact])
+#: What a number from outside is rounded in, to the last digit that is kept; one whole digit more, should it carry.
+_ROUNDING = Context(prec=MAX_WHOLE_DIGITS + MAX_FRACTION_DIGITS + 1, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_LAST_DIGIT = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
+#: A number with an exponent, for those whose exponent is beyond what `Decimal` can hold.
+_SCIENTIFIC = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE]([+-]?)[0-9]+")
+_HUGE = Decimal("1E+999999999")
 
 
 def plain(value: Decimal) -> str:
@@ -28,23 +35,34 @@ def normal(value: Decimal) -> Decimal:
         return Decimal(plain(value.normalize()))
 
 
+def read_decimal(text: str) -> Decimal:
+    """The number that a text spells, exactly; an exponent without bounds makes it 0 or huge. Raises: ValueError."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        found = _SCIENTIFIC.fullmatch(text)
+        if found is None:
+            raise ValueError("must be a number") from None
+        mantissa, sign = found.groups()
+        return Decimal(0) if sign == "-" or not mantissa.strip("0.") else _HUGE
+
+
 def parse_decimal(value: Any) -> Decimal:
     """A finite Decimal of at most 18 whole and 18 fraction digits from a Decimal, an int or a numeric text.
 
-    Raises: ValueError naming the rule. A float is taken by its shortest text, the digits that the sender wrote.
+    What has more digits after its point is rounded to 18, half-even: an ordinary double such as 1/300 is a number. A
+    float is taken by its shortest text, the digits that the sender wrote. Raises: ValueError naming the rule.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | float | str):
         raise ValueError("must be a number")
-    try:
-        number = value if isinstance(value, Decimal) else Decimal(repr(value) if isinstance(value, float) else value)
-    except (InvalidOperation, ValueError) as error:
-        raise ValueError("must be a number") from error
+    number = Decimal(value) if isinstance(value, Decimal | int) else read_decimal(str(value))
     if not number.is_finite():
         raise ValueError("must be a finite number")
-    if number.adjusted() >= MAX_WHOLE_DIGITS or (
-        number and -int(number.normalize().as_tuple().exponent) > MAX_FRACTION_DIGITS
-    ):
-        raise ValueError(f"must have at most {MAX_WHOLE_DIGITS} whole and {MAX_FRACTION_DIGITS} fraction digits")
+    # The exponent is looked at first: no number is spelt out before it is known to be short.
+    if number.adjusted() < MAX_WHOLE_DIGITS and int(number.as_tuple().exponent) < -MAX_FRACTION_DIGITS:
+        number = normal(number.quantize(_LAST_DIGIT, context=_ROUNDING))
+    if number and number.adjusted() >= MAX_WHOLE_DIGITS:
+        raise ValueError(f"must have at most {MAX_WHOLE_DIGITS} whole digits")
     return Decimal(plain(number))
 
 

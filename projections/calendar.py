@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from events.resources.catalog import Frequency
+from events.zones import time_zone
 
 ONE_DAY = timedelta(days=1)
 #: Epochs where nothing else says so; weeks start on a Monday.
@@ -41,7 +41,7 @@ class Period(NamedTuple):
 
 def local_day(instant: datetime, zone: str) -> date:
     """The day of a zone that an instant falls on."""
-    return instant.astimezone(ZoneInfo(zone)).date()
+    return instant.astimezone(time_zone(zone)).date()
 
 
 def named_day(moment: date | datetime, zone: str) -> date:

@@ -4,7 +4,7 @@ Each family is settled from one snapshot of the live read models and compared wi
 that says something else than its log is found here, too, with the name of its commitment.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Any
@@ -13,7 +13,8 @@ from events.decimals import EXACT
 from projections.settlement import MEMO_TYPES, Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
-from services.families import iterate_roots, read_family
+from services.computing import compute
+from services.families import PageRows, iterate_roots, loaded_page, read_page
 from services.live import reading_live
 from services.postgres import Postgres
 
@@ -58,36 +59,43 @@ class Conservation:
 async def check_organization(postgres: Postgres, organization: str) -> Conservation:
     """Every law of every family of the organization."""
     found = Conservation()
-    async with postgres.connection() as connection:
-        async for root_id in iterate_roots(connection, organization):
-            async for residue in _check_family(postgres, organization, root_id, found):
-                found.note(residue)
+    async for root_id in iterate_roots(postgres, organization):
+        await _check_family(postgres, organization, root_id, found)
     return found
 
 
-async def _check_family(
-    postgres: Postgres, organization: str, root_id: str, found: Conservation
-) -> AsyncIterator[Residue]:
+async def _check_family(postgres: Postgres, organization: str, root_id: str, found: Conservation) -> None:
     async with reading_live(postgres) as connection:
-        loaded = await read_family(connection, organization, root_id)
+        page = await read_page(connection, organization, [root_id])
         waits = await connection.fetchval(_IS_DUE, root_id)
         rows = await connection.fetch(_ROWS, organization, root_id)
         charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
+    found.families += 1
+    found.waiting += waits
+    agreements, failing = await compute(organization, _residues_of, page, None if waits else (rows, charged))
+    found.agreements += agreements
+    for residue in failing:
+        found.note(residue)
+
+
+def _residues_of(
+    page: PageRows, shown: tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]] | None
+) -> tuple[int, list[Residue]]:
+    """How many commitments and balances there are, and which laws do not hold; those of what is shown, if it is."""
+    found = loaded_page(page).values()
+    if not found:  # the account was deleted, with all that referred to it
+        return 0, []
+    [loaded] = found
     through = max([loaded.today, *loaded.family.billed.latest.values()])
     settlement = settle(loaded.family, through=through, accrued=True)
-    found.families += 1
-    found.agreements += len(settlement.commitments) + len(settlement.balances)
-    for residue in residues(settlement):
-        yield residue
-    if waits:
-        found.waiting += 1
-        return
-    for residue in _shown_residues(settlement, rows, charged):
-        yield residue
+    failing = list(residues(settlement))
+    if shown is not None:
+        failing += _shown_residues(settlement, *shown)
+    return len(settlement.commitments) + len(settlement.balances), failing
 
 
 def _shown_residues(
-    settlement: Settlement, rows: list[Mapping[str, Any]], charged: Mapping[str, Any]
+    settlement: Settlement, rows: Sequence[Mapping[str, Any]], charged: Mapping[str, Any]
 ) -> Iterator[Residue]:
     """What the rows say against themselves, and against the settlement of what is behind them."""
     with localcontext(EXACT):

@@ -4,12 +4,11 @@ The snapshot says at which log and catalog positions it stands; a bill records t
 same positions and must find the same lines.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from threading import Lock
 from typing import Any
 
 from events.codec import decode
@@ -21,15 +20,19 @@ from projections.readmodels.positions import Position
 from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, settle
-from services.live import live_schema, use_schema
+from services.computing import compute
+from services.live import reading_live
+from services.postgres import Postgres
 from services.projector.families import FamilyState
-from services.projector.load import load_families, read_clocks, read_positions
+from services.projector.load import FamilyRows, families_of, read_clocks, read_families, read_positions
 from services.projector.terms import day_of, terms_of, together
 from services.store.view import COLUMNS, put_row
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
 _CATALOGS_KEPT = 8
-_catalogs: OrderedDict[tuple[str, str, int], tuple[Resources, FamilyIndex]] = OrderedDict()
+_catalogs: OrderedDict[tuple[str, str, int], "Catalog"] = OrderedDict()
+#: Catalogs are made and put in place by threads (`services.computing`).
+_catalogs_lock = Lock()
 
 _ROOTS = """
 SELECT root_id, partition FROM account_directory
@@ -66,104 +69,73 @@ class LoadedFamily:
     today: date
 
 
-@asynccontextmanager
-async def _snapshot(connection: Any) -> AsyncIterator[None]:
-    """One snapshot of the live schema. In a caller's transaction it is that one's; its search path comes back."""
-    nested = connection.is_in_transaction()
-    async with connection.transaction(isolation=None if nested else "repeatable_read", readonly=not nested):
-        before = await connection.fetchval("SHOW search_path")
-        await use_schema(connection, await live_schema(connection))
-        yield
-        await use_schema(connection, before)
+Catalog = tuple[Resources, FamilyIndex]
 
 
-async def load_family(connection: Any, organization: str, root_id: str) -> LoadedFamily:
+@dataclass(frozen=True, slots=True)
+class CatalogRows:
+    """An organization's catalog up to an offset: as it is kept, else its records."""
+
+    key: tuple[str, str, int]
+    kept: Catalog | None
+    records: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRows:
+    """What one snapshot of the read models says of some families: all that is needed to work out what they are."""
+
+    organization: str
+    families: FamilyRows
+    places: Mapping[int, Position]
+    #: The organization's test clock, by partition.
+    clocks: Mapping[int, datetime | None]
+    #: By offset.
+    catalogs: Mapping[int, CatalogRows]
+
+
+async def load_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
     """The family in one snapshot of the live schema. Raises: UnknownFamilyError."""
-    async with _snapshot(connection):
-        return await read_family(connection, organization, root_id)
-
-
-async def load_page(connection: Any, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
-    """Many families in one snapshot of the live schema, by root; those that it does not know are left out.
-
-    A bill run loads its families by the page: the number of queries does not depend on that of families.
-    """
-    async with _snapshot(connection):
-        return await _read_page(connection, organization, root_ids)
-
-
-async def read_family(connection: Any, organization: str, root_id: str) -> LoadedFamily:
-    """The same inside a transaction that has set its search path. Raises: UnknownFamilyError."""
-    found = await _read_page(connection, organization, [root_id])
+    found = await load_page(postgres, organization, [root_id])
     if root_id not in found:
         raise UnknownFamilyError(organization, root_id)
     return found[root_id]
 
 
-async def settle_now(
-    connection: Any, organization: str, root_id: str, as_of: date | None = None
-) -> dict[str, Mapping[str, Any]]:
-    """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
+async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
+    """Many families in one snapshot of the live schema, by root; those that it does not know are left out.
 
-    For reads right after a command, before the projection has passed it (design, decision 19), and for reads as of a
-    day; what is due follows the latest bill in any case. Returns, by id, rows in
-    the columns of `commitment_balances`. Raises: UnknownFamilyError.
+    A bill run loads its families by the page: the number of queries does not depend on that of families.
     """
-    async with _snapshot(connection):
-        terms = Resources(organization)
-        for row in await connection.fetch(_COMMAND_SIDE, organization, root_id):
-            put_row(terms, row)
-        if root_id not in terms.accounts:
-            raise UnknownFamilyError(organization, root_id)
-        account = terms.accounts[root_id]
-        [state] = await load_families(connection, [(organization, root_id, account.partition)])
-        place = (await read_positions(connection, [account.partition])).get(account.partition)
-        terms.clock = (await read_clocks(connection, account.partition)).get(organization)
-    newest = account.modified if state.newest is None else max(state.newest, account.modified)
-    today = day_of(
-        terms, account.timezone, place.tick if place else None, terms.clock, newest, state.newest_usage_day()
-    )
-    through = max([as_of or today, *state.billed.latest.values()])
-    compiled = terms_of(terms, root_id, terms, index_families(terms))
-    settlement = settle(Family(compiled, state.totals, state.billed), through=through, accrued=True)
-    rows = settled_rows(settlement, (), terms, root_id, through).balances
-    return {row.commitment_id: row._asdict() for row in rows}
+    async with reading_live(postgres) as connection:
+        rows = await read_page(connection, organization, root_ids)
+    return await compute(organization, loaded_page, rows)
 
 
-async def iterate_roots(connection: Any, organization: str, *, page: int = 500) -> AsyncIterator[str]:
-    """Root accounts of an organization in the live read models, by id; a page at a time, so memory stays flat."""
-    after = ""
-    while True:
-        async with connection.transaction(readonly=True):
-            await use_schema(connection, await live_schema(connection))
-            rows = await connection.fetch(directory.ROOTS_PAGE, organization, after, page)
-        if not rows:
-            return
-        after = rows[-1]["root_id"]
-        for row in rows:
-            yield row["root_id"]
-
-
-async def _read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
+async def read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> PageRows:
+    """The rows of families, in a transaction that has set its search path."""
     rows = await connection.fetch(_ROOTS, organization, list(root_ids))
-    roots = [(organization, row["root_id"], row["partition"]) for row in rows]
-    partitions = {partition for *_, partition in roots}
+    partitions = {row["partition"] for row in rows}
     places = await read_positions(connection, list(partitions))
     clocks = {one: (await read_clocks(connection, one)).get(organization) for one in partitions}
     offsets = {place.catalog_offset for place in places.values()}
     catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
+    families = await read_families(connection, [(organization, row["root_id"], row["partition"]) for row in rows])
+    return PageRows(organization, families, places, clocks, catalogs)
+
+
+def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
+    """What the rows mean; a family whose root was deleted is left out."""
+    catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
     found = {}
-    for state in await load_families(connection, roots):
-        if state.root_id in state.own.accounts:  # else it was deleted
-            place = places[state.partition]
-            found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, clocks[state.partition])
-            await asyncio.sleep(0)  # terms are compiled here: a page of them must not hold up the rest of the process
+    for state in families_of(rows.families):
+        if state.root_id in state.own.accounts:
+            place = rows.places[state.partition]
+            found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, rows.clocks[state.partition])
     return found
 
 
-def _loaded(
-    state: FamilyState, catalog: tuple[Resources, FamilyIndex], place: Position, clock: datetime | None
-) -> LoadedFamily:
+def _loaded(state: FamilyState, catalog: Catalog, place: Position, clock: datetime | None) -> LoadedFamily:
     resources = together(catalog[0], state.own, clock)
     terms = terms_of(resources, state.root_id, state.own, catalog[1])
     return LoadedFamily(
@@ -177,20 +149,85 @@ def _loaded(
     )
 
 
-async def read_catalog(connection: Any, organization: str, offset: int) -> tuple[Resources, FamilyIndex]:
-    """The organization's catalog up to an offset, in the caller's snapshot; it is shared, so never evolve it.
+async def settle_now(
+    postgres: Postgres, organization: str, root_id: str, as_of: date | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
 
-    The catalog never changes below an offset, so it is kept under the store's random name.
+    For reads right after a command, before the projection has passed it (design, decision 19), and for reads as of a
+    day; what is due follows the latest bill in any case. Returns, by id, rows in
+    the columns of `commitment_balances`. Raises: UnknownFamilyError.
+    """
+    async with reading_live(postgres) as connection:
+        terms = await connection.fetch(_COMMAND_SIDE, organization, root_id)
+        partition = next((row["partition"] for row in terms if row["id"] == root_id), None)
+        if partition is None:
+            raise UnknownFamilyError(organization, root_id)
+        families = await read_families(connection, [(organization, root_id, partition)])
+        places = await read_positions(connection, [partition])
+        clocks = {partition: (await read_clocks(connection, partition)).get(organization)}
+    page = PageRows(organization, families, places, clocks, {})
+    return await compute(organization, _settled_now, page, terms, root_id, as_of)
+
+
+def _settled_now(
+    page: PageRows, rows: Sequence[Mapping[str, Any]], root_id: str, as_of: date | None
+) -> dict[str, Mapping[str, Any]]:
+    terms = Resources(page.organization)
+    for row in rows:
+        put_row(terms, row)
+    account = terms.accounts[root_id]
+    [state] = families_of(page.families)
+    place, terms.clock = page.places.get(account.partition), page.clocks[account.partition]
+    newest = account.modified if state.newest is None else max(state.newest, account.modified)
+    today = day_of(
+        terms, account.timezone, place.tick if place else None, terms.clock, newest, state.newest_usage_day()
+    )
+    through = max([as_of or today, *state.billed.latest.values()])
+    compiled = terms_of(terms, root_id, terms, index_families(terms))
+    settlement = settle(Family(compiled, state.totals, state.billed), through=through, accrued=True)
+    found = settled_rows(settlement, (), terms, root_id, through).balances
+    return {row.commitment_id: row._asdict() for row in found}
+
+
+async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 500) -> AsyncIterator[str]:
+    """Root accounts of an organization in the live read models, by id; a page at a time, so memory stays flat."""
+    after = ""
+    while True:
+        async with reading_live(postgres) as connection:
+            rows = await connection.fetch(directory.ROOTS_PAGE, organization, after, page)
+        if not rows:
+            return
+        after = rows[-1]["root_id"]
+        for row in rows:
+            yield row["root_id"]
+
+
+async def read_catalog(connection: Any, organization: str, offset: int) -> CatalogRows:
+    """The organization's catalog up to an offset, in the caller's snapshot.
+
+    The catalog never changes below an offset, so what it means is kept under the store's random name.
     """
     key = (await connection.fetchval(_GENERATION), organization, offset)
-    if key not in _catalogs:
-        resources, index = Resources(organization), FamilyIndex()
-        for row in await connection.fetch(_CATALOG, organization, offset):
-            envelope = decode(bytes(row["record"]))
-            resources.evolve(envelope)
-            index.evolve(envelope)
-        _catalogs[key] = (resources, index)
+    kept = _catalogs.get(key)
+    return CatalogRows(key, kept, () if kept else await connection.fetch(_CATALOG, organization, offset))
+
+
+def catalog_of(rows: CatalogRows) -> Catalog:
+    """What the rows mean; it is shared, so never evolve it. Another may have made it since the rows were read."""
+    held = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
+    with _catalogs_lock:
+        _catalogs[rows.key] = held
+        _catalogs.move_to_end(rows.key)
         while len(_catalogs) > _CATALOGS_KEPT:
             _catalogs.popitem(last=False)
-    _catalogs.move_to_end(key)
-    return _catalogs[key]
+    return held
+
+
+def _made_of(rows: CatalogRows) -> Catalog:
+    resources, index = Resources(rows.key[1]), FamilyIndex()
+    for row in rows.records:
+        envelope = decode(bytes(row["record"]))
+        resources.evolve(envelope)
+        index.evolve(envelope)
+    return resources, index

@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
-from events.resources.organization import CreditOrder, Currency, Timezone
+from events.resources.bounds import MANY, Currency, Text, UsageText, items
+from events.resources.organization import CreditOrder, Timezone
 
 ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
 
@@ -13,14 +14,14 @@ ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
 class Address(Model):
     """A postal address; kept as given."""
 
-    address_line1: str | None = None
-    address_line2: str | None = None
-    address_line3: str | None = None
-    address_line4: str | None = None
-    locality: str | None = None
-    region: str | None = None
-    post_code: str | None = None
-    country: str | None = None
+    address_line1: Text | None = None
+    address_line2: Text | None = None
+    address_line3: Text | None = None
+    address_line4: Text | None = None
+    locality: Text | None = None
+    region: Text | None = None
+    post_code: Text | None = None
+    country: Text | None = None
 
 
 class Account(Resource):
@@ -30,17 +31,17 @@ class Account(Resource):
 
     code: Code
     name: Name
-    email_address: Annotated[str, Field(min_length=1)]
+    email_address: Annotated[Text, Field(min_length=1)]
     parent_account_id: Id | None = None
     timezone: Timezone | None = None
     currency: Currency | None = None
     bill_epoch: Day | None = None
     days_before_bill_due: Annotated[int, Field(ge=1, le=3650)] | None = None
     credit_application_order: CreditOrder | None = None
-    purchase_order_number: str | None = None
+    purchase_order_number: Text | None = None
     address: Address | None = None
     auto_generate_statement_mode: Literal["NONE", "JSON", "JSON_AND_CSV"] | None = None
-    statement_definition_id: str | None = None
+    statement_definition_id: Text | None = None
 
 
 class AccountPlan(Resource):
@@ -70,9 +71,9 @@ class AccountPlan(Resource):
 class UsageFilter(Model):
     """A contract's usage filter."""
 
-    dimension_code: str
+    dimension_code: Text
     mode: Literal["INCLUDE", "EXCLUDE"]
-    value: str
+    value: UsageText
 
 
 class Contract(Resource):
@@ -86,13 +87,13 @@ class Contract(Resource):
     start_date: Day
     end_date: Day
     description: Description | None = None
-    purchase_order_number: str | None = None
+    purchase_order_number: Text | None = None
     apply_contract_period_limits: bool | None = None
-    bill_grouping_key_id: str | None = None
-    usage_filters: tuple[UsageFilter, ...] | None = None
+    bill_grouping_key_id: Text | None = None
+    usage_filters: Annotated[tuple[UsageFilter, ...], items(MANY)] | None = None
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.start_date >= self.end_date:
-            raise ValueError("endDate: must be after startDate")
+        if self.start_date > self.end_date:
+            raise ValueError("endDate: must not be before startDate")
         return self

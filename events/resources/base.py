@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
+from events.resources.bounds import MANY, TEXT_MAX, Text, items, rule
+
 Id = Annotated[str, Field(min_length=36, max_length=36)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Description = Annotated[str, Field(max_length=200)]
@@ -80,6 +82,15 @@ Day = Annotated[date, BeforeValidator(_parse_day)]
 Moment = Annotated[date | datetime, BeforeValidator(_parse_moment), PlainSerializer(moment_text, when_used="json")]
 
 
+def _check_custom(value: str | int | float) -> bool:
+    return len(value) <= TEXT_MAX if isinstance(value, str) else isinstance(value, float) or abs(value) < 2**63
+
+
+CustomValue = Annotated[
+    str | int | float, rule(_check_custom, f"must be a text of at most {TEXT_MAX} characters or a number of 64 bits")
+]
+
+
 class Model(BaseModel):
     """A frozen value of the wire. An explicit null counts as absent, an unknown field is an error that names it."""
 
@@ -97,4 +108,4 @@ class Resource(Model):
     #: Fields of a reference to another resource: wire name -> kind. Used by the decider's existence checks.
     references: ClassVar[dict[str, str]] = {}
 
-    custom_fields: dict[str, str | int | float] | None = None
+    custom_fields: Annotated[dict[Text, CustomValue], items(MANY)] | None = None

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
 from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource
+from events.resources.bounds import TABLE, Currency, Int64, Text, UsageText, characters, items
 
 Frequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
 AggregationFunction = Literal["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE"]
@@ -14,6 +15,10 @@ FieldCategory = Literal["WHO", "WHERE", "WHAT", "OTHER", "METADATA", "MEASURE", 
 PricingType = Literal["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"]
 Interval = Annotated[int, Field(ge=1, le=365)]
 Offset = Annotated[int, Field(ge=0, le=364)]
+#: Fields of a meter.
+FIELDS_MAX = 15
+#: Values of text fields by their codes.
+Segment = Annotated[dict[Text, UsageText], items(FIELDS_MAX)]
 
 
 class Product(Resource):
@@ -29,13 +34,14 @@ class DataField(Model):
     code: Code
     name: Name | None = None
     category: FieldCategory
-    unit: str | None = None
+    unit: Text | None = None
 
 
 class DerivedField(DataField):
     """A calculated field. Trueup stores its definition and does not calculate it."""
 
-    calculation: str
+    #: A formula, not a label: m3ter says no bound.
+    calculation: Annotated[str, characters(2000)]
 
 
 class Meter(Resource):
@@ -47,8 +53,8 @@ class Meter(Resource):
     name: Name
     product_id: Id | None = None
     group_id: Id | None = None
-    data_fields: Annotated[tuple[DataField, ...], Field(min_length=1, max_length=15)]
-    derived_fields: Annotated[tuple[DerivedField, ...], Field(max_length=15)] = ()
+    data_fields: Annotated[tuple[DataField, ...], Field(min_length=1, max_length=FIELDS_MAX)]
+    derived_fields: Annotated[tuple[DerivedField, ...], Field(max_length=FIELDS_MAX)] = ()
 
     @model_validator(mode="after")
     def _field_codes_differ(self) -> Self:
@@ -70,11 +76,11 @@ class Aggregation(Resource):
     aggregation: AggregationFunction
     rounding: Rounding
     quantity_per_unit: Positive
-    unit: str
+    unit: Text
     accounting_product_id: Id | None = None
     default_value: Number | None = None
-    segmented_fields: tuple[Code, ...] = ()
-    segments: tuple[dict[str, str], ...] = ()
+    segmented_fields: Annotated[tuple[Code, ...], items(FIELDS_MAX)] = ()
+    segments: Annotated[tuple[Segment, ...], items(TABLE)] = ()
 
 
 class PlanTemplate(Resource):
@@ -85,7 +91,7 @@ class PlanTemplate(Resource):
     code: Code | None = None
     name: Name
     product_id: Id
-    currency: Annotated[str, Field(min_length=3, max_length=3)]
+    currency: Annotated[Currency, Field(min_length=3, max_length=3)]
     bill_frequency: Frequency
     bill_frequency_interval: Interval | None = None
     standing_charge: NonNegative
@@ -96,7 +102,7 @@ class PlanTemplate(Resource):
     minimum_spend: NonNegative | None = None
     minimum_spend_bill_in_advance: bool | None = None
     minimum_spend_description: Description | None = None
-    ordinal: int | None = None
+    ordinal: Int64 | None = None
 
 
 class Plan(Resource):
@@ -122,17 +128,17 @@ class Plan(Resource):
     minimum_spend_bill_in_advance: bool | None = None
     minimum_spend_description: Description | None = None
     minimum_spend_accounting_product_id: Id | None = None
-    ordinal: int | None = None
+    ordinal: Int64 | None = None
 
 
 class PricingBand(Model):
     """Units above `lowerLimit`: a price per unit and a price for entering the band."""
 
-    id: str | None = None
+    id: Text | None = None
     lower_limit: NonNegative
     fixed_price: NonNegative
     unit_price: NonNegative
-    credit_type_id: str | None = None
+    credit_type_id: Text | None = None
 
 
 def _check_bands(bands: tuple[PricingBand, ...]) -> tuple[PricingBand, ...]:
@@ -144,7 +150,7 @@ def _check_bands(bands: tuple[PricingBand, ...]) -> tuple[PricingBand, ...]:
     return tuple(sorted(bands, key=lambda band: band.lower_limit))
 
 
-Bands = Annotated[tuple[PricingBand, ...], AfterValidator(_check_bands)]
+Bands = Annotated[tuple[PricingBand, ...], items(TABLE), AfterValidator(_check_bands)]
 
 
 class Pricing(Resource):
@@ -161,7 +167,7 @@ class Pricing(Resource):
     plan_id: Id | None = None
     plan_template_id: Id | None = None
     aggregation_id: Id
-    segment: dict[str, str] | None = None
+    segment: Segment | None = None
     start_date: Moment
     end_date: Moment | None = None
     pricing_bands: Annotated[Bands, Field(min_length=1)]

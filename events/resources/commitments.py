@@ -9,13 +9,15 @@ from pydantic import Field, model_validator
 from events.decimals import NonNegative, Number, Positive
 from events.resources.accounts import ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource
+from events.resources.bounds import MANY, TABLE, Currency, Int32, at_least, between, items
 from events.resources.catalog import Interval, Offset
-from events.resources.organization import Currency
 
 DrawableType = Literal[
     "STANDING_CHARGE", "USAGE", "MINIMUM_SPEND", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"
 ]
 CommitmentType = Literal["PREPAYMENT", "MINIMUM"]
+#: Below 0 a discount, of at most everything.
+SurchargePercent = Annotated[Number, at_least(-100)]
 
 #: A minimum is billed by true-up, so the fields of fees and overage mean nothing on it and are refused.
 REFUSED_ON_MINIMUM = (
@@ -70,16 +72,16 @@ class Commitment(Resource):
     commitment_type: CommitmentType | None = None
     amount_pre_paid: NonNegative | None = None
     amount_first_bill: NonNegative | None = None
-    overage_surcharge_percent: Number | None = None
+    overage_surcharge_percent: SurchargePercent | None = None
     separate_overage_usage: bool | None = None
     billing_plan_id: Annotated[str, Field(max_length=36)] | None = None
-    fee_dates: tuple[CommitmentFee, ...] | None = None
+    fee_dates: Annotated[tuple[CommitmentFee, ...], items(TABLE)] | None = None
     billing_interval: Interval | None = None
     billing_offset: Offset | None = None
     bill_epoch: Day | None = None
     commitment_fee_bill_in_advance: bool | None = None
     product_ids: Annotated[tuple[Id, ...], Field(max_length=100)] | None = None
-    line_item_types: tuple[DrawableType, ...] | None = None
+    line_item_types: Annotated[tuple[DrawableType, ...], items(MANY)] | None = None
     contract_id: Id | None = None
     child_billing_mode: ChildBillingMode | None = None
     accounting_product_id: Id | None = None
@@ -88,9 +90,10 @@ class Commitment(Resource):
     commitment_fee_description: Description | None = None
     commitment_usage_description: Description | None = None
     overage_description: Description | None = None
-    commitment_period_interval: Annotated[int, Field(ge=1)] | None = None
+    #: At most the days between the wire's first and last date.
+    commitment_period_interval: Annotated[int, Field(ge=1), between(1, 84_000)] | None = None
     prorate: bool | None = None
-    priority: int | None = None
+    priority: Int32 | None = None
     rollover_percent: Annotated[Number, Field(ge=0, le=100)] | None = None
     rollover_amount: NonNegative | None = None
     rollover_end_date: Day | None = None
@@ -113,8 +116,8 @@ class Commitment(Resource):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.start_date >= self.end_date:
-            raise ValueError("endDate: must be after startDate")
+        if self.start_date > self.end_date:
+            raise ValueError("endDate: must not be before startDate")
         if self.kind == "MINIMUM":
             self._refuse(REFUSED_ON_MINIMUM + ROLLOVER, "cannot be given on a MINIMUM commitment")
         else:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource
+from events.resources.bounds import Text, between
 from events.resources.catalog import Bands
 
 
@@ -15,7 +16,7 @@ class Counter(Resource):
 
     code: Code | None = None
     name: Name
-    unit: str
+    unit: Text
     product_id: Id | None = None
 
 
@@ -59,5 +60,5 @@ class CounterAdjustment(Resource):
     account_id: Id
     counter_id: Id
     date: Day
-    value: Annotated[int, Field(ge=0)]
-    purchase_order_number: str | None = None
+    value: Annotated[int, Field(ge=0), between(0, 10**18 - 1)]
+    purchase_order_number: Text | None = None

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from events.decimals import NonNegative, Number
 from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource
-from events.resources.commitments import DrawableType
-from events.resources.organization import Currency
+from events.resources.bounds import MANY, Currency, Text, items
+from events.resources.commitments import DrawableType, SurchargePercent
 
 
 class Balance(Resource):
@@ -29,8 +29,8 @@ class Balance(Resource):
     description: Description | None = None
     balance_draw_down_description: Description | None = None
     overage_description: Description | None = None
-    overage_surcharge_percent: Number | None = None
-    line_item_types: tuple[DrawableType | Literal["AD_HOC"], ...] | None = None
+    overage_surcharge_percent: SurchargePercent | None = None
+    line_item_types: Annotated[tuple[DrawableType | Literal["AD_HOC"], ...], items(MANY)] | None = None
     product_ids: Annotated[tuple[Id, ...], Field(max_length=100)] | None = None
     contract_id: Id | None = None
     rollover_amount: NonNegative | None = None
@@ -54,8 +54,8 @@ class BalanceTransaction(Model):
     applied_date: Moment | None = None
     description: Description | None = None
     paid: Number | None = None
-    currency_paid: str | None = None
-    transaction_type_id: str | None = None
+    currency_paid: Currency | None = None
+    transaction_type_id: Text | None = None
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from events.decimals import Positive
 from events.resources.base import Description, Id, Model, Moment
+from events.resources.bounds import Text
 
 MemoType = Literal["CREDIT_MEMO", "DEBIT_MEMO"]
 
@@ -25,21 +26,21 @@ class Memo(Model):
     service_period_end_date: Moment
     #: Kept as given; the amount is applied whole.
     amount_to_apply_on_bill: Positive | None = None
-    reason_id: str | None = None
+    reason_id: Text | None = None
 
 
 class CreditMemo(Memo):
     """POST bills/{billId}/creditlineitems."""
 
     line_item_type: Literal["CREDIT_MEMO"] = "CREDIT_MEMO"
-    credit_reason_id: str | None = None
+    credit_reason_id: Text | None = None
 
 
 class DebitMemo(Memo):
     """POST bills/{billId}/debitlineitems."""
 
     line_item_type: Literal["DEBIT_MEMO"] = "DEBIT_MEMO"
-    debit_reason_id: str | None = None
+    debit_reason_id: Text | None = None
 
 
 AnyMemo = Annotated[CreditMemo | DebitMemo, Field(discriminator="line_item_type")]

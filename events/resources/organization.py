@@ -1,22 +1,16 @@
 """The organization's configuration: zone, currency, epochs and the defaults that entities inherit."""
 
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from events.decimals import NonNegative
 from events.resources.base import Day, Model, Resource
+from events.resources.bounds import TABLE, Currency, Text, between, is_from_client, items, rule
+from events.zones import zone_names
 
 CreditKind = Literal["PREPAYMENT", "BALANCE"]
-
-
-def _check_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("must be an IANA time zone name, such as Europe/Berlin") from error
-    return value
 
 
 def _check_order(value: tuple[CreditKind, ...]) -> tuple[CreditKind, ...]:
@@ -25,16 +19,22 @@ def _check_order(value: tuple[CreditKind, ...]) -> tuple[CreditKind, ...]:
     return value
 
 
-Timezone = Annotated[str, AfterValidator(_check_zone)]
+Timezone = Annotated[
+    str, rule(lambda value: value in zone_names(), "must be an IANA time zone name, such as Europe/Berlin")
+]
 CreditOrder = Annotated[tuple[CreditKind, ...], Field(min_length=1, max_length=2), AfterValidator(_check_order)]
-Currency = Annotated[str, Field(min_length=1)]
+
+
+#: Longest grace period.
+GRACE_DAYS_MAX = 3650
+_GRACE_UNITS = {"MINUTES": timedelta(minutes=1), "HOURS": timedelta(hours=1), "DAYS": timedelta(days=1)}
 
 
 class CurrencyConversion(Model):
     """A rate between two currencies; kept as given."""
 
-    from_: Annotated[str, Field(alias="from")]
-    to: str
+    from_: Annotated[Currency, Field(alias="from")]
+    to: Currency
     multiplier: NonNegative | None = None
 
 
@@ -57,15 +57,28 @@ class OrganizationConfig(Resource):
     consolidate_bills: bool | None = None
     allow_overlapping_plans: bool | None = None
     allow_negative_balances: bool | None = None
-    auto_approve_bills_grace_period: Annotated[int, Field(ge=0)] | None = None
+    #: At most GRACE_DAYS_MAX.
+    auto_approve_bills_grace_period: Annotated[int, Field(ge=0), between(0, GRACE_DAYS_MAX * 24 * 60)] | None = None
     auto_approve_bills_grace_period_unit: Literal["MINUTES", "HOURS", "DAYS"] | None = None
     auto_generate_statement_mode: Literal["NONE", "JSON", "JSON_AND_CSV"] | None = None
-    bill_prefix: str | None = None
-    sequence_start_number: Annotated[int, Field(ge=0)] | None = None
+    bill_prefix: Text | None = None
+    sequence_start_number: Annotated[int, Field(ge=0), between(0, 10**15)] | None = None
     scheduled_bill_interval: NonNegative | None = None
     scheduled_bill_offset: Annotated[int, Field(ge=0, le=23)] | None = None
     external_invoice_date: Literal["FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"] | None = None
-    default_statement_definition_id: str | None = None
-    currency_conversions: tuple[CurrencyConversion, ...] | None = None
+    default_statement_definition_id: Text | None = None
+    currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
     #: Ours: an organization with a test clock starts at this instant and is moved by POST .../clock. Set at creation.
     test_clock: Annotated[bool, Field()] | None = None
+
+    @property
+    def grace_period(self) -> timedelta:
+        """How long a bill stays pending; none (the default): bills are issued at once. Without a unit it is in days."""
+        unit = _GRACE_UNITS[self.auto_approve_bills_grace_period_unit or "DAYS"]
+        return (self.auto_approve_bills_grace_period or 0) * unit
+
+    @model_validator(mode="after")
+    def _rules(self, info: ValidationInfo) -> Self:
+        if is_from_client(info) and self.grace_period > timedelta(days=GRACE_DAYS_MAX):
+            raise ValueError(f"autoApproveBillsGracePeriod: must not be longer than {GRACE_DAYS_MAX} days")
+        return self

@@ -24,10 +24,11 @@ async def children(request: Request, id: str) -> Response:
     """The accounts whose parent this is, newest first; none of an account that is a child itself."""
     found, organization, kind = parameters_of(request, ("pageSize", "nextToken")), organization_of(request), "account"
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, CHILDREN_MAX)
-    async with api_of(request).postgres.connection() as connection:
+    postgres = api_of(request).postgres
+    async with postgres.connection() as connection:
         await require_organization(connection, organization)
         await existing(connection, organization, KINDS[kind], id)
         wanted = [Condition(_CHILDREN, id)]
         page = await list_page(connection, organization, kind, wanted, size, one(found, "nextToken"))
-        data = await documents(connection, organization, page.entities)
+    data = await documents(postgres, organization, page.entities)
     return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))

@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Depends, FastAPI
 
 from services.api import (
     accounts,
@@ -19,39 +18,37 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    health,
     insight,
     line_items,
     organization,
 )
 from services.api.errors import handle_errors
+from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.requests import Api, api_of
+from services.api.requests import Api, check_bounds, require_whole
 from services.api.resources import resource_router
-from services.api.wire import answer
+from services.api.standing import Standing
 from services.billing.runner import JobRunner
-from services.postgres import open_postgres
-from services.store.generations import load_generations
+from services.billing.watching import Watcher, open_watcher
+from services.continuity.fence import Fence
+from services.postgres import Postgres, open_postgres
+from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Crash:
-    """`app.state.crashed`: set once the runner of bill jobs has ended by a bug; whoever serves the app ends then."""
+    """`app.state.crashed`: set once what works beside the requests has ended by a bug; its server ends then."""
 
     event: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
 
 
-health_router = APIRouter(tags=["health"], default_response_class=Response)
-
-
-@health_router.get("/health")
-async def health(request: Request) -> Response:
-    """Whether this process answers and Postgres does; 503 names what is missing."""
-    async with api_of(request).postgres.connection() as connection:
-        await connection.fetchval("SELECT 1")
-    return answer({"status": "ok"})
+#: Connections of the pool, and how many of them one organization may hold. Beside it there are three: the watcher's,
+#: that of /health, and the one whose session holds the locks of bill jobs.
+CONNECTIONS, SHARE = 20, 5
 
 
 def create_app(database_url: str, bootstrap: str) -> FastAPI:
@@ -59,24 +56,31 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_postgres(database_url, most=20) as postgres:
-            async with postgres.connection() as connection:
-                generations = await load_generations(connection)
-            app.state.api = Api(postgres, generations, bootstrap)
-            app.state.bill_jobs = JobRunner(postgres, bootstrap)
-            running = asyncio.create_task(app.state.bill_jobs.run())
-            running.add_done_callback(partial(_end_with, crashed))
+        async with (
+            open_postgres(database_url, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
+            open_watcher(database_url, bootstrap) as watcher,
+        ):
+            standing = Standing(database_url, bootstrap, fence, partial(_hold, app, postgres, bootstrap, watcher))
+            app.state.standing = standing
+            app.state.health = Health(database_url, watcher, standing)
+            app.state.bill_jobs = JobRunner(postgres, watcher)
+            working = [_beside(standing.watch(), crashed)]
             try:
+                await standing.looked.wait()
+                working.append(_beside(app.state.bill_jobs.run(), crashed))
                 yield
             finally:
-                running.cancel()
-                await asyncio.gather(running, return_exceptions=True)
+                for one in working:
+                    one.cancel()
+                await asyncio.gather(*working, return_exceptions=True)
+                await app.state.health.close()
 
-    crashed = Crash()
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False)
+    crashed, fence = Crash(), Fence()
+    dependencies = [Depends(require_whole), Depends(check_bounds)]
+    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=dependencies)
     app.state.crashed = crashed
     handle_errors(app)
-    app.include_router(health_router)
+    app.include_router(health.router)
     app.include_router(auth.router)
     app.include_router(organization.router)
     # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.
@@ -93,9 +97,21 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
     return app
 
 
+def _hold(app: FastAPI, postgres: Postgres, bootstrap: str, watcher: Watcher, generations: Generations) -> None:
+    """From now on these generations hold, for every request that begins."""
+    app.state.api = Api(postgres, generations, bootstrap, watcher)
+
+
+def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":
+    """Do this beside the requests."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(partial(_end_with, crashed))
+    return task
+
+
 def _end_with(crashed: Crash, running: "asyncio.Task[None]") -> None:
-    """The runner of bill jobs ends by cancellation only; any other end is a bug that must not pass in silence."""
+    """What works beside the requests ends by cancellation only; any other end is a bug, and not passed in silence."""
     if not running.cancelled() and (error := running.exception()) is not None:
-        log.critical("bill_jobs_failed", exc_info=error)
+        log.critical("api_failed", exc_info=error)
         crashed.error = error
         crashed.event.set()

@@ -17,6 +17,8 @@ from services.api.resources import PREFIX, existing
 from services.api.wire import answer
 from services.commitments.errors import UnknownResource
 from services.commitments.table import KINDS
+from services.computing import compute
+from services.families import LoadedFamily
 
 router = APIRouter(prefix=PREFIX, tags=["balances"], default_response_class=Response)
 
@@ -32,8 +34,12 @@ async def summary(request: Request, id: str) -> Response:
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile
         raise UnknownResource(kind="balance", id=id)
+    return answer(await compute(loaded.organization, _summary, loaded, balance))
+
+
+def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
     through = max([loaded.today, *loaded.family.billed.latest.values()])
-    return answer(summary_document(balance, settle(loaded.family, through=through, accrued=True)))
+    return summary_document(balance, settle(loaded.family, through=through, accrued=True))
 
 
 def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str, Any]:

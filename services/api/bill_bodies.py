@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from events.resources.base import Day, Id, Model
+from events.resources.bounds import MANY, TABLE, Currency, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.billing.run import through_of
 
@@ -20,15 +21,14 @@ class BillJobBody(Model):
     bill_date: Day | None = None
     due_date: Day | None = None
     #: Kept as given: epochs and zone are the accounts' own, and nothing is converted.
-    target_currency: Annotated[str, Field(min_length=3, max_length=3)] | None = None
+    target_currency: Annotated[Currency, Field(min_length=3, max_length=3)] | None = None
     timezone: Timezone | None = None
     year_epoch: Day | None = None
     month_epoch: Day | None = None
     week_epoch: Day | None = None
     day_epoch: Day | None = None
     external_invoice_date: Day | None = None
-    currency_conversions: tuple[CurrencyConversion, ...] | None = None
-    version: int | None = None
+    currency_conversions: Annotated[tuple[CurrencyConversion, ...], items(TABLE)] | None = None
 
     def through(self, today: date) -> date:
         """The date to settle for."""
@@ -56,6 +56,10 @@ class ApproveBody(Model):
     account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=100)] | None = None
 
 
+#: A body that a model of its own will judge.
+Document = Annotated[dict[Text, Any], items(MANY)]
+
+
 class PreviewBody(Model):
     """POST bills/preview: the bill that a run for the date would issue, under these terms if any are given.
 
@@ -63,8 +67,8 @@ class PreviewBody(Model):
     """
 
     account_id: Id
-    commitments: Annotated[tuple[dict[str, Any], ...], Field(max_length=100)] | None = None
-    pricings: Annotated[tuple[dict[str, Any], ...], Field(max_length=100)] | None = None
+    commitments: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
+    pricings: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
     last_date_in_billing_period: Day | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
     bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None

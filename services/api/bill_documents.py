@@ -15,6 +15,7 @@ from services.billing.life import BillLife, load_life
 from services.billing.reading import StoredBill, read_bills, read_names
 from services.billing.wire import Stamps, bill_document, referred_ids
 from services.commitments.errors import UnknownResource
+from services.computing import compute
 from services.live import reading_live
 from services.store.execute import now_of
 from services.store.listing import Search
@@ -82,7 +83,7 @@ async def preview_documents(request: Request, bills: Sequence[BillIssued]) -> li
     """Documents of bills that are not there."""
     async with api_of(request).postgres.connection() as connection:
         names = await read_names(connection, organization_of(request), referred_ids(bills))
-    return [bill_document(bill, names, None) for bill in bills]
+    return await compute(organization_of(request), lambda: [bill_document(bill, names, None) for bill in bills])
 
 
 async def _shown(request: Request, bill: BillIssued, stamps: Stamps, lines: bool) -> dict[str, Any]:

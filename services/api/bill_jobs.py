@@ -13,7 +13,7 @@ from starlette.responses import Response
 from events.resources.base import Model
 from services.api.bill_bodies import BillJobBody, RecalculateBody
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
-from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
+from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, cancel_job, check_room, create_job, get_job, list_jobs
@@ -21,7 +21,7 @@ from services.billing.life import load_life
 from services.commitments.bodies import parse_model
 from services.commitments.errors import UnknownResource
 from services.store import idempotency
-from services.store.execute import lock_organization, now_of
+from services.store.execute import now_of
 from services.store.listing import position_before, token_before
 from services.store.view import get, load_config
 
@@ -63,10 +63,9 @@ async def recalculate(request: Request) -> Response:
 
 
 async def _create(request: Request, make: MakeJob) -> Response:
-    api, organization, raw = api_of(request), organization_of(request), await body_of(request)
+    organization, raw = organization_of(request), await body_of(request)
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
-    async with api.postgres.transaction() as connection:
-        await lock_organization(connection, organization)
+    async with commanding(request) as connection:
         await require_organization(connection, organization)
         payload = await idempotency.first_answer(connection, asked)
         if payload is None:

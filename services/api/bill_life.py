@@ -11,8 +11,17 @@ from starlette.responses import Response
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.queries import one, parameters_of
-from services.api.requests import api_of, body_of, key_of, organization_of, require_organization, waiter_of
+from services.api.queries import parameters_of, several
+from services.api.requests import (
+    api_of,
+    body_of,
+    commanding,
+    correlation_of,
+    key_of,
+    organization_of,
+    require_organization,
+    waiter_of,
+)
 from services.api.wire import answer, encode, parse_object, raw_answer
 from services.billing.approving import approve_bill, approve_or_drop
 from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
@@ -23,7 +32,7 @@ from services.commitments.errors import InvalidField
 from services.live import reading_live
 from services.store import idempotency
 from services.store.events import StreamMovedError
-from services.store.execute import lock_organization, now_of
+from services.store.execute import now_of
 from services.store.view import load_config
 
 T = TypeVar("T")
@@ -40,8 +49,7 @@ async def change_bill(request: Request, bill_id: str, change: Change) -> BillLif
     organization = organization_of(request)
     for _ in range(ATTEMPTS):
         try:
-            async with api_of(request).postgres.transaction() as connection:
-                await lock_organization(connection, organization)
+            async with commanding(request) as connection:
                 await require_organization(connection, organization)
                 life, version = await load_to_change(connection, organization, bill_id)
                 await change(connection, life, version, now_of(await load_config(connection, organization)))
@@ -72,7 +80,7 @@ async def lock(request: Request, bill: str) -> Response:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
             locked = BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-            await append_fact(connection, life, version, locked, now, request.headers.get("x-correlation-id"))
+            await append_fact(connection, life, version, locked, now, correlation_of(request))
 
     return answer(await document_of(request, await change_bill(request, bill, change)))
 
@@ -87,7 +95,7 @@ async def delete(request: Request, bill: str) -> Response:
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
         fact = kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-        await append_fact(connection, life, version, fact, now, request.headers.get("x-correlation-id"))
+        await append_fact(connection, life, version, fact, now, correlation_of(request))
 
     await change_bill(request, bill, change)
     return answer(shown)
@@ -101,7 +109,7 @@ async def approve(request: Request) -> Response:
     """
     api, organization, raw = api_of(request), organization_of(request), await body_of(request)
     found = parameters_of(request, ("accountIds",))
-    listed = [id for id in (one(found, "accountIds") or "").split(",") if id]
+    listed = several(found, "accountIds")
     body = parse_model(ApproveBody, {"accountIds": listed or None} | (parse_object(raw) if raw else {}))
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
     async with api.postgres.connection() as connection:
@@ -111,9 +119,8 @@ async def approve(request: Request) -> Response:
         return raw_answer(payload)
     facts = await _approve(request, await _wanted(request, body), approve_or_drop)
     payload = encode({"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"})
-    async with api.postgres.transaction() as connection:
+    async with commanding(request) as connection:
         # A request with the same key may have come in between: approving again changed nothing, its answer holds.
-        await lock_organization(connection, organization)
         first = await idempotency.first_answer(connection, asked)
         if first is None:
             await idempotency.remember(connection, asked, payload)

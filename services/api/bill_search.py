@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
 from services.api.search import DEFAULT_SIZE, TERM, choice
 from services.api.wire import USER
 from services.commitments.errors import InvalidField
@@ -34,7 +34,7 @@ _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
 def bill_search(request: Request) -> Search:
     """The search that a request asks for. Raises: InvalidField."""
     found = parameters_of(request, _PARAMETERS)
-    terms = [term for term in (one(found, "searchQuery") or "").split("$") if term]
+    terms = [term for term in (one(found, "searchQuery", SEARCH_MAX) or "").split("$") if term]
     sorted_by = one(found, "sortBy")
     order = (_FIELDS | _SORTED_ONLY).get(sorted_by) if sorted_by else "position"
     if order is None:

@@ -1,6 +1,7 @@
 """Bills over HTTP: lists, single ones with their lines, previews, and what is not billed yet."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid5
 
@@ -9,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from projections.settlement import draft_bills, issue, unbilled
+from events.facts.bills import BillIssued
+from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import bill_search
 from services.api.family import family_of
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, several, whole_number
 from services.api.requests import body_of
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
@@ -22,6 +24,8 @@ from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_model
 from services.commitments.errors import InvalidField, UnknownResource
 from services.commitments.what_if import supposed_family
+from services.computing import compute
+from services.families import LoadedFamily
 from services.store.listing import Condition, position_before, token_before
 
 router = APIRouter(prefix="/organizations/{organization}")
@@ -40,6 +44,8 @@ _FILTERS = {
     "locked": ("locked = {}", "flag"),
     "status": ("status = {}", "text"),
 }
+#: Bills that are not there, and the documents of usage that no price holds for.
+Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: Every answer has the total; `additional` fields there are none.
 _OTHERS = ("excludeLineItems", "includeBillTotal", "additional", "pageSize", "nextToken")
 
@@ -112,15 +118,16 @@ async def preview_bill(request: Request) -> Response:
     """
     body = parse_model(PreviewBody, parse_object(await body_of(request)))
     loaded = await family_of(request, body.account_id)
+    bills, unpriced = await compute(loaded.organization, _previewed, loaded, body, datetime.now(UTC))
+    return answer(_view(await preview_documents(request, bills), body.account_id, unpriced))
+
+
+def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else last + timedelta(days=1)
-    family = supposed_family(
-        loaded.family, loaded.resources, body.commitments or (), body.pricings or (), datetime.now(UTC)
-    )
+    family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
     drafts = draft_bills(family, date=through, account_id=body.account_id)
-    bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
-    documents = await preview_documents(request, bills)
-    return answer(_view(documents, body.account_id, unpriced_documents(family, loaded.resources, body.account_id)))
+    return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account_id)
 
 
 @router.get("/accounts/{account}/unbilled")
@@ -129,10 +136,17 @@ async def get_unbilled(request: Request, account: str) -> Response:
     as_of = one(parameters_of(request, ("asOf",)), "asOf")
     loaded = await family_of(request, account)
     through = day(as_of, "asOf") if as_of else loaded.today
+    bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, through)
+    return answer(_view(await preview_documents(request, bills), account, unpriced))
+
+
+def _unbilled(loaded: LoadedFamily, account: str, through: date) -> Previewed:
     drafts = [draft for draft in unbilled(loaded.family, as_of=through) if draft.account_id == account]
-    bills = [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
-    documents = await preview_documents(request, bills)
-    return answer(_view(documents, account, unpriced_documents(loaded.family, loaded.resources, account)))
+    return _issued(loaded, drafts), unpriced_documents(loaded.family, loaded.resources, account)
+
+
+def _issued(loaded: LoadedFamily, drafts: Sequence[DraftBill]) -> list[BillIssued]:
+    return [issue(draft, bill_id=PREVIEW, positions=loaded.positions) for draft in drafts]
 
 
 def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
@@ -145,7 +159,7 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
 
 def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
     if takes == "texts":
-        return [part for text in found[name] for part in text.split(",") if part]
+        return several(found, name)
     text = one(found, name)
     assert text is not None
     if takes == "flag":

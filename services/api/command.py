@@ -8,14 +8,18 @@ from pathlib import Path
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.failures import ExpectedFailure
-from services.postgres import open_postgres
+from services.postgres import connected
 from services.process import Process, run_process
 from services.store.generations import load_generations
 
 GRACE_SECONDS = 10
+#: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
+#: just as the server closes would be lost.
+KEEP_ALIVE_SECONDS = 75
 
 
 class AddressTakenError(ExpectedFailure):
@@ -36,6 +40,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+def server_of(app: FastAPI) -> uvicorn.Server:
+    """The server that serves the app."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -50,14 +67,12 @@ def bind(host: str, port: int) -> socket.socket:
 
 async def _serve(process: Process, host: str, port: int) -> None:
     endpoints = process.endpoints
-    # Asked before the server starts: inside its start-up an error would be a traceback in a log.
-    async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
+    # Asked before the server starts: who has not migrated yet is told, and not served.
+    async with connected(endpoints.database_url) as connection:
         await load_generations(connection)
     with bind(host, port) as bound:
         app = create_app(endpoints.database_url, endpoints.kafka_bootstrap)
-        server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
-        )
+        server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -17,6 +17,7 @@ from projections.settlement import Billed
 from services.commitments.used import is_used
 from services.failures import Passing
 from services.families import settle_now
+from services.postgres import Postgres
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 
@@ -43,7 +44,7 @@ def is_fund(entity: Entity[Any]) -> bool:
 
 
 async def derived_fields(
-    connection: Any,
+    postgres: Postgres,
     organization: str,
     entities: Sequence[Entity[Any]],
     as_of: date | None = None,
@@ -52,17 +53,18 @@ async def derived_fields(
 ) -> dict[str, dict[str, Any]]:
     """By id, the derived fields of those entities that are commitments or balances, as of a day or of today.
 
-    The connection must not be in a transaction. `tolerant`: those of a family that cannot be settled are left out.
+    `tolerant`: those of a family that cannot be settled are left out.
     """
     funds = [entity for entity in entities if is_fund(entity)]
     if not funds:
         return {}
-    rows = await _projected(connection, organization, funds) if as_of is None else {}
-    behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
-    roots = await _roots(connection, organization, behind)
+    async with postgres.connection() as connection:
+        rows = await _projected(connection, organization, funds) if as_of is None else {}
+        behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
+        roots = await _roots(connection, organization, behind)
     for root_id in sorted(set(roots.values())):
         try:
-            rows |= await settle_now(connection, organization, root_id, as_of)
+            rows |= await settle_now(postgres, organization, root_id, as_of)
         except Exception as error:
             if not tolerant or isinstance(error, Passing):
                 raise
@@ -82,14 +84,14 @@ async def has_billed(connection: Any, organization: str, entity: Entity[Any]) ->
     return False
 
 
-async def has_drawn(connection: Any, organization: str, entity: Entity[Any]) -> bool:
+async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) -> bool:
     """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19).
 
     Of a MINIMUM nothing is drawn, whatever has counted.
     """
     if isinstance(entity, CommitmentEntity) and entity.body.kind == "MINIMUM":
         return False
-    found = await derived_fields(connection, organization, [entity])
+    found = await derived_fields(postgres, organization, [entity])
     spent = found.get(entity.id, {}).get("amountSpent", Decimal(0))
     return is_used(entity.id, billed=Billed(), spent=spent)
 

@@ -17,5 +17,4 @@ async def family_of(request: Request, account_id: str) -> LoadedFamily:
         account = await existing(connection, organization, KINDS["account"], account_id)
     assert isinstance(account, AccountEntity)
     await waiter_of(request).until_commands_projected()
-    async with api.postgres.connection() as connection:
-        return await load_family(connection, organization, account.root_id)
+    return await load_family(api.postgres, organization, account.root_id)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
 from services.api.queries import one, parameters_of, whole_number
-from services.api.requests import api_of, organization_of, require_organization
+from services.api.requests import api_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, day, instant
 from services.conservation import check_organization
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
@@ -35,7 +35,8 @@ async def explain(request: Request, bill: str, line: str) -> Response:
     """Why a line of a bill, issued or pending, is what it is, down to single events."""
     limit = whole_number(parameters_of(request, ("limit",)), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
     api, organization = api_of(request), await _organization(request)
-    return answer(await explain_stored(api.postgres, api.bootstrap, Asked(organization, bill, line, limit)))
+    asked = Asked(organization, bill, line, limit)
+    return answer(await explain_stored(api.postgres, api.bootstrap, waiter_of(request), asked))
 
 
 @router.get(PREFIX + "/commitments/{id}/balance")
@@ -50,7 +51,7 @@ async def commitment_balance(request: Request, id: str) -> Response:
         day(as_of, "asOf") if as_of is not None else None,
         _moment(known_at) if known_at is not None else None,
     )
-    return answer(await balance.balance_document(api.postgres, api.bootstrap, asked))
+    return answer(await balance.balance_document(api.postgres, api.bootstrap, waiter_of(request), asked))
 
 
 @router.get(PREFIX + "/conservation")

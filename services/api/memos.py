@@ -14,7 +14,7 @@ from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_day
 from services.api.bill_life import change_bill
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
-from services.api.requests import api_of, body_of, key_of, organization_of, require_organization
+from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
 from services.billing.life import BillLife, MemoState, append_fact, load_life
@@ -72,7 +72,7 @@ def _create(model: type[Memo]) -> Handler:
             await _check(connection, life, body)
             id = str(uuid4())
             added = MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
-            await append_fact(connection, life, version, added, now, request.headers.get("x-correlation-id"))
+            await append_fact(connection, life, version, added, now, correlation_of(request))
             payload = encode(_document(life.memos[id]))
             await idempotency.remember(connection, asked, payload)
 
@@ -103,7 +103,7 @@ def _update(model: type[Memo]) -> Handler:
                 version=held.version + 1,
                 body=body,
             )
-            await append_fact(connection, life, version, changed, now, request.headers.get("x-correlation-id"))
+            await append_fact(connection, life, version, changed, now, correlation_of(request))
 
         life = await change_bill(request, request.path_params["bill"], change)
         return answer(_document(life.memos[memo]))
@@ -126,7 +126,7 @@ def _delete(model: type[Memo]) -> Handler:
                 memo_id=memo,
                 version=held.version + 1,
             )
-            await append_fact(connection, life, version, removed, now, request.headers.get("x-correlation-id"))
+            await append_fact(connection, life, version, removed, now, correlation_of(request))
 
         await change_bill(request, request.path_params["bill"], change)
         return answer(_document(gone[-1]))

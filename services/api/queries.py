@@ -5,13 +5,18 @@ from typing import Any
 
 from starlette.requests import Request
 
+from events.resources.bounds import TEXT_MAX
 from services.api.wire import day
-from services.commitments.errors import InvalidField
+from services.commitments.errors import InvalidField, shortened
 from services.commitments.filters import Filter
 from services.commitments.table import Kind
 from services.store.listing import Condition
 
 PAGE_SIZE_MAX = 100
+#: Values of a list, as many as the largest page has resources.
+VALUES_MAX = 200
+#: Characters of a search: several terms, of which one may list ids.
+SEARCH_MAX = 10_000
 _PAGING = ("pageSize", "nextToken")
 
 
@@ -20,19 +25,35 @@ def parameters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[st
     found: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         if name not in known:
-            raise InvalidField(field=name, rule=f"is not a parameter here; there are: {', '.join(known) or 'none'}")
+            rule = f"is not a parameter here; there are: {', '.join(known) or 'none'}"
+            raise InvalidField(field=shortened(name), rule=rule)
         if "\0" in value:
             raise InvalidField(field=name, rule="must not contain the character NUL")
         found.setdefault(name, []).append(value)
     return found
 
 
-def one(found: dict[str, list[str]], name: str) -> str | None:
-    """The parameter's value. Raises: InvalidField if it is given twice."""
+def one(found: dict[str, list[str]], name: str, most: int = TEXT_MAX) -> str | None:
+    """The parameter's value. Raises: InvalidField if it is given twice, or is longer than `most`."""
     values = found.get(name, [])
     if len(values) > 1:
         raise InvalidField(field=name, rule="must be given once")
-    return values[0] if values else None
+    return check_length(values[0], name, most) if values else None
+
+
+def several(found: dict[str, list[str]], name: str) -> list[str]:
+    """The parameter's values, joined by commas or given several times. Raises: InvalidField."""
+    values = [part for text in found.get(name, []) for part in text.split(",") if part]
+    if len(values) > VALUES_MAX:
+        raise InvalidField(field=name, rule=f"must have at most {VALUES_MAX} values")
+    return [check_length(value, name) for value in values]
+
+
+def check_length(text: str, name: str, most: int = TEXT_MAX) -> str:
+    """The text. Raises: InvalidField if it is longer than `most`."""
+    if len(text) > most:
+        raise InvalidField(field=name, rule=f"must have at most {most} characters")
+    return text
 
 
 def whole_number(found: dict[str, list[str]], name: str, default: int, low: int, high: int) -> int:
@@ -63,7 +84,7 @@ def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str 
 def _value(filter: Filter, found: dict[str, list[str]]) -> Any:
     name = filter.parameter
     if filter.takes == "texts":
-        return [part for text in found[name] for part in text.split(",") if part]
+        return several(found, name)
     text = one(found, name)
     assert text is not None
     if filter.takes == "flag":

@@ -1,7 +1,8 @@
 """What all handlers share: the organization of the path, the body within its limit, and one way to run a command."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,11 @@ from starlette.responses import Response
 from projections.resources import Entity
 from services.api.derived import derived_fields, is_fund
 from services.api.errors import BodyTooLargeError
+from services.api.queries import check_length
+from services.api.standing import Standing
 from services.api.wire import encode, raw_answer
 from services.billing.progress import HTTP_SECONDS, Waiter
+from services.billing.watching import Watcher
 from services.commitments.commands import Command
 from services.commitments.errors import InvalidField
 from services.commitments.organization import check_exists
@@ -22,11 +26,14 @@ from services.store import idempotency
 from services.store.execute import Executed, execute, lock_organization
 from services.store.generations import Generations
 from services.store.view import load_config
+from services.turns import Turns
 
 _log = structlog.get_logger(__name__)
 
 BODY_BYTES_MAX = 1024 * 1024
 ORGANIZATION_LENGTH_MAX = 80
+#: Half of the API's connections: the others are for reads, however many organizations give commands.
+COMMANDS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,10 @@ class Api:
     postgres: Postgres
     generations: Generations
     bootstrap: str
+    watcher: Watcher
+    #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
+    #: are for reads and for other organizations.
+    commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))
 
 
 #: Makes a command: from the connection, the request's body and the organization's time.
@@ -45,15 +56,23 @@ Respond = Callable[[Executed, dict[str, dict[str, Any]]], Any]
 
 
 def api_of(request: Request) -> Api:
-    """The app's parts."""
+    """The app's parts; connections are taken in the turn of the path's organization."""
     api: Api = request.app.state.api
-    return api
+    return replace(api, postgres=api.postgres.of(request.path_params.get("organization", "")))
 
 
 def waiter_of(request: Request) -> Waiter:
     """Waits for the read models, but no longer than a client does."""
-    api = api_of(request)
-    return Waiter(api.postgres, api.bootstrap, HTTP_SECONDS)
+    return Waiter(api_of(request).watcher, HTTP_SECONDS)
+
+
+@asynccontextmanager
+async def commanding(request: Request) -> AsyncIterator[Any]:
+    """A transaction in which no other command of the path's organization is decided. Raises: NoTurnError."""
+    api, organization = api_of(request), organization_of(request)
+    async with api.commands.turn(organization), api.postgres.transaction() as connection:
+        await lock_organization(connection, organization)
+        yield connection
 
 
 def organization_of(request: Request) -> str:
@@ -93,10 +112,9 @@ async def run_command(
     derived fields the answer has; they are read after the commit, because a settlement reads a snapshot of its own.
     """
     api, organization = api_of(request), organization_of(request)
-    body = await body_of(request)
+    body, correlation = await body_of(request), correlation_of(request)
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), body)
-    async with api.postgres.transaction() as connection:
-        await lock_organization(connection, organization)
+    async with commanding(request) as connection:
         if must_exist:
             await require_organization(connection, organization)
         payload = await idempotency.first_answer(connection, asked)
@@ -107,7 +125,7 @@ async def run_command(
             organization,
             lambda now: make(connection, body, now),
             api.generations,
-            request.headers.get("x-correlation-id"),
+            correlation,
         )
         payload = encode(respond(done, {}))
         await idempotency.remember(connection, asked, payload)
@@ -124,14 +142,36 @@ async def _with_derived(
     The command is committed: whatever happens here, an answer that says otherwise would have it sent once more.
     """
     try:
-        async with api.postgres.connection() as connection:
-            derived = await derived_fields(connection, asked.organization, [entity])
-            payload = encode(respond(derived))
-            await idempotency.amend(connection, asked, payload)
+        payload = encode(respond(await derived_fields(api.postgres, asked.organization, [entity])))
+        if asked.key is not None:
+            async with api.postgres.connection() as connection:
+                await idempotency.amend(connection, asked, payload)
     except Exception:
         _log.exception("derived_fields_left_out", organization=asked.organization, id=entity.id)
         return None
     return payload
+
+
+_CORRELATION = "x-correlation-id"
+
+
+def correlation_of(request: Request) -> str | None:
+    """What the client calls this request, kept with every fact that it leads to."""
+    return request.headers.get(_CORRELATION)
+
+
+async def require_whole(request: Request) -> None:
+    """For every request but /health, which says so: nothing is done over a break. Raises: what is broken."""
+    if request.url.path != "/health":
+        standing: Standing = request.app.state.standing
+        standing.require()
+
+
+async def check_bounds(request: Request) -> None:
+    """For every request: what it names by path and header may be unknown, but not endless. Raises: InvalidField."""
+    for name, value in request.path_params.items():
+        check_length(value, "orgId" if name == "organization" else name)
+    check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)
 
 
 def key_of(request: Request) -> str | None:

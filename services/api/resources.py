@@ -19,6 +19,7 @@ from services.commitments.bodies import effective_date_of, parse_body, version_o
 from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
 from services.commitments.errors import UnknownResource
 from services.commitments.table import KINDS, Kind
+from services.postgres import Postgres
 from services.store.execute import Executed
 from services.store.listing import list_page, search_page
 from services.store.view import get
@@ -109,16 +110,17 @@ async def _drawn(request: Request, kind: Kind, id: str) -> bool:
             return True
     await waiter_of(request).until_commands_projected()
     async with postgres.connection() as connection:
-        return await has_drawn(connection, organization, await existing(connection, organization, kind, id))
+        entity = await existing(connection, organization, kind, id)
+    return await has_drawn(postgres, organization, entity)
 
 
 def _get(kind: Kind) -> Handler:
     async def get_one(request: Request) -> Response:
-        organization, id = organization_of(request), request.path_params["id"]
-        async with api_of(request).postgres.connection() as connection:
+        organization, postgres = organization_of(request), api_of(request).postgres
+        async with postgres.connection() as connection:
             await require_organization(connection, organization)
-            entity = await existing(connection, organization, kind, id)
-            [document] = await documents(connection, organization, [entity], _as_of(request, kind))
+            entity = await existing(connection, organization, kind, request.path_params["id"])
+        [document] = await documents(postgres, organization, [entity], _as_of(request, kind))
         return answer(document)
 
     return get_one
@@ -126,12 +128,12 @@ def _get(kind: Kind) -> Handler:
 
 def _list(kind: Kind) -> Handler:
     async def list_some(request: Request) -> Response:
-        organization = organization_of(request)
+        organization, postgres = organization_of(request), api_of(request).postgres
         conditions, size, token = list_query(request, kind)
-        async with api_of(request).postgres.connection() as connection:
+        async with postgres.connection() as connection:
             await require_organization(connection, organization)
             page = await list_page(connection, organization, kind.name, conditions, size, token)
-            data = await documents(connection, organization, page.entities, tolerant=True)
+        data = await documents(postgres, organization, page.entities, tolerant=True)
         return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
 
     return list_some
@@ -139,12 +141,12 @@ def _list(kind: Kind) -> Handler:
 
 def _search(kind: Kind) -> Handler:
     async def search(request: Request) -> Response:
-        organization = organization_of(request)
+        organization, postgres = organization_of(request), api_of(request).postgres
         wanted = search_query(request, kind)
-        async with api_of(request).postgres.connection() as connection:
+        async with postgres.connection() as connection:
             await require_organization(connection, organization)
             entities = await search_page(connection, organization, kind.name, wanted)
-            data = await documents(connection, organization, entities, tolerant=True)
+        data = await documents(postgres, organization, entities, tolerant=True)
         return answer({"data": data})
 
     return search
@@ -157,18 +159,18 @@ def _as_of(request: Request, kind: Kind) -> date | None:
 
 
 async def documents(
-    connection: Any,
+    postgres: Postgres,
     organization: str,
     entities: list[Entity[Any]],
     as_of: date | None = None,
     *,
     tolerant: bool = False,
 ) -> list[dict[str, Any]]:
-    """The resources as the wire shows them, derived fields included. The connection is in no transaction.
+    """The resources as the wire shows them, derived fields included.
 
     `tolerant`: a family that cannot be settled costs its own derived fields only, so that a list is still a list.
     """
-    derived = await derived_fields(connection, organization, entities, as_of, tolerant=tolerant)
+    derived = await derived_fields(postgres, organization, entities, as_of, tolerant=tolerant)
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
 
 

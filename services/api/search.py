@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
 from services.api.wire import USER
 from services.commitments.errors import InvalidField
 from services.commitments.table import Kind
@@ -42,7 +42,7 @@ _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
 def search_query(request: Request, kind: Kind) -> Search:
     """The search that a request asks for. Raises: InvalidField."""
     found = parameters_of(request, _KNOWN)
-    query = one(found, "searchQuery") or ""
+    query = one(found, "searchQuery", SEARCH_MAX) or ""
     terms = [term for term in query.split("$") if term]
     return Search(
         conditions=tuple(_condition(kind, term) for term in terms),

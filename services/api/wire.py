@@ -3,21 +3,21 @@
 import json
 from collections import Counter
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import msgspec
 from starlette.responses import Response
 
-from events.decimals import plain
+from events.decimals import plain, read_decimal
 from events.resources.base import Model, check_bounds
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
-from services.commitments.errors import InvalidField
+from services.commitments.errors import InvalidField, shortened
 
 #: Who did it, until there is access control.
 USER = "USER_LOCAL"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-#: A number with more digits than this before or after its point is refused before anything computes with it.
+#: A number with more digits than this before its point is refused before anything computes with it.
 _EXPONENT_MAX = 300
 
 
@@ -60,10 +60,9 @@ def _whole(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:  # an exponent beyond all bounds
-        raise ValueError("a number is not of ordinary size") from None
+    """The number; one that no field could tell from 0 is 0, before anything spells it out."""
+    number = read_decimal(text)
+    return number if number.adjusted() >= -_EXPONENT_MAX else Decimal(0)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        field = twice.encode("utf-8", "replace").decode().replace("\0", "?")
+        field = shortened(twice.encode("utf-8", "replace").decode().replace("\0", "?"))
         raise InvalidField(field=field, rule="must be given once")
     return found
 
@@ -82,7 +81,7 @@ def _check(value: Any, path: str) -> None:
         case dict():
             for name, member in value.items():
                 _check(name, path)
-                _check(member, name if path == "body" else f"{path}.{name}")
+                _check(member, shortened(name) if path == "body" else f"{path}.{shortened(name)}")
         case list():
             for number, member in enumerate(value):
                 _check(member, f"{path}[{number}]")
@@ -90,7 +89,7 @@ def _check(value: Any, path: str) -> None:
             raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
         case str() if any("\ud800" <= character <= "\udfff" for character in value):
             raise InvalidField(field=path.encode("utf-8", "replace").decode(), rule="must be valid Unicode")
-        case Decimal() if value.is_finite() and abs(value.adjusted()) > _EXPONENT_MAX:
+        case Decimal() if value and value.adjusted() > _EXPONENT_MAX:
             raise InvalidField(field=path, rule="must be a number of ordinary size")
         case int() if abs(value) >= 10**_EXPONENT_MAX:
             raise InvalidField(field=path, rule="must be a number of ordinary size")

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.facts.bills import BillDropped, BillFact, BillIssued
-from projections.settlement import DraftBill, draft_bills
+from projections.settlement import DraftBill, PendingBill, draft_bills
 from services.billing.appending import Settled, append_page
 from services.billing.errors import BillIsEmpty
 from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
 from services.billing.life import BillLife, load_life
 from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
+from services.computing import compute
 from services.families import LoadedFamily, load_family
 from services.postgres import Postgres
 
@@ -30,17 +31,19 @@ async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pe
     Raises: UnknownResource if it was dropped; ProjectionStalledError if the read models do not come to know it.
     """
     while True:
-        async with postgres.connection() as connection:
-            loaded = await load_family(connection, life.organization, life.root_id)
+        loaded = await load_family(postgres, life.organization, life.root_id)
         held = loaded.family.billed.pending.get(life.bill_id)
         if held is not None:
-            drafts = draft_bills(loaded.family, date=held.bill_date, account_id=life.account_id)
-            found = [draft for draft in drafts if draft.pending is held]
-            return Pending(life, loaded, found[0] if found else None)
+            return Pending(life, loaded, await compute(life.organization, _draft, loaded, life, held))
         async with postgres.connection() as connection:
             if (await load_life(connection, life.organization, life.bill_id)).pending is None:
                 return None
         await waiter.until_commands_projected()
+
+
+def _draft(loaded: LoadedFamily, life: BillLife, held: PendingBill) -> DraftBill | None:
+    drafts = draft_bills(loaded.family, date=held.bill_date, account_id=life.account_id)
+    return next((draft for draft in drafts if draft.pending is held), None)
 
 
 async def approve_bill(postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime) -> bool:

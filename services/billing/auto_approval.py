@@ -15,6 +15,7 @@ from services.live import reading_live
 from services.postgres import Postgres
 from services.store.execute import now_of
 from services.store.view import load_config
+from services.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -34,20 +35,22 @@ ORDER BY opened_at LIMIT $3
 class AutoApprover:
     """Approves what is over its time. Several processes may do so at once: a bill is issued once."""
 
-    def __init__(self, postgres: Postgres, bootstrap: str) -> None:
-        self._postgres = postgres
-        self._waiter = Waiter(postgres, bootstrap)
+    def __init__(self, postgres: Postgres, waiter: Waiter, turns: Turns) -> None:
+        self._postgres, self._waiter, self._turns = postgres, waiter, turns
         #: Bills and organizations that failed, and until when each rests.
         self._resting: dict[str, float] = {}
 
-    async def round(self) -> int:
-        """One look at every organization that has pending bills; returns how many were approved or dropped."""
+    async def organizations(self) -> list[str]:
+        """Those that have pending bills, but for those that rest."""
         async with reading_live(self._postgres) as connection:
-            organizations = [row["organization"] for row in await connection.fetch(_ORGANIZATIONS)]
+            found = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
         now = asyncio.get_running_loop().time()
         self._resting = {name: until for name, until in self._resting.items() if until > now}
-        awake = sorted(set(organizations) - set(self._resting))
-        return sum([await self._guarded(name, self._organization(name)) for name in awake])
+        return sorted(found - set(self._resting))
+
+    async def approve_due(self, organization: str) -> int:
+        """The organization's bills that are over their time, up to ROUND; returns how many were approved or dropped."""
+        return await self._guarded(organization, self._organization(organization))
 
     async def _guarded(self, name: str, work: Awaitable[int]) -> int:
         """What a bill or organization came to; one that fails for no passing reason rests, and the others go on."""
@@ -61,22 +64,28 @@ class AutoApprover:
             return 0
 
     async def _organization(self, organization: str) -> int:
-        async with self._postgres.connection() as connection:
+        postgres = self._postgres.of(organization)
+        async with postgres.connection() as connection:
             resources = await load_config(connection, organization)
         before = now_of(resources) - grace_of(resources)
-        async with reading_live(self._postgres) as connection:
+        async with reading_live(postgres) as connection:
             due = [
                 row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))
             ]
         if due:
             await self._waiter.until_projected()
-        return sum([await self._guarded(bill_id, self._approve(organization, bill_id)) for bill_id in due])
+        return sum([await self._guarded(bill_id, self._in_turn(organization, bill_id)) for bill_id in due])
+
+    async def _in_turn(self, organization: str, bill_id: str) -> bool:
+        async with self._turns.turn(organization):
+            return await self._approve(organization, bill_id)
 
     async def _approve(self, organization: str, bill_id: str) -> bool:
-        async with self._postgres.connection() as connection:
+        postgres = self._postgres.of(organization)
+        async with postgres.connection() as connection:
             now = now_of(await load_config(connection, organization))
         try:
-            fact = await approve_or_drop(self._postgres, self._waiter, organization, bill_id, now)
+            fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now)
         except BillContentionError as error:
             log.warning("bill_not_approved", organization=organization, bill=bill_id, error=str(error))
             return False

@@ -6,12 +6,16 @@ import click
 
 from events.facts.bills import BillIssued
 from services.billing.issuing import BillRequest
+from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection
+from services.billing.watching import open_watcher
+from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.process import Process, run_process
+from services.store.generations import load_generations
 from services.store.view import load_config
 
 
@@ -45,7 +49,11 @@ def bill(through: datetime, organization: str, accounts: tuple[str, ...]) -> Non
 
 
 async def _bill(process: Process, organization: str, through: date, accounts: tuple[str, ...]) -> None:
-    async with open_postgres(process.endpoints.database_url) as postgres:
+    url, bootstrap = process.endpoints.database_url, process.endpoints.kafka_bootstrap
+    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
+        async with postgres.connection() as connection:
+            generations = await load_generations(connection)
+        await Guard(bootstrap, postgres.connection, generations).check()
         async with postgres.connection() as connection:
             if (await load_config(connection, organization)).config is None:
                 raise UnknownOrganizationError(organization)
@@ -53,7 +61,7 @@ async def _bill(process: Process, organization: str, through: date, accounts: tu
         async def clock(asked: str) -> datetime:
             return await organization_time(postgres, asked)
 
-        run = BillRun(postgres, process.endpoints.kafka_bootstrap, clock)
+        run = BillRun(postgres, Waiter(watcher), clock)
         issued = opened = 0
         async for facts in run.run(BillRequest(organization, through), Selection(accounts)):
             for fact in facts:

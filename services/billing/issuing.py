@@ -4,7 +4,6 @@ A run that ends anywhere leaves whole pages: nothing of a page is durable before
 is due again for the next run.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from services.billing.appending import Settled, append_page
 from services.billing.grace import grace_of
 from services.billing.progress import Waiter
 from services.billing.selection import Target
+from services.computing import compute
 from services.failures import ExpectedFailure
 from services.families import LoadedFamily, load_page
 from services.postgres import Postgres
@@ -43,14 +43,17 @@ class BillRequest:
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
     """Settle these families as they stand in one snapshot; those of which nothing is due are left out."""
-    async with postgres.connection() as connection:
-        # A family that is missing was created after the run began, or deleted since.
-        page = await load_page(connection, request.organization, [target.root_id for target in targets])
+    # A family that is missing was created after the run began, or deleted since.
+    page = await load_page(postgres, request.organization, [target.root_id for target in targets])
     found = []
     for target in targets:
-        if (loaded := page.get(target.root_id)) is not None and (facts := _facts(request, loaded, target.account_id)):
+        loaded = page.get(target.root_id)
+        if loaded is None:
+            continue
+        # Family by family: what else the organization asks for gets its turn in between.
+        facts = await compute(request.organization, _facts, request, loaded, target.account_id)
+        if facts:
             found.append(Settled.of(loaded, facts, target.account_id))
-        await asyncio.sleep(0)  # others, such as the appending of the last page, get their turn in between
     return found
 
 

@@ -23,7 +23,8 @@ WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND ($3::text 
 ORDER BY sequence DESC LIMIT $4
 """
 _OPEN = (
-    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING') ORDER BY sequence"
+    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING')"
+    " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
 )
 _RUNNING = """
 SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
@@ -106,7 +107,7 @@ async def list_jobs(
 
 
 async def open_jobs(connection: Any) -> list[BillJob]:
-    """Jobs of all organizations that are not finished: what a killed process left goes on."""
+    """Jobs that are not finished, together by organization: what a killed process left goes on. Oldest first."""
     return [_job(row) for row in await connection.fetch(_OPEN)]
 
 

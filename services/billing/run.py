@@ -18,6 +18,7 @@ from services.billing.selection import Selection, Target, count, pages, selectio
 from services.commitments.errors import UnknownResource
 from services.failures import Passing
 from services.postgres import Postgres
+from services.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -39,9 +40,9 @@ def through_of(last_date_in_billing_period: date) -> date:
 class BillRun:
     """Issues or opens bills; several may run at once, in any processes, without billing anything twice."""
 
-    def __init__(self, postgres: Postgres, bootstrap: str, clock: Clock) -> None:
-        self._postgres, self._clock = postgres, clock
-        self._waiter = Waiter(postgres, bootstrap)
+    def __init__(self, postgres: Postgres, waiter: Waiter, clock: Clock, turns: Turns | None = None) -> None:
+        self._postgres, self._waiter, self._clock = postgres, waiter, clock
+        self._turns = turns or Turns("the settling of bills", most=1, share=1, within=None)
 
     async def run_job(self, job: BillJob) -> None:
         """Carry a job out, from where a killed process may have left it: what is billed already is not due again."""
@@ -52,7 +53,7 @@ class BillRun:
         if not await self._move(job, "RUNNING", total, 0):
             return
         async with aclosing(self._parts(job)) as parts:
-            async for done in parts:
+            while (done := await self._next(job, parts)) is not None:
                 settled += done.count
                 if not await self._move(job, "RUNNING", total, settled, done):
                     log.info("bill_job_cancelled", organization=job.organization, job=job.id, settled=settled)
@@ -61,6 +62,11 @@ class BillRun:
         await self._waiter.until_commands_projected()
         await self._move(job, "COMPLETE", total, settled, Done(bill_ids=await self._left_out(job)))
         log.info("bill_job_completed", organization=job.organization, job=job.id, settled=settled)
+
+    async def _next(self, job: BillJob, parts: AsyncGenerator[Done, None]) -> Done | None:
+        """The next page, in the organization's turn: however long its job is, others are billed in between."""
+        async with self._turns.turn(job.organization):
+            return await anext(parts, None)
 
     async def give_up(self, job: BillJob, error: Exception) -> None:
         """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""

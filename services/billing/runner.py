@@ -1,27 +1,36 @@
-"""Carries bill jobs and automatic approvals out in the API's process, and goes on with what a killed process left."""
+"""Carries bill jobs and automatic approvals out in the API's process, and goes on with what a killed process left.
+
+Organization by organization, side by side: what one has to bill or waits for is in no other's way.
+"""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 
 from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
+from services.billing.locks import JobLocks
+from services.billing.progress import Waiter
 from services.billing.run import BillRun
+from services.billing.watching import Watcher
 from services.failures import Passing
 from services.outage import Outage
 from services.postgres import Postgres
 from services.store.execute import now_of
 from services.store.view import load_config
+from services.turns import Turns
 
 log = structlog.get_logger(__name__)
 
 #: How often to look for jobs that another process left, when nobody wakes the runner.
 LOOK_SECONDS = 5.0
-#: First key of the advisory lock that a running job holds; the second is the job's sequence.
-#: Numbers of locks are unique: 7_217_001 appends, ...002 migrates, ...003 relays, ...004 makes read models.
-JOB_LOCK = 7_217_005
-_TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
+#: Pages of bills, or bills to approve, that a process settles at once; organizations take turns page by page.
+PAGES_AT_ONCE = 4
+#: Organizations whose jobs a process has taken up: it holds a lock for each.
+ORGANIZATIONS_AT_ONCE = 200
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
@@ -31,16 +40,19 @@ async def organization_time(postgres: Postgres, organization: str) -> datetime:
 
 
 class JobRunner:
-    """Runs every open job, one at a time per process, and approves beside it what is over its grace period.
+    """Runs the open jobs, those of one organization one after the other, and approves what is over its grace period.
 
     A lock per job keeps several processes apart; approval needs none.
     """
 
-    def __init__(self, postgres: Postgres, bootstrap: str) -> None:
-        self._postgres = postgres
-        self._run = BillRun(postgres, bootstrap, self._time)
-        self._approver = AutoApprover(postgres, bootstrap)
+    def __init__(self, postgres: Postgres, watcher: Watcher) -> None:
+        self._postgres, self._waiter = postgres, Waiter(watcher)
+        self._locks = JobLocks(postgres.url)
+        self._turns = Turns("the settling of bills", PAGES_AT_ONCE, share=1, within=None)
+        self._approver = AutoApprover(postgres, self._waiter, self._turns)
         self._woken = asyncio.Event()
+        #: Organizations whose jobs, and whose approvals, are being carried out.
+        self._jobs_of, self._approvals_of = set[str](), set[str]()
 
     def wake(self) -> None:
         """There is a new job."""
@@ -52,67 +64,92 @@ class JobRunner:
         A job or an approval that fails for another one is noted and does not end the runner; whatever else does is a
         bug of the runner itself and is raised.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._jobs())
-            group.create_task(self._approvals())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._look_for_jobs(group))
+                group.create_task(self._look_for_approvals(group))
+        finally:
+            self._locks.close()
 
-    async def _approvals(self) -> None:
-        outage = Outage("approval_interrupted")
-        while True:
-            try:
-                await self._approver.round()
-                outage.over()
-            except Passing as error:
-                outage.met(error)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _jobs(self) -> None:
+    async def _look_for_jobs(self, group: asyncio.TaskGroup) -> None:
         outage = Outage("bill_jobs_interrupted")
         while True:
+            self._woken.clear()
             try:
                 async with self._postgres.connection() as connection:
                     jobs = await open_jobs(connection)
-                interrupted = [job.id for job in jobs if not await self._passes(job)]
                 outage.over()
             except Passing as error:
                 outage.met(error)
-                interrupted = ["all"]
-            if interrupted:
-                await asyncio.sleep(1)
-                continue
+                jobs = []
+            for organization, theirs in groupby(jobs, key=lambda job: job.organization):
+                if organization not in self._jobs_of and len(self._jobs_of) < ORGANIZATIONS_AT_ONCE:
+                    _start(group, self._jobs_of, organization, self._carry_out_all(list(theirs)))
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()
             except TimeoutError:
                 continue
-            self._woken.clear()
 
-    async def _passes(self, job: BillJob) -> bool:
-        """Carry the job out; False: something that passes by itself interrupted it, so it is to be taken up again."""
+    async def _carry_out_all(self, jobs: list[BillJob]) -> None:
+        """The jobs of one organization, in order; what comes meanwhile, or is interrupted, at the next look."""
+        outcomes = []
+        for job in jobs:
+            outcomes.append(await self._passes(job))
+            if outcomes[-1] is None:
+                await asyncio.sleep(1)
+                break
+        # If all of them are another process's, there is no hurry.
+        if any(outcome is not False for outcome in outcomes):
+            self._woken.set()
+
+    async def _passes(self, job: BillJob) -> bool | None:
+        """Whether the job was carried out; False: another process has it.
+
+        None: something that passes by itself interrupted it, so it is to be taken up again.
+        """
         try:
-            await self._carry_out(job)
+            async with self._locks.holding(job.sequence) as held:
+                if held:
+                    await self._run_job(job)
+                return held
         except Passing as error:
             log.warning("bill_job_interrupted", job=job.id, error=f"{type(error).__name__}: {error}")
-            return False
-        return True
-
-    async def _carry_out(self, job: BillJob) -> None:
-        # The lock is the session's: it goes with the connection, so a killed process never leaves a job locked.
-        async with self._postgres.connection() as connection:
-            if await connection.fetchval(_TRY_LOCK, JOB_LOCK, job.sequence):
-                try:
-                    await self._run_job(job)
-                finally:
-                    await connection.execute("SELECT pg_advisory_unlock($1, $2)", JOB_LOCK, job.sequence)
+            return None
 
     async def _run_job(self, job: BillJob) -> None:
+        run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)
         try:
-            await self._run.run_job(job)
+            await run.run_job(job)
         except Passing:
             raise
         except Exception as error:
             log.exception("bill_job_failed", organization=job.organization, job=job.id)
-            await self._run.give_up(job, error)
+            await run.give_up(job, error)
+
+    async def _look_for_approvals(self, group: asyncio.TaskGroup) -> None:
+        outage = Outage("approvals_interrupted")
+        while True:
+            try:
+                for organization in await self._approver.organizations():
+                    if organization not in self._approvals_of:
+                        _start(group, self._approvals_of, organization, self._approve(organization))
+                outage.over()
+            except Passing as error:
+                outage.met(error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _approve(self, organization: str) -> None:
+        try:
+            await self._approver.approve_due(organization)
+        except Passing as error:
+            log.warning("approval_interrupted", organization=organization, error=f"{type(error).__name__}: {error}")
 
     async def _time(self, organization: str) -> datetime:
-        return await organization_time(self._postgres, organization)
+        return await organization_time(self._postgres.of(organization), organization)
+
+
+def _start(group: asyncio.TaskGroup, busy: set[str], organization: str, work: Coroutine[None, None, None]) -> None:
+    """Do the work beside everything else; until it is done, the organization is busy."""
+    busy.add(organization)
+    group.create_task(work).add_done_callback(lambda _: busy.discard(organization))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.facts.bills import BillIssued, BillLine
+from events.zones import time_zone
 from projections.aggregates import segment_values
 from projections.resources import Resources
 from projections.settlement import Family, unpriced
@@ -155,7 +155,7 @@ def average(amount: Decimal, units: Decimal) -> Decimal:
 
 def instant(day: date, timezone: str) -> str:
     """The first instant of a day in a zone, as UTC."""
-    start = datetime.combine(day, time.min, ZoneInfo(timezone))
+    start = datetime.combine(day, time.min, time_zone(timezone))
     return start.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

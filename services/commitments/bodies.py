@@ -1,7 +1,7 @@
 """A request's JSON document to a resource's body: every problem named by field and rule."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from events.resources.base import Day, Model, Resource
+from events.resources.bounds import FROM_CLIENT
 from services.commitments.catalog import DATED
-from services.commitments.errors import InvalidBody, InvalidField
+from services.commitments.errors import InvalidBody, InvalidField, shortened
 from services.commitments.table import ANSWERED, KINDS
 
 M = TypeVar("M", bound=BaseModel)
 
-#: Rules of a whole model name their field in front: "endDate: must be after startDate".
+#: Rules of a whole model name their field in front: "endDate: must not be before startDate".
 _NAMED = re.compile(r"^([A-Za-z]+): (.*)$", re.DOTALL)
+#: Most problems that a message tells at once.
+_PROBLEMS_MAX = 50
 _WORDS = {
     "missing": "is required",
     "extra_forbidden": "is not a field of this resource",
@@ -49,13 +52,19 @@ def parse_model(model: type[M], document: Any) -> M:
     if not isinstance(document, dict):
         raise InvalidBody(problems="body: must be a JSON object")
     try:
-        body = model.model_validate({name: value for name, value in document.items() if name != "version"})
+        kept = {name: value for name, value in document.items() if name != "version"}
+        body = model.model_validate(kept, context=FROM_CLIENT)
     except ValidationError as error:
-        problems = dict.fromkeys(describe(dict(item)) for item in error.errors())
-        raise InvalidBody(problems="; ".join(problems)) from None
+        raise _refused(describe(dict(item)) for item in error.errors()) from None
     if converted := list(_converted(body, document, [])):
-        raise InvalidBody(problems="; ".join(converted))
+        raise _refused(converted)
     return body
+
+
+def _refused(problems: Iterable[str]) -> InvalidBody:
+    told = list(dict.fromkeys(problems))
+    more = f"; and {len(told) - _PROBLEMS_MAX} more" if len(told) > _PROBLEMS_MAX else ""
+    return InvalidBody(problems="; ".join(told[:_PROBLEMS_MAX]) + more)
 
 
 def version_of(document: dict[str, Any]) -> int | None:
@@ -125,8 +134,8 @@ def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
 
 
 def _path(location: list[int | str]) -> str:
-    """`feeDates[0].amount` of its steps; `body` for the whole document."""
+    """`feeDates[0].amount` of its steps; `body` for the whole document. A name that the client made up may be long."""
     text = ""
     for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        text += f"[{step}]" if isinstance(step, int) else f"{'.' if text else ''}{shortened(step)}"
     return text or "body"

@@ -86,9 +86,9 @@ def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
 
 
 def check_term(start: date | datetime, end: date | datetime | None, zone: str = "UTC") -> None:
-    """`[start, end)` holds at least one day of the zone. Raises: InvalidField."""
-    if end is not None and named_day(end, zone) <= named_day(start, zone):
-        raise InvalidField(field="endDate", rule="must be after startDate")
+    """`[start, end)` in days of the zone does not end before it starts; it may hold no day. Raises: InvalidField."""
+    if end is not None and named_day(end, zone) < named_day(start, zone):
+        raise InvalidField(field="endDate", rule="must not be before startDate")
 
 
 def check_aware(now: datetime) -> datetime:

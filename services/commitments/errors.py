@@ -1,5 +1,13 @@
 """Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/errors.py`."""
 
+#: Most characters of what a client wrote that a message repeats.
+_REPEATED = 80
+
+
+def shortened(text: str) -> str:
+    """The beginning of a client's text, for a message."""
+    return text if len(text) <= _REPEATED else f"{text[:_REPEATED]}..."
+
 
 class CommandError(Exception):
     """the command is refused"""

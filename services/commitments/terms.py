@@ -79,7 +79,7 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
 
 
 def check_balance(resources: Resources, body: Balance) -> None:
-    """Its term is not empty, its amounts can be paid, its contract is the account's."""
+    """Its term does not end before it starts, its amounts can be paid, its contract is the account's."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from services.continuity.breaks import StoreWentBackError
+from services.continuity.breaks import BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import read, written
@@ -75,7 +75,7 @@ class Guard:
                         await asyncio.sleep(CHECK_SECONDS)
                         checks += 1
                         await self._compare(admin, reader, checks % RECORDS_EACH == 0)
-                except GenerationsMovedError:
+                except (GenerationsMovedError, BreakError):
                     raise
                 except Passing as error:
                     # What comes back may be another server: then its records are looked at first.

@@ -3,6 +3,8 @@
 import click
 import msgspec
 
+from services.billing.progress import HTTP_SECONDS, Waiter
+from services.billing.watching import open_watcher
 from services.commitments.errors import CommandError
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
@@ -25,11 +27,12 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
     """Say why LINE (its id or its number) of BILL, issued or pending, is what it is, down to single events."""
 
     async def body(process: Process) -> None:
-        async with open_postgres(process.endpoints.database_url, most=2) as postgres:
+        url, bootstrap = process.endpoints.database_url, process.endpoints.kafka_bootstrap
+        async with open_postgres(url, most=2) as postgres, open_watcher(url, bootstrap) as watcher:
             try:
                 organization = await organization_of_bill(postgres, bill)
                 asked = Asked(organization, bill, line, limit)
-                document = await explain_stored(postgres, process.endpoints.kafka_bootstrap, asked)
+                document = await explain_stored(postgres, bootstrap, Waiter(watcher, HTTP_SECONDS), asked)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
         if as_json:

@@ -4,14 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.decimals import plain
 from events.envelope import event_id
 from events.topics import EVENTS
+from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
 from projections.explain import UsageRef
 from projections.explain.parts import number
+from services.computing import compute
 from services.kafka import LogReader
 from services.past import PastFamily
 from services.past.usage import Logged, usage_between
@@ -35,7 +36,7 @@ async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageR
     accounts = {ref.account_id for ref in refs}
     async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts, past.origins)) as polls:
         async for usage in polls:
-            found.extend(document for one in usage for document in wanted.document(one))
+            found.extend(await compute(past.organization, wanted.documents, usage))
             if len(found) >= limit:
                 break
     return found[:limit]
@@ -46,7 +47,7 @@ class _Wanted:
 
     def __init__(self, past: PastFamily, refs: Sequence[UsageRef]) -> None:
         self._days: dict[tuple[str, str, str], frozenset[date]] = {ref[:3]: frozenset(ref.days) for ref in refs}
-        self._zone = ZoneInfo(past.state.timezone)
+        self._zone = time_zone(past.state.timezone)
         self._partition = past.positions.partition
         self._functions = {}
         self._meters: dict[str, list[MeterAggregation]] = {}
@@ -54,6 +55,10 @@ class _Wanted:
             body = past.resources.aggregations[id].body
             self._functions[id] = body.aggregation
             self._meters.setdefault(body.meter_id, []).append(meter_aggregation(id, body))
+
+    def documents(self, usage: Sequence[Logged]) -> list[Document]:
+        """The events of these that are in one of the totals."""
+        return [document for one in usage for document in self.document(one)]
 
     def document(self, logged: Logged) -> Iterator[Document]:
         """The event, if it is in one of the totals, with what it adds to them."""

@@ -7,7 +7,7 @@ from events.facts.bills import BillIssued, BillLine
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import BillRequest, issued_bill
 from services.billing.life import BillLife, load_life
-from services.billing.progress import HTTP_SECONDS, Waiter
+from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
 from services.live import reading_live
 from services.postgres import Postgres
@@ -23,14 +23,13 @@ class FoundLine(NamedTuple):
     pending: bool
 
 
-async def find_line(postgres: Postgres, bootstrap: str, organization: str, bill_id: str, named: str) -> FoundLine:
+async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, named: str) -> FoundLine:
     """The line with this id or number. Raises: UnknownResource, ProjectionStalledError."""
     bill = await _projected(postgres, organization, bill_id)
     if bill is not None:
         return FoundLine(bill, _line(bill, named), pending=False)
     life = await _life(postgres, organization, bill_id)
     if life.pending is not None:
-        waiter = Waiter(postgres, bootstrap, HTTP_SECONDS)
         await waiter.until_commands_projected()
         found = await load_pending(postgres, waiter, life)
         if found is not None:

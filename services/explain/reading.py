@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.codec import decode
-from events.facts.bills import Positions
+from events.facts.bills import BillIssued, BillLine, Positions
 from events.topics import CATALOG, EVENTS
 from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import settle
+from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
+from services.computing import compute
 from services.explain.events import count_events, read_events
 from services.explain.lines import find_line
 from services.kafka import LogReader
@@ -50,13 +52,12 @@ async def organization_of_bill(postgres: Postgres, bill_id: str) -> str:
     return organization
 
 
-async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> dict[str, Any]:
+async def explain_stored(postgres: Postgres, bootstrap: str, waiter: Waiter, asked: Asked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
-    bill, line, pending = await find_line(postgres, bootstrap, asked.organization, asked.bill_id, asked.line)
+    bill, line, pending = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
     async with LogReader(bootstrap) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
-        settlement = settle(past.family, through=bill.bill_date, accrued=False)
-        explanation = explain_line(settlement, bill, line)
+        explanation = await compute(asked.organization, _explained, past, bill, line)
         events = await read_events(reader, past, explanation.usage, asked.limit)
     return {
         "billId": bill.bill_id,
@@ -69,6 +70,10 @@ async def explain_stored(postgres: Postgres, bootstrap: str, asked: Asked) -> di
         "events": events,
         "terms": await _terms(postgres, past, explanation, bill.positions),
     }
+
+
+def _explained(past: PastFamily, bill: BillIssued, line: BillLine) -> Explanation:
+    return explain_line(settle(past.family, through=bill.bill_date, accrued=False), bill, line)
 
 
 async def _terms(

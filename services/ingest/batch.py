@@ -15,6 +15,7 @@ from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.digest import ID_BYTES
 from services.ingest.elsewhere import rejected, rerouted, size_of
 from services.ingest.lane import Lane, find_account, lane_of
+from services.ingest.names import check_names, marks
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.refusal import Reason, Refused
@@ -80,7 +81,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
 def _judged(
     records: Sequence[FetchedRecord], state: PartitionState, catalogs: Catalogs, outcome: Outcome
 ) -> list[_Candidate]:
-    candidates, lanes = [], state.lanes
+    candidates, lanes = list[_Candidate](), state.lanes
     arrived = arrival(records[0].timestamp)
     for record in records:
         headers = record.headers
@@ -102,7 +103,21 @@ def _judged(
             outcome.counts.rerouted += 1
         except Refused as refused:
             _reject(record, ms, refused, outcome)
-    return candidates
+    strings = sum([usage.strings for _, _, usage in candidates])
+    if marks([record.value for record, _, _ in candidates]) == 2 * strings:
+        return candidates
+    return list(_named_once(candidates, outcome))
+
+
+def _named_once(candidates: Sequence[_Candidate], outcome: Outcome) -> Iterator[_Candidate]:
+    """Those in which no name stands twice; the others are refused."""
+    for record, arrived, usage in candidates:
+        try:
+            if marks([record.value]) != 2 * usage.strings:
+                check_names(record.value)
+            yield record, arrived, usage
+        except Refused as refused:
+            _reject(record, arrived.ms, refused, outcome)
 
 
 class _StrayedError(Exception):

@@ -9,7 +9,7 @@ bytes would otherwise mean different things, depending on what the meter says to
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -42,6 +42,9 @@ class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class CloudEvent(msgspec.Struct, gc=False):
     """The attributes that usage needs; other extension attributes are allowed and not looked at."""
 
+    #: Names and texts in the record's value beside those in `data`: seven attributes with theirs, and `data`.
+    around: ClassVar[int] = 2 * 7 + 1
+
     specversion: Literal["1.0"]
     id: str
     source: str
@@ -51,6 +54,12 @@ class CloudEvent(msgspec.Struct, gc=False):
     organization: str
     data: UsageData
     datacontenttype: str | None = None
+
+
+class BinaryEvent(CloudEvent, gc=False):
+    """The same in binary mode: its attributes came in headers."""
+
+    around: ClassVar[int] = 0
 
 
 def _written(text: str) -> tuple[str]:
@@ -64,7 +73,7 @@ _BINARY_MARK = "ce_specversion"
 
 
 def decode(value: bytes, headers: Headers) -> CloudEvent:
-    """The event of one record.
+    """The event of one record. That no name stands twice in its value is yet to be checked (`names`), by the batch.
 
     Raises: Refused (not JSON, not a CloudEvent, another type of event, no time).
     """
@@ -100,7 +109,10 @@ def _binary(value: bytes, headers: Headers) -> CloudEvent:
             raise Refused(reason, f"header ce_{attribute} is missing")
     # An attribute named "data" would stand in the way of the value; it is no attribute of CloudEvents.
     attributes["data"] = {"meter": ""}
-    event = msgspec.convert(attributes, CloudEvent)
+    content_type = attributes.pop("datacontenttype", None)
+    if content_type is not None:
+        _check_json(content_type)
+    event = msgspec.convert(attributes, BinaryEvent)
     event.data = _decode_data(value)
     return event
 

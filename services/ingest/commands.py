@@ -11,6 +11,7 @@ import asyncio
 import structlog
 
 from services.catalog import CatalogFollower
+from services.continuity.breaks import StoreWentBackError
 from services.failures import Passing
 from services.ingest.catalogs import Catalogs
 from services.postgres import Postgres
@@ -44,22 +45,28 @@ class CommandGate:
         """Wait until every command up to now is known here. Returns whether charges may have changed.
 
         Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; to be tried again, nothing is lost.
+        StoreWentBackError, over which nothing is rated.
         """
         async with self._postgres.connection() as connection:
             newest = await head(connection)
-            if newest == self._known:
-                return False
-            await _wait_for_relay(connection, newest)
+        if newest < self._known:
+            raise StoreWentBackError(self._known, newest, "this ingest worker")
+        if newest == self._known:
+            return False
+        await self._wait_for_relay(newest)
         changed = self.catalogs.changed(await self._follower.catch_up())
         self._known = newest
         return changed
 
+    async def _wait_for_relay(self, wanted: int) -> None:
+        started, step = asyncio.get_running_loop().time(), 0
+        while (at := await self._relayed()) < wanted:
+            waited = asyncio.get_running_loop().time() - started
+            if waited > RELAY_WAIT_S:
+                raise RelayBehindError(at, wanted, waited)
+            await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
+            step += 1
 
-async def _wait_for_relay(connection: object, wanted: int) -> None:
-    started, step = asyncio.get_running_loop().time(), 0
-    while (at := await relayed(connection)) < wanted:
-        waited = asyncio.get_running_loop().time() - started
-        if waited > RELAY_WAIT_S:
-            raise RelayBehindError(at, wanted, waited)
-        await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
-        step += 1
+    async def _relayed(self) -> int:
+        async with self._postgres.connection() as connection:
+            return await relayed(connection)

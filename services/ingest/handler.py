@@ -102,9 +102,7 @@ class IngestHandler:
         homes = {partition: home_of(partition, held.partitions) for partition in partitions}
         snapshots = await load_snapshots(self._postgres, homes)
         return [
-            PartitionState(
-                partition, home, held.usage, held.origins, snapshots[partition], held.begins.get(partition, 0)
-            )
+            PartitionState(partition, home, held.usage, held.origins, snapshots[partition], held.begin_of(partition))
             for partition, home in homes.items()
         ]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from events.zones import time_zone
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.digest import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
@@ -102,4 +102,4 @@ def publisher_of(lane: Lane, source: str) -> Publisher:
 @cache
 def days_in(zone: str) -> ZoneDays:
     """The days of a zone, shared by all that ask; zones are few."""
-    return ZoneDays(ZoneInfo(zone))
+    return ZoneDays(time_zone(zone))

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     BAD_NUMBER = "bad-number"
     WRONG_TYPE = "wrong-type"
     UNKNOWN_FIELD = "unknown-field"
+    REPEATED_NAME = "repeated-name"
     UNKNOWN_ORGANIZATION = "unknown-organization"
     UNKNOWN_ACCOUNT = "unknown-account"
     UNKNOWN_METER = "unknown-meter"

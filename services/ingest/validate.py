@@ -9,8 +9,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
+from events.resources.bounds import USAGE_TEXT_MAX
 from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import content_digest, id_digest
@@ -22,12 +24,11 @@ from services.ingest.refusal import Reason, Refused
 #: Largest record: key, value and headers, in bytes (api.md D3 limits a request of up to 1,000 records to as much).
 MAX_USAGE_BYTES = 512 * 1024
 MAX_ID_LENGTH = 256
-MAX_METADATA_LENGTH = 256
 #: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 
 _WHOLE_LIMIT = 10**18
-#: A fraction's text this short, without exponent, is within the limits of `parse_decimal` whatever its digits are.
+#: A fraction's text this short, without exponent, is what `parse_decimal` makes of it, whatever its digits are.
 _SURELY_FITS = 18
 _NO_TEXTS: dict[str, dict[str, str]] = {}
 _NOTHING: frozenset[str] = frozenset()
@@ -37,6 +38,7 @@ class Usage(msgspec.Struct, gc=False):
     """An accepted record. `ts` is UTC and `day` its day in the account's zone; texts are as the log has them.
 
     `numbers` are plain, by field; `texts` holds the maps of text by category, without the empty ones, in log order.
+    `strings` is how many names and texts were decoded from the record's value.
     """
 
     lane: Lane
@@ -49,6 +51,7 @@ class Usage(msgspec.Struct, gc=False):
     numbers: dict[str, str]
     texts: dict[str, dict[str, str]]
     digest: bytes
+    strings: int
 
 
 def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
@@ -72,18 +75,36 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         if ts < EARLIEST:
             raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
         day = lane.days.day(ts_text)
-    ets_text = None if data.ets is None else _end(data.ets, ts)
+    strings = event.around + 2  # of the meter
+    if event.datacontenttype is not None:
+        strings += 2
+    ets_text = None
+    if data.ets is not None:
+        ets_text, strings = _end(data.ets, ts), strings + 2
     numbers: dict[str, str] = {}
-    if data.measure:
+    if data.measure is not UNSET:
         _take_numbers(numbers, data.measure, "measure", meter)
-    if data.income:
+        strings += 1 + len(data.measure)
+    if data.income is not UNSET:
         _take_numbers(numbers, data.income, "income", meter)
-    if data.cost:
+        strings += 1 + len(data.income)
+    if data.cost is not UNSET:
         _take_numbers(numbers, data.cost, "cost", meter)
-    texts = _texts(data, meter) if data.who or data.what or data.where or data.other or data.metadata else _NO_TEXTS
+        strings += 1 + len(data.cost)
+    texts = _NO_TEXTS
+    if (
+        data.who is not UNSET
+        or data.what is not UNSET
+        or data.where is not UNSET
+        or data.other is not UNSET
+        or data.metadata is not UNSET
+    ):
+        texts = _texts(data, meter)
+        maps = (data.who, data.what, data.where, data.other, data.metadata)
+        strings += sum([1 + 2 * len(fields) for fields in maps if fields is not UNSET])
     moment = ts_text if ets_text is None else f"{ts_text}/{ets_text}"
     digest = id_digest(publisher.hash, usage_id) + content_digest(meter.crc, moment, numbers, texts)
-    return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest)
+    return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest, strings)
 
 
 def _too_late(directory: Directory, arrived: Arrival) -> Refused:
@@ -119,7 +140,10 @@ def _take_numbers(numbers: dict[str, str], given: Mapping[str, Any], category: s
 
 
 def _plain(written: str, category: str, code: str) -> str:
-    """The number's text in the log: no exponent, no negative zero; `1e999999999` is refused before it is spelt out."""
+    """The number's text in the log: no exponent, no negative zero, at most 18 digits after the point.
+
+    The digest of what was said is made of this text, so a record that is sent again rounds to what it was.
+    """
     if len(written) <= _SURELY_FITS and written[0] != "-" and "e" not in written and "E" not in written:
         return written
     try:
@@ -141,9 +165,6 @@ def _texts(data: UsageData, meter: KnownMeter) -> dict[str, dict[str, str]]:
         found["other"] = _checked(data.other, "other", meter)
     if data.metadata:
         found["metadata"] = _checked(data.metadata, "metadata", meter)
-        if max(map(len, data.metadata.values())) > MAX_METADATA_LENGTH:
-            rule = f"data.metadata: a value must have at most {MAX_METADATA_LENGTH} characters"
-            raise Refused(Reason.TOO_LONG, rule)
     return found
 
 
@@ -152,6 +173,9 @@ def _checked(given: dict[str, str], category: str, meter: KnownMeter) -> dict[st
     for code, value in given.items():
         if code not in allowed:
             raise _unknown(code, category, meter)
+        if len(value) > USAGE_TEXT_MAX:
+            rule = f"data.{category}.{code} must have at most {USAGE_TEXT_MAX} characters"
+            raise Refused(Reason.TOO_LONG, rule)
         if "\0" in value:
             raise Refused(Reason.BAD_TEXT, f"data.{category}.{code} must not contain the character NUL")
     return given

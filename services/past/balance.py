@@ -1,6 +1,5 @@
 """A commitment's balance on two axes: as of a service day, as known at a moment of log time."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -9,7 +8,9 @@ from typing import Any
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, PeriodState, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
+from services.billing.progress import Waiter
 from services.commitments.errors import InvalidField, UnknownResource
+from services.computing import compute
 from services.past.known import Known, load_known
 from services.postgres import Postgres
 
@@ -28,13 +29,14 @@ class Asked:
     known_at: datetime | None
 
 
-async def balance_document(postgres: Postgres, bootstrap: str, asked: Asked) -> Document:
+async def balance_document(postgres: Postgres, bootstrap: str, waiter: Waiter, asked: Asked) -> Document:
     """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
-    known = await load_known(postgres, bootstrap, asked.organization, "commitment", asked.commitment_id, asked.known_at)
+    id, at = asked.commitment_id, asked.known_at
+    known = await load_known(postgres, bootstrap, waiter, asked.organization, "commitment", id, at)
     if asked.as_of is not None and asked.as_of > known.today + _AHEAD:
         raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {known.today}")
-    # A long term is settled once per day that changes it: too long for the loop that all requests share.
-    return await asyncio.to_thread(_document, known, asked)
+    # A long term is settled once per day that changes it.
+    return await compute(asked.organization, _document, known, asked)
 
 
 def _document(known: Known, asked: Asked) -> Document:

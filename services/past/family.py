@@ -1,21 +1,23 @@
 """One family folded to positions: its facts come from the read models, its usage from totals and, where these have
 moved on since, from the range of the log that the totals' own offsets name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.codec import decode
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.origins import Origins
+from events.zones import time_zone
 from projections.aggregates import meter_aggregation
 from projections.rating.index import FamilyIndex
-from projections.readmodels import usage_totals
+from projections.readmodels import directory, usage_totals
+from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Family
-from services.families import UnknownFamilyError, read_catalog
+from services.computing import compute
+from services.families import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
 from services.kafka import LogReader
 from services.live import reading_live
 from services.past.usage import usage_between
@@ -56,6 +58,22 @@ class PastFamily:
         return self.state.organization
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What one snapshot says: the family's own facts and clock up to the positions, its totals and the catalog now."""
+
+    origins: Origins
+    organization: str
+    root_id: str
+    positions: Positions
+    place: Position
+    own: Sequence[Mapping[str, Any]]
+    clock: Sequence[Mapping[str, Any]]
+    totals: Sequence[Mapping[str, Any]]
+    catalog: CatalogRows
+    catalog_now: CatalogRows
+
+
 @dataclass(slots=True)
 class _Past:
     """What the read models tell of it, and what is still to be folded from the log."""
@@ -78,33 +96,52 @@ async def load_past(
     Raises: UnknownFamilyError if it did not exist there.
     """
     async with reading_live(postgres) as connection:
-        past = await _read(connection, organization, root_id, positions)
+        rows = await _read(connection, organization, root_id, positions)
+    past = await compute(organization, _past_of, rows)
     await _derive(reader, past, positions)
+    return await compute(organization, _family_of, past, positions)
+
+
+def _family_of(past: _Past, positions: Positions) -> PastFamily:
     state = past.state
-    terms = terms_of(past.resources, root_id, state.own, past.index)
+    terms = terms_of(past.resources, state.root_id, state.own, past.index)
     return PastFamily(past.origins, state, past.resources, Family(terms, state.totals, state.billed), positions)
 
 
-async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Past:
-    state = new_family(organization, root_id, positions.partition)
-    for row in await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log):
+async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Rows:
+    place = (await read_positions(connection, [positions.partition]))[positions.partition]
+    members = await connection.fetch(directory.MEMBERS, [organization], [root_id])
+    return _Rows(
+        (await load_generations(connection)).origins,
+        organization,
+        root_id,
+        positions,
+        place,
+        await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
+        await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
+        await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
+        await read_catalog(connection, organization, positions.catalog),
+        await read_catalog(connection, organization, place.catalog_offset),
+    )
+
+
+def _past_of(rows: _Rows) -> _Past:
+    """Raises: UnknownFamilyError."""
+    state = new_family(rows.organization, rows.root_id, rows.positions.partition)
+    for row in rows.own:
         state.evolve(decode(bytes(row["record"])))
-    if root_id not in state.members:
-        raise UnknownFamilyError(organization, root_id)
-    catalog, index = await read_catalog(connection, organization, positions.catalog)
+    if rows.root_id not in state.members:
+        raise UnknownFamilyError(rows.organization, rows.root_id)
+    (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
     clock = None
-    for row in await connection.fetch(_CLOCK, positions.partition, organization, positions.log):
+    for row in rows.clock:
         fact = decode(bytes(row["record"])).data
         assert isinstance(fact, ClockTicked)
         clock = fact.now
-    place = (await read_positions(connection, [positions.partition]))[positions.partition]
-    now, _ = await read_catalog(connection, organization, place.catalog_offset)
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
-    rows = await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(state.members))
-    origins = (await load_generations(connection)).origins
-    past = _Past(origins, state, together(catalog, state.own, clock), index, changed, set(), positions.log)
-    _take_totals(past, rows, catalog)
-    meters = {catalog.aggregations[id].body.meter_id for id in changed}
+    past = _Past(rows.origins, state, together(catalog, state.own, clock), index, changed, set(), rows.positions.log)
+    _take_totals(past, [row for row in rows.totals if row["account_id"] in state.members], catalog)
+    meters, place = {catalog.aggregations[id].body.meter_id for id in changed}, rows.place
     past.start = min([past.start, *(place.meters[meter] for meter in meters if meter in place.meters)])
     return past
 
@@ -140,11 +177,14 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
         return
     wanted = past.aggregations | {key[1] for key in past.straddling}
     plans = meter_plans(past.resources, frozenset(wanted))
-    zones = {id: ZoneDays(ZoneInfo(member.timezone)) for id, member in past.state.members.items()}
+    zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
     cells: dict[CellKey, Cell] = {}
     async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones, past.origins):
         values = {one.offset: one.value for one in usage}
-        fold_usage(cells, list(values), [one.record for one in usage], values.__getitem__, plans, zones)
+        records = [one.record for one in usage]
+        await compute(
+            past.state.organization, fold_usage, cells, list(values), records, values.__getitem__, plans, zones
+        )
     for key, cell in cells.items():
         if key in past.straddling or key[1] in past.aggregations:
             _put(past.state, key, cell.day_state(), (cell.first, cell.last))

@@ -9,7 +9,7 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
-from services.billing.progress import HTTP_SECONDS, Waiter
+from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
 from services.families import UnknownFamilyError, load_family
 from services.kafka import LogReader
@@ -34,21 +34,20 @@ class Known:
 
 
 async def load_known(
-    postgres: Postgres, bootstrap: str, organization: str, kind: str, id: str, at: datetime | None
+    postgres: Postgres, bootstrap: str, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
 ) -> Known:
     """The family of a resource as it was known at a moment; None: as it is known now.
 
     Raises: UnknownResource, for a resource that nobody had heard of by then.
     """
     # What is in the log when this is asked is in the read models from here on.
-    await Waiter(postgres, bootstrap, HTTP_SECONDS).until_commands_projected()
+    await waiter.until_commands_projected()
     async with reading_live(postgres) as connection:
         root_id = await connection.fetchval(_ROOT, organization, id)
     if root_id is None:
         raise UnknownResource(kind=kind, id=id)
     if at is None:
-        async with postgres.connection() as connection:
-            now = await load_family(connection, organization, root_id)
+        now = await load_family(postgres, organization, root_id)
         return Known(now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, bootstrap, organization, root_id, at)

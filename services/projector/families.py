@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from events.envelope import Envelope
 from events.facts.bills import BillFact
+from events.zones import time_zone
 from projections.aggregates import DayState, TotalsKey
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
@@ -117,7 +117,7 @@ class FamilyCache:
     def days_in(self, zone: str) -> ZoneDays:
         """The days of a zone."""
         if zone not in self._days:
-            self._days[zone] = ZoneDays(ZoneInfo(zone))
+            self._days[zone] = ZoneDays(time_zone(zone))
         return self._days[zone]
 
     def drop_partitions(self, partitions: Iterable[int]) -> None:

@@ -1,6 +1,7 @@
 """Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -49,22 +50,48 @@ async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
     return [(row["organization"], row["root_id"], row["partition"]) for row in rows]
 
 
-async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
+@dataclass(frozen=True, slots=True)
+class FamilyRows:
+    """What the read models say of families: their facts, members and totals, as they were read."""
+
+    roots: Sequence[Root]
+    facts: Sequence[Mapping[str, Any]] = ()
+    members: Sequence[Mapping[str, Any]] = ()
+    totals: Sequence[Mapping[str, Any]] = ()
+
+
+async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
+    """The rows of families; what they mean takes longer than to read them, and no connection."""
+    wanted = list(roots)
+    if not wanted:
+        return FamilyRows(wanted)
+    named = [organization for organization, *_ in wanted], [root_id for _, root_id, _ in wanted]
+    held = await connection.fetch(facts.OF_ROOTS, *named)
+    members = await connection.fetch(directory.MEMBERS, *named)
+    accounts = sorted(row["account_id"] for row in members)
+    return FamilyRows(wanted, held, members, await connection.fetch(usage_totals.OF_ACCOUNTS, accounts))
+
+
+def families_of(rows: FamilyRows) -> list[FamilyState]:
     """Families as the read models hold them: members, own facts, bills and totals."""
-    families = {root_id: new_family(organization, root_id, partition) for organization, root_id, partition in roots}
-    if not families:
-        return []
-    organizations = [family.organization for family in families.values()]
-    for row in await connection.fetch(facts.OF_ROOTS, organizations, list(families)):
+    families = {
+        root_id: new_family(organization, root_id, partition) for organization, root_id, partition in rows.roots
+    }
+    for row in rows.facts:
         families[row["root_id"]].evolve(decode(bytes(row["record"])))
     accounts = {}
-    for row in await connection.fetch(directory.MEMBERS, organizations, list(families)):
+    for row in rows.members:
         family = families[row["root_id"]]
         family.members[row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["termed"])
         accounts[row["account_id"]] = family
-    for row in await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(accounts)):
+    for row in rows.totals:
         _take_total(accounts[row["account_id"]], row)
     return list(families.values())
+
+
+async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
+    """Both at once, for a process that has nothing else to do."""
+    return families_of(await read_families(connection, roots))
 
 
 def _take_total(family: FamilyState, row: Mapping[str, Any]) -> None:

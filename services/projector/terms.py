@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
+from events.zones import time_zone
 from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources
 from projections.settlement import FamilyTerms, compile_terms
@@ -54,7 +54,7 @@ def day_of(
 
     Before any tick it is the newest day that the family itself knows: of its usage, or of a fact about it.
     """
-    there = ZoneInfo(zone)
+    there = time_zone(zone)
     testing = resources.config is not None and bool(resources.config.body.test_clock)
     now = clock if testing else tick
     if now is not None:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from events.zones import time_zone
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projector.catalog import CatalogLog
@@ -187,7 +187,7 @@ class Writer:
 
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:
-    there = ZoneInfo(zone)
+    there = time_zone(zone)
     return before is None or before.astimezone(there).date() != now.astimezone(there).date()
 
 

@@ -16,6 +16,7 @@ from events.decimals import plain
 from events.origins import Origins
 from projections.readmodels import due
 from projections.readmodels.positions import Position
+from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.foreign.reading import foreign_records
 from services.kafka import LogReader
@@ -77,11 +78,12 @@ async def audit(
 ) -> Report:
     """Audit the live read models. `begin` is told how many records there are, `progress` how many more are folded.
 
-    Raises: AlreadyRunningError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
+    Raises: AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
     """
     async with postgres.connection() as guard:
         await only_one(guard)
         generations = await load_generations(guard)
+        await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         await _quiet(postgres, partitions)
         async with postgres.transaction(isolation="repeatable_read") as snapshot:

@@ -15,6 +15,7 @@ import structlog
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
+from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.live import use_schema
@@ -63,12 +64,13 @@ async def replay(
 ) -> Replayed:
     """Rebuild and swap. `begin` is told how many records there are, `progress` how many more are folded.
 
-    Raises: AlreadyRunningError, NotCaughtUpError, KafkaUnreachableError, PostgresUnreachableError.
+    Raises: AlreadyRunningError, BreakError, NotCaughtUpError, KafkaUnreachableError, PostgresUnreachableError.
     """
     started = time.monotonic()
     async with postgres.connection() as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
         await only_one(guard)
         generations = await load_generations(guard)
+        await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)

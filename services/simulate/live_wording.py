@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from events.zones import time_zone
 from services.commitments.bodies import parse_body
 from services.simulate.live_names import LiveNames
 from services.simulate.player import PlayedBill, PlayedLine
@@ -16,7 +17,7 @@ _PERIOD_AMOUNTS = ("amount", "counted", "shortfall", "trueUp")
 
 def bill_of(document: Mapping[str, Any], names: LiveNames) -> PlayedBill:
     """A bill, preview or unbilled view that has lines."""
-    zone = ZoneInfo(document["timezone"])
+    zone = time_zone(document["timezone"])
     return PlayedBill(
         document["accountCode"],
         Decimal(document["billTotal"]),

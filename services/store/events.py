@@ -11,6 +11,7 @@ from events.codec import encode
 from events.envelope import Envelope
 from events.facts.base import Fact
 from events.topics import MAX_RECORD_BYTES
+from services.continuity.fence import IDENTITY
 from services.store.rows import COLUMNS, envelope_of
 
 #: Key of the lock under which positions are given. Any number that nothing else in the database locks.
@@ -26,7 +27,7 @@ ENVELOPE_BYTES = 64 * 1024
 # happens within seconds under two writers. With it, the holder commits before the next position is given, so position
 # order is commit order. The lock belongs to the transaction: it goes with COMMIT, ROLLBACK or a lost connection, never
 # later. It is taken last, right before the INSERT, so that different organizations load and decide side by side.
-_LOCK = "SELECT pg_advisory_xact_lock($1)"
+_LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity"
 _INSERT = """
 INSERT INTO store.events (organization, stream, version, route, partition, account, type, schema_version, time,
                           correlation, causation, data)
@@ -76,9 +77,11 @@ async def append(connection: Any, events: Sequence[NewEvent], generation: str) -
     """Insert the events in order, inside the caller's transaction; returns them as the log will carry them.
 
     Nothing is durable before the caller's commit. Raises: StreamMovedError when a version is taken (the transaction is
-    then over: decide again in a new one), RecordTooLargeError.
+    then over: decide again in a new one), RecordTooLargeError; NotComparedError of a connection with a fence.
     """
-    await connection.execute(_LOCK, APPEND_LOCK)
+    row = await connection.fetchrow(_LOCK, APPEND_LOCK)
+    if connection.fence is not None:
+        connection.fence.check(row["identity"])
     appended = [await _insert(connection, event, generation) for event in events]
     await connection.execute(_NOTIFY)
     return appended

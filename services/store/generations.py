@@ -1,7 +1,6 @@
 """The random names under which store and topics were made, and the partition count that is fixed for life."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +9,16 @@ from events.topics import USAGE
 from services.failures import ExpectedFailure
 
 COMMANDS = "commands"
-_GENERATIONS = "SELECT part, generation, begins::text FROM store.generations"
-_PAST = "SELECT generation FROM store.past_generations"
-_PARTITIONS = "SELECT partitions FROM store.topics WHERE name = $1"
-_STORE_EXISTS = "SELECT to_regclass('store.generations') IS NOT NULL"
+#: Everything about them as one JSON text, also to be a part of another question.
+GENERATIONS = f"""
+SELECT json_build_object(
+    'names', (SELECT json_object_agg(part, generation) FROM store.generations),
+    'begins', (SELECT begins FROM store.generations WHERE part = '{USAGE}'),
+    'past', (SELECT coalesce(json_agg(generation), '[]') FROM store.past_generations),
+    'partitions', (SELECT partitions FROM store.topics WHERE name = '{USAGE}')
+)::text
+"""
+_STORE_EXISTS = "SELECT to_regclass('store.past_generations') IS NOT NULL"
 
 
 class NotMigratedError(ExpectedFailure):
@@ -33,20 +38,27 @@ class Generations:
     partitions: int
     #: These names and all that there were before.
     origins: Origins
-    #: Where the generation of `usage` begins, by partition; at offset 0 where nothing is said.
-    begins: Mapping[int, int]
+    #: Partitions of `usage` whose generation does not begin at offset 0, and where it begins.
+    begins: tuple[tuple[int, int], ...] = ()
+
+    def begin_of(self, partition: int) -> int:
+        """The offset from which on the partition of `usage` is read."""
+        return dict(self.begins).get(partition, 0)
 
 
 async def load_generations(connection: Any) -> Generations:
     """Raises: NotMigratedError."""
     if not await connection.fetchval(_STORE_EXISTS):
         raise NotMigratedError
-    rows = {row["part"]: row for row in await connection.fetch(_GENERATIONS)}
-    names = {part: row["generation"] for part, row in rows.items()}
-    partitions = await connection.fetchval(_PARTITIONS, USAGE)
+    return generations_of(await connection.fetchval(GENERATIONS))
+
+
+def generations_of(document: str) -> Generations:
+    """What GENERATIONS answered. Raises: NotMigratedError if something is missing."""
+    held = json.loads(document)
+    names, partitions = held["names"] or {}, held["partitions"]
     if COMMANDS not in names or USAGE not in names or partitions is None:
         raise NotMigratedError
-    past = {row["generation"] for row in await connection.fetch(_PAST)}
-    begins = {int(partition): offset for partition, offset in json.loads(rows[USAGE]["begins"]).items()}
-    origins = Origins(frozenset(past | {*names.values()}))
+    begins = tuple(sorted((int(partition), offset) for partition, offset in held["begins"].items()))
+    origins = Origins(frozenset((*held["past"], *names.values())))
     return Generations(names[COMMANDS], names[USAGE], partitions, origins, begins)

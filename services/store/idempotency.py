@@ -67,5 +67,4 @@ async def remember(connection: Any, request: Request, answer: bytes) -> None:
 
 async def amend(connection: Any, request: Request, answer: bytes) -> None:
     """Complete the remembered answer with what could be derived only after the commit."""
-    if request.key is not None:
-        await connection.execute(_AMEND, *request._scope, answer)
+    await connection.execute(_AMEND, *request._scope, answer)

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
-from services.api.command import _Server, bind
+from services.api.command import bind, server_of
 from services.billing.progress import Waiter
 from tests.store.kit import Store, opened, store
 
@@ -34,7 +33,7 @@ async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server."""
     app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
     with bind("127.0.0.1", 0) as bound:
-        server = _Server(uvicorn.Config(app, log_config=None))
+        server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         async with asyncio.timeout(30):
             while not server.started:

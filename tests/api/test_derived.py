@@ -13,6 +13,7 @@ from m3ter import AsyncM3ter
 from events.facts.bills import BillIssued, BillVoided
 from services.billing.progress import Waiter
 from services.families import settle_now
+from services.postgres import Postgres
 from services.stack import Stack
 from services.store.events import NewEvent, append
 from tests.store.kit import NOW, Store
@@ -121,10 +122,10 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
     good, bad = await store.account(), await store.account()
     await store.commitment(good)
 
-    async def settle(connection: Any, organization: str, root_id: str, as_of: date | None = None) -> Any:
+    async def settle(postgres: Postgres, organization: str, root_id: str, as_of: date | None = None) -> Any:
         if root_id == bad:
             raise AssertionError("cannot be settled")
-        return await settle_now(connection, organization, root_id, as_of)
+        return await settle_now(postgres, organization, root_id, as_of)
 
     monkeypatch.setattr("services.api.derived.settle_now", settle)
     terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}

@@ -185,8 +185,3 @@ async def test_an_absent_postgres_is_503_and_named(http: httpx.AsyncClient, monk
     monkeypatch.setattr("services.postgres.Postgres.connection", away)
     message = message_of(await http.get("/products"), 503)
     assert message == "Postgres at postgresql://u:***@host/db did not answer: refused"
-
-
-async def test_the_process_says_that_it_is_well(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
-        assert (await client.get("/health")).json() == {"status": "ok"}

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.stack
 @pytest.mark.parametrize(
     ("method", "path", "body", "message"),
     [
-        ("POST", "/products", b'{"code": 1e99999999999999999999}', "a number is not of ordinary size"),
+        ("POST", "/products", b'{"code": 1e99999999999999999999}', "code: must be a number of ordinary size"),
         ("POST", "/products", b"9" * 5000, "a number of 5000 digits is not of ordinary size"),
         ("POST", "/products", b'{"code": "c", "name": "x", "code": "d"}', "code: must be given once"),
         ("POST", "/products", b'{"customFields": {"a": 1, "a": 2}}', "a: must be given once"),
@@ -22,6 +22,19 @@ pytestmark = pytest.mark.stack
         ("GET", "/products?pageSize=201", b"", "pageSize: must be a whole number from 1 to 200"),
         ("GET", "/balances/x/transactions?pageSize=201", b"", "pageSize: must be a whole number from 1 to 200"),
         ("GET", "/accountplans?includeall=yes", b"", "includeall: must be true or false"),
+        ("GET", f"/products?codes={'x' * 201}", b"", "codes: must have at most 200 characters"),
+        ("GET", f"/products?ids={'x,' * 201}", b"", "ids: must have at most 200 values"),
+        ("GET", f"/bills?{'ids=x&' * 201}", b"", "ids: must have at most 200 values"),
+        ("GET", f"/products?nextToken={'x' * 201}", b"", "nextToken: must have at most 200 characters"),
+        ("GET", f"/products?{'x' * 300}=1", b"", f"{'x' * 80}...: is not a parameter here"),
+        ("GET", f"/commitments?contractId={'x' * 201}", b"", "contractId: must have at most 200 characters"),
+        ("GET", f"/accounts/search?searchQuery=name:{'x' * 10_000}", b"", "searchQuery: must have at most 10000"),
+        ("GET", f"/bills/search?sortBy={'x' * 201}", b"", "sortBy: must have at most 200 characters"),
+        ("POST", f"/bills/approve?accountIds={'x' * 201}", b"", "accountIds: must have at most 200 characters"),
+        ("GET", f"/products/{'x' * 201}", b"", "id: must have at most 200 characters"),
+        ("GET", f"/bills/{'x' * 201}/lineitems/1/explain", b"", "bill: must have at most 200 characters"),
+        ("POST", "/products", b'{"' + b"x" * 900_000 + b'": 1e999}', f"{'x' * 80}...: must be a number of ordinary"),
+        ("POST", "/products", b'{"%b": 1, "%b": 1}' % (b"x" * 900, b"x" * 900), f"{'x' * 80}...: must be given"),
     ],
 )  # fmt: skip
 async def test_what_is_not_meant_so_is_refused(
@@ -30,6 +43,16 @@ async def test_what_is_not_meant_so_is_refused(
     response = await http.request(method, path, content=body)
     assert response.status_code == 400, response.text
     assert response.json()["message"].removeprefix("body: must be JSON: ").startswith(message)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/products"), ("PUT", "/bills/x/lock"), ("POST", "/clock")])
+async def test_a_correlation_id_has_a_bound(http: httpx.AsyncClient, method: str, path: str) -> None:
+    given = {"x-correlation-id": "x" * 201}
+    response = await http.request(method, path, json={"now": "2026-01-01T00:00:00Z"}, headers=given)
+    assert (response.status_code, response.json()["message"]) == (
+        400,
+        "x-correlation-id: must have at most 200 characters",
+    )
 
 
 async def test_includeall_asks_for_account_plans_of_all_dates(http: httpx.AsyncClient, store: Store) -> None:

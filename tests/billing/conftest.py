@@ -13,6 +13,8 @@ import pytest_asyncio
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
+from services.billing.progress import Waiter
+from services.billing.watching import open_watcher
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.replay.audit import Report, audit
@@ -134,10 +136,9 @@ class Shop:
 
     async def bills(self, **query: Any) -> list[dict[str, Any]]:
         """The list of bills, newest first, once it knows every command."""
-        async with open_postgres(self.system.endpoints.database_url, most=1) as postgres:
-            from services.billing.progress import Waiter
-
-            await Waiter(postgres, self.system.endpoints.kafka_bootstrap).until_commands_projected()
+        endpoints = self.system.endpoints
+        async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+            await Waiter(watcher).until_commands_projected()
         return list((await self.do("GET", "bills", **query))["data"])
 
     async def audit(self) -> Report:

@@ -15,10 +15,12 @@ from services.billing import auto_approval, run, runner
 from services.billing.auto_approval import AutoApprover
 from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
-from services.billing.progress import ProjectionStalledError, Waiter
+from services.billing.progress import Waiter
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
+from services.billing.watching import ProjectionStalledError, open_watcher
 from services.kafka import KafkaUnreachableError
+from services.turns import Turns
 from tests.store.kit import Store, opened, store
 
 __all__ = ["opened", "store"]
@@ -42,9 +44,10 @@ async def job_of(store: Store, **request: Any) -> BillJob:
         return await create_job(connection, store.organization, str(uuid4()), request, date(2026, 2, 1), NOW)
 
 
-async def carried_out(store: Store, job: BillJob) -> tuple[bool, dict[str, Any]]:
+async def carried_out(store: Store, job: BillJob) -> tuple[bool | None, dict[str, Any]]:
     """Whether the job was carried out to an end, and its document."""
-    passed = await JobRunner(store.postgres, "nowhere:1")._passes(job)
+    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+        passed = await JobRunner(store.postgres, watcher)._passes(job)
     async with store.postgres.connection() as connection:
         held = await get_job(connection, job.organization, job.id)
     assert held is not None
@@ -88,7 +91,7 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
     monkeypatch.setattr(run, "settle_page", settle_page)
     job = await job_of(store)
     passed, document = await carried_out(store, job)
-    assert (passed, document["status"], "failures" in document) == (False, "RUNNING", False)
+    assert (passed, document["status"], "failures" in document) == (None, "RUNNING", False)
     passed, document = await carried_out(store, job)
     assert (passed, document["status"], len(document["failures"])) == (True, "COMPLETE", 1)
 
@@ -117,7 +120,7 @@ async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
 
 @pytest.mark.stack
 async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    approver, asked = AutoApprover(store.postgres, "nowhere:1"), []
+    asked: list[str] = []
 
     async def approve(_: Any, __: Any, ___: str, bill_id: str, ____: Any) -> BillDropped:
         asked.append(bill_id)
@@ -126,7 +129,9 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
         return BillDropped(bill_id=bill_id, account_id="account", root_id="account")
 
     monkeypatch.setattr(auto_approval, "approve_or_drop", approve)
-    done = [await approver._guarded(id, approver._approve(store.organization, id)) for id in ("broken", "good")]
+    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+        approver = AutoApprover(store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
+        done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
 
 
@@ -134,9 +139,11 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
 async def test_a_silent_kafka_is_named_and_an_http_wait_ends_early(store: Store) -> None:
     await store.account()  # no relay runs, so this is never published
     with pytest.raises(KafkaUnreachableError, match=r"Kafka at 127.0.0.1:9 did not answer"):
-        await Waiter(store.postgres, "127.0.0.1:9", 0.2).until_commands_projected()
+        async with open_watcher(store.endpoints.database_url, "127.0.0.1:9") as watcher:
+            await Waiter(watcher, 0.2).until_commands_projected()
     with pytest.raises(ProjectionStalledError, match=r"every command for 0 s without progress: is the relay running"):
-        await Waiter(store.postgres, store.endpoints.kafka_bootstrap, 0.2).until_commands_projected()
+        async with open_watcher(store.endpoints.database_url, store.endpoints.kafka_bootstrap) as watcher:
+            await Waiter(watcher, 0.2).until_commands_projected()
 
 
 def test_every_advisory_lock_has_a_number_of_its_own() -> None:

@@ -11,9 +11,11 @@ import pytest_asyncio
 from events.facts.bills import BillIssued
 from services.billing import selection
 from services.billing.issuing import BillRequest
+from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection
+from services.billing.watching import open_watcher
 from services.postgres import open_postgres
 from services.up.system import System
 from tests.billing.conftest import Shop, opened_shop
@@ -88,10 +90,11 @@ async def test_runs_at_once_never_bill_twice(crowd: Shop, monkeypatch: pytest.Mo
     begins = iter("08")  # by chance as a rule, so that both find something to bill
     monkeypatch.setattr(selection, "first_root", lambda: next(begins))
     endpoints = crowd.system.endpoints
-    async with open_postgres(endpoints.database_url) as postgres:
+    url, bootstrap = endpoints.database_url, endpoints.kafka_bootstrap
+    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
 
         async def run() -> int:
-            bills = BillRun(postgres, endpoints.kafka_bootstrap, lambda asked: organization_time(postgres, asked))
+            bills = BillRun(postgres, Waiter(watcher), lambda asked: organization_time(postgres, asked))
             request = BillRequest(crowd.organization, date(2026, 4, 1))
             return sum(
                 [sum(isinstance(fact, BillIssued) for fact in page) async for page in bills.run(request, Selection())]

@@ -23,6 +23,7 @@ from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection, Target, pages
+from services.billing.watching import open_watcher
 from services.postgres import Postgres, open_postgres
 from services.up.system import System
 from tests.billing.conftest import Shop, opened_shop
@@ -46,11 +47,8 @@ class Page:
 
     shop: Shop
     postgres: Postgres
+    waiter: Waiter
     roots: list[str]
-
-    @property
-    def waiter(self) -> Waiter:
-        return Waiter(self.postgres, self.shop.system.endpoints.kafka_bootstrap)
 
     async def run(self, through: date) -> list[BillFact]:
         """A bill run of its own."""
@@ -58,7 +56,7 @@ class Page:
         async def clock(_: str) -> datetime:
             return await organization_time(self.postgres, self.shop.organization)
 
-        run = BillRun(self.postgres, self.shop.system.endpoints.kafka_bootstrap, clock)
+        run = BillRun(self.postgres, self.waiter, clock)
         request = BillRequest(self.shop.organization, through)
         return [fact async for page in run.run(request, Selection()) for fact in page]
 
@@ -78,8 +76,9 @@ class Page:
 async def page(billing_system: System) -> AsyncIterator[Page]:
     shop = await opened_shop(billing_system, billPrefix="INV-")
     roots = [await shop.account(f"account-{number}") for number in range(ACCOUNTS)]
-    async with open_postgres(billing_system.endpoints.database_url) as postgres:
-        found = Page(shop, postgres, sorted(roots))
+    url, bootstrap = billing_system.endpoints.database_url, billing_system.endpoints.kafka_bootstrap
+    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
+        found = Page(shop, postgres, Waiter(watcher), sorted(roots))
         await found.waiter.until_projected()
         yield found
 

@@ -88,6 +88,7 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         {code: plain(number) for code, number in numbers.items()},
         {name: texts for name, texts in (("who", who), ("metadata", metadata)) if texts},
         bytes.fromhex("ab" * 16),
+        0,
     )
     charges = [charge_json("a", "p", "ap", segment) + amount for segment, amount in (("", '1.50"}'), ("{}", '2"}'))]
     [record] = RecordWriter("g", 4).rated([(77, _text(arrival), usage, ",".join(charges))], 3)

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from events.codec import decode, encode
 from events.envelope import seal
 from events.facts.usage import UsageRated
+from events.zones import time_zone
 from services.projector.cells import ZoneDays
 from services.projector.rated import PREFIX, decode_rated, details_of, rated_of
 
@@ -57,11 +57,11 @@ def test_the_fast_decode_equals_the_fact(fact: UsageRated) -> None:
     INSTANTS, st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Monrovia"])
 )
 def test_a_day_found_by_its_hour_is_the_day_of_the_zone(moment: datetime, zone: str) -> None:
-    days = ZoneDays(ZoneInfo(zone))
+    days = ZoneDays(time_zone(zone))
     for later in (0, 1, 59, 60, 1800):
         at = moment + timedelta(seconds=later)
         text = at.isoformat().replace("+00:00", "Z")
-        expected: date = at.astimezone(ZoneInfo(zone)).date()
+        expected: date = at.astimezone(time_zone(zone)).date()
         if text.endswith("Z"):
             assert days.get(text[:13], expected) == expected
         assert days.day(text) == expected

@@ -22,8 +22,7 @@ pytestmark = pytest.mark.stack
 
 async def _bill(place: Place, log: Log, name: str, day: date) -> BillIssued:
     """Issue a bill as a bill run does: from the live family, with its positions."""
-    async with place.postgres.connection() as connection:
-        loaded = await load_family(connection, log.organization, log.id(name))
+    loaded = await load_family(place.postgres, log.organization, log.id(name))
     [draft] = draft_bills(loaded.family, date=day)
     bill_id = str(uuid5(NAMESPACE_URL, f"bill {name} {day}"))
     return issue(draft, bill_id=bill_id, positions=loaded.positions)
@@ -97,8 +96,7 @@ async def test_a_replay_gives_equal_tables_and_reads_go_on(place: Place) -> None
 
     async def read() -> None:
         while not done.is_set():
-            async with place.postgres.connection() as connection:
-                loaded = await load_family(connection, "story", id_of("story acme"))
+            loaded = await load_family(place.postgres, "story", id_of("story acme"))
             seen.append(loaded.positions)
             await asyncio.sleep(0.01)
 

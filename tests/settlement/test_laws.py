@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from events.zones import time_zone
 from projections.settlement import Family, Kept, Settlement, draft_bills, settle
 from services.simulate.memory import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
@@ -87,7 +87,7 @@ def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Rando
     seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in
             family.lists["aggregations"]]  # fmt: skip
     family = replace(family, lists={**family.lists, "aggregations": seen})
-    zone = ZoneInfo(family.organization["timezone"])
+    zone = time_zone(family.organization["timezone"])
     there, moved = play_terms(family), play_terms(family)
     for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=8)):
         there.usage(record)

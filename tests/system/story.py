@@ -15,6 +15,7 @@ import httpx
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
 from services.billing.progress import Waiter
+from services.billing.watching import open_watcher
 from services.failures import Passing
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
@@ -185,12 +186,16 @@ TABLES = {
 
 async def settled(endpoints: Endpoints) -> None:
     """Wait until everything is projected and no account waits to be settled."""
-    async with open_postgres(endpoints.database_url, most=2) as postgres:
-        await Waiter(postgres, endpoints.kafka_bootstrap).until_projected()
-        async with asyncio.timeout(60), postgres.connection() as connection:
-            schema = await connection.fetchval("SELECT name FROM store.live_schema")
-            while await connection.fetchval(f"SELECT count(*) FROM {schema}.due_accounts"):
-                await asyncio.sleep(0.05)
+    async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+        await Waiter(watcher).until_projected()
+    async with (
+        asyncio.timeout(60),
+        open_postgres(endpoints.database_url, most=1) as postgres,
+        postgres.connection() as connection,
+    ):
+        schema = await connection.fetchval("SELECT name FROM store.live_schema")
+        while await connection.fetchval(f"SELECT count(*) FROM {schema}.due_accounts"):
+            await asyncio.sleep(0.05)
 
 
 async def left_by(database_url: str, wire: Wire) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,0 +1,81 @@
+"""Rules for what a client sends that do not hold for what the log has.
+
+A fact stays what it was when it was decided, by the rules of that day; a rule that came later must not make it
+unreadable. So such a rule holds where a client's body comes in, and there alone: `services.commitments.bodies` parses
+in the context FROM_CLIENT; the codec and the store's rows parse without. Every bound of a text, a list, a map or a
+whole number is made of what stands here, unless the wire always had it.
+"""
+
+import re
+from collections.abc import Callable, Sized
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+#: The context of `model_validate` for a body that a client sent.
+FROM_CLIENT = {"from": "client"}
+
+
+def is_from_client(info: ValidationInfo) -> bool:
+    """Whether a client's body is being parsed."""
+    return info.context is FROM_CLIENT
+
+
+def rule(holds: Callable[[Any], bool], words: str) -> AfterValidator:
+    """A rule that a client's value must keep; `words` go on after the field's name: "must ..."."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if is_from_client(info) and not holds(value):
+            raise ValueError(words)
+        return value
+
+    return AfterValidator(check)
+
+
+def characters(most: int) -> AfterValidator:
+    """At most so many characters."""
+    return rule(lambda value: len(value) <= most, f"must have at most {most} characters")
+
+
+def items(most: int) -> BeforeValidator:
+    """A list or map of at most so many items, looked at before any of them is."""
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if is_from_client(info) and isinstance(value, Sized) and len(value) > most:
+            raise ValueError(f"must have at most {most} items")
+        return value
+
+    return BeforeValidator(check)
+
+
+def between(low: int, high: int) -> AfterValidator:
+    """From `low` to `high`, both included."""
+    return rule(lambda value: low <= value <= high, f"must be between {low} and {high}")
+
+
+def at_least(low: int) -> AfterValidator:
+    """Not below `low`."""
+    return rule(lambda value: value >= low, f"must be greater than or equal to {low}")
+
+
+#: Characters of a text that nothing else bounds: a field's, a parameter's, a header's, an id's.
+TEXT_MAX = 200
+#: Items of an ordinary list or map, and of a list that is a table: bands, fees, segments, rates.
+MANY, TABLE = 100, 1000
+#: Characters of a text of usage, so that any of them can be a segment's.
+USAGE_TEXT_MAX = 256
+
+Text = Annotated[str, characters(TEXT_MAX)]
+UsageText = Annotated[str, characters(USAGE_TEXT_MAX)]
+Int32 = Annotated[int, between(-(2**31), 2**31 - 1)]
+Int64 = Annotated[int, between(-(2**63), 2**63 - 1)]
+
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
+Currency = Annotated[
+    str,
+    Field(min_length=1),
+    rule(
+        lambda value: _CURRENCY.fullmatch(value) is not None,
+        "must be a code of 3 to 10 capital letters or digits that begins with a letter, such as USD",
+    ),
+]

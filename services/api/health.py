@@ -1,0 +1,158 @@
+"""GET /health: whether this process can serve, and in words what stands still behind it.
+
+It answers within a second whatever else goes on: it has a connection of its own, every question is bounded in time, and
+who asks within the same second gets the same answer. Only Postgres is needed to serve; without Kafka, or with a worker
+that stands still, commands are taken and what is projected is shown, so that is told and no reason to be taken out of
+service.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.api.standing import Standing
+from services.api.wire import answer
+from services.billing.looking import Looker, Seen
+from services.billing.targets import usage_read
+from services.billing.watching import Watcher
+from services.failures import ExpectedFailure
+from services.settings import redacted
+from services.shared import SharedAnswer
+
+#: How long Postgres and Kafka may take, side by side.
+ASK_SECONDS = 0.8
+KEPT_SECONDS = 1.0
+#: Somebody who is behind and does not move for so long stands still.
+STILL_SECONDS = 5.0
+
+router = APIRouter(tags=["health"], default_response_class=Response)
+
+
+@router.get("/health")
+async def health(request: Request) -> Response:
+    """200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`. `behind`: events or records."""
+    checked: Health = request.app.state.health
+    status, document = await checked.told()
+    return answer(document, status)
+
+
+class SilentPostgresError(ExpectedFailure):
+    """Postgres at {url} did not answer within {seconds} s."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"Postgres at {redacted(url)} did not answer within {ASK_SECONDS} s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """How far somebody is behind, and where it stands."""
+
+    count: int
+    standing: object
+
+
+@dataclass(slots=True)
+class _Still:
+    """Where somebody who is behind was seen to stand, and since when."""
+
+    standing: object
+    since: float
+
+
+@dataclass(slots=True)
+class Health:
+    """What one process knows of the health of the whole."""
+
+    database_url: str
+    watcher: Watcher
+    standing: Standing
+    _looker: Looker = field(init=False)
+    _shared: SharedAnswer[tuple[int, dict[str, Any]]] = field(init=False)
+    _told: tuple[int, dict[str, Any]] = field(default=(0, {}), init=False)
+    _told_at: float = field(default=float("-inf"), init=False)
+    _still: dict[str, _Still] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._looker = Looker(self.database_url)
+        self._shared = SharedAnswer(self._ask)
+
+    async def told(self) -> tuple[int, dict[str, Any]]:
+        """HTTP status and document, at most KEPT_SECONDS old."""
+        if asyncio.get_running_loop().time() - self._told_at > KEPT_SECONDS:
+            await self._shared.get()
+        return self._told
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        await self._shared.close()
+        self._looker.close()
+
+    async def _ask(self) -> tuple[int, dict[str, Any]]:
+        seen, ends = await asyncio.gather(self._look(), self._ends())
+        if self.standing.broken is not None:
+            self._told = 503, {"status": "unavailable", "message": str(self.standing.broken)}
+        elif isinstance(seen, Seen):
+            self._told = 200, self._document(seen, ends)
+        else:
+            self._told = 503, {"status": "unavailable", "message": str(seen)}
+        self._told_at = asyncio.get_running_loop().time()
+        return self._told
+
+    async def _look(self) -> Seen | ExpectedFailure:
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                return await self._looker.look()
+        except TimeoutError:
+            return SilentPostgresError(self.database_url)
+        except ExpectedFailure as error:
+            return error
+
+    async def _ends(self) -> dict[str, dict[int, int]] | ExpectedFailure:
+        topics = (USAGE, EVENTS, CATALOG)
+        try:
+            asked = (self.watcher.ends(topic, ASK_SECONDS) for topic in topics)
+            return dict(zip(topics, await asyncio.gather(*asked), strict=True))
+        except ExpectedFailure as error:
+            return error
+
+    def _document(self, seen: Seen, ends: dict[str, dict[int, int]] | ExpectedFailure) -> dict[str, Any]:
+        problems = [*self.standing.warnings, *([str(ends)] if isinstance(ends, ExpectedFailure) else [])]
+        behind = _behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
+        for who, one in behind.items():
+            still = self._still_for(who, one)
+            if still >= STILL_SECONDS:
+                problems.append(f"the {who} is {one.count} behind and has not moved for {still:.0f} s: is it running?")
+        found = {"status": "degraded" if problems else "ok", "behind": {who: one.count for who, one in behind.items()}}
+        return found | ({"problems": problems} if problems else {})
+
+    def _still_for(self, who: str, behind: _Behind) -> float:
+        """For how many seconds it has been seen behind at the same place."""
+        now, held = asyncio.get_running_loop().time(), self._still.get(who)
+        if behind.count <= 0:
+            self._still.pop(who, None)
+            return 0.0
+        if held is None or held.standing != behind.standing:
+            held = self._still[who] = _Still(behind.standing, now)
+        return now - held.since
+
+
+def _behind(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> dict[str, _Behind]:
+    """By who: events that the relay has to publish, usage to be read, records of the log to be folded."""
+    projected = seen.projected
+    found = {"relay": _Behind(seen.head - seen.relayed, seen.relayed)}
+    if ends:
+        read = usage_read(seen, ends[USAGE])
+        folded = {one: projected.next_offsets.get(one, 0) for one in ends[EVENTS]}
+        found["ingest worker"] = _Behind(_missing(ends[USAGE], read), read)
+        found["projector"] = _Behind(_missing(ends[EVENTS], folded), projected)
+    return found
+
+
+def _missing(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
+    return sum(max(0, end - reached[partition]) for partition, end in ends.items())

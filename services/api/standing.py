@@ -1,0 +1,90 @@
+"""Does the API stand on a whole store and log? While it does not, it says what is to be done, and does nothing else.
+
+It goes on by itself once what was broken is mended: whoever mends it need not know of this process.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from services.continuity.breaks import BreakError
+from services.continuity.fence import IDENTITY, Fence, NotComparedError
+from services.continuity.guard import GenerationsMovedError, Guard
+from services.failures import ExpectedFailure, Passing
+from services.postgres import connected
+from services.store.generations import Generations, load_generations
+
+#: How often to look again while something is broken or away.
+AGAIN_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Standing:
+    """Compares store and log for as long as the process runs. `moved` is told the generations that hold from now on."""
+
+    def __init__(self, database_url: str, bootstrap: str, fence: Fence, moved: Callable[[Generations], None]) -> None:
+        self._database_url, self._bootstrap, self._fence, self._moved = database_url, bootstrap, fence, moved
+        self._guard: Guard | None = None
+        self.broken: Exception | None = NotComparedError()
+        #: The first comparison has ended, well or not.
+        self.looked = asyncio.Event()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was found that nothing has to stop for, in words."""
+        return [] if self._guard is None else self._guard.warnings
+
+    def require(self) -> None:
+        """Raises: what is broken."""
+        if self.broken is not None:
+            raise self.broken.with_traceback(None)
+
+    async def watch(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._watch_one()
+            except GenerationsMovedError:
+                pass
+            except (ExpectedFailure, Passing) as error:
+                self._note(error)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _watch_one(self) -> None:
+        """Compare, and go on comparing until a connection reaches another store. Raises: what is broken or away."""
+        self._fence.doubted.clear()
+        async with connected(self._database_url) as connection:
+            identity = await connection.fetchval(f"SELECT {IDENTITY}")
+            generations = await load_generations(connection)
+        self._guard = Guard(self._bootstrap, lambda: connected(self._database_url), generations)
+        await self._guard.check()
+        self._found_whole(identity, generations)
+        watching = asyncio.create_task(self._guard.watch())
+        doubting = asyncio.create_task(self._fence.doubted.wait())
+        try:
+            await asyncio.wait((watching, doubting), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+        finally:
+            watching.cancel()
+            doubting.cancel()
+            await asyncio.gather(watching, doubting, return_exceptions=True)
+
+    def _found_whole(self, identity: str, generations: Generations) -> None:
+        self._moved(generations)
+        self._fence.whole = identity
+        if self.looked.is_set() and self.broken is not None:
+            _log.info("whole_again", was=str(self.broken))
+        self.broken = None
+        self.looked.set()
+
+    def _note(self, error: Exception) -> None:
+        """What is merely away was whole when it was last seen; its users say so, and new connections show what came."""
+        is_away = isinstance(error, Passing) and not isinstance(error, BreakError)
+        if is_away and self._fence.whole is not None and self.broken is None:
+            return
+        if str(error) != str(self.broken):
+            _log.error("broken", why=str(error))
+        self._fence.whole, self.broken = None, error
+        self.looked.set()

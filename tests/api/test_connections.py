@@ -1,0 +1,126 @@
+"""Connections and /health: an idle connection is kept, waiting commands take none, and /health answers in any case."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from services.api.errors import status_of
+from services.api.health import Health
+from services.billing.watching import open_watcher
+from services.store.execute import lock_organization
+from services.turns import NoTurnError
+from tests.store.kit import Store
+
+pytestmark = pytest.mark.stack
+
+
+@asynccontextmanager
+async def health_of(store: Store, *, database: str | None = None, kafka: str | None = None) -> AsyncIterator[Health]:
+    url, bootstrap = database or store.endpoints.database_url, kafka or store.endpoints.kafka_bootstrap
+    async with open_watcher(url, bootstrap) as watcher:
+        health = Health(url, store.generations, watcher)
+        try:
+            yield health
+        finally:
+            await health.close()
+
+
+async def test_an_idle_connection_outlives_a_balancers(url: str) -> None:
+    """uvicorn's own 5 s are over; the request would be lost if the server closed meanwhile."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for pause in (6, 0):
+        writer.write(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        length = 0
+        while (line := await reader.readline()) != b"\r\n":
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        await reader.readexactly(length)
+        await asyncio.sleep(pause)
+    writer.close()
+
+
+async def test_commands_that_wait_leave_every_connection_to_others(http: httpx.AsyncClient, store: Store) -> None:
+    product = (await http.post("/products", json={"code": "first", "name": "First"})).json()["id"]
+    async with store.postgres.transaction() as connection:
+        await lock_organization(connection, store.organization)  # as another process does that decides a command
+        waiting = [
+            asyncio.create_task(http.post("/products", json={"code": f"p{number}", "name": "P"}, timeout=60))
+            for number in range(60)
+        ]
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(3):
+            for _ in range(20):
+                assert (await http.get(f"/products/{product}")).status_code == 200
+        assert not any(task.done() for task in waiting)
+    assert {response.status_code for response in await asyncio.gather(*waiting)} == {200}
+
+
+def test_who_never_gets_a_turn_is_told_to_come_again() -> None:
+    assert status_of(NoTurnError("acme", "a connection to Postgres", 60)) == 503
+
+
+async def test_health_says_how_far_everybody_is_behind(url: str, store: Store) -> None:
+    await store.account()  # no relay runs here
+    async with httpx.AsyncClient(base_url=url) as client:
+        response = await client.get("/health")
+    assert response.status_code == 200
+    assert response.json()["behind"].keys() == {"relay", "ingest worker", "projector"}
+    assert response.json()["behind"]["relay"] > 0
+
+
+async def test_health_names_who_stands_still(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.api.health.STILL_SECONDS", 0.2)
+    monkeypatch.setattr("services.api.health.KEPT_SECONDS", 0.0)
+    await store.account()
+    async with health_of(store) as health:
+        assert (await health.told())[1]["status"] == "ok"
+        await asyncio.sleep(0.3)
+        status, document = await health.told()
+    assert (status, document["status"]) == (200, "degraded")
+    assert [problem for problem in document["problems"] if problem.startswith("the relay is ")]
+    assert document["problems"][0].endswith("is it running?")
+
+
+async def test_health_without_kafka_names_it_and_goes_on(store: Store) -> None:
+    async with health_of(store, kafka="127.0.0.1:9") as health, asyncio.timeout(1.5):
+        status, document = await health.told()
+    assert (status, document["status"]) == (200, "degraded")
+    assert document["problems"][0].startswith("Kafka at 127.0.0.1:9 did not answer")
+
+
+@pytest.mark.parametrize("silent", [True, False])
+async def test_health_without_postgres_says_so_within_a_second(store: Store, silent: bool) -> None:
+    async def hold(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    if not silent:
+        server.close()
+    async with health_of(store, database=f"postgresql://u:secret@127.0.0.1:{port}/db") as health, asyncio.timeout(1.5):
+        status, document = await health.told()
+    server.close()
+    assert (status, document["status"]) == (503, "unavailable")
+    assert document["message"].startswith(f"Postgres at postgresql://u:***@127.0.0.1:{port}/db did not answer")
+
+
+async def test_many_who_ask_for_health_ask_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    async with health_of(store) as health:
+        look = health._looker.look
+
+        async def counted() -> object:
+            nonlocal looks
+            looks += 1
+            return await look()
+
+        monkeypatch.setattr(health._looker, "look", counted)
+        await asyncio.gather(*(health.told() for _ in range(1_000)))
+        for _ in range(100):
+            await health.told()
+    assert looks <= 2

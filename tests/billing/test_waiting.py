@@ -1,0 +1,123 @@
+"""What one organization asks or waits for holds up no other, nor /health, and costs no connection."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.billing.conftest import Shop, opened_shop
+from tests.billing.plain_http import Answer, ask, refused, slow
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+WAITERS, POSTS = 2_000, 500
+#: What others may take while all that goes on: a small multiple of their time when nothing does, and less than is felt.
+TIMES, FELT_SECONDS = 8, 0.25
+
+
+@contextmanager
+def relay_stopped() -> Iterator[None]:
+    """The relay stands still, as if its host were."""
+    processes = psutil.Process().children(recursive=True)
+    [relay] = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.cli", "relay"]]
+    os.kill(relay.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(relay.pid, signal.SIGCONT)
+
+
+class Other:
+    """Another organization, which goes about its business."""
+
+    def __init__(self, shop: Shop, account: str) -> None:
+        self.url = shop.system.addresses.api_url
+        self.account, self.path = account, f"/organizations/{shop.organization}"
+        self.made = 0
+
+    async def get(self) -> Answer:
+        return await ask(self.url, "GET", f"{self.path}/accounts/{self.account}")
+
+    async def command(self) -> Answer:
+        self.made += 1
+        return await ask(self.url, "POST", f"{self.path}/products", {"code": f"p{self.made}", "name": "P"})
+
+    async def usual(self) -> float:
+        """The time of its requests while nothing else goes on."""
+        await self.get()
+        return max(slow([await self.get() for _ in range(40)]), slow([await self.command() for _ in range(20)]))
+
+
+async def opened_other(shop: Shop) -> Other:
+    other = await opened_shop(shop.system)
+    return Other(other, await other.account("other"))
+
+
+async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Shop) -> None:
+    other, account, url = await opened_other(shop), await shop.account("acme"), shop.system.addresses.api_url
+    preview = f"/organizations/{shop.organization}/bills/preview"
+    usual = await other.usual()
+    with relay_stopped():
+        await shop.create("products", code="unpublished", name="Unpublished")
+        waiting = [
+            asyncio.create_task(
+                ask(url, "POST", preview, {"accountId": account, "lastDateInBillingPeriod": "2026-02-28"})
+            )
+            for _ in range(WAITERS)
+        ]
+        reads, commands, looks = [list[Answer]() for _ in range(3)]
+        until = asyncio.get_running_loop().time() + 10
+        while asyncio.get_running_loop().time() < until:
+            reads.append(await other.get())
+            commands.append(await other.command())
+            looks.append(await ask(url, "GET", "/health"))
+        assert not any(task.done() for task in waiting)
+    answers = await asyncio.gather(*waiting)
+    assert not refused([*reads, *commands, *looks])
+    assert max(slow(reads), slow(commands)) < max(TIMES * usual, FELT_SECONDS)
+    assert max(look.seconds for look in looks) < 1.5
+    assert looks[-1].document["status"] == "degraded"
+    assert "the relay is" in looks[-1].document["problems"][0]
+    assert not refused(answers)
+    assert {answer.document["billTotal"] for answer in answers} == {answers[0].document["billTotal"]}
+
+
+async def test_many_commands_of_one_organization_hold_up_no_other(shop: Shop) -> None:
+    other, url = await opened_other(shop), shop.system.addresses.api_url
+    usual = await other.usual()
+    path = f"/organizations/{shop.organization}/products"
+    posts = [
+        asyncio.create_task(ask(url, "POST", path, {"code": f"many-{number}", "name": "Many"}))
+        for number in range(POSTS)
+    ]
+    reads, commands = list[Answer](), list[Answer]()
+    while not all(task.done() for task in posts):
+        reads.append(await other.get())
+        commands.append(await other.command())
+    assert not refused([*reads, *commands, *await asyncio.gather(*posts)])
+    assert max(slow(reads), slow(commands)) < max(TIMES * usual, FELT_SECONDS)
+
+
+async def test_reads_that_settle_hold_up_no_other(shop: Shop) -> None:
+    """Each read as of a day settles the family anew: many at once are one organization's own affair."""
+    account = await shop.account("acme")
+    terms: dict[str, Any] = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2030-01-01"}
+    commitments = [await shop.create("commitments", accountId=account, **terms) for _ in range(30)]
+    other, url = await opened_other(shop), shop.system.addresses.api_url
+    usual = await other.usual()
+    path = f"/organizations/{shop.organization}/commitments"
+    asked = [
+        asyncio.create_task(ask(url, "GET", f"{path}/{commitment}?asOf=2029-12-01"))
+        for commitment in commitments
+        for _ in range(10)
+    ]
+    reads = list[Answer]()
+    while not all(task.done() for task in asked):
+        reads.append(await other.get())
+    assert not refused([*reads, *await asyncio.gather(*asked)])
+    assert slow(reads) < max(TIMES * usual, FELT_SECONDS)
