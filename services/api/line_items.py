@@ -22,8 +22,8 @@ from services.store.listing import Condition, placed, position_before, token_bef
 
 router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)
 
-#: More lines than one record holds, so that a line's place among all lines is one number, and a page token names it.
-_LINES_MAX = 1_000_000
+#: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
+_LINES_MAX = 100_000_000
 #: Newer bills stand higher; the lines of a bill stand in its order.
 _PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
 _LINES = f"""

@@ -7,7 +7,7 @@ totals, resources and bills do not read each other until they are settled.
 from datetime import datetime
 
 from events.envelope import Envelope
-from events.facts.bills import BillFact
+from events.facts.bills import BillFact, BillIssued, BillLinesIssued
 from events.facts.clock import ClockTicked
 from events.facts.resources import AccountCreated
 from events.facts.usage import UsageRead
@@ -16,7 +16,7 @@ from projections.clock import counted_tick
 from projections.readmodels.facts import fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import usage_row
-from services.projector.families import FamilyCache, new_family
+from services.projector.families import FamilyCache, FamilyState, new_family
 from services.projector.partition import PartitionState
 from services.projector.taking import BrokenLogError, Decoded
 
@@ -57,9 +57,14 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
     if isinstance(fact, AccountCreated):
         cache.add(family)
     state.unwritten.families.add(family.root_id)
-    if isinstance(fact, BillFact):
-        state.unwritten.bills.note(envelope, fact, family.bills_version, family.billed.versions[fact.bill_id])
+    if isinstance(fact, BillFact) and not isinstance(fact, BillLinesIssued):
+        _note_bill(state, envelope, fact, family)
     return family.root_id
+
+
+def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
+    told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
+    state.unwritten.bills.note(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:

@@ -30,9 +30,10 @@ def rebuild(discard: bool) -> None:
 
 
 async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
-    endpoints = await known_endpoints(load_settings())
+    settings = load_settings()
+    endpoints, limit = await known_endpoints(settings), settings.max_record_bytes
     async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, drop_strays=discard)
+        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, record_bytes=limit, drop_strays=discard)
         return done, await replay(postgres, endpoints.kafka_bootstrap) if done.read_models_lost else None
 
 

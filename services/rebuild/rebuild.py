@@ -21,6 +21,7 @@ from services.migrate.migrate import (
     begin_read_models_anew,
     first_read_models,
     migrate_store,
+    record_limit,
     record_topic,
 )
 from services.migrate.new_usage import begin_usage_anew
@@ -68,7 +69,7 @@ class Rebuilt:
     read_models_lost: bool = False
 
 
-async def rebuild_store(postgres: Postgres, bootstrap: str, *, drop_strays: bool = False) -> Rebuilt:
+async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int, drop_strays: bool = False) -> Rebuilt:
     """Rebuild, and say what was done. `drop_strays`: events that contradict the log are removed.
 
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
@@ -79,13 +80,13 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, drop_strays: bool
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await connection.fetch(_KNOWN_TOPICS)
-        partitions = await _topics(connection, bootstrap)
+        partitions = await _topics(connection, bootstrap, record_bytes)
         async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
             return await run.run(drop_strays=drop_strays)
 
 
-async def _topics(connection: Connection, bootstrap: str) -> int:
+async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
     """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
     known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
     async with KafkaAdmin(bootstrap) as admin:
@@ -94,7 +95,9 @@ async def _topics(connection: Connection, bootstrap: str) -> int:
         if topic not in there:
             raise TopicMissingError(topic)
     partitions = known.get(EVENTS, there[EVENTS])
-    counts, _ = await make_topics(bootstrap, partitions, {name: 1 if name == CATALOG else partitions for name in there})
+    standing = {name: 1 if name == CATALOG else partitions for name in there}
+    counts, _ = await make_topics(bootstrap, partitions, record_bytes, standing)
+    await record_limit(connection, record_bytes)
     for name, count in counts.items():
         if name not in known:
             await record_topic(connection, name, count)

@@ -95,7 +95,7 @@ async def test_what_is_billed_is_deleted_by_force_only_until_the_bill_is_void(
     for version, fact, status in ((1, bill, 409), (2, void, 200)):
         async with store.postgres.transaction() as connection:
             event = NewEvent(store.organization, f"bills-{account}", version, fact, NOW, account, 0)
-            await append(connection, [event], store.generations.commands)
+            await append(connection, [event], store.generations)
         response = await http.delete(f"/commitments/{held}")
         assert response.status_code == status
         assert held in response.text
