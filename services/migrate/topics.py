@@ -176,13 +176,13 @@ def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping
     for name, wanted in topic.config.items():
         if settings.get(name) != wanted:
             raise TopicMismatchError(topic.name, name, settings.get(name), wanted)
-    if int(settings[LIMIT]) < record_bytes:
+    if int(settings.get(LIMIT) or 0) < record_bytes:
         how = f"{_how_to_set(bootstrap, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
-        raise TopicMismatchError(topic.name, LIMIT, settings[LIMIT], f"at least {record_bytes}: {how}")
-    if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings[MIN_IN_SYNC]) < IN_SYNC:
+        raise TopicMismatchError(topic.name, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
+    if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
         how = _how_to_set(bootstrap, topic, MIN_IN_SYNC, IN_SYNC)
         why = f"at least {IN_SYNC} where there are {found.replicas} replicas: {how}"
-        raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings[MIN_IN_SYNC], why)
+        raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
 
 
 def _how_to_set(bootstrap: str, topic: Topic, setting: str, value: int) -> str:

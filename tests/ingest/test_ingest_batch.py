@@ -100,8 +100,9 @@ def test_whatever_is_refused_fits_what_a_record_may_have(size: int) -> None:
     headers = [("é" * 500, b"v" * (size * 500)), *(("", None) for _ in range(size * 10))]
     record = replace(a_record(b"x" * size * 1000, 0, headers), key=b"k" * size * 1000)
     kept = rejected(record, 0, Refused(Reason.NOT_JSON, "é" * 2000), 0, RECORD_BYTES_LEAST)
-    builder = BatchBuilder(RECORD_BYTES_LEAST, 0)
-    assert builder.append(timestamp=None, key=kept.key, value=kept.value, headers=list(kept.headers)) is not None
+    batch = BatchBuilder(RECORD_BYTES_LEAST, 0)
+    batch.append(timestamp=None, key=kept.key, value=kept.value, headers=list(kept.headers))
+    assert len(batch._build()) <= RECORD_BYTES_LEAST
     if size_of(record) <= RECORD_BYTES_LEAST // 2:
         assert (kept.key, kept.value) == (record.key, record.value) and [*kept.headers][: len(headers)] == headers
 

@@ -76,11 +76,11 @@ async def test_a_relay_that_ends_between_the_parts_exports_every_line_once(
     bill = bill_of(await store.account())
     facts = divided(bill, MOST)
     assert len(facts) > 3
-    moves, move = list[int](), cursor.move
+    failing, move = set[int](), cursor.move
 
     async def fails_after_its_append(connection: Any, old: int, new: int, marks: Any) -> None:
-        moves.append(new)
-        if moves.count(new) == 1:  # the records stand in Kafka, and the relay does not know
+        if new in failing:  # the records stand in Kafka, and the relay does not know
+            failing.remove(new)
             raise PostgresUnreachableError("postgresql://there/db", OSError("gone"))
         await move(connection, old, new, marks)
 
@@ -89,11 +89,12 @@ async def test_a_relay_that_ends_between_the_parts_exports_every_line_once(
     async with LogReader(store.endpoints.kafka_bootstrap) as reader, log_of(store) as log:
         start = (await reader.end_offsets(BILL_LINES, [PARTITION]))[PARTITION]
         envelopes = await issued(store, facts)
+        failing |= {envelopes[1].sequence, envelopes[-1].sequence}
         async with relay(store):
             await until(lambda: relayed_all(store))
         written = await lines_since(reader, start)
         logged = (await log.written())[EVENTS, PARTITION]
-    assert [moves.count(one.sequence) for one in envelopes] == [2] * len(facts)
+    assert not failing
     assert [one.data for one in logged if one.source == envelopes[0].source] == facts  # a tail holds what stands there
     expected = line_records(envelopes[-1], bill)
     assert len(written) == 2 * LINES and len(expected) == LINES
