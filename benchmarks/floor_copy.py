@@ -11,7 +11,7 @@ from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import MAX_RECORD_BYTES, USAGE
 from services.kafka import BATCH_BYTES, FETCH_BYTES
-from services.worker import _tune_garbage_collection as tune_garbage_collection
+from services.worker import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
 MAX_RECORDS = 8_000
