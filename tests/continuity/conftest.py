@@ -14,7 +14,11 @@ PARTITIONS = 4
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def home(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Home]:
-    settings = load_settings(home=tmp_path_factory.mktemp("loss"), partitions=PARTITIONS)
+    home = tmp_path_factory.mktemp("loss")
+    # Never somebody's own servers.
+    settings = load_settings(
+        home=home, partitions=PARTITIONS, kafka_bootstrap=None, database_url=None, test_stack="embedded"
+    )
     stack = Stack(settings)
     await stack.start()
     found = Home(settings, stack)

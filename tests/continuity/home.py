@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -150,6 +151,22 @@ class Home:
                 await connection.execute(statement)
         finally:
             await connection.close()
+
+    async def save_kafka(self) -> None:
+        """A copy of the broker's data, as it stands now."""
+        await self._swap_kafka("data", "saved")
+
+    async def restore_kafka(self) -> None:
+        """The copy takes the data's place."""
+        await self._swap_kafka("saved", "data")
+
+    async def _swap_kafka(self, source: str, target: str) -> None:
+        broker, folder = self.stack._kafka, self.stack.home / "kafka"
+        assert broker is not None
+        await broker.stop()
+        shutil.rmtree(folder / target, ignore_errors=True)
+        shutil.copytree(folder / source, folder / target)
+        await broker.start()
 
     async def delete_topic(self, topic: str) -> None:
         """And wait until the broker has done it."""
