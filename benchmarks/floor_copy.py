@@ -12,7 +12,7 @@ from benchmarks.waiting import pass_gate
 from events.topics import USAGE
 from services.kafka import BATCH_BYTES, FETCH_BYTES
 from services.settings import RECORD_BYTES_MOST
-from services.worker import _tune_garbage_collection as tune_garbage_collection
+from services.worker import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
 MAX_RECORDS = 8_000

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,25 @@ class Process:
     ready: Callable[..., None]
 
 
+#: More files and sockets than a process of ours has any use for.
+_FILES_MAX = 65_536
+
+
 def run_process(body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None) -> None:
     """Run the command until it ends or is asked to stop.
 
     `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. Raises: ExpectedFailure.
     """
+    raise_file_limit()
     uvloop.run(_run(body, ready_file))
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as the host lets it: each client that waits is one, and 1,024 is few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None) -> None:

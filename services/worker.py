@@ -1,23 +1,19 @@
-"""The loop that hosts a partition worker: FastStream's broker and consumer around a handler of raw batches.
+"""The loop that hosts a partition worker: a consumer's raw batches into a handler, so that none is lost or skipped.
 
-The consumer is a FastStream subscriber without a handler function: FastStream builds, starts and stops it, and this
-loop reads it with `getmany`, so no exception is swallowed and no record is skipped (notes, 1.2 and 1.7).
 Offsets are the handler's: it says where each assigned partition starts, and stores them with its effects.
 """
 
 import asyncio
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from faststream.kafka import KafkaBroker
 
-from events.topics import USAGE
+from services.consumer import ConsumerLostError, Fetching, consuming
 from services.failures import Passing
-from services.kafka import FETCH_BYTES, Polled, kafka_errors, raw
+from services.kafka import Polled
 from services.kafka.lenient import is_lenient, read_leniently
 from services.outage import Outage, pause
 
@@ -30,10 +26,6 @@ class ResyncError(Exception):
     def __init__(self, partitions: Sequence[int], why: str) -> None:
         super().__init__(f"partitions {sorted(partitions)}: {why}")
         self.partitions = tuple(partitions)
-
-
-class ConsumerLostError(Passing):
-    """The consumer itself failed: it is thrown away, and the worker begins anew with another."""
 
 
 class PartitionHandler(Protocol):
@@ -94,7 +86,8 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self.handler.revoked([place.partition for place in revoked])
 
 
-def _tune_garbage_collection() -> None:
+def tune_garbage_collection() -> None:
+    """For a process that holds much and makes more of it in batches."""
     # The default thresholds rescan the growing batch again and again: this is worth more than any library (notes, 6).
     gc.collect()
     gc.freeze()
@@ -121,108 +114,17 @@ async def host(
     Raises: ConsumerLostError; what the handler raises, other than ResyncError and what passes by itself.
     """
     assignment = _Assignment(handler)
-    # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
-    broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None)
-    subscriber = _subscriber(broker, topic, group, assignment, session_ms)
-    with kafka_errors(bootstrap):
-        await broker.connect()
-    _hand_over_consumer(broker, assignment)
-    try:
-        with kafka_errors(bootstrap):
-            await broker.start()
-        assert subscriber.consumer is not None
-        _tune_garbage_collection()
+    async with consuming(bootstrap, topic, group, assignment, session_ms) as place:
+        tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
-        place = _Place(bootstrap, topic, subscriber.consumer)
-        await _loop(place, assignment, max_records, stop, idle_ms, ready)
-    finally:
-        await broker.stop()
-        log.info("worker_stopped", topic=topic, group=group)
-
-
-def _subscriber(broker: KafkaBroker, topic: str, group: str, assignment: _Assignment, session_ms: int) -> Any:
-    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: an open transaction
-    # of a stranger would else hide what comes behind it.
-    isolation: Literal["read_committed", "read_uncommitted"]
-    isolation = "read_committed" if topic == USAGE else "read_uncommitted"
-    return broker.subscriber(
-        topic,
-        group_id=group,
-        batch=False,
-        listener=assignment,
-        auto_offset_reset="none",
-        isolation_level=isolation,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        fetch_max_wait_ms=50,
-        session_timeout_ms=session_ms,
-        heartbeat_interval_ms=session_ms // 5,
-        rebalance_timeout_ms=60_000,
-        max_poll_interval_ms=300_000,
-    )
-
-
-def _hand_over_consumer(broker: KafkaBroker, assignment: _Assignment) -> None:
-    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
-
-    FastStream has no option for what `raw` tells the consumer, either.
-    """
-    builder = broker.config.broker_config.builder
-
-    def build(*args: Any, **options: Any) -> AIOKafkaConsumer:
-        assignment.consumer = builder(*args, **(options | {"key_deserializer": raw}))
-        return assignment.consumer
-
-    broker.config.broker_config.builder = build
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What the loop reads: its consumer, whose every error is Kafka's."""
-
-    bootstrap: str
-    topic: str
-    consumer: AIOKafkaConsumer
-
-    async def fetch(self, idle_ms: int, max_records: int, ready: Mapping[int, int]) -> dict[int, Polled]:
-        """What comes next of the partitions that moved, after a quiet wait of at most so long nothing.
-
-        Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
-        """
         try:
-            with kafka_errors(self.bootstrap):
-                fetched = await self.consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
-                places = [TopicPartition(self.topic, partition) for partition in ready]
-                reached = {place: await self.consumer.position(place) for place in places if self._holds(place)}
-        except Passing as error:
-            raise ConsumerLostError(str(error)) from error
-        if self.consumer._fetcher._fetch_task.done() or self.consumer._coordinator._coordination_task.done():
-            raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
-        return {
-            place.partition: Polled(fetched.get(place, ()), offset)
-            for place, offset in reached.items()
-            if offset != ready[place.partition]
-        }
-
-    def _holds(self, place: TopicPartition) -> bool:
-        """Whether the partition is still ours: a rebalance may take it away while we wait."""
-        return place in self.consumer.assignment()
-
-    def seek(self, starts: Mapping[int, int]) -> None:
-        """Fetch these partitions from here on."""
-        with kafka_errors(self.bootstrap):
-            for partition, offset in starts.items():
-                self.consumer.seek(TopicPartition(self.topic, partition), offset)
-            self.consumer.resume(*(TopicPartition(self.topic, partition) for partition in starts))
-
-    def pause(self, partitions: Sequence[int]) -> None:
-        """Fetch nothing of these partitions until they are sought again."""
-        if partitions:
-            with kafka_errors(self.bootstrap):
-                self.consumer.pause(*(TopicPartition(self.topic, partition) for partition in partitions))
+            await _loop(place, assignment, max_records, stop, idle_ms, ready)
+        finally:
+            log.info("worker_stopped", topic=topic, group=group)
 
 
 async def _loop(
-    place: _Place,
+    place: Fetching,
     assignment: _Assignment,
     max_records: int,
     stop: asyncio.Event,
@@ -230,6 +132,7 @@ async def _loop(
     ready: Callable[[], None] | None,
 ) -> None:
     outage = Outage("server_unavailable", topic=place.topic)
+    resync = Outage("partitions_resynced", topic=place.topic)
     while not stop.is_set():
         try:
             await _load_waiting(place, assignment)
@@ -247,9 +150,10 @@ async def _loop(
                     await assignment.handler.poll(polled)
             _stop_some(place, assignment)
             outage.over()
+            resync.over()
         except ResyncError as error:
-            log.warning("partitions_resynced", topic=place.topic, why=str(error))
             _send_back(place, assignment, error.partitions)
+            await pause(stop, resync.met(error))
         except UnicodeDecodeError:
             if is_lenient():
                 raise
@@ -263,7 +167,7 @@ async def _loop(
             await pause(stop, outage.met(error))
 
 
-async def _load_waiting(place: _Place, assignment: _Assignment) -> None:
+async def _load_waiting(place: Fetching, assignment: _Assignment) -> None:
     async with assignment.busy:
         waiting = sorted(assignment.waiting)
         if not waiting:
@@ -276,7 +180,7 @@ async def _load_waiting(place: _Place, assignment: _Assignment) -> None:
     _stop_some(place, assignment)
 
 
-def _stop_some(place: _Place, assignment: _Assignment) -> None:
+def _stop_some(place: Fetching, assignment: _Assignment) -> None:
     """Fetch no more of partitions that must not go on."""
     stopped = {partition: why for partition, why in assignment.handler.stopped.items() if partition in assignment.ready}
     if stopped:
@@ -286,7 +190,7 @@ def _stop_some(place: _Place, assignment: _Assignment) -> None:
             log.error("partition_stopped", topic=place.topic, partition=partition, why=why)
 
 
-def _send_back(place: _Place, assignment: _Assignment, partitions: Sequence[int]) -> None:
+def _send_back(place: Fetching, assignment: _Assignment, partitions: Sequence[int]) -> None:
     """Let the partitions wait to be loaded again, without a record being fetched meanwhile."""
     ours = [partition for partition in partitions if partition in assignment.ready]
     place.pause(ours)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from events.decimals import NonNegative, Number, Positive
 from events.resources.accounts import ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource
-from events.resources.bounds import MANY, TABLE, Currency, Int32, at_least, between, items
+from events.resources.bounds import MANY, TABLE, Currency, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
 DrawableType = Literal[
@@ -90,8 +90,7 @@ class Commitment(Resource):
     commitment_fee_description: Description | None = None
     commitment_usage_description: Description | None = None
     overage_description: Description | None = None
-    #: At most the days between the wire's first and last date.
-    commitment_period_interval: Annotated[int, Field(ge=1), between(1, 84_000)] | None = None
+    commitment_period_interval: Annotated[Int32, Field(ge=1)] | None = None
     prorate: bool | None = None
     priority: Int32 | None = None
     rollover_percent: Annotated[Number, Field(ge=0, le=100)] | None = None

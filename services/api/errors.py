@@ -86,10 +86,8 @@ def handle_errors(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        words = {
-            404: f"there is no {request.url.path}",
-            405: f"{request.method} is not offered on {request.url.path}",
-        }
+        path = refused.shortened(request.url.path, 200)
+        words = {404: f"there is no {path}", 405: f"{refused.shortened(request.method)} is not offered on {path}"}
         message = words.get(error.status_code) if error.detail in ("Not Found", "Method Not Allowed") else None
         return answer({"message": message or error.detail}, error.status_code, dict(error.headers or {}))
 

@@ -4,7 +4,8 @@ A run that ends anywhere leaves whole pages: nothing of a page is durable before
 is due again for the next run.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
@@ -20,6 +21,8 @@ from services.failures import ExpectedFailure
 from services.families import LoadedFamily, load_page
 from services.postgres import Postgres
 
+#: How long a page's families are settled without a break.
+TURN_SECONDS = 0.05
 #: Somebody else changed the bills of the same family each time we had settled it.
 ATTEMPTS = 20
 
@@ -45,16 +48,26 @@ async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequenc
     """Settle these families as they stand in one snapshot; those of which nothing is due are left out."""
     # A family that is missing was created after the run began, or deleted since.
     page = await load_page(postgres, request.organization, [target.root_id for target in targets])
-    found = []
-    for target in targets:
-        loaded = page.get(target.root_id)
-        if loaded is None:
-            continue
-        # Family by family: what else the organization asks for gets its turn in between.
-        facts = await compute(request.organization, _facts, request, loaded, target.account_id)
-        if facts:
-            found.append(Settled.of(loaded, facts, target.account_id))
+    found: list[Settled] = []
+    left: Sequence[Target] = [target for target in targets if target.root_id in page]
+    while left:  # what else the organization asks for gets its turn in between
+        done, left = await compute(request.organization, _settle_some, request, page, left)
+        found += done
     return found
+
+
+def _settle_some(
+    request: BillRequest, page: Mapping[str, LoadedFamily], targets: Sequence[Target]
+) -> tuple[list[Settled], Sequence[Target]]:
+    """The first of these families, at least one, and which are left when TURN_SECONDS are over."""
+    found, over = [], time.monotonic() + TURN_SECONDS
+    for number, target in enumerate(targets, start=1):
+        loaded = page[target.root_id]
+        if facts := _facts(request, loaded, target.account_id):
+            found.append(Settled.of(loaded, facts, target.account_id))
+        if time.monotonic() > over:
+            return found, targets[number:]
+    return found, ()
 
 
 async def issue_page(

@@ -29,8 +29,9 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
 #: Pages of bills, or bills to approve, that a process settles at once; organizations take turns page by page.
 PAGES_AT_ONCE = 4
-#: Organizations whose jobs a process has taken up: it holds a lock for each.
-ORGANIZATIONS_AT_ONCE = 200
+#: Organizations whose jobs a process has taken up: it holds a lock for each. And those it approves bills of: each asks
+#: for a connection, beside the requests.
+ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 
 
 async def organization_time(postgres: Postgres, organization: str) -> datetime:
@@ -53,6 +54,7 @@ class JobRunner:
         self._woken = asyncio.Event()
         #: Organizations whose jobs, and whose approvals, are being carried out.
         self._jobs_of, self._approvals_of = set[str](), set[str]()
+        self._approvals = asyncio.Semaphore(APPROVALS_AT_ONCE)
 
     def wake(self) -> None:
         """There is a new job."""
@@ -133,6 +135,7 @@ class JobRunner:
             try:
                 for organization in await self._approver.organizations():
                     if organization not in self._approvals_of:
+                        await self._approvals.acquire()
                         _start(group, self._approvals_of, organization, self._approve(organization))
                 outage.over()
             except Passing as error:
@@ -144,6 +147,8 @@ class JobRunner:
             await self._approver.approve_due(organization)
         except Passing as error:
             log.warning("approval_interrupted", organization=organization, error=f"{type(error).__name__}: {error}")
+        finally:
+            self._approvals.release()
 
     async def _time(self, organization: str) -> datetime:
         return await organization_time(self._postgres.of(organization), organization)

@@ -4,9 +4,9 @@
 _REPEATED = 80
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, most: int = _REPEATED) -> str:
     """The beginning of a client's text, for a message."""
-    return text if len(text) <= _REPEATED else f"{text[:_REPEATED]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 class CommandError(Exception):

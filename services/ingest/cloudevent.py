@@ -42,8 +42,8 @@ class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class CloudEvent(msgspec.Struct, gc=False):
     """The attributes that usage needs; other extension attributes are allowed and not looked at."""
 
-    #: Names and texts in the record's value beside those in `data`: seven attributes with theirs, and `data`.
-    around: ClassVar[int] = 2 * 7 + 1
+    #: Names and texts that every record's value has: seven attributes with theirs, `data`, and the meter in it.
+    strings: ClassVar[int] = 2 * 7 + 1 + 2
 
     specversion: Literal["1.0"]
     id: str
@@ -59,7 +59,7 @@ class CloudEvent(msgspec.Struct, gc=False):
 class BinaryEvent(CloudEvent, gc=False):
     """The same in binary mode: its attributes came in headers."""
 
-    around: ClassVar[int] = 0
+    strings: ClassVar[int] = 2
 
 
 def _written(text: str) -> tuple[str]:

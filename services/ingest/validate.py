@@ -75,16 +75,17 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
         if ts < EARLIEST:
             raise Refused(Reason.BAD_TIME, f"time must not be before {EARLIEST:%Y-%m-%d}")
         day = lane.days.day(ts_text)
-    strings = event.around + 2  # of the meter
+    strings = event.strings
     if event.datacontenttype is not None:
         strings += 2
     ets_text = None
     if data.ets is not None:
         ets_text, strings = _end(data.ets, ts), strings + 2
     numbers: dict[str, str] = {}
-    if data.measure is not UNSET:
-        _take_numbers(numbers, data.measure, "measure", meter)
-        strings += 1 + len(data.measure)
+    measure = data.measure
+    if measure is not UNSET:
+        _take_numbers(numbers, measure, "measure", meter)
+        strings += 1 + len(measure)
     if data.income is not UNSET:
         _take_numbers(numbers, data.income, "income", meter)
         strings += 1 + len(data.income)

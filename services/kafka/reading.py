@@ -46,7 +46,7 @@ class LogReader:
             with kafka_errors(self._bootstrap):
                 await consumer.start()
         except BaseException:  # the caller's time may be over
-            await consumer.stop()
+            await _stop(consumer)
             raise
         self._consumer = consumer
         return self
@@ -55,7 +55,7 @@ class LogReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._consumer is not None:
-            await self._consumer.stop()
+            await _stop(self._consumer)
             self._consumer = None
 
     @property
@@ -121,3 +121,9 @@ class LogReader:
         finally:
             # Stays assigned until the next range: aiokafka's fetcher fails on a consumer without an assignment.
             consumer.pause(place)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    # aiokafka awaits a task that it has cancelled: of one that never began to run the cancellation would reach us.
+    await asyncio.sleep(0)
+    await consumer.stop()

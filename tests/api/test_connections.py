@@ -9,7 +9,9 @@ import pytest
 
 from services.api.errors import status_of
 from services.api.health import Health
+from services.api.standing import Standing
 from services.billing.watching import open_watcher
+from services.continuity.fence import Fence
 from services.store.execute import lock_organization
 from services.turns import NoTurnError
 from tests.store.kit import Store
@@ -21,7 +23,9 @@ pytestmark = pytest.mark.stack
 async def health_of(store: Store, *, database: str | None = None, kafka: str | None = None) -> AsyncIterator[Health]:
     url, bootstrap = database or store.endpoints.database_url, kafka or store.endpoints.kafka_bootstrap
     async with open_watcher(url, bootstrap) as watcher:
-        health = Health(url, store.generations, watcher)
+        standing = Standing(url, bootstrap, Fence(), lambda _: None)
+        standing.broken = None
+        health = Health(url, watcher, standing)
         try:
             yield health
         finally:

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.stack
         ("GET", f"/bills/search?sortBy={'x' * 201}", b"", "sortBy: must have at most 200 characters"),
         ("POST", f"/bills/approve?accountIds={'x' * 201}", b"", "accountIds: must have at most 200 characters"),
         ("GET", f"/products/{'x' * 201}", b"", "id: must have at most 200 characters"),
+        ("GET", f"/../{'x' * 300}/clock", b"", "orgId: must be 1 to 80 printable characters"),
         ("GET", f"/bills/{'x' * 201}/lineitems/1/explain", b"", "bill: must have at most 200 characters"),
         ("POST", "/products", b'{"' + b"x" * 900_000 + b'": 1e999}', f"{'x' * 80}...: must be a number of ordinary"),
         ("POST", "/products", b'{"%b": 1, "%b": 1}' % (b"x" * 900, b"x" * 900), f"{'x' * 80}...: must be given"),

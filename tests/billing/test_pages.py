@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,13 +18,13 @@ from events.facts.bills import BillFact, BillIssued
 from services.billing import issuing, selection
 from services.billing.appending import Settled
 from services.billing.issuing import BillRequest, issue_page, settle_page
-from services.billing.life import stream_of
 from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection, Target, pages
 from services.billing.watching import open_watcher
 from services.postgres import Postgres, open_postgres
+from services.store.streams import bills_of
 from services.up.system import System
 from tests.billing.conftest import Shop, opened_shop
 from tests.store.kit import Store, opened, store
@@ -164,17 +164,18 @@ async def test_pages_hold_every_family_once_wherever_a_run_begins(
         assert [Target(roots[1])] in found  # it has more accounts than a page by itself
 
 
+class _GivenUpError(Exception):
+    """Rolls a transaction back."""
+
+
 @asynccontextmanager
 async def _taken(page: Page, root: str) -> AsyncIterator[None]:
     """Somebody else is about to append the first bill of a family, and never does."""
-    async with page.postgres.connection() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        await connection.execute(_TAKE, page.shop.organization, stream_of(root))
-        try:
+    with suppress(_GivenUpError):
+        async with page.postgres.transaction() as connection:
+            await connection.execute(_TAKE, page.shop.organization, bills_of(root))
             yield
-        finally:
-            await transaction.rollback()
+            raise _GivenUpError
 
 
 async def _waiting(page: Page) -> bool:

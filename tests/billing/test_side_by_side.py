@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from services.billing import run, runner, selection
+from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job
 from services.billing.locks import JobLocks
 from services.billing.progress import Waiter
@@ -178,6 +179,30 @@ async def test_a_waiting_job_holds_no_connection_of_the_pool(yard: Yard, monkeyp
     async with yard.running():
         await yard.becomes(await yard.job(yard.long), "INITIALIZING")
         assert _held(yard.store.postgres) == 0
+
+
+async def test_approvals_of_one_organization_hold_up_no_other(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def organizations(_: AutoApprover) -> list[str]:
+        return [yard.long, yard.short]
+
+    async def approve_due(_: AutoApprover, organization: str) -> int:
+        asked.append(organization)
+        if organization == yard.long:
+            await yard.held.wait()
+        return 0
+
+    monkeypatch.setattr(AutoApprover, "organizations", organizations)
+    monkeypatch.setattr(AutoApprover, "approve_due", approve_due)
+    monkeypatch.setattr(runner, "LOOK_SECONDS", 0.05)
+
+    async def again_and_again() -> bool:
+        return asked.count(yard.short) >= 3
+
+    async with yard.running():
+        await yard.until(again_and_again)
+    assert asked.count(yard.long) == 1
 
 
 async def test_a_job_that_another_process_carries_out_is_left_to_it(yard: Yard) -> None:

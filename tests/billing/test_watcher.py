@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.errors import RequestTimedOutError
 
+from events.origins import Origins
 from events.topics import CATALOG, EVENTS, USAGE, read_source
 from services.billing import watching
 from services.billing.ends import TopicEnds
@@ -21,6 +22,7 @@ from tests.store.kit import Store, opened, store
 __all__ = ["opened", "store"]
 PARTITIONS = 2
 WAITERS = 2_000
+GENERATIONS = Generations("c", "g", PARTITIONS, Origins(frozenset("cg")))
 
 
 class World:
@@ -45,7 +47,7 @@ class World:
             raise self.error
         offsets = dict.fromkeys(range(PARTITIONS), self.folded)
         read = {one: {read_source("g", one): self.read} for one in range(PARTITIONS)}
-        return Seen(self.head, self.relayed, Progress(offsets, offsets, read), Generations("c", "g", PARTITIONS))
+        return Seen(self.head, self.relayed, Progress(offsets, offsets, read), GENERATIONS)
 
     def ends_of(self, topic: str) -> TopicEnds:
         ends = TopicEnds("nowhere:1", topic)
@@ -53,7 +55,9 @@ class World:
         async def ask() -> dict[int, int]:
             self.asked[topic] += 1
             await asyncio.sleep(0.001)
-            return dict.fromkeys(range(ends._partitions), self.usage if topic == USAGE else self.log)
+            return dict.fromkeys(
+                range(1 if topic == CATALOG else PARTITIONS), self.usage if topic == USAGE else self.log
+            )
 
         ends._shared._ask = ask
         return ends
@@ -163,19 +167,19 @@ async def test_ends_are_asked_by_a_reader_that_is_made_anew_after_an_error(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = TopicEnds(store.endpoints.kafka_bootstrap, EVENTS)
-    first = await ends.get(store.generations.partitions)
+    first = await ends.get()
     assert len(first) == store.generations.partitions
-    reader = ends._reader
-    assert await ends.get(store.generations.partitions) == first and ends._reader is reader
-    assert reader is not None
+    clients = ends._open
+    assert await ends.get() == first and ends._open is clients
+    assert clients is not None
 
     async def fail(*_: Any) -> dict[int, int]:
         raise RequestTimedOutError("the broker went away")
 
-    monkeypatch.setattr(reader, "end_offsets", fail)
+    monkeypatch.setattr(clients[1]._open, "end_offsets", fail)
     with pytest.raises(KafkaUnreachableError, match="the broker went away"):
-        await ends.get(store.generations.partitions)
-    assert await ends.get(store.generations.partitions) == first and ends._reader is not reader
+        await ends.get()
+    assert await ends.get() == first and ends._open is not clients
     await ends.close()
 
 

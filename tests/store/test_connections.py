@@ -8,7 +8,7 @@ import pytest
 
 from services.failures import Passing
 from services.outage import until_stopped
-from services.postgres import Connection, PostgresUnreachableError
+from services.postgres import Connection, PostgresUnreachableError, TablesMovedError
 
 
 class Raw:
@@ -49,7 +49,7 @@ LOST = [
 ]
 STATEMENTS = [
     asyncpg.UniqueViolationError("duplicate key"),
-    asyncpg.UndefinedTableError("no such table"),
+    asyncpg.UndefinedColumnError("no such column"),
     asyncpg.DataError("invalid input for query argument $1"),
 ]
 
@@ -71,6 +71,14 @@ async def test_a_connection_that_raises_anything_is_lost(error: Exception) -> No
 async def test_what_the_server_says_of_a_statement_is_the_callers(error: Exception) -> None:
     raw = Raw(error)
     with pytest.raises(type(error)):
+        await Connection(raw, "postgresql://there/db").fetch("SELECT 1")
+    assert not raw.terminated
+
+
+@pytest.mark.parametrize("error", [asyncpg.UndefinedTableError("x"), asyncpg.InvalidSchemaNameError("x")], ids=kind)
+async def test_a_table_that_was_replaced_is_looked_for_anew(error: Exception) -> None:
+    raw = Raw(error)
+    with pytest.raises(TablesMovedError, match="read models were just replaced, or the database is another one"):
         await Connection(raw, "postgresql://there/db").fetch("SELECT 1")
     assert not raw.terminated
 

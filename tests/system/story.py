@@ -173,6 +173,8 @@ async def play(wire: Wire, bootstrap: str, partitions: int, between: Callable[[i
                 job = await wire.call("GET", f"billjobs/{job['id']}")
 
 
+#: Rows of each table, sorted.
+Left = dict[str, list[tuple[Any, ...]]]
 TABLES = {
     "usage_totals": "account_id, aggregation_id, segment, day, records, total::text, state::text",
     "commitment_balances": "commitment_id, account_id, kind, amount::text, spent::text, remaining::text, "
@@ -198,7 +200,7 @@ async def settled(endpoints: Endpoints) -> None:
             await asyncio.sleep(0.05)
 
 
-async def left_by(database_url: str, wire: Wire) -> dict[str, list[tuple[Any, ...]]]:
+async def left_by(database_url: str, wire: Wire) -> Left:
     """Every read model's rows of the organization, sorted, ids replaced by the names the load gave."""
     connection = await asyncpg.connect(database_url)
     try:

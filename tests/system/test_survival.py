@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,11 +14,10 @@ import pytest_asyncio
 from services.settings import load_settings
 from services.stack import Stack
 from services.up.system import System
-from tests.system.story import Wire, expected_calls, left_by, play, settled
+from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-Left = dict[str, list[tuple[Any, ...]]]
 PARTITIONS = 4
 
 

@@ -1,0 +1,129 @@
+"""The consumer of a worker: FastStream builds, starts and stops it; it is read with `getmany` (notes, 1.2 and 1.7)."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faststream.kafka import KafkaBroker
+
+from events.topics import USAGE
+from services.failures import Passing
+from services.kafka import FETCH_BYTES, Polled, kafka_errors, raw
+
+#: So soon it is noticed that somebody has added partitions to the topic.
+METADATA_MS = 10_000
+
+
+class ConsumerLostError(Passing):
+    """The consumer itself failed: it is thrown away, and the worker begins anew with another."""
+
+
+class Listener(Protocol):
+    """A `ConsumerRebalanceListener`, which is told its consumer before the first assignment."""
+
+    consumer: AIOKafkaConsumer | None
+
+
+@asynccontextmanager
+async def consuming(
+    bootstrap: str, topic: str, group: str, listener: Listener, session_ms: int
+) -> AsyncIterator["Fetching"]:
+    """The consumer for the length of a block. Raises: KafkaUnreachableError."""
+    # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
+    broker = KafkaBroker(
+        bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
+    )
+    subscriber = _subscriber(broker, topic, group, listener, session_ms)
+    with kafka_errors(bootstrap):
+        await broker.connect()
+    _hand_over_consumer(broker, listener)
+    try:
+        with kafka_errors(bootstrap):
+            await broker.start()
+        assert subscriber.consumer is not None
+        yield Fetching(bootstrap, topic, subscriber.consumer)
+    finally:
+        await broker.stop()
+
+
+def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener, session_ms: int) -> Any:
+    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: an open transaction
+    # of a stranger would else hide what comes behind it.
+    isolation: Literal["read_committed", "read_uncommitted"]
+    isolation = "read_committed" if topic == USAGE else "read_uncommitted"
+    return broker.subscriber(
+        topic,
+        group_id=group,
+        batch=False,
+        listener=listener,
+        auto_offset_reset="none",
+        isolation_level=isolation,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=50,
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 5,
+        rebalance_timeout_ms=60_000,
+        max_poll_interval_ms=300_000,
+    )
+
+
+def _hand_over_consumer(broker: KafkaBroker, listener: Listener) -> None:
+    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
+
+    FastStream has no option for what `raw` tells the consumer, either.
+    """
+    builder = broker.config.broker_config.builder
+
+    def build(*args: Any, **options: Any) -> AIOKafkaConsumer:
+        listener.consumer = builder(*args, **(options | {"key_deserializer": raw}))
+        return listener.consumer
+
+    broker.config.broker_config.builder = build
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """A consumer of one topic, whose every error is Kafka's."""
+
+    bootstrap: str
+    topic: str
+    consumer: AIOKafkaConsumer
+
+    async def fetch(self, idle_ms: int, max_records: int, ready: Mapping[int, int]) -> dict[int, Polled]:
+        """What comes next of the partitions that moved, after a quiet wait of at most so long nothing.
+
+        Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
+        """
+        try:
+            with kafka_errors(self.bootstrap):
+                fetched = await self.consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+                places = [TopicPartition(self.topic, partition) for partition in ready]
+                reached = {place: await self.consumer.position(place) for place in places if self._holds(place)}
+        except Passing as error:
+            raise ConsumerLostError(str(error)) from error
+        if self.consumer._fetcher._fetch_task.done() or self.consumer._coordinator._coordination_task.done():
+            raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
+        return {
+            place.partition: Polled(fetched.get(place, ()), offset)
+            for place, offset in reached.items()
+            if offset != ready[place.partition]
+        }
+
+    def _holds(self, place: TopicPartition) -> bool:
+        """Whether the partition is still ours: a rebalance may take it away while we wait."""
+        return place in self.consumer.assignment()
+
+    def seek(self, starts: Mapping[int, int]) -> None:
+        """Fetch these partitions from here on."""
+        with kafka_errors(self.bootstrap):
+            for partition, offset in starts.items():
+                self.consumer.seek(TopicPartition(self.topic, partition), offset)
+            self.consumer.resume(*(TopicPartition(self.topic, partition) for partition in starts))
+
+    def pause(self, partitions: Sequence[int]) -> None:
+        """Fetch nothing of these partitions until they are sought again."""
+        if partitions:
+            with kafka_errors(self.bootstrap):
+                self.consumer.pause(*(TopicPartition(self.topic, partition) for partition in partitions))

@@ -1,0 +1,218 @@
+"""A whole system in the test's own process, whose servers can lose what servers lose, and the commands that mend it."""
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import asyncpg
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+
+from events.topics import TOPICS
+from services.api.app import create_app
+from services.api.command import bind, server_of
+from services.ingest.command import run_ingest
+from services.kafka import BatchWriter, LogReader, Record
+from services.migrate.migrate import migrate
+from services.projector.worker import run_projector
+from services.relay.relay import run_relay
+from services.settings import Settings
+from services.stack import Stack
+from tests.system.story import Left, Wire, left_by, settled
+
+PATIENCE_S = 90.0
+ALL = ("api", "relay", "ingest", "projector")
+
+
+class Home:
+    """A stack of its own; `start` and `stop` are of the product's workers, which run as tasks."""
+
+    def __init__(self, settings: Settings, stack: Stack) -> None:
+        self.settings, self.stack = settings, stack
+        self.url = ""
+        self._stop = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        return self.stack.endpoints.kafka_bootstrap
+
+    @property
+    def database_url(self) -> str:
+        return self.stack.endpoints.database_url
+
+    async def migrate(self, **options: Any) -> None:
+        await migrate(self.settings, self.stack.endpoints, **options)
+
+    # Workers.
+
+    async def start(self, *names: str) -> None:
+        """Start these workers (all, if none is named) and wait until each is ready or has ended."""
+        for name in names or ALL:
+            ready = asyncio.Event()
+            task = self._tasks[name] = asyncio.create_task(self._work(name, ready))
+            waiting = asyncio.create_task(ready.wait())
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+
+    def _work(self, name: str, ready: asyncio.Event) -> Coroutine[Any, Any, None]:
+        match name:
+            case "relay":
+                return run_relay(self.bootstrap, self.database_url, self._stop, ready=ready.set)
+            case "ingest":
+                return run_ingest(self.stack.endpoints, self._stop, ready=ready.set, session_ms=6_000)
+            case "projector":
+                return run_projector(self.bootstrap, self.database_url, self._stop, ready=ready.set)
+            case _:
+                return self._serve(ready)
+
+    async def _serve(self, ready: asyncio.Event) -> None:
+        with bind("127.0.0.1", 0) as bound:
+            self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            server = server_of(create_app(self.database_url, self.bootstrap))
+            serving = asyncio.create_task(server.serve(sockets=[bound]))
+            while not server.started and not serving.done():
+                await asyncio.sleep(0.01)
+            ready.set()
+            await self._stop.wait()
+            server.should_exit = True
+            await serving
+
+    async def ended(self, name: str) -> BaseException | None:
+        """Wait until a worker ends by itself; returns what ended it."""
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait((self._tasks[name],))
+        return self._tasks.pop(name).exception()
+
+    async def stop(self) -> list[BaseException]:
+        """Stop all workers; returns what those that had ended by themselves ended with."""
+        self._stop.set()
+        tasks, self._tasks, self._stop = self._tasks, {}, asyncio.Event()
+        async with asyncio.timeout(PATIENCE_S):
+            outcomes = await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+
+    # The load of tests/system/story.py.
+
+    def wire(self, organization: str) -> Wire:
+        return Wire(lambda: self.url, organization)
+
+    async def settled(self) -> None:
+        """Wait until all that is there is projected and settled."""
+        await settled(self.stack.endpoints)
+
+    async def left(self, wire: Wire) -> Left:
+        """What the organization's load has left, once all of it is projected."""
+        await self.settled()
+        return await left_by(self.database_url, wire)
+
+    # What operators do.
+
+    async def trueup(self, *arguments: str) -> tuple[int, str]:
+        """Run the command line; returns its status and what it said."""
+        environment = os.environ | {
+            "TRUEUP_KAFKA_BOOTSTRAP": self.bootstrap,
+            "TRUEUP_DATABASE_URL": self.database_url,
+            "TRUEUP_PARTITIONS": str(self.settings.partitions),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "services.cli", *arguments),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            said, _ = await process.communicate()
+        assert process.returncode is not None
+        return process.returncode, said.decode()
+
+    # What servers lose.
+
+    async def lose_postgres(self) -> None:
+        """The database is gone, with everybody's connections; an empty one takes its place."""
+        await self._administer("DROP DATABASE trueup WITH (FORCE)", "CREATE DATABASE trueup")
+
+    async def save_postgres(self) -> None:
+        """A backup; nobody may be connected."""
+        await self._administer("DROP DATABASE IF EXISTS saved", "CREATE DATABASE saved TEMPLATE trueup")
+
+    async def restore_postgres(self) -> None:
+        """The backup takes the database's place."""
+        await self._administer("DROP DATABASE trueup WITH (FORCE)", "CREATE DATABASE trueup TEMPLATE saved")
+
+    async def _administer(self, *statements: str) -> None:
+        connection = await asyncpg.connect(self.database_url.replace("@/trueup?", "@/postgres?"))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def save_kafka(self) -> None:
+        """A copy of the broker's data, as it stands now."""
+        await self._swap_kafka("data", "saved")
+
+    async def restore_kafka(self) -> None:
+        """The copy takes the data's place."""
+        await self._swap_kafka("saved", "data")
+
+    async def _swap_kafka(self, source: str, target: str) -> None:
+        broker, folder = self.stack._kafka, self.stack.home / "kafka"
+        assert broker is not None
+        await broker.stop()
+        shutil.rmtree(folder / target, ignore_errors=True)
+        shutil.copytree(folder / source, folder / target)
+        await broker.start()
+
+    async def delete_topic(self, topic: str) -> None:
+        """And wait until the broker has done it."""
+        await self._admin(lambda admin: admin.delete_topics([topic], timeout_ms=30_000))
+        async with asyncio.timeout(PATIENCE_S):
+            while topic in await self._admin(lambda admin: admin.list_topics()):
+                await asyncio.sleep(0.1)
+
+    async def make_topic(self, topic: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
+        """As an operator makes it by hand, with our settings if no others are given."""
+        ours = next(one.config for one in TOPICS if one.name == topic)
+        new = NewTopic(topic, partitions or self.settings.partitions, 1, topic_configs=config or ours)
+        await self._admin(lambda admin: admin.create_topics([new], timeout_ms=30_000))
+
+    async def delete_before(self, topic: str, offsets: dict[int, int]) -> None:
+        """Delete the records of each partition that stand before an offset, as retention does."""
+        wanted = {TopicPartition(topic, partition): RecordsToDelete(offset) for partition, offset in offsets.items()}
+        await self._admin(lambda admin: admin.delete_records(wanted, timeout_ms=30_000))
+
+    async def add_partitions(self, topic: str, count: int) -> None:
+        await self._admin(lambda admin: admin.create_partitions({topic: NewPartitions(count)}, timeout_ms=30_000))
+
+    async def _admin(self, ask: Any) -> Any:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            return await ask(admin)
+        finally:
+            await admin.close()
+
+    async def ends(self, topic: str) -> dict[int, int]:
+        async with LogReader(self.bootstrap) as reader:
+            return await reader.end_offsets(topic, range(self.settings.partitions))
+
+    async def values(self, topic: str) -> dict[int, list[bytes]]:
+        """Every record's value, by partition."""
+        found: dict[int, list[bytes]] = {}
+        async with LogReader(self.bootstrap) as reader:
+            for partition, end in (await reader.end_offsets(topic, range(self.settings.partitions))).items():
+                async for records in reader.read(topic, partition, 0, end):
+                    found.setdefault(partition, []).extend(record.value for record in records)
+        return found
+
+    async def append(self, topic: str, partition: int, *values: bytes | None) -> int:
+        """Write records as a stranger would; returns the offset of the first."""
+        async with BatchWriter(self.bootstrap) as writer:
+            records = [Record(None, value or b"") for value in values]
+            return (await writer.append(topic, partition, records))[0].base

@@ -1,0 +1,59 @@
+"""A topic that is missing is named once, waited for quietly, and holds up no end of a process."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from events.topics import EVENTS, USAGE, USAGE_REJECTED
+from tests.continuity.home import Home
+from tests.continuity.test_usage_lost import calls, publish
+from tests.system.story import set_up
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+WATCHED_SECONDS = 8
+
+
+@pytest.mark.parametrize("worker", ["ingest", "projector", "relay"])
+@pytest.mark.parametrize("topic", [USAGE, EVENTS])
+async def test_a_worker_without_its_topic_says_so_once_and_ends_at_once(
+    home: Home, tmp_path: Path, worker: str, topic: str
+) -> None:
+    await home.save_kafka()
+    await home.delete_topic(topic)
+    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": home.bootstrap, "TRUEUP_DATABASE_URL": home.database_url}
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.cli", worker, env=environment, stdout=file, stderr=file
+        )
+        await asyncio.sleep(WATCHED_SECONDS)
+        assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        async with asyncio.timeout(30):
+            await process.wait()
+    assert time.monotonic() - began < 2
+    lines = said.read_text().splitlines()
+    assert len(lines) < 10, lines
+    assert sum(f"topic {topic} does not exist" in line for line in lines) == 1, lines
+    await home.restore_kafka()
+
+
+async def test_what_is_deleted_under_a_running_system_is_gone_on_with_when_it_is_back(home: Home) -> None:
+    await home.start()
+    wire = home.wire("quiet")
+    await set_up(wire)
+    await publish(home, "quiet", range(20))
+    assert await calls(home, wire) == 20
+    await home.delete_topic(USAGE_REJECTED)
+    await asyncio.sleep(WATCHED_SECONDS)
+    assert (await home.trueup("migrate"))[0] == 0
+    await publish(home, "quiet", range(20, 40))
+    await home.append(USAGE, 1, b"not json")
+    assert await calls(home, wire) == 40
+    assert not await home.stop()

@@ -1,0 +1,112 @@
+"""Postgres lost whole or restored from a backup: nothing is accepted over it, and the log gives back what it holds."""
+
+import httpx
+import pytest
+
+from services.continuity.breaks import StoreWentBackError
+from services.postgres import open_postgres
+from services.store.generations import load_generations
+from tests.continuity.home import Home
+from tests.store.kit import Store
+from tests.system.story import CONFIG, PARTS, Left, play
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+
+async def nothing(_: int) -> None:
+    """The undisturbed run."""
+
+
+async def undisturbed(home: Home, organization: str) -> Left:
+    wire = home.wire(organization)
+    await play(wire, home.bootstrap, home.settings.partitions, nothing)
+    return await home.left(wire)
+
+
+async def test_postgres_lost_whole_in_mid_load_is_refilled_from_the_log(home: Home) -> None:
+    await home.start()
+    expected = await undisturbed(home, "undisturbed")
+    wire = home.wire("lost")
+
+    async def lose(part: int) -> None:
+        if part != PARTS // 2:
+            return
+        await home.settled()  # what was accepted and is not relayed is lost with Postgres, and no test of the log
+        await home.lose_postgres()
+        await home.stop()
+        assert "rebuild-store" in (await home.trueup("migrate"))[1]
+        status, said = await home.trueup("rebuild-store")
+        assert status == 0 and "events added to the store" in said, said
+        await home.start()
+
+    await play(wire, home.bootstrap, home.settings.partitions, lose)
+    assert await home.left(wire) == expected
+    status, said = await home.trueup("audit")
+    assert status == 0 and "live == replay, unexplained 0.00" in said, said
+    await home.stop()
+
+
+async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_back(home: Home) -> None:
+    await home.start()
+    wire = home.wire("strayed")
+    await wire.call("PUT", "organizationconfig", CONFIG)
+    await home.settled()
+    await home.stop()
+    await home.save_postgres()
+    await home.start()
+    kept = await wire.create("products", "kept", code="kept", name="Kept")
+    await home.settled()
+    await home.stop()
+    await home.restore_postgres()
+    async with open_postgres(home.database_url) as postgres:  # what a version did that did not compare
+        async with postgres.connection() as connection:
+            store = Store(home.stack.endpoints, postgres, await load_generations(connection), "strayed")
+        await store.create("product", code="stray", name="Stray")
+
+    status, said = await home.trueup("rebuild-store")
+    assert status == 1 and "rebuild-store --discard" in said, said
+    status, said = await home.trueup("rebuild-store", "--discard")
+    assert status == 0 and '"code":"stray"' in said, said
+    await home.start()
+    products = (await wire.call("GET", "products"))["data"]
+    assert [(product["id"], product["code"]) for product in products] == [(kept, "kept")]
+    await wire.create("products", "stray", code="stray", name="Stray")
+    await home.settled()
+    assert (await home.trueup("audit"))[0] == 0
+    await home.stop()
+
+
+async def test_a_backup_that_is_behind_the_log_is_refused_by_everybody_and_caught_up(home: Home) -> None:
+    await home.start()
+    wire = home.wire("backed-up")
+    await wire.call("PUT", "organizationconfig", CONFIG)
+    before = await wire.create("products", "before", code="before", name="Before")
+    await home.settled()
+    await home.stop()
+    await home.save_postgres()
+    await home.start()
+    after = await wire.create("products", "after", code="after", name="After")
+    await home.settled()
+    await home.stop()
+    await home.restore_postgres()
+
+    await home.start("api")  # first, and alone: it is the one that would accept commands
+    async with httpx.AsyncClient(base_url=home.url) as client:
+        health = await client.get("/health")
+        assert health.status_code == 503 and "rebuild-store" in health.json()["message"]
+        for method, path in (("POST", "products"), ("GET", f"products/{before}"), ("GET", "accounts")):
+            answer = await client.request(method, f"/organizations/backed-up/{path}", json={"code": "x", "name": "X"})
+            assert answer.status_code == 503 and "Postgres was restored" in answer.json()["message"]
+    for worker in ("relay", "ingest", "projector"):
+        await home.start(worker)
+        assert isinstance(await home.ended(worker), StoreWentBackError)
+
+    status, said = await home.trueup("rebuild-store")
+    assert status == 0 and "1 events added to the store" in said, said
+    assert (await wire.call("GET", f"products/{after}"))["code"] == "after"  # the same API goes on by itself
+    await home.start("relay", "ingest", "projector")
+    await wire.create("products", "later", code="later", name="Later")
+    await home.settled()
+    status, said = await home.trueup("audit")
+    assert status == 0, said
+    await home.stop()
