@@ -1,41 +1,53 @@
 """Makes the topics with explicit settings and checks those that are there: no auto-creation, no silent change."""
 
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidConfigurationError,
+    KafkaConnectionError,
+    KafkaError,
+    PolicyViolationError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
-from events.topics import CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
+from events.topics import TOPICS, USAGE_REJECTED, Topic
 from services.continuity.breaks import TopicMissingError
 from services.failures import ExpectedFailure
 from services.kafka import KafkaUnreachableError, LogReader
+from services.migrate.topic_settings import (
+    LIMIT,
+    LOG,
+    MIN_IN_SYNC,
+    REPLICAS_MAX,
+    Found,
+    check_partitions,
+    check_settings,
+    config_of,
+    note_few_replicas,
+)
 
-#: The log of record: what it holds is this database's, or the database is another one's.
-LOG = (EVENTS, CATALOG)
-#: What is acknowledged here stands nowhere else, so it must stand on two brokers before it is, where there are three.
-KEPT = (*LOG, USAGE)
-REPLICAS_MAX, IN_SYNC = 3, 2
-LIMIT, MIN_IN_SYNC = "max.message.bytes", "min.insync.replicas"
-log = structlog.get_logger(__name__)
-
-
-class TopicMismatchError(ExpectedFailure):
-    """topic {name}: {what} is {found} but must be {wanted}"""
-
-    def __init__(self, name: str, what: str, found: object, wanted: object) -> None:
-        super().__init__(f"topic {name}: {what} is {found} but must be {wanted}")
+SHOWN_SECONDS = 30.0
+#: How a broker says that a setting may not be as it was asked for.
+_NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
+_log = structlog.get_logger(__name__)
 
 
 class TopicRefusedError(ExpectedFailure):
-    """topic {name} was refused: {cause}; it was to take records of TRUEUP_MAX_RECORD_BYTES"""
+    """topic {name} was refused by Kafka: {cause}; it was asked for with {config}"""
 
-    def __init__(self, name: str, cause: object, record_bytes: int) -> None:
+    def __init__(self, name: str, cause: object, config: Mapping[str, str]) -> None:
+        asked = ", ".join(f"{setting}={value}" for setting, value in sorted(config.items()))
         super().__init__(
-            f"topic {name} was refused: {cause}; it was to take records of {record_bytes} bytes: if the cluster does"
-            " not allow as much, lower TRUEUP_MAX_RECORD_BYTES"
+            f"topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow"
+            f" as much {LIMIT}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow"
+            " it: what the topics hold depends on each of them"
         )
 
 
@@ -56,11 +68,14 @@ class UnknownLogError(ExpectedFailure):
         )
 
 
-class Found(NamedTuple):
-    """A topic that is there: how many partitions it has, and how many replicas each has at least."""
+class Answer(NamedTuple):
+    """Why a broker refused something."""
 
-    partitions: int
-    replicas: int
+    code: int
+    message: str | None = None
+
+    def __str__(self) -> str:
+        return self.message or for_code(self.code).__name__
 
 
 async def make_topics(
@@ -83,46 +98,46 @@ async def make_topics(
         await admin.close()
         raise KafkaUnreachableError(bootstrap, error) from error
     try:
-        counts, fresh = {}, set()
-        there = await _there(admin)
+        counts, fresh, made = {}, set(), set[str]()
+        there, brokers = await _there(admin), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
             name, is_known = topic.name, topic.name in known
             counts[name] = wanted = known.get(name) or topic.partitions or partitions
             if name not in there:
                 if is_known and name not in (remake, USAGE_REJECTED):
                     raise TopicMissingError(name)
-                await _make(admin, topic, wanted, record_bytes)
-                fresh.add(name)
+                await _make(admin, topic, wanted, min(brokers, REPLICAS_MAX), record_bytes)
+                made.add(name)
                 continue
             if is_known and name == remake:
                 there[name] = await _set_up(admin, topic, there[name], wanted, record_bytes)
-            _check_partitions(topic, there[name], wanted, is_known=is_known)
+            check_partitions(topic, there[name], wanted, is_known=is_known)
             check_settings(bootstrap, topic, there[name], await _settings(admin, name), record_bytes)
+            note_few_replicas(topic, there[name], brokers)
             if not is_known:
                 fresh.add(name)
                 if name in LOG and await _has_records(bootstrap, name, wanted):
                     raise UnknownLogError(name)
-        return counts, fresh
+        await _until_shown(admin, made)
+        return counts, fresh | made
     finally:
         await admin.close()
-
-
-def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
-    """What the topic is made with, and no more: a managed cluster refuses what it lets nobody set."""
-    in_sync = IN_SYNC if replicas >= REPLICAS_MAX else 1
-    return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
 
 
 async def _set_up(admin: AIOKafkaAdminClient, topic: Topic, found: Found, wanted: int, record_bytes: int) -> Found:
     """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
 
-    Returns: what it is then. Raises: TopicNotMadeError.
+    Returns: what it is then. Raises: TopicNotMadeError, TopicRefusedError.
     """
-    config = config_of(topic, found.replicas, record_bytes)
+
+    async def alter(config: dict[str, str]) -> Answer | None:
+        [answer] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
+        return next((Answer(code, message) for code, message, *_ in answer.resources if code), None)
+
     try:
         if found.partitions < wanted:
             await admin.create_partitions({topic.name: NewPartitions(wanted)}, timeout_ms=30_000)
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
+        await _allowed(topic.name, config_of(topic, found.replicas, record_bytes), alter)
     except KafkaError as error:
         raise TopicNotMadeError(topic.name, error) from error
     return found._replace(partitions=max(found.partitions, wanted))
@@ -139,25 +154,51 @@ async def _there(admin: AIOKafkaAdminClient) -> dict[str, Found]:
     }
 
 
-async def _make(admin: AIOKafkaAdminClient, topic: Topic, partitions: int, record_bytes: int) -> None:
-    replicas = min(len((await admin.describe_cluster())["brokers"]), REPLICAS_MAX)
-    new = NewTopic(topic.name, partitions, replicas, topic_configs=config_of(topic, replicas, record_bytes))
-    try:
+async def _make(admin: AIOKafkaAdminClient, topic: Topic, partitions: int, replicas: int, record_bytes: int) -> None:
+    """Raises: TopicNotMadeError, TopicRefusedError."""
+
+    async def create(config: dict[str, str]) -> Answer | None:
+        new = NewTopic(topic.name, partitions, replicas, topic_configs=config)
         answer = await admin.create_topics([new], timeout_ms=30_000)
+        found = next(Answer(code, *message) for _, code, *message in answer.topic_errors)
+        return None if not found.code or for_code(found.code) is TopicAlreadyExistsError else found
+
+    try:
+        await _allowed(topic.name, config_of(topic, replicas, record_bytes), create)
     except TopicAlreadyExistsError:
         return
     except KafkaError as error:
         raise TopicNotMadeError(topic.name, error) from error
-    for name, code, *message in answer.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:
-            raise TopicRefusedError(name, (message and message[0]) or for_code(code).__name__, record_bytes)
 
 
-def _check_partitions(topic: Topic, found: Found, wanted: int, *, is_known: bool) -> None:
-    if found.partitions > wanted and is_known:
-        log.warning("partitions_added", topic=topic.name, partitions=found.partitions, made_with=wanted)
-    elif found.partitions != wanted:
-        raise TopicMismatchError(topic.name, "the partition count (TRUEUP_PARTITIONS)", found.partitions, wanted)
+async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
+    """A broker answers before it tells of a topic: whoever looks next, as another `trueup migrate`, is to see it.
+
+    Raises: TopicNotMadeError.
+    """
+    deadline = time.monotonic() + SHOWN_SECONDS
+    while missing := made - set(await admin.list_topics()):
+        if time.monotonic() > deadline:
+            raise TopicNotMadeError(min(missing), f"Kafka has not shown it for {SHOWN_SECONDS:g} s; try again")
+        await asyncio.sleep(0.05)
+
+
+async def _allowed(
+    name: str, config: dict[str, str], ask: Callable[[dict[str, str]], Awaitable[Answer | None]]
+) -> None:
+    """Ask for these settings; of a cluster that lets nobody set on how many brokers a record stands, for the others.
+
+    Raises: TopicRefusedError.
+    """
+    refused = await ask(config)
+    if refused is not None and for_code(refused.code) in _NOT_ALLOWED:
+        others = {setting: value for setting, value in config.items() if setting != MIN_IN_SYNC}
+        if await ask(others) is None:
+            why = "the next `trueup migrate` checks what the cluster has set"
+            _log.warning("min_in_sync_refused", topic=name, asked_for=config[MIN_IN_SYNC], cause=str(refused), note=why)
+            return
+    if refused is not None:
+        raise TopicRefusedError(name, refused, config)
 
 
 async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
@@ -167,29 +208,6 @@ async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
         for resource in answer.resources:
             found |= {entry[0]: entry[1] for entry in resource[4]}
     return found
-
-
-def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int) -> None:
-    """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
-    large they may be, and on how many brokers they stand. Raises: TopicMismatchError.
-    """
-    for name, wanted in topic.config.items():
-        if settings.get(name) != wanted:
-            raise TopicMismatchError(topic.name, name, settings.get(name), wanted)
-    if int(settings.get(LIMIT) or 0) < record_bytes:
-        how = f"{_how_to_set(bootstrap, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
-        raise TopicMismatchError(topic.name, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
-    if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
-        how = _how_to_set(bootstrap, topic, MIN_IN_SYNC, IN_SYNC)
-        why = f"at least {IN_SYNC} where there are {found.replicas} replicas: {how}"
-        raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
-
-
-def _how_to_set(bootstrap: str, topic: Topic, setting: str, value: int) -> str:
-    return (
-        f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name {topic.name}"
-        f" --add-config {setting}={value}"
-    )
 
 
 async def _has_records(bootstrap: str, topic: str, partitions: int) -> bool:

@@ -6,6 +6,7 @@ totals, resources and bills do not read each other until they are settled.
 
 from datetime import datetime
 
+from events.bill_parts import BrokenBillError
 from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued, BillLinesIssued
 from events.facts.clock import ClockTicked
@@ -22,7 +23,7 @@ from services.projector.taking import BrokenLogError, Decoded
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
-    """Apply everything but usage. The families of `decoded.accounts()` must be in memory."""
+    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. Raises: BrokenLogError."""
     partition = state.position.partition
     state.unwritten.foreign += [ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign]
     for offset, ms, envelope, record in decoded.facts:
@@ -39,7 +40,10 @@ def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> 
                 state.unwritten.ticked.add(envelope.organization)
                 root_id = None
             case _:
-                root_id = _apply_to_family(state, envelope, cache)
+                try:
+                    root_id = _apply_to_family(state, envelope, cache)
+                except BrokenBillError as error:
+                    raise BrokenLogError(f"{EVENTS}/{partition} at offset {offset}: {error}") from error
         state.unwritten.facts.append(fact_row(partition, offset, envelope, root_id, record))
 
 

@@ -45,6 +45,11 @@ def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
         yield f"{done.again} events are written to the log again when the relay runs"
     if done.lines:
         yield f"{done.lines} bill lines written again"
+    for bill in done.unfinished:
+        yield (
+            f"bill {bill.bill_id} of {bill.organization} is not issued: of its parts the log holds {bill.parts} and not"
+            " the last one; bill its account again"
+        )
     if done.noted > done.head:
         yield f"events after {done.head} and up to {done.noted} may have been accepted and are lost: no log holds them"
     if replayed is not None:

@@ -29,7 +29,7 @@ from services.postgres import Connection, Postgres
 from services.rebuild import refill
 from services.rebuild.lines import last_lines, write_lines
 from services.rebuild.names import adopt_names
-from services.rebuild.refill import Held, StrayEventsError
+from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, scan
 from services.rebuild.view import rebuild_view
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
@@ -59,6 +59,8 @@ class Rebuilt:
     again: int = 0
     #: Lines of bills that were written again.
     lines: int = 0
+    #: Bills in parts that the log holds the beginning of, and nothing the end.
+    unfinished: list[Unfinished] = field(default_factory=list)
     #: Events that contradicted the log, as JSON.
     discarded: list[str] = field(default_factory=list)
     #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
@@ -165,7 +167,9 @@ class _Rebuild:
         if strays and not drop_strays:
             raise StrayEventsError(strays)
         organizations, done.discarded = await refill.discard(connection, generations.commands, strays)
+        before = await head(connection)
         added = await refill.refill(connection)
+        done.unfinished = await refill.unfinished_bills(connection, before)
         for organization in sorted({*organizations, *added}):
             await rebuild_view(connection, organization, generations.commands)
         done.added, done.head = sum(added.values()), await head(connection)

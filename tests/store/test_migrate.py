@@ -7,20 +7,14 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from structlog.testing import capture_logs
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
 from services.continuity.breaks import TopicMissingError
 from services.live import live_schema, use_schema
 from services.migrate.migrate import migrate
-from services.migrate.topics import (
-    Found,
-    TopicMismatchError,
-    TopicRefusedError,
-    UnknownLogError,
-    check_settings,
-    config_of,
-    make_topics,
-)
+from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
+from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
 from services.settings import RECORD_BYTES_LEAST, load_settings
 from services.stack import Stack
 from services.store.generations import load_generations
@@ -138,8 +132,49 @@ async def test_a_topic_that_the_cluster_refuses_is_named_with_the_setting(
 ) -> None:
     name = f"refused-{uuid4().hex}"
     monkeypatch.setattr("services.migrate.topics.TOPICS", (Topic(name, 1, {}),))
-    with pytest.raises(TopicRefusedError, match=rf"topic {name} was refused: .* lower TRUEUP_MAX_RECORD_BYTES"):
+    with pytest.raises(
+        TopicRefusedError, match=rf"topic {name} was refused by Kafka: .* -2 .*lower TRUEUP_MAX_RECORD_BYTES"
+    ):
         await make_topics(store.endpoints.kafka_bootstrap, 1, -2, {})
+
+
+async def test_a_cluster_that_lets_nobody_set_how_many_brokers_hold_a_record_has_its_own_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, bootstrap = f"managed-{uuid4().hex}", store.endpoints.kafka_bootstrap
+    monkeypatch.setattr("services.migrate.topics.TOPICS", (Topic(name, 1, {"retention.ms": "-1"}),))
+
+    def refused(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
+        return config_of(topic, replicas, record_bytes) | {"min.insync.replicas": "0"}
+
+    monkeypatch.setattr("services.migrate.topics.config_of", refused)
+    with capture_logs() as lines:
+        assert await make_topics(bootstrap, 1, LIMIT, {}) == ({name: 1}, {name})
+    [line] = [line for line in lines if line["event"] == "min_in_sync_refused"]
+    assert line["topic"] == name and "min.insync.replicas" in line["cause"]
+    async with asyncio.timeout(10):
+        while (found := await settings_of(bootstrap, name)).get("retention.ms") != "-1":
+            await asyncio.sleep(0.1)
+    assert (found["max.message.bytes"], found["min.insync.replicas"]) == (str(LIMIT), "1")
+    await make_topics(bootstrap, 1, LIMIT, {name: 1})
+
+
+async def test_a_topic_that_came_back_by_itself_and_takes_no_settings_is_named(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, bootstrap = f"returned-{uuid4().hex}", store.endpoints.kafka_bootstrap
+    monkeypatch.setattr("services.migrate.topics.TOPICS", (Topic(name, 1, {}),))
+    await make_topics(bootstrap, 1, LIMIT, {})
+    with pytest.raises(TopicRefusedError, match=rf"topic {name} was refused by Kafka: .*max.message.bytes"):
+        await make_topics(bootstrap, 1, -2, {name: 1}, name)
+
+
+@pytest.mark.parametrize(("replicas", "brokers", "told"), [(1, 1, 0), (1, 2, 1), (2, 3, 1), (3, 3, 0), (3, 6, 0)])
+def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: int, brokers: int, told: int) -> None:
+    with capture_logs() as lines:
+        note_few_replicas(BY_NAME[EVENTS], Found(8, replicas), brokers)
+        note_few_replicas(BY_NAME[BILL_LINES], Found(8, replicas), brokers)
+    assert [line["event"] for line in lines] == ["few_replicas"] * told
 
 
 @pytest.mark.parametrize(("replicas", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])
@@ -156,7 +191,8 @@ def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to
     with pytest.raises(TopicMismatchError) as raised:
         check_settings("here:1", BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "1"}, LIMIT)
     assert str(raised.value) == (
-        f"topic {topic}: min.insync.replicas is 1 but must be at least 2 where there are 3 replicas: kafka-configs.sh"
+        f"topic {topic}: min.insync.replicas is 1 but must be at least 2 where there are 3 replicas, or what is"
+        " acknowledged may be lost with one broker: kafka-configs.sh"
         f" --bootstrap-server here:1 --alter --entity-type topics --entity-name {topic}"
         " --add-config min.insync.replicas=2"
     )
