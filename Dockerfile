@@ -1,11 +1,11 @@
 # One image for every service of compose.yaml; the command says which one it is.
 FROM python:3.12-slim
 WORKDIR /app
-# The locked packages change more seldom than the code: they are a layer of their own.
+# The locked packages change more seldom than the code, so they are a layer below it. The project itself is installed as
+# a path to this folder: the code that is copied afterwards is found there.
 COPY deploy ./deploy
 COPY requirements.lock pyproject.toml README.md ./
-RUN UV_NO_CACHE=1 PIP_NO_CACHE_DIR=1 python deploy/install.py
+RUN PIP_NO_CACHE_DIR=true python deploy/install.py
 COPY . .
-RUN python deploy/install.py
 USER nobody
 ENTRYPOINT ["/app/.venv/bin/trueup"]
