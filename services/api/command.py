@@ -62,7 +62,8 @@ async def _serve(process: Process, host: str, port: int) -> None:
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         if not serving.done():
-            process.ready(url=f"http://{host}:{bound.getsockname()[1]}")
+            port = bound.getsockname()[1]
+            process.ready(url=f"http://{host}:{port}", port=port)
             stopping = [asyncio.create_task(one.wait()) for one in (process.stop, app.state.crashed.event)]
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
