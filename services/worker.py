@@ -1,7 +1,7 @@
 """The loop that hosts a partition worker: FastStream's broker and consumer around a handler of raw batches.
 
 The consumer is a FastStream subscriber without a handler function: FastStream builds, starts and stops it, and this
-loop reads it with `getmany`, so no exception is swallowed and no record is skipped (notes, 1.2 and 1.7).
+loop reads it itself, so no exception is swallowed and no record is skipped (notes, 1.2 and 1.7).
 Offsets are the handler's: it says where each assigned partition starts, and stores them with its effects.
 """
 
@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from services.kafka import FETCH_BYTES, FetchedRecord, KafkaUnreachableError, ReadStalledError, raw
+from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
 from services.kafka.lenient import is_lenient, read_leniently
 from services.postgres import PostgresUnreachableError
 
@@ -61,8 +62,11 @@ class PartitionHandler(Protocol):
         """Forget these partitions; another worker may already own them."""
         ...
 
-    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
-        """Take the next records of some partitions, or nothing (an empty mapping) after a quiet wait."""
+    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> float:
+        """Take the next records of some partitions, or nothing (an empty mapping) after a quiet wait.
+
+        Returns: for how many seconds it may be left alone if no records come and nobody wakes it.
+        """
         ...
 
 
@@ -73,8 +77,11 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     loop, where an error is an error, not by the listener, whose exceptions aiokafka logs and ignores (notes, 1.3).
     """
 
-    def __init__(self, handler: PartitionHandler) -> None:
+    def __init__(self, handler: PartitionHandler, woken: asyncio.Event) -> None:
         self.handler = handler
+        self.woken = woken
+        #: What the last poll returned; 0 after every change.
+        self.quiet_s = 0.0
         self.busy = asyncio.Lock()
         self.consumer: AIOKafkaConsumer | None = None
         self.waiting: set[int] = set()
@@ -89,6 +96,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.epoch += 1
         self.ready.clear()
         self.waiting = {place.partition for place in assigned}
+        self.woken.set()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         async with self.busy:
@@ -116,16 +124,18 @@ async def host(
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
     session_ms: int = 15_000,
-    idle_ms: int = 50,
+    woken: asyncio.Event | None = None,
 ) -> None:
     """Run the handler until `stop` is set, on whatever partitions of the topic the group gives this process.
+
+    Whoever sets `woken` has the handler polled now, with what there is.
 
     `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
     hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
     Raises: what the handler raises, other than ResyncError and the errors that a restart of a server explains.
     """
-    assignment = _Assignment(handler)
+    assignment = _Assignment(handler, woken or asyncio.Event())
     # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
     broker = KafkaBroker(bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None)
     subscriber = _subscriber(broker, topic, group, assignment, session_ms)
@@ -136,7 +146,7 @@ async def host(
         assert subscriber.consumer is not None
         _tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
-        await _loop(subscriber.consumer, topic, assignment, max_records, stop, idle_ms, ready)
+        await _loop(subscriber.consumer, topic, assignment, max_records, stop, ready)
     finally:
         await broker.stop()
         log.info("worker_stopped", topic=topic, group=group)
@@ -150,11 +160,12 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, assignment: _Assign
         listener=assignment,
         auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES,
-        fetch_max_wait_ms=50,
+        fetch_max_wait_ms=BUSY_WAIT_MS,
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // 5,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
+        auto_commit_interval_ms=30_000,  # for lag tools only: the handler's offsets count
     )
 
 
@@ -178,10 +189,9 @@ async def _loop(
     assignment: _Assignment,
     max_records: int,
     stop: asyncio.Event,
-    idle_ms: int,
     ready: Callable[[], None] | None,
 ) -> None:
-    failures = 0
+    failures, arrivals = 0, Arrivals(consumer, max_records)
     while not stop.is_set():
         try:
             await _load_waiting(consumer, topic, assignment)
@@ -190,12 +200,14 @@ async def _loop(
                 ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            fetched = await consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+            fetched = await arrivals.next(assignment.quiet_s, stop, assignment.woken)
+            assignment.woken.clear()
             async with assignment.busy:
                 if epoch != assignment.epoch:
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
-                    await assignment.handler.poll({place.partition: records for place, records in fetched.items()})
+                    records = {place.partition: records for place, records in fetched.items()}
+                    assignment.quiet_s = await assignment.handler.poll(records)
             failures = 0
         except ResyncError as error:
             log.warning("partitions_resynced", topic=topic, why=str(error))
@@ -224,6 +236,7 @@ async def _load_waiting(consumer: AIOKafkaConsumer, topic: str, assignment: _Ass
         consumer.resume(*(TopicPartition(topic, partition) for partition in waiting))
         assignment.waiting.difference_update(waiting)
         assignment.ready.update(waiting)
+        assignment.quiet_s = 0.0
         log.info("partitions_assigned", topic=topic, starts={p: starts[p] for p in waiting})
 
 

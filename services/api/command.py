@@ -14,6 +14,7 @@ from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.process import Process, run_process
 from services.store.generations import load_generations
+from services.waiting import first_of
 
 GRACE_SECONDS = 10
 
@@ -29,7 +30,23 @@ class AddressTakenError(ExpectedFailure):
 
 
 class _Server(uvicorn.Server):
-    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped."""
+    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped.
+
+    It keeps the time of its answers' headers, each second, and looks no oftener whether it was asked to end.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._asked = asyncio.Event()
+
+    def ask_to_end(self) -> None:
+        """At once."""
+        self.should_exit = True
+        self._asked.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await first_of(1.0, self._asked)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,7 +85,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
                 waiting.cancel()
-        server.should_exit = True
+        server.ask_to_end()
         await serving
         if app.state.crashed.error is not None:
             raise app.state.crashed.error

@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 
 #: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
 AHEAD = 2
+#: How soon to ask how that went, and how long there is nothing to ask, if no records come.
+WRITING_S = 0.05
+IDLE_S = 30.0
 
 
 class UsageLostError(ExpectedFailure):
@@ -94,7 +97,7 @@ class IngestHandler:
         for partition in partitions:
             self._states.pop(partition, None)
 
-    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> None:
+    async def poll(self, batches: Mapping[int, Sequence[FetchedRecord]]) -> float:
         """Settle the next records of some partitions and have them written once the polls before are.
 
         Raises: what writing an earlier poll raised. Memory is ahead of the log then: every partition is to be assigned
@@ -103,7 +106,7 @@ class IngestHandler:
         batches = {partition: records for partition, records in batches.items() if records}
         if not batches:
             await self._written(0)
-            return
+            return IDLE_S
         await self._pass_commands()
         outcomes = {
             partition: await self._settle(records, self._states[partition]) for partition, records in batches.items()
@@ -111,6 +114,7 @@ class IngestHandler:
         await self._written(AHEAD - 1)
         before = self._writing[-1] if self._writing else None
         self._writing.append(asyncio.create_task(self._write(outcomes, before)))
+        return WRITING_S
 
     async def abandon(self) -> None:
         """Wait for the end of what is being written, good or bad; the log tells what became of it."""

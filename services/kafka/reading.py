@@ -9,6 +9,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
+from services.kafka.arriving import look_seldom
 from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError, ReadStalledError
 from services.kafka.fetching import FetchedRecord, raw
 
@@ -46,6 +47,7 @@ class LogReader:
         except asyncio.CancelledError:  # the caller's time is over
             await consumer.stop()
             raise
+        look_seldom(consumer)
         self._consumer = consumer
         return self
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.store.events import RELAYED
 from services.store.rows import COLUMNS
 
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
@@ -26,6 +27,7 @@ INSERT INTO store.relay_offsets (topic, partition, next_offset)
 SELECT * FROM unnest($1::text[], $2::integer[], $3::bigint[])
 ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(relay_offsets.next_offset, EXCLUDED.next_offset)
 """
+_NOTIFY = f"SELECT pg_notify('{RELAYED}', '')"
 
 
 class CursorMovedError(Exception):
@@ -67,3 +69,4 @@ async def _set(connection: Any, statement: str, old: int, new: int, offsets: Map
             raise CursorMovedError
         topics, partitions = [topic for topic, _ in offsets], [partition for _, partition in offsets]
         await connection.execute(_OFFSET, topics, partitions, list(offsets.values()))
+        await connection.execute(_NOTIFY)

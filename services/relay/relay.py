@@ -8,7 +8,6 @@ acknowledged before the next, and after any error all memory is dropped and the 
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -28,11 +27,12 @@ from services.store.continuity import check_continuity
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
+from services.waiting import first_of
 from services.worker import BACKOFF_S, TRANSIENT
 
 QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 5.0
 STANDBY_SECONDS = 0.3
 _WAITED_OUT: tuple[type[BaseException], ...] = (*TRANSIENT, cursor.CursorMovedError)
 _log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ async def run_relay(
             failures = 0
         except _WAITED_OUT as error:
             _log.warning("relay_starts_anew", error=f"{type(error).__name__}: {error}")
-            await _pause(stop, BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+            await first_of(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)], stop)
             failures += 1
 
 
@@ -132,7 +132,7 @@ async def _stand_by(connection: Any, stop: asyncio.Event, ready: Callable[[], No
             _log.info("relay_stands_by")
             ready()
             first = False
-        await _pause(stop, STANDBY_SECONDS)
+        await first_of(STANDBY_SECONDS, stop)
 
 
 async def _lead(
@@ -153,12 +153,7 @@ async def _lead(
         ready()
         while not stop.is_set():
             woken.clear()
-            await relay.tick(int(wall_seconds() // QUARTER_S))
+            now = wall_seconds()
+            await relay.tick(int(now // QUARTER_S))
             if not await relay.step():
-                await _pause(woken, LOOK_SECONDS)
-
-
-async def _pause(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+                await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)
