@@ -47,6 +47,8 @@ class PlayedLine:
     commitment: str | None = None
     balance: str | None = None
     child_account: str | None = None
+    #: What the charge is called that the line is of or pays for, where the bill itself says so.
+    charge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
