@@ -66,9 +66,10 @@ def main(arguments: list[str]) -> int:
 def install() -> None:
     """Makes the environment whole, if anything has changed since it was. Raises: InstallError."""
     before = read_stamp()
-    if before and before == stamp_now():
+    other = before != {} and (before.get("venv") != str(VENV) or another_python_is_asked_for(before))
+    if before and before == stamp_now() and not other:
         return
-    settings = ready(moved=bool(before) and before.get("venv") != str(VENV))
+    settings = ready(anew=other)
     UNDER_WAY.touch()
     STAMP.unlink(missing_ok=True)
     python = ["--python", str(PYTHON)]
@@ -89,9 +90,9 @@ def run_uv(arguments: list[str]) -> int:
     return subprocess.run(command, env=uv_environment(os.environ, settings), cwd=str(ROOT), check=False).returncode
 
 
-def ready(moved: bool = False) -> dict[str, str]:
+def ready(anew: bool = False) -> dict[str, str]:
     """Sees to it that there are an environment and the pinned uv. Returns: pip's settings. Raises: InstallError."""
-    if moved or UNDER_WAY.exists() or not runs([str(PYTHON), "-I", "-m", "pip", "--version"]):
+    if anew or UNDER_WAY.exists() or not runs([str(PYTHON), "-I", "-m", "pip", "--version"]):
         make_venv()
     settings = read_pip_settings(PYTHON)
     pinned = re.match(r"uv==(\S+)", UV_LOCK.read_text())
@@ -165,6 +166,12 @@ def stamp_now() -> dict[str, str]:
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in INPUTS)).hexdigest()
     python = runs([str(PYTHON), "-I", "-S", "-c", "import sys; print(sys.version)"])
     return {"inputs": digest, "venv": str(VENV), "python": python}
+
+
+def another_python_is_asked_for(stamp: dict[str, str]) -> bool:
+    """By `make PYTHON=...`, which make tells in the environment; what it found by itself leaves a working one alone."""
+    here = ".".join(map(str, sys.version_info[:2]))
+    return "PYTHON" in os.environ and not stamp.get("python", "").startswith(f"{here}.")
 
 
 def read_stamp() -> dict[str, str]:

@@ -28,7 +28,7 @@ _FIND = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
 def pythons() -> dict[str, Path]:
-    """Supported Pythons by version: the one that runs this, and what lies beside it and on PATH."""
+    """Pythons by version: the one that runs this, and supported ones that lie beside it and on PATH."""
     own = Path(sys.base_prefix)
     candidates = [own / "bin" / "python3"]
     for version in OLDEST_PIP:
@@ -37,7 +37,7 @@ def pythons() -> dict[str, Path]:
     usable: dict[str, Path] = {}
     for python in candidates:
         told = subprocess.run([python, "-I", "-c", _FIND], capture_output=True, text=True, timeout=20, check=False)
-        if (version := told.stdout.strip()) in OLDEST_PIP:
+        if (version := told.stdout.strip()) in OLDEST_PIP or (version and python == candidates[0]):
             usable.setdefault(version, python)
     return usable
 
@@ -66,8 +66,8 @@ class Checkout:
 
     def use_pip(self, version: str) -> None:
         """Make the environment as a Python with this pip would."""
-        subprocess.run([self.python, "-m", "venv", self.venv], timeout=PATIENCE_S, check=True)
-        pip = [self.venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([self.python, "-m", "venv", "--without-pip", self.venv], timeout=PATIENCE_S, check=True)
+        pip = [sys.executable, "-m", "pip", "--python", self.venv, "install", "--no-compile", "--quiet"]
         for pause in (2, 5, 0):
             if subprocess.run([*pip, f"pip=={version}"], timeout=PATIENCE_S, check=not pause).returncode == 0:
                 return
