@@ -1,5 +1,6 @@
 """A connection to Postgres, and the one place that knows what a lost one raises."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Protocol
@@ -121,6 +122,13 @@ class Connection:
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
         with self._guarded():
             await self._raw.add_listener(channel, callback)
+
+    async def until_closed(self) -> None:
+        """Wait until the connection is closed, by whomever."""
+        closed = asyncio.Event()
+        self._raw.add_termination_listener(lambda _: closed.set())
+        if not self._raw.is_closed():
+            await closed.wait()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, open_postgres
-from services.projector.bell import woken_when_relayed
+from services.projector.bell import ring_when_relayed
 from services.projector.pace import QUIET_S, Pace
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
@@ -91,21 +91,21 @@ async def run_projector(
 
 
 async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    async with open_postgres(postgres_url, most=5) as postgres, LogReader(bootstrap) as reader:
+    async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
         guard = Guard(bootstrap, postgres.connection, generations)
         await guard.check()
         handler = ProjectorHandler(postgres, reader, generations.origins)
-        async with woken_when_relayed(postgres) as woken:
-            work = host(
-                bootstrap,
-                topic=EVENTS,
-                group=GROUP,
-                handler=handler,
-                max_records=MAX_RECORDS,
-                stop=stop,
-                ready=ready,
-                woken=woken,
-            )
-            await guarded(guard, work)
+        woken = asyncio.Event()
+        work = host(
+            bootstrap,
+            topic=EVENTS,
+            group=GROUP,
+            handler=handler,
+            max_records=MAX_RECORDS,
+            stop=stop,
+            ready=ready,
+            woken=woken,
+        )
+        await guarded(guard, work, ring_when_relayed(postgres_url, woken))
