@@ -123,12 +123,11 @@ class Connection:
         with self._guarded():
             await self._raw.add_listener(channel, callback)
 
-    async def until_closed(self) -> None:
-        """Wait until the connection is closed, by whomever."""
-        closed = asyncio.Event()
-        self._raw.add_termination_listener(lambda _: closed.set())
-        if not self._raw.is_closed():
-            await closed.wait()
+    def tell_when_closed(self, told: asyncio.Event) -> None:
+        """Set the event once the connection is closed, by whomever."""
+        self._raw.add_termination_listener(lambda _: told.set())
+        if self._raw.is_closed():
+            told.set()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -22,7 +22,9 @@ async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
             async with connected(postgres_url) as connection:
                 await connection.add_listener(RELAYED, lambda *_: woken.set())
                 woken.set()  # what was published before
-                await connection.until_closed()
+                closed = asyncio.Event()
+                connection.tell_when_closed(closed)
+                await closed.wait()
         except PostgresUnreachableError as error:
             log.debug("not_woken_meanwhile", error=str(error))  # the worker says what the outage means to it
         await asyncio.sleep(AGAIN_SECONDS)

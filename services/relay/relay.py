@@ -157,6 +157,7 @@ async def _lead(
 ) -> None:
     woken = asyncio.Event()
     await connection.add_listener(CHANNEL, lambda *_: woken.set())
+    connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
     generations = await load_generations(connection)
     async with LogReader(bootstrap) as reader:
         tails = await read_tails(connection, reader, generations, await written(connection))
