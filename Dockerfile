@@ -1,9 +1,11 @@
 # One image for every service of compose.yaml; the command says which one it is.
 FROM python:3.12-slim
 WORKDIR /app
-COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+# The locked packages change more seldom than the code, so they are a layer below it. The project itself is installed as
+# a path to this folder: the code that is copied afterwards is found there.
+COPY deploy ./deploy
+COPY requirements.lock pyproject.toml README.md ./
+RUN PIP_NO_CACHE_DIR=true python deploy/install.py
 COPY . .
-RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 USER nobody
-ENTRYPOINT ["trueup"]
+ENTRYPOINT ["/app/.venv/bin/trueup"]

@@ -1,32 +1,34 @@
 # Everything a person or a machine needs, from nothing but python3 >= 3.11 (with venv) and make.
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
-PYTHON ?= python3
+ifndef PYTHON
+# The first that is new enough; if none is, python3, and it is told so.
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; done; echo $$p)
+endif
 ARGS ?=
 KEEP ?=
 BIN := .venv/bin
-STAMP := .venv/.installed
-ATTEMPTS := 1 2 3 4 5
 
 .PHONY: test demo up lint bench long coverage lock clean install
 
 test: lint
 	$(BIN)/pytest $(ARGS)
 
-lint: $(STAMP)
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-demo: $(STAMP)
+demo: install
 	KEEP="$(KEEP)" $(BIN)/trueup demo $(ARGS)
 
-up: $(STAMP)
+up: install
 	$(BIN)/trueup up $(ARGS)
 
-bench: $(STAMP)
+bench: install
 	$(BIN)/python -m benchmarks.pipeline $(ARGS)
 
-long: $(STAMP)
+long: install
 	$(BIN)/pytest -m long $(ARGS)
 
 # The modules that make money of facts, and the tests of them that need neither Kafka nor Postgres.
@@ -34,34 +36,25 @@ PURE := projections/rating/*,projections/settlement/*,projections/pricing.py,pro
 PURE_TESTS := tests/settlement tests/test_scenarios.py tests/insight tests/billing/test_fold.py
 
 # The seed is fixed: what is covered must not hang on what hypothesis draws today.
-coverage: $(STAMP)
+coverage: install
 	$(BIN)/pytest -q -m "not stack and not long" --hypothesis-seed=0 --cov=projections --cov-branch --cov-report= $(PURE_TESTS) $(ARGS)
 	$(BIN)/coverage report --include="$(PURE)" --skip-covered --show-missing --fail-under=100
 
-install: $(STAMP)
-
-# The stamp lies in .venv, so it goes when .venv goes; a changed lock or pyproject.toml brings the environment up to date.
-# A download may fail on a poor line, so each step is tried again after a pause. pip checks every file against the lock.
-$(STAMP): requirements.lock pyproject.toml
+# Looks at contents, not at times: it returns at once if all is installed from these very files, and repairs what was
+# interrupted, moved with its folder, or made by a Python that is gone.
+install:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Trueup needs Python 3.11 or newer, but '$(PYTHON)' is: $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@for n in $(ATTEMPTS); do \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && exit 0; \
-	  echo "install: attempt $$n of 5 failed, next in $$((n * 5)) s" >&2; sleep $$((n * 5)); \
-	done; echo "install: the packages in requirements.lock could not be installed; pip's message is above" >&2; exit 1
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@$(PYTHON) deploy/install.py
 
 # Resolves anew for every supported Python on Linux and macOS. The lock names versions and hashes, never an address.
-# UPGRADE=--upgrade takes the newest versions; otherwise what is locked stays.
+# UPGRADE=--upgrade takes the newest versions, of uv too; otherwise what is locked stays.
+LOCK := deploy/install.py uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 lock:
-	$(PYTHON) -m venv .venv-lock
-	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE) -o requirements.lock
-	rm -rf .venv-lock
+	$(PYTHON) $(LOCK) pyproject.toml --extra dev $(UPGRADE) -o requirements.lock
+	echo uv | $(PYTHON) $(LOCK) - $(UPGRADE) -o deploy/install.lock
 
 clean:
-	rm -rf .venv .venv-lock .trueup .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info
+	rm -rf .venv .venv.lock .trueup .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

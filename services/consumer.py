@@ -1,5 +1,6 @@
-"""The consumer of a worker: FastStream builds, starts and stops it; it is read with `getmany` (notes, 1.2 and 1.7)."""
+"""The consumer of a worker: FastStream builds, starts and stops it; it is read by `Arrivals` (notes, 1.2 and 1.7)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from faststream.kafka import KafkaBroker
 from events.topics import USAGE
 from services.failures import Passing
 from services.kafka import FETCH_BYTES, Polled, kafka_errors, raw
+from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
 
 #: So soon it is noticed that somebody has added partitions to the topic.
 METADATA_MS = 10_000
@@ -28,7 +30,7 @@ class Listener(Protocol):
 
 @asynccontextmanager
 async def consuming(
-    bootstrap: str, topic: str, group: str, listener: Listener, session_ms: int
+    bootstrap: str, topic: str, group: str, listener: Listener, session_ms: int, max_records: int
 ) -> AsyncIterator["Fetching"]:
     """The consumer for the length of a block. Raises: KafkaUnreachableError."""
     # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
@@ -43,7 +45,7 @@ async def consuming(
         with kafka_errors(bootstrap):
             await broker.start()
         assert subscriber.consumer is not None
-        yield Fetching(bootstrap, topic, subscriber.consumer)
+        yield Fetching(bootstrap, topic, subscriber.consumer, Arrivals(subscriber.consumer, max_records))
     finally:
         await broker.stop()
 
@@ -61,11 +63,12 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener,
         auto_offset_reset="none",
         isolation_level=isolation,
         max_partition_fetch_bytes=FETCH_BYTES,
-        fetch_max_wait_ms=50,
+        fetch_max_wait_ms=BUSY_WAIT_MS,
         session_timeout_ms=session_ms,
         heartbeat_interval_ms=session_ms // 5,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
+        auto_commit_interval_ms=30_000,  # for lag tools only: the handler's offsets count
     )
 
 
@@ -90,26 +93,32 @@ class Fetching:
     bootstrap: str
     topic: str
     consumer: AIOKafkaConsumer
+    arrivals: Arrivals
 
-    async def fetch(self, idle_ms: int, max_records: int, ready: Mapping[int, int]) -> dict[int, Polled]:
-        """What comes next of the partitions that moved, after a quiet wait of at most so long nothing.
+    async def fetch(self, seconds: float, ready: Mapping[int, int], *events: asyncio.Event) -> dict[int, Polled]:
+        """What comes next of the partitions that moved; nothing if an event is set or the time is over before.
 
         Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
         """
         try:
             with kafka_errors(self.bootstrap):
-                fetched = await self.consumer.getmany(timeout_ms=idle_ms, max_records=max_records)
+                fetched = await self.arrivals.next(seconds, *events, ends=self._tasks)
                 places = [TopicPartition(self.topic, partition) for partition in ready]
                 reached = {place: await self.consumer.position(place) for place in places if self._holds(place)}
         except Passing as error:
             raise ConsumerLostError(str(error)) from error
-        if self.consumer._fetcher._fetch_task.done() or self.consumer._coordinator._coordination_task.done():
+        if any(task.done() for task in self._tasks):
             raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
         return {
             place.partition: Polled(fetched.get(place, ()), offset)
             for place, offset in reached.items()
             if offset != ready[place.partition]
         }
+
+    @property
+    def _tasks(self) -> "Sequence[asyncio.Task[None]]":
+        """The client's own, which run as long as it does."""
+        return self.consumer._fetcher._fetch_task, self.consumer._coordinator._coordination_task
 
     def _holds(self, place: TopicPartition) -> bool:
         """Whether the partition is still ours: a rebalance may take it away while we wait."""

@@ -1,7 +1,6 @@
 """How a loop waits out what passes: later each time, up to a bound, and said once for each change of state."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import structlog
 
 from services.failures import Passing
+from services.waiting import first_of
 
 _log = structlog.get_logger(__name__)
 
@@ -56,11 +56,4 @@ async def until_stopped(stop: asyncio.Event, event: str, attempt: Callable[[], A
         try:
             return await attempt()
         except Passing as error:
-            await pause(stop, outage.met(error))
-
-
-async def pause(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, but no longer than so many seconds."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+            await first_of(outage.met(error), stop)

@@ -15,7 +15,8 @@ from services.consumer import ConsumerLostError, Fetching, consuming
 from services.failures import Passing
 from services.kafka import Polled
 from services.kafka.lenient import is_lenient, read_leniently
-from services.outage import Outage, pause
+from services.outage import Outage
+from services.waiting import first_of
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +43,11 @@ class PartitionHandler(Protocol):
         """Forget these partitions; another worker may already own them."""
         ...
 
-    async def poll(self, polled: Mapping[int, Polled]) -> None:
-        """Take what came of some partitions, or nothing (an empty mapping) after a quiet wait."""
+    async def poll(self, polled: Mapping[int, Polled]) -> float:
+        """Take what came of some partitions, or nothing (an empty mapping) after a quiet wait.
+
+        Returns: for how many seconds it may be left alone if nothing comes and nobody wakes it.
+        """
         ...
 
     @property
@@ -59,8 +63,11 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     loop, where an error is an error, not by the listener, whose exceptions aiokafka logs and ignores (notes, 1.3).
     """
 
-    def __init__(self, handler: PartitionHandler) -> None:
+    def __init__(self, handler: PartitionHandler, woken: asyncio.Event) -> None:
         self.handler = handler
+        self.woken = woken
+        #: What the last poll returned; 0 after every change.
+        self.quiet_s = 0.0
         self.busy = asyncio.Lock()
         self.consumer: AIOKafkaConsumer | None = None
         self.waiting: set[int] = set()
@@ -76,6 +83,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.epoch += 1
         self.ready.clear()
         self.waiting = {place.partition for place in assigned}
+        self.woken.set()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         async with self.busy:
@@ -104,21 +112,22 @@ async def host(
     stop: asyncio.Event,
     ready: Callable[[], None] | None = None,
     session_ms: int = 15_000,
-    idle_ms: int = 50,
+    woken: asyncio.Event | None = None,
 ) -> None:
     """Run the handler until `stop` is set, on whatever partitions of the topic the group gives this process.
 
+    Whoever sets `woken` has the handler polled now, with what there is.
     `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
     hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
     Raises: ConsumerLostError; what the handler raises, other than ResyncError and what passes by itself.
     """
-    assignment = _Assignment(handler)
-    async with consuming(bootstrap, topic, group, assignment, session_ms) as place:
+    assignment = _Assignment(handler, woken or asyncio.Event())
+    async with consuming(bootstrap, topic, group, assignment, session_ms, max_records) as place:
         tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
         try:
-            await _loop(place, assignment, max_records, stop, idle_ms, ready)
+            await _loop(place, assignment, stop, ready)
         finally:
             log.info("worker_stopped", topic=topic, group=group)
 
@@ -126,9 +135,7 @@ async def host(
 async def _loop(
     place: Fetching,
     assignment: _Assignment,
-    max_records: int,
     stop: asyncio.Event,
-    idle_ms: int,
     ready: Callable[[], None] | None,
 ) -> None:
     outage = Outage("server_unavailable", topic=place.topic)
@@ -141,19 +148,20 @@ async def _loop(
                 ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            polled = await place.fetch(idle_ms, max_records, assignment.ready)
+            polled = await place.fetch(assignment.quiet_s, assignment.ready, stop, assignment.woken)
+            assignment.woken.clear()
             async with assignment.busy:
                 if epoch != assignment.epoch:
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
                     assignment.ready.update({partition: one.next_offset for partition, one in polled.items()})
-                    await assignment.handler.poll(polled)
+                    assignment.quiet_s = await assignment.handler.poll(polled)
             _stop_some(place, assignment)
             outage.over()
             resync.over()
         except ResyncError as error:
             _send_back(place, assignment, error.partitions)
-            await pause(stop, resync.met(error))
+            await first_of(resync.met(error), stop)
         except UnicodeDecodeError:
             if is_lenient():
                 raise
@@ -164,7 +172,7 @@ async def _loop(
             raise
         except Passing as error:
             _send_back(place, assignment, tuple(assignment.ready))
-            await pause(stop, outage.met(error))
+            await first_of(outage.met(error), stop)
 
 
 async def _load_waiting(place: Fetching, assignment: _Assignment) -> None:
@@ -176,6 +184,7 @@ async def _load_waiting(place: Fetching, assignment: _Assignment) -> None:
         place.seek(starts)
         assignment.waiting.difference_update(waiting)
         assignment.ready.update(starts)
+        assignment.quiet_s = 0.0
         log.info("partitions_assigned", topic=place.topic, starts=dict(starts))
     _stop_some(place, assignment)
 

@@ -63,7 +63,7 @@ def test_facts_and_derivations_are_pure(room: str) -> None:
                 assert not called.endswith((".now", ".utcnow", ".today")), f"{where}:{node.lineno} reads a clock"
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "tests", "benchmarks"])
+@pytest.mark.parametrize("room", [*ROOMS, "deploy", "tests", "benchmarks"])
 def test_a_file_is_one_subject(room: str) -> None:
     long = {
         str(path.relative_to(ROOT)): count

@@ -15,6 +15,7 @@ from services.failures import ExpectedFailure
 from services.postgres import connected
 from services.process import Process, run_process
 from services.store.generations import load_generations
+from services.waiting import first_of
 
 GRACE_SECONDS = 10
 #: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
@@ -32,17 +33,33 @@ class AddressTakenError(ExpectedFailure):
         )
 
 
-class _Server(uvicorn.Server):
-    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped."""
+class Server(uvicorn.Server):
+    """Signals are `run_process`'s business: uvicorn would send them again after it has stopped.
+
+    It keeps the time of its answers' headers, each second, and looks no oftener whether it was asked to end.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._asked = asyncio.Event()
+
+    def ask_to_end(self) -> None:
+        """At once."""
+        self.should_exit = True
+        self._asked.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await first_of(1.0, self._asked)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def server_of(app: FastAPI) -> uvicorn.Server:
+def server_of(app: FastAPI) -> Server:
     """The server that serves the app."""
-    return _Server(
+    return Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -77,12 +94,13 @@ async def _serve(process: Process, host: str, port: int) -> None:
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         if not serving.done():
-            process.ready(url=f"http://{host}:{bound.getsockname()[1]}")
+            port = bound.getsockname()[1]
+            process.ready(url=f"http://{host}:{port}", port=port)
             stopping = [asyncio.create_task(one.wait()) for one in (process.stop, app.state.crashed.event)]
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
                 waiting.cancel()
-        server.should_exit = True
+        server.ask_to_end()
         await serving
         if app.state.crashed.error is not None:
             raise app.state.crashed.error

@@ -130,9 +130,12 @@ class Guard:
         self._added = added
 
 
-async def guarded(guard: Guard, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work as long as nothing is broken. Raises: what the work raises; BreakError, GenerationsMovedError."""
-    tasks = {asyncio.create_task(work), asyncio.create_task(guard.watch())}
+async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:
+    """Do the work as long as nothing is broken, and something beside it that has no end of its own.
+
+    Raises: what one of them raises; BreakError, GenerationsMovedError.
+    """
+    tasks = {asyncio.create_task(one) for one in (work, guard.watch(), *beside)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -1,27 +1,34 @@
 """`trueup demo`: the main job on real input, in under a minute, on a stack of its own."""
 
 import asyncio
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
 import uvloop
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
-from services.demo import show
-from services.demo.story import CUSTOMERS, Month, month_before
+from services.demo.show import burn_down, check_spent, check_sums, printed_bill
+from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
 from services.demo.wire import Client, DemoError, dealt, publish, set_up
+from services.logs import configure_logs
+from services.printing import make_console, show
 from services.settings import load_settings
-from services.stack.supervise import stop_on_signals
-from services.up.system import System, running_system
+from services.up.system import System, running_system, until_asked_to_stop
 
 #: The trace is published in this many parts, with a look at the balances after each.
 PARTS = 24
 LOOK_SECONDS = 0.1
 JOB_LOOKS = 600
+STARTING = "starting Kafka, Postgres, relay, ingest, projector and API (the first start downloads Kafka) ..."
 
 
 @click.command()
@@ -36,36 +43,60 @@ def demo(trace: Path) -> None:
     month = month_before(datetime.now(UTC).date())
     requests = stretched(read_trace(trace), month.start, month.end)
     keep = os.environ.get("KEEP", "") not in ("", "0")
-    status = uvloop.run(_demo(requests, month, keep, Console()))
-    raise SystemExit(status)
+    if "TRUEUP_LOG_LEVEL" not in os.environ:
+        configure_logs("WARNING")  # the demo tells what it does in its own words
+    raise SystemExit(uvloop.run(_demo(requests, month, keep, make_console())))
 
 
 async def _demo(requests: list[Request], month: Month, keep: bool, console: Console) -> int:
     organization = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
-    with console.status(
-        "starting Kafka, Postgres, relay, ingest, projector and API (the first start downloads Kafka) ..."
-    ):
-        running = running_system(load_settings(), quiet=True)
+    running = running_system(load_settings(), quiet=True)
+    with _telling(console, STARTING):
         system = await running.__aenter__()
     try:
         client = Client(system.addresses.api_url, organization)
         try:
+            # Whatever ends by itself ends the demo, by name: it shows what a minute's undisturbed work comes to.
             await system.while_all_run(_main_job(client, system, requests, month, console))
         finally:
             await client.close()
         status = await _audit(system)
         if keep:
-            await _keep_up(system, organization, console)
+            _tell_addresses(system, organization, console)
+            await until_asked_to_stop(system.keep_running())
     finally:
         await running.__aexit__(None, None, None)
     return status
 
 
+@contextlib.contextmanager
+def _telling(console: Console, text: str) -> Iterator[None]:
+    """While the block runs: as a status on a terminal, as a line in a log."""
+    if console.is_terminal:
+        with console.status(text):
+            yield
+    else:
+        console.print(text, soft_wrap=True)
+        yield
+
+
 async def _main_job(client: Client, system: System, requests: list[Request], month: Month, console: Console) -> None:
     customers = await set_up(client, month)
-    name = f"[bold]{client.organization}[/]"
-    console.print(f"{name}: {len(customers)} accounts, {len(requests):,} requests over {month.first:%B %Y}")
-    await _publish_and_watch(client, system, requests, customers, console)
+    title = f"{client.organization}: {len(customers)} accounts, {len(requests):,} requests over {month.first:%B %Y}\n"
+    show(console, title)
+    spent = await _publish_and_watch(client, system, requests, customers, console)
+    bills = await _billed(client, month, customers)
+    for bill in bills:
+        console.print()
+        show(console, printed_bill(console, bill))
+    console.print()
+    check_sums(requests, bills, console)
+    check_spent(spent, bills)
+    console.print()
+
+
+async def _billed(client: Client, month: Month, customers: dict[str, tuple[str, str | None]]) -> list[dict[str, Any]]:
+    """Have the month billed; all bills, by account code. Raises: DemoError."""
     job = await client.call("POST", "billjobs", {"lastDateInBillingPeriod": month.last.isoformat()})
     for _ in range(JOB_LOOKS):
         if job["status"] in ("COMPLETE", "CANCELLED"):
@@ -74,14 +105,12 @@ async def _main_job(client: Client, system: System, requests: list[Request], mon
         job = await client.call("GET", f"billjobs/{job['id']}")
     else:
         raise DemoError(f"the bill job {job['id']} is still {job['status']} after {JOB_LOOKS * LOOK_SECONDS:.0f} s")
-    bills = []
+    bills: list[dict[str, Any]] = []
     for account, _ in customers.values():
         bills += (await client.call("GET", "bills", accountId=account))["data"]
     if not bills:
         raise DemoError(f"the bill job {job['id']} issued no bill")
-    for bill in sorted(bills, key=lambda bill: str(bill["accountCode"])):
-        console.print(show.bill_table(bill))
-    show.check_sums(requests, bills, console)
+    return sorted(bills, key=lambda bill: str(bill["accountCode"]))
 
 
 async def _publish_and_watch(
@@ -90,47 +119,42 @@ async def _publish_and_watch(
     requests: list[Request],
     customers: dict[str, tuple[str, str | None]],
     console: Console,
-) -> None:
+) -> dict[str, Decimal]:
+    """Publish part by part while the balances burn down. Returns: what each prepayment has paid in the end."""
     hand = list(dealt(requests))
     size = -(-len(hand) // PARTS)
     producer = AIOKafkaProducer(bootstrap_servers=system.endpoints.kafka_bootstrap, enable_idempotence=True)
     await producer.start()
     try:
-        with show.burn_down(console) as board:
+        with burn_down(console) as board:
             for start in range(0, len(hand), size):
                 part = hand[start : start + size]
                 await publish(producer, client.organization, part)
-                for customer in CUSTOMERS:
-                    if commitment := customers[customer.code][1]:
-                        board.update(customer, await client.call("GET", f"commitments/{commitment}"))
                 board.at(part[-1][1].moment, start + len(part))
-            await board.until_all_arrived(client, customers, len(hand))
+                await board.look(client, customers)
+            await board.until_all_arrived(client, customers)
+            return board.spent()
     finally:
         await producer.stop()
 
 
 async def _audit(system: System) -> int:
     """The audit as its own process, as an auditor would run it."""
-    import sys
-
+    addresses = {
+        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
+        "TRUEUP_DATABASE_URL": system.endpoints.database_url,
+    }
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.cli",
-        "audit",
-        env=os.environ
-        | {
-            "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
-            "TRUEUP_DATABASE_URL": system.endpoints.database_url,
-        },
+        sys.executable, "-m", "services.cli", "audit", env=os.environ | addresses
     )
     return await process.wait()
 
 
-async def _keep_up(system: System, organization: str, console: Console) -> None:
-    console.print(
-        f"\nstill up, Ctrl-C ends it\n  API       {system.addresses.api_url}/organizations/{organization}/bills"
+def _tell_addresses(system: System, organization: str, console: Console) -> None:
+    lines = (
+        "\nstill up, Ctrl-C ends it",
+        f"  API       {system.addresses.api_url}/organizations/{organization}/bills",
+        f"  Kafka     {system.addresses.kafka_bootstrap}",
+        f"  Postgres  {system.addresses.database_url}",
     )
-    console.print(f"  Kafka     {system.addresses.kafka_bootstrap}\n  Postgres  {system.addresses.database_url}")
-    with stop_on_signals(asyncio.Event()) as asked:
-        await asked.wait()
+    console.print("\n".join(lines), soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from services.demo.story import CUSTOMERS, Customer
 from services.demo.trace_file import Request
 from services.demo.wire import Client, DemoError
+from services.printing import PAYING, Line, bill_table, charges_by_pricing, grid, show
 
-BAR = 18
+BAR = 16
 LOOK_SECONDS = 0.3
 ARRIVAL_LOOKS = 200
 
@@ -23,8 +25,8 @@ ARRIVAL_LOOKS = 200
 class Board:
     """The commitments' balances as they were last answered."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, console: Console, live: Live | None) -> None:
+        self._console, self._live = console, live
         self._commitments: dict[str, dict[str, Any]] = {}
         self._moment: datetime | None = None
         self._published = 0
@@ -32,86 +34,101 @@ class Board:
     def update(self, customer: Customer, commitment: dict[str, Any]) -> None:
         """Take the answer of GET commitments/{id}."""
         self._commitments[customer.code] = commitment
+        if self._live is not None:
+            self._live.update(self.table())
 
     def at(self, moment: datetime, published: int) -> None:
-        """The service time that publishing has reached, and how many requests were published; redraws."""
+        """The service time that publishing has reached, and how many requests were published."""
         self._moment, self._published = moment, published
-        self._live.update(self._table())
 
-    async def until_all_arrived(
-        self, client: Client, customers: dict[str, tuple[str, str | None]], published: int
-    ) -> None:
+    def spent(self) -> dict[str, Decimal]:
+        """What each prepayment has paid, by the account's code."""
+        held = self._commitments.items()
+        return {code: Decimal(one["amountSpent"]) for code, one in held if one.get("commitmentType") != "MINIMUM"}
+
+    async def look(self, client: Client, customers: Mapping[str, tuple[str, str | None]]) -> None:
+        """Ask for all commitments."""
+        for customer in CUSTOMERS:
+            if commitment := customers[customer.code][1]:
+                self.update(customer, await client.call("GET", f"commitments/{commitment}"))
+
+    async def until_all_arrived(self, client: Client, customers: Mapping[str, tuple[str, str | None]]) -> None:
         """Look until every request that was published is in the accounts' unbilled usage. Raises: DemoError."""
         for _ in range(ARRIVAL_LOOKS):
-            for customer in CUSTOMERS:
-                if commitment := customers[customer.code][1]:
-                    self.update(customer, await client.call("GET", f"commitments/{commitment}"))
-            self._live.update(self._table())
             bills = [await client.call("GET", f"accounts/{account}/unbilled") for account, _ in customers.values()]
-            if (arrived := billed_quantity(bills, "Requests")) == published:
+            # After the usage, so that the last look at them has seen all of it.
+            await self.look(client, customers)
+            if (arrived := billed_quantity(bills, "Requests")) == self._published:
                 return
             await asyncio.sleep(LOOK_SECONDS)
-        raise DemoError(f"{published:,} requests were published and {arrived:,} have arrived in time")
+        raise DemoError(f"{self._published:,} requests were published and {arrived:,} have arrived in time")
 
-    def _table(self) -> Table:
-        moment = f"{self._moment:%d %B %Y %H:%M}" if self._moment else ""
-        table = Table(title=f"{self._published:,} requests published, service time {moment}", title_justify="left")
-        for heading in ("account", "commitment", "spent", "remaining", ""):
-            table.add_column(heading, justify="right" if heading in ("spent", "remaining") else "left")
+    def table(self) -> Table:
+        """A row per commitment, with a bar of what is spent."""
+        moment = f", service time {self._moment:%d %B %Y %H:%M}" if self._moment else ""
+        table = grid(self._console, f"{self._published:,} requests published{moment}")
+        table.add_column("account", no_wrap=True)
+        table.add_column("commitment", ratio=1)
+        for heading in ("spent", "remaining"):
+            table.add_column(heading, justify="right", no_wrap=True, min_width=8)
+        table.add_column("", no_wrap=True, min_width=BAR + 6)
         for code, held in self._commitments.items():
             amount = Decimal(held["amount"])
             if held.get("commitmentType") == "MINIMUM":
-                spent = Decimal(sum((Decimal(period["counted"]) for period in held["periods"][:1]), Decimal(0)))
-                table.add_row(
-                    code,
-                    f"minimum {amount:.2f} a month",
-                    f"{spent:.2f}",
-                    f"{max(amount - spent, Decimal(0)):.2f}",
-                    _bar(spent, amount),
-                )
+                what = f"minimum of {amount:.2f} a month"
+                spent = sum((Decimal(period["counted"]) for period in held["periods"][:1]), Decimal(0))
+                remaining = max(amount - spent, Decimal(0))
             else:
-                spent = Decimal(held["amountSpent"])
-                table.add_row(
-                    code,
-                    f"prepayment {amount:.2f}",
-                    f"{spent:.2f}",
-                    f"{Decimal(held['amountRemaining']):.2f}",
-                    _bar(spent, amount),
-                )
+                what = f"prepayment of {amount:.2f}"
+                spent, remaining = Decimal(held["amountSpent"]), Decimal(held["amountRemaining"])
+            table.add_row(code, what, f"{spent:.2f}", f"{remaining:.2f}", _bar(spent, amount))
         return table
 
 
-def _bar(spent: Decimal, amount: Decimal) -> str:
+def _bar(spent: Decimal, amount: Decimal) -> Text:
+    """Full where it is spent, in a log as well as in colours."""
     full = min(BAR, int(BAR * spent / amount))
-    return f"[red]{'█' * full}[/][green]{'█' * (BAR - full)}[/]"
+    bar = Text("█" * full, style="red").append("░" * (BAR - full), style="green")
+    return bar.append(f" {100 * spent / amount:4.0f} %", style="default")
 
 
 @contextlib.contextmanager
 def burn_down(console: Console) -> Iterator[Board]:
-    """A live table while the block runs; on no terminal only its last state is printed."""
-    with Live(console=console, refresh_per_second=8) as live:
-        yield Board(live)
+    """A live table while the block runs; in a log only its last state is printed, once."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=8) as live:
+            yield Board(console, live)
+    else:
+        board = Board(console, None)
+        yield board
+        show(console, board.table())
 
 
-def bill_table(bill: dict[str, Any]) -> Table:
-    """A bill as GET bills answers it."""
-    title = f"bill of {bill['accountCode']}, {bill['billDate']}, due {bill['dueDate']}"
-    table = Table(title=title, title_justify="left", show_footer=True)
-    table.add_column("line", footer="total")
-    table.add_column("description")
-    table.add_column("period")
-    table.add_column("quantity", justify="right")
-    table.add_column(bill["currency"], justify="right", footer=f"{Decimal(bill['billTotal']):,.2f}")
-    for line in bill["lineItems"]:
-        name = "COMMITMENT_FEE (true-up)" if line.get("trueUp") else line["lineItemType"]
-        period = f"{line['servicePeriodStartDate'][:10]} to {line['servicePeriodEndDate'][:10]}"
-        table.add_row(
-            name, line["description"], period, f"{Decimal(line['quantity']):,}", f"{Decimal(line['subtotal']):,.2f}"
-        )
-    return table
+def printed_bill(console: Console, bill: Mapping[str, Any]) -> Table:
+    """A bill as GET bills answers it. A draw says which charge it pays."""
+    items = bill["lineItems"]
+    charges = charges_by_pricing((item["lineItemType"], item.get("pricingId"), item["description"]) for item in items)
+    lines = [_line(item, charges) for item in items]
+    names = {customer.code: customer.name for customer in CUSTOMERS}
+    title = f"{names.get(bill['accountCode'], bill['accountCode'])}\nbill of {bill['billDate']}, due {bill['dueDate']}"
+    return bill_table(console, title, bill["currency"], lines, Decimal(bill["billTotal"]))
 
 
-def check_sums(requests: list[Request], bills: list[dict[str, Any]], console: Console) -> None:
+def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> Line:
+    about = item["description"]
+    if item["lineItemType"] in PAYING and (charge := charges.get(item.get("pricingId", ""))):
+        about = f"for {charge}"
+    return Line(
+        type=item["lineItemType"],
+        about=about,
+        period=(item["servicePeriodStartDate"][:10], item["servicePeriodEndDate"][:10]),
+        quantity=Decimal(item["quantity"]),
+        amount=Decimal(item["subtotal"]),
+        true_up=item.get("trueUp", False),
+    )
+
+
+def check_sums(requests: Sequence[Request], bills: Sequence[dict[str, Any]], console: Console) -> None:
     """The trace's own sums must stand on the bills to the last token. Raises: DemoError."""
     wanted = {
         "Requests": len(requests),
@@ -120,12 +137,21 @@ def check_sums(requests: list[Request], bills: list[dict[str, Any]], console: Co
     }
     for name, sum_of_trace in wanted.items():
         billed = billed_quantity(bills, name)
-        console.print(f"{name}: {sum_of_trace:,} in the trace, {billed:,} on the bills")
+        show(console, f"{name + ':':<18}{sum_of_trace:>12,} in the trace, {billed:>12,} on the bills")
         if billed != sum_of_trace:
             raise DemoError(f"{name}: the bills hold {billed:,}, the trace {sum_of_trace:,}")
 
 
-def billed_quantity(bills: list[dict[str, Any]], name: str) -> Decimal:
+def check_spent(spent: Mapping[str, Decimal], bills: Sequence[dict[str, Any]]) -> None:
+    """What a commitment showed as spent is what it pays on the bill that follows. Raises: DemoError."""
+    for bill in bills:
+        drawn = [Decimal(line["subtotal"]) for line in bill["lineItems"] if line["lineItemType"] in PAYING]
+        shown = spent.get(bill["accountCode"], Decimal(0))
+        if -sum(drawn) != shown:
+            raise DemoError(f"{bill['accountCode']}: {shown} was shown as spent, the bill draws {-sum(drawn)}")
+
+
+def billed_quantity(bills: Sequence[dict[str, Any]], name: str) -> Decimal:
     """The quantity of all usage lines of this name."""
     quantities = (
         Decimal(line["quantity"])

@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 
 #: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
 AHEAD = 2
+#: How soon to ask how that went, and how long there is nothing to ask, if no records come.
+WRITING_S = 0.05
+IDLE_S = 30.0
 
 
 class IngestHandler:
@@ -108,7 +111,7 @@ class IngestHandler:
         for partition in partitions:
             self._states.pop(partition, None)
 
-    async def poll(self, polled: Mapping[int, Polled]) -> None:
+    async def poll(self, polled: Mapping[int, Polled]) -> float:
         """Settle the next records of some partitions and have them written once the polls before are.
 
         Without records but with an offset to go on from, ends of transactions were read: that is noted, too, or
@@ -119,12 +122,13 @@ class IngestHandler:
         """
         if not polled:
             await self._written(0)
-            return
+            return IDLE_S
         await self._pass_commands()
         outcomes = {partition: await self._settle(one, self._states[partition]) for partition, one in polled.items()}
         await self._written(AHEAD - 1)
         before = self._writing[-1] if self._writing else None
         self._writing.append(asyncio.create_task(self._write(outcomes, before)))
+        return WRITING_S
 
     async def abandon(self) -> None:
         """Wait for the end of what is being written, good or bad; the log tells what became of it."""

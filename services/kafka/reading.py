@@ -8,6 +8,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.kafka.arriving import look_seldom
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 from services.kafka.fetching import FetchedRecord, raw
 
@@ -48,6 +49,7 @@ class LogReader:
         except BaseException:  # the caller's time may be over
             await _stop(consumer)
             raise
+        look_seldom(consumer)
         self._consumer = consumer
         return self
 

@@ -1,7 +1,8 @@
 """A connection to Postgres, and the one place that knows what a lost one raises."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol
 
 import asyncpg
@@ -57,6 +58,13 @@ def _is_statements_fault(error: Exception) -> bool:
     return isinstance(error, ValueError)
 
 
+def throw_away(raw: Any) -> None:
+    """Close asyncpg's connection at once, in whatever state it is."""
+    # A pool takes back by itself what was closed, and then its proxy refuses everything.
+    with suppress(asyncpg.InterfaceError):
+        raw.terminate()
+
+
 class Connection:
     """A connection whose errors are two: what the server says of a statement, as asyncpg has it, or that it is lost.
 
@@ -85,7 +93,8 @@ class Connection:
 
     async def cursor(self, query: str, *arguments: Any, prefetch: int) -> AsyncIterator[Any]:
         """The rows, `prefetch` at a time, inside a transaction."""
-        rows = self._raw.cursor(query, *arguments, prefetch=prefetch).__aiter__()
+        with self._guarded():
+            rows = self._raw.cursor(query, *arguments, prefetch=prefetch).__aiter__()
         while True:
             with self._guarded():
                 try:
@@ -97,8 +106,8 @@ class Connection:
     @asynccontextmanager
     async def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AsyncIterator[None]:
         """A transaction, or a savepoint within one: committed at the end of the block, rolled back by an error."""
-        transaction = self._raw.transaction(isolation=isolation, readonly=readonly)
         with self._guarded():
+            transaction = self._raw.transaction(isolation=isolation, readonly=readonly)
             await transaction.start()
         try:
             yield
@@ -113,14 +122,22 @@ class Connection:
         try:
             await transaction.rollback()
         except Exception:
-            self._raw.terminate()
+            throw_away(self._raw)
 
     def is_in_transaction(self) -> bool:
-        return bool(self._raw.is_in_transaction())
+        with self._guarded():
+            return bool(self._raw.is_in_transaction())
 
     async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
         with self._guarded():
             await self._raw.add_listener(channel, callback)
+
+    def tell_when_closed(self, told: asyncio.Event) -> None:
+        """Set the event once the connection is closed, by whomever."""
+        with self._guarded():
+            self._raw.add_termination_listener(lambda _: told.set())
+            if self._raw.is_closed():
+                told.set()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -131,5 +148,5 @@ class Connection:
         except Exception as error:
             if _is_statements_fault(error):
                 raise
-            self._raw.terminate()
+            throw_away(self._raw)
             raise PostgresUnreachableError(self._url, error) from error

@@ -8,7 +8,7 @@ from typing import Any, Self
 import asyncpg
 
 from services.failures import Passing
-from services.postgres.connection import Connection, Fence, PostgresUnreachableError
+from services.postgres.connection import Connection, Fence, PostgresUnreachableError, throw_away
 from services.postgres.single import CONNECT_SECONDS, STATEMENT_SECONDS
 from services.turns import Turns
 
@@ -48,7 +48,7 @@ class Postgres:
         try:
             await self._pool.release(raw)
         except Exception:
-            raw.terminate()
+            throw_away(raw)
 
     @asynccontextmanager
     async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
@@ -68,12 +68,15 @@ async def open_postgres(
     try:
         pool = await asyncpg.create_pool(
             url,
-            min_size=0 if fence else 1,
+            # asyncpg would keep up a floor by itself, and tell of each failure with all its frames.
+            min_size=0,
             max_size=most,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             init=fence.admit if fence else None,
         )
+        if fence is None:
+            await pool.release(await pool.acquire(timeout=CONNECT_SECONDS))
     except Exception as error:
         raise PostgresUnreachableError(url, error) from error
     try:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -15,18 +15,22 @@ from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, open_postgres
-from services.projector.pace import Pace
+from services.projector.bell import ring_when_relayed
+from services.projector.pace import QUIET_S, Pace
 from services.projector.projection import Projection
 from services.projector.target import LiveTarget, SchemaMovedError
 from services.projector.write import LeaseLostError
 from services.store.generations import load_generations
 from services.worker import ResyncError, host
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 GROUP = "trueup-projector"
 #: Records per poll.
 MAX_RECORDS = 20_000
+#: How often to look at the catalog, at who is due and at which read models are live, should nothing tell of a change.
+IDLE_S = 5.0
 
 
 class ProjectorHandler:
@@ -53,20 +57,23 @@ class ProjectorHandler:
     def stopped(self) -> Mapping[int, str]:
         return self.projection.stopped
 
-    async def poll(self, polled: Mapping[int, Polled]) -> None:
+    async def poll(self, polled: Mapping[int, Polled]) -> float:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
-        cells = self.projection.touched
+        cells, settled = self.projection.touched, 0
         if self._pace.due(cells, self.projection.unwritten):
             started = time.monotonic()
-            await self._guarded(self.projection.write())
+            settled = await self._guarded(self.projection.write())
             self._pace.wrote(cells, started)
+        if self.projection.unwritten:
+            return QUIET_S / 2
+        return 0.0 if settled else IDLE_S  # more roots may be due
 
-    async def _guarded(self, step: Any) -> None:
+    async def _guarded(self, step: Awaitable[T]) -> T:
         """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
         try:
-            await step
+            return await step
         except LeaseLostError as error:
             raise ResyncError(error.partitions, str(error)) from error
         except SchemaMovedError as error:
@@ -90,7 +97,15 @@ async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready
         guard = Guard(bootstrap, postgres.connection, generations)
         await guard.check()
         handler = ProjectorHandler(postgres, reader, generations.origins)
+        woken = asyncio.Event()
         work = host(
-            bootstrap, topic=EVENTS, group=GROUP, handler=handler, max_records=MAX_RECORDS, stop=stop, ready=ready
+            bootstrap,
+            topic=EVENTS,
+            group=GROUP,
+            handler=handler,
+            max_records=MAX_RECORDS,
+            stop=stop,
+            ready=ready,
+            woken=woken,
         )
-        await guarded(guard, work)
+        await guarded(guard, work, ring_when_relayed(postgres_url, woken))

@@ -7,6 +7,7 @@ from projections.readmodels import columns
 from services.failures import Passing
 from services.kafka import Mark
 from services.relay.records import Place
+from services.store.events import RELAYED
 from services.store.rows import COLUMNS
 
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
@@ -36,6 +37,7 @@ ON CONFLICT (topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset,
     record_offset = EXCLUDED.record_offset, record_ms = EXCLUDED.record_ms, record_digest = EXCLUDED.record_digest
 WHERE marks.next_offset < EXCLUDED.next_offset
 """
+_NOTIFY = f"SELECT pg_notify('{RELAYED}', '')"
 
 
 class CursorMovedError(Passing):
@@ -84,6 +86,7 @@ async def _set(connection: Any, statement: str, arguments: tuple[int, ...], mark
         if await connection.execute(statement, *arguments) != "UPDATE 1":
             raise CursorMovedError
         await put_marks(connection, marks)
+        await connection.execute(_NOTIFY)
 
 
 async def put_back(connection: Any, position: int, tick: int) -> None:

@@ -26,7 +26,7 @@ from services.continuity.memory import written
 from services.continuity.note import note, note_writer
 from services.continuity.tails import Tails, read_tails
 from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
-from services.outage import pause, until_stopped
+from services.outage import until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
@@ -34,10 +34,11 @@ from services.store.bills import whole_bill
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
+from services.waiting import first_of
 
 QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 5.0
 STANDBY_SECONDS = 0.3
 _NOW = "SELECT clock_timestamp()"
 _log = structlog.get_logger(__name__)
@@ -148,7 +149,7 @@ async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable
             _log.info("relay_stands_by")
             ready()
             first = False
-        await pause(stop, STANDBY_SECONDS)
+        await first_of(STANDBY_SECONDS, stop)
 
 
 async def _lead(
@@ -160,6 +161,7 @@ async def _lead(
 ) -> None:
     woken = asyncio.Event()
     await connection.add_listener(CHANNEL, lambda *_: woken.set())
+    connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
     generations = await load_generations(connection)
     async with LogReader(bootstrap) as reader:
         tails = await read_tails(connection, reader, generations, await written(connection))
@@ -170,6 +172,7 @@ async def _lead(
         ready()
         while not stop.is_set():
             woken.clear()
-            await relay.tick(wall_seconds())
+            now = wall_seconds()
+            await relay.tick(now)
             if not await relay.step():
-                await pause(woken, LOOK_SECONDS)
+                await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)

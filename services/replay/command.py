@@ -80,5 +80,5 @@ def _bar() -> Progress:
         _Rate(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
-        transient=not sys.stderr.isatty(),
+        disable=not sys.stderr.isatty(),
     )

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
+from services.printing import make_console, show
 from services.settings import load_settings
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import play
@@ -24,7 +26,7 @@ def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str
     Raises: ExpectedFailure when the live system does not answer.
     """
     with _players(live, kafka) as make:
-        return max([0, *(_run_file(path, make(), Console(), json) for path in paths)])
+        return max([0, *(_run_file(path, make(), make_console(), json) for path in paths)])
 
 
 def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
@@ -68,4 +70,4 @@ def _print_wrong(console: Console, path: Path, problem: str, json: bool) -> None
     if json:
         print(_json.dumps({"file": str(path), "ok": False, "error": problem}, ensure_ascii=False))
     else:
-        console.print(f"{path}: [red]{problem}[/]", highlight=False)
+        show(console, Text(f"{path}: ").append(problem, "red"))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from events.zones import time_zone
 from services.commitments.bodies import parse_body
+from services.printing import charges_by_pricing
 from services.simulate.live_names import LiveNames
 from services.simulate.player import PlayedBill, PlayedLine
 
@@ -18,16 +19,20 @@ _PERIOD_AMOUNTS = ("amount", "counted", "shortfall", "trueUp")
 def bill_of(document: Mapping[str, Any], names: LiveNames) -> PlayedBill:
     """A bill, preview or unbilled view that has lines."""
     zone = time_zone(document["timezone"])
+    items = document["lineItems"]
+    charges = charges_by_pricing(
+        (one["lineItemType"], one.get("pricingId"), one.get("description", "")) for one in items
+    )
     return PlayedBill(
         document["accountCode"],
         Decimal(document["billTotal"]),
         document["currency"],
         date.fromisoformat(document["billDate"]),
-        tuple(_line(line, zone, names) for line in document["lineItems"]),
+        tuple(_line(line, zone, names, charges) for line in items),
     )
 
 
-def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames) -> PlayedLine:
+def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames, charges: Mapping[str, str]) -> PlayedLine:
     start, end = (line[f"servicePeriod{side}Date"] for side in ("Start", "End"))
     return PlayedLine(
         type=line["lineItemType"],
@@ -41,6 +46,7 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames) -> PlayedLi
         balance=names.code(line.get("balanceId")),
         segment=line.get("segment"),
         child_account=names.code(line.get("childAccountId")),
+        charge=charges.get(line.get("pricingId") or ""),
     )
 
 

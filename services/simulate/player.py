@@ -59,6 +59,8 @@ class PlayedLine:
     balance: str | None = None
     segment: Mapping[str, str] | None = None
     child_account: str | None = None
+    #: What the charge is called that the line is of or pays for, where the bill itself says so.
+    charge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from events.decimals import plain
+from services.printing import PAYING, Line, bill_table, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
@@ -18,42 +20,42 @@ from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 def print_story(console: Console, path: Path, title: str, played: Sequence[Played]) -> None:
     """Bills, commitments and differences of a played story."""
     differences = sum(len(one.differences) for one in played)
-    verdict = "[red]differs[/]" if differences else "[green]holds[/]"
-    console.rule(f"{title or path.name}", align="left")
+    verdict = Text("differs", "red") if differences else Text("holds", "green")
+    show(console, Text(title or path.name, "bold"))
     for one in played:
         for note in one.notes:
-            console.print(note, highlight=False, markup=False)
+            show(console, note)
         if isinstance(one.result, list):
             for bill in one.result:
-                console.print(bill_table(one.step.kind, bill))
+                show(console, "")
+                show(console, printed_bill(console, one.step.kind, bill))
             if not one.result:
-                console.print(f"{one.step.kind} {one.step.fields['date']}: nothing")
+                show(console, Text(f"{one.step.kind} {one.step.fields['date']}: nothing"))
             for usage in one.unpriced:
-                console.print(f"unpriced: {_unpriced(usage)}", highlight=False, markup=False)
+                show(console, Text(f"unpriced: {_unpriced(usage)}"))
         elif isinstance(one.result, dict):
-            console.print(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}", highlight=False)
+            show(console, Text(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}"))
         for text in one.differences:
-            where = f"step {one.step.index} ({one.step.kind}), line {one.step.line}"
-            console.print(f"[red]{where}:[/] {text}", highlight=False)
-    console.print(f"{path}: {verdict}")
+            where = f"step {one.step.index} ({one.step.kind}), line {one.step.line}: "
+            show(console, Text(where, "red").append(text, "default"))
+    show(console, Text(f"\n{path}: ").append_text(verdict).append("\n"))
 
 
-def bill_table(kind: str, bill: PlayedBill) -> Table:
+def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
     """A bill as a table, with its total below."""
-    title = f"{kind} {bill.date}: {bill.account}, {bill.currency}"
-    table = Table(title=title, title_justify="left", show_footer=True)
-    table.add_column("line", footer="total")
-    table.add_column("period")
-    table.add_column("about")
-    table.add_column("quantity", justify="right")
-    table.add_column("amount", justify="right", footer=plain(bill.total))
+    lines = []
     for line in bill.lines:
-        kind_of = f"{line.type} (true-up)" if line.true_up else line.type
-        about = [line.child_account, line.product, line.commitment, line.balance, line.description, *_segment(line)]
-        quantity = plain(line.quantity) if line.quantity else ""
-        period = f"{line.period[0]} to {line.period[1]}"
-        table.add_row(kind_of, period, ", ".join(one for one in about if one), quantity, plain(line.amount))
-    return table
+        start, end = line.period
+        period = (start.isoformat(), end.isoformat())
+        lines.append(Line(line.type, _about(line), period, line.quantity, line.amount, line.true_up))
+    return bill_table(console, f"{kind} {bill.date}: {bill.account}", bill.currency, lines, bill.total)
+
+
+def _about(line: PlayedLine) -> str:
+    """Whose it is, of what, and what it says; of a draw, which charge it pays."""
+    says = f"for {line.charge}" if line.charge and line.type in PAYING else line.description
+    about = (line.child_account, line.product, line.commitment, line.balance, says, *_segment(line))
+    return ", ".join(one for one in about if one)
 
 
 def _segment(line: PlayedLine) -> list[str]:

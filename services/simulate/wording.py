@@ -8,21 +8,25 @@ from typing import Any
 from projections.aggregates import segment_text, segment_values
 from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
+from services.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
 
 def played_bill(codes: Mapping[str, str], draft: DraftBill) -> PlayedBill:
     """A draft as a scenario shows it. `codes` are of everything that was ever created, by id."""
+    charges = charges_by_pricing(
+        (line.type, line.wording.get("pricing_id"), line.wording.get("description", "")) for line in draft.lines
+    )
     return PlayedBill(
         codes[draft.account_id],
         draft.total,
         draft.currency,
         draft.bill_date,
-        tuple(_line(codes, draft, line) for line in draft.lines),
+        tuple(_line(codes, draft, line, charges) for line in draft.lines),
     )
 
 
-def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine) -> PlayedLine:
+def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine, charges: Mapping[str, str]) -> PlayedLine:
     wording = line.wording
     owner = wording["account_id"]
     return PlayedLine(
@@ -37,6 +41,7 @@ def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine) -> Played
         balance=codes.get(wording.get("balance_id") or ""),
         segment=segment_values(wording.get("segment") or "") or None,
         child_account=None if owner == draft.account_id else codes[owner],
+        charge=charges.get(wording.get("pricing_id") or ""),
     )
 
 

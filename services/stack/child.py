@@ -5,8 +5,8 @@ its children in order. Knows nothing of what the command is.
 """
 
 import asyncio
-import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ from pathlib import Path
 from services.stack.errors import StackError
 
 WATCH = Path(__file__).with_name("watch.py")
-LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,30 @@ class Child:
 
     def __init__(self, command: Command, keep_open: Sequence[int] = ()) -> None:
         self.command = command
-        self._process = _spawn(command, keep_open)
+        # Closed at the other end when the watch is gone, and at this one when we are: see watch.py.
+        self._line, watchs = socket.socketpair()
+        with watchs:
+            self._process = _spawn(command, watchs.fileno(), keep_open)
+        self._gone: asyncio.Future[int] | None = None
 
     @property
     def returncode(self) -> int | None:
         """Exit status (128 + signal if it died of one), or None while it runs."""
-        return self._process.poll()
+        status = self._process.poll()
+        return None if status is None else _as_shells_say(status)
 
     async def wait(self) -> int:
-        """Waits until it has ended. Polls, so that it needs no child watcher and suits any event loop."""
-        while (status := self._process.poll()) is None:
-            await asyncio.sleep(LOOK_SECONDS)
-        return status
+        """Waits until it has ended; needs no child watcher, and suits any event loop. Returns: its exit status."""
+        if self._gone is None:
+            loop = asyncio.get_running_loop()
+            self._gone = loop.create_future()
+            loop.add_reader(self._line, self._end, loop, self._gone)
+        return await asyncio.shield(self._gone)
+
+    def _end(self, loop: asyncio.AbstractEventLoop, gone: "asyncio.Future[int]") -> None:
+        loop.remove_reader(self._line)
+        self._line.close()
+        gone.set_result(_as_shells_say(self._process.wait()))  # closes its files and ends: there is nothing to wait for
 
     async def stop(self) -> int:
         """Asks it to end, kills it after its grace, returns its exit status. Does nothing if it has ended."""
@@ -71,6 +82,11 @@ class Child:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
         return await self.wait()
+
+
+def _as_shells_say(status: int) -> int:
+    """Whether the command died of a signal, or its watch did."""
+    return status if status >= 0 else 128 - status
 
 
 async def run_to_end(command: Command, timeout_seconds: float) -> None:
@@ -98,12 +114,12 @@ def log_tail(log: Path | None, lines: int = 15) -> str:
     return f"; the last lines of {log}:\n" + "\n".join(f"  | {line}" for line in tail)
 
 
-def _spawn(command: Command, keep_open: Sequence[int]) -> "subprocess.Popen[bytes]":
+def _spawn(command: Command, line: int, keep_open: Sequence[int]) -> "subprocess.Popen[bytes]":
     owner = command.owner or Owner(-1, -1)
-    wrapped = [sys.executable, "-I", "-S", str(WATCH), str(os.getpid()), str(int(command.stop_signal))]
+    wrapped = [sys.executable, "-I", "-S", str(WATCH), str(line), str(int(command.stop_signal))]
     wrapped += [str(command.grace_seconds), str(owner.user), str(owner.group), *command.argv]
     env = None if command.env is None else dict(command.env)
-    common = {"env": env, "stdin": subprocess.DEVNULL, "start_new_session": True, "pass_fds": tuple(keep_open)}
+    common = {"env": env, "stdin": subprocess.DEVNULL, "start_new_session": True, "pass_fds": (line, *keep_open)}
     if command.log is None:
         return subprocess.Popen(wrapped, **common)  # type: ignore[call-overload,no-any-return]
     command.log.parent.mkdir(parents=True, exist_ok=True)

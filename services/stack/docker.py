@@ -33,9 +33,6 @@ class DockerPart:
         await self._answers(self._address, START_SECONDS)
         return self._address
 
-    def fault(self) -> str | None:
-        return None
-
     async def stop(self) -> None:
         if self._container:
             await asyncio.to_thread(self._container.get_wrapped_container().stop)

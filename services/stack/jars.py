@@ -85,7 +85,7 @@ async def _fetch(folder: Path, again: bool) -> None:
     scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
     try:
         argv = [sys.executable, "-c", _FETCH, COORDINATES, str(scratch / "jgo")]
-        env = _retry_environment(scratch) if again else None
+        env = _retry_environment(scratch) if again else _environment()
         await run_to_end(Command("jgo", argv, env, scratch / "log"), ATTEMPT_SECONDS)
         flat = scratch / "flat"
         flat.mkdir()
@@ -100,11 +100,17 @@ async def _fetch(folder: Path, again: bool) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _environment() -> dict[str, str]:
+    """The certificates that the user names count for `requests`, too, which looks for them under a name of its own."""
+    given = os.environ.get("SSL_CERT_FILE")
+    return {**({"REQUESTS_CA_BUNDLE": given} if given else {}), **os.environ}
+
+
 def _retry_environment(scratch: Path) -> dict[str, str]:
     """A retry does not trust the user's Maven repository, where a broken jar may have been left. And it
     trusts the system's certificates, not Python's own: behind a proxy that signs for itself, only they know it.
     """
-    env = {**os.environ, "M2_REPO": str(scratch / "repository")}
+    env = {**_environment(), "M2_REPO": str(scratch / "repository")}
     system = ssl.get_default_verify_paths()
     if certificates := system.cafile or system.capath:
         env.setdefault("REQUESTS_CA_BUNDLE", certificates)

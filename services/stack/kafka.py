@@ -119,7 +119,15 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> str
         "share.coordinator.state.topic.num.partitions": 1,
         # After a crash the new broker is let in when the old one's session ends: sooner than the default 9 s.
         "broker.session.timeout.ms": 5000,
-        "broker.heartbeat.interval.ms": 1000,
+        "broker.heartbeat.interval.ms": 2000,
+        # Idle, a broker is what its many threads cost that look several times a second whether there is work, and the
+        # record that it writes by default each half second to say that it lives: to followers that it does not have.
+        "metadata.max.idle.interval.ms": 10_000,
+        "num.io.threads": 2,
+        "num.network.threads": 1,
+        "group.coordinator.threads": 1,
+        "share.coordinator.threads": 1,
+        "auto.leader.rebalance.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
         # The default takes 128 MB of a heap of 512 MB at the start.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,

@@ -32,9 +32,6 @@ class Part(Protocol):
     async def kill(self) -> None:
         """Ends it as a crash would. Raises: NotOurs."""
 
-    def fault(self) -> str | None:
-        """What to tell if it ended by itself; None while it runs, or if it is not ours to watch."""
-
 
 class Given:
     """A part that runs elsewhere: only asked whether it answers."""
@@ -51,6 +48,3 @@ class Given:
 
     async def kill(self) -> None:
         raise NotOurs(self._name)
-
-    def fault(self) -> str | None:
-        return None

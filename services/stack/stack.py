@@ -8,8 +8,10 @@ from pathlib import Path
 
 from services.settings import Settings
 from services.stack.docker import docker_kafka, docker_postgres
+from services.stack.embedded import EmbeddedPart
 from services.stack.errors import NotOurs, StackError
 from services.stack.kafka import EmbeddedKafka
+from services.stack.keep import Kept
 from services.stack.locks import FileLock, hold_home
 from services.stack.parts import Endpoints, Given, Part
 from services.stack.postgres import EmbeddedPostgres
@@ -69,9 +71,10 @@ class Stack:
         finally:
             self._let_go()
 
-    def fault(self) -> str | None:
-        """What to tell if an embedded part ended by itself; None while all is well."""
-        return next((fault for part in (self._kafka, self._postgres) if part and (fault := part.fault())), None)
+    @property
+    def processes(self) -> list[Kept]:
+        """The parts that run as children of this process, and so are ours to start again."""
+        return [part for part in (self._kafka, self._postgres) if isinstance(part, EmbeddedPart)]
 
     async def restart_kafka(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
         """Ends Kafka (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""

@@ -1,25 +1,19 @@
-"""Runs named commands as children until one ends or a signal asks to stop: `trueup up`'s API, relay, ingest, projector.
+"""Named commands as children: `trueup up`'s API, relay, ingest and projector, started, stopped and killed one by one.
 
-It restarts none: a worker that ends by itself is a fault, so all are stopped and the fault is named. Children are
-stopped in the reverse order of their start, and none outlives this process, even when it is killed.
+None outlives this process, even when it is killed. Starting again what ended by itself is the business of `keep`.
 """
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import structlog
-
-from services.stack.child import Child, Command, log_tail
+from services.stack.child import Child, Command
 from services.stack.errors import StackError
-
-LOOK_SECONDS = 0.05
-_log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Children by name. Tests use it to kill and restart single ones; `supervise` is the everyday use."""
+    """Children by name."""
 
     def __init__(self) -> None:
         self._children: dict[str, Child] = {}
@@ -40,9 +34,18 @@ class Supervisor:
         """SIGKILL to one, as a crash."""
         await self._children[name].kill()
 
+    async def wait(self, name: str) -> int:
+        """Waits until one has ended, returns its exit status."""
+        return await self._children[name].wait()
+
     def restart(self, name: str) -> None:
         """Starts one that has ended, with the same command."""
         self.start(self._children[name].command)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of those that were started, in order of start."""
+        return list(self._children)
 
     def running(self) -> list[str]:
         """Names of those that run, in order of start."""
@@ -53,30 +56,8 @@ class Supervisor:
         return next((child for child in self._children.values() if child.returncode is not None), None)
 
     async def stop_all(self) -> None:
-        for child in reversed(list(self._children.values())):
-            await child.stop()
-
-
-async def supervise(commands: Sequence[Command], stop: asyncio.Event | None = None) -> int:
-    """Runs the commands until SIGTERM, SIGINT or `stop`, then ends all and returns 0.
-
-    Raises: StackError if one ends by itself, with its name, status and the tail of its log; the others are ended first.
-    """
-    supervisor = Supervisor()
-    with stop_on_signals(stop or asyncio.Event()) as asked:
-        try:
-            for command in commands:
-                supervisor.start(command)
-            while not asked.is_set():
-                if (child := supervisor.ended()) is not None:
-                    _log.error("service_ended", service=child.command.name, status=child.returncode)
-                    tail = log_tail(child.command.log)
-                    raise StackError(f"{child.command.name} ended by itself with status {child.returncode}{tail}")
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asked.wait(), LOOK_SECONDS)
-        finally:
-            await supervisor.stop_all()
-    return 0
+        """Asks all to end, the last started first, and waits for them together: none depends on another for its end."""
+        await asyncio.gather(*(child.stop() for child in reversed(self._children.values())))
 
 
 @contextlib.contextmanager

@@ -2,22 +2,22 @@
 
 Run by path with a bare interpreter, so it imports the standard library only and costs about 10 MB:
 
-    python -I -S watch.py <parent pid> <stop signal> <grace seconds> <user id or -1> <group id or -1> command...
+    python -I -S watch.py <descriptor> <stop signal> <grace seconds> <user id or -1> <group id or -1> command...
 
-It looks at its parent's pid ten times a second. When that changes, the parent is gone (also by kill -9), and the
-command gets its stop signal, then SIGKILL after the grace. This works on every Unix; on Linux the kernel also kills the
-command if this very process is killed. SIGTERM and SIGINT stop the command in the same way; SIGQUIT kills it at once.
+The descriptor is one end of a line to the parent, on which nothing is ever said. When the parent is gone (also by
+kill -9), its end is closed, and the command gets its stop signal, then SIGKILL after the grace. The parent learns in
+the same way that this process is gone. So neither has to look again and again, on any Unix. On Linux the kernel also
+kills the command if this very process is killed. SIGTERM and SIGINT stop the command, too; SIGQUIT kills it at once.
 """
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 
-LOOK_SECONDS = 0.1
 PR_SET_PDEATHSIG = 1
 
 
@@ -41,10 +41,11 @@ def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float)
         return child.wait()
 
 
-def watch(parent: int, stop_signal: int, grace_seconds: float, user: int, group: int, command: Sequence[str]) -> int:
+def watch(line: int, stop_signal: int, grace_seconds: float, user: int, group: int, command: Sequence[str]) -> int:
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda received, _: asked.append(received))
+    signals = _readable_at_signals()
     # The warning about preexec_fn is for programs with threads; this one has none.
     child = subprocess.Popen(
         command,
@@ -58,16 +59,28 @@ def watch(parent: int, stop_signal: int, grace_seconds: float, user: int, group:
         if signal.SIGQUIT in asked:
             child.kill()
             return int(child.wait())
-        if asked or os.getppid() != parent:
+        if asked:
             return stop(child, stop_signal, grace_seconds)
-        time.sleep(LOOK_SECONDS)
+        ready, _, _ = select.select([signals, line], [], [])
+        if line in ready:
+            return stop(child, stop_signal, grace_seconds)
+        os.read(signals, 512)
     return int(child.returncode)
 
 
+def _readable_at_signals() -> int:
+    """A descriptor that has something to read after each signal, the one for a child's end included."""
+    ours, pythons = os.pipe()
+    os.set_blocking(pythons, False)
+    signal.set_wakeup_fd(pythons, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return ours
+
+
 def main(argv: Sequence[str]) -> int:
-    parent, stop_signal, grace_seconds, user, group, *command = argv
+    line, stop_signal, grace_seconds, user, group, *command = argv
     try:
-        status = watch(int(parent), int(stop_signal), float(grace_seconds), int(user), int(group), command)
+        status = watch(int(line), int(stop_signal), float(grace_seconds), int(user), int(group), command)
     except OSError as error:
         print(f"could not start {command[0]}: {error}", file=sys.stderr)
         return 127

@@ -17,6 +17,8 @@ from services.store.rows import COLUMNS, envelope_of
 #: Key of the lock under which positions are given. Any number that nothing else in the database locks.
 APPEND_LOCK = 7_217_001
 CHANNEL = "store_events"
+#: Notified when the relay has published: whoever waits for it need not look again and again.
+RELAYED = "store_relayed"
 #: Room for the batch and headers around a record, so that what is accepted here never fails to be relayed.
 BATCH_ROOM_BYTES = 64 * 1024
 #: What an envelope has besides its fact, at most: ids, names and instants.

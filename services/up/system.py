@@ -1,28 +1,25 @@
-"""The stack and the product's processes, started in order, watched together, stopped together."""
+"""The stack and the product's processes, started in order, kept running together, stopped together."""
 
 import asyncio
 import contextlib
-import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from services.process import tell_ready
 from services.settings import Settings
 from services.stack import Endpoints, Stack, StackError
-from services.stack.child import Command
-from services.stack.supervise import LOOK_SECONDS, Supervisor, stop_on_signals
+from services.stack.keep import Keeper, Kept, keep_all
+from services.stack.supervise import Supervisor, stop_on_signals
+from services.up.service import Service
 
 T = TypeVar("T")
 
 SERVICES = ("relay", "ingest", "projector", "api")
-START_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +31,11 @@ class Addresses:
     database_url: str
 
 
-def service_command(
-    name: str, settings: Settings, endpoints: Endpoints, ready: Path, log: Path | None = None
-) -> Command:
-    """The command line of one service of this system, told the stack's addresses by its environment."""
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
-        "TRUEUP_DATABASE_URL": endpoints.database_url,
-        "TRUEUP_LOG_LEVEL": settings.log_level,
-        "TRUEUP_PARTITIONS": str(settings.partitions),
-        "TRUEUP_WORKER_SESSION_MS": str(settings.worker_session_ms),
-        "TRUEUP_API_PORT": str(settings.api_port),
-        "TRUEUP_API_HOST": settings.api_host,
-    }
-    argv = [sys.executable, "-m", "services.cli", name, "--ready-file", str(ready)]
-    return Command(name, argv, environment, log=log)
-
-
 class System:
-    """The product's processes on a stack that runs. Tests kill and restart single ones through `supervisor`."""
+    """The product's processes on a stack that runs. Tests kill and restart single ones through `supervisor`.
+
+    `stack_processes` are those parts of the stack that are ours: they are watched and kept running, too.
+    """
 
     def __init__(
         self,
@@ -61,15 +44,14 @@ class System:
         folder: Path,
         *,
         quiet: bool = False,
-        stack_fault: Callable[[], str | None] = lambda: None,
+        stack_processes: Sequence[Kept] = (),
     ) -> None:
         self.settings, self.endpoints = settings, endpoints
-        self._stack_fault = stack_fault
         self.supervisor = Supervisor()
-        self._folder, self._quiet = folder, quiet
-
-    def _ready_file(self, name: str) -> Path:
-        return self._folder / f"{name}.ready.json"
+        self._stack_processes = stack_processes
+        self._services = {
+            name: Service(name, settings, endpoints, self.supervisor, folder, quiet=quiet) for name in SERVICES
+        }
 
     async def migrate(self) -> None:
         """Topics, schemas and read models are there and as they should be."""
@@ -77,53 +59,54 @@ class System:
 
         await migrate(self.settings, self.endpoints)
 
-    async def start(self, names: tuple[str, ...] = SERVICES) -> None:
+    async def start(self, names: Iterable[str] = SERVICES) -> None:
         """Start these services and wait until each says that it is ready. Raises: StackError naming one that is not."""
-        for name in names:
-            self._ready_file(name).unlink(missing_ok=True)
-            log = self._folder / f"{name}.log" if self._quiet else None
-            self.supervisor.start(service_command(name, self.settings, self.endpoints, self._ready_file(name), log))
-        for name in names:
-            await self._until_ready(name)
+        starting = [self._services[name] for name in names]
+        for service in starting:
+            service.begin()
+        async with _all_or_none([service.ready() for service in starting]) as ready:
+            await asyncio.gather(*ready)
 
-    async def _until_ready(self, name: str) -> None:
-        deadline = asyncio.get_running_loop().time() + START_SECONDS
-        while not self._ready_file(name).exists():
-            if (ended := self.supervisor.ended()) is not None:
-                tail = self._tail(ended.command.name)
-                raise StackError(f"{ended.command.name} ended at its start with status {ended.returncode}{tail}")
-            if asyncio.get_running_loop().time() > deadline:
-                raise StackError(f"{name} was not ready within {START_SECONDS:.0f} s{self._tail(name)}")
-            await asyncio.sleep(LOOK_SECONDS)
-
-    def _tail(self, name: str) -> str:
-        from services.stack.child import log_tail
-
-        return log_tail(self._folder / f"{name}.log") if self._quiet else ""
+    async def keep_running(self) -> NoReturn:
+        """Start again whatever ends, until cancelled. Raises: CannotStart."""
+        parts = [Keeper(part) for part in self._stack_processes]
+        await keep_all([*parts, *(Keeper(service, needs=parts) for service in self._services.values())])
 
     async def while_all_run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work; if a service or a part of the stack ends by itself meanwhile, the work is cancelled.
 
         Raises: StackError naming what ended.
         """
-        task = asyncio.ensure_future(work)
-        try:
-            while not task.done():
-                if (ended := self.supervisor.ended()) is not None:
-                    name, status = ended.command.name, ended.returncode
-                    raise StackError(f"{name} ended by itself with status {status}{self._tail(name)}")
-                if (fault := self._stack_fault()) is not None:
-                    raise StackError(fault)
-                await asyncio.wait((task,), timeout=LOOK_SECONDS)
-            return task.result()
-        finally:
-            task.cancel()
+        started = self.supervisor.names
+        kept = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
+        async with _all_or_none([one.ended() for one in kept]) as ends:
+            task = asyncio.ensure_future(work)
+            try:
+                await asyncio.wait((task, *ends), return_when=asyncio.FIRST_COMPLETED)
+                for end in ends:
+                    if end.done() and not task.done():
+                        raise StackError(end.result())
+                return await task
+            finally:
+                task.cancel()
 
     @property
     def addresses(self) -> Addresses:
         """Where everything answers; the API's port is known once it is ready."""
-        api = json.loads(self._ready_file("api").read_text())
-        return Addresses(api["url"], self.endpoints.kafka_bootstrap, self.endpoints.database_url)
+        url = self._services["api"].said["url"]
+        return Addresses(url, self.endpoints.kafka_bootstrap, self.endpoints.database_url)
+
+
+@contextlib.asynccontextmanager
+async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[list[asyncio.Task[T]]]:
+    """As tasks for the length of the block; those that have not ended by then are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -133,7 +116,7 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
     with TemporaryDirectory(prefix="trueup-") as folder:
         try:
             endpoints = await stack.start()
-            system = System(settings, endpoints, Path(folder), quiet=quiet, stack_fault=stack.fault)
+            system = System(settings, endpoints, Path(folder), quiet=quiet, stack_processes=stack.processes)
             try:
                 await system.migrate()
                 await system.start()
@@ -145,16 +128,19 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
 
 
 async def run_system(settings: Settings, *, ready_file: Path | None) -> None:
-    """Run until a signal. Raises: StackError if a service ends by itself; the others are ended first."""
+    """Run until a signal; what ends by itself is started again. Raises: CannotStart; all others are ended first."""
+    await until_asked_to_stop(_serve(settings, ready_file))
+
+
+async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it ends or a signal comes; that cancels it wherever it is, and its blocks clean up."""
     with stop_on_signals(asyncio.Event()) as asked:
-        serving = asyncio.ensure_future(_serve(settings, ready_file))
-        stopping = asyncio.ensure_future(asked.wait())
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        # Cancelling ends the start-up or the watch wherever it is; the context managers stop what had been started.
-        serving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
+        async with _all_or_none([asked.wait()]) as stopping:
+            working = asyncio.ensure_future(work)
+            await asyncio.wait((working, *stopping), return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
 
 
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
@@ -162,4 +148,4 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
         tell_ready(ready_file, asdict(system.addresses))
         click.echo(f"api       {system.addresses.api_url}\nkafka     {system.addresses.kafka_bootstrap}")
         click.echo(f"postgres  {system.addresses.database_url}")
-        await system.while_all_run(asyncio.Event().wait())
+        await system.keep_running()

@@ -16,19 +16,23 @@ import asyncio, json, sys
 from services.settings import load_settings
 from services.stack import running_stack
 from services.stack.child import Command
-from services.stack.supervise import supervise
+from services.stack.supervise import Supervisor, stop_on_signals
 
 async def main(home):
+    supervisor = Supervisor()
     async with running_stack(load_settings(home=home)) as endpoints:
         print(json.dumps([endpoints.kafka_bootstrap, endpoints.database_url]), flush=True)
-        return await supervise([Command("sleeper of " + home, ["sleep", "1000"])])
+        with stop_on_signals(asyncio.Event()) as asked:
+            supervisor.start(Command("sleeper of " + home, ["sleep", "1000"]))
+            await asked.wait()
+            await supervisor.stop_all()
 
-sys.exit(asyncio.run(main(sys.argv[1])))
+asyncio.run(main(sys.argv[1]))
 """
 
 
 def start_parent(home: Path) -> "subprocess.Popen[str]":
-    """A process that runs a stack and a supervised command in this home; it is up when this returns."""
+    """A process that runs a stack and a command in this home; it is up when this returns."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(home)], stdout=subprocess.PIPE, text=True, env=env)
     assert parent.stdout is not None

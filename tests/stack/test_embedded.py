@@ -25,7 +25,7 @@ Parent = subprocess.Popen[str]
 
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator[Parent]:
-    """A process of its own that runs a stack in `tmp_path` and supervises a command."""
+    """A process of its own that runs a stack in `tmp_path` and a command."""
     process = start_parent(tmp_path)
     yield process
     process.kill()

@@ -46,3 +46,13 @@ def test_the_committed_list_names_kafka() -> None:
     names = jars.checksums()
     assert f"kafka_2.13-{jars.KAFKA}.jar" in names
     assert all(len(digest) == 64 for digest in names.values())
+
+
+def test_the_certificates_that_the_user_names_count_for_the_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    assert "REQUESTS_CA_BUNDLE" not in jars._environment()
+    monkeypatch.setenv("SSL_CERT_FILE", "/mine.pem")
+    assert jars._environment()["REQUESTS_CA_BUNDLE"] == "/mine.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/other.pem")
+    assert jars._environment()["REQUESTS_CA_BUNDLE"] == "/other.pem"

@@ -8,24 +8,11 @@ import pytest
 
 from services.stack import StackError
 from services.stack.child import Child, Command, run_to_end
-from services.stack.supervise import Supervisor, supervise
+from services.stack.supervise import Supervisor
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(99)"
 )
-
-
-async def test_one_that_ends_by_itself_is_named_and_ends_the_others(tmp_path: Path) -> None:
-    argv = [sys.executable, "-c", "print('no such topic'); raise SystemExit(3)"]
-    failing = Command("relay", argv, log=tmp_path / "relay.log")
-    with pytest.raises(StackError, match=r"relay ended by itself with status 3(.|\n)*no such topic"):
-        await supervise([Command("api", ["sleep", "100"]), failing])
-
-
-async def test_stops_when_asked() -> None:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.3, stop.set)
-    assert await supervise([Command("api", ["sleep", "100"])], stop) == 0
 
 
 async def test_a_killed_one_can_be_started_again() -> None:

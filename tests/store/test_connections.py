@@ -8,7 +8,8 @@ import pytest
 
 from services.failures import Passing
 from services.outage import until_stopped
-from services.postgres import Connection, PostgresUnreachableError, TablesMovedError
+from services.postgres import Connection, PostgresUnreachableError, TablesMovedError, connected, open_postgres
+from services.stack import Stack
 
 
 class Raw:
@@ -105,3 +106,38 @@ async def test_a_worker_survives_what_passes_and_nothing_else(monkeypatch: pytes
     with pytest.raises(AssertionError):
         await until_stopped(stop, "work_begins_anew", attempt)
     assert attempts == 4
+
+
+@pytest.mark.stack
+async def test_a_connection_given_back_in_the_middle_of_a_statement_is_replaced(stack: Stack) -> None:
+    async with open_postgres(stack.endpoints.database_url, most=1) as postgres:
+        async with postgres.connection() as connection:
+            left = asyncio.ensure_future(connection.execute("SELECT pg_sleep(30)"))
+            await asyncio.sleep(0.1)
+        with pytest.raises(PostgresUnreachableError):
+            await left
+        async with postgres.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("use", ["fetchval", "transaction", "is_in_transaction", "tell_when_closed"])
+async def test_whatever_is_asked_of_a_connection_that_the_server_ended_says_that_it_is_lost(
+    stack: Stack, use: str
+) -> None:
+    async with open_postgres(stack.endpoints.database_url, most=1) as postgres:
+        async with postgres.connection() as connection, connected(stack.endpoints.database_url) as other:
+            await other.execute("SELECT pg_terminate_backend($1)", await connection.fetchval("SELECT pg_backend_pid()"))
+            await asyncio.sleep(0.1)
+            with pytest.raises(PostgresUnreachableError):
+                if use == "fetchval":
+                    await connection.fetchval("SELECT 1")
+                elif use == "transaction":
+                    async with connection.transaction():
+                        pass
+                elif use == "is_in_transaction":
+                    connection.is_in_transaction()
+                else:
+                    connection.tell_when_closed(asyncio.Event())
+        async with postgres.connection() as connection:
+            assert await connection.fetchval("SELECT 1") == 1

@@ -1,12 +1,11 @@
-"""`trueup up` as a person starts it: the ready file, a clean stop, no orphan, and a part that dies is named."""
+"""`trueup up` as a person starts it: the ready file, a clean stop, no orphan, and what is killed runs again."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -14,49 +13,10 @@ import psutil
 import pytest
 
 from tests.stack.processes import alive
+from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
+from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-
-PATIENCE_S = 120
-
-
-class Up:
-    """A `trueup up` that says it is ready."""
-
-    def __init__(self, process: asyncio.subprocess.Process, home: Path, addresses: dict[str, str]) -> None:
-        self.process, self.home, self.addresses = process, home, addresses
-
-    def children(self) -> list[psutil.Process]:
-        """Everything that runs because of it."""
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    async def ended(self) -> tuple[int, str]:
-        """Its exit status and what it wrote to stderr."""
-        async with asyncio.timeout(PATIENCE_S):
-            _, errors = await self.process.communicate()
-        assert self.process.returncode is not None
-        return self.process.returncode, errors.decode()
-
-
-@contextlib.asynccontextmanager
-async def running_up(home: Path) -> AsyncIterator[Up]:
-    ready = home.with_suffix(".ready.json")
-    command = [sys.executable, "-m", "services.cli", "up", "--port", "0", "--ready-file", str(ready)]
-    environment = os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": "2"}
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not ready.exists():
-                assert process.returncode is None
-                await asyncio.sleep(0.1)
-        yield Up(process, home, json.loads(ready.read_text()))
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            async with asyncio.timeout(PATIENCE_S):
-                await process.wait()
 
 
 async def all_gone(processes: list[psutil.Process]) -> None:
@@ -86,13 +46,65 @@ async def test_kill_minus_nine_leaves_no_orphan(tmp_path: Path) -> None:
         await all_gone(children)
 
 
-async def test_a_broker_that_dies_is_named(tmp_path: Path) -> None:
+async def commands_and_usage_pass(up: Up, organization: str) -> None:
+    """An account is made through HTTP, usage sent through Kafka, and both are seen by whoever asks."""
+    async with asyncio.timeout(PATIENCE_S):
+        wire = Wire(lambda: up.addresses["api_url"], organization)
+        accounts = await set_up(wire)
+        await publish(up.addresses["kafka_bootstrap"], organization, 0, PARTITIONS)
+        expected, found = sum(1 + serial % 5 for serial in range(EVENTS_PER_PART)), Decimal(0)
+        while found != expected:
+            await asyncio.sleep(0.1)
+            bills = [await wire.call("GET", f"accounts/{account}/unbilled") for account in accounts.values()]
+            lines = [line for bill in bills for line in bill["lineItems"] if "USAGE" in line["lineItemType"]]
+            found = sum((Decimal(str(line["quantity"])) for line in lines), Decimal(0))
+
+
+async def test_whatever_is_killed_runs_again_at_the_same_address_and_says_so(tmp_path: Path) -> None:
+    async with running_up(tmp_path / "home", TRUEUP_WORKER_SESSION_MS="6000") as up:
+        await commands_and_usage_pass(up, "before")
+        for name in (*SERVICES, "Postgres", "Kafka"):
+            killed = up.process_of(name)
+            assert killed is not None
+            killed.kill()
+            line = json.loads(await up.said('"process_ended"', f'"{name}"'))
+            assert "status 137" in line["how"]
+            await up.said('"process_runs_again"', f'"{name}"')
+            again = up.process_of(name)
+            assert again is not None
+            assert again.pid != killed.pid
+        await commands_and_usage_pass(up, "after")
+        async with httpx.AsyncClient(timeout=30, base_url=up.addresses["api_url"]) as client:
+            kept = await client.get("/organizations/before/accounts")
+        assert len(kept.json()["data"]) == len(ACCOUNTS)
+        up.process.terminate()
+        assert (await up.ended())[0] == 0
+
+
+async def test_asked_to_stop_while_something_starts_again_it_stops_all(tmp_path: Path) -> None:
     async with running_up(tmp_path / "home") as up:
-        broker = next(child for child in up.children() if "kafka.Kafka" in child.cmdline())
-        broker.kill()
+        for name in ("Kafka", "api"):
+            killed = up.process_of(name)
+            assert killed is not None
+            killed.kill()
+            await up.said('"process_ended"', f'"{name}"')
+        await asyncio.sleep(0.5)  # Kafka is starting, and the API waits for it
+        children = up.children()
+        up.process.send_signal(signal.SIGINT)
+        assert (await up.ended())[0] == 0
+        await all_gone(children)
+
+
+async def test_what_cannot_start_any_more_ends_it_by_name(tmp_path: Path) -> None:
+    async with running_up(tmp_path / "home") as up:
+        killed = up.process_of("Postgres")
+        assert killed is not None
+        (up.home / "postgres" / "data" / "PG_VERSION").write_text("9\n")
+        killed.kill()
         status, errors = await up.ended()
-        assert status != 0
-        assert "Kafka ended by itself" in errors
+        assert status == 1
+        assert "trueup: Postgres cannot be started: 5 starts in a row failed" in errors
+        assert "initialized by PostgreSQL version 9" in errors
 
 
 async def test_a_home_that_cannot_be_used_is_named() -> None:

@@ -1,0 +1,104 @@
+"""Bills as tables for people: the same on a terminal and in a log file, only that a log has neither colours nor frames.
+
+What a line is and what it amounts to is never cut; where there is little room, what it is about goes over several rows.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import IO
+
+from rich import box
+from rich.console import Console, ConsoleRenderable
+from rich.table import Table
+from rich.text import Text
+
+#: How wide a table is at least, so that nothing of it is cut, and at most.
+NARROWEST, WIDEST = 64, 100
+#: What a log's lines have, unless COLUMNS says otherwise.
+LOG_WIDTH = 80
+#: Lines that pay for a charge, or add to one.
+PAYING = frozenset({"COMMITMENT_CONSUMED", "BALANCE_CONSUMED"})
+#: Lines whose quantity counts something; that of the others is 0, or 1.
+COUNTED = frozenset(
+    {"USAGE", "USAGE_CREDIT", "OVERAGE_USAGE", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"}
+    | {"COUNTER_ADJUSTMENT_CREDIT", "AD_HOC", "CREDIT_MEMO", "DEBIT_MEMO", "MANUAL_ADJUSTMENT"}
+)
+#: One grid for all bills of a run, whatever stands in them.
+LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it is printed. `period` is [start, end) as two ISO days."""
+
+    type: str
+    about: str
+    period: tuple[str, str]
+    quantity: Decimal
+    amount: Decimal
+    true_up: bool = False
+
+
+def make_console(file: IO[str] | None = None) -> Console:
+    """On a terminal as it is; elsewhere without colours and frames, and as wide as COLUMNS says, or as LOG_WIDTH."""
+    out = sys.stdout if file is None else file
+    if out.isatty() and os.environ.get("TERM") != "dumb":
+        return Console(file=out, highlight=False)
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdigit() and int(columns) > 0 else LOG_WIDTH
+    return Console(file=out, highlight=False, force_terminal=False, no_color=True, width=width)
+
+
+def show(console: Console, shown: ConsoleRenderable | str) -> None:
+    """Print it without the blanks that fill its lines up to the right; text as it is, whatever brackets it has."""
+    with console.capture() as captured:
+        console.print(Text(shown) if isinstance(shown, str) else shown, crop=False)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    console.file.flush()
+
+
+def grid(console: Console, title: str) -> Table:
+    """An empty table in the house's style, its title above its left edge."""
+    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE, show_edge=False)
+    table.width = min(max(console.width, NARROWEST), WIDEST)
+    table.pad_edge, table.padding = False, (0, 1, 0, 0)
+    return table
+
+
+def grouped(number: Decimal) -> str:
+    """In plain notation, its thousands apart; never "-0"."""
+    return format(number if number else abs(number), ",f")
+
+
+def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line], total: Decimal) -> Table:
+    """A bill. Its period stands in the title; if its lines have several, each is told above those that it is of."""
+    periods = sorted({line.period for line in lines})
+    if len(periods) == 1:
+        title += f", for {' to '.join(periods[0])}"
+    table = grid(console, title)
+    table.show_footer = True
+    table.add_column("line", footer="total", no_wrap=True, min_width=LINE_WIDTH)
+    table.add_column("about", ratio=1)
+    table.add_column("quantity", justify="right", no_wrap=True, min_width=QUANTITY_WIDTH)
+    table.add_column(currency, justify="right", no_wrap=True, min_width=AMOUNT_WIDTH, footer=grouped(total))
+    told = None
+    for line in lines:
+        if len(periods) > 1 and line.period != told:
+            told = line.period
+            table.add_row(Text(" to ".join(told), style="dim"))
+        quantity = grouped(line.quantity) if line.quantity and line.type in COUNTED else ""
+        name = f"{line.type} (true-up)" if line.true_up else line.type
+        table.add_row(name, Text(line.about), quantity, grouped(line.amount))
+    return table
+
+
+def charges_by_pricing(lines: Iterable[tuple[str, str | None, str]]) -> Mapping[str, str]:
+    """What a pricing's charge is called, from a bill's own lines: (type, pricing id, description) of each."""
+    found: dict[str, str] = {}
+    for kind, pricing, description in lines:
+        if pricing and kind in COUNTED and kind != "OVERAGE_USAGE":
+            found.setdefault(pricing, description)
+    return found

@@ -1,0 +1,101 @@
+"""`Arrivals` on a real topic: records and events end its wait at once, and none is lost however they come together."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from services.kafka import BatchWriter, Record, raw
+from services.kafka.arriving import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
+from services.stack import Stack
+
+pytestmark = pytest.mark.stack
+TOPIC = "arriving"
+
+
+@dataclass
+class Topic:
+    """A topic of one partition, a consumer at its end, and a writer."""
+
+    consumer: AIOKafkaConsumer
+    writer: BatchWriter
+
+    async def write(self, *values: bytes) -> None:
+        await self.writer.append(TOPIC, 0, [Record(None, value) for value in values])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def topic(stack: Stack) -> AsyncIterator[Topic]:
+    bootstrap = stack.endpoints.kafka_bootstrap
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(TOPIC, 1, 1)])
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, key_deserializer=raw, fetch_max_wait_ms=BUSY_WAIT_MS)
+    await consumer.start()
+    consumer.assign([TopicPartition(TOPIC, 0)])
+    consumer.seek(TopicPartition(TOPIC, 0), 0)
+    async with BatchWriter(bootstrap) as writer:
+        yield Topic(consumer, writer)
+    await consumer.stop()
+    await admin.delete_topics([TOPIC])
+    await admin.close()
+
+
+def values(fetched: object) -> list[bytes]:
+    assert isinstance(fetched, dict)
+    return [record.value for records in fetched.values() for record in records]
+
+
+async def test_a_record_ends_the_wait_also_when_it_has_been_quiet_for_long(topic: Topic) -> None:
+    arrivals = Arrivals(topic.consumer, 100)
+    fetcher = topic.consumer._fetcher
+    started = time.monotonic()
+    while time.monotonic() - started < QUIET_S + 0.2:
+        assert await arrivals.next(0.2) == {}
+    assert fetcher._fetch_max_wait_ms == QUIET_WAIT_MS
+    waiting = asyncio.ensure_future(arrivals.next(30))
+    await asyncio.sleep(0.5)  # a fetch is held by the broker
+    written = time.monotonic()
+    await topic.write(b"one")
+    assert values(await waiting) == [b"one"]
+    assert time.monotonic() - written < 1
+    assert fetcher._fetch_max_wait_ms == BUSY_WAIT_MS
+
+
+async def test_an_event_ends_the_wait_and_the_time_does(topic: Topic) -> None:
+    arrivals, woken, stop = Arrivals(topic.consumer, 100), asyncio.Event(), asyncio.Event()
+    started = time.monotonic()
+    assert await arrivals.next(0.3, stop, woken) == {}
+    assert 0.3 <= time.monotonic() - started < 2
+    for event in (woken, stop):
+        asyncio.get_running_loop().call_later(0.1, event.set)
+        started = time.monotonic()
+        assert await arrivals.next(30, stop, woken) == {}
+        assert time.monotonic() - started < 2
+        assert await arrivals.next(30, stop, woken) == {}, "one that is set is not waited for"
+        event.clear()
+
+
+async def test_what_comes_while_events_ring_is_neither_lost_nor_doubled(topic: Topic) -> None:
+    arrivals, woken = Arrivals(topic.consumer, 7), asyncio.Event()
+    wanted = [b"%d" % number for number in range(300)]
+
+    async def write() -> None:
+        for start in range(0, len(wanted), 10):
+            await topic.write(*wanted[start : start + 10])
+            woken.set()
+            await asyncio.sleep(0.003 * (start % 4))
+
+    writing, got = asyncio.ensure_future(write()), list[bytes]()
+    async with asyncio.timeout(30):
+        while len(got) < len(wanted):
+            got += values(await arrivals.next(1, woken))
+            woken.clear()
+    await writing
+    assert got == wanted
+    assert await arrivals.next(0.1) == {}
