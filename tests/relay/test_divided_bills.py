@@ -107,7 +107,7 @@ async def test_a_relay_that_ends_between_the_parts_exports_every_line_once(
         written = await lines_since(reader, start)
         logged = (await log.written())[EVENTS, PARTITION]
     assert not failing
-    assert [one.data for one in logged if one.source == envelopes[0].source] == facts  # a tail holds what stands there
+    assert [one.data for one in logged if isinstance(one.data, BillFact)] == facts  # a tail holds what stands there
     expected = line_records(envelopes[-1], bill)
     assert len(written) == 2 * LINES and len(expected) == LINES
     assert [(one.value, list(one.headers)) for one in once(written)] == [(one.value, one.headers) for one in expected]
