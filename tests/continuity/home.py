@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.errors import NotLeaderForPartitionError
 
 from events.topics import TOPICS
 from services.api.app import create_app
@@ -187,7 +188,13 @@ class Home:
     async def delete_before(self, topic: str, offsets: dict[int, int]) -> None:
         """Delete the records of each partition that stand before an offset, as retention does."""
         wanted = {TopicPartition(topic, partition): RecordsToDelete(offset) for partition, offset in offsets.items()}
-        await self._admin(lambda admin: admin.delete_records(wanted, timeout_ms=30_000))
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    await self._admin(lambda admin: admin.delete_records(wanted, timeout_ms=30_000))
+                    return
+                except NotLeaderForPartitionError:  # a broker that has just begun
+                    await asyncio.sleep(0.1)
 
     async def add_partitions(self, topic: str, count: int) -> None:
         await self._admin(lambda admin: admin.create_partitions({topic: NewPartitions(count)}, timeout_ms=30_000))
