@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
-from events.topics import MAX_RECORD_BYTES, USAGE
+from events.topics import USAGE
 from services.kafka import BATCH_BYTES, FETCH_BYTES
+from services.settings import RECORD_BYTES_MOST
 from services.worker import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
@@ -30,8 +31,8 @@ async def main(task: Task) -> None:
         bootstrap_servers=task.bootstrap,
         enable_idempotence=True,
         compression_type="zstd",
-        max_batch_size=MAX_RECORD_BYTES,
-        max_request_size=MAX_RECORD_BYTES,
+        max_batch_size=RECORD_BYTES_MOST,
+        max_request_size=RECORD_BYTES_MOST,
     )
     await producer.start()
     await consumer.start()

@@ -10,7 +10,6 @@ BILL_LINES = "billing.bill-line-items"
 
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
-MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 #: Record headers. Arrival: the usage's first LogAppendTime in ms, carried through a re-route to the right partition.
 ARRIVAL_HEADER = "trueup-arrival"
@@ -18,7 +17,7 @@ ARRIVAL_HEADER = "trueup-arrival"
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic: `partitions` None means as many as `usage` has."""
+    """A topic: `partitions` None means as many as `usage` has. How large its records may be is a setting."""
 
     name: str
     partitions: int | None
@@ -31,7 +30,6 @@ def _config(retention_ms: str) -> dict[str, str]:
         "retention.bytes": "-1",
         "cleanup.policy": "delete",
         "message.timestamp.type": "LogAppendTime",
-        "max.message.bytes": str(MAX_RECORD_BYTES),
     }
 
 

@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.failures import ExpectedFailure
 
 PREFIX = "TRUEUP_"
+MIB = 1024 * 1024
+#: What `max_record_bytes` may be: batches of this size are written whatever it is, and no Kafka is asked for more.
+RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
@@ -37,6 +40,9 @@ class Settings(BaseSettings):
     test_stack: Literal["embedded", "docker"] = "embedded"
     #: Partitions of `usage` and `billing.events`; fixed for life by the first `trueup migrate`.
     partitions: int = Field(default=8, ge=1, le=1024)
+    #: The largest record of our topics, with its batch around it: what `trueup migrate` has the topics take, and all
+    #: else hold to. Managed brokers often allow no more than the default.
+    max_record_bytes: int = Field(default=8 * MIB, ge=RECORD_BYTES_LEAST, le=RECORD_BYTES_MOST)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: The API has no access control yet, so it listens on loopback unless a container's network says otherwise.
     api_host: str = "127.0.0.1"

@@ -130,8 +130,22 @@ class MemoRemoved(BillFact):
     version: int = Field(ge=2)
 
 
+class BillLinesIssued(BillFact):
+    """The first lines of a bill that no record has room for: its `BillIssued` follows, with the last of them.
+
+    It says nothing by itself, and is no version of the bill (`events.bill_parts`).
+    """
+
+    #: 1, 2, ... of the bill.
+    part: int = Field(ge=1)
+    lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]
+
+
 class BillIssued(BillFact):
-    """The bill run issued a bill, or a pending one was approved, which keeps its id."""
+    """The bill run issued a bill, or a pending one was approved, which keeps its id.
+
+    Of a bill that no record has room for the first lines stand before it, in `BillLinesIssued`.
+    """
 
     schema_version: ClassVar[int] = 2
 
@@ -147,8 +161,14 @@ class BillIssued(BillFact):
     timezone: str
     sequential_invoice_number: str | None = None
     total: Number
+    #: Numbered on from those that stand before it; from 1 if none do.
     lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]
     positions: Positions
+
+    @property
+    def lines_before(self) -> int:
+        """How many lines `BillLinesIssued` carried before it."""
+        return self.lines[0].number - 1
 
 
 class BillLocked(BillFact):

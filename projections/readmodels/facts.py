@@ -29,6 +29,12 @@ WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 ORDER BY log_offset
 """
 
+#: $1 organization, $2 bill: what tells of it as issued.
+OF_BILL = """
+SELECT record FROM facts
+WHERE organization = $1 AND resource_id = $2 AND type IN ('BillLinesIssued', 'BillIssued') ORDER BY log_offset
+"""
+
 
 class FactRow(NamedTuple):
     """In the order of INSERT's columns."""

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
+from events.bill_parts import BillParts
 from events.decimals import EXACT
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued, BillLine, BillVoided, LineType
@@ -58,7 +59,7 @@ class BilledLine:
 
 @dataclass(slots=True)
 class Billed:
-    """The bills of one root. `bills` are those that stand, by id, in the order of issue."""
+    """The bills of one root. `bills` are those that stand, each with all of its lines, by id, in the order of issue."""
 
     bills: dict[str, BillIssued] = field(default_factory=dict)
     by_key: dict[LineKey, BilledLine] = field(default_factory=dict)
@@ -68,12 +69,20 @@ class Billed:
     pending: dict[str, PendingBill] = field(default_factory=dict)
     #: How many facts there were about each bill: its version on the wire.
     versions: dict[str, int] = field(default_factory=dict)
+    _parts: BillParts = field(default_factory=BillParts, repr=False, compare=False)
 
     def evolve(self, fact: Fact) -> None:
-        """Apply a fact of the root's bill stream; other facts leave it unchanged."""
-        if isinstance(fact, BillFact):
-            self.versions[fact.bill_id] = self.versions.get(fact.bill_id, 0) + 1
-            evolve_pending(self.pending, fact)
+        """Apply a fact of the root's bill stream; other facts leave it unchanged.
+
+        Lines that come before their bill are held until it is there. Raises: BrokenBillError.
+        """
+        told = self._parts.whole(fact) if isinstance(fact, BillFact) else None
+        if told is not None:
+            self._apply(told)
+
+    def _apply(self, fact: BillFact) -> None:
+        self.versions[fact.bill_id] = self.versions.get(fact.bill_id, 0) + 1
+        evolve_pending(self.pending, fact)
         match fact:
             case BillIssued():
                 self.bills[fact.bill_id] = fact

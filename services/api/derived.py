@@ -33,7 +33,11 @@ _ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id 
 _BILLS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND stream = 'bills-' || $2
-    AND (type = 'BillIssued' AND strpos(data::text, $3) > 0 OR type = 'BillVoided')
+    AND (type IN ('BillLinesIssued', 'BillIssued') AND data->>'billId' IN (
+        SELECT data->>'billId' FROM store.events
+        WHERE organization = $1 AND stream = 'bills-' || $2
+            AND type IN ('BillLinesIssued', 'BillIssued') AND strpos(data::text, $3) > 0
+    ) OR type = 'BillVoided')
 ORDER BY position
 """
 

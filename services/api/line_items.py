@@ -22,14 +22,21 @@ from services.store.listing import Condition, placed, position_before, token_bef
 
 router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)
 
-#: More lines than one record holds, so that a line's place among all lines is one number, and a page token names it.
-_LINES_MAX = 1_000_000
+#: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
+_LINES_MAX = 100_000_000
 #: Newer bills stand higher; the lines of a bill stand in its order.
 _PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
-_LINES = f"""
-SELECT l.line::text, b.bill::text, {_PLACE} AS place
+_PLACES = f"""
+SELECT l.bill_id, l.number, {_PLACE} AS place
 FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
 WHERE l.organization = $1 AND NOT b.voided"""
+#: What a line says is looked up for those of the page alone: a bill may have tens of thousands.
+_LINES = """
+SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
+JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
+JOIN bills b ON b.bill_id = page.bill_id
+ORDER BY page.place DESC
+"""
 #: Parameter -> condition. Column `commitment_id` has the ids of commitments and balances, and the index.
 _FILTERS = {
     "commitmentId": "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}",
@@ -46,10 +53,10 @@ async def list_line_items(request: Request) -> Response:
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
     organization, conditions = organization_of(request), _conditions(found)
     arguments: list[Any] = [organization]
-    query = _LINES + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    places = _PLACES + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     async with reading_live(api_of(request).postgres) as connection:
         await require_organization(connection, organization)
-        rows = await connection.fetch(f"{query} ORDER BY place DESC LIMIT {size + 1}", *arguments)
+        rows = await connection.fetch(_LINES.format(places=places, size=size + 1), *arguments)
         bills = [_bill(row) for row in rows[:size]]
         names = await read_names(connection, organization, referred_ids(bills))
     data = [line_document(bill.lines[0], bill, names) for bill in bills]

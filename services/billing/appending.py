@@ -1,13 +1,14 @@
 """Appending what families were settled to, many in one transaction, each only if its bills are still those it knew."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued
 from services.families import LoadedFamily
-from services.store.events import APPEND_LOCK, NewEvent, append
+from services.store.events import APPEND_LOCK, NewEvent, append, fact_room
 from services.store.generations import load_generations
 from services.store.streams import bills_of
 
@@ -54,8 +55,9 @@ async def append_page(
 ) -> tuple[list[BillFact], list[Settled]]:
     """Append the facts of all families of one organization in the caller's transaction, with their invoice numbers.
 
-    Returns what was appended, durable with the commit, and the families whose bills changed since they were settled:
-    of them nothing was appended, and they have to be settled again. Raises: RecordTooLargeError.
+    Returns what was appended, durable with the commit (a bill whole, also one that no record has room for), and the
+    families whose bills changed since they were settled: of them nothing was appended, and they have to be settled
+    again. Raises: RecordTooLargeError.
     """
     generations = await load_generations(connection)
     # The lock comes before the look at the versions: nobody can append between the two, so a page that is found to
@@ -64,7 +66,7 @@ async def append_page(
     standing, moved = await _standing(connection, page)
     if not standing:
         return [], moved
-    facts = await _numbered(connection, standing)
+    facts, room = await _numbered(connection, standing), fact_room(generations)
     events = [
         NewEvent(
             organization=one.organization,
@@ -77,10 +79,19 @@ async def append_page(
             correlation=correlation,
         )
         for one, of_family in zip(standing, facts, strict=True)
-        for place, fact in enumerate(of_family, start=1)
+        for place, fact in enumerate(_stored(of_family, room), start=1)
     ]
-    await append(connection, events, generations.commands)
+    await append(connection, events, generations)
     return [fact for of_family in facts for fact in of_family], moved
+
+
+def _stored(facts: Sequence[BillFact], room: int) -> Iterator[BillFact]:
+    """The facts as the store and the log have them."""
+    for fact in facts:
+        if isinstance(fact, BillIssued):
+            yield from divided(fact, room)
+        else:
+            yield fact
 
 
 async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Settled], list[Settled]]:

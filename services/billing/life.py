@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from events.bill_parts import BillParts
 from events.envelope import Envelope
 from events.facts.bills import (
     BillDropped,
@@ -47,7 +48,7 @@ class MemoState:
 
 @dataclass(slots=True)
 class BillLife:
-    """One bill. `version` counts the facts about it."""
+    """One bill. `version` counts the facts about it, its lines before `BillIssued` as a part of that one."""
 
     organization: str
     bill_id: str
@@ -96,10 +97,13 @@ async def load_life(connection: Any, organization: str, bill_id: str) -> BillLif
     """The bill. Raises: UnknownResource if there is none, or if it was dropped or voided."""
     rows = await connection.fetch(_FACTS, organization, bill_id) if "\0" not in bill_id else []
     life: BillLife | None = None
+    parts = BillParts()
     for row in rows:
         envelope = envelope_of(row, "")
-        fact = envelope.data
-        assert isinstance(fact, BillFact)
+        assert isinstance(envelope.data, BillFact)
+        fact = parts.whole(envelope.data)
+        if fact is None:
+            continue
         if life is None:
             life = BillLife(organization, bill_id, fact.account_id, fact.root_id, row["partition"])
         life.evolve(fact, envelope.time)
@@ -122,10 +126,9 @@ async def append_fact(
     connection: Any, life: BillLife, version: int, fact: BillFact, now: datetime, correlation: str | None = None
 ) -> None:
     """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
-    generations = await load_generations(connection)
-    stream = bills_of(life.root_id)
+    stream, generations = bills_of(life.root_id), await load_generations(connection)
     event = NewEvent(life.organization, stream, version + 1, fact, now, life.account_id, life.partition, correlation)
-    [envelope] = await append(connection, [event], generations.commands)
+    [envelope] = await append(connection, [event], generations)
     _evolve(life, envelope)
 
 

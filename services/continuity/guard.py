@@ -31,10 +31,13 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 
 class GenerationsMovedError(Passing):
-    """Store or `usage` goes on under another name since this process began: it begins anew."""
+    """Store or `usage` goes on under another name since this process began, or records have another limit: it begins
+    anew."""
 
     def __init__(self) -> None:
-        super().__init__("store or usage go on under another name: somebody has rebuilt them")
+        super().__init__(
+            "store or usage go on under another name, or records have another limit: somebody has seen to it"
+        )
 
 
 class Guard:

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from events.codec import decode
 from events.facts.bills import BillIssued, BillLine
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import BillRequest, issued_bill
@@ -11,8 +10,7 @@ from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
 from services.live import reading_live
 from services.postgres import Postgres
-
-_ISSUED = "SELECT record FROM facts WHERE organization = $1 AND resource_id = $2 AND type = 'BillIssued'"
+from services.projector.load import bill_as_issued
 
 
 class FoundLine(NamedTuple):
@@ -46,12 +44,7 @@ async def _projected(postgres: Postgres, organization: str, bill_id: str) -> Bil
     if "\0" in bill_id:
         return None
     async with reading_live(postgres) as connection:
-        record = await connection.fetchval(_ISSUED, organization, bill_id)
-    if record is None:
-        return None
-    fact = decode(bytes(record)).data
-    assert isinstance(fact, BillIssued)
-    return fact
+        return await bill_as_issued(connection, organization, bill_id)
 
 
 async def _life(postgres: Postgres, organization: str, bill_id: str) -> BillLife:

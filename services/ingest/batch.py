@@ -31,6 +31,8 @@ class Outcome:
     #: Where its refused records and its facts stand.
     home: int
     next_offset: int
+    #: What a record may have.
+    record_bytes: int
     rejected: list[Record] = field(default_factory=list)
     #: By the partition of `usage` in which they settle.
     rerouted: dict[int, list[Record]] = field(default_factory=dict)
@@ -150,7 +152,7 @@ def _conflict(usage: Usage) -> Refused:
 
 
 def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) -> None:
-    outcome.rejected.append(rejected(record, outcome.partition, refused, ms))
+    outcome.rejected.append(rejected(record, outcome.partition, refused, ms, outcome.record_bytes))
     outcome.counts.rejected += 1
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 

@@ -8,7 +8,7 @@ import hashlib
 
 from events.topics import ARRIVAL_HEADER, USAGE
 from services.ingest.refusal import Refused
-from services.kafka import FetchedRecord, Record
+from services.kafka import FetchedRecord, Record, header_bytes
 
 #: Everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
 PREFIX = "trueup-"
@@ -18,9 +18,10 @@ TOPIC_HEADER = f"{PREFIX}topic"
 PARTITION_HEADER = f"{PREFIX}partition"
 OFFSET_HEADER = f"{PREFIX}offset"
 CUT_HEADER = f"{PREFIX}cut"
-#: A refused value is kept whole up to this many bytes; the headers on top must not push it over the topic's limit,
+#: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
+#: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,
 #: where no append could ever succeed and the partition would stop for good.
-MAX_KEPT_BYTES = 8 * 1024 * 1024
+KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
 
 
@@ -30,15 +31,16 @@ def rerouted(record: FetchedRecord, arrival: int) -> Record:
     return Record(record.key, record.value, [*others, (ARRIVAL_HEADER, b"%d" % arrival)])
 
 
-def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: int) -> Record:
+def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: int, record_bytes: int) -> Record:
     """Original bytes, key and headers of a record of this partition of `usage`, and why.
 
-    Above MAX_KEPT_BYTES the value is cut, and says so.
+    Of one larger than half of what a record may have the value may be cut, and says so. `record_bytes`: that much.
     """
+    key, value, most = record.key, record.value or b"", record_bytes // KEPT_SHARE
     kept = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
-    value = record.value or b""
-    if sum(len(name) + len(content or b"") for name, content in kept) > MAX_KEPT_BYTES // 8:
-        kept = []
+    if size_of(record) > most:
+        key = key if len(key or b"") <= most // 8 else None
+        kept = kept if header_bytes(kept) <= most // 8 else []
     ours = [
         (REASON_HEADER, refused.reason.value.encode()),
         (RULE_HEADER, refused.rule[:MAX_RULE_LENGTH].encode(errors="replace")),
@@ -47,13 +49,13 @@ def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: i
         (OFFSET_HEADER, b"%d" % record.offset),
         (ARRIVAL_HEADER, b"%d" % arrival),
     ]
-    if len(value) > MAX_KEPT_BYTES:
+    if len(value) > most:
         ours.append((CUT_HEADER, f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}".encode()))
-        value = value[:MAX_KEPT_BYTES]
-    return Record(record.key if len(record.key or b"") <= MAX_KEPT_BYTES // 8 else None, value, [*kept, *ours])
+        value = value[:most]
+    return Record(key, value, [*kept, *ours])
 
 
 def size_of(record: FetchedRecord) -> int:
     """Bytes of key, value and headers."""
     size = len(record.key or b"") + len(record.value or b"")
-    return size + sum(len(name) + len(value or b"") for name, value in record.headers) if record.headers else size
+    return size + header_bytes(record.headers) if record.headers else size

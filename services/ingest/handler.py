@@ -140,7 +140,7 @@ class IngestHandler:
 
     async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
         records = polled.records
-        outcome = Outcome(state.partition, state.home, polled.next_offset)
+        outcome = Outcome(state.partition, state.home, polled.next_offset, self._generations.record_bytes)
         for part in parts_of(records):
             settle_part(part, state, self._gate.catalogs, outcome)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop

@@ -8,7 +8,7 @@ from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadSta
 from services.kafka.fetching import FetchedRecord, Polled, raw
 from services.kafka.marks import Mark, digest_of, mark_of
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
-from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record
+from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
 
 __all__ = [
     "BATCH_BYTES",
@@ -28,6 +28,7 @@ __all__ = [
     "ReadStalledError",
     "Record",
     "digest_of",
+    "header_bytes",
     "kafka_errors",
     "mark_of",
     "raw",

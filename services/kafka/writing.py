@@ -16,13 +16,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.codec import zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from events.topics import MAX_RECORD_BYTES
 from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
+from services.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 
-#: One produce request carries at most this much; a larger record gets a batch of its own.
-BATCH_BYTES = 1024 * 1024
-#: What a record takes in a batch besides key, value and headers, at most.
-_ENVELOPE_BYTES = 64
+#: One produce request carries at most this much, so that every topic takes it; a larger record gets a batch of its own.
+BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024
+#: What a record takes in a batch besides key, value and headers, at most, and what each header does.
+_ENVELOPE_BYTES, _HEADER_BYTES = 64, 10
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 #: aiokafka takes level 3 and lets nobody choose. Of our records level 1 makes fewer bytes in half the time.
 _ZSTD_LEVEL = 1
@@ -46,6 +46,9 @@ class Appended(NamedTuple):
 
 class BatchWriter:
     """Appends whole batches to named partitions, idempotently, with acks from all replicas.
+
+    How large a record may be is judged by whoever accepts what becomes one: here nothing is refused that a topic might
+    take, for what was accepted under another limit is still to be written.
 
     After any exception the producer may repeat or skip sequence numbers for ever (notes, 5.1): call `reset` before the
     next append, and find out from the log what was written.
@@ -82,8 +85,8 @@ class BatchWriter:
                 bootstrap_servers=self._bootstrap,
                 enable_idempotence=True,
                 compression_type="zstd",
-                max_batch_size=MAX_RECORD_BYTES,
-                max_request_size=MAX_RECORD_BYTES,
+                max_batch_size=RECORD_BYTES_MOST,
+                max_request_size=RECORD_BYTES_MOST,
             )
             try:
                 with kafka_errors(self._bootstrap):
@@ -119,13 +122,13 @@ def _fill(batch: Any, records: Sequence[Record]) -> None:
     for place, record in enumerate(records):
         headers = list(record.headers) if record.headers else _NO_HEADERS
         if append(place, now, record.key, record.value, headers) is None:
-            raise ValueError(f"a record of {len(record.value)} bytes does not fit {MAX_RECORD_BYTES} bytes")
+            raise ValueError(f"a record of {len(record.value)} bytes does not fit {RECORD_BYTES_MOST} bytes")
     batch._relative_offset = len(records)
 
 
-def _size(headers: Sequence[tuple[str, bytes | None]]) -> int:
-    """Bytes of the headers; a header may have a name and no value."""
-    return sum(len(name) + len(value or b"") for name, value in headers)
+def header_bytes(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """What these headers take in a record, at most; a header may have a name and no value."""
+    return sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in headers)
 
 
 def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
@@ -134,7 +137,7 @@ def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
     for index, record in enumerate(records):
         weight = len(record.value) + _ENVELOPE_BYTES
         if record.key or record.headers:
-            weight += len(record.key or b"") + _size(record.headers)
+            weight += len(record.key or b"") + header_bytes(record.headers)
         if size and size + weight > BATCH_BYTES:
             cuts.append((start, index))
             start, size = index, 0

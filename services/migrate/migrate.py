@@ -39,6 +39,10 @@ _RECORD_TOPIC = """
 INSERT INTO store.topics (name, partitions) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET partitions = EXCLUDED.partitions, made_at = now()
 """
+_RECORD_LIMIT = """
+INSERT INTO store.limits (record_bytes) VALUES ($1)
+ON CONFLICT (single) DO UPDATE SET record_bytes = EXCLUDED.record_bytes
+"""
 _KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
 
@@ -78,8 +82,10 @@ async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoi
     if known.get(USAGE, settings.partitions) != settings.partitions:
         _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
     remake = USAGE if new_usage else None
-    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, known, remake)
+    record_bytes = settings.max_record_bytes
+    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, record_bytes, known, remake)
     async with connection.transaction():
+        await record_limit(connection, record_bytes)
         for name in sorted(fresh):
             await record_topic(connection, name, counts[name])
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
@@ -91,3 +97,8 @@ async def record_topic(connection: Any, name: str, partitions: int) -> None:
     """Remember the topic as this database's, with its partition count for life."""
     await connection.execute(_RECORD_TOPIC, name, partitions)
     _log.info("topic_recorded", name=name, partitions=partitions)
+
+
+async def record_limit(connection: Any, record_bytes: int) -> None:
+    """Remember what all topics take, for every process to hold to."""
+    await connection.execute(_RECORD_LIMIT, record_bytes)

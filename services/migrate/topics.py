@@ -1,31 +1,54 @@
 """Makes the topics with explicit settings and checks those that are there: no auto-creation, no silent change."""
 
-from collections.abc import Mapping
-from typing import Any
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    InvalidConfigurationError,
+    KafkaConnectionError,
+    KafkaError,
+    PolicyViolationError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
-from events.topics import CATALOG, EVENTS, TOPICS, USAGE_REJECTED, Topic
+from events.topics import TOPICS, USAGE_REJECTED, Topic
 from services.continuity.breaks import TopicMissingError
 from services.failures import ExpectedFailure
 from services.kafka import KafkaUnreachableError, LogReader
+from services.migrate.topic_settings import (
+    LIMIT,
+    LOG,
+    MIN_IN_SYNC,
+    REPLICAS_MAX,
+    Found,
+    check_partitions,
+    check_settings,
+    config_of,
+    note_few_replicas,
+)
 
-#: What must not differ: where records lie, how long they stay, which clock stamps them, how large they may be.
-CHECKED = ("retention.ms", "retention.bytes", "cleanup.policy", "message.timestamp.type", "max.message.bytes")
-#: The log of record: what it holds is this database's, or the database is another one's.
-LOG = (EVENTS, CATALOG)
-REPLICAS_MAX = 3
-log = structlog.get_logger(__name__)
+SHOWN_SECONDS = 30.0
+#: How a broker says that a setting may not be as it was asked for.
+_NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
+_log = structlog.get_logger(__name__)
 
 
-class TopicMismatchError(ExpectedFailure):
-    """topic {name}: {what} is {found} but must be {wanted}"""
+class TopicRefusedError(ExpectedFailure):
+    """topic {name} was refused by Kafka: {cause}; it was asked for with {config}"""
 
-    def __init__(self, name: str, what: str, found: object, wanted: object) -> None:
-        super().__init__(f"topic {name}: {what} is {found} but must be {wanted}")
+    def __init__(self, name: str, cause: object, config: Mapping[str, str]) -> None:
+        asked = ", ".join(f"{setting}={value}" for setting, value in sorted(config.items()))
+        super().__init__(
+            f"topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow"
+            f" as much {LIMIT}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow"
+            " it: what the topics hold depends on each of them"
+        )
 
 
 class TopicNotMadeError(ExpectedFailure):
@@ -45,17 +68,28 @@ class UnknownLogError(ExpectedFailure):
         )
 
 
+class Answer(NamedTuple):
+    """Why a broker refused something."""
+
+    code: int
+    message: str | None = None
+
+    def __str__(self) -> str:
+        return self.message or for_code(self.code).__name__
+
+
 async def make_topics(
-    bootstrap: str, partitions: int, known: Mapping[str, int], remake: str | None = None
+    bootstrap: str, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
 ) -> tuple[dict[str, int], set[str]]:
-    """All topics of TOPICS, made or checked.
+    """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
 
     `known` are the counts of those that this database has recorded as made: they hold for life, whatever `partitions`
     says, and also if somebody has added some. One that is known and gone is made anew if it is `remake`, or holds only
     refused usage.
 
     Returns: partition count by name, and the names of those that were made or are new to this database.
-    Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, KafkaUnreachableError.
+    Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
+    KafkaUnreachableError.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
     try:
@@ -64,79 +98,116 @@ async def make_topics(
         await admin.close()
         raise KafkaUnreachableError(bootstrap, error) from error
     try:
-        counts, fresh = {}, set()
-        there = await _there(admin)
+        counts, fresh, made = {}, set(), set[str]()
+        there, brokers = await _there(admin), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
             name, is_known = topic.name, topic.name in known
             counts[name] = wanted = known.get(name) or topic.partitions or partitions
             if name not in there:
                 if is_known and name not in (remake, USAGE_REJECTED):
                     raise TopicMissingError(name)
-                await _make(admin, topic, wanted)
-                fresh.add(name)
+                await _make(admin, topic, wanted, min(brokers, REPLICAS_MAX), record_bytes)
+                made.add(name)
                 continue
             if is_known and name == remake:
-                there[name] = await _set_up(admin, topic, there[name], wanted)
-            await _check(admin, topic, there[name], wanted, is_known=is_known)
+                there[name] = await _set_up(admin, topic, there[name], wanted, record_bytes)
+            check_partitions(topic, there[name], wanted, is_known=is_known)
+            check_settings(bootstrap, topic, there[name], await _settings(admin, name), record_bytes)
+            note_few_replicas(topic, there[name], brokers)
             if not is_known:
                 fresh.add(name)
                 if name in LOG and await _has_records(bootstrap, name, wanted):
                     raise UnknownLogError(name)
-        return counts, fresh
+        await _until_shown(admin, made)
+        return counts, fresh | made
     finally:
         await admin.close()
 
 
-async def _set_up(admin: AIOKafkaAdminClient, topic: Topic, found: int, wanted: int) -> int:
+async def _set_up(admin: AIOKafkaAdminClient, topic: Topic, found: Found, wanted: int, record_bytes: int) -> Found:
     """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
 
-    Returns: its partition count then. Raises: TopicNotMadeError.
+    Returns: what it is then. Raises: TopicNotMadeError, TopicRefusedError.
     """
-    resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, topic.config)
+
+    async def alter(config: dict[str, str]) -> Answer | None:
+        [answer] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
+        return next((Answer(code, message) for code, message, *_ in answer.resources if code), None)
+
     try:
-        if found < wanted:
+        if found.partitions < wanted:
             await admin.create_partitions({topic.name: NewPartitions(wanted)}, timeout_ms=30_000)
-        await admin.alter_configs([resource])
+        await _allowed(topic.name, config_of(topic, found.replicas, record_bytes), alter)
     except KafkaError as error:
         raise TopicNotMadeError(topic.name, error) from error
-    return max(found, wanted)
+    return found._replace(partitions=max(found.partitions, wanted))
 
 
-async def _there(admin: AIOKafkaAdminClient) -> dict[str, int]:
+async def _there(admin: AIOKafkaAdminClient) -> dict[str, Found]:
     names = [topic.name for topic in TOPICS]
     existing = sorted(set(await admin.list_topics()) & set(names))
     if not existing:
         return {}
-    return {found["topic"]: len(found["partitions"]) for found in await admin.describe_topics(existing)}
+    return {
+        found["topic"]: Found(len(found["partitions"]), min(len(one["replicas"]) for one in found["partitions"]))
+        for found in await admin.describe_topics(existing)
+    }
 
 
-async def _make(admin: AIOKafkaAdminClient, topic: Topic, partitions: int) -> None:
-    brokers = len((await admin.describe_cluster())["brokers"])
-    new = NewTopic(topic.name, partitions, min(brokers, REPLICAS_MAX), topic_configs=topic.config)
-    try:
+async def _make(admin: AIOKafkaAdminClient, topic: Topic, partitions: int, replicas: int, record_bytes: int) -> None:
+    """Raises: TopicNotMadeError, TopicRefusedError."""
+
+    async def create(config: dict[str, str]) -> Answer | None:
+        new = NewTopic(topic.name, partitions, replicas, topic_configs=config)
         answer = await admin.create_topics([new], timeout_ms=30_000)
+        found = next(Answer(code, *message) for _, code, *message in answer.topic_errors)
+        return None if not found.code or for_code(found.code) is TopicAlreadyExistsError else found
+
+    try:
+        await _allowed(topic.name, config_of(topic, replicas, record_bytes), create)
     except TopicAlreadyExistsError:
         return
     except KafkaError as error:
         raise TopicNotMadeError(topic.name, error) from error
-    for name, code, *message in answer.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:
-            raise TopicNotMadeError(name, (message and message[0]) or for_code(code).__name__)
 
 
-async def _check(admin: AIOKafkaAdminClient, topic: Topic, found: int, wanted: int, *, is_known: bool) -> None:
-    if found > wanted and is_known:
-        log.warning("partitions_added", topic=topic.name, partitions=found, made_with=wanted)
-    elif found != wanted:
-        raise TopicMismatchError(topic.name, "the partition count (TRUEUP_PARTITIONS)", found, wanted)
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
-    settings: dict[str, Any] = {}
-    for answer in answers:
+async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
+    """A broker answers before it tells of a topic: whoever looks next, as another `trueup migrate`, is to see it.
+
+    Raises: TopicNotMadeError.
+    """
+    deadline = time.monotonic() + SHOWN_SECONDS
+    while missing := made - set(await admin.list_topics()):
+        if time.monotonic() > deadline:
+            raise TopicNotMadeError(min(missing), f"Kafka has not shown it for {SHOWN_SECONDS:g} s; try again")
+        await asyncio.sleep(0.05)
+
+
+async def _allowed(
+    name: str, config: dict[str, str], ask: Callable[[dict[str, str]], Awaitable[Answer | None]]
+) -> None:
+    """Ask for these settings; of a cluster that lets nobody set on how many brokers a record stands, for the others.
+
+    Raises: TopicRefusedError.
+    """
+    refused = await ask(config)
+    if refused is not None and for_code(refused.code) in _NOT_ALLOWED:
+        others = {setting: value for setting, value in config.items() if setting != MIN_IN_SYNC}
+        if await ask(others) is None:
+            why = "the next `trueup migrate` checks what the cluster has set"
+            _log.warning("min_in_sync_refused", topic=name, asked_for=config[MIN_IN_SYNC], cause=str(refused), note=why)
+            return
+    if refused is not None:
+        raise TopicRefusedError(name, refused, config)
+
+
+async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
+    """The topic's settings as they hold, set or not."""
+    found: dict[str, Any] = {}
+    for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)]):
         for resource in answer.resources:
-            settings |= {entry[0]: entry[1] for entry in resource[4]}
-    for name in CHECKED:
-        if settings.get(name) != topic.config[name]:
-            raise TopicMismatchError(topic.name, name, settings.get(name), topic.config[name])
+            found |= {entry[0]: entry[1] for entry in resource[4]}
+    return found
 
 
 async def _has_records(bootstrap: str, topic: str, partitions: int) -> bool:

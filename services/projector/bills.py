@@ -25,7 +25,7 @@ class UnwrittenBills:
     versions: dict[str, int] = field(default_factory=dict)
 
     def note(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
-        """Remember a fact; `number` is its place in its stream, `version` its place among the bill's own facts."""
+        """Remember a fact, a bill with all of its lines; `number` is its place in its stream, `version` the bill's."""
         match fact:
             case BillOpened():
                 self.opened.append(opened_row(envelope, fact, number))

@@ -6,8 +6,9 @@ totals, resources and bills do not read each other until they are settled.
 
 from datetime import datetime
 
+from events.bill_parts import BrokenBillError
 from events.envelope import Envelope
-from events.facts.bills import BillFact
+from events.facts.bills import BillFact, BillIssued, BillLinesIssued
 from events.facts.clock import ClockTicked
 from events.facts.resources import AccountCreated
 from events.facts.usage import UsageRead
@@ -16,13 +17,13 @@ from projections.clock import counted_tick
 from projections.readmodels.facts import fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import usage_row
-from services.projector.families import FamilyCache, new_family
+from services.projector.families import FamilyCache, FamilyState, new_family
 from services.projector.partition import PartitionState
 from services.projector.taking import BrokenLogError, Decoded
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
-    """Apply everything but usage. The families of `decoded.accounts()` must be in memory."""
+    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. Raises: BrokenLogError."""
     partition = state.position.partition
     state.unwritten.foreign += [ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign]
     for offset, ms, envelope, record in decoded.facts:
@@ -39,7 +40,10 @@ def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> 
                 state.unwritten.ticked.add(envelope.organization)
                 root_id = None
             case _:
-                root_id = _apply_to_family(state, envelope, cache)
+                try:
+                    root_id = _apply_to_family(state, envelope, cache)
+                except BrokenBillError as error:
+                    raise BrokenLogError(f"{EVENTS}/{partition} at offset {offset}: {error}") from error
         state.unwritten.facts.append(fact_row(partition, offset, envelope, root_id, record))
 
 
@@ -57,9 +61,14 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
     if isinstance(fact, AccountCreated):
         cache.add(family)
     state.unwritten.families.add(family.root_id)
-    if isinstance(fact, BillFact):
-        state.unwritten.bills.note(envelope, fact, family.bills_version, family.billed.versions[fact.bill_id])
+    if isinstance(fact, BillFact) and not isinstance(fact, BillLinesIssued):
+        _note_bill(state, envelope, fact, family)
     return family.root_id
+
+
+def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
+    told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
+    state.unwritten.bills.note(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from events.bill_parts import BillParts
 from events.codec import decode
+from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
@@ -42,6 +44,17 @@ async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:
         assert isinstance(envelope.data, ClockTicked)
         clocks[envelope.organization] = envelope.data.now
     return clocks
+
+
+async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> BillIssued | None:
+    """The bill with all of its lines, also one that was voided; None as long as it is not issued."""
+    parts, bill = BillParts(), None
+    for row in await connection.fetch(facts.OF_BILL, organization, bill_id):
+        fact = decode(bytes(row["record"])).data
+        assert isinstance(fact, BillFact)
+        bill = parts.whole(fact)
+    assert bill is None or isinstance(bill, BillIssued)
+    return bill
 
 
 async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:

@@ -30,9 +30,10 @@ def rebuild(discard: bool) -> None:
 
 
 async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
-    endpoints = await known_endpoints(load_settings())
+    settings = load_settings()
+    endpoints, limit = await known_endpoints(settings), settings.max_record_bytes
     async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, drop_strays=discard)
+        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, record_bytes=limit, drop_strays=discard)
         return done, await replay(postgres, endpoints.kafka_bootstrap) if done.read_models_lost else None
 
 
@@ -44,6 +45,11 @@ def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:
         yield f"{done.again} events are written to the log again when the relay runs"
     if done.lines:
         yield f"{done.lines} bill lines written again"
+    for bill in done.unfinished:
+        yield (
+            f"bill {bill.bill_id} of {bill.organization} is not issued: of its parts the log holds {bill.parts} and not"
+            " the last one; bill its account again"
+        )
     if done.noted > done.head:
         yield f"events after {done.head} and up to {done.noted} may have been accepted and are lost: no log holds them"
     if replayed is not None:

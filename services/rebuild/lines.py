@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from events.facts.bills import BillIssued
 from events.topics import BILL_LINES
 from services.kafka import BatchWriter, LogReader, Mark, digest_of
 from services.relay.records import line_records
+from services.store.bills import whole_bill
 from services.store.rows import COLUMNS, envelope_of
 
 _BILLS = f"""
@@ -36,10 +36,8 @@ async def write_lines(
     count, mark = 0, None
     async for row in connection.cursor(_BILLS, partition, start, end, prefetch=_BATCH):
         envelope = envelope_of(row, generation)
-        assert isinstance(envelope.data, BillIssued)
-        records = line_records(envelope, envelope.data)
-        if records:
-            base, number, ms = (await writer.append(BILL_LINES, partition, records))[-1]
-            count += len(records)
-            mark = Mark(base + number - 1, ms, digest_of(records[-1].key, records[-1].value))
+        records = line_records(envelope, await whole_bill(connection, envelope))
+        base, number, ms = (await writer.append(BILL_LINES, partition, records))[-1]
+        count += len(records)
+        mark = Mark(base + number - 1, ms, digest_of(records[-1].key, records[-1].value))
     return count, mark

@@ -20,6 +20,7 @@ from services.live import begin_read_models_anew, make_read_models
 from services.migrate.migrate import (
     MIGRATE_LOCK,
     migrate_store,
+    record_limit,
     record_topic,
 )
 from services.migrate.new_usage import begin_usage_anew
@@ -28,7 +29,7 @@ from services.postgres import Connection, Postgres
 from services.rebuild import refill
 from services.rebuild.lines import last_lines, write_lines
 from services.rebuild.names import adopt_names
-from services.rebuild.refill import Held, StrayEventsError
+from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, scan
 from services.rebuild.view import rebuild_view
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
@@ -58,6 +59,8 @@ class Rebuilt:
     again: int = 0
     #: Lines of bills that were written again.
     lines: int = 0
+    #: Bills in parts that the log holds the beginning of, and nothing the end.
+    unfinished: list[Unfinished] = field(default_factory=list)
     #: Events that contradicted the log, as JSON.
     discarded: list[str] = field(default_factory=list)
     #: The newest event, and the newest that the relay had been about to write: those between were never seen again.
@@ -67,7 +70,7 @@ class Rebuilt:
     read_models_lost: bool = False
 
 
-async def rebuild_store(postgres: Postgres, bootstrap: str, *, drop_strays: bool = False) -> Rebuilt:
+async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int, drop_strays: bool = False) -> Rebuilt:
     """Rebuild, and say what was done. `drop_strays`: events that contradict the log are removed.
 
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
@@ -78,13 +81,13 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, drop_strays: bool
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await connection.fetch(_KNOWN_TOPICS)
-        partitions = await _topics(connection, bootstrap)
+        partitions = await _topics(connection, bootstrap, record_bytes)
         async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
             return await run.run(drop_strays=drop_strays)
 
 
-async def _topics(connection: Connection, bootstrap: str) -> int:
+async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
     """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
     known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
     async with KafkaAdmin(bootstrap) as admin:
@@ -93,7 +96,9 @@ async def _topics(connection: Connection, bootstrap: str) -> int:
         if topic not in there:
             raise TopicMissingError(topic)
     partitions = known.get(EVENTS, there[EVENTS])
-    counts, _ = await make_topics(bootstrap, partitions, {name: 1 if name == CATALOG else partitions for name in there})
+    standing = {name: 1 if name == CATALOG else partitions for name in there}
+    counts, _ = await make_topics(bootstrap, partitions, record_bytes, standing)
+    await record_limit(connection, record_bytes)
     for name, count in counts.items():
         if name not in known:
             await record_topic(connection, name, count)
@@ -162,7 +167,9 @@ class _Rebuild:
         if strays and not drop_strays:
             raise StrayEventsError(strays)
         organizations, done.discarded = await refill.discard(connection, generations.commands, strays)
+        before = await head(connection)
         added = await refill.refill(connection)
+        done.unfinished = await refill.unfinished_bills(connection, before)
         for organization in sorted({*organizations, *added}):
             await rebuild_view(connection, organization, generations.commands)
         done.added, done.head = sum(added.values()), await head(connection)

@@ -8,6 +8,7 @@ import msgspec
 from events.codec import decode, encode
 from events.envelope import Envelope
 from events.facts.base import Route
+from events.facts.bills import BillFact
 from services.failures import ExpectedFailure
 from services.rebuild.scan import Place
 from services.store.rows import COLUMNS, envelope_of
@@ -37,6 +38,20 @@ OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1
 """
 _NEXT_VERSION = """
 SELECT coalesce(max(version), 0) + 1 FROM store.events WHERE organization = $1 AND stream = $2 AND position < $3
+"""
+#: What Kafka never acknowledged, from position $1 on, and the log does not hold.
+_BEHIND = """
+SELECT position FROM store.events
+WHERE position >= $1 AND position > $2 AND NOT EXISTS (SELECT FROM found WHERE sequence = position)
+"""
+_UNFINISHED = """
+SELECT part.organization, part.data->>'billId' AS bill_id, count(*) AS parts FROM store.events AS part
+WHERE part.type = 'BillLinesIssued' AND part.position > $1 AND NOT EXISTS (
+    SELECT FROM store.events AS bill
+    WHERE bill.organization = part.organization AND bill.stream = part.stream AND bill.type = 'BillIssued'
+        AND bill.data->>'billId' = part.data->>'billId' AND bill.position > part.position
+)
+GROUP BY part.organization, bill_id ORDER BY min(part.position)
 """
 _DELETE = f"DELETE FROM store.events WHERE position = ANY ($1::bigint[]) RETURNING {COLUMNS}"
 _COUNT = "SELECT count(*) FROM store.events WHERE position > $1"
@@ -72,6 +87,14 @@ class Held(NamedTuple):
     since: int
 
 
+class Unfinished(NamedTuple):
+    """A bill in parts whose end was never relayed before the store was lost: it is not issued."""
+
+    organization: str
+    bill_id: str
+    parts: int
+
+
 class _Raw(msgspec.Struct):
     """The fact as it was written, byte by byte."""
 
@@ -92,16 +115,26 @@ async def check_log(connection: Any, places: Mapping[Place, Held], acknowledged:
 
 
 async def strays(connection: Any, generation: str, places: Mapping[Place, Held], acknowledged: int) -> list[int]:
-    """Positions of events that Kafka never acknowledged and that contradict the log, which is ahead of the store."""
+    """Positions of events that Kafka never acknowledged and that contradict the log, which is ahead of the store.
+
+    So does whatever the store took after the first event that the log has otherwise: it was decided without that one,
+    its version in its stream may be taken, and of a bill in parts it may be the end without the beginning.
+    """
     found = {
         position
         for place, held in places.items()
         for position in await _missing(connection, place, acknowledged, held.last)
     }
+    lost: int | None = None
     async for position, _, record in _found(connection):
         row = await connection.fetchrow(_HELD, position)
-        if row is not None and encode(envelope_of(row, generation)) != encode(decode(record)):
+        if row is None:
+            lost = position if lost is None else lost
+        elif encode(envelope_of(row, generation)) != encode(decode(record)):
             found.add(position)
+    if found or lost is not None:
+        first = min({*found, *([] if lost is None else [lost])})
+        found |= {row["position"] for row in await connection.fetch(_BEHIND, first, acknowledged)}
     return sorted(found)
 
 
@@ -121,6 +154,12 @@ async def refill(connection: Any) -> dict[str, int]:
             await _insert(connection, envelope, partition, record)
             added[envelope.organization] = added.get(envelope.organization, 0) + 1
     return added
+
+
+async def unfinished_bills(connection: Any, position: int) -> list[Unfinished]:
+    """Bills of which parts came behind this position, and no end."""
+    rows = await connection.fetch(_UNFINISHED, position)
+    return [Unfinished(row["organization"], row["bill_id"], row["parts"]) for row in rows]
 
 
 async def complete_up_to(connection: Any, places: Mapping[Place, Held], head: int) -> int:
@@ -155,7 +194,8 @@ async def _found(connection: Any) -> AsyncIterator[tuple[int, int | None, bytes]
 
 async def _insert(connection: Any, envelope: Envelope, partition: int | None, record: bytes) -> None:
     fact, raw, stream = envelope.data, _RAW.decode(record), stream_of(envelope.data)
-    version = getattr(fact, "version", None)
+    # The version of a memo is its own; all facts about a family's bills are numbered together.
+    version = None if isinstance(fact, BillFact) else getattr(fact, "version", None)
     if version is None:
         version = await connection.fetchval(_NEXT_VERSION, envelope.organization, stream, envelope.sequence)
     await connection.execute(

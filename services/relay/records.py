@@ -29,15 +29,16 @@ class Outgoing:
     lines: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, envelope: Envelope, partition: int | None, partitions: int) -> None:
-        """Put the fact's records where its route says; `partition` is its account's."""
+        """Put the fact's record where its route says; `partition` is its account's."""
         record = Record((envelope.account or envelope.organization).encode() or None, encode(envelope))
         for place in places(envelope.data.route, partition, partitions):
             target = self.catalog if place[0] == CATALOG else self.log
             target[place].append((envelope.sequence, record))
-        if isinstance(envelope.data, BillIssued):
-            assert partition is not None
-            lines = line_records(envelope, envelope.data)
-            self.lines[BILL_LINES, partition] += [(envelope.sequence, line) for line in lines]
+
+    def add_lines(self, envelope: Envelope, bill: BillIssued, partition: int) -> None:
+        """Put the lines of a bill, which is whole, where invoicing reads them."""
+        records = line_records(envelope, bill)
+        self.lines[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
 
     def in_order(self) -> Iterable[tuple[Place, list[tuple[int, Record]]]]:
         """Places to write, one after the other."""
@@ -61,7 +62,7 @@ def places(route: Route, partition: int | None, partitions: int) -> list[Place]:
 
 
 def line_records(envelope: Envelope, bill: BillIssued) -> list[Record]:
-    """The bill's lines for invoicing consumers, keyed by billing account.
+    """The lines of a whole bill for invoicing consumers, keyed by billing account, as of the event that issued it.
 
     A consumer that keeps the last (position, line number) per partition drops what is written twice after a crash.
     """

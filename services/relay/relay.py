@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from events.envelope import seal
+from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
 from services.continuity.clocks import ClockWatch
@@ -29,6 +30,7 @@ from services.outage import until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
+from services.store.bills import whole_bill
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
@@ -67,6 +69,8 @@ class Relay:
         for row in rows:
             envelope = envelope_of(row, self._generations.commands)
             outgoing.add(envelope, row["partition"], self._generations.partitions)
+            if isinstance(envelope.data, BillIssued):
+                outgoing.add_lines(envelope, await whole_bill(self._connection, envelope), row["partition"])
         newest = rows[-1]["position"]
         await note(self._notes, self._generations, newest)
         marks = await self._append(outgoing, commands_source(self._generations.commands))

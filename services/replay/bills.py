@@ -8,6 +8,7 @@ from events.codec import decode
 from events.facts.bills import BillIssued
 from projections.settlement import DraftBill, Family, draft_bills, issue
 from services.projector.families import FamilyState
+from services.projector.load import bill_as_issued
 from services.projector.projection import Projection
 from services.projector.terms import terms_of, together
 
@@ -30,12 +31,15 @@ class Issued:
 async def issued_bills(connection: Any, schema: str, partition: int) -> AsyncIterator[Issued]:
     """Bills of a partition in the order of the positions that they were settled at; a log is folded one way only.
 
-    They are taken from the live facts only to know where to stop; those facts are compared with the log's, too.
+    They are taken from the live facts only to know where to stop; those facts are compared with the log's, too. The
+    connection's transaction reads the schema.
     """
     async for row in connection.cursor(_ISSUED.format(schema=schema), partition, prefetch=200):
-        envelope = decode(bytes(row["record"]))
-        assert isinstance(envelope.data, BillIssued)
-        yield Issued(row["organization"], envelope.data)
+        bill = decode(bytes(row["record"])).data
+        assert isinstance(bill, BillIssued)
+        whole = await bill_as_issued(connection, row["organization"], bill.bill_id) if bill.lines_before else bill
+        assert whole is not None
+        yield Issued(row["organization"], whole)
 
 
 async def derive_again(projection: Projection, issued: Issued) -> str | None:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.stack.errors import StackError
-from services.stack.kafka import MESSAGE_BYTES_MAX
 from services.stack.ports import free_ports
 from services.stack.probe import kafka_answers, postgres_answers
 
@@ -66,7 +65,6 @@ def docker_kafka() -> DockerPart:
         "KAFKA_ADVERTISED_LISTENERS": f"BROKER://localhost:{port}",
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_MESSAGE_MAX_BYTES": str(MESSAGE_BYTES_MAX),
         "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",

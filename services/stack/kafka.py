@@ -22,8 +22,6 @@ from services.stack.probe import kafka_answers
 START_SECONDS = 60.0
 GRACE_SECONDS = 20.0
 PORT_ATTEMPTS = 5
-#: Single records of up to 16 MiB (design, decision 1), with room for the batch around them.
-MESSAGE_BYTES_MAX = 17 * 1024 * 1024
 #: Only the first compiler: an embedded broker runs for minutes on a machine that it shares with all else, and what the
 #: optimizing one takes in them, half of the broker's CPU, never comes back.
 JVM = (
@@ -119,8 +117,6 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> str
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 1,
-        "message.max.bytes": MESSAGE_BYTES_MAX,
-        "replica.fetch.max.bytes": MESSAGE_BYTES_MAX,
         # After a crash the new broker is let in when the old one's session ends: sooner than the default 9 s.
         "broker.session.timeout.ms": 5000,
         "broker.heartbeat.interval.ms": 2000,

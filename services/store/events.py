@@ -10,8 +10,8 @@ import asyncpg
 from events.codec import encode
 from events.envelope import Envelope
 from events.facts.base import Fact
-from events.topics import MAX_RECORD_BYTES
 from services.continuity.fence import IDENTITY
+from services.store.generations import Generations
 from services.store.rows import COLUMNS, envelope_of
 
 #: Key of the lock under which positions are given. Any number that nothing else in the database locks.
@@ -20,7 +20,9 @@ CHANNEL = "store_events"
 #: Notified when the relay has published: whoever waits for it need not look again and again.
 RELAYED = "store_relayed"
 #: Room for the batch and headers around a record, so that what is accepted here never fails to be relayed.
-ENVELOPE_BYTES = 64 * 1024
+BATCH_ROOM_BYTES = 64 * 1024
+#: What an envelope has besides its fact, at most: ids, names and instants.
+ENVELOPE_BYTES = 4 * 1024
 
 # Why a lock, when the position comes from a sequence that is safe by itself: a sequence gives numbers in the order of
 # the INSERTs, but rows become visible in the order of the COMMITs. Writer A inserts 7, writer B inserts 8 and commits;
@@ -52,11 +54,8 @@ class StreamMovedError(Exception):
 class RecordTooLargeError(Exception):
     """A {type} of {size} bytes is over the {limit} bytes that a record of the log may have."""
 
-    def __init__(self, type_name: str, size: int) -> None:
-        super().__init__(
-            f"a {type_name} of {size} bytes is over the {MAX_RECORD_BYTES - ENVELOPE_BYTES} bytes"
-            " that a record of the log may have"
-        )
+    def __init__(self, type_name: str, size: int, limit: int) -> None:
+        super().__init__(f"a {type_name} of {size} bytes is over the {limit} bytes that a record of the log may have")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,12 @@ class NewEvent:
     causation: str | None = None
 
 
-async def append(connection: Any, events: Sequence[NewEvent], generation: str) -> list[Envelope]:
+def fact_room(generations: Generations) -> int:
+    """Bytes of JSON that a fact may have, to be sure that its record is not too large."""
+    return generations.record_bytes - BATCH_ROOM_BYTES - ENVELOPE_BYTES
+
+
+async def append(connection: Any, events: Sequence[NewEvent], generations: Generations) -> list[Envelope]:
     """Insert the events in order, inside the caller's transaction; returns them as the log will carry them.
 
     Nothing is durable before the caller's commit. Raises: StreamMovedError when a version is taken (the transaction is
@@ -84,12 +88,12 @@ async def append(connection: Any, events: Sequence[NewEvent], generation: str) -
     row = await connection.fetchrow(_LOCK, APPEND_LOCK)
     if connection.fence is not None:
         connection.fence.check(row["identity"])
-    appended = [await _insert(connection, event, generation) for event in events]
+    appended = [await _insert(connection, event, generations) for event in events]
     await connection.execute(_NOTIFY)
     return appended
 
 
-async def _insert(connection: Any, event: NewEvent, generation: str) -> Envelope:
+async def _insert(connection: Any, event: NewEvent, generations: Generations) -> Envelope:
     fact = event.fact
     if fact.route.value in ("account", "both") and event.partition is None:
         raise ValueError(f"{type(fact).__name__} needs a partition")
@@ -112,9 +116,9 @@ async def _insert(connection: Any, event: NewEvent, generation: str) -> Envelope
         )
     except asyncpg.UniqueViolationError as error:
         raise StreamMovedError(event.organization, event.stream, event.version) from error
-    envelope = envelope_of(row, generation)
-    if (size := len(encode(envelope))) > MAX_RECORD_BYTES - ENVELOPE_BYTES:
-        raise RecordTooLargeError(type(fact).__name__, size)
+    envelope, limit = envelope_of(row, generations.commands), generations.record_bytes - BATCH_ROOM_BYTES
+    if (size := len(encode(envelope))) > limit:
+        raise RecordTooLargeError(type(fact).__name__, size, limit)
     return envelope
 
 

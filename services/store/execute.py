@@ -66,7 +66,7 @@ async def execute(
     events = []
     for fact in facts:
         event = await _placed(connection, resources, fact, command.now, correlation)
-        [envelope] = await append(connection, [event], generations.commands)
+        [envelope] = await append(connection, [event], generations)
         resources.evolve(envelope)
         await _store(connection, resources, fact)
         events.append(envelope)

@@ -1,4 +1,5 @@
-"""The random names under which store and topics were made, and the partition count that is fixed for life."""
+"""The random names under which store and topics were made, the partition count that is fixed for life, and how large a
+record may be."""
 
 import json
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ SELECT json_build_object(
     'names', (SELECT json_object_agg(part, generation) FROM store.generations),
     'begins', (SELECT begins FROM store.generations WHERE part = '{USAGE}'),
     'past', (SELECT coalesce(json_agg(generation), '[]') FROM store.past_generations),
+    'recordBytes', (SELECT record_bytes FROM store.limits),
     'partitions', (SELECT partitions FROM store.topics WHERE name = '{USAGE}')
 )::text
 """
-_STORE_EXISTS = "SELECT to_regclass('store.past_generations') IS NOT NULL"
+_STORE_EXISTS = "SELECT to_regclass('store.limits') IS NOT NULL"
 
 
 class NotMigratedError(ExpectedFailure):
@@ -38,6 +40,8 @@ class Generations:
     partitions: int
     #: These names and all that there were before.
     origins: Origins
+    #: The largest record of our topics, with its batch around it.
+    record_bytes: int
     #: Partitions of `usage` whose generation does not begin at offset 0, and where it begins.
     begins: tuple[tuple[int, int], ...] = ()
 
@@ -56,9 +60,9 @@ async def load_generations(connection: Any) -> Generations:
 def generations_of(document: str) -> Generations:
     """What GENERATIONS answered. Raises: NotMigratedError if something is missing."""
     held = json.loads(document)
-    names, partitions = held["names"] or {}, held["partitions"]
-    if COMMANDS not in names or USAGE not in names or partitions is None:
+    names, partitions, record_bytes = held["names"] or {}, held["partitions"], held["recordBytes"]
+    if COMMANDS not in names or USAGE not in names or partitions is None or record_bytes is None:
         raise NotMigratedError
     begins = tuple(sorted((int(partition), offset) for partition, offset in held["begins"].items()))
     origins = Origins(frozenset((*held["past"], *names.values())))
-    return Generations(names[COMMANDS], names[USAGE], partitions, origins, begins)
+    return Generations(names[COMMANDS], names[USAGE], partitions, origins, record_bytes, begins)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from m3ter import AsyncM3ter
 
+from events.bill_parts import divided
 from events.facts.bills import BillIssued, BillVoided
 from services.billing.progress import Waiter
 from services.families import settle_now
@@ -74,32 +75,56 @@ async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx
     assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
 
 
+def bill_with(commitments: list[str], account: str) -> BillIssued:
+    """A bill of a fee for each of the commitments."""
+    line = {
+        "type": "COMMITMENT_FEE", "accountId": account, "amount": "10", "quantity": "0", "units": "0",
+        "periodStart": "2026-01-01", "periodEnd": "2026-02-01",
+    }  # fmt: skip
+    return BillIssued.model_validate(
+        {
+            "billId": f"bill-{account}", "accountId": account, "rootId": account, "billDate": "2026-02-01",
+            "dueDate": "2026-02-15", "startDate": "2026-01-01", "endDate": "2026-02-01", "billingFrequency": "MONTHLY",
+            "currency": "USD", "timezone": "UTC", "total": "10",
+            "lines": [
+                line | {"id": f"line-{number}", "number": number, "commitmentId": held}
+                for number, held in enumerate(commitments, 1)
+            ],
+            "positions": {"partition": 0, "log": 1, "catalog": 1},
+        }
+    )  # fmt: skip
+
+
 async def test_what_is_billed_is_deleted_by_force_only_until_the_bill_is_void(
     store: Store, http: httpx.AsyncClient
 ) -> None:
     account = await store.account()
     held = await store.commitment(account)
-    bill = BillIssued.model_validate(
-        {
-            "billId": f"bill-{account}", "accountId": account, "rootId": account, "billDate": "2026-02-01",
-            "dueDate": "2026-02-15", "startDate": "2026-01-01", "endDate": "2026-02-01", "billingFrequency": "MONTHLY",
-            "currency": "USD", "timezone": "UTC", "total": "10",
-            "lines": [{
-                "id": "line", "number": 1, "type": "COMMITMENT_FEE", "accountId": account, "amount": "10",
-                "quantity": "0", "units": "0", "periodStart": "2026-01-01", "periodEnd": "2026-02-01",
-                "commitmentId": held,
-            }],
-            "positions": {"partition": 0, "log": 1, "catalog": 1},
-        }
-    )  # fmt: skip
+    bill = bill_with([held], account)
     void = BillVoided(bill_id=bill.bill_id, account_id=account, root_id=account)
     for version, fact, status in ((1, bill, 409), (2, void, 200)):
         async with store.postgres.transaction() as connection:
             event = NewEvent(store.organization, f"bills-{account}", version, fact, NOW, account, 0)
-            await append(connection, [event], store.generations.commands)
+            await append(connection, [event], store.generations)
         response = await http.delete(f"/commitments/{held}")
         assert response.status_code == status
         assert held in response.text
+
+
+async def test_what_a_bill_in_parts_has_billed_is_deleted_by_force_only(store: Store, http: httpx.AsyncClient) -> None:
+    account = await store.account()
+    first, last, other = [await store.commitment(account) for _ in range(3)]
+    bill = bill_with([first, account, last], account)
+    parts = divided(bill, 500)
+    assert len(parts) == 3
+    async with store.postgres.transaction() as connection:
+        events = [
+            NewEvent(store.organization, f"bills-{account}", version, fact, NOW, account, 0)
+            for version, fact in enumerate(parts, 1)
+        ]
+        await append(connection, events, store.generations)
+    statuses = [(await http.delete(f"/commitments/{held}")).status_code for held in (first, last, other)]
+    assert statuses == [409, 409, 200]
 
 
 async def test_before_a_delete_the_projection_passes_the_commands_and_bills_are_asked_for_again(

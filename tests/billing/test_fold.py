@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from events.codec import decode
-from events.facts.bills import BillDropped, BillFact, BillIssued, BillMoved, BillOpened, BillVoided, MemoAdded
+from events.facts.bills import (
+    BillDropped,
+    BillFact,
+    BillIssued,
+    BillLinesIssued,
+    BillMoved,
+    BillOpened,
+    BillVoided,
+    MemoAdded,
+)
 from projections.resources import Resources
 from projections.settlement import Billed, draft_bills
 from projections.settlement.memos import memo_lines
@@ -48,6 +57,14 @@ def test_a_pending_bill_bills_nothing_and_moves() -> None:
 @pytest.mark.parametrize("end", ["BillDropped", "BillIssued"])
 def test_a_bill_that_is_dropped_or_issued_is_not_pending(end: str) -> None:
     assert not folded(golden("BillOpened"), golden("MemoAdded"), golden(end)).pending
+
+
+def test_lines_that_come_before_their_bill_are_billed_with_it_and_are_no_version_of_it() -> None:
+    opened, part, last = golden("BillOpened"), golden("BillLinesIssued"), golden("BillIssued.divided")
+    half = folded(opened, part)
+    assert half == folded(opened) and [*half.pending] == [opened.bill_id]
+    assert folded(opened, part, last) == folded(opened, golden("BillIssued"))
+    assert folded(part, last).versions == {opened.bill_id: 1}
 
 
 def test_memos_become_lines_that_no_later_bill_corrects() -> None:
@@ -104,5 +121,5 @@ def test_without_a_configuration_there_is_no_grace_period() -> None:
 
 
 def test_facts_of_a_bill_share_their_place() -> None:
-    for kind in (BillOpened, BillMoved, BillDropped, MemoAdded, BillIssued, BillVoided):
+    for kind in (BillOpened, BillMoved, BillDropped, MemoAdded, BillLinesIssued, BillIssued, BillVoided):
         assert issubclass(kind, BillFact) and list(kind.model_fields)[:3] == ["bill_id", "account_id", "root_id"]

@@ -17,6 +17,7 @@ from services.api.command import bind, server_of
 from services.ingest.command import run_ingest
 from services.kafka import BatchWriter, LogReader, Record
 from services.migrate.migrate import migrate
+from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
 from services.relay.relay import run_relay
 from services.settings import Settings
@@ -118,6 +119,7 @@ class Home:
             "TRUEUP_KAFKA_BOOTSTRAP": self.bootstrap,
             "TRUEUP_DATABASE_URL": self.database_url,
             "TRUEUP_PARTITIONS": str(self.settings.partitions),
+            "TRUEUP_MAX_RECORD_BYTES": str(self.settings.max_record_bytes),
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -178,7 +180,7 @@ class Home:
 
     async def make_topic(self, topic: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
         """As an operator makes it by hand, with our settings if no others are given."""
-        ours = next(one.config for one in TOPICS if one.name == topic)
+        ours = config_of(next(one for one in TOPICS if one.name == topic), 1, self.settings.max_record_bytes)
         new = NewTopic(topic, partitions or self.settings.partitions, 1, topic_configs=config or ours)
         await self._admin(lambda admin: admin.create_topics([new], timeout_ms=30_000))
 

@@ -15,6 +15,8 @@ from tests.ingest.world import NOW, World
 
 GENERATION = "g1"
 ORIGINS = Origins(frozenset((GENERATION, "x")))
+#: What a record may have.
+RECORD_BYTES = 8 * 1024 * 1024
 
 
 def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int = 0) -> ConsumerRecord:
@@ -43,7 +45,7 @@ class Bench:
     def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
         self.offset += len(values)
-        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1)
+        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES)
         for part in parts_of(records):
             settle_part(part, self.state, self.catalogs, outcome)
         finish(records[-1], self.state, outcome)

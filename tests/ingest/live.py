@@ -57,7 +57,7 @@ class Live:
             for number, (fact, partition) in enumerate(world.facts())
         ]
         async with open_postgres(self.endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
-            await append(connection, events, self.generations.commands)
+            await append(connection, events, self.generations)
 
     async def publish(
         self, partition: int, values: Iterable[bytes], headers: Sequence[tuple[str, bytes | None]] = ()

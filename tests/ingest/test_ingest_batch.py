@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from services.ingest.batch import Outcome
+from services.ingest.elsewhere import rejected, size_of
+from services.ingest.refusal import Reason, Refused
 from services.kafka import digest_of
-from tests.ingest.bench import GENERATION, Bench, a_record
+from services.settings import RECORD_BYTES_LEAST
+from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
 
 
@@ -84,9 +89,22 @@ def test_what_is_wrong_is_refused_by_name_and_the_next_record_is_rated(value: by
 
 
 def test_a_record_too_large_to_keep_is_cut_and_says_so() -> None:
-    outcome = Bench().take(b"x" * 9_000_000)
-    assert len(outcome.rejected[0].value) == 8 * 1024 * 1024
-    assert header(outcome.rejected[0], "trueup-cut").startswith("9000000 bytes, sha256 ")
+    [kept] = Bench().take(b"x" * 9_000_000).rejected
+    assert len(kept.value) == RECORD_BYTES // 2
+    assert header(kept, "trueup-cut").startswith("9000000 bytes, sha256 ")
+
+
+@pytest.mark.parametrize("size", [1, 100, 500, 3_000])
+def test_whatever_is_refused_fits_what_a_record_may_have(size: int) -> None:
+    """Key and headers as well as the value, each of so many kilobytes."""
+    headers = [("é" * 500, b"v" * (size * 500)), *(("", None) for _ in range(size * 10))]
+    record = replace(a_record(b"x" * size * 1000, 0, headers), key=b"k" * size * 1000)
+    kept = rejected(record, 0, Refused(Reason.NOT_JSON, "é" * 2000), 0, RECORD_BYTES_LEAST)
+    batch = BatchBuilder(RECORD_BYTES_LEAST, 0)
+    batch.append(timestamp=None, key=kept.key, value=kept.value, headers=list(kept.headers))
+    assert len(batch._build()) <= RECORD_BYTES_LEAST
+    if size_of(record) <= RECORD_BYTES_LEAST // 2:
+        assert (kept.key, kept.value) == (record.key, record.value) and [*kept.headers][: len(headers)] == headers
 
 
 def test_usage_without_a_plan_or_without_the_field_is_kept_without_charges() -> None:

@@ -179,7 +179,9 @@ async def test_a_record_of_many_megabytes_is_refused_and_kept(system: Live) -> N
         log = await system.settled()
     assert [fact.usage_id for fact in usages(log)] == ["a"]
     refused = await system.rejected()
-    assert [(one["reason"], len(one["value"])) for one in refused] == [("oversized", 8 * 1024 * 1024)]
+    assert [(one["reason"], len(one["value"])) for one in refused] == [
+        ("oversized", system.generations.record_bytes // 2)
+    ]
 
 
 @pytest.mark.timeout(180)

@@ -12,9 +12,9 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from events.topics import MAX_RECORD_BYTES
 from services.kafka import LogHoleError, Record, raw
 from services.kafka.writing import _fill, _lighten_zstd
+from services.settings import RECORD_BYTES_MOST
 
 PLACE = TopicPartition("usage", 3)
 ZSTD = 4
@@ -35,7 +35,7 @@ class Read(NamedTuple):
 
 def batch_of(records: Sequence[Record], base: int, *, at_once: bool = True) -> bytes:
     """A batch as the broker stores it, from this offset on."""
-    builder = BatchBuilder(MAX_RECORD_BYTES, ZSTD)
+    builder = BatchBuilder(RECORD_BYTES_MOST, ZSTD)
     if at_once:
         _fill(builder, records)
     else:

@@ -13,7 +13,7 @@ from services.stack import Endpoints, Stack
 
 PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.
-GENERATIONS = ("first", "cuts", "late", "zombie", "days", "ahead", "broken", "killed", "story")
+GENERATIONS = ("first", "cuts", "late", "zombie", "days", "ahead", "broken", "killed", "story", "divided")
 
 
 @dataclass(frozen=True)

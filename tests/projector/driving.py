@@ -18,7 +18,8 @@ TABLES = {
     "accrued_lines": "root_id, number, account_id, type, amount, quantity, line::text",
     "account_directory": "account_id, partition, root_id, timezone, plans, termed",
     "facts": "partition, log_offset, organization, root_id, account_id, resource_id, type",
-    "bills": "bill_id, number, total",
+    "bills": "bill_id, number, total, status, version, bill::text",
+    "bill_line_items": "bill_id, number, line_id, account_id, type, amount, quantity, line::text",
     "due_accounts": "root_id",
 }
 

@@ -173,7 +173,7 @@ async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:
     async with LogReader(store.endpoints.kafka_bootstrap) as reader, relay(store):
         start = (await reader.end_offsets(BILL_LINES, [2]))[2]
         async with store.postgres.transaction() as connection:
-            [envelope] = await append(connection, [event], store.generations.commands)
+            [envelope] = await append(connection, [event], store.generations)
         await until(lambda: relayed_all(store))
         end = (await reader.end_offsets(BILL_LINES, [2]))[2]
         records = [record async for batch in reader.read(BILL_LINES, 2, start, end) for record in batch]

@@ -1,6 +1,7 @@
 """The event store keeps order, versions and what it promised to remember."""
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from services.commitments.errors import NotUnique, VersionConflict
 from services.postgres import PostgresUnreachableError, open_postgres
 from services.store import idempotency
 from services.store.events import (
-    ENVELOPE_BYTES,
+    BATCH_ROOM_BYTES,
     NewEvent,
     RecordTooLargeError,
     StreamMovedError,
@@ -52,7 +53,7 @@ async def test_a_follower_that_tails_by_position_skips_nothing_under_many_writer
     async def write(stream: str) -> None:
         for version in range(1, 26):
             async with store.postgres.transaction() as connection:
-                await append(connection, [tick(store.organization, version, stream)], "g")
+                await append(connection, [tick(store.organization, version, stream)], store.generations)
 
     follower = asyncio.create_task(follow())
     await asyncio.sleep(0.05)
@@ -66,10 +67,10 @@ async def test_a_follower_that_tails_by_position_skips_nothing_under_many_writer
 
 async def test_a_stream_takes_each_version_once(store: Store) -> None:
     async with store.postgres.transaction() as connection:
-        await append(connection, [tick(store.organization, 1)], "g")
+        await append(connection, [tick(store.organization, 1)], store.generations)
     with pytest.raises(StreamMovedError, match="version 1 already"):
         async with store.postgres.transaction() as connection:
-            await append(connection, [tick(store.organization, 1)], "g")
+            await append(connection, [tick(store.organization, 1)], store.generations)
 
 
 async def test_two_writers_with_one_version_are_one_winner(store: Store) -> None:
@@ -95,17 +96,17 @@ async def test_two_creations_with_one_code_are_one_resource(store: Store) -> Non
 async def test_what_is_rolled_back_never_was(store: Store) -> None:
     with pytest.raises(RuntimeError):
         async with store.postgres.transaction() as connection:
-            await append(connection, [tick(store.organization, 1)], "g")
+            await append(connection, [tick(store.organization, 1)], store.generations)
             raise RuntimeError
     async with store.postgres.connection() as connection:
         assert await read_stream(connection, store.organization, "clock", "g") == []
 
 
-async def test_a_record_over_16_mb_is_refused_before_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.store.events.MAX_RECORD_BYTES", ENVELOPE_BYTES + 100)
+async def test_a_record_over_the_limit_is_refused_before_commit(store: Store) -> None:
+    small = replace(store.generations, record_bytes=BATCH_ROOM_BYTES + 100)
     with pytest.raises(RecordTooLargeError, match="over the 100 bytes"):
         async with store.postgres.transaction() as connection:
-            await append(connection, [tick(store.organization, 1)], "g")
+            await append(connection, [tick(store.organization, 1)], small)
     async with store.postgres.connection() as connection:
         assert await read_stream(connection, store.organization, "clock", "g") == []
 

@@ -1,0 +1,81 @@
+"""A bill of more lines than one record has room for: divided when it is issued, put together by whoever reads it.
+
+Its lines stand in the log in their order, the first ones in `BillLinesIssued` 1, 2, ..., the last ones in its
+`BillIssued`, which is what issues it. All of them are one transaction of the event store and follow each other in the
+stream. A reader may stop anywhere between them, and so may the log, where a store was lost with what it had not relayed
+yet: then a bill of the same id begins anew with part 1, or never comes.
+"""
+
+from pydantic import BaseModel
+
+from events.facts.bills import BillFact, BillIssued, BillLine, BillLinesIssued
+
+
+class BrokenBillError(ValueError):
+    """bill {bill_id}: {what} came where {wanted} was due"""
+
+    def __init__(self, bill_id: str, what: str, wanted: str) -> None:
+        super().__init__(f"bill {bill_id}: {what} came where {wanted} was due")
+
+
+def divided(bill: BillIssued, most: int) -> list[BillFact]:
+    """The facts that tell of the bill, each of at most so many bytes of JSON, as far as single lines allow it.
+
+    A bill that fits is the only one, as it is.
+    """
+    room = most - _bytes(bill.model_copy(update={"lines": ()}))
+    groups: list[list[BillLine]] = [[]]
+    size = 0
+    for line in bill.lines:
+        weight = _bytes(line) + len(",")
+        if groups[-1] and size + weight > room:
+            groups.append([])
+            size = 0
+        groups[-1].append(line)
+        size += weight
+    *first, last = (tuple(group) for group in groups)
+    if not first:
+        return [bill]
+    place = {"bill_id": bill.bill_id, "account_id": bill.account_id, "root_id": bill.root_id}
+    parts = [BillLinesIssued(**place, part=part, lines=lines) for part, lines in enumerate(first, 1)]
+    return [*parts, bill.model_copy(update={"lines": last})]
+
+
+class BillParts:
+    """What was read of bills whose `BillIssued` has not come yet."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[BillLinesIssued]] = {}
+
+    def whole(self, fact: BillFact) -> BillFact | None:
+        """The next fact of a stream as readers are to see it: a bill with all of its lines, and nothing of a part.
+
+        Raises: BrokenBillError.
+        """
+        match fact:
+            case BillLinesIssued():
+                self._hold(fact)
+                return None
+            case BillIssued():
+                return self._put_together(fact)
+            case _:
+                return fact
+
+    def _hold(self, fact: BillLinesIssued) -> None:
+        held = [] if fact.part == 1 else self._held.get(fact.bill_id, [])
+        if fact.part != len(held) + 1:
+            raise BrokenBillError(fact.bill_id, f"part {fact.part}", f"part {len(held) + 1}")
+        self._held[fact.bill_id] = [*held, fact]
+
+    def _put_together(self, bill: BillIssued) -> BillIssued:
+        held = self._held.pop(bill.bill_id, [])
+        if not bill.lines_before:
+            return bill
+        before = [line for part in held for line in part.lines]
+        if len(before) != bill.lines_before:
+            raise BrokenBillError(bill.bill_id, f"line {bill.lines_before + 1}", f"line {len(before) + 1}")
+        return bill.model_copy(update={"lines": (*before, *bill.lines)})
+
+
+def _bytes(model: BaseModel) -> int:
+    return len(model.model_dump_json(by_alias=True, exclude_unset=True).encode())

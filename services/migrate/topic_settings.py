@@ -1,0 +1,78 @@
+"""What a topic is made with, and what one that is there must have."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import structlog
+
+from events.topics import CATALOG, EVENTS, USAGE, Topic
+from services.failures import ExpectedFailure
+
+#: The log of record: what it holds is this database's, or the database is another one's.
+LOG = (EVENTS, CATALOG)
+#: What is acknowledged here stands nowhere else, so it must stand on two brokers before it is, where there are three.
+KEPT = (*LOG, USAGE)
+REPLICAS_MAX, IN_SYNC = 3, 2
+LIMIT, MIN_IN_SYNC = "max.message.bytes", "min.insync.replicas"
+_log = structlog.get_logger(__name__)
+
+
+class TopicMismatchError(ExpectedFailure):
+    """topic {name}: {what} is {found} but must be {wanted}"""
+
+    def __init__(self, name: str, what: str, found: object, wanted: object) -> None:
+        super().__init__(f"topic {name}: {what} is {found} but must be {wanted}")
+
+
+class Found(NamedTuple):
+    """A topic that is there: how many partitions it has, and how many replicas each has at least."""
+
+    partitions: int
+    replicas: int
+
+
+def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
+    """What the topic is made with, and no more: a managed cluster refuses what it lets nobody set."""
+    in_sync = IN_SYNC if replicas >= REPLICAS_MAX else 1
+    return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
+
+
+def check_partitions(topic: Topic, found: Found, wanted: int, *, is_known: bool) -> None:
+    if found.partitions > wanted and is_known:
+        _log.warning("partitions_added", topic=topic.name, partitions=found.partitions, made_with=wanted)
+    elif found.partitions != wanted:
+        raise TopicMismatchError(topic.name, "the partition count (TRUEUP_PARTITIONS)", found.partitions, wanted)
+
+
+def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int) -> None:
+    """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
+    large they may be, and on how many brokers they stand. Raises: TopicMismatchError.
+    """
+    for name, wanted in topic.config.items():
+        if settings.get(name) != wanted:
+            raise TopicMismatchError(topic.name, name, settings.get(name), wanted)
+    if int(settings.get(LIMIT) or 0) < record_bytes:
+        how = f"{_how_to_set(bootstrap, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
+        raise TopicMismatchError(topic.name, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
+    if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
+        how = _how_to_set(bootstrap, topic, MIN_IN_SYNC, IN_SYNC)
+        why = (
+            f"at least {IN_SYNC} where there are {found.replicas} replicas, or what is acknowledged may be lost with"
+            f" one broker: {how}"
+        )
+        raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
+
+
+def _how_to_set(bootstrap: str, topic: Topic, setting: str, value: int) -> str:
+    return (
+        f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name {topic.name}"
+        f" --add-config {setting}={value}"
+    )
+
+
+def note_few_replicas(topic: Topic, found: Found, brokers: int) -> None:
+    """A topic that somebody made on one broker of many is lost with it, whatever its settings say."""
+    wanted = min(brokers, REPLICAS_MAX)
+    if topic.name in KEPT and found.replicas < wanted:
+        note = "what is acknowledged is lost with the brokers that hold it: have its partitions reassigned to more"
+        _log.warning("few_replicas", topic=topic.name, replicas=found.replicas, brokers=brokers, note=note)

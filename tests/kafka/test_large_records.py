@@ -1,0 +1,90 @@
+"""A record of any size that the setting allows is written and read: also where a fetch asks for much less."""
+
+import os
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record, raw
+from services.kafka.writing import _cuts, _fill
+from services.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.stack import Stack
+
+PARTITIONS = 2
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def topic(stack: Stack) -> AsyncIterator[str]:
+    """A topic of the largest records that there may be."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.endpoints.kafka_bootstrap)
+    await admin.start()
+    name = f"large-{uuid4().hex}"
+    config = {"max.message.bytes": str(RECORD_BYTES_MOST)}
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=config)], timeout_ms=30_000)
+    yield name
+    await admin.delete_topics([name], timeout_ms=30_000)
+    await admin.close()
+
+
+def incompressible(size: int) -> list[Record]:
+    return [Record(None, b"before"), Record(None, os.urandom(size)), Record(None, b"after")]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("size", [FETCH_BYTES + 1, RECORD_BYTES_MOST - 64 * 1024])
+async def test_a_record_larger_than_a_fetch_is_read_whole(stack: Stack, topic: str, size: int) -> None:
+    bootstrap, records = stack.endpoints.kafka_bootstrap, incompressible(size)
+    async with BatchWriter(bootstrap) as writer, LogReader(bootstrap) as reader:
+        await writer.append(topic, 0, records)
+        found = [record.value async for polled in reader.read(topic, 0, 0, 3) for record in polled]
+    assert found == [record.value for record in records]
+
+
+@pytest.mark.stack
+async def test_large_records_of_several_partitions_do_not_hide_each_other(stack: Stack, topic: str) -> None:
+    bootstrap, records = stack.endpoints.kafka_bootstrap, incompressible(FETCH_BYTES * 3)
+    async with BatchWriter(bootstrap) as writer:
+        for partition in range(PARTITIONS):
+            await writer.append(topic, partition, records)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="none",
+        max_partition_fetch_bytes=FETCH_BYTES,
+        key_deserializer=raw,
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, 0)
+        found: dict[TopicPartition, list[bytes]] = {place: [] for place in places}
+        while any(len(values) < len(records) for values in found.values()):
+            for place, polled in (await consumer.getmany(timeout_ms=10_000)).items():
+                found[place] += [record.value for record in polled]
+    finally:
+        await consumer.stop()
+    assert all(values == [record.value for record in records] for values in found.values())
+
+
+@pytest.mark.parametrize(
+    ("record", "count"),
+    [
+        (Record(None, b""), 20_000),
+        (Record(b"k" * 100, b"v" * 1_000), 2_000),
+        (Record(None, b"v", [("", None)] * 300), 1_000),
+        (Record(b"", b"v" * 1_000, [("é" * 1_000, b"h" * 50)] * 20), 100),
+    ],
+    ids=["bare", "keyed", "empty headers", "long names"],
+)
+def test_many_records_are_batches_that_every_topic_takes(record: Record, count: int) -> None:
+    records = [record] * count
+    cuts = _cuts(records)
+    assert len(cuts) > 1 and [start for start, _ in cuts[1:]] == [stop for _, stop in cuts[:-1]]
+    for start, stop in cuts:
+        _fill(BatchBuilder(RECORD_BYTES_LEAST, 0), records[start:stop])

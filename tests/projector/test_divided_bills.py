@@ -1,0 +1,119 @@
+"""A bill whose lines come in parts: wherever a poll, a process or the log ends between them, it shows whole or not."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+
+from events.bill_parts import divided
+from events.facts.bills import BillFact, BillIssued, BillLinesIssued, BillOpened
+from events.topics import EVENTS
+from projections.settlement import draft_bills, issue
+from services.families import load_family
+from services.live import reading_live
+from services.projector.load import bill_as_issued
+from services.replay.audit import audit
+from tests.projector.conftest import Place
+from tests.projector.driving import empty, everything, project, rows
+from tests.projector.log import Log, days
+
+pytestmark = pytest.mark.stack
+#: Of a part's JSON: a few lines.
+MOST = 1_500
+
+
+async def with_usage(place: Place) -> Log:
+    """An account that owes a dozen prices, and draws on a prepayment."""
+    log = Log("divided", 2, generation="divided")
+    log.catalog()
+    for number in range(12):
+        log.aggregation(f"tokens {number}", "m")
+        log.price(f"tokens {number}", f"0.0{number + 1}")
+    log.account("acme", prepaid="10")
+    log.tick(datetime(2026, 2, 20, tzinfo=UTC))
+    for ts in days(20):
+        log.usage("acme", "m", ts, tokens=100)
+    log.read()
+    await log.append(place.bootstrap)
+    await project(place)
+    return log
+
+
+async def settled_bill(place: Place, log: Log, name: str) -> BillIssued:
+    loaded = await load_family(place.postgres, log.organization, log.id("acme"))
+    [draft] = draft_bills(loaded.family, date=date(2026, 2, 1))
+    return issue(draft, bill_id=str(uuid5(NAMESPACE_URL, name)), positions=loaded.positions)
+
+
+async def shown(place: Place, log: Log) -> tuple[list[str], int, int]:
+    """Status of each bill of the organization, how many lines stand in bills, and how many bills a family knows."""
+    bills = await rows(place, "bills", f"organization = '{log.organization}'")
+    lines = await rows(place, "bill_line_items", f"organization = '{log.organization}'")
+    loaded = await load_family(place.postgres, log.organization, log.id("acme"))
+    return sorted(row[3] for row in bills), len(lines), len(loaded.family.billed.bills)
+
+
+def repeated(log: Log, count: int) -> None:
+    """The last records once more, as a relay that never heard of their acknowledgement appends them."""
+    log.pending[EVENTS, 0] += log.pending[EVENTS, 0][-count:]
+
+
+async def test_a_bill_in_parts_shows_whole_at_its_end_and_not_before(place: Place) -> None:
+    log = await with_usage(place)
+    bill = await settled_bill(place, log, "first")
+    *parts, last = facts = divided(bill, MOST)
+    assert len(parts) >= 4
+    opened = BillOpened(
+        bill_id=bill.bill_id,
+        account_id=bill.account_id,
+        root_id=bill.root_id,
+        bill_date=bill.bill_date,
+        due_date=bill.due_date,
+        currency=bill.currency,
+    )
+    for place_, fact in enumerate([opened, *parts]):
+        log.command(fact, account=bill.account_id)
+        repeated(log, 1)
+        await log.append(place.bootstrap)
+        await project(place)  # by another process each time
+        assert await shown(place, log) == (["PENDING"], 0, 0), place_
+    await _begun_by_a_run_that_lost_its_store(place, log, facts)
+    log.command(last, account=bill.account_id)
+    repeated(log, 1)
+    await log.append(place.bootstrap)
+    await project(place)
+    assert await shown(place, log) == (["APPROVED"], len(bill.lines), 1)
+    async with reading_live(place.postgres) as connection:
+        assert await bill_as_issued(connection, log.organization, bill.bill_id) == bill
+    [row] = await rows(place, "bills", f"organization = '{log.organization}'")
+    assert row[4] == 2  # opened and issued: parts are no versions of it
+    loaded = await load_family(place.postgres, log.organization, log.id("acme"))
+    # The stream has them all, also those of the lost run.
+    assert loaded.bills_version == 1 + 2 * len(parts) + 1
+    assert loaded.family.billed.bills[bill.bill_id] == bill and not loaded.family.billed.pending
+
+
+async def _begun_by_a_run_that_lost_its_store(place: Place, log: Log, facts: Sequence[BillFact]) -> None:
+    """All that was projected so far was of a run whose end was never relayed: the bill is issued anew."""
+    for fact in facts[:-1]:
+        assert isinstance(fact, BillLinesIssued)
+        log.command(fact, account=fact.account_id)
+    await log.append(place.bootstrap)
+    await project(place)
+    assert await shown(place, log) == (["PENDING"], 0, 0)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 7])
+async def test_polls_cut_between_the_parts_leave_equal_tables(place: Place, cut: int) -> None:
+    whole = await everything(place) | {"bills": await rows(place, "bills")}
+    assert len(whole["bill_line_items"]) > 12
+    await empty(place)
+    await project(place, cut=cut)
+    assert await everything(place) | {"bills": await rows(place, "bills")} == whole
+
+
+async def test_the_audit_finds_the_bill_as_it_was_settled(place: Place) -> None:
+    report = await audit(place.postgres, place.bootstrap)
+    assert report.passed, report.difference
+    assert report.last_line().endswith("1 accounts, 1 bills, live == replay, unexplained 0.00")
