@@ -24,13 +24,30 @@ def _unchanged(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+#: What a draw and the charge that it pays have in common.
+_CHARGED_FOR = (
+    "accountId", "productId", "planId", "accountPlanId", "contractId", "pricingId", "aggregationId", "counterId",
+    "meterId", "segment", "periodStart", "periodEnd",
+)  # fmt: skip
+
+
 def _draws_name_their_charge(bill: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 said of a draw only which prices its charge has: an aggregation is priced for usage alone."""
-    lines = [
-        line | {"chargeType": "USAGE"} if line["type"].endswith("_CONSUMED") and line.get("aggregationId") else line
-        for line in bill["lines"]
-    ]
-    return bill | {"lines": lines}
+    """Version 1 did not say what a draw pays. An aggregation is priced for usage alone; else the bill's charges tell.
+
+    One draw on charges of several types, which were one line then, is left as it is.
+    """
+    charged: dict[tuple[Any, ...], set[str]] = {}
+    for line in bill["lines"]:
+        if not (line.get("commitmentId") or line.get("balanceId")):
+            charged.setdefault(tuple(map(line.get, _CHARGED_FOR)), set()).add(line["type"])
+
+    def named(line: dict[str, Any]) -> dict[str, Any]:
+        if not line["type"].endswith("_CONSUMED"):
+            return line
+        types = {"USAGE"} if line.get("aggregationId") else charged.get(tuple(map(line.get, _CHARGED_FOR)), set())
+        return line | {"chargeType": min(types)} if len(types) == 1 else line
+
+    return bill | {"lines": [named(line) for line in bill["lines"]]}
 
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {

@@ -1,15 +1,25 @@
-"""Which schema holds the live read models: a row that every transaction on them asks for first.
+"""Which schema holds the live read models, a row that every transaction on them asks for first, and how one is made.
 
-Every transaction sets `search_path` for itself and finds all tables there; no statement names a schema.
+Every transaction sets `search_path` for itself and finds all tables there; no statement names a schema. A schema's
+comment says by which definition it was made: a newer program fills its own anew.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
+
+import structlog
 
 from services.postgres import Postgres
 
+READ_MODELS = Path(__file__).parents[1] / "projections" / "readmodels" / "schema.sql"
+FIRST_SCHEMA = "rm_1"
 _LIVE = "SELECT name FROM store.live_schema"
+_SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
+_MADE_BY = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1"
+_log = structlog.get_logger(__name__)
 _PATH = "SELECT set_config('search_path', $1, true)"
 
 
@@ -31,3 +41,42 @@ async def reading_live(postgres: Postgres) -> AsyncIterator[Any]:
     async with postgres.transaction(isolation="repeatable_read") as connection:
         await use_schema(connection, await live_schema(connection))
         yield connection
+
+
+async def make_read_models(connection: Any) -> bool:
+    """Empty read models, where there are none, or only some that another version made.
+
+    Returns whether the latter were thrown away: then they are to be replayed.
+    """
+    live = await connection.fetchval(_LIVE)
+    if live is None:
+        async with connection.transaction():
+            await create_read_models(connection, FIRST_SCHEMA)
+            await connection.execute(_SET_LIVE, FIRST_SCHEMA)
+        return False
+    if await connection.fetchval(_MADE_BY, live) == _definition():
+        return False
+    _log.warning("read_models_of_another_version", schema=live)
+    await begin_read_models_anew(connection)
+    return True
+
+
+async def begin_read_models_anew(connection: Any) -> None:
+    """Empty read models take the place of the live ones, which are dropped."""
+    async with connection.transaction():
+        live = await connection.fetchval(_LIVE)
+        await connection.execute(f'DROP SCHEMA "{live}" CASCADE')
+        await create_read_models(connection, live)
+
+
+async def create_read_models(connection: Any, name: str) -> None:
+    """Empty read models in a new schema of this name, inside the caller's transaction."""
+    await connection.execute(f'CREATE SCHEMA "{name}"')
+    await connection.execute(f'SET LOCAL search_path = "{name}"')
+    await connection.execute(READ_MODELS.read_text())
+    await connection.execute("RESET search_path")
+    await connection.execute(f"COMMENT ON SCHEMA \"{name}\" IS '{_definition()}'")
+
+
+def _definition() -> str:
+    return sha256(READ_MODELS.read_bytes()).hexdigest()[:16]

@@ -132,6 +132,7 @@ async def _loop(
     ready: Callable[[], None] | None,
 ) -> None:
     outage = Outage("server_unavailable", topic=place.topic)
+    resync = Outage("partitions_resynced", topic=place.topic)
     while not stop.is_set():
         try:
             await _load_waiting(place, assignment)
@@ -149,9 +150,10 @@ async def _loop(
                     await assignment.handler.poll(polled)
             _stop_some(place, assignment)
             outage.over()
+            resync.over()
         except ResyncError as error:
-            log.warning("partitions_resynced", topic=place.topic, why=str(error))
             _send_back(place, assignment, error.partitions)
+            await pause(stop, resync.met(error))
         except UnicodeDecodeError:
             if is_lenient():
                 raise

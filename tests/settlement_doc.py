@@ -12,7 +12,7 @@ what it is, and every label in its first column stands there with all its rows:
     step | refused because                                            a step that was refused
 
 A label is the date of the run, `<date> preview` or `<date> unbilled`; the second of a day ends with ` (2)`. Where a
-story bills several accounts or currencies, they follow the label.
+story bills several accounts or currencies, they follow the label; so does a child that has a bill of its own.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What a story shows, as rows of the tables of docs/settlement.md: bills, slices, states, periods, refusals."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from events.decimals import plain
+from projections.aggregates import segment_text
 from projections.explain.draws import slice_documents
 from projections.settlement import AgreementState, Settlement, settle
 from services.simulate.memory import MemoryPlayer
@@ -123,11 +124,13 @@ def shown(path: Path) -> Shown:
     assert not [one.differences for one in played if one.differences], f"{path.name} does not hold"
     book = recorder.book
     periods = {label: list(_periods(label, states)) for label, states in book.states.items()}
-    return Shown(_bills(book.bills), book.slices, book.states, periods, book.unpriced, _refusals(played))
+    children = {one.body.code for one in recorder.resources.accounts.values() if one.root_id != one.id}
+    return Shown(_bills(book.bills, children), book.slices, book.states, periods, book.unpriced, _refusals(played))
 
 
-def _bills(bills: Mapping[str, list[PlayedBill]]) -> Rows:
-    """The lines of every bill and its total. What tells bills and lines apart is named where a story has several."""
+def _bills(bills: Mapping[str, list[PlayedBill]], children: Set[str]) -> Rows:
+    """The lines of every bill and its total. What tells bills and lines apart is named where a story has several; a
+    child's bill names it always."""
     every = [bill for many in bills.values() for bill in many]
     accounts, currencies = {bill.account for bill in every}, {bill.currency for bill in every}
     products = {line.product for bill in every for line in bill.lines} - {None}
@@ -135,7 +138,8 @@ def _bills(bills: Mapping[str, list[PlayedBill]]) -> Rows:
     for label, many in bills.items():
         rows = found.setdefault(label, [])
         for bill in many:
-            names = [bill.account] * (len(accounts) > 1) + [bill.currency] * (len(currencies) > 1)
+            several = len(accounts) > 1 or bill.account in children
+            names = [bill.account] * several + [bill.currency] * (len(currencies) > 1)
             where = " ".join([label, *names])
             for line in bill.lines:
                 quantity = plain(line.quantity) if line.quantity else ""
@@ -148,9 +152,10 @@ def _bills(bills: Mapping[str, list[PlayedBill]]) -> Rows:
 
 
 def _name(line: PlayedLine, products: bool) -> str:
-    """The line's type and what it is about: `USAGE units`, `COMMITMENT_CONSUMED pre for kid`."""
+    """The line's type and what it is about: `USAGE units {"region":"eu"}`, `COMMITMENT_CONSUMED pre for kid`."""
     words = [line.type, "true-up" if line.true_up else None, line.commitment or line.balance]
-    words.append(line.description if line.type in _DESCRIBED else None)
+    if line.type in _DESCRIBED:
+        words += [line.description, segment_text(line.segment or {})]
     words.append(f"of {line.product}" if products and line.product else None)
     words.append(f"for {line.child_account}" if line.child_account else None)
     return " ".join(word for word in words if word)

@@ -79,7 +79,7 @@ def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund,
         case "OVERAGE_SURCHARGE":
             return surcharge_part(settlement, charge, fund, amount)
         case "OVERAGE_USAGE":
-            return overage_part(settlement, charge, fund, amount)
+            return overage_part(settlement, charge, fund)
         case _:
             part = draw_part(settlement, charge, fund)
             usage = usage_refs(settlement, rated_of(settlement, charge)) if charge.type == "USAGE" else ()

@@ -100,6 +100,7 @@ class Explanation:
             "lineId": line.id,
             "sequenceNumber": line.number,
             "lineItemType": line.type,
+            **({"chargeType": line.charge_type} if line.charge_type else {}),
             "description": line.description,
             "servicePeriod": [line.period_start, line.period_end],
             "amount": line.amount,

@@ -64,7 +64,7 @@ def _uncovered(settlement: Settlement, charge: Charge, fund: Fund) -> int:
     return by_fund.get(settlement.terms.funds.index(fund), 0)
 
 
-def overage_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:
+def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
     """Separate overage: the uncovered slices at normal rates, or the units beyond exhaustion by overage bands."""
     rated, funds = rated_of(settlement, charge), settlement.terms.funds
     bands = rated.pool.pricing.overage
@@ -76,14 +76,30 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int
         ]
         return _part(settlement, charge, adds, {"agreement": fund_document(fund)}, {fund.id})
     beyond = Beyond(rated, [settlement.outcomes.get(part.key, []) for part in rated.parts], funds)
+    own = rated.parts.index(charge), funds.index(fund)
     inputs = {
-        "unitsBeyondExhaustion": [{"start": start, "units": number(one)} for start, one in beyond.units.items()],
+        "unitsBeyondExhaustion": _beyond(rated, beyond, own),
         "overageBands": _bands(bands),
         "overageCharge": _uses(bands.breakdown(sum(beyond.units.values(), Fraction(0)))),
         "agreement": fund_document(fund),
     }
-    adds = [Add("the units beyond exhaustion by overagePricingBands", amount)]
+    worth = beyond.worth(*own).items()
+    adds = [Add(f"beyond exhaustion in the slice from {start}, by overagePricingBands", one) for start, one in worth]
     return _part(settlement, charge, adds, inputs, {fund.id})
+
+
+def _beyond(rated: RatedUsage, beyond: Beyond, own: tuple[int, int]) -> list[Document]:
+    """The units beyond exhaustion by slice; what they cost is divided by what each account has uncovered there."""
+    money = rated.pool.plan.rounding.decimal
+    return [
+        {
+            "start": start,
+            "units": number(units),
+            "uncovered": money(beyond.uncovered[start].get(own, 0)),
+            "pooledUncovered": money(sum(beyond.uncovered[start].values())),
+        }
+        for start, units in beyond.units.items()
+    ]
 
 
 def _part(
@@ -153,11 +169,12 @@ def _steps(rated: RatedUsage) -> list[Document]:
 
 
 def _shares(rated: RatedUsage) -> list[Document]:
-    """How the pooled charge is divided, by account code."""
-    money = rated.pool.plan.rounding.decimal
+    """How the pooled charge is divided, by account code; one below zero is credited at the first band's unit price."""
+    pool, money = rated.pool, rated.pool.plan.rounding.decimal
     return [
         {"accountCode": share.account.code, "quantity": number(share.quantity), "amount": money(part.amount)}
-        for share, part in zip(rated.pool.shares, rated.parts, strict=True)
+        | ({"creditedAt": number(pool.pricing.price.unit[0])} if pool.gets_its_own_back(share) else {})
+        for share, part in zip(pool.shares, rated.parts, strict=True)
     ]
 
 

@@ -1,5 +1,6 @@
 """Standing charges, minimum spends and counters (domain.md 3)."""
 
+from datetime import date
 from fractions import Fraction
 
 from projections.explain.draws import slice_documents
@@ -8,6 +9,7 @@ from projections.explain.rating import usage_refs
 from projections.rating.charges import Charge
 from projections.rating.counters import CounterPool, counter_pools
 from projections.rating.recurring import MinimumSpend, minimums_of, standing_period
+from projections.rating.terms import Recurring
 from projections.settlement import Settlement
 
 
@@ -15,8 +17,9 @@ def standing_part(settlement: Settlement, charge: Charge) -> Part:
     """A standing charge by days."""
     plan = charge.plan
     (covered, full), fee = standing_period(plan, plan.grid.number(charge.start)), plan.standing.amount_on(charge.start)
-    inputs = {
+    inputs: Document = {
         "standingCharge": fee,
+        **_since(plan.standing, charge.start),
         "days": covered.days,
         "fullDays": full,
         "billingPeriods": plan.standing.interval,
@@ -24,6 +27,12 @@ def standing_part(settlement: Settlement, charge: Charge) -> Part:
     }
     what = f"{fee} x {covered.days}/{full} days"
     return _part(settlement, charge, (Add(what, charge.amount),), inputs)
+
+
+def _since(terms: Recurring, start: date) -> Document:
+    """From when on the amount holds, where it changed."""
+    since = terms.since(start)
+    return {} if since == date.min else {"holdsFrom": since}
 
 
 def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Part:
@@ -34,6 +43,7 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
     in_advance, money = charge.in_advance, plan.rounding.decimal
     inputs: Document = {
         "minimumSpend": minimum.amount,
+        **_since(minimum.terms, period.start),
         "days": minimum.days,
         "fullDays": plan.full_days(number_),
         "prorated": number(minimum.owed),

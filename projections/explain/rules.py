@@ -1,38 +1,50 @@
-"""The rule of each line type in a sentence, with the place in domain.md that it stands at."""
+"""The rule of each line type in a sentence, with the sections of docs/settlement.md that tell it with examples."""
 
 from events.facts.bills import LineType
 
+_IN = "docs/settlement.md"
 RULES: dict[LineType, str] = {
     "USAGE": "C of the units at each slice's end less C at its start, each rounded to the minor unit, without what is"
-    " billed as separate overage (domain.md 3, 4.1, 5).",
+    " billed as separate overage. Where several prices hold in the billing period, what does not add up (MIN, MAX,"
+    " LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days. A pooled charge is divided by each"
+    f" account's own quantity ({_IN}, sections 1, 2 and 10).",
     "USAGE_CREDIT": "What a credit pricing is worth over the period's units, never more than there is to credit"
-    " (domain.md 3).",
-    "STANDING_CHARGE": "The plan's standing charge x days / full days of the billing period (domain.md 3).",
+    f" ({_IN}, section 1).",
+    "STANDING_CHARGE": "The plan's standing charge x days / full days of the billing periods that it covers; the amount"
+    f" is the one that holds on the first of them ({_IN}, sections 1 and 9).",
     "MINIMUM_SPEND": "The prorated minimum less the period's usage charges at normal rates, before draws, overage and"
-    " credits; billed in advance: the whole prorated minimum (domain.md 3).",
+    " credits, and of a plan's minimum less what its pricings' own minimums charge, too; billed in advance: the whole"
+    " prorated minimum, of a plan's less its pricings'. The amount is the one that holds when the billing period starts"
+    f" ({_IN}, sections 1 and 9).",
     "MINIMUM_SPEND_REFUND": "A minimum spend that was billed in advance is restated to the shortfall at the period's"
-    " end (domain.md 3).",
-    "COUNTER_RUNNING_TOTAL_CHARGE": "C(value at the period's start), prorated in a partial period (domain.md 3).",
-    "COUNTER_ADJUSTMENT_DEBIT": "Rises inside the period: (C(new) - C(old)) x days left / full days (domain.md 3).",
-    "COUNTER_ADJUSTMENT_CREDIT": "Falls inside the period: (C(new) - C(old)) x days left / full days (domain.md 3).",
-    "COMMITMENT_CONSUMED": "Each slice draws min(what it still owes, what the commitment has left), in draw order"
-    " (domain.md 4.2 to 4.6).",
-    "BALANCE_CONSUMED": "Each slice draws min(what it still owes, what the balance has left), in draw order"
-    " (domain.md 4.2 to 4.6).",
+    f" end ({_IN}, section 1).",
+    "COUNTER_RUNNING_TOTAL_CHARGE": f"C(value at the period's start), prorated in a partial period ({_IN}, section 1).",
+    "COUNTER_ADJUSTMENT_DEBIT": "Rises inside the period: (C(new) - C(old)) x days left / full days"
+    f" ({_IN}, section 1).",
+    "COUNTER_ADJUSTMENT_CREDIT": "Falls inside the period: (C(new) - C(old)) x days left / full days"
+    f" ({_IN}, section 1).",
+    "COMMITMENT_CONSUMED": "Each slice of the charge draws min(what it still owes, what the commitment has left), in"
+    " draw order. The draw stands on the charge's bill, on a line for each commitment and charge line"
+    f" ({_IN}, sections 2 and 10).",
+    "BALANCE_CONSUMED": "Each slice of the charge draws min(what it still owes, what the balance has left), in draw"
+    " order. The draw stands on the charge's bill, on a line for each balance and charge line"
+    f" ({_IN}, sections 2 and 10).",
     "OVERAGE_SURCHARGE": "Usage that commitments and balances left uncovered x overageSurchargePercent / 100, rounded"
-    " once per charge (domain.md 5).",
+    " once per charge; of a pool, divided by what each account has left uncovered"
+    f" ({_IN}, sections 3 and 10).",
     "OVERAGE_USAGE": "Usage that commitments and balances left uncovered, as a line of its own; with"
-    " overagePricingBands rated by them, from 0 (domain.md 5).",
-    "CREDIT_MEMO": "A credit that was put on the bill by hand; it draws nothing and is never restated (domain.md 8).",
-    "DEBIT_MEMO": "A debit that was put on the bill by hand; it draws nothing and is never restated (domain.md 8).",
+    " overagePricingBands the units beyond exhaustion by these bands, from 0, which a pool divides, slice by slice, by"
+    f" what each account has left uncovered ({_IN}, sections 3 and 10).",
+    "CREDIT_MEMO": "A credit that was put on the bill by hand; it draws nothing and is never restated.",
+    "DEBIT_MEMO": "A debit that was put on the bill by hand; it draws nothing and is never restated.",
 }
 FEE = (
     "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded down, the last"
-    " is what is left (domain.md 6)."
+    f" is what is left ({_IN}, sections 4 and 6)."
 )
 TRUE_UP = (
     "What the commitment period owes less what counted toward it, at least 0, restated when more counts"
-    " (domain.md 6, 8)."
+    f" ({_IN}, sections 5 and 11)."
 )
-NOTHING_DUE = "Nothing is due any more under terms and quantities as they now are: it goes back (domain.md 8)."
+NOTHING_DUE = f"Nothing is due any more under terms and quantities as they now are: it goes back ({_IN}, section 11)."
 OTHER = "A line of this type is not derived from usage or terms."

@@ -125,13 +125,14 @@ class Pool:
         if len(self.shares) == 1:
             return [absorb(slices)]
         weights = weights_of([share.quantity for share in self.shares])
+        below = [self.gets_its_own_back(share) for share in self.shares]
         parts: list[list[Slice]] = [[] for _ in self.shares]
         given, total = [0] * len(self.shares), 0
         for place, one in enumerate(slices):
             total += one.amount
             stop = slices[place + 1].start if place + 1 < len(slices) else self.end
             credits = [
-                0 if weight else self._own_back(share, stop) for share, weight in zip(self.shares, weights, strict=True)
+                self._own_back(share, stop) if back else 0 for share, back in zip(self.shares, below, strict=True)
             ]
             divided = divide(total - sum(credits), weights)
             now = [part + credit for part, credit in zip(divided, credits, strict=True)]
@@ -140,10 +141,12 @@ class Pool:
             given = now
         return [absorb(part) for part in parts]
 
+    def gets_its_own_back(self, share: Share) -> bool:
+        """Whether it is charged no part, being below zero beside an account above zero; in a credit's pool none is."""
+        return share.quantity < 0 and self.series.kind == "DEBIT" and any(one.quantity > 0 for one in self.shares)
+
     def _own_back(self, share: Share, stop: date) -> int:
-        """What an account below zero is given for its own days before `stop`, in minor units; nothing to another."""
-        if share.quantity >= 0 or self.series.kind != "DEBIT":
-            return 0
+        """What an account below zero is given for its own days before `stop`, in minor units."""
         function = self.series.function
         own = value(function, merge_all(function, (state for day, state in share.days if day < stop)))
         price = self.pricing.price.unit[0] * self.weight

@@ -64,6 +64,15 @@ class Recurring:
         """The amount of a billing period that starts on the day."""
         return next(amount for day, amount in reversed(self.amounts) if day <= start)
 
+    def since(self, start: date) -> date:
+        """From when on that amount holds, as it was given; `date.min` for one that always did."""
+        amount, found = self.amount_on(start), start
+        for day, other in reversed([one for one in self.amounts if one[0] <= start]):
+            if other != amount:
+                break
+            found = day
+        return found
+
     @property
     def is_asked(self) -> bool:
         """Whether there is a billing period that owes anything."""

@@ -83,7 +83,7 @@ def _separate(
         found.append((amount, quantity))
         for number in sorted(apart):
             share = quantity * apart[number] / amount
-            worth = beyond.worth(place, number) if rated.pool.pricing.overage else apart[number]
+            worth = sum(beyond.worth(place, number).values()) if rated.pool.pricing.overage else apart[number]
             lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
     return found
 
@@ -101,24 +101,25 @@ class Beyond:
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:
         self._rated = rated
         self.units: dict[date, Fraction] = {}
-        self._worth: dict[tuple[int, int], int] = {}
-        left: dict[date, dict[tuple[int, int], int]] = {}
+        #: What each part has uncovered under a fund's terms, by slice: minor units by (part, fund).
+        self.uncovered: dict[date, dict[tuple[int, int], int]] = {}
+        self._worth: dict[tuple[int, int], dict[date, int]] = {}
         for place, settled in enumerate(outcomes):
             for one in settled:
                 for number, amount in separated(uncovered([one]), funds).items():
-                    left.setdefault(one.piece.start, {})[place, number] = amount
-        self._rate(left)
+                    self.uncovered.setdefault(one.piece.start, {})[place, number] = amount
+        self._rate()
 
-    def worth(self, place: int, fund: int) -> int:
-        """What the bands charge a part under a fund's terms, in minor units."""
-        return self._worth.get((place, fund), 0)
+    def worth(self, place: int, fund: int) -> dict[date, int]:
+        """What the bands charge a part under a fund's terms, by slice, in minor units."""
+        return self._worth.get((place, fund), {})
 
-    def _rate(self, uncovered_on: dict[date, dict[tuple[int, int], int]]) -> None:
+    def _rate(self) -> None:
         pool = self._rated.pool
         amounts = _settled_amounts(self._rated)
         rated = NOTHING
         for step, after in zip(self._rated.steps, _kept_units(self._rated), strict=True):
-            left = uncovered_on.get(step.start)
+            left = self.uncovered.get(step.start)
             if not left or not pool.pricing.price.cumulative:
                 continue
             covered = pool.worth(step.before) + amounts.get(step.start, 0) - sum(left.values())
@@ -126,15 +127,16 @@ class Beyond:
             beyond = max(NOTHING, after - exhausted)
             self.units[step.start] = beyond
             if pool.pricing.overage is not None:
-                self._share(left, pool.overage_worth(rated + beyond) - pool.overage_worth(rated))
+                self._share(step.start, pool.overage_worth(rated + beyond) - pool.overage_worth(rated))
                 rated += beyond
 
-    def _share(self, left: dict[tuple[int, int], int], worth: int) -> None:
+    def _share(self, start: date, worth: int) -> None:
         """Divide the overage of a slice by what each account has uncovered in it."""
+        left = self.uncovered[start]
         places = sorted(left)
         weights = [Fraction(left[place]) for place in places]
         for place, amount in zip(places, divide(worth, weights), strict=True):
-            self._worth[place] = self._worth.get(place, 0) + amount
+            self._worth.setdefault(place, {})[start] = amount
 
 
 def _kept_units(rated: RatedUsage) -> list[Fraction]:

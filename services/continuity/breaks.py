@@ -50,6 +50,16 @@ class LogCutError(BreakError):
         )
 
 
+class UsageLostError(BreakError):
+    """usage/{partition} begins at offset {beginning}, but only what is before {expected} was read."""
+
+    def __init__(self, partition: int, beginning: int, expected: int) -> None:
+        super().__init__(
+            f"{USAGE}/{partition} begins at offset {beginning}, but only what is before {expected} was read: usage that"
+            f" nobody had read was deleted, by retention or by hand; to go on with what is there, {_MEND_USAGE}"
+        )
+
+
 class LogChangedError(BreakError):
     """{topic}/{partition} has another record at offset {offset} than was seen there before."""
 

@@ -3,8 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from events.topics import CATALOG, EVENTS, TOPICS
-from services.continuity.breaks import LogChangedError, LogCutError, LogShrunkError, LogWentBackError, TopicMissingError
+from events.topics import CATALOG, EVENTS, TOPICS, USAGE
+from services.continuity.breaks import (
+    LogChangedError,
+    LogCutError,
+    LogShrunkError,
+    LogWentBackError,
+    TopicMissingError,
+    UsageLostError,
+)
 from services.continuity.memory import Known
 from services.kafka import KafkaAdmin, LogReader, mark_of
 
@@ -43,6 +50,14 @@ async def check_ends(reader: LogReader, known: Iterable[Known]) -> None:
         for partition, offset in offsets.items():
             if ends[partition] < offset:
                 raise LogWentBackError(topic, partition, ends[partition], offset)
+
+
+async def check_unread(reader: LogReader, known: Iterable[Known]) -> None:
+    """Of `usage` nothing was deleted that nobody has read. Raises: UsageLostError."""
+    read = {one.partition: one.next_offset for one in known if one.topic == USAGE}
+    for partition, beginning in (await reader.beginning_offsets(USAGE, read)).items():
+        if beginning > read[partition]:
+            raise UsageLostError(partition, beginning, read[partition])
 
 
 async def check_records(reader: LogReader, known: Iterable[Known]) -> None:

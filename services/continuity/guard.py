@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from services.continuity.breaks import BreakError, StoreWentBackError
-from services.continuity.check import check_beginnings, check_ends, check_records, check_topics
+from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import read, written
 from services.continuity.note import newest_noted
@@ -104,6 +104,7 @@ class Guard:
             raise GenerationsMovedError
         self._note_added(await check_topics(admin, generations.partitions))
         await check_beginnings(reader, generations.partitions)
+        await check_unread(reader, known)
         await check_ends(reader, known)
         if records:
             await check_records(reader, known)

@@ -11,7 +11,8 @@ def lines_of(document: Document) -> Iterator[str]:
     """The explanation line by line."""
     period = " to ".join(str(day) for day in document["servicePeriod"])
     money = f"{document['amount']} {document['currency']}"
-    yield f"{document['lineItemType']} {money}, {period}: {document['description']}"
+    pays = f", pays {document['chargeType']}" if "chargeType" in document else ""
+    yield f"{document['lineItemType']} {money}, {period}: {document['description']}{pays}"
     if document["status"] == "PENDING":
         yield f"pending: as of offset {document['positions']['log']} of its log; later usage and terms may change it"
     yield f"rule: {document['rule']}"

@@ -21,9 +21,8 @@ import structlog
 
 from events.codec import UndecodableRecordError
 from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
-from services.continuity.check import check_ends, check_records
+from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
-from services.failures import ExpectedFailure
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.commands import CommandGate
 from services.ingest.partition import PartitionState
@@ -39,16 +38,6 @@ log = structlog.get_logger(__name__)
 
 #: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
 AHEAD = 2
-
-
-class UsageLostError(ExpectedFailure):
-    """usage/{partition} begins at offset {beginning}, but only what is before {expected} was read."""
-
-    def __init__(self, partition: int, beginning: int, expected: int) -> None:
-        super().__init__(
-            f"usage/{partition} begins at offset {beginning}, but only what is before {expected} was read: the topic's"
-            " retention deleted usage that no ingest worker had seen"
-        )
 
 
 class IngestHandler:
@@ -108,11 +97,8 @@ class IngestHandler:
 
     async def _check_usage(self, states: Mapping[int, PartitionState]) -> None:
         """What is to be read next stands behind what was read last, and nothing between has been deleted."""
-        beginnings = await self._reader.beginning_offsets(USAGE, states)
-        for partition, state in states.items():
-            if state.next_usage < beginnings[partition]:
-                raise UsageLostError(partition, beginnings[partition], state.next_usage)
         known = [Known(USAGE, place, state.next_usage, state.mark) for place, state in states.items()]
+        await check_unread(self._reader, known)
         await check_ends(self._reader, known)
         await check_records(self._reader, known)
 

@@ -10,17 +10,19 @@ from typing import Any
 import structlog
 
 from events.topics import USAGE
+from services.live import make_read_models
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import open_postgres
+from services.replay.replay import replay
 from services.settings import Settings
 from services.stack import Endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-READ_MODELS = Path(__file__).parents[2] / "projections" / "readmodels" / "schema.sql"
-FIRST_SCHEMA = "rm_1"
 MIGRATE_LOCK = 7_217_002
+#: One holds the lock; the others are a replay's.
+CONNECTIONS = 6
 _log = structlog.get_logger(__name__)
 
 _PREPARE = """
@@ -38,8 +40,6 @@ INSERT INTO store.topics (name, partitions) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET partitions = EXCLUDED.partitions, made_at = now()
 """
 _KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-_LIVE = "SELECT name FROM store.live_schema"
-_SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
 
 
 async def migrate(settings: Settings, endpoints: Endpoints, *, new_usage: bool = False) -> Generations:
@@ -47,12 +47,14 @@ async def migrate(settings: Settings, endpoints: Endpoints, *, new_usage: bool =
 
     `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew.
     """
-    async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
+    async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres, postgres.connection() as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
         try:
             await migrate_store(connection)
             await _migrate_topics(connection, settings, endpoints, new_usage)
-            await first_read_models(connection)
+            outdated = await make_read_models(connection)
+            if outdated:
+                await replay(postgres, endpoints.kafka_bootstrap)
             return await load_generations(connection)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
@@ -89,27 +91,3 @@ async def record_topic(connection: Any, name: str, partitions: int) -> None:
     """Remember the topic as this database's, with its partition count for life."""
     await connection.execute(_RECORD_TOPIC, name, partitions)
     _log.info("topic_recorded", name=name, partitions=partitions)
-
-
-async def first_read_models(connection: Any) -> None:
-    """Make empty read models and call them live, where there are none."""
-    if await connection.fetchval(_LIVE) is None:
-        async with connection.transaction():
-            await create_read_models(connection, FIRST_SCHEMA)
-            await connection.execute(_SET_LIVE, FIRST_SCHEMA)
-
-
-async def begin_read_models_anew(connection: Any) -> None:
-    """Empty read models take the place of the live ones, which are dropped."""
-    async with connection.transaction():
-        live = await connection.fetchval(_LIVE)
-        await connection.execute(f'DROP SCHEMA "{live}" CASCADE')
-        await create_read_models(connection, live)
-
-
-async def create_read_models(connection: Any, name: str) -> None:
-    """Empty read models in a new schema of this name, inside the caller's transaction."""
-    await connection.execute(f'CREATE SCHEMA "{name}"')
-    await connection.execute(f'SET LOCAL search_path = "{name}"')
-    await connection.execute(READ_MODELS.read_text())
-    await connection.execute("RESET search_path")

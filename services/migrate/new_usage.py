@@ -14,7 +14,7 @@ import structlog
 
 from events.topics import USAGE
 from services.continuity.breaks import BreakError
-from services.continuity.check import check_ends, check_records
+from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known, read
 from services.kafka import EPOCH, LogReader
 from services.store.generations import load_generations
@@ -46,7 +46,7 @@ async def begin_usage_anew(connection: Any, bootstrap: str, more: Sequence[Known
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
-        begins = await begins_of(reader, known)
+        begins = await _begins(reader, known, generations.partitions)
     async with connection.transaction():
         await connection.execute(_PAST, USAGE)
         await connection.execute(_ANEW, USAGE, secrets.token_hex(4), json.dumps(begins))
@@ -58,18 +58,17 @@ async def begin_usage_anew(connection: Any, bootstrap: str, more: Sequence[Known
 async def _lost(reader: LogReader, known: list[Known]) -> str | None:
     """What is wrong with the topic; None if it goes on from what was read."""
     try:
+        await check_unread(reader, known)
         await check_ends(reader, known)
         await check_records(reader, known)
     except BreakError as error:
         return str(error)
-    beginnings = await reader.beginning_offsets(USAGE, [one.partition for one in known])
-    cut = [one for one in known if beginnings[one.partition] > one.next_offset]
-    return f"{USAGE}/{cut[0].partition} has lost records that nobody has read" if cut else None
+    return None
 
 
-async def begins_of(reader: LogReader, known: list[Known]) -> dict[int, int]:
+async def _begins(reader: LogReader, known: list[Known], partitions: int) -> dict[int, int]:
     """The first record of each partition that may not have been read, by when the last one read was appended."""
-    begins: dict[int, int] = {}
+    begins = await reader.beginning_offsets(USAGE, range(partitions))
     for one in known:
         if one.mark is not None:
             moment = EPOCH + timedelta(milliseconds=one.mark.ms) - READ_AGAIN

@@ -16,10 +16,9 @@ from services.continuity.note import newest_noted, note, note_writer
 from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
+from services.live import begin_read_models_anew, make_read_models
 from services.migrate.migrate import (
     MIGRATE_LOCK,
-    begin_read_models_anew,
-    first_read_models,
     migrate_store,
     record_topic,
 )
@@ -190,7 +189,7 @@ class _Rebuild:
 
     async def _read_models(self, generations: Generations) -> None:
         """Read models that stand beyond the log, or on another one, are begun anew."""
-        await first_read_models(self._connection)
+        await make_read_models(self._connection)
         known = [one for one in await read(self._connection, generations) if one.topic == EVENTS]
         try:
             await check_ends(self._reader, known)

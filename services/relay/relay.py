@@ -128,10 +128,10 @@ async def run_relay(
 
     async def lead() -> None:
         async with connected(database_url) as connection:
-            guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
-            await guard.check()
             await _stand_by(connection, stop, ready)
             if not stop.is_set():
+                guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
+                await guard.check()
                 await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
 
     await until_stopped(stop, "relay_begins_anew", lead)

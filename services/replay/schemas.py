@@ -4,8 +4,7 @@ import re
 from typing import Any
 
 from services.failures import ExpectedFailure
-from services.live import live_schema
-from services.migrate.migrate import create_read_models
+from services.live import create_read_models, live_schema
 from services.postgres import Postgres
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.

@@ -8,7 +8,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 
 from events.topics import TOPICS
 from services.api.app import create_app
@@ -175,11 +176,16 @@ class Home:
             while topic in await self._admin(lambda admin: admin.list_topics()):
                 await asyncio.sleep(0.1)
 
-    async def make_topic(self, topic: str) -> None:
-        """As an operator makes it by hand, with our settings."""
-        config = next(one.config for one in TOPICS if one.name == topic)
-        new = NewTopic(topic, self.settings.partitions, 1, topic_configs=config)
+    async def make_topic(self, topic: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
+        """As an operator makes it by hand, with our settings if no others are given."""
+        ours = next(one.config for one in TOPICS if one.name == topic)
+        new = NewTopic(topic, partitions or self.settings.partitions, 1, topic_configs=config or ours)
         await self._admin(lambda admin: admin.create_topics([new], timeout_ms=30_000))
+
+    async def delete_before(self, topic: str, offsets: dict[int, int]) -> None:
+        """Delete the records of each partition that stand before an offset, as retention does."""
+        wanted = {TopicPartition(topic, partition): RecordsToDelete(offset) for partition, offset in offsets.items()}
+        await self._admin(lambda admin: admin.delete_records(wanted, timeout_ms=30_000))
 
     async def add_partitions(self, topic: str, count: int) -> None:
         await self._admin(lambda admin: admin.create_partitions({topic: NewPartitions(count)}, timeout_ms=30_000))
@@ -195,6 +201,15 @@ class Home:
     async def ends(self, topic: str) -> dict[int, int]:
         async with LogReader(self.bootstrap) as reader:
             return await reader.end_offsets(topic, range(self.settings.partitions))
+
+    async def values(self, topic: str) -> dict[int, list[bytes]]:
+        """Every record's value, by partition."""
+        found: dict[int, list[bytes]] = {}
+        async with LogReader(self.bootstrap) as reader:
+            for partition, end in (await reader.end_offsets(topic, range(self.settings.partitions))).items():
+                async for records in reader.read(topic, partition, 0, end):
+                    found.setdefault(partition, []).extend(record.value for record in records)
+        return found
 
     async def append(self, topic: str, partition: int, *values: bytes | None) -> int:
         """Write records as a stranger would; returns the offset of the first."""

@@ -9,8 +9,8 @@ from events.codec import encode
 from events.envelope import seal
 from events.facts.clock import ClockTicked
 from events.partition import partition_of
-from events.topics import CATALOG, EVENTS, clock_source
-from services.continuity.breaks import LogChangedError, LogWentBackError
+from events.topics import BILL_LINES, CATALOG, EVENTS, clock_source
+from services.continuity.breaks import LogChangedError, LogCutError, LogWentBackError
 from services.postgres import connected
 from services.store.generations import load_generations
 from tests.continuity.conftest import PARTITIONS
@@ -76,6 +76,44 @@ async def test_a_log_made_anew_is_refused_whatever_it_has_grown_to(home: Home) -
     status, said = await home.trueup("rebuild-store")
     assert status == 1 and "restore Kafka's data" in said, said
     await home.restore_kafka()
+    await home.start()
+    assert await calls(home, wire) == 30
+    assert not await home.stop()
+
+
+async def test_a_log_whose_beginning_a_retention_deleted_is_named(home: Home) -> None:
+    await home.start()
+    await set_up(home.wire("cut"))
+    await home.settled()
+    await home.stop()
+    await home.save_kafka()
+    await home.delete_before(CATALOG, {0: 5})
+    await home.start("projector")
+    error = await home.ended("projector")
+    assert isinstance(error, LogCutError) and "retention.ms" in str(error)
+    await home.restore_kafka()
+
+
+async def test_bill_lines_that_were_deleted_are_written_again(home: Home) -> None:
+    await home.start()
+    wire = home.wire("lines")
+    await set_up(wire)
+    await publish(home, "lines", range(30))
+    assert await calls(home, wire) == 30
+    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    while job["status"] != "COMPLETE":
+        job = await wire.call("GET", f"billjobs/{job['id']}")
+    await home.settled()
+    await home.stop()
+    before = await home.values(BILL_LINES)
+    await home.delete_topic(BILL_LINES)
+    status, said = await home.trueup("migrate")
+    assert status == 1 and "topic billing.bill-line-items does not exist" in said, said
+    status, said = await home.trueup("rebuild-store")
+    count = sum(map(len, before.values()))
+    assert status == 0 and f"{count} bill lines written again" in said, said
+    assert before and await home.values(BILL_LINES) == before
+    assert "bill lines written again" not in (await home.trueup("rebuild-store"))[1]
     await home.start()
     assert await calls(home, wire) == 30
     assert not await home.stop()

@@ -4,7 +4,10 @@ import httpx
 import pytest
 
 from services.continuity.breaks import StoreWentBackError
+from services.postgres import open_postgres
+from services.store.generations import load_generations
 from tests.continuity.home import Home
+from tests.store.kit import Store
 from tests.system.story import CONFIG, PARTS, Left, play
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -40,6 +43,36 @@ async def test_postgres_lost_whole_in_mid_load_is_refilled_from_the_log(home: Ho
     assert await home.left(wire) == expected
     status, said = await home.trueup("audit")
     assert status == 0 and "live == replay, unexplained 0.00" in said, said
+    await home.stop()
+
+
+async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_back(home: Home) -> None:
+    await home.start()
+    wire = home.wire("strayed")
+    await wire.call("PUT", "organizationconfig", CONFIG)
+    await home.settled()
+    await home.stop()
+    await home.save_postgres()
+    await home.start()
+    kept = await wire.create("products", "kept", code="kept", name="Kept")
+    await home.settled()
+    await home.stop()
+    await home.restore_postgres()
+    async with open_postgres(home.database_url) as postgres:  # what a version did that did not compare
+        async with postgres.connection() as connection:
+            store = Store(home.stack.endpoints, postgres, await load_generations(connection), "strayed")
+        await store.create("product", code="stray", name="Stray")
+
+    status, said = await home.trueup("rebuild-store")
+    assert status == 1 and "rebuild-store --discard" in said, said
+    status, said = await home.trueup("rebuild-store", "--discard")
+    assert status == 0 and '"code":"stray"' in said, said
+    await home.start()
+    products = (await wire.call("GET", "products"))["data"]
+    assert [(product["id"], product["code"]) for product in products] == [(kept, "kept")]
+    await wire.create("products", "stray", code="stray", name="Stray")
+    await home.settled()
+    assert (await home.trueup("audit"))[0] == 0
     await home.stop()
 
 

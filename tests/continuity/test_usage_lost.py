@@ -8,7 +8,7 @@ import pytest
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
-from services.continuity.breaks import LogChangedError, LogWentBackError
+from services.continuity.breaks import LogChangedError, LogWentBackError, UsageLostError
 from services.kafka import BatchWriter, Record
 from tests.continuity.home import PATIENCE_S, Home
 from tests.system.story import ACCOUNTS, Wire, set_up
@@ -118,6 +118,48 @@ async def test_usage_that_lost_its_end_is_named(home: Home) -> None:
     await home.start()
     await publish(home, "shorter", range(60, 90))
     assert await calls(home, wire) == 90
+    await home.stop()
+
+
+async def test_usage_that_was_deleted_unread_is_named_and_gone_on_with_on_request(home: Home) -> None:
+    await home.start()
+    wire = home.wire("unread")
+    await set_up(wire)
+    await publish(home, "unread", range(60))
+    assert await calls(home, wire) == 60
+    await home.stop()
+    await publish(home, "unread", range(60, 120))
+    ends = await home.ends(USAGE)
+    await home.delete_before(USAGE, ends)
+    await publish(home, "unread", range(120, 150))
+    await home.start("ingest")
+    error = await home.ended("ingest")
+    assert isinstance(error, UsageLostError) and "--new-usage" in str(error)
+    await home.start("api")
+    assert "usage that nobody had read was deleted" in await said_by_api(home)
+    assert (await home.trueup("migrate", "--new-usage"))[0] == 0
+    await home.start("relay", "ingest", "projector")
+    assert await calls(home, wire) == 90
+    assert (await home.trueup("audit"))[0] == 0
+    await home.stop()
+
+
+async def test_usage_that_a_broker_made_by_itself_gets_our_settings_on_request(home: Home) -> None:
+    await home.start()
+    wire = home.wire("made")
+    await set_up(wire)
+    await publish(home, "made", range(20))
+    assert await calls(home, wire) == 20
+    await home.stop()
+    await home.delete_topic(USAGE)
+    await home.make_topic(USAGE, partitions=1, config={"retention.ms": "1000000"})
+    status, said = await home.trueup("migrate")
+    assert status == 1 and "topic usage" in said, said
+    status, said = await home.trueup("migrate", "--new-usage")
+    assert status == 0, said
+    await home.start()
+    await publish(home, "made", range(20, 50))
+    assert await calls(home, wire) == 50
     await home.stop()
 
 

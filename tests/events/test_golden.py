@@ -41,3 +41,23 @@ def test_a_draw_of_version_1_pays_usage_where_its_prices_are_an_aggregations() -
     bill = decode(json.dumps(document).encode()).data
     assert isinstance(bill, BillIssued)
     assert [one.charge_type for one in bill.lines] == ["USAGE", None]
+
+
+@pytest.mark.parametrize(
+    ("charges", "pays"),
+    [
+        (["STANDING_CHARGE"], "STANDING_CHARGE"),
+        (["MINIMUM_SPEND"], "MINIMUM_SPEND"),
+        (["STANDING_CHARGE", "MINIMUM_SPEND"], None),
+    ],
+)
+def test_a_draw_of_version_1_pays_what_alone_stands_on_its_bill_for_the_same(charges: list[str], pays: str) -> None:
+    document = json.loads((GOLDEN / "BillIssued.1.json").read_text())
+    [line] = [one for one in document["data"]["lines"] if one["type"] == "COMMITMENT_CONSUMED"]
+    draw = {name: value for name, value in line.items() if name not in ("aggregationId", "pricingId")}
+    charge = {name: value for name, value in draw.items() if name != "commitmentId"} | {"amount": "3.00"}
+    elsewhere = charge | {"type": "MINIMUM_SPEND", "periodStart": "2025-12-01"}
+    document["data"]["lines"] = [*(charge | {"type": kind} for kind in charges), elsewhere, draw]
+    bill = decode(json.dumps(document).encode()).data
+    assert isinstance(bill, BillIssued)
+    assert bill.lines[-1].charge_type == pays

@@ -17,7 +17,7 @@ from projections.readmodels.positions import Position, move_arguments
 from services.continuity.breaks import LogWentBackError
 from services.ingest import commands
 from services.kafka import BatchWriter, KafkaUnreachableError, Record
-from services.migrate.migrate import create_read_models
+from services.live import create_read_models
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack

@@ -94,3 +94,31 @@ def test_a_slice_that_finds_the_first_empty() -> None:
         "third": "the slice was covered before its turn",
         **never(3),
     }
+
+
+CREDITED = """
+scenario: a credit takes all of a charge, so nothing is left for the commitment
+meters: [{code: m, dataFields: [{code: q, category: MEASURE}]}]
+aggregations: [{code: units, meter: m, targetField: q}]
+plans:
+  - code: basic
+    product: p
+    pricings:
+      - {code: charge, aggregation: units, pricingBands: [{unitPrice: 1}]}
+      - {code: credit, aggregation: units, type: PRODUCT_CREDIT, pricingBands: [{unitPrice: 1}]}
+accounts: [{code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}]
+commitments: [{code: pre, account: acme, amount: 100, startDate: 2026-01-01, endDate: 2027-01-01}]
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 20}}
+  - bill: {date: 2026-02-01}
+"""
+
+
+def test_a_slice_that_a_credit_pays_whole() -> None:
+    player = ExplainingPlayer()
+    play(parse_story(load_yaml(CREDITED)), player)
+    [line] = [one for one in player.explained if one.line.type == "USAGE"]
+    [slice] = line.parts[0].slices
+    assert (slice["amount"], slice["credited"], slice["drawn"]) == (20, 20, 0)
+    [pre] = slice["candidates"]
+    assert (pre["place"], pre["reason"]) == (1, "credits left nothing of the slice to pay")

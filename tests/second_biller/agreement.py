@@ -14,7 +14,7 @@ from .money import show_number
 from .playing import play
 from .reading import Thing, absent, load_text
 
-MONEY = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed")
+MONEY = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
 PERIOD = ("amount", "counted")
 
 

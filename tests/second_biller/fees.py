@@ -25,6 +25,12 @@ def outstanding(commitment: Thing) -> Fraction:
     return num(commitment["amount"]) - money_or_zero(commitment.get("amountPrePaid"))
 
 
+def unscheduled(commitment: Thing) -> Fraction:
+    """What of it the fee dates do not bill; 0 where there are none."""
+    dates = commitment.get("feeDates")
+    return outstanding(commitment) - sum((num(one["amount"]) for one in dates), Fraction(0)) if dates else Fraction(0)
+
+
 def fees_of(world: World, commitment: Thing) -> list[Fee]:
     """All fees of a prepayment, whenever they are due."""
     top_ups = world.top_ups[str(commitment["code"])]

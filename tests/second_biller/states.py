@@ -4,6 +4,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from .fees import unscheduled
 from .holders import Holder
 from .minimums import MinimumPeriod, lacking
 from .money import show
@@ -42,6 +43,8 @@ def commitment_state(world: World, code: str, today: date) -> dict[str, Any]:
         "amountLapsed": show(lapsed, currency),
         "status": status,
     }
+    if apart := unscheduled(commitment):
+        state["amountUnscheduled"] = show(apart, currency)
     return state
 
 

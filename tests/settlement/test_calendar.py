@@ -57,6 +57,12 @@ def test_every_day_lies_in_exactly_its_period(frequency: Frequency, interval: in
     assert periods.start(0) == epoch
 
 
+@pytest.mark.parametrize("frequency", ["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"])
+def test_beyond_the_calendar_a_period_starts_on_its_last_or_first_day(frequency: Frequency) -> None:
+    periods = grid(frequency, 1, day("2026-01-01"))
+    assert (periods.start(4_000_000), periods.start(-4_000_000)) == (date.max, date.min)
+
+
 @given(
     st.integers(1, 30),
     st.dates(day("1950-01-01"), day("2080-12-31")),

@@ -44,8 +44,10 @@ def test_a_commitment_to_the_last_day_settles(frequency: str, start: str, end: s
 
 @pytest.mark.parametrize("frequency", ["DAILY", "MONTHLY"])
 def test_a_period_longer_than_the_calendar_settles(frequency: str) -> None:
-    minimum = "commitmentType: MINIMUM, commitmentPeriodInterval: 2147483647, billEpoch: 2026-01-01"
-    text = STORY.replace("billingPlan: basic, billingInterval: 1", minimum).replace("FREQUENCY", frequency)
+    """The wire's longest, 84,000 times 365 days or months, ends on the calendar's last day; the term ends before it."""
+    minimum = "commitmentType: MINIMUM, commitmentPeriodInterval: 84000, billEpoch: 2026-01-01"
+    text = STORY.replace("billingPlan: basic, billingInterval: 1", minimum)
+    text = text.replace("FREQUENCY", f"{frequency}, billFrequencyInterval: 365")
     text = text.replace("START", "2026-01-01").replace("END", "2027-01-01")
     [played] = play(parse_story(load_yaml(text)), MemoryPlayer())
     assert [bill.total for bill in played.result] == [Decimal(100_000)]

@@ -6,6 +6,7 @@ import pytest
 
 from events.topics import EVENTS, TOPICS, USAGE
 from services.continuity.breaks import TopicMissingError
+from services.live import live_schema, use_schema
 from services.migrate.migrate import migrate
 from services.migrate.topics import TopicMismatchError, UnknownLogError, make_topics
 from services.settings import load_settings
@@ -18,6 +19,22 @@ pytestmark = pytest.mark.stack
 async def test_migrating_again_changes_nothing(store: Store, stack: Stack) -> None:
     again = await asyncio.gather(*(migrate(load_settings(), stack.endpoints) for _ in range(2)))
     assert again == [store.generations] * 2
+
+
+async def test_read_models_of_another_version_are_replayed(store: Store, stack: Stack) -> None:
+    async with store.postgres.transaction() as connection:
+        live = await live_schema(connection)
+        await connection.execute(f'ALTER TABLE "{live}".positions DROP COLUMN mark')
+        await connection.execute(f"COMMENT ON SCHEMA \"{live}\" IS 'another'")
+    await migrate(load_settings(), stack.endpoints)
+    async with store.postgres.transaction() as connection:
+        replaced = await live_schema(connection)
+        assert replaced != live
+        await use_schema(connection, replaced)
+        await connection.fetch("SELECT mark FROM positions")
+    await migrate(load_settings(), stack.endpoints)
+    async with store.postgres.connection() as connection:
+        assert await live_schema(connection) == replaced
 
 
 async def test_the_recorded_partition_count_holds_whatever_is_asked_for(store: Store, stack: Stack) -> None:

@@ -1,0 +1,173 @@
+"""What an explanation tells of the rules that a line follows: which charge a draw pays, from when on an amount holds,
+which part of a period a price is paid for, how a pool is divided."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from events.facts.bills import BillLine
+from projections.explain import Explanation, explain_line, rules
+from projections.settlement import draft_bills, issue
+from services.explain.text import lines_of
+from services.simulate.play import play
+from services.simulate.story import parse_story, read_story
+from services.simulate.yaml_lines import load_yaml
+from tests.insight.bills import NOWHERE, bill_id_of
+from tests.insight.explaining import ExplainingPlayer
+from tests.settlement.playing import family_of, play_text
+
+ROOT = Path(__file__).parents[2]
+
+
+def told(story: str, line_type: str) -> list[Explanation]:
+    """The explanations of a story's lines of a type, in the order of their bills."""
+    player = ExplainingPlayer()
+    play(read_story(ROOT / "tests" / "scenarios" / f"{story}.yaml"), player)
+    return [one for one in player.explained if one.line.type == line_type]
+
+
+def inputs(explanation: Explanation) -> dict[str, Any]:
+    [part] = explanation.parts
+    return part.inputs
+
+
+def adds(explanation: Explanation) -> list[tuple[str, Decimal]]:
+    [part] = explanation.document()["parts"]
+    return [(one["what"], one["amount"]) for one in part["adds"]]
+
+
+def headline(explanation: Explanation) -> str:
+    """The first line that `trueup explain` prints."""
+    around = {"currency": "USD", "status": "APPROVED", "events": [], "eventCount": 0, "terms": []}
+    return next(lines_of({**explanation.document(), **around}))
+
+
+def test_a_draw_tells_which_charge_it_pays() -> None:
+    draws = told("a-draw-for-each-charge", "COMMITMENT_CONSUMED")
+    assert [(one.document()["chargeType"], one.line.amount) for one in draws] == [
+        ("STANDING_CHARGE", -30),
+        ("USAGE", -40),
+        ("MINIMUM_SPEND", -60),
+    ]
+    assert headline(draws[0]) == (
+        "COMMITMENT_CONSUMED -30.00 USD, 2026-01-01 to 2026-02-01: Commitment Consumed, pays STANDING_CHARGE"
+    )
+
+
+def test_a_charge_pays_nothing() -> None:
+    [charge] = told("a-draw-for-each-charge", "STANDING_CHARGE")
+    assert "chargeType" not in charge.document()
+    assert headline(charge) == "STANDING_CHARGE 30.00 USD, 2026-01-01 to 2026-02-01: Standing Charge"
+
+
+def test_a_fee_tells_from_when_on_its_amount_holds() -> None:
+    fees = told("a-dearer-plan-fee-holds-from-its-day-on", "STANDING_CHARGE")
+    found = [(inputs(one)["price"]["standingCharge"], inputs(one)["price"].get("holdsFrom")) for one in fees]
+    assert found == [*[(100, None)] * 6, (200, date(2026, 7, 1)), *[(150, date(2026, 7, 1))] * 2]
+
+
+def test_a_minimum_tells_from_when_on_its_amount_holds() -> None:
+    story = "a-change-of-a-template-reaches-the-plans-without-a-fee-of-their-own"
+    prices = [inputs(one)["price"] for one in told(story, "MINIMUM_SPEND")]
+    found = [(one["minimumSpend"], one.get("holdsFrom")) for one in prices]
+    assert found == [(40, None), (30, date(2026, 2, 1))] * 2
+    fees = [inputs(one)["price"] for one in told(story, "STANDING_CHARGE")]
+    # The template's change is none of the plan that has 15 of its own.
+    assert [(one["standingCharge"], one.get("holdsFrom")) for one in fees] == [
+        (10, None),
+        (20, date(2026, 2, 1)),
+        (15, None),
+        (15, None),
+    ]
+
+
+def test_a_fee_of_several_periods_tells_what_it_covers() -> None:
+    [first, _] = told("a-yearly-fee-on-monthly-bills", "STANDING_CHARGE")
+    price = inputs(first)["price"]
+    assert (price["days"], price["fullDays"], price["billingPeriods"]) == (346, 365, 12)
+
+
+def test_a_peak_under_two_prices_tells_its_share_of_the_period() -> None:
+    peaks = told("a-peak-under-two-prices-is-paid-by-days", "USAGE")
+    assert [inputs(one)["shareOfPeriod"] for one in peaks] == ["15/31", "15/31", "16/31", "16/31"]
+
+
+def test_a_price_of_the_whole_period_tells_no_share() -> None:
+    [usage] = told("a-monthly-minimum", "USAGE")[:1]
+    assert "shareOfPeriod" not in inputs(usage)
+
+
+def test_a_plans_minimum_tells_what_its_prices_minimums_charge() -> None:
+    [plans, prices] = told("of-two-nested-minimums-the-higher-is-paid", "MINIMUM_SPEND")
+    assert adds(plans) == [
+        ("the prorated minimum", 50),
+        ("the usage charges", -20),
+        ("what its pricings' own minimums charge", -10),
+    ]
+    assert adds(prices) == [("the prorated minimum", 30), ("the usage charges", -20)]
+
+
+def test_in_advance_it_tells_their_whole_minimums() -> None:
+    [plans, prices] = told("nested-minimums-in-advance-add-up-to-the-higher", "MINIMUM_SPEND")
+    assert adds(plans) == [("the prorated minimum, in advance", 50), ("its pricings' own minimums", -30)]
+    assert adds(prices) == [("the prorated minimum, in advance", 30)]
+
+
+def test_a_pool_tells_who_is_given_its_own_back() -> None:
+    [acme, kid] = told("an-account-below-zero-in-a-pool-gets-its-own-back", "USAGE")
+    pool = [
+        {"accountCode": "acme", "quantity": 100, "amount": 100},
+        {"accountCode": "kid", "quantity": -40, "amount": -40, "creditedAt": 1},
+    ]
+    assert inputs(acme)["pool"] == inputs(kid)["pool"] == pool
+
+
+def test_overage_bands_tell_what_each_account_of_a_pool_has_uncovered() -> None:
+    [acme, kid] = told("overage-bands-of-a-pool-follow-what-is-uncovered", "OVERAGE_USAGE")
+    start = date(2026, 1, 1)
+    beyond = {"start": start, "units": Decimal("40.01"), "pooledUncovered": Decimal("40.01")}
+    assert inputs(acme)["unitsBeyondExhaustion"] == [beyond | {"uncovered": Decimal("0.01")}]
+    assert inputs(kid)["unitsBeyondExhaustion"] == [beyond | {"uncovered": Decimal("40.00")}]
+    what = "beyond exhaustion in the slice from 2026-01-01, by overagePricingBands"
+    assert (adds(acme), adds(kid)) == ([(what, Decimal("0.02"))], [(what, Decimal("80.00"))])
+
+
+LONGER = """
+scenario: a minimum that was trued up and then runs longer
+accounts: [{code: acme}]
+commitments:
+  - {code: floor, account: acme, commitmentType: MINIMUM, amount: 100, startDate: 2026-01-01, endDate: 2026-02-01}
+steps:
+  - bill: {date: 2026-02-01}
+  - update: {commitment: floor, set: {endDate: 2026-04-01}}
+  - bill: {date: 2026-02-15}
+    expect: [{account: acme, total: -100.00}]
+"""
+
+
+def test_a_true_up_that_goes_back_says_that_its_period_has_not_ended() -> None:
+    player = ExplainingPlayer()
+    assert not [one.differences for one in play(parse_story(load_yaml(LONGER)), player) if one.differences]
+    assert adds(player.explained[-1]) == [("what the commitment period owes", 100), ("the period has not ended", -100)]
+
+
+def test_a_memo_says_that_it_was_put_on_by_hand() -> None:
+    family = family_of(play_text(LONGER))
+    [draft] = draft_bills(family, date=date(2026, 4, 1))
+    bill = issue(draft, bill_id=bill_id_of(1), positions=NOWHERE)
+    memo: BillLine = bill.lines[0].model_copy(update={"type": "CREDIT_MEMO", "amount": Decimal("-5.00")})
+    explanation = explain_line(draft.settlement, bill, memo)
+    assert (adds(explanation), explanation.earlier) == ([("put on the bill by hand", Decimal("-5.00"))], ())
+    assert explanation.rule == rules.RULES["CREDIT_MEMO"] and explanation.adds_up
+
+
+def test_every_rule_names_sections_of_the_document() -> None:
+    headings = re.findall(r"(?m)^## (\d+)\.", (ROOT / "docs" / "settlement.md").read_text(encoding="utf-8"))
+    every = [*rules.RULES.values(), rules.FEE, rules.TRUE_UP, rules.NOTHING_DUE]
+    named = [text for text in every if "docs/settlement.md" in text]
+    assert len(named) == len(every) - 2, "memos have none: they are put on bills by hand"
+    for text in named:
+        [numbers] = re.findall(r"\(docs/settlement\.md, sections? ([\d, and]+)\)", text)
+        assert set(re.findall(r"\d+", numbers)) <= set(headings), text

@@ -1,0 +1,68 @@
+"""The index of families: what an account, plan or template owns now, oldest first, without looking through the rest."""
+
+from datetime import UTC, datetime
+
+from events.envelope import seal
+from events.facts.resources import CommitmentCreated, CommitmentDeleted, PricingCreated, PricingUpdated, ResourceFact
+from events.resources.catalog import Pricing
+from events.resources.commitments import Commitment
+from projections.rating.index import FamilyIndex, index_families
+from projections.resources import Resources
+from services.simulate.naming import id_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TERM = {"amount": 1, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
+BANDS = [{"lowerLimit": 0, "unitPrice": 1, "fixedPrice": 0}]
+ACME, BETA = id_of("account", "acme"), id_of("account", "beta")
+PLAN, TEMPLATE, UNITS = id_of("plan", "basic"), id_of("planTemplate", "basic"), id_of("aggregation", "units")
+
+Held = tuple[Resources, FamilyIndex]
+
+
+def folded(*facts: ResourceFact) -> Held:
+    resources, index = Resources("org"), FamilyIndex()
+    for sequence, fact in enumerate(facts, 1):
+        envelope = seal(fact, source="commands/1", sequence=sequence, organization="org", time=NOW, account=None)
+        resources.evolve(envelope)
+        index.evolve(envelope)
+    return resources, index
+
+
+def commitment(id: str, account: str) -> CommitmentCreated:
+    return CommitmentCreated(id=id, version=1, body=Commitment.model_validate({"accountId": account, **TERM}))
+
+
+def pricing(owner: dict[str, str]) -> Pricing:
+    return Pricing.model_validate(
+        {"aggregationId": UNITS, "startDate": "2026-01-01T00:00:00Z", "pricingBands": BANDS, **owner}
+    )
+
+
+def owned(held: Held, kind: str, field: str, owner: str) -> list[str]:
+    resources, index = held
+    return [one.id for one in index.owned(resources, kind, field, owner)]
+
+
+def test_what_an_account_owns_is_told_oldest_first() -> None:
+    held = folded(commitment("second", ACME), commitment("first", ACME), commitment("other", BETA))
+    assert owned(held, "commitments", "account_id", ACME) == ["second", "first"]
+    assert owned(held, "commitments", "account_id", UNITS) == []
+
+
+def test_what_is_deleted_is_owned_no_more() -> None:
+    held = folded(commitment("pre", ACME), commitment("next", ACME), CommitmentDeleted(id="pre", version=2))
+    assert owned(held, "commitments", "account_id", ACME) == ["next"]
+
+
+def test_what_moves_to_another_owner_is_the_others() -> None:
+    made = PricingCreated(id="p", version=1, body=pricing({"planId": PLAN}))
+    moved = PricingUpdated(id="p", version=2, body=pricing({"planTemplateId": TEMPLATE}))
+    held = folded(made, moved)
+    assert owned(held, "pricings", "plan_id", PLAN) == []
+    assert owned(held, "pricings", "plan_template_id", TEMPLATE) == ["p"]
+
+
+def test_an_index_made_of_all_that_is_there_holds_the_same() -> None:
+    resources, index = folded(commitment("one", ACME), commitment("two", ACME))
+    anew = index_families(resources)
+    assert list(anew.ids("commitments", ACME)) == list(index.ids("commitments", ACME)) == ["one", "two"]
