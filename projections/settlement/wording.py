@@ -102,14 +102,17 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
     """Whether charges of the account plan may be on the line: the one that it names, and in the parent's name its own
-    ones and what is summed up there (domain.md 7). The commitment of a draw may be deleted since."""
+    ones and what is summed up there (domain.md 7). A child's commitment or balance pays for that child alone. The
+    commitment of a draw may be deleted since."""
     named = plan.id == last.account_plan_id
     if named or key.owner_id != terms.root_id:
         return named
+    fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
+    if fund is not None and fund.account.id not in (terms.root_id, plan.account.id):
+        return False
     summary = plan.mode == "PARENT_SUMMARY"
     if key.type == "COMMITMENT_CONSUMED":
-        modes = {fund.mode for fund in terms.funds if fund.id == key.agreement_id}
-        summary = plan.mode != "CHILD" and modes <= {"PARENT_SUMMARY"}
+        summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
     return summary or plan.account.id == terms.root_id
 
 
