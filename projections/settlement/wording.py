@@ -105,11 +105,10 @@ def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine
     ones and what is summed up there (domain.md 7). A child's commitment or balance pays for that child alone. The
     commitment of a draw may be deleted since."""
     named = plan.id == last.account_plan_id
-    if named or key.owner_id != terms.root_id:
-        return named
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
-    if fund is not None and fund.account.id not in (terms.root_id, plan.account.id):
-        return False
+    of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)
+    if named or of_one_account:
+        return named
     summary = plan.mode == "PARENT_SUMMARY"
     if key.type == "COMMITMENT_CONSUMED":
         summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
