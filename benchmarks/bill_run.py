@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import click
-import psutil  # type: ignore[import-untyped]
+import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table

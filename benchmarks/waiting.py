@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from services.failures import ExpectedFailure
 from services.stack.child import log_tail

@@ -126,7 +126,7 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
 
 
 def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
-    """Of the running period; before the first its whole amount, after the last nothing."""
+    """Of the running period; before the first its whole amount, after the last nothing. A waived one lacks nothing."""
     if periods and as_of < periods[0].start:
-        return periods[0].owed
+        return 0 if periods[0].waived else periods[0].owed
     return next((one.shortfall for one in periods if one.start <= as_of < one.end), 0)

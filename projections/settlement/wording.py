@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any
 
 from events.facts.bills import BillLine, LineType
-from events.resources.accounts import ChildBillingMode
 from projections.calendar import Period
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
@@ -95,23 +94,25 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
     if not key.plan_id:
         fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
-    plans = (plan for plan in terms.plans if plan.plan_id == key.plan_id)
-    found = ((plan.id, days) for plan in plans for days in _charge_days(plan, key))
-    ends = {plan_id: days.end for plan_id, days in found if days.start == key.start < days.end}
-    # Several accounts in one summary line may have different ends, of which it named the latest: it may hold still.
-    if _may_be_summary(terms, key) and last.period_end in ends.values():
-        return last.period_end
-    return ends.get(last.account_plan_id or "")
+    plans = [plan for plan in terms.plans if plan.plan_id == key.plan_id and _may_stand(terms, plan, key, last)]
+    ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
+    # A summary of several accounts named the period that ends last: while any of them ends there it does so still.
+    return last.period_end if last.period_end in ends else max(ends, default=None)
 
 
-def _may_be_summary(terms: FamilyTerms, key: LineKey) -> bool:
-    """Whether the line may stand for several accounts (domain.md 7); a draw's commitment may be deleted since."""
-    modes: list[ChildBillingMode]
+def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
+    """Whether charges of the account plan may be on the line: the one that it names, and in the parent's name its own
+    ones and what is summed up there (domain.md 7). A child's commitment or balance pays for that child alone. The
+    commitment of a draw may be deleted since."""
+    named = plan.id == last.account_plan_id
+    fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
+    of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)
+    if named or of_one_account:
+        return named
+    summary = plan.mode == "PARENT_SUMMARY"
     if key.type == "COMMITMENT_CONSUMED":
-        modes = [fund.mode for fund in terms.funds if fund.id == key.agreement_id] or ["PARENT_SUMMARY"]
-    else:
-        modes = [plan.mode for plan in terms.plans if plan.plan_id == key.plan_id]
-    return key.owner_id == terms.root_id and "PARENT_SUMMARY" in modes
+        summary = plan.mode != "CHILD" and (fund is None or fund.mode == "PARENT_SUMMARY")
+    return summary or plan.account.id == terms.root_id
 
 
 def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:

@@ -75,7 +75,7 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
         ]
     if (cancelled := entity.cancellation) is not None:
         document["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
-    if state.periods:
+    if state.kind == "MINIMUM":
         document["periods"] = [
             {
                 "startDate": one.start_date,

@@ -25,7 +25,8 @@ from projections.settlement import Billed, draft_bills
 from projections.settlement.memos import memo_lines
 from services.billing.grace import grace_of
 from services.billing.life import BillLife
-from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.memory import MemoryPlayer
+from services.simulate.naming import id_of
 from services.simulate.player import Document
 
 GOLDEN = Path(__file__).parent.parent / "golden"

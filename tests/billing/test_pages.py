@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from events.facts.bills import BillFact, BillIssued
-from services.billing import issuing, selection
+from services.billing import appending, issuing, selection
 from services.billing.appending import Settled
 from services.billing.issuing import BillRequest, issue_page, settle_page
 from services.billing.progress import Waiter
@@ -119,10 +119,10 @@ async def test_a_run_killed_inside_a_page_leaves_nothing_of_it_and_the_next_bill
 
 
 async def test_a_family_that_fails_costs_no_other_of_its_page(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    append_page, broken = issuing.append_page, page.roots[3]
+    broken = page.roots[3]
 
     async def append(connection: Any, settled: Sequence[Settled], *rest: Any) -> Any:
-        found = await append_page(connection, settled, *rest)
+        found = await appending.append_page(connection, settled, *rest)
         if broken in {one.root_id for one in settled}:
             raise ValueError("a bill that the store refuses")
         return found

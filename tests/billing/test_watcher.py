@@ -15,7 +15,7 @@ from services.billing.looking import Looker, Progress, Seen
 from services.billing.progress import Waiter
 from services.billing.watching import ProjectionStalledError, Watcher, open_watcher
 from services.kafka import KafkaUnreachableError
-from services.settings import RECORD_BYTES_LEAST
+from services.settings import MIB
 from services.store.generations import Generations
 from services.turns import Turns
 from tests.store.kit import Store, opened, store
@@ -23,7 +23,7 @@ from tests.store.kit import Store, opened, store
 __all__ = ["opened", "store"]
 PARTITIONS = 2
 WAITERS = 2_000
-GENERATIONS = Generations("c", "g", PARTITIONS, Origins(frozenset("cg")), RECORD_BYTES_LEAST)
+GENERATIONS = Generations("c", "g", PARTITIONS, Origins(frozenset("cg")), MIB)
 
 
 class World:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 from uuid import uuid4
 
 from events.codec import decode
@@ -38,7 +39,7 @@ class Live:
         for topic in (USAGE, EVENTS, USAGE_REJECTED):
             self.starts[topic] = await self.reader.end_offsets(topic, range(self.partitions))
 
-    def world(self, **options: int) -> World:
+    def world(self, **options: Any) -> World:
         """An organization of its own."""
         return World(f"org-{uuid4().hex[:12]}", self.partitions, **options)
 

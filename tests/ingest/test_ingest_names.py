@@ -55,7 +55,8 @@ ONCE = [
 
 
 def reasons(outcome: Outcome) -> list[str]:
-    return [dict(record.headers)["trueup-reason"].decode() for record in outcome.rejected]
+    found = [dict(record.headers)["trueup-reason"] for record in outcome.rejected]
+    return [reason.decode() for reason in found if reason is not None]
 
 
 def replaced(change: tuple[bytes, bytes], value: bytes = EVENT) -> bytes:

@@ -17,10 +17,12 @@ from projections.readmodels.positions import Position, move_arguments
 from services.continuity.breaks import LogWentBackError
 from services.ingest import commands
 from services.kafka import BatchWriter, KafkaUnreachableError, Record
+from services.kafka.writing import Appended
 from services.live import create_read_models
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
 from services.stack import Stack
+from services.store import events as store_events
 from tests.ingest.live import PATIENCE_S, Live, live, usages
 from tests.ingest.world import World
 
@@ -99,10 +101,9 @@ async def test_a_log_that_is_shorter_than_the_snapshot_stops_the_worker_by_name(
 async def test_usage_waits_for_a_relay_that_is_behind(system: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "RELAY_WAIT_S", 0.5)
     behind = asyncio.Event()
-    really = commands.relayed
 
     async def relayed(connection: object) -> int:
-        return 0 if not behind.is_set() else await really(connection)
+        return 0 if not behind.is_set() else await store_events.relayed(connection)
 
     world = system.world()
     await system.create(world)
@@ -147,7 +148,7 @@ async def test_polls_that_were_judged_while_one_before_them_failed_are_judged_ag
     await system.create(world)
     here, really = world.partition("acme-0"), BatchWriter.append
 
-    async def append(self: BatchWriter, topic: str, partition: int, records: list[Record]) -> list[tuple[int, int]]:
+    async def append(self: BatchWriter, topic: str, partition: int, records: list[Record]) -> list[Appended]:
         if topic != EVENTS or failed.is_set():
             return await really(self, topic, partition, records)
         if written:

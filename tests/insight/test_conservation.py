@@ -44,7 +44,8 @@ def test_a_lost_draw_is_named(data: st.DataObject, family: Random) -> None:
 
 
 def test_each_law_of_a_commitment_is_told_apart() -> None:
-    state = AgreementState("c", "ACTIVE", *(Decimal(one) for one in (100, 5, 40, 65, 0, 0)), "PREPAYMENT")
+    amount, fees, spent, remaining, none = map(Decimal, (100, 5, 40, 65, 0))
+    state = AgreementState("c", "ACTIVE", amount, fees, spent, remaining, none, none, "PREPAYMENT")
     assert list(agreement_residues(state, Decimal(40), Decimal(40))) == []
     [lost] = agreement_residues(
         replace(state, amount_lapsed=Decimal(-1), amount_remaining=Decimal(66)), *[Decimal(40)] * 2

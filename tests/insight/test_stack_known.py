@@ -14,6 +14,7 @@ from services.projector.projection import Projection
 from services.projector.target import FixedTarget
 from services.replay.filling import fold_to, settle_due
 from services.replay.schemas import drop_schema, scratch_schema
+from services.store.generations import load_generations
 from tests.insight.conftest import Played
 from tests.insight.story import PARTITIONS
 
@@ -83,12 +84,13 @@ async def _replay_cut_at(played: Played, moment: datetime) -> dict[str, Any]:
     """Rows of `commitment_balances` of a replay that sees only records of a log time up to the moment."""
     rows: dict[str, Any] = {}
     async with played.postgres.connection() as guard:
+        generations = await load_generations(guard)
         schema = await scratch_schema(played.postgres)
         try:
             async with LogReader(played.bootstrap) as side, LogReader(played.bootstrap) as main:
                 catalog = await _first_after(main, CATALOG, 0, moment)
                 for partition in range(PARTITIONS):
-                    projection = Projection(FixedTarget(played.postgres, schema), side)
+                    projection = Projection(FixedTarget(played.postgres, schema), side, generations.origins)
                     await projection.load([partition], catalog_end=0)
                     end = await _first_after(main, EVENTS, partition, moment)
                     await fold_to(projection, main, {partition: end}, catalog_end=0)

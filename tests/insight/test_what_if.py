@@ -12,7 +12,8 @@ from projections.settlement import DraftBill, Family, draft_bills
 from services.commitments.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
 from services.commitments.what_if import supposed_family
 from services.simulate.entities import Entities
-from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.memory import MemoryPlayer
+from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import LAST, START, Random, days, families, usage
 

@@ -67,7 +67,7 @@ class Checkout:
     def use_pip(self, version: str) -> None:
         """Make the environment as a Python with this pip would."""
         subprocess.run([self.python, "-m", "venv", "--without-pip", self.venv], timeout=PATIENCE_S, check=True)
-        pip = [sys.executable, "-m", "pip", "--python", self.venv, "install", "--no-compile", "--quiet"]
+        pip = [sys.executable, "-m", "pip", "--python", str(self.venv), "install", "--no-compile", "--quiet"]
         for pause in (2, 5, 0):
             if subprocess.run([*pip, f"pip=={version}"], timeout=PATIENCE_S, check=not pause).returncode == 0:
                 return

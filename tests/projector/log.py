@@ -187,7 +187,7 @@ class Log:
         """A root account on the plan, with a prepayment over the year if an amount is given."""
         account = self.id(name)
         body = {"code": name, "name": name, "emailAddress": "a@example.com"}
-        at = {"partition": partition, "account": account}
+        at: dict[str, Any] = {"partition": partition, "account": account}
         placed = {"rootId": account, "partition": partition, "timezone": zone}
         self.command(AccountCreated.model_validate({"id": account, "version": 1, "body": body, **placed}), **at)
         if planned:

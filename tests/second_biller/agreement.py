@@ -6,8 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from services.simulate import make_player, read_story, story_json
-from services.simulate import play as play_product
+from services.simulate import make_player
+from services.simulate.play import play as play_product
+from services.simulate.report import story_json
+from services.simulate.story import read_story
 
 from .choosing import as_yaml
 from .money import show_number

@@ -47,7 +47,8 @@ def attached_to_billing_plan(world: World, commitment: Thing) -> list[Thing]:
 
 
 def overlap(one: tuple[date, date], other: tuple[date, date]) -> bool:
-    return one[0] < other[1] and other[0] < one[1]
+    """Whether a day lies in both; in an empty term lies none."""
+    return max(one[0], other[0]) < min(one[1], other[1])
 
 
 def grid_of_plan(world: World, commitment: Thing, riding: list[Thing]) -> Grid:

@@ -45,7 +45,7 @@ def bills_that_differ(expected: list[Thing], bills: list[Thing]) -> list[str]:
     found: list[str] = []
     left = [bill for bill in bills if any(Fraction(line["amount"]) for line in bill["lines"])]
     for wanted in expected:
-        named = {name: wanted[name] for name in ("account", "currency") if name in wanted}
+        named: Thing = {name: wanted[name] for name in ("account", "currency") if name in wanted}
         mine = [bill for bill in bills if not fields_that_differ(named, bill)]
         left = [bill for bill in left if bill not in mine]
         lines = [line for bill in mine for line in bill["lines"]]

@@ -81,8 +81,9 @@ def lasting(plans: list[Thing]) -> list[Thing]:
 
 
 def grid_is_clear(account: Thing, people: list[Thing]) -> bool:
-    """Whether a minimum of the account may count billing periods without a plan to bill by: one account plan, or none
-    and its parent at most one, however an empty one is read."""
+    """Whether a minimum of the account may count billing periods without a plan to bill by: it has at most one account
+    plan, and its parent, whose plans count where its own shares no day with the term, too, however an empty one is
+    read."""
     own = account.get("plans", [])
     parents = [plan for one in people if one["code"] == account.get("parentAccount") for plan in one.get("plans", [])]
-    return len(own or parents) <= 1 and lasting(own) == own and lasting(parents) == parents
+    return max(len(own), len(parents)) <= 1 and lasting(own) == own and lasting(parents) == parents

@@ -1,6 +1,6 @@
-"""What is due up to now, as lines by key; and the difference to what was billed."""
+"""What is due up to now, as lines by key."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from .charges import Charge
 from .fees import fees_of
 from .holders import Holder
-from .money import divide, round_money, show, show_number
+from .money import divide, round_money
 from .overage import band_overage, pooled_charges
 from .reading import Thing
-from .settlement import Settlement
+from .settlement import Held, Settlement
 from .world import World
 
 
@@ -39,11 +39,19 @@ class Line:
     amount: Fraction = Fraction(0)
     quantity: Fraction | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-    #: Where the periods of all that is on it end.
-    ends: set[date] = field(default_factory=set)
+    #: The account plans whose charges are on it, those of 0 too.
+    account_plans: set[str] = field(default_factory=set)
 
 
 Lines = dict[Key, Line]
+
+
+@dataclass
+class Due:
+    """`ends` as in Settlement: a line that gives back what is due no more names its period by it."""
+
+    lines: Lines
+    ends: dict[Held, date]
 
 
 class Lander:
@@ -59,11 +67,14 @@ class Lander:
             return account, account
         return root, root if mode == "PARENT_SUMMARY" and divided else account
 
-    def put(self, key: Key, end: date, amount: Fraction, quantity: Fraction | None, **extra: Any) -> None:
+    def put(
+        self, key: Key, end: date, amount: Fraction, quantity: Fraction | None, account_plan: Thing | None = None,
+        **extra: Any,
+    ) -> None:  # fmt: skip
         line = self.lines.setdefault(key, Line(end))
+        line.account_plans |= {str(account_plan["code"])} if account_plan else set()
         if amount or quantity:
             line.end = max(line.end, end) if line.amount or line.quantity else end
-            line.ends.add(end)
         line.amount += amount
         if quantity is not None:
             line.quantity = (line.quantity or Fraction(0)) + quantity
@@ -75,7 +86,7 @@ class Lander:
     ) -> None:  # fmt: skip
         """A line of a charge: where the mode of the account plan that rates it says."""
         key = self.key_of(charge, kind, holder)
-        self.put(key, charge.end, amount, quantity, **extra)
+        self.put(key, charge.end, amount, quantity, charge.account_plan, **extra)
 
     def key_of(self, charge: Charge, kind: str, holder: str) -> Key:
         bill, account = self.place(charge.account, charge.account_plan.get("childBillingMode"), True)
@@ -90,10 +101,10 @@ class Lander:
         if key.bill_account == root and not owner.is_balance:
             key = key._replace(account=root if mode == "PARENT_SUMMARY" else charge.account)
         named = {kind.lower(): owner.code, "description": owner.thing.get("commitmentUsageDescription")}
-        self.put(key, charge.end, -amount, None, **named)
+        self.put(key, charge.end, -amount, None, charge.account_plan, **named)
 
 
-def due_lines(world: World, settled: Settlement) -> Lines:
+def due_lines(world: World, settled: Settlement) -> Due:
     lander = Lander(world)
     spends = {id(spend.charge): spend for spend in settled.spends}
     for charge in settled.drawn.charges:
@@ -114,9 +125,9 @@ def due_lines(world: World, settled: Settlement) -> Lines:
         kind = "COUNTER_ADJUSTMENT_CREDIT" if credit.rank == 0 else "USAGE_CREDIT"
         bill, account = lander.place(credit.account, credit.account_plan.get("childBillingMode"), True)
         key = Key(bill, credit.currency, kind, account, credit.product, credit.plan, credit.item, credit.start, "")
-        lander.put(key, credit.end, credit.line_amount, None)
+        lander.put(key, credit.end, credit.line_amount, None, credit.account_plan)
     fee_lines(world, lander, settled)
-    return lander.lines
+    return Due(lander.lines, settled.ends)
 
 
 def usage_lines(world: World, lander: Lander, charge: Charge) -> None:
@@ -182,54 +193,3 @@ def fee_line(
     key = Key(bill, currency, "COMMITMENT_FEE", account, product, "", "", start, code)
     text = commitment.get("commitmentFeeDescription")
     lander.put(key, end, amount, None, commitment=code, trueUp=true_up, description=text)
-
-
-def difference(every: Lines, billed: Lines, account: str) -> Lines:
-    """One net line per key of the account's bills; it is written when its amount or its quantity differs from what was
-    billed. `every` is what is due on all bills of the family."""
-    net: Lines = {}
-    for key in sorted(key for key in {*every, *billed} if key.bill_account == account):
-        was = billed.get(key)
-        now = every.get(key) or replace(billed[key], amount=Fraction(0), quantity=None, end=end_now(every, billed, key))
-        amount = now.amount - (was.amount if was else 0)
-        quantity = (now.quantity or Fraction(0)) - ((was.quantity if was else None) or Fraction(0))
-        if amount or quantity:
-            counts = now.quantity is not None or (was is not None and was.quantity is not None)
-            net[key] = Line(now.end, amount, quantity if counts else None, now.extra)
-    return net
-
-
-def end_now(every: Lines, billed: Lines, key: Key) -> date:
-    """Where the period of a key that nothing is due for ends now: where it ends for other lines of the charge.
-
-    A line for several accounts named the latest end of theirs: it stays while a line of any of them ends there.
-    """
-    same = [k for k in every if k.plan and (k.plan, k.item, k.start) == (key.plan, key.item, key.start)]
-    # A standing charge may cover more than the billing period of the plan's minimum spend.
-    same = [k for k in same if k.of_standing_charge == key.of_standing_charge]
-    near = [every[k] for k in same if key.account in (k.account, key.bill_account)]
-    ends = [end for line in near for end in line.ends | {line.end}]
-    if not ends or billed[key].end in ends:
-        return billed[key].end
-    return max([every[k].end for k in same if k.account == key.account] or ends)
-
-
-def add_billed(billed: Lines, net: Lines) -> None:
-    for key, line in net.items():
-        was = billed.get(key, Line(line.end))
-        quantity = None
-        if line.quantity is not None or was.quantity is not None:
-            quantity = (was.quantity or Fraction(0)) + (line.quantity or Fraction(0))
-        billed[key] = Line(line.end, was.amount + line.amount, quantity, line.extra)
-
-
-def show_line(key: Key, line: Line) -> dict[str, Any]:
-    shown: dict[str, Any] = {"type": key.type, "amount": show(line.amount, key.currency)}
-    if line.quantity is not None:
-        shown["quantity"] = show_number(line.quantity)
-    if key.product:
-        shown["product"] = key.product
-    shown["period"] = [key.start.isoformat(), line.end.isoformat()]
-    if key.account != key.bill_account:
-        shown["childAccount"] = key.account
-    return shown | line.extra

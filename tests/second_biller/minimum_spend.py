@@ -76,8 +76,11 @@ def make(
     world: World, ap: Thing, item: str, period: Period, ends: date, owed: Fraction, counted: Fraction,
     before: Fraction, advance: bool,
 ) -> MinimumSpend:  # fmt: skip
-    """`counted` is what counts toward it at the end, `before` what is taken off what is billed in advance."""
-    shortfall = rounded(world, ap, max(Fraction(0), owed - counted))
+    """`counted` is what counts toward it at the end, `before` what is taken off what is billed in advance.
+
+    Where no minimum is owed nothing is lacking, not even what usage below zero gives back.
+    """
+    shortfall = rounded(world, ap, max(Fraction(0), owed - counted)) if owed else Fraction(0)
     prorated = rounded(world, ap, max(Fraction(0), owed - before))
     charge = other(world, ap, "MINIMUM_SPEND", item, period, period.start if advance else ends, shortfall)
     return MinimumSpend(charge, advance, ends, prorated, shortfall)

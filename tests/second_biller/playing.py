@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import Any
 
 from .commitment_grids import fixed_anew, fixed_grid
-from .lines import Lines, add_billed, difference, due_lines, show_line
+from .differences import add_billed, difference, show_line
+from .lines import Due, Lines, due_lines
 from .money import show
 from .rates import Record
 from .reading import Thing, absent, day, instant
@@ -45,7 +46,7 @@ class Player:
         self.latest: dict[str, date] = {}
         self.clock = self.world.earliest
         self.told = 0
-        self.settled: dict[tuple[str, date, bool, int], Lines] = {}
+        self.settled: dict[tuple[str, date, bool, int], Due] = {}
 
     def do(self, kind: str, body: Any) -> Any:
         self.told += 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from .charges import Charge, usage_charges
 from .drawing import Drawn, draw_down
@@ -13,14 +14,26 @@ from .reading import Thing
 from .world import World
 
 
+class Held(NamedTuple):
+    """What names the days of a charge: a standing charge may cover more of them than its plan's minimum spend."""
+
+    account_plan: str
+    item: str
+    start: date
+    of_standing_charge: bool
+
+
 @dataclass
 class Settlement:
+    """`ends` says where every charge ends, due or not."""
+
     root: str
     today: date
     drawn: Drawn
     priced: list[PricedPeriod]
     spends: list[MinimumSpend]
     minimums: list[tuple[Thing, list[MinimumPeriod]]]
+    ends: dict[Held, date]
 
 
 def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
@@ -32,17 +45,20 @@ def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
     others: list[Charge] = []
     credits: list[Credit] = []
     spends: list[MinimumSpend] = []
+    ends: dict[Held, date] = {}
     for account_plan in (ap for member in members for ap in world.account_plans_of(member)):
         mine = priced_periods(world, account_plan, until)
         priced += [p for p in mine if not is_credit(p.pricing)]
         for p in mine:
             if is_credit(p.pricing) and (all_usage or p.period.end <= today):
                 credits += pricing_credits(world, p)
-        others += standing_charges(world, account_plan, until)
         charges, given_back = counter_charges(world, account_plan, until)
+        charges += standing_charges(world, account_plan, until)
         others += charges
         credits += [c for c in given_back if c.due <= today]
-        spends += [s for s in minimum_spends(world, account_plan, mine, until) if s.stand_at(today)]
+        minimums_of_plan = minimum_spends(world, account_plan, mine, until)
+        spends += [s for s in minimums_of_plan if s.stand_at(today)]
+        ends |= ends_of(account_plan, mine, charges + [s.charge for s in minimums_of_plan])
     others = [c for c in others if c.due <= today] + [s.charge for s in spends]
     usage = [c for p in priced if all_usage or p.period.end <= today for c in usage_charges(world, p, cuts)]
     drawn = draw_down(world, root, usage + others, credits)
@@ -51,4 +67,10 @@ def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
         made = minimum_periods(world, commitment)
         count(world, commitment, made, priced, others)
         minimums.append((commitment, made))
-    return Settlement(root, today, drawn, priced, spends, minimums)
+    return Settlement(root, today, drawn, priced, spends, minimums, ends)
+
+
+def ends_of(account_plan: Thing, priced: list[PricedPeriod], others: list[Charge]) -> dict[Held, date]:
+    code = str(account_plan["code"])
+    found = {Held(code, str(p.pricing["code"]), p.start, False): p.end for p in priced}
+    return found | {Held(code, c.item, c.start, c.type == "STANDING_CHARGE"): c.end for c in others}

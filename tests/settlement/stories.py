@@ -132,7 +132,7 @@ def families(draw: st.DrawFn) -> Random:
             "pricings": priced,
         }
         plans.append({name: value for name, value in plan.items() if value is not None})
-    codes = [plan["code"] for plan in plans]
+    codes = [str(plan["code"]) for plan in plans]
     modes = st.sampled_from(["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"])
     attached = [
         {"plan": code, "startDate": draw(days(0, 20)).isoformat(), "childBillingMode": draw(modes)} for code in codes

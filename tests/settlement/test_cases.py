@@ -10,7 +10,8 @@ import pytest
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
 from services.billing.wire import unpriced_documents
-from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.memory import MemoryPlayer
+from services.simulate.naming import id_of
 from services.simulate.play import play
 from services.simulate.story import read_story
 from tests.settlement.playing import play_text

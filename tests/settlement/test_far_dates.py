@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from projections.settlement import settle
-from services.simulate.memory import MemoryPlayer, id_of
+from services.simulate.memory import MemoryPlayer
+from services.simulate.naming import id_of
 from services.simulate.play import play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml

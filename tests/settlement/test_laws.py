@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from events.zones import time_zone
 from projections.settlement import Family, Kept, Settlement, draft_bills, settle
-from services.simulate.memory import id_of
+from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
 

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 from projections.settlement import draft_bills
-from services.simulate.memory import id_of
+from services.simulate.naming import id_of
 from tests.settlement.playing import play_text
 
 STORY = """

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ class Sleeper:
         before = len(said)
         await self._supervisor.kill(self.name)
         await until(lambda: len(said) == before + 2)
+
+
+def happened(said: Sequence[Mapping[str, Any]], event: str, times: int) -> bool:
+    return [line["event"] for line in said].count(event) == times
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -125,7 +130,7 @@ async def test_failed_starts_count_only_in_a_row(supervisor: Supervisor, tmp_pat
     with structlog.testing.capture_logs() as said:
         for times in (1, 2):
             await supervisor.kill("relay")
-            await until(lambda times=times: [line["event"] for line in said].count("process_runs_again") == times)
+            await until(partial(happened, said, "process_runs_again", times))
     assert [line["failed_starts"] for line in said if line["event"] == "process_did_not_start"] == [1, 2, 1, 2]
     assert not keeping.done()
     keeping.cancel()
