@@ -1,6 +1,5 @@
 """Commitments: amounts agreed for a term, prepaid or as a minimum (domain.md 1, 6; api.md A1, E1)."""
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -41,13 +40,6 @@ class CommitmentFee(Model):
     amount: Positive
     service_period_start_date: Moment
     service_period_end_date: Moment
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        start, end = self.service_period_start_date, self.service_period_end_date
-        if isinstance(start, datetime) == isinstance(end, datetime) and start > end:
-            raise ValueError("servicePeriodEndDate: must not be before servicePeriodStartDate")
-        return self
 
 
 class Commitment(Resource):

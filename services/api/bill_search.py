@@ -7,7 +7,7 @@ from starlette.requests import Request
 from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
 from services.api.search import DEFAULT_SIZE, TERM, choice
 from services.api.wire import USER
-from services.commitments.errors import InvalidField
+from services.commitments.errors import InvalidField, shortened
 from services.store.listing import Condition, Search
 
 _PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
@@ -52,7 +52,8 @@ def bill_search(request: Request) -> Search:
 def _condition(term: str) -> Condition:
     parts = TERM.match(term)
     if parts is None or parts[1] not in _FIELDS:
-        rule = f"each term must be one of {', '.join(_FIELDS)}, then one of > >= : < <= ~, then a value; not {term!r}"
+        rule = f"each term must be one of {', '.join(_FIELDS)}, then one of > >= : < <= ~, then a value;"
+        rule += f" not {shortened(term)!r}"
         raise InvalidField(field="searchQuery", rule=rule)
     name, comparator, text = parts.groups()
     value: Any = text

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
-from projections.calendar import named_day
+from projections.calendar import named_days
+from projections.resources import AccountEntity
 from services.api.bill_life import change_bill
 from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
 from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
@@ -184,8 +185,10 @@ async def _check(connection: Any, life: BillLife, body: Memo) -> None:
     _check_pending(life)
     assert life.pending is not None
     check_precision("amount", body.amount, life.pending.currency)
-    start, end = (named_day(one, "UTC") for one in (body.service_period_start_date, body.service_period_end_date))
-    if end <= start:
+    account = await get(connection, life.organization, "account", life.account_id)
+    assert isinstance(account, AccountEntity)
+    days = named_days(body.service_period_start_date, body.service_period_end_date, account.timezone)
+    if days[1] is None or days[1] <= days[0]:
         raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")
     for field, id in (("productId", body.product_id), ("accountingProductId", body.accounting_product_id)):
         if await get(connection, life.organization, "product", id) is None:

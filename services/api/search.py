@@ -5,13 +5,16 @@ do). `:` is equal, `~` is "starts with".
 """
 
 import re
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from starlette.requests import Request
 
 from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
 from services.api.wire import USER
-from services.commitments.errors import InvalidField
+from services.commitments.errors import InvalidField, shortened
 from services.commitments.table import Kind
 from services.store.listing import Condition, Search
 
@@ -66,7 +69,8 @@ def _condition(kind: Kind, term: str) -> Condition:
     parts = TERM.match(term)
     fields = _FIELDS[kind.name]
     if parts is None or parts[1] not in fields:
-        rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value; not {term!r}"
+        rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value;"
+        rule += f" not {shortened(term)!r}"
         raise InvalidField(field="searchQuery", rule=rule)
     name, comparator, value = parts.groups()
     if name in _LISTS:
@@ -97,5 +101,19 @@ def _order(kind: Kind, name: str | None) -> str:
     by_alias: dict[str | None, Any] = {field.alias: field for field in kind.model.model_fields.values()}
     if name not in by_alias:
         raise InvalidField(field="sortBy", rule=f"must be a stored field of {kind.name}")
-    numeric = re.search(r"\b(Decimal|int)\b", repr(by_alias[name].annotation)) is not None
-    return f"(e.body->>'{name}')::numeric" if numeric else f"e.body->>'{name}'"
+    kinds = _plain_types(by_alias[name].annotation)
+    if not kinds <= {str, bool, date, datetime, Decimal, int}:
+        raise InvalidField(field="sortBy", rule=f"{name} has no order")
+    return f"(e.body->>'{name}')::numeric" if kinds <= {Decimal, int} else f"e.body->>'{name}'"
+
+
+def _plain_types(annotation: Any) -> set[Any]:
+    """What a field may hold besides nothing: `str` for names of a choice; a list or map stays what it is."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _plain_types(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        return {kind for one in get_args(annotation) for kind in _plain_types(one)}
+    if origin is Literal:
+        return {type(value) for value in get_args(annotation)}
+    return set() if annotation is type(None) else {annotation}

@@ -14,6 +14,8 @@ from services.commitments.table import KINDS, value_of
 #: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
 DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)
 FEES = {"standingCharge": "standing_charge_from", "minimumSpend": "minimum_spend_from"}
+#: A price holds for accounts of every zone: its days are the calendar's.
+ZONE_OF_PRICES = "UTC"
 _NUMBERS = ("MEASURE", "INCOME", "COST")
 _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 
@@ -36,7 +38,7 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
 
 def check_pricing(resources: Resources, body: Pricing) -> None:
     """A segment is made of its aggregation's segmented fields."""
-    check_term(body.start_date, body.end_date)
+    check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
     fields = resources.aggregations[body.aggregation_id].body.segmented_fields
     if body.segment and not set(body.segment) <= set(fields):
         raise InvalidField(

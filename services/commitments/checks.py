@@ -85,10 +85,12 @@ def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
         raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=minor_digits(currency))
 
 
-def check_term(start: date | datetime, end: date | datetime | None, zone: str = "UTC") -> None:
+def check_term(
+    start: date | datetime, end: date | datetime | None, zone: str, names: tuple[str, str] = ("startDate", "endDate")
+) -> None:
     """`[start, end)` in days of the zone does not end before it starts; it may hold no day. Raises: InvalidField."""
     if end is not None and named_day(end, zone) < named_day(start, zone):
-        raise InvalidField(field="endDate", rule="must not be before startDate")
+        raise InvalidField(field=names[1], rule=f"must not be before {names[0]}")
 
 
 def check_aware(now: datetime) -> datetime:

@@ -18,7 +18,7 @@ from events.resources.credits import Balance
 from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
 from services.commitments import organization, terms
 from services.commitments.accounts import account_created, check_account, check_account_plan
-from services.commitments.catalog import check_aggregation, check_pricing, fee_dates
+from services.commitments.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
 from services.commitments.checks import (
     check_fixed,
     check_id_free,
@@ -119,7 +119,7 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
         case Pricing():
             check_pricing(resources, body)
         case CounterPricing():
-            check_term(body.start_date, body.end_date)
+            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
             terms.check_commitment(resources, body, held)

@@ -34,7 +34,8 @@ def name_of(entity: CommitmentEntity) -> str:
 
 
 def check_commitment(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> None:
-    """Amounts can be paid, the contract is the account's, earlier top-ups stay inside."""
+    """Amounts can be paid, fees' periods do not end before they start, the contract is the account's, earlier top-ups
+    stay inside."""
     if held is not None:
         _check_open(held)
         _check_top_ups_fit(held, body)
@@ -46,6 +47,10 @@ def check_commitment(resources: Resources, body: Commitment, held: CommitmentEnt
         *((f"feeDates[{number}].amount", fee.amount) for number, fee in enumerate(body.fee_dates or ())),
     ):
         check_precision(field, amount, body.currency)
+    zone = resources.accounts[body.account_id].timezone
+    for number, fee in enumerate(body.fee_dates or ()):
+        names = ("servicePeriodStartDate", f"feeDates[{number}].servicePeriodEndDate")
+        check_term(fee.service_period_start_date, fee.service_period_end_date, zone, names)
     check_contract_owner(resources, body.account_id, body.contract_id)
 
 

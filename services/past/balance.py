@@ -66,7 +66,7 @@ def _document(known: Known, asked: Asked) -> Document:
         "days": [_day(one, minimum=minimum) for one in days],
         "draws": list(_draws(settlement, id)),
     }
-    if state.periods:
+    if minimum:
         document["periods"] = [_period(one) for one in state.periods]
     return {name: value for name, value in document.items() if value is not None}
 

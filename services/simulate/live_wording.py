@@ -65,7 +65,7 @@ def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, An
         found["topUps"] = [{**one, "amount": Decimal(one["amount"])} for one in document["topUps"]]
     if "cancellation" in document:
         found["cancellation"] = document["cancellation"]
-    if document.get("periods"):
+    if "periods" in document:
         found["periods"] = [
             {**period, **{name: Decimal(period[name]) for name in _PERIOD_AMOUNTS}} for period in document["periods"]
         ]

@@ -89,10 +89,6 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"rolloverOrder": "FIRST"}, "rolloverOrder: needs a rolloverEndDate"),
     ({"feeDates": [FEE | {"amount": 0}]}, "feeDates[0].amount: must be greater than 0"),
     ({"feeDates": [{"date": "2026-01-01"}]}, "feeDates[0].amount: is required"),
-    (
-        {"feeDates": [FEE | {"servicePeriodEndDate": "2025-01-01T00:00:00Z"}]},
-        "feeDates[0].servicePeriodEndDate: must not",
-    ),
     ({"discount": 5}, "discount: is not a field of this resource"),
     ({"amount": "12.5"}, "amount: must be a number"),
     ({"amount": True}, "amount: must be a number"),

@@ -60,6 +60,29 @@ def test_three_digits_of_a_dinar_can_be_paid() -> None:
     given().when(commitment(amount=Decimal("100.500"))).then(CommitmentCreated)
 
 
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "taken"),
+    [
+        ("UTC", "2026-12-01", "2026-01-01T00:00:00Z", False),
+        ("UTC", "2026-01-02T00:00:00Z", "2026-01-02", True),
+        ("America/New_York", "2026-01-02T00:00:00Z", "2026-01-02T03:00:00Z", False),
+        ("America/New_York", "2026-01-02T12:00:00Z", "2026-01-02T00:00:00Z", True),
+    ],
+)
+def test_a_fees_period_does_not_end_before_it_starts_in_the_accounts_days(
+    zone: str, start: str, end: str, taken: bool
+) -> None:
+    fee = {"date": "2026-02-01", "amount": 100, "servicePeriodStartDate": start, "servicePeriodEndDate": end}
+    there = create("account", "there", code="there", timezone=zone)
+    told = given(there).when(create("commitment", "c", accountId="@there", feeDates=[fee]))
+    if taken:
+        told.then(CommitmentCreated)
+    else:
+        told.refused(
+            refused.InvalidField, "feeDates[0].servicePeriodEndDate: must not be before servicePeriodStartDate"
+        )
+
+
 @pytest.mark.parametrize("day", ["2025-12-31", "2027-01-01"])
 def test_top_ups_and_cancels_lie_in_the_term(day: str) -> None:
     story = given(commitment())

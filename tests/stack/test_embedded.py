@@ -130,7 +130,9 @@ async def test_a_second_start_on_a_home_is_refused_and_names_the_holder(parent: 
         with pytest.raises(HomeInUse, match=f"in use by process {parent.pid};"):
             await Stack(embedded(tmp_path)).start()
         found = await known_endpoints(embedded(tmp_path))
-        assert found.database_url.endswith(f"host={tmp_path}/postgres/run")
+        connection = await asyncpg.connect(found.database_url)
+        assert await connection.fetchval("SHOW data_directory") == str(tmp_path / "postgres" / "data")
+        await connection.close()
     finally:
         parent.terminate()
         assert await asyncio.to_thread(parent.wait, 40) == 0
