@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.api.derived import derived_fields, has_billed, has_drawn
-from services.api.queries import flag, list_query
+from services.api.queries import flag, list_query, one, parameters_of
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
 from services.api.search import search_query
 from services.api.wire import answer, day, document_of, parse_object
@@ -116,11 +116,11 @@ async def _drawn(request: Request, kind: Kind, id: str) -> bool:
 
 def _get(kind: Kind) -> Handler:
     async def get_one(request: Request) -> Response:
-        organization, postgres = organization_of(request), api_of(request).postgres
+        organization, postgres, as_of = organization_of(request), api_of(request).postgres, _as_of(request, kind)
         async with postgres.connection() as connection:
             await require_organization(connection, organization)
             entity = await existing(connection, organization, kind, request.path_params["id"])
-        [document] = await documents(postgres, organization, [entity], _as_of(request, kind))
+        [document] = await documents(postgres, organization, [entity], as_of)
         return answer(document)
 
     return get_one
@@ -154,7 +154,8 @@ def _search(kind: Kind) -> Handler:
 
 def _as_of(request: Request, kind: Kind) -> date | None:
     """Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today."""
-    text = request.query_params.get("asOf") if kind.entity in (CommitmentEntity, BalanceEntity) else None
+    known = ("asOf",) if kind.entity in (CommitmentEntity, BalanceEntity) else ()
+    text = one(parameters_of(request, known), "asOf")
     return None if text is None else day(text, "asOf")
 
 
