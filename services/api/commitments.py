@@ -24,7 +24,7 @@ from services.commitments.commands import (
     TopUpCommitment,
     TransactBalance,
 )
-from services.commitments.errors import InvalidField, UnknownResource
+from services.commitments.errors import UnknownResource
 from services.commitments.table import KINDS
 from services.store.events import read_stream
 
@@ -102,8 +102,6 @@ def _wanted(document: dict[str, Any], found: dict[str, list[str]]) -> bool:
 async def _stream(request: Request, kind: str) -> list[tuple[int, Envelope]]:
     """Events of the path's resource with their versions. Raises: UnknownResource."""
     organization, id = organization_of(request), request.path_params["id"]
-    if "\0" in id:
-        raise InvalidField(field="id", rule="must not contain the character NUL")
     api = api_of(request)
     async with api.postgres.connection() as connection:
         await require_organization(connection, organization)

@@ -171,7 +171,7 @@ def _parsed(model: type[Memo], document: dict[str, Any]) -> Any:
 def _held(life: BillLife, model: type[Memo], memo: str) -> MemoState:
     held = life.memos.get(memo)
     if held is None or not isinstance(held.body, model):
-        raise UnknownResource(kind="line item", id=memo.replace("\0", "?"))
+        raise UnknownResource(kind="line item", id=memo)
     return held
 
 

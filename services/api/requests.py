@@ -172,6 +172,8 @@ async def check_bounds(request: Request) -> None:
     for name, value in request.path_params.items():
         if name != "organization":  # which has a rule of its own
             check_length(value, name)
+            if "\0" in value:  # Postgres has no such text
+                raise InvalidField(field=name, rule="must not contain the character NUL")
     check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)
 
 

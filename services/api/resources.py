@@ -189,7 +189,7 @@ async def run_entity_command(request: Request, make: Make, kind: Kind, id: str) 
 
 async def existing(connection: Any, organization: str, kind: Kind, id: str) -> Entity[Any]:
     """The resource. Raises: UnknownResource."""
-    entity = await get(connection, organization, kind.name, id) if "\0" not in id else None
+    entity = await get(connection, organization, kind.name, id)
     if entity is None:
-        raise UnknownResource(kind=kind.name, id=id.replace("\0", "?"))
+        raise UnknownResource(kind=kind.name, id=id)
     return entity

@@ -27,6 +27,7 @@ def parse_json(raw: bytes) -> Any:
         document = json.loads(
             raw, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
         )
+        _check(document, "body")
     except json.JSONDecodeError as error:
         raise InvalidField(
             field="body", rule=f"must be JSON: {error.msg} at line {error.lineno} column {error.colno}"
@@ -37,7 +38,6 @@ def parse_json(raw: bytes) -> Any:
         raise InvalidField(field="body", rule="is nested too deeply") from None
     except ValueError as error:
         raise InvalidField(field="body", rule=f"must be JSON: {error}") from None
-    _check(document, "body")
     return document
 
 

@@ -95,7 +95,7 @@ class BillLife:
 
 async def load_life(connection: Any, organization: str, bill_id: str) -> BillLife:
     """The bill. Raises: UnknownResource if there is none, or if it was dropped or voided."""
-    rows = await connection.fetch(_FACTS, organization, bill_id) if "\0" not in bill_id else []
+    rows = await connection.fetch(_FACTS, organization, bill_id)
     life: BillLife | None = None
     parts = BillParts()
     for row in rows:
@@ -108,7 +108,7 @@ async def load_life(connection: Any, organization: str, bill_id: str) -> BillLif
             life = BillLife(organization, bill_id, fact.account_id, fact.root_id, row["partition"])
         life.evolve(fact, envelope.time)
     if life is None or life.gone:
-        raise UnknownResource(kind="bill", id=bill_id.replace("\0", "?"))
+        raise UnknownResource(kind="bill", id=bill_id)
     return life
 
 
