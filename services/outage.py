@@ -13,8 +13,9 @@ from services.waiting import first_of
 _log = structlog.get_logger(__name__)
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
-#: What fails again after so many seconds is a new outage, also where nobody could say that the old one was over.
-HEALTHY_S = 30.0
+#: What fails again after so many seconds is a new outage, also where nobody could say that the old one was over. It is
+#: longer than any attempt takes that only waits for an answer.
+HEALTHY_S = 120.0
 
 
 class Outage:

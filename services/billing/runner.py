@@ -54,6 +54,8 @@ class JobRunner:
         self._woken = asyncio.Event()
         #: Organizations whose jobs, and whose approvals, are being carried out.
         self._jobs_of, self._approvals_of = set[str](), set[str]()
+        #: What they wait for, by event and organization, from the first failure until it is over.
+        self._outages = dict[tuple[str, str], Outage]()
         self._approvals = asyncio.Semaphore(APPROVALS_AT_ONCE)
 
     def wake(self) -> None:
@@ -99,7 +101,6 @@ class JobRunner:
         for job in jobs:
             outcomes.append(await self._passes(job))
             if outcomes[-1] is None:
-                await asyncio.sleep(1)
                 break
         # If all of them are another process's, there is no hurry.
         if any(outcome is not False for outcome in outcomes):
@@ -108,16 +109,25 @@ class JobRunner:
     async def _passes(self, job: BillJob) -> bool | None:
         """Whether the job was carried out; False: another process has it.
 
-        None: something that passes by itself interrupted it, so it is to be taken up again.
+        None: something that passes by itself interrupted it, so it is to be taken up again, after a pause.
         """
         try:
             async with self._locks.holding(job.sequence) as held:
                 if held:
                     await self._run_job(job)
-                return held
+            self._over("bill_job_interrupted", job.organization)
+            return held
         except Passing as error:
-            log.warning("bill_job_interrupted", job=job.id, error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(self._met("bill_job_interrupted", job.organization, error))
             return None
+
+    def _met(self, event: str, organization: str, error: Passing) -> float:
+        """An organization's work was interrupted: said once, however often it is tried. Returns: how long to pause."""
+        return self._outages.setdefault((event, organization), Outage(event, organization=organization)).met(error)
+
+    def _over(self, event: str, organization: str) -> None:
+        if (outage := self._outages.pop((event, organization), None)) is not None:
+            outage.over()
 
     async def _run_job(self, job: BillJob) -> None:
         run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)
@@ -145,8 +155,9 @@ class JobRunner:
     async def _approve(self, organization: str) -> None:
         try:
             await self._approver.approve_due(organization)
+            self._over("approval_interrupted", organization)
         except Passing as error:
-            log.warning("approval_interrupted", organization=organization, error=f"{type(error).__name__}: {error}")
+            self._met("approval_interrupted", organization, error)
         finally:
             self._approvals.release()
 

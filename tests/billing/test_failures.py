@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
@@ -152,3 +153,28 @@ def test_every_advisory_lock_has_a_number_of_its_own() -> None:
         number for path in services.rglob("*.py") for number in re.findall(r"LOCK = (7_217_\d+)", path.read_text())
     ]
     assert len(found) == len(set(found)) >= 5
+
+
+@pytest.mark.stack
+async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so_is_its_end(
+    store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
+    away = True
+
+    async def run_job(_: Any, __: BillJob) -> None:
+        if away:
+            raise KafkaUnreachableError("there:9092", OSError("refused"))
+
+    monkeypatch.setattr(run.BillRun, "run_job", run_job)
+    jobs = [await job_of(store) for _ in range(2)]
+    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+        running = JobRunner(store.postgres, watcher)
+        with structlog.testing.capture_logs() as said:
+            assert [await running._passes(job) for job in jobs * 3] == [None] * 6
+            away = False
+            assert [await running._passes(job) for job in jobs] == [True] * 2
+    assert [(line["event"], line["organization"]) for line in said] == [
+        ("bill_job_interrupted", store.organization),
+        ("bill_job_interrupted_over", store.organization),
+    ]
