@@ -81,7 +81,13 @@ class Story:
 
 def read_story(path: Path) -> Story:
     """Read a scenario file. Raises: ScenarioError, OSError."""
-    return parse_story(load_yaml(path.read_text(encoding="utf-8")))
+    content = path.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(line, "YAML", f"the byte 0x{content[error.start]:02x} is not UTF-8") from error
+    return parse_story(load_yaml(text))
 
 
 def parse_story(document: Any) -> Story:
