@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -66,6 +67,17 @@ _Loader.yaml_implicit_resolvers = {
 }
 # YAML 1.1 takes 1e5 for a text; JSON does not.
 _Loader.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The document of a file, as `load_yaml` has it. Raises: ScenarioError, OSError."""
+    content = path.read_bytes()
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(line, "YAML", f"the byte 0x{content[error.start]:02x} is not UTF-8") from error
+    return load_yaml(text)
 
 
 def load_yaml(text: str) -> Any:

@@ -1,12 +1,21 @@
 """A file that is wrong is refused in one line that names its place, whatever stands in it."""
 
+import json
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from services.simulate import run_files
+from services.simulate.story import parse_story
 from services.simulate.yaml_lines import ScenarioError, load_yaml
+
+USAGE = """
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 1},
+      repeat: {every: EVERY, until: 2026-02-01}}
+"""
 
 
 @pytest.mark.parametrize(
@@ -71,3 +80,15 @@ def test_the_command_says_file_and_line_and_ends_with_2(tmp_path: Path, capsys: 
         assert run_files([path], json=False, live=None) == 2
         printed = " ".join(capsys.readouterr().out.split())
         assert f"{name}: line 2: " in printed
+
+
+@pytest.mark.parametrize("every", ["99999999999d", "99999999d", "99999999w", "367d", "53w", "0d", "1d\n", "١d", "1y"])
+def test_a_repeat_that_no_calendar_holds_is_refused_by_name(every: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_story(load_yaml(USAGE.replace("EVERY", json.dumps(every))))
+    assert str(caught.value) == "line 4: repeat.every: must be such as 1d, 12h or 30m, and at most 366d"
+
+
+def test_a_year_may_lie_between_repeats() -> None:
+    [step] = parse_story(load_yaml(USAGE.replace("EVERY", "366d"))).steps
+    assert step.fields["repeat"][0] == timedelta(days=366)
