@@ -33,7 +33,7 @@ def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
     try:
         story = read_story(path)
         played = play(story, player)
-    except (ScenarioError, OSError, UnicodeDecodeError) as error:
+    except (ScenarioError, OSError) as error:
         _print_wrong(console, path, str(error), json)
         return 2
     if json:

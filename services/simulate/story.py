@@ -13,7 +13,7 @@ from services.commitments.catalog import DATED
 from services.commitments.table import KINDS
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
-from services.simulate.yaml_lines import Mapping, ScenarioError, load_yaml
+from services.simulate.yaml_lines import Mapping, ScenarioError, read_yaml
 
 #: Fields of each kind of step that has a mapping: field -> (what it must be, required).
 _CATEGORIES = ("measure", "income", "cost", "who", "what", "where", "other", "metadata")
@@ -50,8 +50,10 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "create": {},
     "commitment": {},
 }
-_REPEAT = re.compile(r"^(\d+)\s*(s|m|h|d|w)$")
+_REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+#: A step that repeats less often than this is none: stories are about years, and dates end at 9999.
+_LONGEST = timedelta(days=366)
 CATEGORIES = _CATEGORIES
 
 
@@ -81,7 +83,7 @@ class Story:
 
 def read_story(path: Path) -> Story:
     """Read a scenario file. Raises: ScenarioError, OSError."""
-    return parse_story(load_yaml(path.read_text(encoding="utf-8")))
+    return parse_story(read_yaml(path))
 
 
 def parse_story(document: Any) -> Story:
@@ -234,9 +236,11 @@ def _repeat(body: Mapping) -> tuple[timedelta, datetime]:
     for key in body:
         if key not in ("every", "until"):
             raise ScenarioError(body.line_of(key), f"repeat.{key}", "is not a field of repeat")
-    match = _REPEAT.match(str(body.get("every", "")))
-    if match is None or int(match[1]) == 0:
-        raise ScenarioError(body.line_of("every"), "repeat.every", "must be such as 1d, 12h or 30m")
+    match = _REPEAT.fullmatch(str(body.get("every", "")))
+    every = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta(0)
+    if not timedelta(0) < every <= _LONGEST:
+        problem = f"must be such as 1d, 12h or 30m, and at most {_LONGEST.days}d"
+        raise ScenarioError(body.line_of("every"), "repeat.every", problem)
     if "until" not in body:
         raise ScenarioError(body.line, "repeat.until", "is required")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])}), _typed(body, "until", "instant")
+    return every, _typed(body, "until", "instant")

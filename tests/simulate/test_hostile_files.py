@@ -1,0 +1,94 @@
+"""A file that is wrong is refused in one line that names its place, whatever stands in it."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.simulate import run_files
+from services.simulate.story import parse_story
+from services.simulate.yaml_lines import ScenarioError, load_yaml
+
+USAGE = """
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 1},
+      repeat: {every: EVERY, until: 2026-02-01}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: x\0y", "line 2: YAML: the character U+0000 may not stand in a file"),
+        ("a: 1\n\nb: x\x1by", "line 3: YAML: the character U+001B may not stand in a file"),
+        ("a: 1\n" + "# far on\n" * 9000 + "b: \x07", "line 9002: YAML: the character U+0007 may not stand in a file"),
+        ("a:\n  " + "[" * 3000, "line 2: YAML: is nested more than 50 deep"),
+        ("a:\n  - &b [*b]", "line 2: *b: stands inside itself"),
+        ("a: 1\nb: " + "7" * 5000, "line 2: 7777777777...: must be a number of at most 100 digits"),
+        ("a: 1\nb: 1e999999999", "line 2: 1e999999999: must be a number of at most 100 digits"),
+        ("a: 1\n" + "7" * 900 + ": b", "line 2: 7777777777...: must be a number of at most 100 digits"),
+        ('a: 1\nb: "x\\ud800"', "line 2: YAML: the character U+D800 may not stand in a text"),
+        ('a: 1\nb: ["x\\0"]', "line 2: YAML: the character U+0000 may not stand in a text"),
+        ('a: 1\n"x\\udfff": b', "line 2: YAML: the character U+DFFF may not stand in a text"),
+        ('a: 1\nb: "\\UFFFFFFFF"', "line 2: YAML: cannot be read: "),
+        ("a: 1\nb: !!bool perhaps", "line 2: perhaps: is not a text, number, true, false or null, but bool"),
+        ("a: 1\nb: !!timestamp 2026-01-01", "line 2: 2026-01-01: is not a text, number, true, false or null"),
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_what_no_story_can_hold_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load_yaml(text)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["0100", "1:30", "1:30.5", "0x1F", "0b11", "1_000", "+5", ".5", "5.", "0100.5", ".inf", "-.INF", ".nan"]
+)
+def test_a_number_that_json_does_not_know_is_refused_as_it_stands(spelling: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load_yaml(f"a: 1\namount: {spelling}")
+    assert str(caught.value) == f"line 2: {spelling}: is not a plain number such as 100 or 0.5; put a text in quotes"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "number"),
+    [
+        ("100", 100),
+        ("-7", -7),
+        ("0", 0),
+        ("2.50", Decimal("2.50")),
+        ("1e5", Decimal("1e5")),
+        ("1.5E-3", Decimal("0.0015")),
+    ],
+)
+def test_a_number_of_json_is_read_to_its_last_digit(spelling: str, number: int | Decimal) -> None:
+    read = load_yaml(f"amount: {spelling}")["amount"]
+    assert (type(read), str(read)) == (type(number), str(number))
+
+
+def test_a_number_in_quotes_stays_text() -> None:
+    assert load_yaml("code: '0100'") == {"code": "0100"}
+
+
+def test_the_command_says_file_and_line_and_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in {"nul": b"a: 1\nb: \0", "deep": b"\n" + b"[" * 3000, "latin": b"a: 1\nb: \xe9"}.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert run_files([path], json=False, live=None) == 2
+        printed = " ".join(capsys.readouterr().out.split())
+        assert f"{name}: line 2: " in printed
+
+
+@pytest.mark.parametrize("every", ["99999999999d", "99999999d", "99999999w", "367d", "53w", "0d", "1d\n", "١d", "1y"])
+def test_a_repeat_that_no_calendar_holds_is_refused_by_name(every: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_story(load_yaml(USAGE.replace("EVERY", json.dumps(every))))
+    assert str(caught.value) == "line 4: repeat.every: must be such as 1d, 12h or 30m, and at most 366d"
+
+
+def test_a_year_may_lie_between_repeats() -> None:
+    [step] = parse_story(load_yaml(USAGE.replace("EVERY", "366d"))).steps
+    assert step.fields["repeat"][0] == timedelta(days=366)
