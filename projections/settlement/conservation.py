@@ -22,7 +22,6 @@ from projections.settlement.overage import separated, uncovered
 from projections.settlement.settle import Settlement
 from projections.settlement.states import AgreementState
 
-_CREDITS = ("COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT")
 Gathered = list[tuple[LineKey, DueLine]]
 
 

@@ -16,13 +16,13 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import bill_search
 from services.api.family import family_of
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, several, whole_number
+from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, several, true_or_false, whole_number
 from services.api.requests import body_of
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
 from services.commitments.bodies import parse_model
-from services.commitments.errors import InvalidField, UnknownResource
+from services.commitments.errors import UnknownResource
 from services.commitments.what_if import supposed_family
 from services.computing import compute
 from services.families import LoadedFamily
@@ -60,7 +60,7 @@ async def list_bills(request: Request) -> Response:
     ]
     if token := one(found, "nextToken"):
         conditions.append(Condition("position < {}", position_before(token)))
-    bare = _true_or_false(one(found, "excludeLineItems"), "excludeLineItems")
+    bare = true_or_false(one(found, "excludeLineItems"), "excludeLineItems")
     stored, documents = await found_bills(request, newest_first(conditions, size + 1), lines=not bare)
     page: dict[str, Any] = {"data": documents}
     if len(stored) > size:
@@ -163,11 +163,5 @@ def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
     text = one(found, name)
     assert text is not None
     if takes == "flag":
-        return _true_or_false(text, name)
+        return true_or_false(text, name)
     return day(text, name) if takes == "day" else text
-
-
-def _true_or_false(text: str | None, field: str) -> bool | None:
-    if text not in (None, "true", "false"):
-        raise InvalidField(field=field, rule="must be true or false")
-    return None if text is None else text == "true"
