@@ -83,6 +83,7 @@ class Entities:
 
     def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
+        check_references(kind, entry)
         fields = dict(entry)
         inner: list[tuple[str, str, Any]] = []
         if kind == "plan":
@@ -93,12 +94,14 @@ class Entities:
             fields.pop("plans", None)
             fields.pop("startDate", None)
         code = self._code(kind, entry)
-        if kind == "account" and isinstance(entry.get("parentAccount"), str):
+        if kind == "account" and entry.get("parentAccount") is not None:
             self._parents[code] = entry["parentAccount"]
         if kind == "plan":
             fields = self._plan(code, entry, fields, found)
         found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields), "code" in entry))
         for inner_kind, field, entries in inner:
+            if entries is not None and not isinstance(entries, list):
+                raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be a list")
             for one in entries or ():
                 if not isinstance(one, Lines):
                     raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be mappings")
@@ -125,7 +128,7 @@ class Entities:
     ) -> dict[str, Any]:
         """A plan's fields; those that only a template has make a template, unless it names one that stands there."""
         of_template = {name: fields.pop(name) for name in list(fields) if name in _TEMPLATE_ONLY}
-        template = fields.setdefault("planTemplate", code)
+        template = fields["planTemplate"] = fields.get("planTemplate") or code
         if ("planTemplate", template) not in self._known:
             self._known.add(("planTemplate", template))
             of_template.setdefault("product", code)
@@ -193,6 +196,19 @@ def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
     row = KINDS[kind]
     single = {field.removesuffix("Id"): (field, to) for field, to in row.model.references.items()}
     return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
+
+
+def check_references(kind: str, fields: Lines) -> None:
+    """Every reference is a code, or a list of codes where the wire has one. Raises: ScenarioError."""
+    lists = {field for field, _ in KINDS[kind].reference_lists}
+    for name, (wire, to) in reference_fields(kind).items():
+        value, many = fields.get(name), wire in lists
+        if value is None:
+            continue
+        codes = value if many and isinstance(value, list) else [value]
+        if isinstance(value, list) != many or not all(isinstance(code, str) and code for code in codes):
+            problem = f"must be a list of codes of {to}s" if many else f"must name one {to} by its code, a text"
+            raise ScenarioError(fields.line_of(name), f"{kind}.{name}", problem)
 
 
 def with_band_defaults(fields: Mapping[str, Any]) -> dict[str, Any]:

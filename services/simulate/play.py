@@ -45,7 +45,7 @@ def play(story: Story, player: Player) -> list[Played]:
     for document in story.documents:
         what = f"{document.kind} {document.shown}"
         try:
-            theatre.create(document)
+            theatre.create([document])
         except RefusedError as error:
             raise ScenarioError(document.line, what, str(error)) from error
         except _OF_THE_CALLER:
@@ -62,11 +62,20 @@ class _Theatre:
         self._player, self._clock = player, clock
         self._notes = Schedules()
 
-    def create(self, document: Document) -> None:
-        """Create an entity."""
-        self._player.create(document)
-        if document.kind == "commitment":
-            self._notes.take(document.code, document.fields)
+    def create(self, documents: Sequence[Document]) -> None:
+        """Create all of them or none: what was made before a refused one is taken back. Raises: RefusedError."""
+        made: list[Document] = []
+        try:
+            for document in documents:
+                self._player.create(document)
+                made.append(document)
+        except RefusedError:
+            for document in reversed(made):
+                self._player.delete(document.kind, document.code, force=True)
+            raise
+        for document in made:
+            if document.kind == "commitment":
+                self._notes.take(document.code, document.fields)
 
     def play(self, step: Step) -> Played:
         """Play one step, and say what differs."""
@@ -113,7 +122,7 @@ class _Theatre:
         player, fields = self._player, step.fields
         match step.kind:
             case "create":
-                self._create_all(step.documents)
+                self.create(step.documents)
             case "update":
                 self._update(fields)
             case "delete":
@@ -126,18 +135,6 @@ class _Theatre:
                 player.transact(fields["balance"], fields["amount"], fields["date"])
             case "adjustment":
                 player.create(_adjustment(step))
-
-    def _create_all(self, documents: Sequence[Document]) -> None:
-        """All of them or none: what a refused step had made before is taken back."""
-        made: list[Document] = []
-        try:
-            for document in documents:
-                self.create(document)
-                made.append(document)
-        except RefusedError:
-            for document in reversed(made):
-                self._player.delete(document.kind, document.code, force=True)
-            raise
 
     def _update(self, fields: Mapping[str, Any]) -> None:
         """A new fee of a plan holds from the day that the step names, else from the story's own."""

@@ -11,7 +11,7 @@ from typing import Any
 from events.resources.base import check_bounds
 from services.commitments.catalog import DATED
 from services.commitments.table import KINDS
-from services.simulate.entities import LISTS, Entities, earliest_date
+from services.simulate.entities import LISTS, Entities, check_references, earliest_date
 from services.simulate.player import Document
 from services.simulate.yaml_lines import Mapping, ScenarioError, read_yaml
 
@@ -160,6 +160,8 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
     if "effectiveDate" in found and found["kind"] not in DATED:
         problem = f"is for the fees of {' or '.join(DATED)}"
         raise ScenarioError(body.line_of("effectiveDate"), "update.effectiveDate", problem)
+    if kind == "update":
+        check_references(found["kind"], found["set"])
     if "repeat" in found:
         found["repeat"] = _repeat(found["repeat"])
     return found

@@ -92,3 +92,48 @@ def test_a_repeat_that_no_calendar_holds_is_refused_by_name(every: str) -> None:
 def test_a_year_may_lie_between_repeats() -> None:
     [step] = parse_story(load_yaml(USAGE.replace("EVERY", "366d"))).steps
     assert step.fields["repeat"][0] == timedelta(days=366)
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ("accounts: [{code: a, plans: [\n {plan: 5}]}]", "line 2: accountPlan.plan: must name one plan by its code"),
+        ("accounts: [{code: a, plans: [\n {plan: ''}]}]", "line 2: accountPlan.plan: must name one plan by its code"),
+        ("accounts: [{code: a,\n parentAccount: {x: 1}}]", "line 2: account.parentAccount: must name one account"),
+        ("plans: [{code: p,\n planTemplate: {x: 1}}]", "line 2: plan.planTemplate: must name one planTemplate"),
+        ("plans: [{code: p,\n planTemplate: [t]}]", "line 2: plan.planTemplate: must name one planTemplate"),
+        (
+            "commitments: [{\n account: {x: 1}}]",
+            "line 2: commitment.account: must name one account by its code, a text",
+        ),
+        ("commitments: [{account: a,\n products: [5, [p]]}]", "line 2: commitment.products: must be a list of codes"),
+        ("commitments: [{account: a,\n products: ['']}]", "line 2: commitment.products: must be a list of codes"),
+        (
+            "balances: [{account: a, code: b,\n products: p}]",
+            "line 2: balance.products: must be a list of codes of products",
+        ),
+        ("accounts: [{code: a,\n plans: 5}]", "line 1: account a: its accountPlans must be a list"),
+        ("plans: [{code: p,\n pricings: x}]", "line 1: plan p: its pricings must be a list"),
+    ],
+)
+def test_a_reference_that_is_no_code_is_refused_before_the_play(lists: str, said: str) -> None:
+    top = f"{lists}\nsteps: [{{bill: {{date: 2026-02-01}}}}]"
+    created = f"steps: [{{create: {{{lists}}}}}]"
+    for text in (top, created):
+        with pytest.raises(ScenarioError) as caught:
+            parse_story(load_yaml(text))
+        assert str(caught.value).startswith(said)
+
+
+def test_a_reference_that_is_no_code_is_refused_in_an_update_too() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        parse_story(load_yaml("steps:\n  - update:\n      commitment: c\n      set: {\n        products: [5]}"))
+    assert str(caught.value) == "line 5: commitment.products: must be a list of codes of products"
+
+
+def test_a_plan_whose_template_is_null_gets_one_of_its_own() -> None:
+    story = parse_story(load_yaml("plans: [{code: p, planTemplate: null}]\nsteps: [{bill: {date: 2026-02-01}}]"))
+    assert [(one.kind, one.code) for one in story.documents if one.kind.startswith("plan")] == [
+        ("planTemplate", "p"),
+        ("plan", "p"),
+    ]

@@ -1,0 +1,30 @@
+"""What is said of a commitment's fee schedule is said of commitments that stand."""
+
+from services.simulate import make_player
+from services.simulate.play import play
+from services.simulate.story import parse_story
+from services.simulate.yaml_lines import load_yaml
+
+TERMS = "account: acme, amount: 5, startDate: 2026-01-01, endDate: 2027-01-01"
+FEES = "feeDates: [{date: 2026-01-01, amount: 4, servicePeriodStartDate: 2026-01-01, servicePeriodEndDate: 2027-01-01}]"
+SHORT = "commitment c: its feeDates bill 4 of the 5 USD outstanding: 1 is on no date"
+
+
+def _notes(*steps: str) -> list[tuple[str, ...]]:
+    text = "accounts: [{code: acme}]\nsteps:\n" + "".join(f"  - {step}\n" for step in steps)
+    found = play(parse_story(load_yaml(text)), make_player(None))
+    assert not [one.differences for one in found if one.differences]
+    return [one.notes for one in found]
+
+
+def test_a_schedule_that_leaves_something_out_is_told() -> None:
+    assert _notes(f"create: {{commitments: [{{code: c, {TERMS}, {FEES}}}]}}") == [(SHORT,)]
+
+
+def test_nothing_is_told_of_what_a_refused_step_had_made() -> None:
+    nobodys = TERMS.replace("acme", "nobody")
+    refused = (
+        f"create: {{commitments: [{{code: c, {TERMS}, {FEES}}}, {{code: d, {nobodys}}}]}}\n    expectError: nobody"
+    )
+    later = f"create: {{commitments: [{{code: c, {TERMS}}}]}}"
+    assert _notes(refused, later) == [(), ()]
