@@ -138,6 +138,7 @@ async def _set_up(admin: AIOKafkaAdminClient, topic: Topic, found: Found, wanted
         if found.partitions < wanted:
             await admin.create_partitions({topic.name: NewPartitions(wanted)}, timeout_ms=30_000)
         await _allowed(topic.name, config_of(topic, found.replicas, record_bytes), alter)
+        await _until_set(admin, topic.name, {**topic.config, LIMIT: str(record_bytes)})
     except KafkaError as error:
         raise TopicNotMadeError(topic.name, error) from error
     return found._replace(partitions=max(found.partitions, wanted))
@@ -180,6 +181,13 @@ async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
     while missing := made - set(await admin.list_topics()):
         if time.monotonic() > deadline:
             raise TopicNotMadeError(min(missing), f"Kafka has not shown it for {SHOWN_SECONDS:g} s; try again")
+        await asyncio.sleep(0.05)
+
+
+async def _until_set(admin: AIOKafkaAdminClient, name: str, wanted: Mapping[str, str]) -> None:
+    """A broker answers before it tells of what was set, too. Should it never tell, the check that follows says so."""
+    deadline = time.monotonic() + SHOWN_SECONDS
+    while time.monotonic() < deadline and not wanted.items() <= (await _settings(admin, name)).items():
         await asyncio.sleep(0.05)
 
 
