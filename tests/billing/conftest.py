@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,8 +18,8 @@ from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.replay.audit import Report, audit
 from services.settings import load_settings
-from services.stack import Stack
 from services.up.system import System
+from tests.system.running import running_system
 
 PARTITIONS = 2
 CONFIG: dict[str, Any] = {
@@ -149,19 +148,10 @@ class Shop:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def billing_system(tmp_path_factory: Any) -> AsyncIterator[System]:
-    home: Path = tmp_path_factory.mktemp("billing")
+    home = tmp_path_factory.mktemp("billing")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
-            yield system
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with running_system(settings) as (_, system):
+        yield system
 
 
 @pytest_asyncio.fixture(loop_scope="session")

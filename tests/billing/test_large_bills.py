@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,10 @@ from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.replay.replay import replay
 from services.settings import RECORD_BYTES_LEAST, load_settings
-from services.stack import Stack
 from services.up.system import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop
 from tests.billing.test_memos import memo
+from tests.system.running import running_system
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -30,21 +29,12 @@ _FACTS = "SELECT type, octet_length(data::text) AS bytes FROM store.events WHERE
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def small_records(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    home: Path = tmp_path_factory.mktemp("large")
+    home = tmp_path_factory.mktemp("large")
     settings = load_settings(
         home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0, max_record_bytes=RECORD_BYTES_LEAST
     )
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
-            yield system
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with running_system(settings) as (_, system):
+        yield system
 
 
 async def daily(shop: Shop, first: date) -> str:

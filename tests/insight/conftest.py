@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,9 +13,9 @@ import pytest_asyncio
 
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings
-from services.stack import Stack
 from services.up.system import System
 from tests.insight.story import PARTITIONS, play_story
+from tests.system.running import running_system
 from tests.system.story import Wire, settled
 
 
@@ -60,20 +59,13 @@ class Played:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
-    home: Path = tmp_path_factory.mktemp("insight")
+    home = tmp_path_factory.mktemp("insight")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
-            async with open_postgres(system.endpoints.database_url, most=6) as postgres:
-                wire = Wire(lambda: system.addresses.api_url, "insight")
-                found = Played(system, postgres, wire, {})
-                await play_story(found)
-                yield found
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with (
+        running_system(settings) as (_, system),
+        open_postgres(system.endpoints.database_url, most=6) as postgres,
+    ):
+        wire = Wire(lambda: system.addresses.api_url, "insight")
+        found = Played(system, postgres, wire, {})
+        await play_story(found)
+        yield found

@@ -24,8 +24,8 @@ from services.simulate.player import Player
 from services.simulate.report import story_json
 from services.simulate.story import parse_story, read_story
 from services.simulate.yaml_lines import load_yaml
-from services.stack import Stack
 from services.up.system import System
+from tests.system.running import running_system
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -116,22 +116,13 @@ class Live:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
-    home: Path = tmp_path_factory.mktemp("live")
+    home = tmp_path_factory.mktemp("live")
     settings = load_settings(home=home, partitions=4, api_port=0)
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
-            players = LiveSystem(system.addresses.api_url, system.addresses.kafka_bootstrap)
-            await asyncio.to_thread(players.__enter__)
-            yield Live(system, players)
-            await asyncio.to_thread(players.__exit__, None, None, None)
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with running_system(settings) as (_, system):
+        players = LiveSystem(system.addresses.api_url, system.addresses.kafka_bootstrap)
+        await asyncio.to_thread(players.__enter__)
+        yield Live(system, players)
+        await asyncio.to_thread(players.__exit__, None, None, None)
 
 
 def results(path: Path, player: Player) -> list[Any]:

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,6 +13,7 @@ import pytest_asyncio
 from services.settings import load_settings
 from services.stack import Stack
 from services.up.system import System
+from tests.system.running import running_system
 from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -47,21 +47,12 @@ async def nothing(_: int) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Disturbed]:
-    home: Path = tmp_path_factory.mktemp("survival")
+    home = tmp_path_factory.mktemp("survival")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
-            found = Disturbed(stack, system)
-            found.undisturbed = await found.played("undisturbed", nothing)
-            yield found
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with running_system(settings) as (stack, system):
+        found = Disturbed(stack, system)
+        found.undisturbed = await found.played("undisturbed", nothing)
+        yield found
 
 
 async def test_the_undisturbed_run_counts_every_event_once(disturbed: Disturbed) -> None:
