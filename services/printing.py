@@ -52,10 +52,13 @@ def make_console(file: IO[str] | None = None) -> Console:
     return Console(file=out, highlight=False, force_terminal=False, no_color=True, width=width)
 
 
-def show(console: Console, shown: ConsoleRenderable | str) -> None:
-    """Print it without the blanks that fill its lines up to the right; text as it is, whatever brackets it has."""
+def show(console: Console, shown: ConsoleRenderable | str, *, wrap: bool = True) -> None:
+    """Print it without the blanks that fill its lines up to the right; text as it is, whatever brackets it has.
+
+    What names a place is not to be wrapped: a path that is broken in two can be neither copied nor searched for.
+    """
     with console.capture() as captured:
-        console.print(Text(shown) if isinstance(shown, str) else shown, crop=False)
+        console.print(Text(shown) if isinstance(shown, str) else shown, crop=False, soft_wrap=not wrap)
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
     console.file.flush()
 

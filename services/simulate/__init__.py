@@ -70,4 +70,4 @@ def _print_wrong(console: Console, path: Path, problem: str, json: bool) -> None
     if json:
         print(_json.dumps({"file": str(path), "ok": False, "error": problem}, ensure_ascii=False))
     else:
-        show(console, Text(f"{path}: ").append(problem, "red"))
+        show(console, Text(f"{path}: ").append(problem, "red"), wrap=False)

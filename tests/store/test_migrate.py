@@ -1,10 +1,13 @@
 """`trueup migrate`: once, repeatable, and it names what does not fit."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
@@ -15,6 +18,7 @@ from services.live import live_schema, use_schema
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
+from services.postgres import open_postgres
 from services.settings import RECORD_BYTES_LEAST, load_settings
 from services.stack import Stack
 from services.store.generations import load_generations
@@ -41,20 +45,34 @@ async def test_migrating_again_changes_nothing(store: Store, stack: Stack) -> No
     assert again == [store.generations] * 2
 
 
-async def test_read_models_of_another_version_are_replayed(store: Store, stack: Stack) -> None:
-    async with store.postgres.transaction() as connection:
-        live = await live_schema(connection)
-        await connection.execute(f'ALTER TABLE "{live}".positions DROP COLUMN mark')
-        await connection.execute(f"COMMENT ON SCHEMA \"{live}\" IS 'another'")
-    await migrate(load_settings(), stack.endpoints)
-    async with store.postgres.transaction() as connection:
-        replaced = await live_schema(connection)
-        assert replaced != live
-        await use_schema(connection, replaced)
-        await connection.fetch("SELECT mark FROM positions")
-    await migrate(load_settings(), stack.endpoints)
-    async with store.postgres.connection() as connection:
-        assert await live_schema(connection) == replaced
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    """One that holds nothing of other tests, whose log no replay need understand."""
+    running = Stack(load_settings(home=tmp_path))
+    try:
+        await running.start()
+        yield running
+    finally:
+        await running.stop()
+
+
+async def test_read_models_of_another_version_are_replayed(own_stack: Stack) -> None:
+    settings, endpoints = load_settings(), own_stack.endpoints
+    await migrate(settings, endpoints)
+    async with open_postgres(endpoints.database_url, most=2) as postgres:
+        async with postgres.transaction() as connection:
+            live = await live_schema(connection)
+            await connection.execute(f'ALTER TABLE "{live}".positions DROP COLUMN mark')
+            await connection.execute(f"COMMENT ON SCHEMA \"{live}\" IS 'another'")
+        await migrate(settings, endpoints)
+        async with postgres.transaction() as connection:
+            replaced = await live_schema(connection)
+            assert replaced != live
+            await use_schema(connection, replaced)
+            await connection.fetch("SELECT mark FROM positions")
+        await migrate(settings, endpoints)
+        async with postgres.connection() as connection:
+            assert await live_schema(connection) == replaced
 
 
 async def test_the_recorded_partition_count_holds_whatever_is_asked_for(store: Store, stack: Stack) -> None:
