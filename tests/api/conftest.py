@@ -28,9 +28,9 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[Waiter]:
     return found
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def url(opened: Store) -> AsyncIterator[str]:
-    """The base URL of a server."""
+    """The base URL of a server; gone with the module, for it would carry out the bill jobs of other modules' tests."""
     app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
     with bind("127.0.0.1", 0) as bound:
         server = server_of(app)
