@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from services.postgres import OwnConnection, PostgresUnreachableError
 
 #: First key of the advisory lock that a running job holds; the second is the job's sequence.
-#: Numbers of locks are unique: 7_217_001 appends, ...002 migrates, ...003 relays, ...004 makes read models.
+#: Numbers of locks are unique: 7_217_001 appends, ...002 migrates, ...003 relays, ...004 makes read models,
+#: ...006 mends log or store.
 JOB_LOCK = 7_217_005
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _UNLOCK = "SELECT pg_advisory_unlock($1, $2)"

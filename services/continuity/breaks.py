@@ -15,6 +15,13 @@ class BreakError(ExpectedFailure):
     """Log and store do not go on from what was known of them: nothing may be accepted over that."""
 
 
+class BeingMendedError(BreakError, Passing):
+    """Somebody is at work on log or store, and what is found broken may be about to be whole."""
+
+    def __init__(self) -> None:
+        super().__init__("`trueup migrate` or `trueup rebuild-store` is at work on log and store; try again later")
+
+
 class TopicMissingError(BreakError, Passing):
     """Topic {topic} does not exist. It may come back, as after a restart of the whole cluster."""
 

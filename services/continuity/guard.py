@@ -12,6 +12,7 @@ from services.continuity.breaks import BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import read, written
+from services.continuity.mending import check_nobody_mends
 from services.continuity.note import newest_noted
 from services.failures import Passing
 from services.kafka import KafkaAdmin, LogReader
@@ -96,7 +97,24 @@ class Guard:
         admin = await stack.enter_async_context(KafkaAdmin(self._bootstrap))
         return admin, await stack.enter_async_context(LogReader(self._bootstrap, fetch_bytes=MARK_BYTES))
 
+    async def unattended(self, found: BreakError) -> BreakError:
+        """What was found broken, if nobody is at work on it, or was meanwhile.
+
+        Raises: BeingMendedError, GenerationsMovedError; PostgresUnreachableError.
+        """
+        async with self._connect() as connection:
+            await check_nobody_mends(connection)
+            if await load_generations(connection) != self._generations:
+                raise GenerationsMovedError
+        return found
+
     async def _compare(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
+        try:
+            await self._compare_all(admin, reader, records)
+        except BreakError as error:
+            raise await self.unattended(error) from None
+
+    async def _compare_all(self, admin: KafkaAdmin, reader: LogReader, records: bool) -> None:
         async with self._connect() as connection:
             # What is known comes first: what is there can only be further on.
             generations = await load_generations(connection)
@@ -143,4 +161,7 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
             task.cancel()
         await asyncio.wait(tasks)
     for task in done:
-        task.result()
+        try:
+            task.result()
+        except BreakError as error:
+            raise await guard.unattended(error) from None

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from events.topics import USAGE
+from services.continuity.mending import mending
 from services.live import make_read_models
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
@@ -55,7 +56,8 @@ async def migrate(settings: Settings, endpoints: Endpoints, *, new_usage: bool =
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
         try:
             await migrate_store(connection)
-            await _migrate_topics(connection, settings, endpoints, new_usage)
+            async with mending(connection):
+                await _migrate_topics(connection, settings, endpoints, new_usage)
             outdated = await make_read_models(connection)
             if outdated:
                 await replay(postgres, endpoints.kafka_bootstrap)

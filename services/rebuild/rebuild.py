@@ -12,6 +12,7 @@ from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
 from services.continuity.breaks import BreakError, TopicMissingError
 from services.continuity.check import check_ends, check_records
 from services.continuity.memory import Known, read, written
+from services.continuity.mending import mending
 from services.continuity.note import newest_noted, note, note_writer
 from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure
@@ -84,7 +85,8 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
         partitions = await _topics(connection, bootstrap, record_bytes)
         async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
-            return await run.run(drop_strays=drop_strays)
+            async with mending(connection):
+                return await run.run(drop_strays=drop_strays)
 
 
 async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
