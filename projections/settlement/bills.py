@@ -1,6 +1,6 @@
 """Bills as differences: what is due for a key up to now, less what earlier bills charged for it (domain.md 8)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
@@ -114,28 +114,39 @@ def _drafts(
     keys = {key for key in due if key.account_id == account_id}
     keys |= {key for key in billed if key.account_id == account_id}
     account = settlement.terms.accounts[account_id]
-    places = {fund.id: place for place, fund in enumerate(settlement.terms.funds)}
+    reading_order = _reading_order(settlement)
     for currency in sorted({key.currency for key in keys} | opened.keys()):
         of_currency = [key for key in keys if key.currency == currency]
         differences = (_difference(settlement.terms, key, due.get(key), billed.get(key)) for key in of_currency)
         lines = [line for line in differences if line is not None]
-        lines.sort(key=lambda line: _order(settlement, places, line))
+        lines.sort(key=reading_order)
         memos = memo_lines(opened[currency], account.zone) if currency in opened else []
         if lines or memos:
             yield _bill(settlement, account, currency, lines, memos, opened.get(currency))
 
 
-def _order(settlement: Settlement, places: Mapping[str, int], line: DraftLine) -> tuple[Any, ...]:
+def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, ...]]:
     """Lines by account (the bill's own first), as people read a bill: charges, what pays them, overage, fees.
 
-    What words leave equal follows the commitments' creation; ids, which mean nothing to a reader, come last.
+    What their words leave equal follows the commitments' creation, then the codes of plans and pricings; ids, which
+    mean nothing to a reader and differ from one play of a story to the next, come last.
     """
-    key = line.key
-    owner = settlement.terms.accounts.get(key.owner_id)
-    of_account = key.owner_id != key.account_id, owner.code if owner else ""
-    paid = READING_ORDER.index(key.pays) if key.pays else -1
-    of_type = READING_ORDER.index(key.type), key.start, paid, line.wording["description"]
-    return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *key)
+    terms = settlement.terms
+    agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]
+    places = {id: place for place, id in enumerate(agreements)}
+    plans = {plan.plan_id: plan.code for plan in terms.plans}
+
+    def order(line: DraftLine) -> tuple[Any, ...]:
+        key, due = line.key, settlement.lines.get(line.key)
+        owner = terms.accounts.get(key.owner_id)
+        of_account = key.owner_id != key.account_id, owner.code if owner else ""
+        paid = READING_ORDER.index(key.pays) if key.pays else -1
+        of_type = READING_ORDER.index(key.type), key.start, paid, line.wording["description"]
+        item = due.charge.item_code if due is not None and due.charge is not None else ""
+        codes = plans.get(key.plan_id, ""), line.wording.get("segment") or "", item
+        return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *codes, *key)
+
+    return order
 
 
 def _difference(terms: FamilyTerms, key: LineKey, due: DueLine | None, billed: BilledLine | None) -> DraftLine | None:

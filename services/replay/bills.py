@@ -1,12 +1,14 @@
 """Derives issued bills again at the positions that they recorded: same log prefix, same catalog prefix, same lines."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from events.codec import decode
-from events.facts.bills import BillIssued
+from events.facts.bills import BillIssued, BillLine
 from projections.settlement import DraftBill, Family, draft_bills, issue
+from projections.settlement.billed import key_of
 from services.projector.families import FamilyState
 from services.projector.load import bill_as_issued
 from services.projector.projection import Projection
@@ -48,7 +50,7 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
     state = await projection.family(bill.root_id, issued.organization, bill.positions.partition)
     for draft in draft_bills(family_of(projection, state), date=bill.bill_date, account_id=bill.account_id):
         if draft.currency == bill.currency:
-            return _differs(bill, draft)
+            return difference(bill, draft)
     return f"bill {bill.bill_id} of account {bill.account_id}: at its positions nothing is due"
 
 
@@ -61,16 +63,27 @@ def family_of(projection: Projection, state: FamilyState) -> Family:
     return Family(terms, state.totals, state.billed)
 
 
-def _differs(bill: BillIssued, draft: DraftBill) -> str | None:
+def difference(bill: BillIssued, draft: DraftBill) -> str | None:
+    """What the draft derives otherwise; None: nothing. An issued bill keeps the order that its lines were issued in."""
     again = issue(draft, bill_id=bill.bill_id, positions=bill.positions)
+    if again.lines == bill.lines and again.total == bill.total:
+        return None
     named = f"bill {bill.bill_id} of account {bill.account_id}"
-    for number in range(max(len(bill.lines), len(again.lines))):
-        ours = bill.lines[number] if number < len(bill.lines) else None
-        theirs = again.lines[number] if number < len(again.lines) else None
-        if ours is None or theirs is None or ours != theirs:
-            return f"{named}, line {number + 1}: issued {_told(ours)}, derived {_told(theirs)}"
+    issued, derived = Counter(map(_said, bill.lines)), Counter(map(_said, again.lines))
+    ours = [line for line in bill.lines if issued[_said(line)] > derived[_said(line)]]
+    theirs = [line for line in again.lines if derived[_said(line)] > issued[_said(line)]]
+    if ours:
+        of_key = [line for line in theirs if key_of("", "", line) == key_of("", "", ours[0])]
+        return f"{named}, line {ours[0].number}: issued {_told(ours[0])}, derived {_told(*of_key[:1])}"
+    if theirs:
+        return f"{named}: issued nothing, derived {_told(theirs[0])}"
     return None if bill.total == again.total else f"{named}: issued total {bill.total}, derived {again.total}"
 
 
-def _told(line: Any) -> str:
+def _said(line: BillLine) -> str:
+    """All that a line says; its number and its id, which is made of the number, are its place on the bill."""
+    return line.model_dump_json(exclude={"id", "number"})
+
+
+def _told(line: BillLine | None = None) -> str:
     return "nothing" if line is None else f"{line.type} {line.amount} for {line.period_start} to {line.period_end}"
