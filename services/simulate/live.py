@@ -26,6 +26,7 @@ from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
 from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.usage import SOURCE, TEXTS, refusal
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
@@ -34,7 +35,6 @@ _LOOK_SECONDS = (0.02, 0.3)
 #: An account without plans: a job for it bills nothing, but like every job it begins when all usage is projected.
 _WAITER = "simulate-waits-for-usage"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_TEXTS = ("who", "what", "where", "other", "metadata")
 
 
 class LiveSystem:
@@ -117,6 +117,9 @@ class LivePlayer:
         if doubted:
             self._wait_for_usage()
 
+    def finish(self) -> None:
+        self._wait_for_usage()
+
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         self._reach(_noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
@@ -175,13 +178,13 @@ class LivePlayer:
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
         """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
         data = {
-            name: {field: str(value) for field, value in values.items()} if name in _TEXTS else values
+            name: {field: str(value) for field, value in values.items()} if name in TEXTS else values
             for name, values in record.values.items()
         }
         event = {
             "specversion": "1.0",
             "id": record.uid,
-            "source": "/simulate",
+            "source": SOURCE,
             "type": "trueup.usage",
             "subject": record.account,
             "time": record.ts,
@@ -211,7 +214,7 @@ class LivePlayer:
         self._on_its_way = False
         refused, self._refused_until = self._pipe.refused(self.organization.id, self._refused_until)
         if refused:
-            raise RefusedError(f"usage was refused: {self._names.told(refused[0])}")
+            raise refusal(refused[0])
 
     def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A bill job, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""

@@ -52,7 +52,7 @@ def play(story: Story, player: Player) -> list[Played]:
             raise
         except Exception as error:
             raise ScenarioError(document.line, what, _failed(error)) from error
-    return [theatre.play(step) for step in story.steps]
+    return theatre.finish([theatre.play(step) for step in story.steps])
 
 
 class _Theatre:
@@ -81,6 +81,17 @@ class _Theatre:
         """Play one step, and say what differs."""
         played = self._play(step)
         return replace(played, notes=self._notes.said())
+
+    def finish(self, played: list[Played]) -> list[Played]:
+        """The same, after what was still on its way: what is refused of it is of the last usage."""
+        try:
+            self._player.finish()
+        except RefusedError as error:
+            last = max(number for number, one in enumerate(played) if one.step.kind == "usage")
+            found = played[last]
+            told = (*found.differences, *_refused(found.step, error))
+            played[last] = replace(found, result=str(error), differences=told)
+        return played
 
     def _play(self, step: Step) -> Played:
         try:

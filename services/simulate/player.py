@@ -110,10 +110,16 @@ class Player(Protocol):
         """Put credit on a balance, or take it off."""
 
     def usage(self, record: UsageRecord) -> None:
-        """Send a usage record; one whose uid came before changes nothing. It need not have arrived before `arrive`."""
+        """Send a usage record; one that came before, uid and content, changes nothing. It arrives with `arrive`."""
 
     def arrive(self, doubted: bool) -> None:
-        """What was sent is on its way. With `doubted` its refusal is told here, else by a later step at the latest."""
+        """What was sent is on its way; what is not refused of it counts. Raises: RefusedError for the first that is.
+
+        With `doubted` that is raised here, else by a later step or by `finish` at the latest.
+        """
+
+    def finish(self) -> None:
+        """The story is over: what is still on its way arrives."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""

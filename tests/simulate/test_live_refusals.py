@@ -1,0 +1,31 @@
+"""What is refused is refused in memory and live alike, in the same words."""
+
+import pytest
+
+from tests.simulate.living import Live, alike
+from tests.simulate.test_usage import CONFLICT, FIRST, story, usage
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+
+async def test_a_uid_used_again_with_other_content(live: Live) -> None:
+    taken = usage("ts: 2026-01-10T00:00:00Z, uid: r-2, measure: {n: 1}")
+    repeated = usage("ts: 2026-01-01T00:00:00Z, uid: r, repeat: {every: 1d, until: 2026-01-04}, measure: {n: 1}")
+    other = usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")
+    found = await alike(
+        live,
+        story(
+            FIRST,
+            FIRST,
+            f"{other}\n    expectError: \"uid 'u' was used with other content\"",
+            taken,
+            f"{repeated}\n    expectError: \"uid 'r-2' was used with other content\"",
+            "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
+        ),
+    )
+    assert [one.differences for one in found] == [()] * 6
+
+
+async def test_usage_that_is_refused_after_the_last_step_is_told(live: Live) -> None:
+    found = await alike(live, story(FIRST, usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")))
+    assert [one.differences for one in found] == [(), (f"was refused: {CONFLICT}",)]
