@@ -7,7 +7,7 @@ from typing import Any
 
 from events.resources.base import LATEST, check_bounds
 from events.resources.catalog import Plan, PlanTemplate
-from services.commitments.table import KINDS
+from services.commitments.table import ANSWERED, KINDS
 from services.simulate.player import Document
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
@@ -83,7 +83,7 @@ class Entities:
 
     def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
-        check_references(kind, entry)
+        check_fields(kind, entry)
         fields = dict(entry)
         inner: list[tuple[str, str, Any]] = []
         if kind == "plan":
@@ -198,8 +198,14 @@ def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
     return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
 
 
-def check_references(kind: str, fields: Lines) -> None:
-    """Every reference is a code, or a list of codes where the wire has one. Raises: ScenarioError."""
+def check_fields(kind: str, fields: Lines) -> None:
+    """No field is one that only answers have, and every reference is a code, or a list of codes where the wire has one.
+
+    Raises: ScenarioError.
+    """
+    for name in (*ANSWERED, *KINDS[kind].derived):
+        if name in fields:
+            raise ScenarioError(fields.line_of(name), f"{kind}.{name}", "is told by answers, not by a story")
     lists = {field for field, _ in KINDS[kind].reference_lists}
     for name, (wire, to) in reference_fields(kind).items():
         value, many = fields.get(name), wire in lists

@@ -26,7 +26,7 @@ from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
 from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.usage import SOURCE, TEXTS, refusal
+from services.simulate.usage import SOURCE, refusal
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
@@ -120,6 +120,9 @@ class LivePlayer:
     def finish(self) -> None:
         self._wait_for_usage()
 
+    def approve(self, account: str) -> None:
+        self._ask("GET", self._path("account", account))
+
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         self._reach(_noon(day))
         only = {} if account is None else {"accountIds": [self._names.id("account", account)]}
@@ -177,10 +180,9 @@ class LivePlayer:
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
         """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
-        data = {
-            name: {field: str(value) for field, value in values.items()} if name in TEXTS else values
-            for name, values in record.values.items()
-        }
+        data: dict[str, Any] = {"meter": record.meter, **record.values}
+        if record.ets is not None:
+            data["ets"] = record.ets
         event = {
             "specversion": "1.0",
             "id": record.uid,
@@ -189,7 +191,7 @@ class LivePlayer:
             "subject": record.account,
             "time": record.ts,
             "organization": self.organization.id,
-            "data": {"meter": record.meter, **data},
+            "data": data,
         }
         key = usage_key(self.organization.id, self._parents.get(record.account, record.account))
         return key, _ENCODER.encode(event)

@@ -141,6 +141,9 @@ class MemoryPlayer:
     def finish(self) -> None:
         """Nothing is on its way in memory."""
 
+    def approve(self, account: str) -> None:
+        self._held("account", account)
+
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         only = self._held("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self._roots()

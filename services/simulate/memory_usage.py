@@ -74,10 +74,11 @@ class MemoryUsage:
 
 
 def _event(organization: str, record: UsageRecord) -> CloudEvent:
-    """The event as ingest decodes it: fractions by their text, and anything as text where a text stands."""
+    """The event as ingest decodes it: fractions by their text."""
     values = record.values
     numbers = {name: {field: _number(one) for field, one in values.get(name, {}).items()} for name in NUMBERS}
-    texts = {name: {field: str(one) for field, one in values.get(name, {}).items()} for name in TEXTS}
+    texts = {name: values.get(name, {}) for name in TEXTS}
+    ets = None if record.ets is None else _utc(record.ets)
     return CloudEvent(
         specversion="1.0",
         id=record.uid,
@@ -86,7 +87,7 @@ def _event(organization: str, record: UsageRecord) -> CloudEvent:
         subject=record.account,
         time=_utc(record.ts),
         organization=organization,
-        data=UsageData(meter=record.meter, **numbers, **texts),  # type: ignore[arg-type]
+        data=UsageData(meter=record.meter, ets=ets, **numbers, **texts),  # type: ignore[arg-type]
     )
 
 

@@ -13,7 +13,9 @@ from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord
 from services.simulate.schedules import Schedules
-from services.simulate.story import CATEGORIES, Step, Story
+from services.simulate.steps import Step
+from services.simulate.story import Story
+from services.simulate.usage import NUMBERS, TEXTS
 from services.simulate.yaml_lines import ScenarioError
 
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
@@ -124,7 +126,7 @@ class _Theatre:
             case "commitment":
                 return player.commitment(fields["commitment"], self._clock)
             case "approve":
-                pass
+                player.approve(fields["account"])
             case _:
                 self._command(step)
         return None
@@ -173,8 +175,10 @@ class _Theatre:
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:
     fields = step.fields
     uid = fields.get("uid") or f"step-{step.index}"
-    values = {category: fields[category] for category in CATEGORIES if category in fields}
-    return UsageRecord(f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, values)
+    values = {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
+    # Repeated usage is as long each time.
+    ets = ts + (fields["ets"] - fields["ts"]) if "ets" in fields else None
+    return UsageRecord(f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values)
 
 
 def _adjustment(step: Step) -> Document:

@@ -41,6 +41,8 @@ class UsageRecord:
     account: str
     meter: str
     ts: datetime
+    #: Its end, where it has one.
+    ets: datetime | None
     values: Mapping[str, Mapping[str, Any]]
 
 
@@ -120,6 +122,9 @@ class Player(Protocol):
 
     def finish(self) -> None:
         """The story is over: what is still on its way arrives."""
+
+    def approve(self, account: str) -> None:
+        """Nothing, if there is such an account: bills are issued at once."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""

@@ -199,4 +199,4 @@ def usage(draw: st.DrawFn, accounts: list[str]) -> UsageRecord:
     account = draw(st.sampled_from(accounts))
     number = draw(st.integers(-9, 40))
     uid = draw(st.uuids()).hex
-    return UsageRecord(uid, account, "m", at, {"measure": {"q": number}})
+    return UsageRecord(uid, account, "m", at, None, {"measure": {"q": number}})

@@ -29,3 +29,21 @@ async def test_a_uid_used_again_with_other_content(live: Live) -> None:
 async def test_usage_that_is_refused_after_the_last_step_is_told(live: Live) -> None:
     found = await alike(live, story(FIRST, usage("ts: 2026-01-10T00:00:00Z, uid: u, measure: {n: 6}")))
     assert [one.differences for one in found] == [(), (f"was refused: {CONFLICT}",)]
+
+
+async def test_an_end_of_usage(live: Live) -> None:
+    ended = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-10T02:00:00Z, uid: u, measure: {n: 5}")
+    backwards = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-09T00:00:00Z, measure: {n: 5}")
+    hourly = "ets: 2026-01-01T01:00:00Z, repeat: {every: 1d, until: 2026-01-04}, measure: {n: 1}"
+    found = await alike(
+        live,
+        story(
+            ended,
+            ended,
+            f"{FIRST}\n    expectError: other content",
+            f"{backwards}\n    expectError: ets must not be before ts",
+            usage(f"ts: 2026-01-01T00:00:00Z, {hourly}"),
+            "bill: {date: 2026-02-01}\n    expect: [{account: acme, total: 8.00}]",
+        ),
+    )
+    assert [one.differences for one in found] == [()] * 6

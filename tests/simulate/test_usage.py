@@ -55,3 +55,19 @@ def test_of_repeated_usage_what_is_not_refused_counts() -> None:
     refused = played(taken, repeated)[1].differences
     assert refused == ("was refused: usage was refused: uid 'u-2' was used with other content",)
     assert billed(taken, repeated) == "7.00"
+
+
+def test_an_end_is_part_of_what_usage_says() -> None:
+    ended = usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-10T02:00:00Z, uid: u, measure: {n: 5}")
+    assert [one.differences for one in played(ended, ended)] == [(), ()]
+    assert played(ended, FIRST)[1].differences == (f"was refused: {CONFLICT}",)
+
+
+def test_an_end_before_the_beginning_is_refused() -> None:
+    [backwards] = played(usage("ts: 2026-01-10T00:00:00Z, ets: 2026-01-09T00:00:00Z, measure: {n: 5}"))
+    assert backwards.differences == ("was refused: usage was refused: ets must not be before ts",)
+
+
+def test_the_end_of_repeated_usage_moves_with_it() -> None:
+    hours = "ets: 2026-01-01T01:00:00Z, repeat: {every: 1d, until: 2026-01-04}, measure: {n: 1}"
+    assert billed(usage(f"ts: 2026-01-01T00:00:00Z, {hours}")) == "3.00"
