@@ -8,7 +8,7 @@ from typing import Any
 from events.resources.base import LATEST, check_bounds
 from events.resources.catalog import Plan, PlanTemplate
 from services.commitments.table import ANSWERED, KINDS
-from services.simulate.player import Document
+from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
@@ -98,7 +98,7 @@ class Entities:
             self._parents[code] = entry["parentAccount"]
         if kind == "plan":
             fields = self._plan(code, entry, fields, found)
-        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields), "code" in entry))
+        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
         for inner_kind, field, entries in inner:
             if entries is not None and not isinstance(entries, list):
                 raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be a list")
@@ -111,11 +111,12 @@ class Entities:
                 self._expand(inner_kind, held, found)
 
     def _code(self, kind: str, entry: Lines) -> str:
-        self._count += 1
         code = entry.get("code")
         if code is None and kind in _NAMED:
             raise ScenarioError(entry.line, f"{kind}.code", "is required")
-        code = code if code is not None else f"{kind}-{self._count}"
+        if code is None:
+            self._count += 1
+            return nameless(self._count)
         if not isinstance(code, str):
             raise ScenarioError(entry.line_of("code"), f"{kind}.code", "must be text (put it in quotes)")
         if (kind, code) in self._known:
@@ -141,9 +142,7 @@ class Entities:
 
     def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Plain defaults of what the wire requires."""
-        defaults: dict[str, Any] = {"code": code}
-        if kind in _NAMED:
-            defaults["name"] = code
+        defaults: dict[str, Any] = {"code": code, "name": code} if kind in _NAMED else {}
         if kind in _DATED:
             defaults["startDate"] = self._earliest.isoformat()
         if kind in _PRICED:

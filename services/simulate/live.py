@@ -26,14 +26,12 @@ from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
 from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.usage import SOURCE, refusal
+from services.simulate.usage import refusal
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
 JOB_SECONDS = 180.0
 _LOOK_SECONDS = (0.02, 0.3)
-#: An account without plans: a job for it bills nothing, but like every job it begins when all usage is projected.
-_WAITER = "simulate-waits-for-usage"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -74,6 +72,8 @@ class LivePlayer:
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
         self._on_its_way = False
+        #: An account without plans: its job bills nothing, but like every job it begins when all usage is projected.
+        self._waiter: str | None = None
         self._refused_until: Mapping[int, int] | None = None
 
     def configure(self, fields: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ class LivePlayer:
     def create(self, document: Document) -> None:
         fields = self._names.resolved(document.kind, document.fields)
         made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
-        self._names.learn(document.kind, document.code, made["id"], document.shown)
+        self._names.learn(document, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
 
@@ -186,7 +186,7 @@ class LivePlayer:
         event = {
             "specversion": "1.0",
             "id": record.uid,
-            "source": SOURCE,
+            "source": record.source,
             "type": "trueup.usage",
             "subject": record.account,
             "time": record.ts,
@@ -200,12 +200,11 @@ class LivePlayer:
         """HTTP shows usage when it is projected; only a bill job says when that is."""
         if not self._on_its_way:
             return
-        waiter = self._names.known("account", _WAITER)
-        if waiter is None:
-            fields = {"code": _WAITER, "name": _WAITER, "emailAddress": f"{_WAITER}@example.com"}
-            waiter = self._call("POST", "accounts", fields)["id"]
-            self._names.learn("account", _WAITER, waiter, _WAITER)
-        self._done({"accountIds": [waiter], "lastDateInBillingPeriod": "1970-01-01"})
+        if self._waiter is None:
+            code = f"simulate-waits-{uuid4()}"
+            fields = {"code": code, "name": code, "emailAddress": f"{code}@example.com"}
+            self._waiter = self._call("POST", "accounts", fields)["id"]
+        self._done({"accountIds": [self._waiter], "lastDateInBillingPeriod": "1970-01-01"})
         self._look_for_refused()
 
     def _look_for_refused(self) -> None:

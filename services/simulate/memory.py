@@ -70,7 +70,7 @@ class MemoryPlayer:
         self.index = FamilyIndex()
         self.used = MemoryUsage()
         self.billed: dict[str, Billed] = {}
-        #: Codes of everything that was ever created, by id: lines may name what was deleted since.
+        #: What results call everything that was ever created, by id: lines may name what was deleted since.
         self._codes: dict[str, str] = {}
         #: How messages call what the file names, by id.
         self._called: dict[str, str] = {}
@@ -86,7 +86,7 @@ class MemoryPlayer:
         kind, id = document.kind, id_of(document.kind, document.code)
         fields = self._resolved(kind, document.fields)
         self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
-        self._codes[id] = document.code
+        self._codes[id] = document.title
         self._called[id] = document.shown
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:

@@ -17,7 +17,7 @@ from services.ingest.lane import find_account, lane_of
 from services.ingest.refusal import Refused
 from services.ingest.validate import Usage, accept, conflict
 from services.simulate.player import RefusedError, UsageRecord
-from services.simulate.usage import NUMBERS, SOURCE, TEXTS, refusal
+from services.simulate.usage import NUMBERS, TEXTS, refusal
 
 #: Time stands still in memory, so no usage is too far in the future.
 _ARRIVED = Arrival(0, LATEST, utc_text(LATEST), LATEST)
@@ -82,7 +82,7 @@ def _event(organization: str, record: UsageRecord) -> CloudEvent:
     return CloudEvent(
         specversion="1.0",
         id=record.uid,
-        source=SOURCE,
+        source=record.source,
         type="trueup.usage",
         subject=record.account,
         time=_utc(record.ts),

@@ -11,11 +11,19 @@ from services.commitments.catalog import DATED, FEES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord
+from services.simulate.player import (
+    Document,
+    PlayedBill,
+    PlayedUnpriced,
+    Player,
+    RefusedError,
+    UsageRecord,
+    nameless,
+)
 from services.simulate.schedules import Schedules
 from services.simulate.steps import Step
 from services.simulate.story import Story
-from services.simulate.usage import NUMBERS, TEXTS
+from services.simulate.usage import NUMBERS, SOURCE, STEPS, TEXTS
 from services.simulate.yaml_lines import ScenarioError
 
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
@@ -77,7 +85,7 @@ class _Theatre:
             raise
         for document in made:
             if document.kind == "commitment":
-                self._notes.take(document.code, document.fields)
+                self._notes.take(document.code, f"commitment {document.shown}", document.fields)
 
     def play(self, step: Step) -> Played:
         """Play one step, and say what differs."""
@@ -155,7 +163,7 @@ class _Theatre:
         fees = kind in DATED and any(name in given for name in FEES)
         self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
         if kind == "commitment":
-            self._notes.take(code, given)
+            self._notes.take(code, f"commitment {code}", given)
 
     def _usage(self, step: Step) -> None:
         fields, every = step.fields, timedelta(0)
@@ -174,11 +182,13 @@ class _Theatre:
 
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:
     fields = step.fields
-    uid = fields.get("uid") or f"step-{step.index}"
+    source, uid = (SOURCE, fields["uid"]) if "uid" in fields else (STEPS, f"step-{step.index}")
     values = {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
     # Repeated usage is as long each time.
     ets = ts + (fields["ets"] - fields["ts"]) if "ets" in fields else None
-    return UsageRecord(f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values)
+    return UsageRecord(
+        source, f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values
+    )
 
 
 def _adjustment(step: Step) -> Document:
@@ -187,7 +197,7 @@ def _adjustment(step: Step) -> Document:
     whole = int(value) if value == value.to_integral_value() else value
     body = {**fields, "date": fields["date"].isoformat(), "value": whole}
     # Two adjustments of one day are two entities, of which the second is refused as HTTP refuses it.
-    return Document("counterAdjustment", f"adjustment-{step.index}", step.line, body, named=False)
+    return Document("counterAdjustment", nameless(f"step-{step.index}"), step.line, body)
 
 
 def _failed(error: Exception) -> str:

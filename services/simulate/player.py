@@ -16,6 +16,15 @@ class RefusedError(Exception):
         self.wire = message if wire is None else wire
 
 
+#: No code of a file begins so: what reads it refuses the character.
+_NAMELESS = "\0"
+
+
+def nameless(number: object) -> str:
+    """A code for what has none in the file, different from all that a file can hold; it goes nowhere else."""
+    return f"{_NAMELESS}{number}"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """An entity as a scenario writes it, with defaults filled in: references are codes under the name without `Id`."""
@@ -24,19 +33,31 @@ class Document:
     code: str
     line: int
     fields: Mapping[str, Any]
-    #: Whether the reader of the file knows it by its code; else only by the line it stands on.
-    named: bool = True
+
+    @property
+    def named(self) -> bool:
+        """Whether the reader of the file knows it by its code; else only by the line it stands on."""
+        return not self.code.startswith(_NAMELESS)
 
     @property
     def shown(self) -> str:
-        """How messages name it."""
+        """How messages name it, after its kind."""
         return self.code if self.named else f"of line {self.line}"
+
+    @property
+    def title(self) -> str:
+        """How results name it."""
+        return self.code if self.named else f"{self.kind} of line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """One usage record on the wire; `values` maps category (measure, who, ...) to its fields."""
+    """One usage record on the wire; `values` maps category (measure, who, ...) to its fields.
 
+    `source` is whose ids `uid` is one of: those of the file, or those that are made where it has none.
+    """
+
+    source: str
     uid: str
     account: str
     meter: str

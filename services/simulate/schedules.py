@@ -16,24 +16,24 @@ class Schedules:
         self._terms: dict[str, dict[str, Any]] = {}
         self._notes: list[str] = []
 
-    def take(self, code: str, fields: Mapping[str, Any]) -> None:
-        """A commitment was made with these fields, or they were replaced; null takes one out."""
+    def take(self, code: str, title: str, fields: Mapping[str, Any]) -> None:
+        """A commitment was made with these fields, or they were replaced; null takes one out. `title` names it."""
         given = {name: fields[name] for name in _FIELDS if name in fields}
         terms = self._terms.setdefault(code, {})
         terms |= given
         if given and terms.get("feeDates"):
-            self._say(code, terms)
+            self._say(title, terms)
 
     def said(self) -> tuple[str, ...]:
         """What was not said before."""
         notes, self._notes = tuple(self._notes), []
         return notes
 
-    def _say(self, code: str, terms: Mapping[str, Any]) -> None:
+    def _say(self, title: str, terms: Mapping[str, Any]) -> None:
         billed = sum((parse_decimal(fee["amount"]) for fee in terms["feeDates"]), Decimal(0))
         outstanding = parse_decimal(terms["amount"]) - parse_decimal(terms.get("amountPrePaid") or 0)
         if billed != outstanding:
             rest = outstanding - billed
             what = f"{plain(rest)} is on no date" if rest > 0 else f"{plain(-rest)} more than that"
             money = f"{plain(billed)} of the {plain(outstanding)} {terms.get('currency', '')}".rstrip()
-            self._notes.append(f"commitment {code}: its feeDates bill {money} outstanding: {what}")
+            self._notes.append(f"{title}: its feeDates bill {money} outstanding: {what}")

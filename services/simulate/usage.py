@@ -6,8 +6,8 @@ from services.simulate.player import RefusedError
 
 TEXTS = ("who", "what", "where", "other", "metadata")
 NUMBERS = ("measure", "income", "cost")
-#: The publisher of a story's usage.
-SOURCE = "/simulate"
+#: The publisher of usage that has a uid in the file, and that of other usage: ids of different publishers never meet.
+SOURCE, STEPS = "/simulate", "/simulate/steps"
 #: What a rule of ingest says of the wire, and what stands in the file instead.
 _IN_THE_FILE = (
     (re.compile(r"^id\b"), "uid"),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulate.living import Live, alike
+from tests.simulate.test_nameless import COMMITMENTS, USAGE, WAITER
 from tests.simulate.test_usage import CONFLICT, FIRST, story, usage
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -47,3 +48,8 @@ async def test_an_end_of_usage(live: Live) -> None:
         ),
     )
     assert [one.differences for one in found] == [()] * 6
+
+
+async def test_what_has_no_code_or_uid_of_its_own(live: Live) -> None:
+    for text in (COMMITMENTS, story(*USAGE, "bill: {date: 2026-02-01}"), WAITER):
+        assert [one.differences for one in await alike(live, text) if one.differences] == []
