@@ -1,6 +1,7 @@
 """The steps of a story, checked field by field (scenarios/README.md)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,6 +53,8 @@ _REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 #: A step that repeats less often than this is none: stories are about years, and dates end at 9999.
 _LONGEST = timedelta(days=366)
+#: Records of usage in a story: minutes of four months, or seconds of two days.
+MOST_RECORDS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,18 @@ def _expected(step: Mapping) -> tuple[Any, str | None]:
     if "expect" in step and "expectError" in step:
         raise ScenarioError(step.line_of("expect"), "expect", "does not go with expectError")
     return step.get("expect"), typed(step, "expectError", "text") if "expectError" in step else None
+
+
+def check_records(steps: Sequence[Step]) -> None:
+    """A story has no more usage than can be played. Raises: ScenarioError, at the step that is too much."""
+    count = 0
+    for step in steps:
+        if step.kind == "usage":
+            every, until = step.fields.get("repeat", (None, None))
+            count += max(1, -((step.fields["ts"] - until) // every)) if every else 1
+        if count > MOST_RECORDS:
+            what = f"brings the story's usage to {count:,} records, of which at most {MOST_RECORDS:,} are played"
+            raise ScenarioError(step.line, f"steps[{step.index}]", what)
 
 
 def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[Document]:

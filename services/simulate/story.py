@@ -8,7 +8,7 @@ from typing import Any
 from services.commitments.table import ANSWERED
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
-from services.simulate.steps import Step, read_step
+from services.simulate.steps import Step, check_records, read_step
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError, read_yaml
 
@@ -46,6 +46,7 @@ def parse_story(document: Any) -> Story:
     if not isinstance(steps, list) or not steps:
         raise ScenarioError(document.line_of("steps"), "steps", "must be a list of steps")
     played = tuple(read_step(index, step, document.line_of("steps"), entities) for index, step in enumerate(steps))
+    check_records(played)
     return Story(title, organization, documents, played, earliest)
 
 
