@@ -53,3 +53,25 @@ async def test_an_end_of_usage(live: Live) -> None:
 async def test_what_has_no_code_or_uid_of_its_own(live: Live) -> None:
     for text in (COMMITMENTS, story(*USAGE, "bill: {date: 2026-02-01}"), WAITER):
         assert [one.differences for one in await alike(live, text) if one.differences] == []
+
+
+#: Of what refers to the product, the account and the plan, what was created first is of a kind that stands last.
+REFERRED = """
+products: [{code: api}]
+meters: [{code: calls, dataFields: [{code: n, category: MEASURE}]}]
+accounts: [{code: acme}]
+steps:
+  - create: {balances: [{code: b, account: acme, products: [api], startDate: 2026-01-01, endDate: 2027-01-01}]}
+  - create: {contracts: [{code: c, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]}
+  - create: {accounts: [{code: kid, parentAccount: acme}]}
+  - create: {plans: [{code: p, product: api}]}
+  - update: {balance: b, set: {name: renamed}}
+  - delete: {account: acme}
+    expectError: balance b refers to it
+  - delete: {product: api}
+    expectError: balance b refers to it
+"""
+
+
+async def test_of_all_that_refers_to_what_is_deleted_the_first_is_named(live: Live) -> None:
+    assert [one.differences for one in await alike(live, REFERRED) if one.differences] == []
