@@ -18,6 +18,8 @@ import httpx
 import msgspec
 
 from events.partition import usage_key
+from events.resources.base import Resource
+from services.commitments.bodies import parse_body
 from services.commitments.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
@@ -79,17 +81,19 @@ class LivePlayer:
     def configure(self, fields: Mapping[str, Any]) -> None:
         self._call("PUT", "organizationconfig", {**DEFAULT_CONFIG, **fields, "testClock": True})
 
-    def create(self, document: Document) -> None:
+    def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
         made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
         self._names.learn(document, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
+        return parse_body(document.kind, made)
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         path = self._path(kind, code)
         body = self._ask("GET", path) | self._names.resolved(kind, fields) | {"effectiveDate": effective}
-        self._ask("PUT", path, {name: value for name, value in body.items() if value is not None}, about=kind)
+        given = {name: value for name, value in body.items() if value is not None}
+        return parse_body(kind, self._ask("PUT", path, given, about=kind))
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))

@@ -10,6 +10,7 @@ from events.envelope import NAMESPACE, seal
 from events.facts.base import Fact
 from events.facts.bills import Positions
 from events.facts.resources import ResourceFact
+from events.resources.base import Resource
 from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
 from projections.rating.index import FamilyIndex, index_families
@@ -82,14 +83,15 @@ class MemoryPlayer:
         document = {**DEFAULT_CONFIG, **fields}
         self._do(None, lambda: ConfigureOrganization(parse_model(OrganizationConfig, _wire(document)), None, self._now))
 
-    def create(self, document: Document) -> None:
+    def create(self, document: Document) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
         fields = self._resolved(kind, document.fields)
         self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
         self._codes[id] = document.title
         self._called[id] = document.shown
+        return self._body(kind, document.code)
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         held = self._held(kind, code)
         document = held.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
 
@@ -97,6 +99,7 @@ class MemoryPlayer:
             return UpdateResource(kind, held.id, parse_body(kind, _wire(document)), held.version, self._now, effective)
 
         self._do(kind, command)
+        return self._body(kind, code)
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         held = self._held(kind, code)
@@ -195,6 +198,10 @@ class MemoryPlayer:
         settlement = settle(family, through=day, accrued=True)
         state = (settlement.commitments | settlement.balances)[agreement_id]
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
+
+    def _body(self, kind: str, code: str) -> Resource:
+        body: Resource = self._held(kind, code).body
+        return body
 
     def _held(self, kind: str, code: str) -> Any:
         held = KINDS[kind].held(self.resources).get(id_of(kind, code))

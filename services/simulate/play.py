@@ -7,6 +7,8 @@ from decimal import Decimal
 from traceback import extract_tb
 from typing import Any
 
+from events.resources.base import Resource
+from events.resources.commitments import Commitment
 from services.commitments.catalog import DATED, FEES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
@@ -20,7 +22,7 @@ from services.simulate.player import (
     UsageRecord,
     nameless,
 )
-from services.simulate.schedules import Schedules
+from services.simulate.schedules import TERMS, schedule_notes
 from services.simulate.steps import Step
 from services.simulate.story import Story
 from services.simulate.usage import NUMBERS, SOURCE, STEPS, TEXTS
@@ -70,27 +72,27 @@ class _Theatre:
 
     def __init__(self, player: Player, clock: date) -> None:
         self._player, self._clock = player, clock
-        self._notes = Schedules()
+        self._notes: list[str] = []
 
     def create(self, documents: Sequence[Document]) -> None:
         """Create all of them or none: what was made before a refused one is taken back. Raises: RefusedError."""
         made: list[Document] = []
+        notes: list[str] = []
         try:
             for document in documents:
-                self._player.create(document)
+                notes += _notes(f"commitment {document.shown}", self._player.create(document))
                 made.append(document)
         except RefusedError:
             for document in reversed(made):
                 self._player.delete(document.kind, document.code, force=True)
             raise
-        for document in made:
-            if document.kind == "commitment":
-                self._notes.take(document.code, f"commitment {document.shown}", document.fields)
+        self._notes += notes
 
     def play(self, step: Step) -> Played:
         """Play one step, and say what differs."""
         played = self._play(step)
-        return replace(played, notes=self._notes.said())
+        notes, self._notes = tuple(self._notes), []
+        return replace(played, notes=notes)
 
     def finish(self, played: list[Played]) -> list[Played]:
         """The same, after what was still on its way: what is refused of it is of the last usage."""
@@ -161,9 +163,9 @@ class _Theatre:
         """A new fee of a plan holds from the day that the step names, else from the story's own."""
         kind, code, given = fields["kind"], fields["code"], with_band_defaults(fields["set"])
         fees = kind in DATED and any(name in given for name in FEES)
-        self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
-        if kind == "commitment":
-            self._notes.take(code, f"commitment {code}", given)
+        body = self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
+        if any(name in given for name in TERMS):
+            self._notes += _notes(f"commitment {code}", body)
 
     def _usage(self, step: Step) -> None:
         fields, every = step.fields, timedelta(0)
@@ -178,6 +180,10 @@ class _Theatre:
             if not every or ts >= until:
                 break
         self._player.arrive(step.expect_error is not None)
+
+
+def _notes(called: str, body: Resource) -> list[str]:
+    return schedule_notes(called, body) if isinstance(body, Commitment) else []
 
 
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:

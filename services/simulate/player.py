@@ -7,6 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from events.resources.base import Resource
+
 
 class RefusedError(Exception):
     """The product refused a step; the message says why, in the file's words. `wire` is the message as HTTP has it."""
@@ -114,11 +116,14 @@ class Player(Protocol):
     def configure(self, fields: Mapping[str, Any]) -> None:
         """Bring the organization into being with these organizationConfig fields."""
 
-    def create(self, document: Document) -> None:
-        """Create an entity."""
+    def create(self, document: Document) -> Resource:
+        """Create an entity. Returns its body."""
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
-        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold."""
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
+        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold.
+
+        Returns its body as it is then.
+        """
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         """Delete an entity."""

@@ -32,4 +32,5 @@ async def alike(live: Live, text: str) -> list[Played]:
     remembered = play(story, MemoryPlayer())
     for one, other in zip(lived, remembered, strict=True):
         assert (one.result, one.differences, one.unpriced) == (other.result, other.differences, other.unpriced)
+        assert one.notes == other.notes
     return remembered
