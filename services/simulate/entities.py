@@ -198,7 +198,7 @@ def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
 
 
 def check_fields(kind: str, fields: Lines) -> None:
-    """No field is one that only answers have, and every reference is a code, or a list of codes where the wire has one.
+    """No field is one that only answers have, or a reference by id: each is a code, or a list of codes as on the wire.
 
     Raises: ScenarioError.
     """
@@ -207,6 +207,8 @@ def check_fields(kind: str, fields: Lines) -> None:
             raise ScenarioError(fields.line_of(name), f"{kind}.{name}", "is told by answers, not by a story")
     lists = {field for field, _ in KINDS[kind].reference_lists}
     for name, (wire, to) in reference_fields(kind).items():
+        if wire in fields:
+            raise ScenarioError(fields.line_of(wire), f"{kind}.{wire}", f"no file has ids; write {name}, and codes")
         value, many = fields.get(name), wire in lists
         if value is None:
             continue

@@ -85,6 +85,9 @@ class MemoryPlayer:
 
     def create(self, document: Document) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
+        if id in KINDS[kind].held(self.resources):
+            # Its code is taken, which is what is to be said; a client makes no ids, so it never hears of a taken one.
+            id = str(uuid5(NAMESPACE, f"simulate/{self._sequence}"))
         fields = self._resolved(kind, document.fields)
         self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
         self._codes[id] = document.title

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from events.resources.base import check_bounds
+from events.resources.base import EARLIEST, check_bounds
 from services.simulate.yaml_lines import Mapping, ScenarioError
 
 
@@ -29,6 +29,14 @@ def _date(value: Any) -> date:
     except ValueError as error:
         raise ValueError("must be a date, YYYY-MM-DD") from error
     return check_bounds(day)
+
+
+def _bill_date(value: Any) -> date:
+    """The wire asks for a bill by the last day before it, which must be one of its days, too."""
+    day = _date(value)
+    if day == EARLIEST:
+        raise ValueError(f"must be after {EARLIEST}: a bill is of the days before its date")
+    return day
 
 
 def _instant(value: Any) -> datetime:
@@ -77,6 +85,7 @@ def _texts(value: Any) -> dict[str, str]:
 _TYPES: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "date": _date,
+    "bill date": _bill_date,
     "instant": _instant,
     "wire instant": _wire_instant,
     "number": _number,

@@ -1,5 +1,7 @@
 """What is refused is refused in memory and live alike, in the same words."""
 
+import re
+
 import pytest
 
 from tests.simulate.living import Live, alike
@@ -75,3 +77,79 @@ steps:
 
 async def test_of_all_that_refers_to_what_is_deleted_the_first_is_named(live: Live) -> None:
     assert [one.differences for one in await alike(live, REFERRED) if one.differences] == []
+
+
+#: Steps that were to be refused and were not have made what later ones want to make.
+TAKEN = """
+accounts: [{code: acme}]
+counters: [{code: seats}]
+steps:
+  - create: {commitments: [{code: c, account: acme, amount: 5, startDate: 2026-01-01, endDate: 2027-01-01}]}
+    expectError: nobody
+  - create: {commitments: [{code: c, account: acme, amount: 6, startDate: 2026-01-01, endDate: 2027-01-01}]}
+  - create: {contracts: [{code: t, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]}
+    expectError: nobody
+  - create: {contracts: [{code: t, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]}
+  - adjustment: {account: acme, counter: seats, date: 2026-01-05, value: 3}
+  - adjustment: {account: acme, counter: seats, date: 2026-01-05, value: 4}
+  - commitment: c
+    expect: {amount: 5}
+"""
+
+
+async def test_a_code_that_is_taken_is_named_as_it_was_written(live: Live) -> None:
+    found = await alike(live, TAKEN)
+    passed = "was taken, but an error was expected: nobody"
+    same_day = "account, counter, date: acme, seats, 2026-01-05 is taken by counterAdjustment of line 11"
+    assert [text for one in found for text in one.differences] == [
+        passed,
+        "was refused: code: c is taken by commitment c",
+        passed,
+        "was refused: code: t is taken by contract t",
+        f"was refused: {same_day}",
+    ]
+
+
+#: The first of each kind of step that names what is not there, or says what may not be.
+WRONG = """
+organization: {timezone: Europe/Paris}
+products: [{code: api}]
+meters: [{code: calls, dataFields: [{code: n, category: MEASURE}]}]
+accounts: [{code: acme}]
+commitments: [{code: c, account: acme, amount: 5, startDate: 2026-01-01, endDate: 2027-01-01}]
+balances: [{code: b, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]
+steps:
+  - bill: {date: 2026-01-01, account: nobody}
+  - bill: {date: 1970-01-02}
+  - preview: {date: 1970-01-02, account: acme}
+  - preview: {date: 2026-01-01, account: nobody}
+  - unbilled: {date: 2026-01-01, account: nobody}
+  - approve: {account: nobody}
+  - commitment: nothing
+  - update: {commitment: c, set: {billingPlan: nope}}
+  - update: {commitment: c, set: {products: [api, nope]}}
+  - update: {commitment: c, set: {separateOverageUsage: yes}}
+  - update: {commitment: c, set: {account: nobody}}
+  - update: {plan: nope, set: {name: x}}
+  - delete: {commitment: nope}
+  - delete: {account: acme}
+  - topUp: {commitment: c, amount: -1, date: 2026-02-01}
+  - topUp: {commitment: nope, amount: 1, date: 2026-02-01}
+  - cancel: {commitment: c, date: 2026-02-01, policy: LATER}
+  - cancel: {commitment: c, date: 2027-02-01}
+  - transaction: {balance: b, amount: -1, date: 2026-02-01}
+  - transaction: {balance: nope, amount: -1, date: 2026-02-01}
+  - adjustment: {account: acme, counter: nope, date: 2026-01-05, value: 3}
+  - create: {accountPlans: [{account: acme, plan: nope}]}
+  - usage: {account: acme, meter: nope, ts: 2026-01-05T00:00:00Z}
+    expectError: "usage was refused: meter must be a meter's code, 'nope' is none"
+  - usage: {account: nobody, meter: calls, ts: 2026-01-05T00:00:00Z, measure: {n: 1}}
+    expectError: "usage was refused: account must be an account's code, 'nobody' is none"
+"""
+
+
+async def test_every_kind_of_step_is_refused_in_the_same_words(live: Live) -> None:
+    found = await alike(live, WRONG)
+    told = [text for one in found for text in one.differences]
+    assert len(told) == len(found) - 4
+    assert not [text for text in told if re.search("[0-9a-f]{8}-|Id\\b", text)]

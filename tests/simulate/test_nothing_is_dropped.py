@@ -8,6 +8,7 @@ from services.simulate.story import parse_story
 from services.simulate.yaml_lines import ScenarioError, load_yaml
 
 TERM = "account: acme, startDate: 2026-01-01, endDate: 2027-01-01"
+NO_IDS = "no file has ids; write billingPlan, and codes"
 TOLD = "is told by answers, not by a story"
 
 
@@ -26,6 +27,11 @@ TOLD = "is told by answers, not by a story"
         ("steps: [{bill: {date: 2026-02-01}, expectError: }]", "expectError: must be text"),
         ("organization: {testClock: false}", "organization.testClock: is not for a story to say"),
         ("organization: {version: 2}", "organization.version: is not for a story to say"),
+        (f"commitments: [{{{TERM}, amount: 5, billingPlanId: x}}]", f"commitment.billingPlanId: {NO_IDS}"),
+        ("steps: [update: {commitment: c, set: {productIds: [x]}}]", "commitment.productIds: no file has ids"),
+        ("accounts: [{code: a, plans: [{planId: x}]}]", "accountPlan.planId: no file has ids; write plan, and codes"),
+        ("steps: [bill: {date: 1970-01-01}]", "date: must be after 1970-01-01"),
+        ("steps: [preview: {date: 1970-01-01, account: a}]", "date: must be after 1970-01-01"),
         ("organization: []", "organization: must be a mapping"),
         ("scenario: [a, b]", "scenario: must be text"),
         (
