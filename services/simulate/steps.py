@@ -141,7 +141,7 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
     if kind == "update":
         _check_update(body, found)
     if "repeat" in found:
-        found["repeat"] = _repeat(found["repeat"])
+        found["repeat"] = _repeat(found["repeat"], found["ts"])
     return found
 
 
@@ -165,7 +165,7 @@ def _check_update(body: Mapping, found: dict[str, Any]) -> None:
     check_fields(kind, fields)
 
 
-def _repeat(body: Mapping) -> tuple[timedelta, datetime]:
+def _repeat(body: Mapping, first: datetime) -> tuple[timedelta, datetime]:
     for key in body:
         if key not in ("every", "until"):
             raise ScenarioError(body.line_of(key), f"repeat.{key}", "is not a field of repeat")
@@ -176,4 +176,7 @@ def _repeat(body: Mapping) -> tuple[timedelta, datetime]:
         raise ScenarioError(body.line_of("every"), "repeat.every", problem)
     if "until" not in body:
         raise ScenarioError(body.line, "repeat.until", "is required")
-    return every, typed(body, "until", "instant")
+    until = typed(body, "until", "instant")
+    if until <= first:
+        raise ScenarioError(body.line_of("until"), "repeat.until", "must be after ts")
+    return every, until

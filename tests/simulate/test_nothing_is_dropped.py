@@ -8,6 +8,7 @@ from services.simulate.story import parse_story
 from services.simulate.yaml_lines import ScenarioError, load_yaml
 
 TERM = "account: acme, startDate: 2026-01-01, endDate: 2027-01-01"
+AT = "ts: 2026-01-10T00:00:00Z"
 NO_IDS = "no file has ids; write billingPlan, and codes"
 TOLD = "is told by answers, not by a story"
 
@@ -32,14 +33,18 @@ TOLD = "is told by answers, not by a story"
         ("accounts: [{code: a, plans: [{planId: x}]}]", "accountPlan.planId: no file has ids; write plan, and codes"),
         ("steps: [bill: {date: 1970-01-01}]", "date: must be after 1970-01-01"),
         ("steps: [preview: {date: 1970-01-01, account: a}]", "date: must be after 1970-01-01"),
+        (
+            f"steps: [usage: {{account: a, meter: m, {AT}, repeat: {{every: 1d, until: 2026-01-10T01:00:00+01:00}}}}]",
+            "repeat.until: must be after ts",
+        ),
         ("organization: []", "organization: must be a mapping"),
         ("scenario: [a, b]", "scenario: must be text"),
         (
-            "steps: [usage: {account: a, meter: m, ts: 2026-01-10T00:00:00Z, who: {tag: true}}]",
+            f"steps: [usage: {{account: a, meter: m, {AT}, who: {{tag: true}}}}]",
             "who: tag must be text (put it in quotes)",
         ),
         (
-            "steps: [usage: {account: a, meter: m, ts: 2026-01-10T00:00:00Z, other: {tag: 1.50}}]",
+            f"steps: [usage: {{account: a, meter: m, {AT}, other: {{tag: 1.50}}}}]",
             "other: tag must be text (put it in quotes)",
         ),
     ],
