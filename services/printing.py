@@ -4,6 +4,7 @@ What a line is and what it amounts to is never cut; where there is little room, 
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,20 @@ COUNTED = frozenset(
 )
 #: One grid for all bills of a run, whatever stands in them.
 LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
+
+
+#: What moves a terminal's cursor, colours it, or turns the order of what follows.
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Somebody else's text on one line, its control characters escaped: printed, it can do nothing but be read."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def printable_json(document: str) -> str:
+    """JSON on one line with the same characters escaped in its texts, which say what they said."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,7 @@ def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line
             table.add_row(Text(" to ".join(told), style="dim"))
         quantity = grouped(line.quantity) if line.quantity and line.type in COUNTED else ""
         name = f"{line.type} (true-up)" if line.true_up else line.type
-        table.add_row(name, Text(line.about), quantity, grouped(line.amount))
+        table.add_row(name, Text(printable(line.about)), quantity, grouped(line.amount))
     return table
 
 

@@ -14,7 +14,8 @@ from projections.settlement import AgreementState, Settlement, settle
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.player import PlayedBill, PlayedLine
-from services.simulate.story import Step, read_story
+from services.simulate.steps import Step
+from services.simulate.story import read_story
 
 Row = tuple[str, ...]
 #: Rows of one kind of table, by the label of the bill (or step) that they belong to.

@@ -94,13 +94,13 @@ def test_a_wrong_file_names_line_and_field(old: str, new: str, line: int, field:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("{q: 2.5}", '{q: "2.5"}', "data.measure.q must be a JSON number"),
-        ("{q: 2.5}", "{q: 1000000000000000000}", "data.measure.q must have at most 18 whole digits"),
-        ("{q: 2.5}", "{p: 2.5}", "data.measure.p is no field of meter 'm'"),
-        ("measure: {q: 2.5}", "who: {q: a}", "data.who.q must stand in data.measure"),
-        ("account: acme, meter: m", "account: acme, meter: n", "data.meter must be a meter's code"),
-        ("account: acme, meter: m", "account: nobody, meter: m", "subject must be an account's code"),
-        ("ts: 2026-01-10T", "ts: 1970-01-01T", "time must not be before 1970-01-02"),
+        ("{q: 2.5}", '{q: "2.5"}', "measure.q must be a JSON number"),
+        ("{q: 2.5}", "{q: 1000000000000000000}", "measure.q must have at most 18 whole digits"),
+        ("{q: 2.5}", "{p: 2.5}", "measure.p is no field of meter 'm'"),
+        ("measure: {q: 2.5}", "who: {q: a}", "who.q must stand in measure"),
+        ("account: acme, meter: m", "account: acme, meter: n", "meter must be a meter's code"),
+        ("account: acme, meter: m", "account: nobody, meter: m", "account must be an account's code"),
+        ("ts: 2026-01-10T", "ts: 1970-01-01T", "ts must not be before 1970-01-02"),
     ],
 )
 def test_what_ingest_refuses_is_refused(old: str, new: str, said: str) -> None:

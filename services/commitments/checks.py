@@ -72,11 +72,16 @@ def check_fixed(kind: Kind, held: Entity[Any], body: Resource) -> None:
 
 
 def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
-    """Nothing refers to the resource. Raises: Referenced, naming the first that does."""
-    for other in KINDS.values():
-        for entity in other.held(resources).values():
-            if (kind.name, id) in ((name, target) for _, name, target in other.references(entity.body)):
-                raise Referenced(kind=kind.name, id=id, referrer=other.name, referrer_id=entity.id)
+    """Nothing refers to the resource. Raises: Referenced, naming of what does what was created first."""
+    referring = [
+        (entity.position, other.name, entity.id)
+        for other in KINDS.values()
+        for entity in other.held(resources).values()
+        if (kind.name, id) in ((name, target) for _, name, target in other.references(entity.body))
+    ]
+    if referring:
+        _, referrer, referrer_id = min(referring)
+        raise Referenced(kind=kind.name, id=id, referrer=referrer, referrer_id=referrer_id)
 
 
 def check_precision(field: str, amount: Decimal | None, currency: str) -> None:

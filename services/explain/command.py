@@ -9,6 +9,7 @@ from services.commitments.errors import CommandError
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
 from services.postgres import open_postgres
+from services.printing import printable, printable_json
 from services.process import Process, run_process
 
 
@@ -36,9 +37,9 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
         if as_json:
-            click.echo(msgspec.json.Encoder(decimal_format="number").encode(document).decode())
+            click.echo(printable_json(msgspec.json.Encoder(decimal_format="number").encode(document).decode()))
         else:
             for text in lines_of(document):
-                click.echo(text)
+                click.echo(printable(text))
 
     run_process(body)

@@ -19,7 +19,7 @@ from services.ingest.names import check_names, marks
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.refusal import Reason, Refused
-from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept
+from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, conflict
 from services.kafka import FetchedRecord, Record, mark_of
 
 
@@ -74,7 +74,7 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
             elif content == digest[ID_BYTES:]:
                 outcome.counts.duplicate += 1
             else:
-                _reject(record, arrived.ms, _conflict(usage), outcome)
+                _reject(record, arrived.ms, conflict(usage), outcome)
     if accepted:
         outcome.records += state.writer.rated(accepted, catalogs.offset)
         state.last_rated = accepted[-1][0]
@@ -144,11 +144,6 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
 
 def _oversized() -> Refused:
     return Refused(Reason.OVERSIZED, f"a record must have at most {MAX_USAGE_BYTES} bytes with key and headers")
-
-
-def _conflict(usage: Usage) -> Refused:
-    rule = f"id {usage.usage_id!r} of source {usage.publisher.source!r} was used with other content"
-    return Refused(Reason.ID_CONFLICT, rule)
 
 
 def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) -> None:

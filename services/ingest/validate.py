@@ -108,6 +108,12 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
     return Usage(lane, publisher, usage_id, ts, ts_text, ets_text, day, numbers, texts, digest, strings)
 
 
+def conflict(usage: Usage) -> Refused:
+    """Why usage is refused whose id came before and said something else."""
+    rule = f"id {usage.usage_id!r} of source {usage.publisher.source!r} was used with other content"
+    return Refused(Reason.ID_CONFLICT, rule)
+
+
 def _too_late(directory: Directory, arrived: Arrival) -> Refused:
     clock = directory.clock
     whose = f"its arrival, {arrived.text}" if clock is None else f"the organization's test clock, {clock.isoformat()}"

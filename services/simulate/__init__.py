@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from services.printing import make_console, show
+from services.printing import make_console, printable, printable_json, show
 from services.settings import load_settings
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import play
@@ -68,6 +68,7 @@ def make_player(live: None = None) -> Player:
 
 def _print_wrong(console: Console, path: Path, problem: str, json: bool) -> None:
     if json:
-        print(_json.dumps({"file": str(path), "ok": False, "error": problem}, ensure_ascii=False))
+        document = {"file": str(path), "ok": False, "error": problem}
+        print(printable_json(_json.dumps(document, ensure_ascii=False)))
     else:
-        show(console, Text(f"{path}: ").append(problem, "red"), wrap=False)
+        show(console, Text(printable(f"{path}: ")).append(printable(problem), "red"), wrap=False)

@@ -7,8 +7,8 @@ from typing import Any
 
 from events.resources.base import LATEST, check_bounds
 from events.resources.catalog import Plan, PlanTemplate
-from services.commitments.table import KINDS
-from services.simulate.player import Document
+from services.commitments.table import ANSWERED, KINDS
+from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
@@ -83,7 +83,7 @@ class Entities:
 
     def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
-        check_references(kind, entry)
+        check_fields(kind, entry)
         fields = dict(entry)
         inner: list[tuple[str, str, Any]] = []
         if kind == "plan":
@@ -98,7 +98,7 @@ class Entities:
             self._parents[code] = entry["parentAccount"]
         if kind == "plan":
             fields = self._plan(code, entry, fields, found)
-        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields), "code" in entry))
+        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
         for inner_kind, field, entries in inner:
             if entries is not None and not isinstance(entries, list):
                 raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be a list")
@@ -111,11 +111,12 @@ class Entities:
                 self._expand(inner_kind, held, found)
 
     def _code(self, kind: str, entry: Lines) -> str:
-        self._count += 1
         code = entry.get("code")
         if code is None and kind in _NAMED:
             raise ScenarioError(entry.line, f"{kind}.code", "is required")
-        code = code if code is not None else f"{kind}-{self._count}"
+        if code is None:
+            self._count += 1
+            return nameless(self._count)
         if not isinstance(code, str):
             raise ScenarioError(entry.line_of("code"), f"{kind}.code", "must be text (put it in quotes)")
         if (kind, code) in self._known:
@@ -141,9 +142,7 @@ class Entities:
 
     def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Plain defaults of what the wire requires."""
-        defaults: dict[str, Any] = {"code": code}
-        if kind in _NAMED:
-            defaults["name"] = code
+        defaults: dict[str, Any] = {"code": code, "name": code} if kind in _NAMED else {}
         if kind in _DATED:
             defaults["startDate"] = self._earliest.isoformat()
         if kind in _PRICED:
@@ -198,10 +197,18 @@ def reference_fields(kind: str) -> dict[str, tuple[str, str]]:
     return single | {field.removesuffix("Ids") + "s": (field, to) for field, to in row.reference_lists}
 
 
-def check_references(kind: str, fields: Lines) -> None:
-    """Every reference is a code, or a list of codes where the wire has one. Raises: ScenarioError."""
+def check_fields(kind: str, fields: Lines) -> None:
+    """No field is one that only answers have, or a reference by id: each is a code, or a list of codes as on the wire.
+
+    Raises: ScenarioError.
+    """
+    for name in (*ANSWERED, *KINDS[kind].derived):
+        if name in fields:
+            raise ScenarioError(fields.line_of(name), f"{kind}.{name}", "is told by answers, not by a story")
     lists = {field for field, _ in KINDS[kind].reference_lists}
     for name, (wire, to) in reference_fields(kind).items():
+        if wire in fields:
+            raise ScenarioError(fields.line_of(wire), f"{kind}.{wire}", f"no file has ids; write {name}, and codes")
         value, many = fields.get(name), wire in lists
         if value is None:
             continue

@@ -18,6 +18,8 @@ import httpx
 import msgspec
 
 from events.partition import usage_key
+from events.resources.base import Resource
+from services.commitments.bodies import parse_body
 from services.commitments.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
@@ -26,15 +28,13 @@ from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
 from services.simulate.naming import in_words
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.usage import refusal
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
 JOB_SECONDS = 180.0
 _LOOK_SECONDS = (0.02, 0.3)
-#: An account without plans: a job for it bills nothing, but like every job it begins when all usage is projected.
-_WAITER = "simulate-waits-for-usage"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_TEXTS = ("who", "what", "where", "other", "metadata")
 
 
 class LiveSystem:
@@ -74,22 +74,26 @@ class LivePlayer:
         self._clock = datetime(1970, 1, 1, tzinfo=UTC)
         self._sent: list[UsageRecord] = []
         self._on_its_way = False
+        #: An account without plans: its job bills nothing, but like every job it begins when all usage is projected.
+        self._waiter: str | None = None
         self._refused_until: Mapping[int, int] | None = None
 
     def configure(self, fields: Mapping[str, Any]) -> None:
         self._call("PUT", "organizationconfig", {**DEFAULT_CONFIG, **fields, "testClock": True})
 
-    def create(self, document: Document) -> None:
+    def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
         made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
-        self._names.learn(document.kind, document.code, made["id"], document.shown)
+        self._names.learn(document, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
+        return parse_body(document.kind, made)
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         path = self._path(kind, code)
         body = self._ask("GET", path) | self._names.resolved(kind, fields) | {"effectiveDate": effective}
-        self._ask("PUT", path, {name: value for name, value in body.items() if value is not None}, about=kind)
+        given = {name: value for name, value in body.items() if value is not None}
+        return parse_body(kind, self._ask("PUT", path, given, about=kind))
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
@@ -116,6 +120,12 @@ class LivePlayer:
         self._on_its_way = True
         if doubted:
             self._wait_for_usage()
+
+    def finish(self) -> None:
+        self._wait_for_usage()
+
+    def approve(self, account: str) -> None:
+        self._ask("GET", self._path("account", account))
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         self._reach(_noon(day))
@@ -174,19 +184,18 @@ class LivePlayer:
 
     def _event(self, record: UsageRecord) -> tuple[bytes, bytes]:
         """Key and CloudEvent of a record. A child lives in its parent's partition, so its key is the parent's."""
-        data = {
-            name: {field: str(value) for field, value in values.items()} if name in _TEXTS else values
-            for name, values in record.values.items()
-        }
+        data: dict[str, Any] = {"meter": record.meter, **record.values}
+        if record.ets is not None:
+            data["ets"] = record.ets
         event = {
             "specversion": "1.0",
             "id": record.uid,
-            "source": "/simulate",
+            "source": record.source,
             "type": "trueup.usage",
             "subject": record.account,
             "time": record.ts,
             "organization": self.organization.id,
-            "data": {"meter": record.meter, **data},
+            "data": data,
         }
         key = usage_key(self.organization.id, self._parents.get(record.account, record.account))
         return key, _ENCODER.encode(event)
@@ -195,12 +204,11 @@ class LivePlayer:
         """HTTP shows usage when it is projected; only a bill job says when that is."""
         if not self._on_its_way:
             return
-        waiter = self._names.known("account", _WAITER)
-        if waiter is None:
-            fields = {"code": _WAITER, "name": _WAITER, "emailAddress": f"{_WAITER}@example.com"}
-            waiter = self._call("POST", "accounts", fields)["id"]
-            self._names.learn("account", _WAITER, waiter, _WAITER)
-        self._done({"accountIds": [waiter], "lastDateInBillingPeriod": "1970-01-01"})
+        if self._waiter is None:
+            code = f"simulate-waits-{uuid4()}"
+            fields = {"code": code, "name": code, "emailAddress": f"{code}@example.com"}
+            self._waiter = self._call("POST", "accounts", fields)["id"]
+        self._done({"accountIds": [self._waiter], "lastDateInBillingPeriod": "1970-01-01"})
         self._look_for_refused()
 
     def _look_for_refused(self) -> None:
@@ -211,7 +219,7 @@ class LivePlayer:
         self._on_its_way = False
         refused, self._refused_until = self._pipe.refused(self.organization.id, self._refused_until)
         if refused:
-            raise RefusedError(f"usage was refused: {self._names.told(refused[0])}")
+            raise refusal(refused[0])
 
     def _done(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A bill job, complete. Raises: ApiFailedError when it is not within JOB_SECONDS."""

@@ -12,13 +12,11 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from events.topics import USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure
-from services.ingest.elsewhere import REASON_HEADER, RULE_HEADER
-from services.ingest.refusal import Reason
+from services.ingest.elsewhere import RULE_HEADER
 from services.kafka import KafkaUnreachableError, LogReader
 
 T = TypeVar("T")
 WAIT_SECONDS = 60.0
-_DROPPED = Reason.ID_CONFLICT.value.encode()
 
 
 class KafkaFailedError(ExpectedFailure):
@@ -68,10 +66,7 @@ class UsagePipe:
         return self._do("tell where usage.rejected ends", self._ends())
 
     def refused(self, organization: str, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
-        """The rules that usage of the organization broke, from these offsets on, and where the next look begins.
-
-        A uid that was used before is no refusal to a story, whatever stood under it: it is dropped.
-        """
+        """The rules that usage of the organization broke, from these offsets on, and where the next look begins."""
         return self._do("give what was refused", self._refused(f"{organization}/".encode(), since))
 
     def _do(self, what: str, work: Coroutine[Any, Any, T]) -> T:
@@ -114,7 +109,7 @@ class UsagePipe:
             for partition, end in ends.items():
                 async for records in self._reader.read(USAGE_REJECTED, partition, since[partition], end):
                     theirs = [dict(one.headers) for one in records if (one.key or b"").startswith(prefix)]
-                    found += [one[RULE_HEADER].decode() for one in theirs if one[REASON_HEADER] != _DROPPED]
+                    found += [one[RULE_HEADER].decode() for one in theirs]
         return found, ends
 
     def _close(self) -> None:

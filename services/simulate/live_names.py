@@ -7,6 +7,7 @@ from typing import Any
 
 from services.simulate.entities import reference_fields
 from services.simulate.naming import id_of
+from services.simulate.player import Document
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -16,15 +17,15 @@ class LiveNames:
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str], str] = {}
-        self._codes: dict[str, tuple[str, str]] = {}
+        self._documents: dict[str, Document] = {}
         #: How messages call what the file names, by the API's id.
         self.called: dict[str, str] = {}
 
-    def learn(self, kind: str, code: str, id: str, shown: str) -> None:
-        """An entity was created."""
-        self._ids[kind, code] = id
-        self._codes[id] = (kind, code)
-        self.called[id] = shown
+    def learn(self, document: Document, id: str) -> None:
+        """The entity was created."""
+        self._ids[document.kind, document.code] = id
+        self._documents[id] = document
+        self.called[id] = document.shown
 
     def known(self, kind: str, code: str) -> str | None:
         """The API's id; None of what was never created."""
@@ -39,8 +40,8 @@ class LiveNames:
         return found
 
     def code(self, id: str | None) -> str | None:
-        """The code of an id; lines may name what was deleted since, too."""
-        return id if id is None or id not in self._codes else self._codes[id][1]
+        """What results call an id; lines may name what was deleted since, too."""
+        return id if id is None or id not in self._documents else self._documents[id].title
 
     def place(self, account: str) -> int:
         """Number of an account in the order of creation."""
@@ -55,8 +56,8 @@ class LiveNames:
         return _ID.sub(self._in_memory, value) if isinstance(value, str) else value
 
     def _in_memory(self, found: re.Match[str]) -> str:
-        known = self._codes.get(found[0])
-        return id_of(*known) if known else found[0]
+        known = self._documents.get(found[0])
+        return id_of(known.kind, known.code) if known else found[0]
 
     def resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become the API's ids under the wire's names."""

@@ -6,15 +6,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid5
 
-from events.decimals import parse_decimal
 from events.envelope import NAMESPACE, seal
 from events.facts.base import Fact
 from events.facts.bills import Positions
 from events.facts.resources import ResourceFact
+from events.resources.base import Resource
 from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
-from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
-from projections.calendar import local_day
 from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources
 from projections.settlement import (
@@ -47,9 +45,9 @@ from services.commitments.errors import CommandError
 from services.commitments.table import KINDS
 from services.commitments.used import is_used
 from services.simulate.entities import references
+from services.simulate.memory_usage import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.usage import accepted, texts_of
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
@@ -71,11 +69,9 @@ class MemoryPlayer:
     def __init__(self) -> None:
         self.resources = Resources(ORGANIZATION)
         self.index = FamilyIndex()
-        self.totals: dict[TotalsKey, dict[date, DayState]] = {}
+        self.used = MemoryUsage()
         self.billed: dict[str, Billed] = {}
-        #: (account, uid): a uid is an account's own, as ingest has it.
-        self._seen: set[tuple[str, str]] = set()
-        #: Codes of everything that was ever created, by id: lines may name what was deleted since.
+        #: What results call everything that was ever created, by id: lines may name what was deleted since.
         self._codes: dict[str, str] = {}
         #: How messages call what the file names, by id.
         self._called: dict[str, str] = {}
@@ -87,14 +83,18 @@ class MemoryPlayer:
         document = {**DEFAULT_CONFIG, **fields}
         self._do(None, lambda: ConfigureOrganization(parse_model(OrganizationConfig, _wire(document)), None, self._now))
 
-    def create(self, document: Document) -> None:
+    def create(self, document: Document) -> Resource:
         kind, id = document.kind, id_of(document.kind, document.code)
+        if id in KINDS[kind].held(self.resources):
+            # Its code is taken, which is what is to be said; a client makes no ids, so it never hears of a taken one.
+            id = str(uuid5(NAMESPACE, f"simulate/{self._sequence}"))
         fields = self._resolved(kind, document.fields)
         self._do(kind, lambda: CreateResource(kind, id, parse_body(kind, _wire(fields)), self._now))
-        self._codes[id] = document.code
+        self._codes[id] = document.title
         self._called[id] = document.shown
+        return self._body(kind, document.code)
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
         held = self._held(kind, code)
         document = held.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
 
@@ -102,6 +102,7 @@ class MemoryPlayer:
             return UpdateResource(kind, held.id, parse_body(kind, _wire(document)), held.version, self._now, effective)
 
         self._do(kind, command)
+        return self._body(kind, code)
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         held = self._held(kind, code)
@@ -138,23 +139,16 @@ class MemoryPlayer:
         self._do("balance", command)
 
     def usage(self, record: UsageRecord) -> None:
-        usage = accepted(self.resources, record)
-        account, texts = usage.lane.account, texts_of(usage)
-        if (account.code, record.uid) in self._seen:
-            return
-        self._seen.add((account.code, record.uid))
-        numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
-        listed = [one for one in self.resources.aggregations.values() if one.body.meter_id == usage.lane.meter.id]
-        day = local_day(record.ts, account.timezone)
-        for one in listed:
-            aggregation = meter_aggregation(one.id, one.body)
-            for added in contributions([aggregation], numbers, texts, record.ts, record.uid):
-                days = self.totals.setdefault((account.id, added.aggregation_id, added.segment), {})
-                held = days.get(day)
-                days[day] = added.value if held is None else merge(aggregation.function, held, added.value)
+        self.used.send(self.resources, record)
 
     def arrive(self, doubted: bool) -> None:
+        self.used.arrive()
+
+    def finish(self) -> None:
         """Nothing is on its way in memory."""
+
+    def approve(self, account: str) -> None:
+        self._held("account", account)
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         only = self._held("account", account).id if account is not None else None
@@ -198,7 +192,7 @@ class MemoryPlayer:
     def family(self, root_id: str) -> Family:
         """The family of a root account as it is now."""
         terms = compile_terms(self.resources, root_id, self.index)
-        totals = {key: days for key, days in self.totals.items() if key[0] in terms.accounts}
+        totals = {key: days for key, days in self.used.totals.items() if key[0] in terms.accounts}
         return Family(terms, totals, self.billed.setdefault(root_id, Billed()))
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
@@ -207,6 +201,10 @@ class MemoryPlayer:
         settlement = settle(family, through=day, accrued=True)
         state = (settlement.commitments | settlement.balances)[agreement_id]
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
+
+    def _body(self, kind: str, code: str) -> Resource:
+        body: Resource = self._held(kind, code).body
+        return body
 
     def _held(self, kind: str, code: str) -> Any:
         held = KINDS[kind].held(self.resources).get(id_of(kind, code))

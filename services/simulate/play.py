@@ -7,13 +7,25 @@ from decimal import Decimal
 from traceback import extract_tb
 from typing import Any
 
+from events.resources.base import Resource
+from events.resources.commitments import Commitment
 from services.commitments.catalog import DATED, FEES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, Player, RefusedError, UsageRecord
-from services.simulate.schedules import Schedules
-from services.simulate.story import CATEGORIES, Step, Story
+from services.simulate.player import (
+    Document,
+    PlayedBill,
+    PlayedUnpriced,
+    Player,
+    RefusedError,
+    UsageRecord,
+    nameless,
+)
+from services.simulate.schedules import TERMS, schedule_notes
+from services.simulate.steps import Step
+from services.simulate.story import Story
+from services.simulate.usage import NUMBERS, SOURCE, STEPS, TEXTS
 from services.simulate.yaml_lines import ScenarioError
 
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.
@@ -52,7 +64,7 @@ def play(story: Story, player: Player) -> list[Played]:
             raise
         except Exception as error:
             raise ScenarioError(document.line, what, _failed(error)) from error
-    return [theatre.play(step) for step in story.steps]
+    return theatre.finish([theatre.play(step) for step in story.steps])
 
 
 class _Theatre:
@@ -60,27 +72,38 @@ class _Theatre:
 
     def __init__(self, player: Player, clock: date) -> None:
         self._player, self._clock = player, clock
-        self._notes = Schedules()
+        self._notes: list[str] = []
 
     def create(self, documents: Sequence[Document]) -> None:
         """Create all of them or none: what was made before a refused one is taken back. Raises: RefusedError."""
         made: list[Document] = []
+        notes: list[str] = []
         try:
             for document in documents:
-                self._player.create(document)
+                notes += _notes(f"commitment {document.shown}", self._player.create(document))
                 made.append(document)
         except RefusedError:
             for document in reversed(made):
                 self._player.delete(document.kind, document.code, force=True)
             raise
-        for document in made:
-            if document.kind == "commitment":
-                self._notes.take(document.code, document.fields)
+        self._notes += notes
 
     def play(self, step: Step) -> Played:
         """Play one step, and say what differs."""
         played = self._play(step)
-        return replace(played, notes=self._notes.said())
+        notes, self._notes = tuple(self._notes), []
+        return replace(played, notes=notes)
+
+    def finish(self, played: list[Played]) -> list[Played]:
+        """The same, after what was still on its way: what is refused of it is of the last usage."""
+        try:
+            self._player.finish()
+        except RefusedError as error:
+            last = max(number for number, one in enumerate(played) if one.step.kind == "usage")
+            found = played[last]
+            told = (*found.differences, *_refused(found.step, error))
+            played[last] = replace(found, result=str(error), differences=told)
+        return played
 
     def _play(self, step: Step) -> Played:
         try:
@@ -113,7 +136,7 @@ class _Theatre:
             case "commitment":
                 return player.commitment(fields["commitment"], self._clock)
             case "approve":
-                pass
+                player.approve(fields["account"])
             case _:
                 self._command(step)
         return None
@@ -140,9 +163,9 @@ class _Theatre:
         """A new fee of a plan holds from the day that the step names, else from the story's own."""
         kind, code, given = fields["kind"], fields["code"], with_band_defaults(fields["set"])
         fees = kind in DATED and any(name in given for name in FEES)
-        self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
-        if kind == "commitment":
-            self._notes.take(code, given)
+        body = self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
+        if any(name in given for name in TERMS):
+            self._notes += _notes(f"commitment {code}", body)
 
     def _usage(self, step: Step) -> None:
         fields, every = step.fields, timedelta(0)
@@ -159,11 +182,19 @@ class _Theatre:
         self._player.arrive(step.expect_error is not None)
 
 
+def _notes(called: str, body: Resource) -> list[str]:
+    return schedule_notes(called, body) if isinstance(body, Commitment) else []
+
+
 def _record(step: Step, ts: Any, number: int) -> UsageRecord:
     fields = step.fields
-    uid = fields.get("uid") or f"step-{step.index}"
-    values = {category: fields[category] for category in CATEGORIES if category in fields}
-    return UsageRecord(f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, values)
+    source, uid = (SOURCE, fields["uid"]) if "uid" in fields else (STEPS, f"step-{step.index}")
+    values = {category: fields[category] for category in (*NUMBERS, *TEXTS) if category in fields}
+    # Repeated usage is as long each time.
+    ets = ts + (fields["ets"] - fields["ts"]) if "ets" in fields else None
+    return UsageRecord(
+        source, f"{uid}-{number}" if number else uid, fields["account"], fields["meter"], ts, ets, values
+    )
 
 
 def _adjustment(step: Step) -> Document:
@@ -172,7 +203,7 @@ def _adjustment(step: Step) -> Document:
     whole = int(value) if value == value.to_integral_value() else value
     body = {**fields, "date": fields["date"].isoformat(), "value": whole}
     # Two adjustments of one day are two entities, of which the second is refused as HTTP refuses it.
-    return Document("counterAdjustment", f"adjustment-{step.index}", step.line, body, named=False)
+    return Document("counterAdjustment", nameless(f"step-{step.index}"), step.line, body)
 
 
 def _failed(error: Exception) -> str:

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from events.resources.base import Resource
+
 
 class RefusedError(Exception):
     """The product refused a step; the message says why, in the file's words. `wire` is the message as HTTP has it."""
@@ -14,6 +16,15 @@ class RefusedError(Exception):
     def __init__(self, message: str, wire: str | None = None) -> None:
         super().__init__(message)
         self.wire = message if wire is None else wire
+
+
+#: No code of a file begins so: what reads it refuses the character.
+_NAMELESS = "\0"
+
+
+def nameless(number: object) -> str:
+    """A code for what has none in the file, different from all that a file can hold; it goes nowhere else."""
+    return f"{_NAMELESS}{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +35,37 @@ class Document:
     code: str
     line: int
     fields: Mapping[str, Any]
-    #: Whether the reader of the file knows it by its code; else only by the line it stands on.
-    named: bool = True
+
+    @property
+    def named(self) -> bool:
+        """Whether the reader of the file knows it by its code; else only by the line it stands on."""
+        return not self.code.startswith(_NAMELESS)
 
     @property
     def shown(self) -> str:
-        """How messages name it."""
+        """How messages name it, after its kind."""
         return self.code if self.named else f"of line {self.line}"
+
+    @property
+    def title(self) -> str:
+        """How results name it."""
+        return self.code if self.named else f"{self.kind} of line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """One usage record on the wire; `values` maps category (measure, who, ...) to its fields."""
+    """One usage record on the wire; `values` maps category (measure, who, ...) to its fields.
 
+    `source` is whose ids `uid` is one of: those of the file, or those that are made where it has none.
+    """
+
+    source: str
     uid: str
     account: str
     meter: str
     ts: datetime
+    #: Its end, where it has one.
+    ets: datetime | None
     values: Mapping[str, Mapping[str, Any]]
 
 
@@ -91,11 +116,14 @@ class Player(Protocol):
     def configure(self, fields: Mapping[str, Any]) -> None:
         """Bring the organization into being with these organizationConfig fields."""
 
-    def create(self, document: Document) -> None:
-        """Create an entity."""
+    def create(self, document: Document) -> Resource:
+        """Create an entity. Returns its body."""
 
-    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> None:
-        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold."""
+    def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
+        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold.
+
+        Returns its body as it is then.
+        """
 
     def delete(self, kind: str, code: str, force: bool) -> None:
         """Delete an entity."""
@@ -110,10 +138,19 @@ class Player(Protocol):
         """Put credit on a balance, or take it off."""
 
     def usage(self, record: UsageRecord) -> None:
-        """Send a usage record; one whose uid came before changes nothing. It need not have arrived before `arrive`."""
+        """Send a usage record; one that came before, uid and content, changes nothing. It arrives with `arrive`."""
 
     def arrive(self, doubted: bool) -> None:
-        """What was sent is on its way. With `doubted` its refusal is told here, else by a later step at the latest."""
+        """What was sent is on its way; what is not refused of it counts. Raises: RefusedError for the first that is.
+
+        With `doubted` that is raised here, else by a later step or by `finish` at the latest.
+        """
+
+    def finish(self) -> None:
+        """The story is over: what is still on its way arrives."""
+
+    def approve(self, account: str) -> None:
+        """Nothing, if there is such an account: bills are issued at once."""
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
         """Issue what is due on or before the day, of all accounts or of one."""

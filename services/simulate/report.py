@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from events.decimals import plain
-from services.printing import PAYING, Line, bill_table, show
+from services.printing import PAYING, Line, bill_table, printable, printable_json, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
@@ -21,10 +21,10 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
     """Bills, commitments and differences of a played story."""
     differences = sum(len(one.differences) for one in played)
     verdict = Text("differs", "red") if differences else Text("holds", "green")
-    show(console, Text(title or path.name, "bold"))
+    show(console, Text(printable(title or path.name), "bold"))
     for one in played:
         for note in one.notes:
-            show(console, note)
+            show(console, printable(note))
         if isinstance(one.result, list):
             for bill in one.result:
                 show(console, "")
@@ -32,13 +32,13 @@ def print_story(console: Console, path: Path, title: str, played: Sequence[Playe
             if not one.result:
                 show(console, Text(f"{one.step.kind} {one.step.fields['date']}: nothing"))
             for usage in one.unpriced:
-                show(console, Text(f"unpriced: {_unpriced(usage)}"))
+                show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
         elif isinstance(one.result, dict):
-            show(console, Text(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}"))
+            show(console, Text(printable(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}")))
         for text in one.differences:
             where = f"step {one.step.index} ({one.step.kind}), line {one.step.line}: "
-            show(console, Text(where, "red").append(text, "default"))
-    show(console, Text(f"\n{path}: ").append_text(verdict).append("\n"))
+            show(console, Text(where, "red").append(printable(text), "default"))
+    show(console, Text(f"\n{printable(str(path))}: ").append_text(verdict).append("\n"))
 
 
 def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
@@ -48,7 +48,7 @@ def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
         start, end = line.period
         period = (start.isoformat(), end.isoformat())
         lines.append(Line(line.type, _about(line), period, line.quantity, line.amount, line.true_up))
-    return bill_table(console, f"{kind} {bill.date}: {bill.account}", bill.currency, lines, bill.total)
+    return bill_table(console, printable(f"{kind} {bill.date}: {bill.account}"), bill.currency, lines, bill.total)
 
 
 def _about(line: PlayedLine) -> str:
@@ -92,7 +92,7 @@ def story_json(path: Path, title: str, played: Sequence[Played]) -> str:
             for one in played
         ],
     }
-    return json.dumps(document, ensure_ascii=False)
+    return printable_json(json.dumps(document, ensure_ascii=False))
 
 
 def _result(result: Any) -> Any:

@@ -1,39 +1,24 @@
 """Says of a commitment's fee schedule when it bills something else than what is outstanding (rules 6.5)."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
-from events.decimals import parse_decimal, plain
+from events.decimals import normal, plain
+from events.resources.commitments import Commitment
 
-_FIELDS = ("amount", "amountPrePaid", "feeDates", "currency")
+#: Who replaces one of these has given the schedule's terms anew.
+TERMS = ("amount", "amountPrePaid", "feeDates", "currency")
 
 
-class Schedules:
-    """The commitments of a story as it amends them, and what is to be said of them next."""
+def schedule_notes(commitment: str, body: Commitment) -> list[str]:
+    """What is to be said of the commitment, which is called so."""
+    rest = body.unscheduled
+    if not rest:
+        return []
+    what = f"{_spelt(rest)} is on no date" if rest > 0 else f"{_spelt(-rest)} more than that"
+    money = f"{_spelt(body.outstanding - rest)} of the {_spelt(body.outstanding)} {body.currency}"
+    return [f"{commitment}: its feeDates bill {money} outstanding: {what}"]
 
-    def __init__(self) -> None:
-        self._terms: dict[str, dict[str, Any]] = {}
-        self._notes: list[str] = []
 
-    def take(self, code: str, fields: Mapping[str, Any]) -> None:
-        """A commitment was made with these fields, or they were replaced; null takes one out."""
-        given = {name: fields[name] for name in _FIELDS if name in fields}
-        terms = self._terms.setdefault(code, {})
-        terms |= given
-        if given and terms.get("feeDates"):
-            self._say(code, terms)
-
-    def said(self) -> tuple[str, ...]:
-        """What was not said before."""
-        notes, self._notes = tuple(self._notes), []
-        return notes
-
-    def _say(self, code: str, terms: Mapping[str, Any]) -> None:
-        billed = sum((parse_decimal(fee["amount"]) for fee in terms["feeDates"]), Decimal(0))
-        outstanding = parse_decimal(terms["amount"]) - parse_decimal(terms.get("amountPrePaid") or 0)
-        if billed != outstanding:
-            rest = outstanding - billed
-            what = f"{plain(rest)} is on no date" if rest > 0 else f"{plain(-rest)} more than that"
-            money = f"{plain(billed)} of the {plain(outstanding)} {terms.get('currency', '')}".rstrip()
-            self._notes.append(f"commitment {code}: its feeDates bill {money} outstanding: {what}")
+def _spelt(amount: Decimal) -> str:
+    """Without trailing zeros: the wire's answers have other ones than what was asked."""
+    return plain(normal(amount))

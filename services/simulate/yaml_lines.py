@@ -9,6 +9,8 @@ import yaml
 
 #: More than any story needs, and far less than what Python's stack or the wire's reader holds.
 DEEPEST = 50
+#: Values of a file, each counted wherever an alias puts it: a few lines of nested aliases could stand for billions.
+MOST_VALUES = 200_000
 #: Digits before and after the point that a number may have; the product's own bounds are narrower.
 DIGITS = 100
 _TAG = "tag:yaml.org,2002:"
@@ -38,33 +40,58 @@ class Mapping(dict[str, Any]):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader without timestamps (they stay text), with JSON's numbers, and with an end to nesting."""
+    """SafeLoader whose only values besides text are null, true, false and JSON's numbers, with an end to nesting.
+
+    What else YAML 1.1 makes of a text is what nobody means who writes `no`, `on` or a date: it stays text.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        #: The anchors, None where there is none, of the nodes that are being read.
+        #: The anchors, None where there is none, of the nodes that are being read, and how deep each is so far.
         self._open: list[str | None] = []
+        self._depths: list[int] = [0]
+        self._values = 0
+        #: By anchor: how many values its node holds, itself included, and how deep it is.
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """The next node. Raises: ScenarioError for one that is nested too deeply or in itself."""
+        """The next node. Raises: ScenarioError for too many values, and for one nested too deeply or in itself."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         anchor = getattr(event, "anchor", None)
-        line = event.start_mark.line + 1
-        if self.check_event(yaml.AliasEvent) and anchor in self._open:
+        line, is_alias = event.start_mark.line + 1, self.check_event(yaml.AliasEvent)
+        if is_alias and anchor in self._open:
             raise ScenarioError(line, f"*{anchor}", "stands inside itself")
-        if len(self._open) == DEEPEST:
-            raise ScenarioError(line, "YAML", f"is nested more than {DEEPEST} deep")
+        # An alias counts as what it stands for; one of an unknown anchor is refused below.
+        values, depth = self._sizes.get(anchor or "", (1, 1)) if is_alias else (1, 1)
+        self._check(line, values, depth)
+        before = self._values
+        self._values += values
         self._open.append(anchor)
+        self._depths.append(depth - 1)
         try:
             return super().compose_node(parent, index)
         finally:
             self._open.pop()
+            depth = self._depths.pop() + 1
+            self._depths[-1] = max(self._depths[-1], depth)
+            if anchor is not None:
+                self._sizes[anchor] = self._values - before, depth
+
+    def _check(self, line: int, values: int, depth: int) -> None:
+        if len(self._open) + depth > DEEPEST:
+            raise ScenarioError(line, "YAML", f"is nested more than {DEEPEST} deep")
+        if self._values + values > MOST_VALUES:
+            raise ScenarioError(line, "YAML", f"holds more than {MOST_VALUES:,} values, those behind aliases counted")
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != f"{_TAG}timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) in ("null", "int", "float")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+_TRUTH = {
+    spelt: value for word, value in (("true", True), ("false", False)) for spelt in (word, word.title(), word.upper())
+}
+_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(f"(?:{'|'.join(_TRUTH)})$"), list("tTfF"))
 # YAML 1.1 takes 1e5 for a text; JSON does not.
 _Loader.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
 
@@ -88,7 +115,7 @@ def load_yaml(text: str) -> Any:
         raise _unreadable(text, error) from error
     try:
         node = loader.get_single_node()
-        return None if node is None else _build(loader, node)
+        return None if node is None else _build(node)
     except yaml.reader.ReaderError as error:
         raise _unreadable(text, error) from error
     except yaml.MarkedYAMLError as error:
@@ -107,13 +134,12 @@ def _unreadable(text: str, error: yaml.reader.ReaderError) -> ScenarioError:
     return ScenarioError(line, "YAML", f"the character U+{ord(text[error.position]):04X} may not stand in a file")
 
 
-def _build(loader: _Loader, node: yaml.Node) -> Any:
+def _build(node: yaml.Node) -> Any:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
-        return _mapping(loader, node, line)
+        return _mapping(node, line)
     if isinstance(node, yaml.SequenceNode):
-        return [_build(loader, item) for item in node.value]
+        return [_build(item) for item in node.value]
     return _scalar(node, line)
 
 
@@ -126,24 +152,26 @@ def _scalar(node: yaml.Node, line: int) -> Any:
             return text
         case "int" | "float":
             return _number(text, line)
-        case "bool" if text.lower() in _Loader.bool_values:
-            return _Loader.bool_values[text.lower()]
+        case "bool" if text in _TRUTH:
+            return _TRUTH[text]
         case "null":
             return None
         case other:
             raise ScenarioError(line, text, f"is not a text, number, true, false or null, but {other}")
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode, line: int) -> Mapping:
+def _mapping(node: yaml.MappingNode, line: int) -> Mapping:
     found = Mapping(line)
     for key_node, value_node in node.value:
         at = key_node.start_mark.line + 1
-        key = _build(loader, key_node)
+        key = _build(key_node)
         if not isinstance(key, str):
             raise ScenarioError(at, str(key), "names of fields must be text")
+        if key == "<<":
+            raise ScenarioError(at, key, "no mapping is merged into another; write its fields")
         if key in found:
             raise ScenarioError(at, key, "stands twice in one mapping")
-        found[key] = _build(loader, value_node)
+        found[key] = _build(value_node)
         found.lines[key] = at
     return found
 

@@ -1,7 +1,7 @@
 """Targeted load: the `Resources` that deciding one command needs, and no more.
 
 The command's own resource and what its body names; whoever may share its code; an account plan's neighbours with their
-plans and templates; a commitment's account plans; a parent's children; on delete, one resource that refers to it.
+plans and templates; a commitment's account plans; a parent's children; on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,11 @@ from services.store.view import COLUMNS, get_ids, put_row
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
 _CHILDREN = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
-_REFERRER = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] LIMIT 1"
+#: Of all that refer to a resource what was created first, as `decide` names it.
+_REFERRER = (
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
+    "ORDER BY e.position LIMIT 1"
+)
 
 
 class _Loader:

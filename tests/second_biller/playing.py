@@ -1,7 +1,7 @@
 """Playing a scenario step by step."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -61,7 +61,7 @@ class Player:
 
     def do_usage(self, body: Thing) -> None:
         at, repeat = instant(body["ts"]), body.get("repeat")
-        times = [at]
+        times, conflicts = [at], list[str]()
         if repeat:
             every = SPANS[str(repeat["every"])[-1]] * int(str(repeat["every"])[:-1])
             until = instant(repeat["until"])
@@ -72,13 +72,16 @@ class Player:
             if uid and repeat:
                 uid = f"{uid}-{number + 1}"
             account = str(body["account"])
-            if uid is not None and (account, uid) in self.world.seen:
-                continue
             if uid is not None:
-                self.world.seen.add((account, uid))
+                said = content(body, moment)
+                if (before := self.world.seen.setdefault((account, uid), said)) is not said:
+                    conflicts += [uid] if before != said else []
+                    continue
             identity = f"{len(self.world.records):09d}"
             local = self.world.local_day(account, moment)
             self.world.records.append(Record(account, str(body["meter"]), moment, identity, local, body))
+        if conflicts:
+            raise Refused(f"uid {conflicts[0]} was used with other content")
 
     def do_create(self, body: Thing) -> None:
         """Refused whole: what stands before the refused one is not made either."""
@@ -178,6 +181,12 @@ class Player:
             shown = [show_line(key, line) for key, line in lines]
             bills.append({"account": account, "currency": currency, "total": show(total, currency), "lines": shown})
         return bills
+
+
+def content(body: Thing, moment: datetime) -> Thing:
+    """What a usage record says, beside who says it."""
+    said = {name: value for name, value in body.items() if name not in {"account", "uid", "ts", "repeat"} and value}
+    return {**said, "ts": moment}
 
 
 def play(scenario: Thing) -> list[StepResult]:

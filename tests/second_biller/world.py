@@ -29,7 +29,8 @@ class World:
         self.things: dict[str, dict[str, Thing]] = {kind: {} for kind in KINDS}
         self.created = 0
         self.records: list[Record] = []
-        self.seen: set[tuple[str, str]] = set()
+        #: Of every uid of an account what stood under it.
+        self.seen: dict[tuple[str, str], Thing] = {}
         self.adjustments: dict[tuple[str, str], dict[date, Thing]] = defaultdict(dict)
         self.transactions: dict[str, list[Thing]] = defaultdict(list)
         self.top_ups: dict[str, list[Thing]] = defaultdict(list)

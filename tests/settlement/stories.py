@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from services.simulate.player import UsageRecord
+from services.simulate.usage import SOURCE
 
 START = date(2026, 1, 1)
 DAYS = 130
@@ -199,4 +200,4 @@ def usage(draw: st.DrawFn, accounts: list[str]) -> UsageRecord:
     account = draw(st.sampled_from(accounts))
     number = draw(st.integers(-9, 40))
     uid = draw(st.uuids()).hex
-    return UsageRecord(uid, account, "m", at, {"measure": {"q": number}})
+    return UsageRecord(SOURCE, uid, account, "m", at, None, {"measure": {"q": number}})

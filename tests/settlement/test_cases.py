@@ -93,7 +93,7 @@ def test_a_voided_bill_is_due_again() -> None:
     player = played(f"amount: 20, amountPrePaid: 20, {YEAR}", USE)
     root = id_of("account", "acme")
     terms = compile_terms(player.resources, root)
-    family = Family(terms, player.totals, Billed())
+    family = Family(terms, player.used.totals, Billed())
     [draft] = draft_bills(family, date=date(2026, 2, 1))
     bill_id = str(uuid5(UUID(int=0), "bill"))
     fact = issue(draft, bill_id=bill_id, positions=Positions(partition=0, log=1, catalog=1))

@@ -36,7 +36,7 @@ def test_incremental_settlement_equals_settlement_from_scratch(
     for _ in range(4):
         for record in data.draw(st.lists(usage(accounts_of(family)), min_size=1, max_size=5)):
             player.usage(record)
-        held = Family(held.terms, player.totals, held.billed)
+        held = Family(held.terms, player.used.totals, held.billed)
         through = data.draw(days(0, DAYS))
         incremental = settle(held, through=through, accrued=accrued, kept=kept)
         assert known(incremental) == known(settle(family_of(player), through=through, accrued=accrued))

@@ -76,11 +76,11 @@ def test_what_was_settled_under_other_terms_is_not_gone_on_from(player: MemoryPl
 
 def test_usage_of_a_deleted_child_waits_for_no_price(player: MemoryPlayer) -> None:
     family = player.family(ACME)
-    assert [one.account_id for one in unpriced(family.terms, player.totals)] == [KID]
+    assert [one.account_id for one in unpriced(family.terms, player.used.totals)] == [KID]
     player.delete("account", "kid", False)
     terms = player.family(ACME).terms
-    assert unpriced(terms, player.totals) == []
-    assert draft_bills(Family(terms, player.totals, family.billed), date=FEBRUARY)[0].total == 80
+    assert unpriced(terms, player.used.totals) == []
+    assert draft_bills(Family(terms, player.used.totals, family.billed), date=FEBRUARY)[0].total == 80
 
 
 def test_of_two_bills_the_voided_one_is_due_again_and_the_other_stands(player: MemoryPlayer) -> None:

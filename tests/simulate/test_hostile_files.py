@@ -16,6 +16,10 @@ steps:
   - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 1},
       repeat: {every: EVERY, until: 2026-02-01}}
 """
+#: Each line is nine times the one before it.
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40)
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +29,10 @@ steps:
         ("a: 1\n\nb: x\x1by", "line 3: YAML: the character U+001B may not stand in a file"),
         ("a: 1\n" + "# far on\n" * 9000 + "b: \x07", "line 9002: YAML: the character U+0007 may not stand in a file"),
         ("a:\n  " + "[" * 3000, "line 2: YAML: is nested more than 50 deep"),
+        ("a:\n  - &b [[[x]]]\nc: " + "[" * 47 + "*b", "line 3: YAML: is nested more than 50 deep"),
+        (LAUGHS, "line 6: YAML: holds more than 200,000 values, those behind aliases counted"),
+        ("a: &a {x: 1}\nb:\n  <<: *a", "line 3: <<: no mapping is merged into another; write its fields"),
+        ("a: 1\nb: !!bool yes", "line 2: yes: is not a text, number, true, false or null, but bool"),
         ("a:\n  - &b [*b]", "line 2: *b: stands inside itself"),
         ("a: 1\nb: " + "7" * 5000, "line 2: 7777777777...: must be a number of at most 100 digits"),
         ("a: 1\nb: 1e999999999", "line 2: 1e999999999: must be a number of at most 100 digits"),
@@ -71,6 +79,51 @@ def test_a_number_of_json_is_read_to_its_last_digit(spelling: str, number: int |
 
 def test_a_number_in_quotes_stays_text() -> None:
     assert load_yaml("code: '0100'") == {"code": "0100"}
+
+
+def test_words_that_older_yaml_takes_for_truth_stay_text() -> None:
+    words = ["yes", "Yes", "no", "NO", "on", "Off", "y", "tRue"]
+    assert load_yaml(f"a: [{', '.join(words)}]\nno: norway") == {"a": words, "no": "norway"}
+    assert load_yaml("[true, True, TRUE, false, False, FALSE]") == [True] * 3 + [False] * 3
+
+
+def test_what_is_repeated_more_often_than_can_be_played_is_refused_by_its_step() -> None:
+    month = USAGE.replace("EVERY", "15m")
+    assert len(parse_story(load_yaml(month)).steps) == 1
+    seconds = month + "".join(USAGE.replace("EVERY", "1s").split("steps:\n"))
+    with pytest.raises(ScenarioError) as caught:
+        parse_story(load_yaml(seconds))
+    told = "brings the story's usage to 1,902,912 records, of which at most 200,000 are played"
+    assert str(caught.value) == f"line 6: steps[1]: {told}"
+
+
+HOSTILE = """
+scenario: "title\\e]0;owned\\a"
+accounts: [{code: "a\\u202ec"}]
+steps:
+  - delete: {account: "x\\e[2J\\u009b"}
+  - bill: {date: 2026-02-01}
+    expect: [{account: "a\\r\\nsteps hold", total: 1}]
+"""
+
+
+def test_what_moves_a_terminal_is_printed_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / name for name in ("story.yaml", "wrong.yaml")]
+    paths[0].write_text(HOSTILE)
+    paths[1].write_text('"x\\e[2J": 1')
+    for json_too in (False, True):
+        run_files(paths, json=json_too, live=None)
+        out = capsys.readouterr().out
+        assert not [character for character in out if character != "\n" and not character.isprintable()]
+        if json_too:
+            story, wrong = map(json.loads, out.splitlines())
+            assert story["scenario"] == "title\x1b]0;owned\x07"
+            assert "code x\x1b[2J\x9b" in story["steps"][0]["result"]
+            assert wrong["error"].startswith("line 1: x\x1b[2J")
+        else:
+            assert r"title\x1b]0;owned\x07" in out.splitlines()
+            assert r"code x\x1b[2J\x9b" in " ".join(out.split())
+            assert r"a\r\nsteps hold: total is" in " ".join(out.split())
 
 
 def test_the_command_says_file_and_line_and_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,3 +28,15 @@ def test_nothing_is_told_of_what_a_refused_step_had_made() -> None:
     )
     later = f"create: {{commitments: [{{code: c, {TERMS}}}]}}"
     assert _notes(refused, later) == [(), ()]
+
+
+def test_changed_terms_are_judged_by_all_that_the_commitment_then_is() -> None:
+    made = f"create: {{commitments: [{{code: c, {TERMS}, amountPrePaid: 1, {FEES}}}]}}"
+    renamed, less, none = (f"update: {{commitment: c, set: {{{what}}}}}" for what in
+                           ("commitmentFeeDescription: fee", "amountPrePaid: 2.50", "amountPrePaid: null"))  # fmt: skip
+    assert _notes(made, renamed, less, none) == [
+        (),
+        (),
+        ("commitment c: its feeDates bill 4 of the 2.5 USD outstanding: 1.5 more than that",),
+        (SHORT,),
+    ]
