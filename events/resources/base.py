@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
+from events.dates import read_day, read_moment
 from events.resources.bounds import MANY, TEXT_MAX, Text, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
@@ -26,51 +27,6 @@ def _check_code(value: str) -> str:
 Code = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_code)]
 
 
-#: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
-#: The last day is the exclusive end of what ends with 2199.
-EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
-
-
-def check_bounds(day: date) -> date:
-    """The day, if the wire takes it. Raises: ValueError."""
-    if not EARLIEST <= day <= LATEST:
-        raise ValueError(f"must be between {EARLIEST} and {LATEST}")
-    return day
-
-
-def _parse_day(value: Any) -> date:
-    """A calendar day `YYYY-MM-DD`; a date-time counts only when it is exactly midnight."""
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        return check_bounds(value)
-    elif isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError("must be a date, YYYY-MM-DD") from error
-    else:
-        raise ValueError("must be a date, YYYY-MM-DD")
-    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
-        raise ValueError("must be a date, YYYY-MM-DD, without a time of day")
-    return check_bounds(moment.date())
-
-
-def _parse_moment(value: Any) -> date | datetime:
-    """A day stays a day; a date-time becomes UTC (without an offset it is read as UTC)."""
-    if isinstance(value, str) and len(value) > 10:
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError("must be a date or an ISO-8601 date-time") from error
-    if isinstance(value, datetime):
-        check_bounds(value.date())
-        moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-        check_bounds(moment.date())
-        return moment
-    return _parse_day(value)
-
-
 def moment_text(value: date | datetime) -> str:
     """The wire's text: `2026-01-01` for a day, `2026-01-01T00:00:00Z` for an instant."""
     if isinstance(value, datetime):
@@ -78,8 +34,8 @@ def moment_text(value: date | datetime) -> str:
     return value.isoformat()
 
 
-Day = Annotated[date, BeforeValidator(_parse_day)]
-Moment = Annotated[date | datetime, BeforeValidator(_parse_moment), PlainSerializer(moment_text, when_used="json")]
+Day = Annotated[date, BeforeValidator(read_day)]
+Moment = Annotated[date | datetime, BeforeValidator(read_moment), PlainSerializer(moment_text, when_used="json")]
 
 
 def _check_custom(value: str | int | float) -> bool:

@@ -1,11 +1,9 @@
 """m3ter's search grammar for bills: conditions on rows of table `bills`."""
 
-from typing import Any
-
 from starlette.requests import Request
 
 from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
-from services.api.search import DEFAULT_SIZE, TERM, choice
+from services.api.search import DEFAULT_SIZE, TERM, choice, compared
 from services.api.wire import USER
 from services.commitments.errors import InvalidField, shortened
 from services.store.listing import Condition, Search
@@ -56,13 +54,8 @@ def _condition(term: str) -> Condition:
         rule += f" not {shortened(term)!r}"
         raise InvalidField(field="searchQuery", rule=rule)
     name, comparator, text = parts.groups()
-    value: Any = text
     if name == "ids":
         if comparator != ":":
             raise InvalidField(field="searchQuery", rule="ids can be compared with : only")
         return Condition("bill_id = ANY({})", text.split(","))
-    if name == "dtCreated":
-        value = text.removesuffix("Z")
-    if comparator == "~":
-        return Condition(f"starts_with({_FIELDS[name]}, {{}})", value)
-    return Condition(f"{_FIELDS[name]} {'=' if comparator == ':' else comparator} {{}}", value)
+    return compared(name, _FIELDS[name], comparator, text)

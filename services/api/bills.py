@@ -33,7 +33,7 @@ router = APIRouter(prefix="/organizations/{organization}")
 #: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))
 #: Parameter -> condition on a row of `bills`, and what its value is.
-_FILTERS = {
+FILTERS = {
     "accountId": ("account_id = {}", "text"),
     "billDate": ("bill_date = {}", "day"),
     "billDateStart": ("bill_date >= {}", "day"),
@@ -53,10 +53,10 @@ _OTHERS = ("excludeLineItems", "includeBillTotal", "additional", "pageSize", "ne
 @router.get("/bills")
 async def list_bills(request: Request) -> Response:
     """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
-    found = parameters_of(request, (*_FILTERS, *_OTHERS))
+    found = parameters_of(request, (*FILTERS, *_OTHERS))
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
     conditions = [
-        Condition(sql, _value(found, name, takes)) for name, (sql, takes) in _FILTERS.items() if name in found
+        Condition(sql, value_of(found, name, takes)) for name, (sql, takes) in FILTERS.items() if name in found
     ]
     if token := one(found, "nextToken"):
         conditions.append(Condition("position < {}", position_before(token)))
@@ -157,7 +157,7 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     return found | {name: listed for name, listed in others.items() if listed}
 
 
-def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
+def value_of(found: dict[str, list[str]], name: str, takes: str) -> Any:
     if takes == "texts":
         return several(found, name)
     text = one(found, name)

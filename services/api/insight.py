@@ -10,7 +10,7 @@ from starlette.responses import Response
 from projections.settlement.conservation import Residue
 from services.api.queries import one, parameters_of, whole_number
 from services.api.requests import api_of, organization_of, require_organization, waiter_of
-from services.api.wire import answer, day, instant
+from services.api.wire import answer, day, instant, unescaped
 from services.conservation import check_organization
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.live import live_schema
@@ -93,8 +93,7 @@ async def _organization(request: Request) -> str:
 
 
 def _moment(text: str) -> datetime:
-    # An unescaped + of an offset arrives as a space.
-    return instant({"knownAt": text.replace(" ", "+")}, "knownAt")
+    return instant({"knownAt": unescaped(text)}, "knownAt")
 
 
 def _failure(residue: Residue) -> dict[str, Any]:

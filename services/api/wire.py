@@ -2,17 +2,21 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
+from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
-from events.resources.base import Model, check_bounds
+from events.resources.base import Model
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.commitments.errors import InvalidField, shortened
+
+T = TypeVar("T")
 
 #: Who did it, until there is access control.
 USER = "USER_LOCAL"
@@ -156,28 +160,23 @@ def _number(value: Any) -> Any:
 def instant(document: dict[str, Any], field: str) -> datetime:
     """A member that must be an instant with an offset. Raises: InvalidField."""
     value = document.get(field)
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidField(field=field, rule="is required, as an ISO-8601 date-time with an offset or Z")
-    _check_bounds(moment.date(), field)
-    return moment
+    if value is None:
+        raise InvalidField(field=field, rule="is required")
+    return _read(read_instant, value, field)
 
 
 def day(text: str, field: str) -> date:
     """A day of a query parameter. Raises: InvalidField."""
-    try:
-        found = datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError:
-        raise InvalidField(field=field, rule="must be a date, YYYY-MM-DD") from None
-    _check_bounds(found, field)
-    return found
+    return _read(read_day, unescaped(text), field)
 
 
-def _check_bounds(found: date, field: str) -> None:
+def unescaped(text: str) -> str:
+    """A date-time of a query, where the + of an offset that nobody escaped arrives as a space."""
+    return text.replace(" ", "+")
+
+
+def _read(read: Callable[[Any], T], value: Any, field: str) -> T:
     try:
-        check_bounds(found)
+        return read(value)
     except ValueError as error:
         raise InvalidField(field=field, rule=str(error)) from None

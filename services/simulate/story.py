@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from events.resources.base import check_bounds
+from events.dates import instant_at, read_day, read_instant, read_moment
 from services.commitments.catalog import DATED
 from services.commitments.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_references, earliest_date
@@ -181,28 +181,17 @@ def _text(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    try:
-        day = date.fromisoformat(_text(value))
-    except ValueError as error:
-        raise ValueError("must be a date, YYYY-MM-DD") from error
-    return check_bounds(day)
+    return read_day(_text(value))
 
 
 def _instant(value: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(value))
-    except ValueError as error:
-        raise ValueError("must be an ISO-8601 instant") from error
-    check_bounds(moment.date())
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """What only the story says (`repeat.until`): a day stands for its midnight, and UTC where no offset is given."""
+    return instant_at(read_moment(_text(value)))
 
 
 def _wire_instant(value: Any) -> datetime:
-    """What the wire carries has its offset; what only the story says (`repeat.until`) is UTC without one."""
-    moment = _instant(value)
-    if datetime.fromisoformat(value).tzinfo is None:
-        raise ValueError("must be an ISO-8601 instant with an offset or Z")
-    return moment
+    """What the wire carries has its offset."""
+    return read_instant(_text(value))
 
 
 def _number(value: Any) -> Decimal:

@@ -41,7 +41,10 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"amount": Decimal("NaN")}, "amount: must be a finite number"),
     ({"currency": ""}, "currency: must have at least 1 character"),
     ({"startDate": "2026-02-30"}, "startDate: must be a date"),
-    ({"startDate": "2026-01-01T10:00:00Z"}, "startDate: must be a date, YYYY-MM-DD, without a time of day"),
+    (
+        {"startDate": "2026-01-01T10:00:00Z"},
+        "startDate: must be a date, YYYY-MM-DD, or an RFC 3339 date-time at midnight UTC",
+    ),
     ({"endDate": 20270101}, "endDate: must be a date"),
     ({"startDate": "1969-12-31"}, "startDate: must be between 1970-01-01 and 2200-01-01"),
     ({"endDate": "2200-01-02"}, "endDate: must be between 1970-01-01 and 2200-01-01"),
