@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from starlette.requests import Request
 
 from events.dates import instant_at, read_day, read_moment
-from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
 from services.api.wire import USER, unescaped
 from services.commitments.errors import InvalidField, shortened
 from services.commitments.table import Kind
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
-_KNOWN = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
+SEARCH_PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
     "id": "e.id",
@@ -49,7 +49,7 @@ _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
 
 def search_query(request: Request, kind: Kind) -> Search:
     """The search that a request asks for. Raises: InvalidField."""
-    found = parameters_of(request, _KNOWN)
+    found = parameters_of(request)
     query = one(found, "searchQuery", SEARCH_MAX) or ""
     terms = [term for term in query.split("$") if term]
     return Search(
@@ -66,7 +66,7 @@ def choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> s
     """The first is the default."""
     text = one(found, name) or values[0]
     if text not in values:
-        raise InvalidField(field=name, rule=f"must be one of {', '.join(values)}")
+        raise InvalidField(field=name, rule=choice_rule(values))
     return text
 
 

@@ -23,6 +23,8 @@ USER = "USER_LOCAL"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: A number with more digits than this before its point is refused before anything computes with it.
 _EXPONENT_MAX = 300
+#: Most characters of a path in a message, and how a longer one ends.
+_PATH_MAX, _MORE = 200, "... (deeper)"
 
 
 def parse_json(raw: bytes) -> Any:
@@ -85,10 +87,10 @@ def _check(value: Any, path: str) -> None:
         case dict():
             for name, member in value.items():
                 _check(name, path)
-                _check(member, shortened(name) if path == "body" else f"{path}.{shortened(name)}")
+                _check(member, shortened(name) if path == "body" else _step(path, f".{shortened(name)}"))
         case list():
             for number, member in enumerate(value):
-                _check(member, f"{path}[{number}]")
+                _check(member, _step(path, f"[{number}]"))
         case str() if "\0" in value:
             raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
         case str() if any("\ud800" <= character <= "\udfff" for character in value):
@@ -99,6 +101,11 @@ def _check(value: Any, path: str) -> None:
             raise InvalidField(field=path, rule="must be a number of ordinary size")
         case _:
             pass
+
+
+def _step(path: str, step: str) -> str:
+    """The path one step further; of a long one, the beginning says where to look."""
+    return path if path.endswith(_MORE) else path + (step if len(path) + len(step) <= _PATH_MAX else _MORE)
 
 
 def encode(document: Any) -> bytes:
