@@ -7,24 +7,27 @@ A resource model is the *body* that a client sends. It is validated here field b
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
 from events.dates import read_day, read_moment
-from events.resources.bounds import MANY, TEXT_MAX, Text, items, rule
+from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=200),
+    rule(lambda value: UNSEEN.search(value) is None, "must have no control or invisible characters"),
+]
 Description = Annotated[str, Field(max_length=200)]
-
-
-def _check_code(value: str) -> str:
-    if value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must have no control characters and no white space at its edges")
-    return value
-
-
-Code = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_code)]
+Code = Annotated[
+    str,
+    Field(min_length=1, max_length=80),
+    rule(
+        lambda value: value == value.strip() and UNSEEN.search(value) is None and JOINERS.isdisjoint(value),
+        "must have no control or invisible characters and no white space at its edges",
+    ),
+]
 
 
 def moment_text(value: date | datetime) -> str:
