@@ -108,8 +108,8 @@ def _written_instant(text: str, rule: str) -> datetime:
     if parts is None:
         raise ValueError(rule)
     day, clock, fraction, offset = parts.groups(default="")
-    micros = int(fraction[:6].ljust(6, "0")) + (fraction[6:7] >= "5")
     try:
-        return datetime.fromisoformat(f"{day}T{clock}{offset.upper()}") + timedelta(microseconds=micros)
+        moment = datetime.fromisoformat(f"{day}T{clock}.{fraction[:6]:0<6}{offset.upper()}")
+        return moment + timedelta(microseconds=1) if fraction[6:7] >= "5" else moment
     except (ValueError, OverflowError):
         raise ValueError(rule) from None
