@@ -7,9 +7,10 @@ directions at an epoch. Months keep the epoch's day, clipped to the month's last
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from events.dates import day_at_midnight
 from events.resources.catalog import Frequency
 from events.zones import time_zone
 
@@ -52,8 +53,7 @@ def named_day(moment: date | datetime, zone: str) -> date:
     """
     if not isinstance(moment, datetime):
         return moment
-    in_utc = moment.astimezone(UTC)
-    return in_utc.date() if in_utc.time() == time.min else local_day(moment, zone)
+    return day_at_midnight(moment) or local_day(moment, zone)
 
 
 def named_days(start: date | datetime, end: date | datetime | None, zone: str) -> tuple[date, date | None]:

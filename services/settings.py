@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.failures import ExpectedFailure
+from services.words import rule_of
 
 PREFIX = "TRUEUP_"
 MIB = 1024 * 1024
@@ -100,7 +101,4 @@ def redacted(url: str) -> str:
 def _line(item: dict[str, object]) -> str:
     location = item["loc"]
     field = str(location[0]) if isinstance(location, tuple) and location else "?"
-    rule = str(item["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    if not rule.startswith("must"):
-        rule = f"must be {rule}"
-    return f"{PREFIX}{field.upper()} {rule}; it is {redacted(str(item['input']))!r}"
+    return f"{PREFIX}{field.upper()} {rule_of(item)}; it is {redacted(str(item['input']))!r}"

@@ -73,7 +73,7 @@ def test_a_difference_is_named(expect: str, said: str) -> None:
         ("bill: {date: 2026-02-01}", "bill: {date: 9999-02-01}", 15, "date: must be between"),
         ("startDate: 2026-01-01", "startDate: 2026-02-31", 12, "startDate: must be a date"),
         ("startDate: 2026-01-01", "startDate: 0001-01-01", 12, "startDate: must be between"),
-        ("ts: 2026-01-10T00:00:00Z", "ts: 2026-01-10T00:00:00", 14, "ts: must be an ISO-8601 instant with an offset"),
+        ("ts: 2026-01-10T00:00:00Z", "ts: 2026-01-10T00:00:00", 14, "ts: must be an RFC 3339 date-time with an offset"),
         ("ts: 2026-01-10T00:00:00Z", "ts: 2026-02-31T00:00:00Z", 14, "ts"),
         ("expect: EXPECT", "expect: [{account: acme, lines: [{type: USAGES}]}]", 16, "USAGES is not a type"),
         ("plan: basic, startDate", "plan: basic, beginDate", 12, "beginDate"),

@@ -7,68 +7,27 @@ A resource model is the *body* that a client sends. It is validated here field b
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 from pydantic.alias_generators import to_camel
 
-from events.resources.bounds import MANY, TEXT_MAX, Text, items, rule
+from events.dates import read_day, read_moment
+from events.resources.bounds import JOINERS, MANY, TEXT_MAX, UNSEEN, Text, items, rule
 
 Id = Annotated[str, Field(min_length=36, max_length=36)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=200),
+    rule(lambda value: UNSEEN.search(value) is None, "must have no control or invisible characters"),
+]
 Description = Annotated[str, Field(max_length=200)]
-
-
-def _check_code(value: str) -> str:
-    if value != value.strip() or any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must have no control characters and no white space at its edges")
-    return value
-
-
-Code = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_code)]
-
-
-#: No date of the wire lies outside: periods are walked one by one, and zone arithmetic fails near years 1 and 9999.
-#: The last day is the exclusive end of what ends with 2199.
-EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
-
-
-def check_bounds(day: date) -> date:
-    """The day, if the wire takes it. Raises: ValueError."""
-    if not EARLIEST <= day <= LATEST:
-        raise ValueError(f"must be between {EARLIEST} and {LATEST}")
-    return day
-
-
-def _parse_day(value: Any) -> date:
-    """A calendar day `YYYY-MM-DD`; a date-time counts only when it is exactly midnight."""
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        return check_bounds(value)
-    elif isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError("must be a date, YYYY-MM-DD") from error
-    else:
-        raise ValueError("must be a date, YYYY-MM-DD")
-    if (moment.hour, moment.minute, moment.second, moment.microsecond) != (0, 0, 0, 0):
-        raise ValueError("must be a date, YYYY-MM-DD, without a time of day")
-    return check_bounds(moment.date())
-
-
-def _parse_moment(value: Any) -> date | datetime:
-    """A day stays a day; a date-time becomes UTC (without an offset it is read as UTC)."""
-    if isinstance(value, str) and len(value) > 10:
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError("must be a date or an ISO-8601 date-time") from error
-    if isinstance(value, datetime):
-        check_bounds(value.date())
-        moment = (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-        check_bounds(moment.date())
-        return moment
-    return _parse_day(value)
+Code = Annotated[
+    str,
+    Field(min_length=1, max_length=80),
+    rule(
+        lambda value: value == value.strip() and UNSEEN.search(value) is None and JOINERS.isdisjoint(value),
+        "must have no control or invisible characters and no white space at its edges",
+    ),
+]
 
 
 def moment_text(value: date | datetime) -> str:
@@ -78,8 +37,8 @@ def moment_text(value: date | datetime) -> str:
     return value.isoformat()
 
 
-Day = Annotated[date, BeforeValidator(_parse_day)]
-Moment = Annotated[date | datetime, BeforeValidator(_parse_moment), PlainSerializer(moment_text, when_used="json")]
+Day = Annotated[date, BeforeValidator(read_day)]
+Moment = Annotated[date | datetime, BeforeValidator(read_moment), PlainSerializer(moment_text, when_used="json")]
 
 
 def _check_custom(value: str | int | float) -> bool:

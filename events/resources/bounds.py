@@ -70,6 +70,14 @@ UsageText = Annotated[str, characters(USAGE_TEXT_MAX)]
 Int32 = Annotated[int, between(-(2**31), 2**31 - 1)]
 Int64 = Annotated[int, between(-(2**63), 2**63 - 1)]
 
+#: What nobody sees, so that two names could look the same and differ, or one could look like another: controls, ends
+#: of lines and paragraphs, characters of no width, and those that turn the direction of writing.
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+#: Of no width, too, but a part of how words are spelt (Persian, Hindi) and of emoji: names have them, codes do not.
+JOINERS = frozenset("\u200c\u200d")
+
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
 Currency = Annotated[
     str,

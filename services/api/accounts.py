@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, documents, existing
 from services.api.wire import answer
@@ -19,10 +19,10 @@ _CHILDREN = "e.root_id = {0} AND e.body->>'parentAccountId' = {0}"
 router = APIRouter(prefix=PREFIX, tags=["accounts"], default_response_class=Response)
 
 
-@router.get("/accounts/{id}/children")
+@router.get("/accounts/{id}/children", openapi_extra=takes(*PAGING))
 async def children(request: Request, id: str) -> Response:
     """The accounts whose parent this is, newest first; none of an account that is a child itself."""
-    found, organization, kind = parameters_of(request, ("pageSize", "nextToken")), organization_of(request), "account"
+    found, organization, kind = parameters_of(request), organization_of(request), "account"
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, CHILDREN_MAX)
     postgres = api_of(request).postgres
     async with postgres.connection() as connection:

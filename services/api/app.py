@@ -26,6 +26,7 @@ from services.api import (
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
+from services.api.queries import check_parameters
 from services.api.requests import Api, check_bounds, require_whole
 from services.api.resources import resource_router
 from services.api.standing import Standing
@@ -76,7 +77,7 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
                 await app.state.health.close()
 
     crashed, fence = Crash(), Fence()
-    dependencies = [Depends(require_whole), Depends(check_bounds)]
+    dependencies = [Depends(require_whole), Depends(check_bounds), Depends(check_parameters)]
     app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=dependencies)
     app.state.crashed = crashed
     handle_errors(app)

@@ -11,7 +11,6 @@ from events.decimals import EXACT, plain
 from projections.resources import BalanceEntity
 from projections.settlement import Settlement, settle
 from services.api.family import family_of
-from services.api.queries import parameters_of
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, existing
 from services.api.wire import answer
@@ -29,7 +28,6 @@ async def summary(request: Request, id: str) -> Response:
 
     All of it comes from one settlement, of all usage that has arrived, as the balance's own derived fields do.
     """
-    parameters_of(request, ())
     loaded = await family_of(request, await _account_of(request, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile

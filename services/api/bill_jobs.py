@@ -12,11 +12,20 @@ from starlette.responses import Response
 
 from events.resources.base import Model
 from services.api.bill_bodies import BillJobBody, RecalculateBody
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import FLAG, PAGE_SIZE_MAX, PAGING, is_true, one, parameters_of, takes, whole_number
 from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
-from services.billing.jobs import BillJob, cancel_job, check_room, create_job, get_job, list_jobs
+from services.billing.jobs import (
+    OPEN_STATUSES,
+    STATUSES,
+    BillJob,
+    cancel_job,
+    check_room,
+    create_job,
+    get_job,
+    list_jobs,
+)
 from services.billing.life import load_life
 from services.commitments.bodies import parse_model
 from services.commitments.errors import UnknownResource
@@ -80,20 +89,26 @@ async def _create(request: Request, make: MakeJob) -> Response:
     return raw_answer(payload)
 
 
-@router.get("")
+@router.get("", openapi_extra=takes(*PAGING, status=STATUSES, active=FLAG))
 async def list_all(request: Request) -> Response:
     """Newest first; `active` and `status` as m3ter has them."""
-    found = parameters_of(request, ("status", "active", "pageSize", "nextToken"))
+    found = parameters_of(request)
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
     token, organization = one(found, "nextToken"), organization_of(request)
     async with api_of(request).postgres.connection() as connection:
         await require_organization(connection, organization)
         before = position_before(token) if token else None
-        jobs = await list_jobs(connection, organization, before, one(found, "status"), size + 1)
+        jobs = await list_jobs(connection, organization, before, asked_statuses(found), size + 1)
     page: dict[str, Any] = {"data": [job_document(job) for job in jobs[:size]]}
     if len(jobs) > size:
         page["nextToken"] = token_before(jobs[size - 1].sequence)
     return answer(page)
+
+
+def asked_statuses(found: dict[str, list[str]]) -> list[str]:
+    """The statuses of the jobs that a list is asked for."""
+    status, among = one(found, "status"), OPEN_STATUSES if is_true(found, "active") else STATUSES
+    return [one for one in among if status in (None, one)]
 
 
 @router.get("/{job}")

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.queries import parameters_of, several
+from services.api.queries import parameters_of, several, takes
 from services.api.requests import (
     api_of,
     body_of,
@@ -101,15 +101,14 @@ async def delete(request: Request, bill: str) -> Response:
     return answer(shown)
 
 
-@router.post("/approve")
+@router.post("/approve", openapi_extra=takes("accountIds"))
 async def approve(request: Request) -> Response:
     """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts.
 
     One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
     """
     api, organization, raw = api_of(request), organization_of(request), await body_of(request)
-    found = parameters_of(request, ("accountIds",))
-    listed = several(found, "accountIds")
+    listed = several(parameters_of(request), "accountIds")
     body = parse_model(ApproveBody, {"accountIds": listed or None} | (parse_object(raw) if raw else {}))
     asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
     async with api.postgres.connection() as connection:

@@ -1,16 +1,16 @@
 """m3ter's search grammar for bills: conditions on rows of table `bills`."""
 
-from typing import Any
+from typing import get_args
 
 from starlette.requests import Request
 
-from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
-from services.api.search import DEFAULT_SIZE, TERM, choice
+from events.facts.bills import BillIssued
+from services.api.queries import FLAG, PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
+from services.api.search import DEFAULT_SIZE, TERM, choice, compared
 from services.api.wire import USER
 from services.commitments.errors import InvalidField, shortened
 from services.store.listing import Condition, Search
 
-_PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
 _CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
 #: What may be searched and sorted by. All are texts: days and instants sort as their texts do.
 _FIELDS = {
@@ -31,9 +31,15 @@ _FIELDS = {
 _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
 
 
+STATUSES = ("PENDING", "APPROVED")
+FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
+#: Fields that have few values: nothing equals another.
+_CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
+
+
 def bill_search(request: Request) -> Search:
     """The search that a request asks for. Raises: InvalidField."""
-    found = parameters_of(request, _PARAMETERS)
+    found = parameters_of(request)
     terms = [term for term in (one(found, "searchQuery", SEARCH_MAX) or "").split("$") if term]
     sorted_by = one(found, "sortBy")
     order = (_FIELDS | _SORTED_ONLY).get(sorted_by) if sorted_by else "position"
@@ -56,13 +62,10 @@ def _condition(term: str) -> Condition:
         rule += f" not {shortened(term)!r}"
         raise InvalidField(field="searchQuery", rule=rule)
     name, comparator, text = parts.groups()
-    value: Any = text
     if name == "ids":
         if comparator != ":":
             raise InvalidField(field="searchQuery", rule="ids can be compared with : only")
         return Condition("bill_id = ANY({})", text.split(","))
-    if name == "dtCreated":
-        value = text.removesuffix("Z")
-    if comparator == "~":
-        return Condition(f"starts_with({_FIELDS[name]}, {{}})", value)
-    return Condition(f"{_FIELDS[name]} {'=' if comparator == ':' else comparator} {{}}", value)
+    if comparator == ":" and text not in _CHOICES.get(name, (text,)):
+        raise InvalidField(field="searchQuery", rule=f"{name} {choice_rule(_CHOICES[name])}")
+    return compared(name, _FIELDS[name], comparator, text)

@@ -14,10 +14,11 @@ from events.facts.bills import BillIssued
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_search import bill_search
+from services.api.bill_search import FREQUENCIES, STATUSES, bill_search
 from services.api.family import family_of
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, several, true_or_false, whole_number
+from services.api.queries import FLAG, PAGE_SIZE_MAX, PAGING, is_true, one, parameters_of, several, takes, whole_number
 from services.api.requests import body_of
+from services.api.search import SEARCH_PARAMETERS
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
@@ -33,7 +34,7 @@ router = APIRouter(prefix="/organizations/{organization}")
 #: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))
 #: Parameter -> condition on a row of `bills`, and what its value is.
-_FILTERS = {
+FILTERS = {
     "accountId": ("account_id = {}", "text"),
     "billDate": ("bill_date = {}", "day"),
     "billDateStart": ("bill_date >= {}", "day"),
@@ -46,21 +47,23 @@ _FILTERS = {
 }
 #: Bills that are not there, and the documents of usage that no price holds for.
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
-#: Every answer has the total; `additional` fields there are none.
-_OTHERS = ("excludeLineItems", "includeBillTotal", "additional", "pageSize", "nextToken")
+#: Every answer has the total, whether it is asked for or not; `additional` fields there are none.
+_CHOICES = {
+    **{name: FLAG for name in ("locked", "excludeLineItems", "includeBillTotal")},
+    "status": STATUSES,
+    "billingFrequency": FREQUENCIES,
+}
 
 
-@router.get("/bills")
+@router.get("/bills", openapi_extra=takes(*FILTERS, "additional", *PAGING, **_CHOICES))
 async def list_bills(request: Request) -> Response:
     """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
-    found = parameters_of(request, (*_FILTERS, *_OTHERS))
+    found = parameters_of(request)
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
-    conditions = [
-        Condition(sql, _value(found, name, takes)) for name, (sql, takes) in _FILTERS.items() if name in found
-    ]
+    conditions = [Condition(sql, value_of(found, name, kind)) for name, (sql, kind) in FILTERS.items() if name in found]
     if token := one(found, "nextToken"):
         conditions.append(Condition("position < {}", position_before(token)))
-    bare = true_or_false(one(found, "excludeLineItems"), "excludeLineItems")
+    bare = is_true(found, "excludeLineItems")
     stored, documents = await found_bills(request, newest_first(conditions, size + 1), lines=not bare)
     page: dict[str, Any] = {"data": documents}
     if len(stored) > size:
@@ -72,14 +75,14 @@ async def list_bills(request: Request) -> Response:
     return answer(page)
 
 
-@router.get("/bills/search")
+@router.get("/bills/search", openapi_extra=takes(*SEARCH_PARAMETERS))
 async def search_bills(request: Request) -> Response:
     """Bills found by m3ter's search grammar."""
     _, documents = await found_bills(request, bill_search(request))
     return answer({"data": documents})
 
 
-@router.get("/bills/latest/{account}")
+@router.get("/bills/latest/{account}", openapi_extra=takes("additional"))
 async def latest_bill(request: Request, account: str) -> Response:
     """The account's newest bill."""
     _, documents = await found_bills(request, newest_first([Condition("account_id = {}", account)], 1))
@@ -88,20 +91,19 @@ async def latest_bill(request: Request, account: str) -> Response:
     return answer(documents[0])
 
 
-@router.get("/bills/{bill}")
+@router.get("/bills/{bill}", openapi_extra=takes("additional"))
 async def get_bill(request: Request, bill: str) -> Response:
     """One bill with its lines."""
     return answer(await one_bill(request, bill))
 
 
-@router.get("/bills/{bill}/lineitems")
+@router.get("/bills/{bill}/lineitems", openapi_extra=takes("additional", *PAGING))
 async def list_lines(request: Request, bill: str) -> Response:
     """The bill's lines in their order, on one page."""
-    parameters_of(request, ("pageSize", "nextToken", "additional"))
     return answer({"data": (await one_bill(request, bill))["lineItems"]})
 
 
-@router.get("/bills/{bill}/lineitems/{line}")
+@router.get("/bills/{bill}/lineitems/{line}", openapi_extra=takes("additional"))
 async def get_line(request: Request, bill: str, line: str) -> Response:
     """One line of a bill."""
     for document in (await one_bill(request, bill))["lineItems"]:
@@ -130,10 +132,10 @@ def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previe
     return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account_id)
 
 
-@router.get("/accounts/{account}/unbilled")
+@router.get("/accounts/{account}/unbilled", openapi_extra=takes("asOf"))
 async def get_unbilled(request: Request, account: str) -> Response:
     """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`."""
-    as_of = one(parameters_of(request, ("asOf",)), "asOf")
+    as_of = one(parameters_of(request), "asOf")
     loaded = await family_of(request, account)
     through = day(as_of, "asOf") if as_of else loaded.today
     bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, through)
@@ -157,11 +159,12 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     return found | {name: listed for name, listed in others.items() if listed}
 
 
-def _value(found: dict[str, list[str]], name: str, takes: str) -> Any:
-    if takes == "texts":
+def value_of(found: dict[str, list[str]], name: str, kind: str) -> Any:
+    """A filter's value. Raises: InvalidField."""
+    if kind == "texts":
         return several(found, name)
+    if kind == "flag":
+        return is_true(found, name)
     text = one(found, name)
     assert text is not None
-    if takes == "flag":
-        return true_or_false(text, name)
-    return day(text, name) if takes == "day" else text
+    return day(text, name) if kind == "day" else text

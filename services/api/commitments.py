@@ -11,7 +11,7 @@ from starlette.responses import Response
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX, run_entity_command
 from services.api.wire import USER, answer, body_document, parse_object
@@ -30,6 +30,8 @@ from services.store.events import read_stream
 
 #: Most transactions on a page, as m3ter has it.
 TRANSACTIONS_MAX = 200
+#: By whom a transaction may be, as m3ter has it; ours are all by a USER.
+_ENTITY_TYPES = ("BILL", "COMMITMENT", "USER", "SERVICE_USER", "SCHEDULER")
 
 router = APIRouter(prefix=PREFIX, tags=["commitments"], default_response_class=Response)
 
@@ -78,10 +80,13 @@ async def transact(request: Request) -> Response:
     return await run_command(request, make, lambda done, _: _transaction_document(done.events[0]))
 
 
-@router.get("/balances/{id}/transactions")
+@router.get(
+    "/balances/{id}/transactions",
+    openapi_extra=takes(*PAGING, "transactionTypeId", "entityId", entityType=_ENTITY_TYPES),
+)
 async def transactions(request: Request) -> Response:
     """A balance's transactions, newest first."""
-    found = parameters_of(request, ("pageSize", "nextToken", "transactionTypeId", "entityType", "entityId"))
+    found = parameters_of(request)
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, TRANSACTIONS_MAX)
     before = whole_number(found, "nextToken", 2**31, 0, 2**31) if "nextToken" in found else 2**31
     documents = []

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
-from services.api.queries import one, parameters_of, whole_number
+from services.api.queries import one, parameters_of, takes, whole_number
 from services.api.requests import api_of, organization_of, require_organization, waiter_of
-from services.api.wire import answer, day, instant
+from services.api.wire import answer, day, instant, unescaped
 from services.conservation import check_organization
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.live import live_schema
@@ -30,19 +30,19 @@ trueup_accounts_waiting {waiting}
 """
 
 
-@router.get(PREFIX + "/bills/{bill}/lineitems/{line}/explain")
+@router.get(PREFIX + "/bills/{bill}/lineitems/{line}/explain", openapi_extra=takes("limit"))
 async def explain(request: Request, bill: str, line: str) -> Response:
     """Why a line of a bill, issued or pending, is what it is, down to single events."""
-    limit = whole_number(parameters_of(request, ("limit",)), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
+    limit = whole_number(parameters_of(request), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
     api, organization = api_of(request), await _organization(request)
     asked = Asked(organization, bill, line, limit)
     return answer(await explain_stored(api.postgres, api.bootstrap, waiter_of(request), asked))
 
 
-@router.get(PREFIX + "/commitments/{id}/balance")
+@router.get(PREFIX + "/commitments/{id}/balance", openapi_extra=takes("asOf", "knownAt"))
 async def commitment_balance(request: Request, id: str) -> Response:
     """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
-    found = parameters_of(request, ("asOf", "knownAt"))
+    found = parameters_of(request)
     as_of, known_at = one(found, "asOf"), one(found, "knownAt")
     api, organization = api_of(request), await _organization(request)
     asked = balance.Asked(
@@ -57,7 +57,6 @@ async def commitment_balance(request: Request, id: str) -> Response:
 @router.get(PREFIX + "/conservation")
 async def conservation(request: Request) -> Response:
     """Every law of every family; a failing one names its commitment, or its account and period, and its residue."""
-    parameters_of(request, ())
     organization = await _organization(request)
     found = await check_organization(api_of(request).postgres, organization)
     return answer(
@@ -93,8 +92,7 @@ async def _organization(request: Request) -> str:
 
 
 def _moment(text: str) -> datetime:
-    # An unescaped + of an offset arrives as a space.
-    return instant({"knownAt": text.replace(" ", "+")}, "knownAt")
+    return instant({"knownAt": unescaped(text)}, "knownAt")
 
 
 def _failure(residue: Residue) -> dict[str, Any]:

@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.facts.bills import BillIssued, LineType
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX
 from services.api.wire import answer
 from services.billing.reading import read_names
 from services.billing.wire import line_document, referred_ids
-from services.commitments.errors import InvalidField
 from services.live import reading_live
 from services.store.listing import Condition, placed, position_before, token_before
 
@@ -46,10 +45,10 @@ _FILTERS = {
 _TYPES = get_args(LineType)
 
 
-@router.get("/lineitems")
+@router.get("/lineitems", openapi_extra=takes(*_FILTERS, *PAGING, lineItemType=_TYPES))
 async def list_line_items(request: Request) -> Response:
     """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
-    found = parameters_of(request, (*_FILTERS, "pageSize", "nextToken"))
+    found = parameters_of(request)
     size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
     organization, conditions = organization_of(request), _conditions(found)
     arguments: list[Any] = [organization]
@@ -67,8 +66,6 @@ async def list_line_items(request: Request) -> Response:
 def _conditions(found: dict[str, list[str]]) -> list[Condition]:
     """Raises: InvalidField."""
     conditions = [Condition(sql, one(found, name)) for name, sql in _FILTERS.items() if name in found]
-    if "lineItemType" in found and one(found, "lineItemType") not in _TYPES:
-        raise InvalidField(field="lineItemType", rule=f"must be one of {', '.join(_TYPES)}")
     if token := one(found, "nextToken"):
         conditions.append(Condition(f"{_PLACE} < {{}}", position_before(token)))
     return conditions

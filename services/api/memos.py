@@ -14,7 +14,7 @@ from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
 from projections.resources import AccountEntity
 from services.api.bill_life import change_bill
-from services.api.queries import PAGE_SIZE_MAX, one, parameters_of, whole_number
+from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
 from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
@@ -52,7 +52,7 @@ def memo_router() -> APIRouter:
         ):
             router.add_api_route(
                 f"/{path}{tail}", maker(model), methods=[method], tags=["bills"], response_class=Response,
-                name=f"{maker.__name__.strip('_')} {path}",
+                name=f"{maker.__name__.strip('_')} {path}", openapi_extra=takes(*PAGING) if maker is _list else None,
             )  # fmt: skip
     return router
 
@@ -144,7 +144,7 @@ def _get(model: type[Memo]) -> Handler:
 
 def _list(model: type[Memo]) -> Handler:
     async def list_some(request: Request) -> Response:
-        found = parameters_of(request, ("pageSize", "nextToken"))
+        found = parameters_of(request)
         size, token = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX), one(found, "nextToken")
         held = [memo for memo in (await _life(request)).memos.values() if isinstance(memo.body, model)]
         end = min(position_before(token), len(held)) if token else len(held)

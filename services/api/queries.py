@@ -1,5 +1,6 @@
 """Query parameters of the list and search paths. Everything that is not understood is refused by name."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -17,18 +18,46 @@ PAGE_SIZE_MAX = 100
 VALUES_MAX = 200
 #: Characters of a search: several terms, of which one may list ids.
 SEARCH_MAX = 10_000
-_PAGING = ("pageSize", "nextToken")
+PAGING = ("pageSize", "nextToken")
+#: Values of a parameter that is a truth.
+FLAG = ("true", "false")
 
 
-def parameters_of(request: Request, known: tuple[str, ...]) -> dict[str, list[str]]:
-    """The query's parameters with all their values. Raises: InvalidField for one that the path does not know."""
-    found: dict[str, list[str]] = {}
+def takes(*names: str, **choices: Sequence[str]) -> dict[str, Any]:
+    """The query parameters of a route, as its `openapi_extra`; those of `choices` with all the values they may have."""
+    schemas: dict[str, dict[str, Any]] = {name: {"type": "string"} for name in names}
+    schemas |= {name: {"type": "string", "enum": list(values)} for name, values in choices.items()}
+    return {"parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]}
+
+
+async def check_parameters(request: Request) -> None:
+    """For every request about an organization: what its query says is known to its route (`takes`).
+
+    What looks whether the process lives may ask as it likes. Raises: InvalidField.
+    """
+    if "organization" not in request.path_params:
+        return
+    declared = (request.scope["route"].openapi_extra or {}).get("parameters", [])
+    known = {parameter["name"]: parameter["schema"].get("enum") for parameter in declared}
     for name, value in request.query_params.multi_items():
         if name not in known:
             rule = f"is not a parameter here; there are: {', '.join(known) or 'none'}"
             raise InvalidField(field=shortened(name), rule=rule)
         if "\0" in value:
             raise InvalidField(field=name, rule="must not contain the character NUL")
+        if known[name] and value not in known[name]:
+            raise InvalidField(field=name, rule=choice_rule(known[name]))
+
+
+def choice_rule(values: Sequence[str]) -> str:
+    """How a value that is none of these is refused."""
+    return "must be true or false" if tuple(values) == FLAG else f"must be one of {', '.join(values)}"
+
+
+def parameters_of(request: Request) -> dict[str, list[str]]:
+    """The query's parameters with all their values."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
         found.setdefault(name, []).append(value)
     return found
 
@@ -66,10 +95,16 @@ def whole_number(found: dict[str, list[str]], name: str, default: int, low: int,
     return int(text)
 
 
+def list_parameters(kind: Kind) -> dict[str, Any]:
+    """The parameters of the list of a kind."""
+    flags = {filter.parameter: FLAG for filter in kind.filters if filter.takes == "flag"}
+    return takes(*(filter.parameter for filter in kind.filters), *PAGING, **flags)
+
+
 def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str | None]:
     """Conditions, page size and token of a list request. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in kind.filters}
-    found = parameters_of(request, (*by_name, *_PAGING))
+    found = parameters_of(request)
     lifted = {by_name[name].lifts for name in found if name in by_name and _value(by_name[name], found) is True}
     conditions = []
     for name, filter in by_name.items():
@@ -85,10 +120,10 @@ def _value(filter: Filter, found: dict[str, list[str]]) -> Any:
     name = filter.parameter
     if filter.takes == "texts":
         return several(found, name)
+    if filter.takes == "flag":
+        return is_true(found, name)
     text = one(found, name)
     assert text is not None
-    if filter.takes == "flag":
-        return true_or_false(text, name)
     return _day_text(day(text, name)) if filter.takes == "day" else text
 
 
@@ -96,13 +131,6 @@ def _day_text(value: date) -> str:
     return value.isoformat()
 
 
-def flag(request: Request, name: str) -> bool:
-    """A parameter `true` or `false`, false when absent; no other parameter is known. Raises: InvalidField."""
-    return true_or_false(one(parameters_of(request, (name,)), name), name)
-
-
-def true_or_false(text: str | None, name: str) -> bool:
-    """The parameter's value, false when absent. Raises: InvalidField."""
-    if text not in (None, "true", "false"):
-        raise InvalidField(field=name, rule="must be true or false")
-    return text == "true"
+def is_true(found: dict[str, list[str]], name: str) -> bool:
+    """Whether a parameter that is a FLAG is given and true. Raises: InvalidField if it is given twice."""
+    return one(found, name) == "true"

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.api.derived import derived_fields, has_billed, has_drawn
-from services.api.queries import flag, list_query, one, parameters_of
+from services.api.queries import FLAG, is_true, list_parameters, list_query, one, parameters_of, takes
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
-from services.api.search import search_query
+from services.api.search import SEARCH_PARAMETERS, search_query
 from services.api.wire import answer, day, document_of, parse_object
 from services.commitments.bodies import effective_date_of, parse_body, version_of
 from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
@@ -49,8 +49,24 @@ def resource_router() -> APIRouter:
                     name=f"{operation} {kind.name}",
                     tags=[kind.path],
                     response_class=Response,
+                    openapi_extra=_parameters(operation, kind),
                 )
     return router
+
+
+def _parameters(operation: str, kind: Kind) -> dict[str, Any]:
+    """What the query of an operation may say."""
+    match operation:
+        case "list":
+            return list_parameters(kind)
+        case "search":
+            return takes(*SEARCH_PARAMETERS)
+        case "get" if kind.entity in (CommitmentEntity, BalanceEntity):
+            return takes("asOf")
+        case "delete":
+            return takes(force=FLAG)
+        case _:
+            return takes()
 
 
 def _create(kind: Kind) -> Handler:
@@ -82,7 +98,7 @@ def _update(kind: Kind) -> Handler:
 def _delete(kind: Kind) -> Handler:
     async def delete(request: Request) -> Response:
         organization, id = organization_of(request), request.path_params["id"]
-        force = flag(request, "force")
+        force = is_true(parameters_of(request), "force")
         gone: list[Entity[Any]] = []
         asks = kind.entity in (CommitmentEntity, BalanceEntity) and not force
         # Asked before the command's transaction: a settlement needs a snapshot of its own.
@@ -116,7 +132,7 @@ async def _drawn(request: Request, kind: Kind, id: str) -> bool:
 
 def _get(kind: Kind) -> Handler:
     async def get_one(request: Request) -> Response:
-        organization, postgres, as_of = organization_of(request), api_of(request).postgres, _as_of(request, kind)
+        organization, postgres, as_of = organization_of(request), api_of(request).postgres, _as_of(request)
         async with postgres.connection() as connection:
             await require_organization(connection, organization)
             entity = await existing(connection, organization, kind, request.path_params["id"])
@@ -152,10 +168,9 @@ def _search(kind: Kind) -> Handler:
     return search
 
 
-def _as_of(request: Request, kind: Kind) -> date | None:
+def _as_of(request: Request) -> date | None:
     """Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today."""
-    known = ("asOf",) if kind.entity in (CommitmentEntity, BalanceEntity) else ()
-    text = one(parameters_of(request, known), "asOf")
+    text = one(parameters_of(request), "asOf")
     return None if text is None else day(text, "asOf")
 
 

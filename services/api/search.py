@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from starlette.requests import Request
 
-from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, one, parameters_of, whole_number
-from services.api.wire import USER
+from events.dates import instant_at, read_day, read_moment
+from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
+from services.api.wire import USER, unescaped
 from services.commitments.errors import InvalidField, shortened
 from services.commitments.table import Kind
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
-_KNOWN = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
+SEARCH_PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
     "id": "e.id",
@@ -39,12 +40,16 @@ _FIELDS: dict[str, tuple[str, ...]] = {
         "createdBy", "dtCreated", "lastModifiedBy",
     ),
 }  # fmt: skip
+#: What is compared as a day, and what as an instant, of which a day is its midnight UTC.
+_DAYS, _INSTANTS = {"startDate", "endDate", "billDate", "dueDate"}, {"dtCreated"}
+#: An instant as its column spells it, so that the two compare as texts.
+_INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
 
 
 def search_query(request: Request, kind: Kind) -> Search:
     """The search that a request asks for. Raises: InvalidField."""
-    found = parameters_of(request, _KNOWN)
+    found = parameters_of(request)
     query = one(found, "searchQuery", SEARCH_MAX) or ""
     terms = [term for term in query.split("$") if term]
     return Search(
@@ -61,7 +66,7 @@ def choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> s
     """The first is the default."""
     text = one(found, name) or values[0]
     if text not in values:
-        raise InvalidField(field=name, rule=f"must be one of {', '.join(values)}")
+        raise InvalidField(field=name, rule=choice_rule(values))
     return text
 
 
@@ -79,12 +84,24 @@ def _condition(kind: Kind, term: str) -> Condition:
     if name in ("productId", "productIds"):
         _only_equal(name, comparator)
         return Condition("e.body->'productIds' ?| {}", value.split(","))
-    if name == "dtCreated":
-        value = value.removesuffix("Z")
-    expression = _COLUMNS.get(name, f"e.body->>'{name}'")
+    return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
+
+
+def compared(name: str, column: str, comparator: str, value: str) -> Condition:
+    """A term on a column of texts. What a text begins with may be a part of a date; else a date is one as everywhere.
+
+    Raises: InvalidField.
+    """
     if comparator == "~":
-        return Condition(f"starts_with({expression}, {{}})", value)
-    return Condition(f"{expression} {'=' if comparator == ':' else comparator} {{}}", value)
+        return Condition(f"starts_with({column}, {{}})", value)
+    try:
+        if name in _DAYS:
+            value = read_day(unescaped(value)).isoformat()
+        elif name in _INSTANTS:
+            value = f"{instant_at(read_moment(unescaped(value))):{_INSTANT}}"
+    except ValueError as error:
+        raise InvalidField(field="searchQuery", rule=f"{name} {error}") from None
+    return Condition(f"{column} {'=' if comparator == ':' else comparator} {{}}", value)
 
 
 def _only_equal(name: str, comparator: str) -> None:

@@ -2,23 +2,29 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
+from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
-from events.resources.base import Model, check_bounds
+from events.resources.base import Model
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.commitments.errors import InvalidField, shortened
+
+T = TypeVar("T")
 
 #: Who did it, until there is access control.
 USER = "USER_LOCAL"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: A number with more digits than this before its point is refused before anything computes with it.
 _EXPONENT_MAX = 300
+#: Most characters of a path in a message, and how a longer one ends.
+_PATH_MAX, _MORE = 200, "... (deeper)"
 
 
 def parse_json(raw: bytes) -> Any:
@@ -81,10 +87,10 @@ def _check(value: Any, path: str) -> None:
         case dict():
             for name, member in value.items():
                 _check(name, path)
-                _check(member, shortened(name) if path == "body" else f"{path}.{shortened(name)}")
+                _check(member, shortened(name) if path == "body" else _step(path, f".{shortened(name)}"))
         case list():
             for number, member in enumerate(value):
-                _check(member, f"{path}[{number}]")
+                _check(member, _step(path, f"[{number}]"))
         case str() if "\0" in value:
             raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
         case str() if any("\ud800" <= character <= "\udfff" for character in value):
@@ -95,6 +101,11 @@ def _check(value: Any, path: str) -> None:
             raise InvalidField(field=path, rule="must be a number of ordinary size")
         case _:
             pass
+
+
+def _step(path: str, step: str) -> str:
+    """The path one step further; of a long one, the beginning says where to look."""
+    return path if path.endswith(_MORE) else path + (step if len(path) + len(step) <= _PATH_MAX else _MORE)
 
 
 def encode(document: Any) -> bytes:
@@ -156,28 +167,23 @@ def _number(value: Any) -> Any:
 def instant(document: dict[str, Any], field: str) -> datetime:
     """A member that must be an instant with an offset. Raises: InvalidField."""
     value = document.get(field)
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) and len(value) > 10 else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidField(field=field, rule="is required, as an ISO-8601 date-time with an offset or Z")
-    _check_bounds(moment.date(), field)
-    return moment
+    if value is None:
+        raise InvalidField(field=field, rule="is required")
+    return _read(read_instant, value, field)
 
 
 def day(text: str, field: str) -> date:
     """A day of a query parameter. Raises: InvalidField."""
-    try:
-        found = datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError:
-        raise InvalidField(field=field, rule="must be a date, YYYY-MM-DD") from None
-    _check_bounds(found, field)
-    return found
+    return _read(read_day, unescaped(text), field)
 
 
-def _check_bounds(found: date, field: str) -> None:
+def unescaped(text: str) -> str:
+    """A date-time of a query, where the + of an offset that nobody escaped arrives as a space."""
+    return text.replace(" ", "+")
+
+
+def _read(read: Callable[[Any], T], value: Any, field: str) -> T:
     try:
-        check_bounds(found)
+        return read(value)
     except ValueError as error:
         raise InvalidField(field=field, rule=str(error)) from None

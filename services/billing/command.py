@@ -1,9 +1,11 @@
 """`trueup bill`."""
 
 from datetime import date, datetime
+from typing import Any
 
 import click
 
+from events.dates import read_day
 from events.facts.bills import BillIssued
 from services.billing.issuing import BillRequest
 from services.billing.progress import Waiter
@@ -28,22 +30,33 @@ class UnknownOrganizationError(ExpectedFailure):
         )
 
 
+class Day(click.ParamType[date]):
+    """An argument that is a day, as it is written everywhere."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day; a usage error for anything else."""
+        try:
+            return read_day(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
 @click.command()
-@click.option(
-    "--date", "through", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Bill what is due by this day."
-)
+@click.option("--date", "through", type=Day(), required=True, help="Bill what is due by this day.")
 @click.option("--organization", required=True, help="The organization's id.")
 @click.option(
     "--account", "accounts", multiple=True, help="Id of an account to bill; repeat for several. Default: all."
 )
-def bill(through: datetime, organization: str, accounts: tuple[str, ...]) -> None:
+def bill(through: date, organization: str, accounts: tuple[str, ...]) -> None:
     """Bill everything due on or before a date: in arrears what ended by then, in advance what starts by then.
 
     Where the organization has a grace period, pending bills are opened; otherwise bills are issued at once.
     """
 
     async def body(process: Process) -> None:
-        await _bill(process, organization, through.date(), accounts)
+        await _bill(process, organization, through, accounts)
 
     run_process(body)
 

@@ -19,7 +19,7 @@ VALUES ($1, $2, $3::json, $4, $5, $5) RETURNING {_COLUMNS}
 _GET = f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE organization = $1 AND id = $2"
 _LIST = f"""
 SELECT {_COLUMNS} FROM store.bill_jobs
-WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND ($3::text IS NULL OR status = $3)
+WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = ANY($3::text[])
 ORDER BY sequence DESC LIMIT $4
 """
 _OPEN = (
@@ -47,6 +47,9 @@ WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'R
 
 
 RUNNING_MAX = 10
+#: What a job may be: not finished, or finished.
+OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
+STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
 
 
 class TooManyJobsError(Exception):
@@ -100,10 +103,10 @@ async def get_job(connection: Any, organization: str, id: str) -> BillJob | None
 
 
 async def list_jobs(
-    connection: Any, organization: str, before: int | None, status: str | None, limit: int
+    connection: Any, organization: str, before: int | None, statuses: Sequence[str], limit: int
 ) -> list[BillJob]:
-    """Newest first, those created before sequence `before`."""
-    return [_job(row) for row in await connection.fetch(_LIST, organization, before, status, limit)]
+    """Newest first, those of these statuses created before sequence `before`."""
+    return [_job(row) for row in await connection.fetch(_LIST, organization, before, statuses, limit)]
 
 
 async def open_jobs(connection: Any) -> list[BillJob]:

@@ -13,6 +13,7 @@ from events.resources.bounds import FROM_CLIENT
 from services.commitments.catalog import DATED
 from services.commitments.errors import InvalidBody, InvalidField, shortened
 from services.commitments.table import ANSWERED, KINDS
+from services.words import rule_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -20,16 +21,6 @@ M = TypeVar("M", bound=BaseModel)
 _NAMED = re.compile(r"^([A-Za-z]+): (.*)$", re.DOTALL)
 #: Most problems that a message tells at once.
 _PROBLEMS_MAX = 50
-_WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a field of this resource",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-}
-_SIZES = {"too_short": ("min_length", "at least"), "too_long": ("max_length", "at most")}
 #: What pydantic appends to the path of a value that may be of several types; custom fields are the only such.
 _CHOICES = {"str", "int", "float"}
 
@@ -97,16 +88,10 @@ def describe(item: dict[str, Any]) -> str:
     location = list(item["loc"])
     if location[0:1] == ["customFields"] and location[-1] in _CHOICES and len(location) > 2:
         return f"{_path(location[:-1])}: must be text or a number"
-    rule = _WORDS.get(item["type"], str(item["msg"]))
-    rule = rule.removeprefix("Value error, ")
-    if item["type"] in _SIZES:
-        limit, words = _SIZES[item["type"]]
-        count = item["ctx"][limit]
-        rule = f"must have {words} {count} item{'' if count == 1 else 's'}"
+    rule = rule_of(item)
     if item["type"] == "value_error" and (named := _NAMED.match(rule)):
         location.append(named[1])
         rule = named[2]
-    rule = rule.replace("Input should be", "must be").replace("String should have", "must have")
     return f"{_path(location)}: {rule}"
 
 

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from events.dates import INSTANT_RULE
 from services.ingest.refusal import Reason, Refused
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -123,7 +124,7 @@ def _explained(error: Exception) -> Refused:
     if not isinstance(error, msgspec.ValidationError):
         return Refused(Reason.NOT_JSON, f"must be JSON, which has no NaN and no Infinity: {message}")
     if "$.time" in message or "ets" in message or "field `time`" in message:
-        return Refused(Reason.BAD_TIME, f"time must be RFC 3339 with an offset: {message}")
+        return Refused(Reason.BAD_TIME, f"time {INSTANT_RULE}: {message}")
     if "$.type" in message:
         return Refused(Reason.WRONG_EVENT_TYPE, "type must be trueup.usage")
     if "unknown field" in message:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from events.resources.base import LATEST, check_bounds
+from events.dates import LATEST, read_day
 from events.resources.catalog import Plan, PlanTemplate
 from services.commitments.table import ANSWERED, KINDS
 from services.simulate.player import Document, nameless
@@ -49,7 +49,7 @@ def _date_in(text: str) -> date | None:
     """The date that a text begins with; what is none, or none of the wire's, is judged where it stands."""
     match = _DATE.match(text)
     try:
-        return check_bounds(date.fromisoformat(match[1])) if match else None
+        return read_day(match[1]) if match else None
     except ValueError:
         return None
 

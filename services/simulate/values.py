@@ -1,11 +1,11 @@
 """What a field of a story may be: text, date, instant, number, flag, mapping; all else is refused by its line."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from events.resources.base import EARLIEST, check_bounds
+from events.dates import EARLIEST, instant_at, read_day, read_instant, read_moment
 from services.simulate.yaml_lines import Mapping, ScenarioError
 
 
@@ -24,11 +24,7 @@ def _text(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    try:
-        day = date.fromisoformat(_text(value))
-    except ValueError as error:
-        raise ValueError("must be a date, YYYY-MM-DD") from error
-    return check_bounds(day)
+    return read_day(_text(value))
 
 
 def _bill_date(value: Any) -> date:
@@ -40,20 +36,13 @@ def _bill_date(value: Any) -> date:
 
 
 def _instant(value: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_text(value))
-    except ValueError as error:
-        raise ValueError("must be an ISO-8601 instant") from error
-    check_bounds(moment.date())
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    """What only the story says (`repeat.until`): a day stands for its midnight, and UTC where no offset is given."""
+    return instant_at(read_moment(_text(value)))
 
 
 def _wire_instant(value: Any) -> datetime:
-    """What the wire carries has its offset; what only the story says (`repeat.until`) is UTC without one."""
-    moment = _instant(value)
-    if datetime.fromisoformat(value).tzinfo is None:
-        raise ValueError("must be an ISO-8601 instant with an offset or Z")
-    return moment
+    """What the wire carries has its offset."""
+    return read_instant(_text(value))
 
 
 def _number(value: Any) -> Decimal:

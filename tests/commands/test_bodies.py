@@ -31,7 +31,7 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"endDate": None}, "endDate: is required"),
     ({"accountId": "short"}, "accountId: must have at least 36 characters"),
     ({"accountId": ID + "x"}, "accountId: must have at most 36 characters"),
-    ({"accountId": 7}, "accountId: must be a valid string"),
+    ({"accountId": 7}, "accountId: must be text"),
     ({"amount": 0}, "amount: must be greater than 0"),
     ({"amount": -1}, "amount: must be greater than 0"),
     ({"amount": "much"}, "amount: must be a number"),
@@ -41,7 +41,10 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"amount": Decimal("NaN")}, "amount: must be a finite number"),
     ({"currency": ""}, "currency: must have at least 1 character"),
     ({"startDate": "2026-02-30"}, "startDate: must be a date"),
-    ({"startDate": "2026-01-01T10:00:00Z"}, "startDate: must be a date, YYYY-MM-DD, without a time of day"),
+    (
+        {"startDate": "2026-01-01T10:00:00Z"},
+        "startDate: must be a date, YYYY-MM-DD, or an RFC 3339 date-time at midnight UTC",
+    ),
     ({"endDate": 20270101}, "endDate: must be a date"),
     ({"startDate": "1969-12-31"}, "startDate: must be between 1970-01-01 and 2200-01-01"),
     ({"endDate": "2200-01-02"}, "endDate: must be between 1970-01-01 and 2200-01-01"),
@@ -59,7 +62,7 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"amountFirstBill": 60, "amountPrePaid": 50}, "amountFirstBill: must not be above amount less amountPrePaid"),
     ({"billingInterval": 0}, "billingInterval: must be greater than or equal to 1"),
     ({"billingInterval": 366}, "billingInterval: must be less than or equal to 365"),
-    ({"billingInterval": 1.5}, "billingInterval: must be a valid integer"),
+    ({"billingInterval": 1.5}, "billingInterval: must be a whole number"),
     ({"billingOffset": -1}, "billingOffset: must be greater than or equal to 0"),
     ({"billingOffset": 365}, "billingOffset: must be less than or equal to 364"),
     ({"billingPlanId": ID + "x"}, "billingPlanId: must have at most 36 characters"),
@@ -103,8 +106,18 @@ BAD_COMMITMENTS: list[tuple[dict[str, Any], str]] = [
     ({"customFields": []}, "customFields: must be an object"),
 ]
 
+#: C0, DEL, C1, soft hyphen, ends of line and paragraph, zero width, direction of writing, byte order.
+UNSEEN = (
+    "\n\t\x1f\x7f\x80\x85\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069\ufeff\ufff9"
+)
+#: They spell words and emoji: no code has them, a name may.
+JOINERS = "\u200c\u200d"
+
 BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
-    ("product", {"code": " p"}, "code: must have no control characters and no white space at its edges"),
+    ("product", {"code": " p"}, "code: must have no control or invisible characters and no white space at its edges"),
+    *(("product", {"code": f"p{unseen}q"}, "code: must have no control or invisible characters") for unseen in UNSEEN),
+    *(("product", {"name": f"P{unseen}"}, "name: must have no control or invisible characters") for unseen in UNSEEN),
+    *(("product", {"code": f"p{one}q"}, "code: must have no control or invisible characters") for one in JOINERS),
     ("product", {"code": "p" * 81}, "code: must have at most 80 characters"),
     ("product", {"name": ""}, "name: must have at least 1 character"),
     ("account", {"emailAddress": None}, "emailAddress: is required"),
@@ -152,6 +165,16 @@ def test_a_bad_body_is_told_its_field(kind: str, more: dict[str, Any], message: 
     with pytest.raises(InvalidBody) as refused:
         parse_body(kind, document(kind, **more))
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "\U0001f469\u200d\U0001f4bb", "Ärger & Söhne", "עברית", "a b"])
+def test_a_name_is_written_in_any_script(name: str) -> None:
+    parse_body("product", document("product", name=name))
+
+
+def test_a_name_that_the_log_has_is_read_whatever_is_in_it() -> None:
+    kept = document("product", code="p\u200bq", name="P\n")
+    assert KINDS["product"].model.model_validate(kept).model_dump(by_alias=True, exclude_unset=True) == kept
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -98,8 +98,8 @@ def test_what_is_repeated_more_often_than_can_be_played_is_refused_by_its_step()
 
 
 HOSTILE = """
-scenario: "title\\e]0;owned\\a"
-accounts: [{code: "a\\u202ec"}]
+scenario: "title\\e]0;owned\\a\\u202e"
+accounts: [{code: ac}]
 steps:
   - delete: {account: "x\\e[2J\\u009b"}
   - bill: {date: 2026-02-01}
@@ -117,11 +117,11 @@ def test_what_moves_a_terminal_is_printed_as_text(tmp_path: Path, capsys: pytest
         assert not [character for character in out if character != "\n" and not character.isprintable()]
         if json_too:
             story, wrong = map(json.loads, out.splitlines())
-            assert story["scenario"] == "title\x1b]0;owned\x07"
+            assert story["scenario"] == "title\x1b]0;owned\x07\u202e"
             assert "code x\x1b[2J\x9b" in story["steps"][0]["result"]
             assert wrong["error"].startswith("line 1: x\x1b[2J")
         else:
-            assert r"title\x1b]0;owned\x07" in out.splitlines()
+            assert r"title\x1b]0;owned\x07\u202e" in out.splitlines()
             assert r"code x\x1b[2J\x9b" in " ".join(out.split())
             assert r"a\r\nsteps hold: total is" in " ".join(out.split())
 

@@ -5,11 +5,11 @@ import pytest
 from services.settings import SettingsError, load_settings
 
 WRONG = [
-    ("TRUEUP_PARTITIONS", "abc", "must be a valid integer"),
+    ("TRUEUP_PARTITIONS", "abc", "must be a whole number"),
     ("TRUEUP_PARTITIONS", "0", "must be greater than or equal to 1"),
     ("TRUEUP_MAX_RECORD_BYTES", "1048575", "must be greater than or equal to 1048576"),
     ("TRUEUP_MAX_RECORD_BYTES", "67108865", "must be less than or equal to 67108864"),
-    ("TRUEUP_MAX_RECORD_BYTES", "8MB", "must be a valid integer"),
+    ("TRUEUP_MAX_RECORD_BYTES", "8MB", "must be a whole number"),
     ("TRUEUP_KAFKA_BOOTSTRAP", "localhost", "must be host:port"),
     ("TRUEUP_KAFKA_BOOTSTRAP", "a:1,b:99999", "must be host:port"),
     ("TRUEUP_DATABASE_URL", "mysql://host/database", "must be a URL such as postgresql://"),

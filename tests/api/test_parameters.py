@@ -1,0 +1,162 @@
+"""A query says only what its path knows: the names it takes, and of a choice the values there are."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import m3ter
+import pytest
+from m3ter import AsyncM3ter
+
+from services.api.app import create_app
+from services.api.bill_jobs import asked_statuses
+from services.billing.jobs import STATUSES, create_job
+from tests.api.answers import message_of
+from tests.store.kit import NOW, Store
+
+pytestmark = pytest.mark.stack
+ORGANIZATION = "/organizations/{organization}"
+APP = create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1")
+OPERATIONS = [
+    (method.upper(), path, operation)
+    for path, methods in APP.openapi()["paths"].items()
+    if path.startswith(ORGANIZATION)
+    for method, operation in methods.items()
+]
+NAMES = [f"{method} {path.removeprefix(ORGANIZATION)}" for method, path, _ in OPERATIONS]
+
+
+def declared(operation: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """The operation's query parameters with the values that each may have, if they are few."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query":
+            yield parameter["name"], parameter["schema"].get("enum", [])
+
+
+def placed(path: str, organization: str) -> str:
+    """The path with an organization, and with ids of nothing."""
+    return re.sub(r"{[^}]+}", "none", path.replace("{organization}", organization))
+
+
+def test_the_app_has_paths_of_all_sorts() -> None:
+    assert len(OPERATIONS) > 100
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics"])
+async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str, path: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        assert (await client.get(path, params={"colour": "red"})).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+async def test_a_path_takes_no_parameter_that_it_does_not_know(
+    url: str, store: Store, method: str, path: str, operation: dict[str, Any]
+) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        response = await client.request(method, placed(path, store.organization), params={"colour": "red"})
+    known = ", ".join(name for name, _ in declared(operation)) or "none"
+    assert message_of(response, 400) == f"colour: is not a parameter here; there are: {known}"
+
+
+CHOICES = [
+    (method, path, name, values)
+    for method, path, operation in OPERATIONS
+    for name, values in declared(operation)
+    if values
+]
+
+
+@pytest.mark.parametrize(("method", "path", "name", "values"), CHOICES, ids=[f"{c[0]} {c[1]} {c[2]}" for c in CHOICES])
+async def test_a_choice_has_the_values_that_the_refusal_names(
+    url: str, store: Store, method: str, path: str, name: str, values: list[str]
+) -> None:
+    rule = "must be true or false" if values == ["true", "false"] else f"must be one of {', '.join(values)}"
+    async with httpx.AsyncClient(base_url=url) as client:
+        for wrong in ("NOPE", "", values[0].swapcase()):
+            response = await client.request(method, placed(path, store.organization), params={name: wrong})
+            assert message_of(response, 400) == f"{name}: {rule}"
+        for value in values:
+            right = await client.request(method, placed(path, store.organization), params={name: value})
+            assert right.status_code in (200, 404), right.text
+
+
+def test_the_parameters_that_are_choices_are_known_to_be() -> None:
+    found = {(path.removeprefix(ORGANIZATION), name) for method, path, name, _ in CHOICES if method == "GET"}
+    assert found == {
+        ("/accountplans", "includeall"),
+        ("/balances/{id}/transactions", "entityType"),
+        ("/billjobs", "status"),
+        ("/billjobs", "active"),
+        ("/bills", "status"),
+        ("/bills", "billingFrequency"),
+        ("/bills", "locked"),
+        ("/bills", "excludeLineItems"),
+        ("/bills", "includeBillTotal"),
+        ("/lineitems", "lineItemType"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("term", "rule"),
+    [
+        ("status:NOPE", "status must be one of PENDING, APPROVED"),
+        ("locked:maybe", "locked must be true or false"),
+        ("billingFrequency:HOURLY", "billingFrequency must be one of DAILY, WEEKLY, MONTHLY, ANNUALLY, AD_HOC, MIXED"),
+    ],
+)
+async def test_a_search_for_a_choice_names_its_values(http: httpx.AsyncClient, term: str, rule: str) -> None:
+    assert message_of(await http.get(f"/bills/search?searchQuery={term}"), 400) == f"searchQuery: {rule}"
+
+
+#: What m3ter's client can ask for that changes nothing here, of things that are not there.
+ACCEPTED: dict[str, Callable[[AsyncM3ter], Awaitable[Any]]] = {
+    "a bill": lambda sdk: sdk.bills.retrieve("none", additional=["statements"]),
+    "the latest bill": lambda sdk: sdk.bills.latest_by_account("none", additional=["statements"]),
+    "a line": lambda sdk: sdk.bills.line_items.retrieve("none", bill_id="none", additional=["x"]),
+    "lines": lambda sdk: sdk.bills.line_items.list("none", additional=["x"], next_token="x", page_size=5),
+}
+
+
+@pytest.mark.parametrize("what", ACCEPTED)
+async def test_a_parameter_of_m3ter_that_changes_nothing_is_taken(sdk: AsyncM3ter, what: str) -> None:
+    with pytest.raises(m3ter.NotFoundError):
+        await ACCEPTED[what](sdk)
+
+
+async def test_a_list_of_bills_may_ask_for_what_it_always_has(sdk: AsyncM3ter) -> None:
+    page = await sdk.bills.list(additional=["x"], exclude_line_items=True, include_bill_total=True, status="PENDING")
+    assert page.data == []
+
+
+async def test_jobs_are_listed_by_status(http: httpx.AsyncClient, store: Store) -> None:
+    async with store.postgres.transaction() as connection:
+        for id in ("COMPLETE", "CANCELLED"):
+            await create_job(connection, store.organization, f"{store.organization}-{id}", {}, NOW.date(), NOW)
+            change = "UPDATE store.bill_jobs SET status = $3 WHERE organization = $1 AND id = $2"
+            await connection.execute(change, store.organization, f"{store.organization}-{id}", id)
+    for query, expected in {
+        "": ["CANCELLED", "COMPLETE"],
+        "active=false": ["CANCELLED", "COMPLETE"],
+        "active=true": [],
+        "active=true&status=COMPLETE": [],
+        "status=COMPLETE": ["COMPLETE"],
+        "status=RUNNING": [],
+    }.items():
+        jobs = (await http.get(f"/billjobs?{query}")).json()["data"]
+        assert [job["status"] for job in jobs] == expected, query
+
+
+def test_active_jobs_are_those_that_are_not_finished() -> None:
+    assert asked_statuses({"active": ["true"]}) == ["PENDING", "INITIALIZING", "RUNNING"]
+    assert asked_statuses({"active": ["true"], "status": ["RUNNING"]}) == ["RUNNING"]
+    assert asked_statuses({"active": ["false"]}) == asked_statuses({}) == list(STATUSES)
+
+
+async def test_a_deep_path_is_told_by_its_beginning(http: httpx.AsyncClient) -> None:
+    deep = b'{"customFields": ' + b'{"a": [' * 200 + b'"\\u0000"' + b"]}" * 200 + b"}"
+    message = message_of(await http.post("/products", content=deep), 400)
+    assert message.startswith("customFields.a[0].a[0].a[0]") and len(message) < 300
+    assert message.endswith("... (deeper): must not contain the character NUL")
+    near = message_of(await http.post("/products", content=b'{"customFields": {"a": ["x", "\\u0000"]}}'), 400)
+    assert near == "customFields.a[1]: must not contain the character NUL"
