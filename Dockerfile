@@ -4,7 +4,7 @@ WORKDIR /app
 # The locked packages change more seldom than the code, so they are a layer below it. The project itself is installed as
 # a path to this folder: the code that is copied afterwards is found there.
 COPY deploy ./deploy
-COPY requirements.lock pyproject.toml README.md ./
+COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN PIP_NO_CACHE_DIR=true python deploy/install.py
 COPY . .
 USER nobody

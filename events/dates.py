@@ -2,7 +2,7 @@
 
 A date is `YYYY-MM-DD`. A date-time is RFC 3339: `2026-01-01T00:00:00Z`, or with another offset. Where a day is meant, a
 date-time without an offset is UTC, for m3ter's clients send a time of no zone so. A date-time that stands at midnight
-UTC names that calendar day, wherever a day is meant (domain.md 2). Which day any other one names is for the account's
+UTC names that calendar day, wherever a day is meant (rules 2). Which day any other one names is for the account's
 zone to say (`projections.calendar.named_day`), so a field whose day is not read in a zone refuses it.
 """
 

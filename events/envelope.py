@@ -20,7 +20,7 @@ class Envelope(BaseModel):
     """One record of the log.
 
     `source` and `sequence` say who numbered it: a reader applies a record only if its sequence is greater than the last
-    it applied from that source (design, decision 5). `time` is the command's clock at decide, or the usage's arrival.
+    it applied from that source (decision 5). `time` is the command's clock at decide, or the usage's arrival.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""Money in whole minor units: rounding, and dividing one rounded amount (domain.md 9).
+"""Money in whole minor units: rounding, and dividing one rounded amount (rules 9).
 
 Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
 rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor` is the only place that rounds money.

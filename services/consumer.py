@@ -1,4 +1,4 @@
-"""The consumer of a worker: FastStream builds, starts and stops it; it is read by `Arrivals` (notes, 1.2 and 1.7)."""
+"""The consumer of a worker: FastStream builds, starts and stops it; it is read by `Arrivals`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

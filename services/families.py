@@ -154,7 +154,7 @@ async def settle_now(
 ) -> dict[str, Mapping[str, Any]]:
     """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
 
-    For reads right after a command, before the projection has passed it (design, decision 19), and for reads as of a
+    For reads right after a command, before the projection has passed it (decision 19), and for reads as of a
     day; what is due follows the latest bill in any case. Returns, by id, rows in
     the columns of `commitment_balances`. Raises: UnknownFamilyError.
     """

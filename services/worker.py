@@ -60,7 +60,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
     """Which partitions are ours, and which of them wait to be loaded.
 
     `pause` comes first because aiokafka may fetch before an async listener ends; the real positions are sought by the
-    loop, where an error is an error, not by the listener, whose exceptions aiokafka logs and ignores (notes, 1.3).
+    loop, where an error is an error, not by the listener, whose exceptions aiokafka logs and ignores.
     """
 
     def __init__(self, handler: PartitionHandler, woken: asyncio.Event) -> None:
@@ -96,7 +96,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
 def tune_garbage_collection() -> None:
     """For a process that holds much and makes more of it in batches."""
-    # The default thresholds rescan the growing batch again and again: this is worth more than any library (notes, 6).
+    # The default thresholds rescan the growing batch again and again: this is worth more than any library.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -35,7 +35,7 @@ LineType = Literal[
 class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
-    The key (domain.md 8) is bill account, type, account, product, plan, pricing or counter, period start, commitment or
+    The key (rules 8) is bill account, type, account, product, plan, pricing or counter, period start, commitment or
     balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the bill's currency;
     `quantity` and `units` are differences too.
     """

@@ -1,4 +1,4 @@
-"""Time enters the log as a fact, so that a replay tomorrow derives what was derived today (design, decision 14)."""
+"""Time enters the log as a fact, so that a replay tomorrow derives what was derived today (decision 14)."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -12,7 +12,7 @@ from events.facts.base import Fact, FactModel
 class RatedCharge(FactModel):
     """What the record added to one charge when it was rated: C(total after) - C(total before), unrounded.
 
-    Informative: money rests on quantities by day, which settlement prices from the catalog (design, decision 16).
+    Informative: money rests on quantities by day, which settlement prices from the catalog (decision 16).
     """
 
     aggregation_id: str

@@ -1,4 +1,4 @@
-"""Commitments: amounts agreed for a term, prepaid or as a minimum (domain.md 1, 6; api.md A1, E1)."""
+"""Commitments: amounts agreed for a term, prepaid or as a minimum (rules 1, 6, 10)."""
 
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self

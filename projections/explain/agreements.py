@@ -1,4 +1,4 @@
-"""Fees of prepayments and true-ups of minimums (domain.md 6)."""
+"""Fees of prepayments and true-ups of minimums (rules 6)."""
 
 from collections.abc import Iterator
 

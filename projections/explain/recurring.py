@@ -1,4 +1,4 @@
-"""Standing charges, minimum spends and counters (domain.md 3)."""
+"""Standing charges, minimum spends and counters (rules 3)."""
 
 from datetime import date
 from fractions import Fraction

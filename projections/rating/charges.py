@@ -1,4 +1,4 @@
-"""Charges: money owed by one account for a service period (domain.md 1)."""
+"""Charges: money owed by one account for a service period (rules 1)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from projections.rating.terms import AccountTerms, PlanTerms
 
-#: Charges that may draw down, in the order of domain.md 4.2.
+#: Charges that may draw down, in the order of rules 4.2.
 DRAWABLE = (
     "STANDING_CHARGE",
     "COUNTER_RUNNING_TOTAL_CHARGE",

@@ -1,4 +1,4 @@
-"""Compile the prices of a plan and of its template as timelines over one account plan (domain.md 3)."""
+"""Compile the prices of a plan and of its template as timelines over one account plan (rules 3)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Standing charges and minimum spends of one billing period (domain.md 3)."""
+"""Standing charges and minimum spends of one billing period (rules 3)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

@@ -24,7 +24,7 @@ from projections.pricing import Price
 class AccountTerms:
     """An account of the family. `pooled_until` is the day its own first account plan starts; None is never.
 
-    The root is never pooled. `credit_order` is the kinds it may draw on, in order (domain.md 4.5).
+    The root is never pooled. `credit_order` is the kinds it may draw on, in order (rules 4.5).
     """
 
     id: str

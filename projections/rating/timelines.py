@@ -1,4 +1,4 @@
-"""Which of several pricings holds on which days (domain.md 3)."""
+"""Which of several pricings holds on which days (rules 3)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

@@ -1,7 +1,7 @@
 """Table `positions`: how far a partition is folded, under whose lease.
 
 The compare-and-set on `next_offset` and `epoch` is what makes a projector's transaction happen once: it fails for a
-zombie, whose lease was raised by the next owner, and for anyone who folded from another offset (design, decision 9).
+zombie, whose lease was raised by the next owner, and for anyone who folded from another offset (decision 9).
 """
 
 import json

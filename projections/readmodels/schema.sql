@@ -91,7 +91,7 @@ CREATE TABLE commitment_balances (
     rolled_over numeric NOT NULL,
     lapsed numeric NOT NULL,
     status text NOT NULL,
-    periods jsonb NOT NULL DEFAULT '[]',        -- of a MINIMUM: as api.md E1 shows them
+    periods jsonb NOT NULL DEFAULT '[]',        -- of a MINIMUM: rules 10.3
     folded bigint NOT NULL,                     -- event-store position of its last fact that is in these numbers
     as_of date NOT NULL,                        -- the day of the last tick that status and lapse were judged at
     PRIMARY KEY (commitment_id)

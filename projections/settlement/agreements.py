@@ -1,4 +1,4 @@
-"""What commitments and balances allow: which charges they pay for or count, in which order (domain.md 4.3, 4.4, 5)."""
+"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3, 4.4, 5)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

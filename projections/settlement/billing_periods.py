@@ -1,4 +1,4 @@
-"""Whose billing periods a commitment follows (domain.md 2, 6; api.md E1)."""
+"""Whose billing periods a commitment follows (rules 2.3, 6.8)."""
 
 from collections.abc import Iterable
 

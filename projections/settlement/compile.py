@@ -1,4 +1,4 @@
-"""Compile commitments and balances into what draw-down, fees and true-ups need (domain.md 4 to 6)."""
+"""Compile commitments and balances into what draw-down, fees and true-ups need (rules 4 to 6)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

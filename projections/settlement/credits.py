@@ -1,4 +1,4 @@
-"""Credits reduce the charges of their product (or all) before draw-down, latest slice first (domain.md 3)."""
+"""Credits reduce the charges of their product (or all) before draw-down, latest slice first (rules 3)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

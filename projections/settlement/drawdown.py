@@ -1,4 +1,4 @@
-"""Draw-down: slices in order of service take what prepayments and balances have left (domain.md 4).
+"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4).
 
 Slices that start on one day are settled as a group. The state before each group is kept, so a later settlement goes on
 from the first group that differs: nothing that comes later in service time can change what came earlier.
@@ -16,7 +16,7 @@ from projections.settlement.family import FamilyTerms
 
 
 class Piece(NamedTuple):
-    """A slice that may draw, in minor units; its first fields are the order of domain.md 4.2.
+    """A slice that may draw, in minor units; its first fields are the order of rules 4.2.
 
     One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
     that started first comes first. Ids, which a story does not tell, decide nothing that differs in words.
@@ -72,7 +72,7 @@ class Drawn:
 
 
 def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
-    """The slices of charges that may draw, in the order of domain.md 4.2."""
+    """The slices of charges that may draw, in the order of rules 4.2."""
     found: list[Piece] = []
     for charge in charges:
         plan, account = charge.plan, charge.account
@@ -184,6 +184,6 @@ class _Queue:
         self._open = [one for one in self._open if one is not window]
 
     def overage_terms(self, day: date) -> int | None:
-        """The fund whose overage terms hold: the last in draw order that has any, in its term (domain.md 5)."""
+        """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5)."""
         self._with_terms = [window for window in self._with_terms if window.end > day]
         return self._with_terms[-1].fund if self._with_terms else None

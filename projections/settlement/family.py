@@ -1,4 +1,4 @@
-"""A family: one root account with its children, and the terms that hold for it (domain.md 1, 7)."""
+"""A family: one root account with its children, and the terms that hold for it (rules 1, 7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The fees of a PREPAYMENT commitment: by plan or by schedule, with top-ups and cancellation (domain.md 6)."""
+"""The fees of a PREPAYMENT commitment: by plan or by schedule, with top-ups and cancellation (rules 6)."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (domain.md 4.6, 5, 6, 7)."""
+"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (rules 4.6, 5, 6, 7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

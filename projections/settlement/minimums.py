@@ -1,4 +1,4 @@
-"""MINIMUM commitments: their commitment periods, what each owes, what counts, and the true-up (domain.md 6)."""
+"""MINIMUM commitments: their commitment periods, what each owes, what counts, and the true-up (rules 6)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What became of a commitment or balance: spent, remaining, rolled over, lapsed (domain.md 8, api.md E1)."""
+"""What became of a commitment or balance: spent, remaining, rolled over, lapsed (rules 8.13, 10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (api.md E1).
+"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10).
 
-They come whole from one settlement (design, decision 19): the projected row when the projection has passed the
+They come whole from one settlement (decision 19): the projected row when the projection has passed the
 resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.
 """
 
@@ -89,7 +89,7 @@ async def has_billed(connection: Any, organization: str, entity: Entity[Any]) ->
 
 
 async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) -> bool:
-    """Whether usage has drawn on it, as far as it is projected: wait for that first (design, decision 19).
+    """Whether usage has drawn on it, as far as it is projected: wait for that first (decision 19).
 
     Of a MINIMUM nothing is drawn, whatever has counted.
     """

@@ -81,7 +81,7 @@ async def issue_page(
     """Append the page's bills, and put each into `issued` as it is durable.
 
     Families whose bills somebody else changed since they were settled are settled again from what the other run
-    issued, by themselves; what was settled before is never appended (design, decision 18). Raises: BillContentionError.
+    issued, by themselves; what was settled before is never appended (decision 18). Raises: BillContentionError.
     """
     for _ in range(ATTEMPTS):
         if not page:

@@ -1,4 +1,4 @@
-"""Waiting until all that was there is projected: events of the store, and usage in Kafka (design, decision 18).
+"""Waiting until all that was there is projected: events of the store, and usage in Kafka (decision 18).
 
 A bill run that did not wait would be right all the same, its misses would stand as differences on the next bill; but
 whoever published usage and then asked for a bill expects it on this one.

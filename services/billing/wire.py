@@ -1,4 +1,4 @@
-"""Bills as m3ter's wire shows them (api.md C3): issued, previewed and unbilled ones in one shape."""
+"""Bills as m3ter's wire shows them: issued, previewed and unbilled ones in one shape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
 
 
 def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:
-    """The account's usage that no price holds for (domain.md 3), from its first day to after its last one."""
+    """The account's usage that no price holds for (rules 3), from its first day to after its last one."""
     found = []
     for one in unpriced(family.terms, family.totals):
         if one.account_id != account_id:

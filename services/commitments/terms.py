@@ -1,4 +1,4 @@
-"""Rules of commitments and balances: their terms, top-ups, cancellations and transactions (domain.md 6)."""
+"""Rules of commitments and balances: their terms, top-ups, cancellations and transactions (rules 6)."""
 
 from datetime import date
 from decimal import Decimal

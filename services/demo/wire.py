@@ -94,7 +94,7 @@ async def _commitment(client: Client, customer: Customer, account: str, plan: st
 
 
 def cloud_event(organization: str, customer: Customer, request: Request) -> bytes:
-    """A request as a CloudEvent of usage (design, decision 2)."""
+    """A request as a CloudEvent of usage (decision 2)."""
     return json.dumps(
         {
             "specversion": "1.0",

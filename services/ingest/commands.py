@@ -3,7 +3,7 @@
 A publisher that creates a meter, waits for the 200 and then sends usage must never see it refused as "unknown meter".
 So each poll, *after* its records were fetched, asks the event store how far it is. Any command acknowledged before one
 of these records was sent is at or below that position. If it moved, the worker waits until the relay has carried it
-to Kafka, and folds `billing.catalog` to its end (design, decision 10). Nothing is judged while that is not so.
+to Kafka, and folds `billing.catalog` to its end (decision 10). Nothing is judged while that is not so.
 """
 
 import asyncio

@@ -162,7 +162,7 @@ class IngestHandler:
             await self._write_elsewhere(outcomes)
             acknowledged = await self._append(outcomes)
         except BaseException:
-            # What was written is unknown now; never append past it (design, decision 6).
+            # What was written is unknown now; never append past it (decision 6).
             await self._writer.reset()
             raise
         await self._check_positions(acknowledged)

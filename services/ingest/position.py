@@ -1,4 +1,4 @@
-"""Was what we appended the next thing in the log? The worker's guard against a second writer (design, decision 8).
+"""Was what we appended the next thing in the log? The worker's guard against a second writer (decision 8).
 
 Kafka does not fence us: a worker that lost its partition in a rebalance while its append was on the way still succeeds.
 The base offset that each acknowledged batch carries tells. If it follows what we know, nobody else wrote. If not, the

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from services.ingest.digest import DIGEST_BYTES, ID_BYTES
 
-#: Days of log time in which a repeated id is known again (api.md D3); counted in whole days of UTC.
+#: Days of log time in which a repeated id is known again (decision 11); counted in whole days of UTC.
 WINDOW_DAYS = 35
 #: Ids that may stand in the dict (about 170 bytes each) before they become a run.
 RECENT_IDS = 16_384

@@ -1,4 +1,4 @@
-"""The projector's snapshot of some partitions, as the ingest worker starts from it (design, decision 7).
+"""The projector's snapshot of some partitions, as the ingest worker starts from it (decision 7).
 
 Read in one REPEATABLE READ transaction: positions, totals and ids of one moment. One that mixed two moments would count
 the records between them twice or not at all. Without read models (a new database) every partition starts empty.

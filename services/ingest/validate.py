@@ -21,7 +21,7 @@ from services.ingest.instants import parse_instant, parse_with_day
 from services.ingest.lane import Lane, Publisher, publisher_of
 from services.ingest.refusal import Reason, Refused
 
-#: Largest record: key, value and headers, in bytes (api.md D3 limits a request of up to 1,000 records to as much).
+#: Largest record: key, value and headers, in bytes (m3ter limits a request of up to 1,000 records to as much).
 MAX_USAGE_BYTES = 512 * 1024
 MAX_ID_LENGTH = 256
 #: Zone arithmetic fails near year 1, and usage of a billing system is no older than its epoch.

@@ -50,7 +50,7 @@ class BatchWriter:
     How large a record may be is judged by whoever accepts what becomes one: here nothing is refused that a topic might
     take, for what was accepted under another limit is still to be written.
 
-    After any exception the producer may repeat or skip sequence numbers for ever (notes, 5.1): call `reset` before the
+    After any exception the producer may repeat or skip sequence numbers for ever: call `reset` before the
     next append, and find out from the log what was written.
     """
 

@@ -1,4 +1,4 @@
-"""Plays scenarios through HTTP and Kafka, in a fresh organization with a test clock (design, decisions 14 and 22).
+"""Plays scenarios through HTTP and Kafka, in a fresh organization with a test clock (decisions 14 and 22).
 
 The product's time is what the story needs: the clock is moved, and only forward, to the date of each bill and to the
 latest usage, which may not lie beyond it. No answer rests on where it stands: bills and previews name their date, and

@@ -1,4 +1,4 @@
-"""Says of a commitment's fee schedule when it bills something else than what is outstanding (api.md C4)."""
+"""Says of a commitment's fee schedule when it bills something else than what is outstanding (rules 6.5)."""
 
 from decimal import Decimal
 

@@ -1,7 +1,6 @@
 """What an explanation tells of the rules that a line follows: which charge a draw pays, from when on an amount holds,
 which part of a period a price is paid for, how a pool is divided."""
 
-import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -161,13 +160,3 @@ def test_a_memo_says_that_it_was_put_on_by_hand() -> None:
     explanation = explain_line(draft.settlement, bill, memo)
     assert (adds(explanation), explanation.earlier) == ([("put on the bill by hand", Decimal("-5.00"))], ())
     assert explanation.rule == rules.RULES["CREDIT_MEMO"] and explanation.adds_up
-
-
-def test_every_rule_names_sections_of_the_document() -> None:
-    headings = re.findall(r"(?m)^## (\d+)\.", (ROOT / "docs" / "settlement.md").read_text(encoding="utf-8"))
-    every = [*rules.RULES.values(), rules.FEE, rules.TRUE_UP, rules.NOTHING_DUE]
-    named = [text for text in every if "docs/settlement.md" in text]
-    assert len(named) == len(every) - 2, "memos have none: they are put on bills by hand"
-    for text in named:
-        [numbers] = re.findall(r"\(docs/settlement\.md, sections? ([\d, and]+)\)", text)
-        assert set(re.findall(r"\d+", numbers)) <= set(headings), text

@@ -79,7 +79,7 @@ async def test_trueup_explain_tells_it_in_a_terminal(played: Played) -> None:
     for line in bill["lineItems"][:3]:
         status, out, err = await run(bill["id"], str(line["sequenceNumber"]), "--limit", "2")
         assert status == 0, err
-        assert line["lineItemType"] in out and "docs/settlement.md" in out
+        assert line["lineItemType"] in out and "docs/rules.md" in out
     status, out, _ = await run(bill["id"], bill["lineItems"][0]["id"], "--json")
     assert status == 0 and json.loads(out)["addsUp"]
     status, _, err = await run(bill["id"], "99")

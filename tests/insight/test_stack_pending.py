@@ -95,7 +95,7 @@ async def test_trueup_explain_tells_a_pending_line(patient: Played) -> None:
     run = partial(run_explain, patient.bootstrap, patient.system.endpoints.database_url)
     status, out, err = await run(one["id"], "1", "--limit", "2")
     assert status == 0, err
-    assert "\npending: as of offset" in out and "docs/settlement.md" in out
+    assert "\npending: as of offset" in out and "docs/rules.md" in out
     status, out, _ = await run(one["id"], one["lineItems"][0]["id"], "--json")
     assert status == 0 and json.loads(out)["addsUp"]
     status, _, err = await run(one["id"], "99")

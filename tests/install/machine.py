@@ -21,7 +21,16 @@ from fetching import read_pip_settings
 ROOT = Path(__file__).parent.parent.parent
 #: The pip that the first release of each Python brought along.
 OLDEST_PIP = {"3.11": "22.3", "3.12": "23.2.1", "3.13": "24.2", "3.14": "25.2"}
-COMMITTED = ("deploy", "events", "projections", "services", "requirements.lock", "pyproject.toml", "README.md")
+COMMITTED = (
+    "deploy",
+    "events",
+    "projections",
+    "services",
+    "requirements.lock",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 PATIENCE_S = 240
 LIST = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 _FIND = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"

@@ -13,7 +13,7 @@ LAST_FEE_IN_ARREARS_AT_END_DATE = False
 #: whole of it from the first slice on.
 POOL_CREDIT_GROWS_WITH_ITS_QUANTITY = True
 
-#: 2 and api.md B: an empty term "holds on no day". Of an account plan that may mean that it starts on none, so that it
+#: 2.8: an empty term "holds on no day". Of an account plan that may mean that it starts on none, so that it
 #: takes no child out of the pool and fixes no commitment period (True), or only that it rates nothing (False).
 EMPTY_ACCOUNT_PLANS_ARE_NONE = True
 
@@ -21,8 +21,8 @@ EMPTY_ACCOUNT_PLANS_ARE_NONE = True
 #: shares a day with the commitment's term. False: any that exists, were it over long before.
 ATTACHED_IS_IN_THE_TERM = True
 
-#: 6 takes the grid of commitment periods from "the one account plan attached", api.md E1 from the one "that the account
-#: has". True: a child that has none takes its parent's, which rates it. False: it has none, so monthly from startDate.
+#: 6.8 takes the grid of commitment periods from "the one account plan attached". True: a child that has none takes its
+#: parent's, which rates it. False: it has none, so monthly from startDate.
 A_CHILD_WITHOUT_PLANS_HAS_ITS_PARENTS = True
 
 #: 3 bills in advance "of two nested ones the plan's less its pricings'". True: less those of its pricings that are

@@ -44,7 +44,7 @@ YEAR = "startDate: 2026-01-01, endDate: 2027-01-01"
 
 
 def test_with_interval_two_a_fee_follows_its_own_quarter() -> None:
-    """domain.md 6: at 3 months, then every 6. "The last at endDate" is its own period's end, clipped to the term."""
+    """rules 6: at 3 months, then every 6. "The last at endDate" is its own period's end, clipped to the term."""
     steps = "".join(
         f"  - bill: {{date: {day}}}\n    expect: {bills}\n"
         for day, bills in (

@@ -1,4 +1,4 @@
-"""Laws that hold for every family, whatever its terms and whenever its usage arrives (domain.md 4, 6, 8)."""
+"""Laws that hold for every family, whatever its terms and whenever its usage arrives (rules 4, 6, 8)."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -28,7 +28,7 @@ steps:
 
 
 def test_a_child_that_leaves_the_pool_takes_its_seats_with_it() -> None:
-    """domain.md 7: pooled on the days before its first own plan starts. 10 seats, 4 of them gone for 16 of 31 days."""
+    """rules 7: pooled on the days before its first own plan starts. 10 seats, 4 of them gone for 16 of 31 days."""
     player = play_text(STORY)
     [bill] = draft_bills(player.family(id_of("account", "acme")), date=date(2026, 2, 1))
     acme, kid = id_of("account", "acme"), id_of("account", "kid")

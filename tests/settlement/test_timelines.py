@@ -1,4 +1,4 @@
-"""Which of several prices holds on which days (domain.md 3): the plan's own, then the one that starts last."""
+"""Which of several prices holds on which days (rules 3): the plan's own, then the one that starts last."""
 
 from datetime import date, timedelta
 from itertools import pairwise

@@ -54,7 +54,7 @@ CREATE TABLE store.idempotency (
 );
 CREATE INDEX idempotency_by_age ON store.idempotency (made_at);
 
--- What was made under which random name: a topic or a store made anew numbers its records anew (design, decision 5).
+-- What was made under which random name: a topic or a store made anew numbers its records anew (decision 5).
 CREATE TABLE store.generations (
     part text PRIMARY KEY,                      -- commands, usage
     generation text NOT NULL,

@@ -1,0 +1,61 @@
+"""What code, tests and docs cite stands in the repository, and every link of the docs leads somewhere."""
+
+import re
+from collections import Counter
+
+from projections.explain import rules
+from tests.citations import ROOT, cited, targets, written
+
+TARGETS = targets()
+#: Texts that are not part of the repository.
+ELSEWHERE = re.compile(r"\b(domain\.md|api\.md|notes\.md|kafka-postgres-notes)\b|\.\./shared")
+
+
+def test_rules_and_decisions_are_numbered_without_a_gap() -> None:
+    sections: dict[str, list[int]] = {}
+    for kind, number in TARGETS:
+        if kind == "rule" and "." in number:
+            section, place = number.split(".")
+            sections.setdefault(section, []).append(int(place))
+    assert {("rule", section) for section in sections} == {
+        one for one in TARGETS if one[0] == "rule" and "." not in one[1]
+    }
+    for places in sections.values():
+        assert sorted(places) == list(range(1, len(places) + 1))
+    decisions = sorted(int(number) for kind, number in TARGETS if kind == "decision")
+    assert decisions == list(range(1, len(decisions) + 1))
+
+
+def test_what_is_cited_exists() -> None:
+    missing = [f"{path}: {kind} {number}" for path, text in written() for kind, number in set(cited(text)) - TARGETS]
+    assert not missing, "\n".join(missing)
+
+
+def test_citations_are_found() -> None:
+    found = Counter(kind for _, text in written() for kind, _ in cited(text))
+    assert found["rule"] > 200 and found["decision"] > 20 and found["example"] > 40
+    assert list(cited("as rules 4.1, 4.3 and 9 say (decision 7)")) == [
+        ("rule", "4.1"), ("rule", "4.3"), ("rule", "9"), ("decision", "7"),
+    ]  # fmt: skip
+
+
+def test_nothing_points_outside_the_repository() -> None:
+    pointing = [path for path, text in written() if path != "tests/test_citations.py" and ELSEWHERE.search(text)]
+    assert not pointing
+
+
+def test_links_of_the_docs_lead_to_files() -> None:
+    broken = []
+    for path, text in written():
+        if path.endswith(".md"):
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+                if "://" not in target and not (ROOT / path).parent.joinpath(target).exists():
+                    broken.append(f"{path}: {target}")
+    assert not broken
+
+
+def test_every_explanation_cites_rules() -> None:
+    every = [*rules.RULES.values(), rules.FEE, rules.TRUE_UP, rules.NOTHING_DUE]
+    by_hand = [text for text in every if not list(cited(text))]
+    assert by_hand == [rules.RULES["CREDIT_MEMO"], rules.RULES["DEBIT_MEMO"]]
+    assert {one for text in every for one in cited(text)} <= TARGETS
