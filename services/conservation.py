@@ -86,7 +86,7 @@ def _residues_of(
     if not found:  # the account was deleted, with all that referred to it
         return 0, []
     [loaded] = found
-    through = max([loaded.today, *loaded.family.billed.latest.values()])
+    through = loaded.family.billed.through(loaded.today)
     settlement = settle(loaded.family, through=through, accrued=True)
     failing = list(residues(settlement))
     if shown is not None:

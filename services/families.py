@@ -13,19 +13,19 @@ from typing import Any
 
 from events.codec import decode
 from events.facts.bills import Positions
+from projections.clock import today_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
 from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
-from projections.settlement import Family, settle
+from projections.settlement import Family, assemble, settle, together
 from services.computing import compute
 from services.live import reading_live
 from services.postgres import Postgres
 from services.projector.families import FamilyState
 from services.projector.load import FamilyRows, families_of, read_clocks, read_families, read_positions
-from services.projector.terms import day_of, terms_of, together
 from services.store.view import COLUMNS, put_row
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
@@ -137,15 +137,14 @@ def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
 
 def _loaded(state: FamilyState, catalog: Catalog, place: Position, clock: datetime | None) -> LoadedFamily:
     resources = together(catalog[0], state.own, clock)
-    terms = terms_of(resources, state.root_id, state.own, catalog[1])
     return LoadedFamily(
         state.organization,
         state.root_id,
-        Family(terms, state.totals, state.billed),
+        state.family(resources, catalog[1]),
         resources,
         Positions(partition=state.partition, log=place.next_offset, catalog=place.catalog_offset),
         state.bills_version,
-        day_of(resources, state.timezone, place.tick, clock, state.newest, state.newest_usage_day()),
+        state.today(resources, place.tick),
     )
 
 
@@ -180,12 +179,10 @@ def _settled_now(
     [state] = families_of(page.families)
     place, terms.clock = page.places.get(account.partition), page.clocks[account.partition]
     newest = account.modified if state.newest is None else max(state.newest, account.modified)
-    today = day_of(
-        terms, account.timezone, place.tick if place else None, terms.clock, newest, state.newest_usage_day()
-    )
-    through = max([as_of or today, *state.billed.latest.values()])
-    compiled = terms_of(terms, root_id, terms, index_families(terms))
-    settlement = settle(Family(compiled, state.totals, state.billed), through=through, accrued=True)
+    today = today_of(terms, account.timezone, place.tick if place else None, newest, state.newest_usage_day())
+    through = state.billed.through(as_of or today)
+    family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
+    settlement = settle(family, through=through, accrued=True)
     found = settled_rows(settlement, (), terms, root_id, through).balances
     return {row.commitment_id: row._asdict() for row in found}
 

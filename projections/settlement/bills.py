@@ -53,15 +53,13 @@ def draft_bills(
     either way. A pending bill's draft has its id and its memos.
     """
     accounts = [one for one in family.terms.accounts if account_id in (None, one)]
-    latest = family.billed.latest
     settled: dict[Any, Settlement] = {}
     found: list[DraftBill] = []
     for account in accounts:
-        pending = family.billed.pending_of(account)
-        through = max([date, latest.get(account, date), *(one.bill_date for one in pending)])
+        through = family.billed.bill_date(account, date)
         if through not in settled:
             settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        found.extend(_drafts(settled[through], account, {one.currency: one for one in pending}))
+        found.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
     return found
 
 
@@ -69,8 +67,7 @@ def unbilled(
     family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
 ) -> list[DraftBill]:
     """What has arrived or is due by the date and is not billed yet, in the shape of a preview."""
-    latest = max([as_of, *family.billed.latest.values()])
-    settlement = settle(family, through=latest, accrued=True, kept=kept)
+    settlement = settle(family, through=family.billed.through(as_of), accrued=True, kept=kept)
     accounts = [account_id] if account_id else list(family.terms.accounts)
     return [draft for account in accounts for draft in _drafts(settlement, account)]
 

@@ -36,7 +36,7 @@ async def summary(request: Request, id: str) -> Response:
 
 
 def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
-    through = max([loaded.today, *loaded.family.billed.latest.values()])
+    through = loaded.family.billed.through(loaded.today)
     return summary_document(balance, settle(loaded.family, through=through, accrued=True))
 
 

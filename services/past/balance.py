@@ -94,7 +94,7 @@ def _settled(known: Known, as_of: date | None) -> Settlement:
     """Without a day: as the live read models are settled, never before the latest bill."""
     if as_of is not None:
         return as_of_day(known.family, as_of)
-    through = max([known.today, *known.family.billed.latest.values()])
+    through = known.family.billed.through(known.today)
     return settle(known.family, through=through, accrued=True)
 
 

@@ -15,7 +15,7 @@ from projections.rating.index import FamilyIndex
 from projections.readmodels import directory, usage_totals
 from projections.readmodels.positions import Position
 from projections.resources import Resources
-from projections.settlement import Family
+from projections.settlement import Family, together
 from services.computing import compute
 from services.families import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
 from services.kafka import LogReader
@@ -25,7 +25,6 @@ from services.postgres import Postgres
 from services.projector.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
 from services.projector.families import FamilyState, new_family
 from services.projector.load import read_positions
-from services.projector.terms import terms_of, together
 from services.store.generations import load_generations
 
 _OWN = """
@@ -104,8 +103,7 @@ async def load_past(
 
 def _family_of(past: _Past, positions: Positions) -> PastFamily:
     state = past.state
-    terms = terms_of(past.resources, state.root_id, state.own, past.index)
-    return PastFamily(past.origins, state, past.resources, Family(terms, state.totals, state.billed), positions)
+    return PastFamily(past.origins, state, past.resources, state.family(past.resources, past.index), positions)
 
 
 async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Rows:

@@ -18,7 +18,6 @@ from services.past.family import load_past
 from services.past.ticks import last_tick
 from services.postgres import Postgres
 from services.projector.load import read_positions
-from services.projector.terms import day_of
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 
@@ -61,8 +60,7 @@ async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: 
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
-    today = day_of(resources, state.timezone, tick, resources.clock, state.newest, state.newest_usage_day())
-    return Known(past.family, resources, today, positions)
+    return Known(past.family, resources, state.today(resources, tick), positions)
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:

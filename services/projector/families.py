@@ -14,10 +14,12 @@ from events.envelope import Envelope
 from events.facts.bills import BillFact
 from events.zones import time_zone
 from projections.aggregates import DayState, TotalsKey
+from projections.clock import today_of
+from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
 from projections.resources import Resources
-from projections.settlement import Billed, FamilyTerms
+from projections.settlement import Billed, Family, FamilyTerms, assemble
 from services.projector.cells import ZoneDays
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
@@ -61,6 +63,14 @@ class FamilyState:
         """Whether there is anything to settle."""
         own = self.own
         return self.root_id in own.accounts and bool(own.account_plans or own.commitments or own.balances)
+
+    def family(self, resources: Resources, catalog_index: FamilyIndex) -> Family:
+        """To settle: `resources` are the catalog's and its own `together`."""
+        return assemble(resources, self.root_id, self.own, catalog_index, self.totals, self.billed)
+
+    def today(self, resources: Resources, tick: datetime | None) -> date:
+        """Today in its zone, as the log has it; `tick` is the last of its partition."""
+        return today_of(resources, self.timezone, tick, self.newest, self.newest_usage_day())
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""

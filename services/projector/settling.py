@@ -7,11 +7,10 @@ import structlog
 
 from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
-from projections.settlement import Family, settle, unbilled
+from projections.settlement import Family, settle, terms_of, together, unbilled
 from services.projector.catalog import CatalogLog
 from services.projector.families import FamilyState
 from services.projector.partition import PartitionState
-from services.projector.terms import day_of, terms_of, together
 
 log = structlog.get_logger(__name__)
 
@@ -41,17 +40,14 @@ class Settler:
 
     def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
         catalog = self._catalog.resources(family.organization)
-        clock = state.clocks.get(family.organization)
-        resources = together(catalog, family.own, clock)
+        resources = together(catalog, family.own, state.clocks.get(family.organization))
         version = self._catalog.versions.get(family.organization, 0)
         if family.terms is None or family.terms_version != version:
             index = self._catalog.index(family.organization)
             family.terms = terms_of(resources, family.root_id, family.own, index)
             family.terms_version = version
             family.kept = None
-        today = day_of(resources, family.timezone, state.position.tick, clock, family.newest, family.newest_usage_day())
-        # An account that was billed for a later date is settled for that date, or balances and bills would disagree.
-        through = max([today, *family.billed.latest.values()])
+        through = family.billed.through(family.today(resources, state.position.tick))
         held = Family(family.terms, family.totals, family.billed)
         drafts = unbilled(held, as_of=through, kept=family.kept)
         settlement = drafts[0].settlement if drafts else settle(held, through=through, accrued=True, kept=family.kept)

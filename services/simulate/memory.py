@@ -197,7 +197,7 @@ class MemoryPlayer:
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         family = self.family(self.resources.accounts[account_id].root_id)
-        day = max([date.min, *family.billed.latest.values()])
+        day = family.billed.through(date.min)
         settlement = settle(family, through=day, accrued=True)
         state = (settlement.commitments | settlement.balances)[agreement_id]
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
