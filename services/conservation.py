@@ -14,9 +14,9 @@ from projections.settlement import MEMO_TYPES, Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
 from services.computing import compute
-from services.families import PageRows, iterate_roots, loaded_page, read_page
-from services.live import reading_live
 from services.postgres import Postgres
+from services.readside.family_now import PageRows, iterate_roots, loaded_page, read_page
+from services.readside.live import reading_live
 
 #: Failing laws that an answer names; all of them count.
 FAILURES_MAX = 1_000

@@ -10,7 +10,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("events", "projections", "services")
 #: What a room may import besides the standard library and itself.
-ALLOWED = {"events": {"pydantic"}, "projections": {"events", "pydantic"}}
+ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
+#: Rooms of services that are processes, or run inside one: what two of them share lies below both.
+WORKERS = ("ingest", "relay", "projector", "billing", "replay")
+#: Who stands in front of the workers, or plays them: nothing below imports these.
+FRONTS = ("api", "demo", "simulate", "up", "cli")
 IMPURE = {"asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"}
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 60
@@ -48,6 +52,27 @@ def test_imports_go_one_way(room: str) -> None:
         names = set(imported(ast.parse(path.read_text())))
         foreign = names - set(sys.stdlib_module_names) - ALLOWED[room] - {room}
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms of services that a module imports from."""
+    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {name.split(".")[1] for name in modules if name and name.startswith("services.")}
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_worker_imports_no_worker(worker: str) -> None:
+    for path in sources(f"services/{worker}"):
+        others = imported_rooms(path) & {*WORKERS, *FRONTS} - {worker}
+        assert not others, f"{path.relative_to(ROOT)} imports {sorted(others)}"
+
+
+def test_what_workers_share_imports_none_of_them() -> None:
+    for path in sources("services"):
+        room = path.relative_to(ROOT / "services").parts[0].removesuffix(".py")
+        if room in {"readside", "projection", "store", "kafka", "postgres", "continuity", "commitments", "stack"}:
+            found = imported_rooms(path) & {*WORKERS, *FRONTS}
+            assert not found, f"{path.relative_to(ROOT)} imports {sorted(found)}"
 
 
 @pytest.mark.parametrize("room", ["events", "projections"])

@@ -17,7 +17,7 @@ from services.api.wire import answer
 from services.commitments.errors import UnknownResource
 from services.commitments.table import KINDS
 from services.computing import compute
-from services.families import LoadedFamily
+from services.readside.family_now import LoadedFamily
 
 router = APIRouter(prefix=PREFIX, tags=["balances"], default_response_class=Response)
 

@@ -16,7 +16,7 @@ from services.billing.reading import StoredBill, read_bills, read_names
 from services.billing.wire import Stamps, bill_document, referred_ids
 from services.commitments.errors import UnknownResource
 from services.computing import compute
-from services.live import reading_live
+from services.readside.live import reading_live
 from services.store.execute import now_of
 from services.store.listing import Search
 from services.store.view import load_config

@@ -26,7 +26,7 @@ from services.commitments.bodies import parse_model
 from services.commitments.errors import UnknownResource
 from services.commitments.what_if import supposed_family
 from services.computing import compute
-from services.families import LoadedFamily
+from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition, position_before, token_before
 
 router = APIRouter(prefix="/organizations/{organization}")

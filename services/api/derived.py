@@ -16,8 +16,8 @@ from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from projections.settlement import Billed
 from services.commitments.used import is_used
 from services.failures import Passing
-from services.families import settle_now
 from services.postgres import Postgres
+from services.readside.family_now import settle_now
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 

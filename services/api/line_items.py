@@ -16,7 +16,7 @@ from services.api.resources import PREFIX
 from services.api.wire import answer
 from services.billing.reading import read_names
 from services.billing.wire import line_document, referred_ids
-from services.live import reading_live
+from services.readside.live import reading_live
 from services.store.listing import Condition, placed, position_before, token_before
 
 router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)

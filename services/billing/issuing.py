@@ -13,12 +13,12 @@ from uuid import uuid4
 from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
 from services.billing.appending import Settled, append_page
-from services.billing.progress import Waiter
 from services.billing.selection import Target
 from services.computing import compute
 from services.failures import ExpectedFailure
-from services.families import LoadedFamily, load_page
 from services.postgres import Postgres
+from services.readside.family_now import LoadedFamily, load_page
+from services.readside.progress import Waiter
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05

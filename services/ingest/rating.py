@@ -14,13 +14,13 @@ from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
+from projections.usage.cells import MeterPlan
 from services.ingest.decimal_price import DecimalPrice, decimal_price
 from services.ingest.directory import Directory
 from services.ingest.lane import Lane
 from services.ingest.running import Applied, Running
 from services.ingest.totals import Cell, PartitionTotals, joined
 from services.ingest.validate import Usage
-from services.projector.cells import MeterPlan
 
 #: Which series read a total of an account.
 ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]

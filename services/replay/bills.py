@@ -10,9 +10,9 @@ from events.facts.bills import BillIssued, BillLine
 from projections.resources import Resources
 from projections.settlement import DraftBill, Family, draft_bills, issue, together
 from projections.settlement.billed import key_of
-from services.projector.families import FamilyState
-from services.projector.load import bill_as_issued
-from services.projector.projection import Projection
+from services.projection.projection import Projection
+from services.readside.family_state import FamilyState
+from services.readside.loading import bill_as_issued
 
 _ISSUED = """
 SELECT organization, record FROM (

@@ -5,8 +5,8 @@ from typing import Any
 
 from events.decimals import EXACT
 from projections.settlement import MEMO_TYPES, settle
-from services.projector.load import load_families
-from services.projector.projection import Projection
+from services.projection.projection import Projection
+from services.readside.loading import load_families
 from services.replay.bills import family_of, resources_of
 
 PAGE = 500

@@ -13,8 +13,8 @@ from events.facts.resources import AccountCreated
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.origins import Origins
 from projections.readmodels.positions import Position
+from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, Polled, mark_of
-from services.projector.rated import PREFIX, RatedRecord, decode_rated, rated_of
 
 
 class BrokenLogError(Exception):

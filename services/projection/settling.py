@@ -8,9 +8,9 @@ import structlog
 from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
 from projections.settlement import Family, settle, terms_of, together, unbilled
-from services.projector.catalog import CatalogLog
-from services.projector.families import FamilyState
-from services.projector.partition import PartitionState
+from services.projection.catalog import CatalogLog
+from services.projection.partition import PartitionState
+from services.readside.family_state import FamilyState
 
 log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Any
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, PeriodState, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
-from services.billing.progress import Waiter
 from services.commitments.errors import InvalidField, UnknownResource
 from services.computing import compute
-from services.past.known import Known, load_known
 from services.postgres import Postgres
+from services.readside.past.known import Known, load_known
+from services.readside.progress import Waiter
 
 #: How far ahead of its today a family is settled.
 _AHEAD = timedelta(days=3660)

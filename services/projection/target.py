@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
-from services.live import live_schema, use_schema
 from services.postgres import Postgres
+from services.readside.live import live_schema, use_schema
 
 #: SHARE lets projectors work side by side and makes a swap wait for those that are writing, and them for the swap.
 _LIVE_FOR_WRITING = "SELECT name FROM store.live_schema FOR SHARE"

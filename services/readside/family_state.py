@@ -20,7 +20,7 @@ from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, assemble
-from services.projector.cells import ZoneDays
+from projections.usage.cells import ZoneDays
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
 MAX_FAMILIES = 200_000

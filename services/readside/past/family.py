@@ -16,15 +16,15 @@ from projections.readmodels import directory, usage_totals
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Family, together
+from projections.usage.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
 from services.computing import compute
-from services.families import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
 from services.kafka import LogReader
-from services.live import reading_live
-from services.past.usage import usage_between
 from services.postgres import Postgres
-from services.projector.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
-from services.projector.families import FamilyState, new_family
-from services.projector.load import read_positions
+from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
+from services.readside.family_state import FamilyState, new_family
+from services.readside.live import reading_live
+from services.readside.loading import read_positions
+from services.readside.past.usage import usage_between
 from services.store.generations import load_generations
 
 _OWN = """

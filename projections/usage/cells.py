@@ -14,7 +14,7 @@ from events.decimals import EXACT
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
 from projections.resources import Resources
-from services.projector.rated import Details, RatedRecord, details_of
+from projections.usage.rated import Details, RatedRecord, details_of
 
 #: Account, aggregation, segment text, day of the account's zone.
 CellKey = tuple[str, str, str, date]

@@ -22,10 +22,10 @@ from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
 from services.computing import compute
-from services.live import reading_live
 from services.postgres import Postgres
-from services.projector.families import FamilyState
-from services.projector.load import FamilyRows, families_of, read_clocks, read_families, read_positions
+from services.readside.family_state import FamilyState
+from services.readside.live import reading_live
+from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
 from services.store.view import COLUMNS, put_row
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.

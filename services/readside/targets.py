@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from events.topics import home_of, read_source
-from services.billing.looking import Seen
+from services.readside.looking import Seen
 
 
 class Target(Protocol):

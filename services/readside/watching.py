@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.billing.ends import KAFKA_SECONDS, TopicEnds
-from services.billing.looking import Looker, Seen
-from services.billing.targets import Target
 from services.failures import ExpectedFailure, Passing
+from services.readside.ends import KAFKA_SECONDS, TopicEnds
+from services.readside.looking import Looker, Seen
+from services.readside.targets import Target
 from services.shared import Outcome, SharedAnswer
 
 #: From look to look while things move, and at most, while they do not.

@@ -9,8 +9,8 @@ from events.facts.usage import UsageRated
 from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
+from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, LogReader
-from services.projector.rated import PREFIX, RatedRecord, decode_rated, rated_of
 
 #: Up to so many accounts are looked for in the bytes before anything is decoded.
 _FEW = 8

@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from events.origins import Origins
 from projections.readmodels import directory, due
+from projections.usage.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
 from services.kafka import LogReader, Polled
-from services.projector.backfill import changed_aggregations, rederive
-from services.projector.catalog import CatalogLog
-from services.projector.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
-from services.projector.families import FamilyCache, FamilyState
-from services.projector.fold import apply_facts, note_usage
-from services.projector.load import load_families, read_clocks, read_positions, roots_of, take_lease
-from services.projector.partition import PartitionState, new_partition
-from services.projector.taking import BrokenLogError, take
-from services.projector.target import Target
-from services.projector.totals import merge_cells
-from services.projector.write import Writer
+from services.projection.backfill import changed_aggregations, rederive
+from services.projection.catalog import CatalogLog
+from services.projection.fold import apply_facts, note_usage
+from services.projection.partition import PartitionState, new_partition
+from services.projection.taking import BrokenLogError, take
+from services.projection.target import Target
+from services.projection.totals import merge_cells
+from services.projection.write import Writer
+from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 
 #: Roots that wait for their turn to settle, taken into one transaction.
 DUE_BATCH = 200

@@ -17,9 +17,9 @@ from projections.clock import counted_tick
 from projections.readmodels.facts import fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import usage_row
-from services.projector.families import FamilyCache, FamilyState, new_family
-from services.projector.partition import PartitionState
-from services.projector.taking import BrokenLogError, Decoded
+from services.projection.partition import PartitionState
+from services.projection.taking import BrokenLogError, Decoded
+from services.readside.family_state import FamilyCache, FamilyState, new_family
 
 
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:

@@ -9,15 +9,15 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
-from services.billing.progress import Waiter
 from services.commitments.errors import UnknownResource
-from services.families import UnknownFamilyError, load_family
 from services.kafka import LogReader
-from services.live import reading_live
-from services.past.family import load_past
-from services.past.ticks import last_tick
 from services.postgres import Postgres
-from services.projector.load import read_positions
+from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.live import reading_live
+from services.readside.loading import read_positions
+from services.readside.past.family import load_past
+from services.readside.past.ticks import last_tick
+from services.readside.progress import Waiter
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
 

@@ -5,9 +5,9 @@ whoever published usage and then asked for a bill expects it on this one.
 """
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.billing.ends import KAFKA_SECONDS
-from services.billing.targets import Folded, Read, Relayed
-from services.billing.watching import Deadline, ProjectionStalledError, Watcher
+from services.readside.ends import KAFKA_SECONDS
+from services.readside.targets import Folded, Read, Relayed
+from services.readside.watching import Deadline, ProjectionStalledError, Watcher
 
 #: What an HTTP request waits in all: less than a client does, so that it is told what is missing.
 HTTP_SECONDS = 25.0

@@ -13,7 +13,7 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.projector.families import FamilyState, new_family
+from services.readside.family_state import FamilyState, new_family
 
 #: (organization, root account id, partition)
 Root = tuple[str, str, int]

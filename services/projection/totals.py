@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from projections.aggregates import merge
 from projections.readmodels.usage_totals import TotalRow, total_row
-from services.projector.catalog import CatalogLog
-from services.projector.cells import Cell, CellKey
-from services.projector.families import FamilyCache, FamilyState
-from services.projector.partition import Unwritten
+from projections.usage.cells import Cell, CellKey
+from services.projection.catalog import CatalogLog
+from services.projection.partition import Unwritten
+from services.readside.family_state import FamilyCache, FamilyState
 
 
 def merge_cells(held: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 from events.zones import time_zone
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
-from services.projector.catalog import CatalogLog
-from services.projector.families import FamilyCache, FamilyState
-from services.projector.load import Root, load_families
-from services.projector.partition import PartitionState
-from services.projector.settling import Settler
-from services.projector.totals import merge_cells, merged_rows, rederived_rows, replace_aggregations
+from services.projection.catalog import CatalogLog
+from services.projection.partition import PartitionState
+from services.projection.settling import Settler
+from services.projection.totals import merge_cells, merged_rows, rederived_rows, replace_aggregations
+from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.loading import Root, load_families
 
 #: Due roots are settled for at most this long per transaction, so that new records never wait for old marks.
 DUE_SECONDS = 0.5

@@ -11,10 +11,10 @@ from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.resources import Resources
+from projections.usage.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage, meter_plans
 from services.kafka import LogReader, Polled
-from services.projector.catalog import CatalogChange
-from services.projector.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage, meter_plans
-from services.projector.taking import take
+from services.projection.catalog import CatalogChange
+from services.projection.taking import take
 
 
 def changed_aggregations(changes: list[CatalogChange]) -> dict[str, set[str]]:

@@ -7,9 +7,9 @@ from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
-from services.projector.bills import UnwrittenBills
-from services.projector.catalog import CatalogChange
-from services.projector.cells import Cell, CellKey
+from projections.usage.cells import Cell, CellKey
+from services.projection.catalog import CatalogChange
+from services.projection.unwritten_bills import UnwrittenBills
 
 
 @dataclass(slots=True)
