@@ -8,7 +8,7 @@ from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, take
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, documents, existing
 from services.api.wire import answer
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.store.listing import Condition, list_page
 
 #: Most children on a page, as m3ter has it.

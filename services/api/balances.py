@@ -14,8 +14,8 @@ from services.api.family import family_of
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, existing
 from services.api.wire import answer
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS
+from services.commands.errors import UnknownResource
+from services.commands.table import KINDS
 from services.computing import compute
 from services.readside.family_now import LoadedFamily
 

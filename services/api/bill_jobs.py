@@ -27,8 +27,8 @@ from services.billing.jobs import (
     list_jobs,
 )
 from services.billing.life import load_life
-from services.commitments.bodies import parse_model
-from services.commitments.errors import UnknownResource
+from services.commands.bodies import parse_model
+from services.commands.errors import UnknownResource
 from services.store import idempotency
 from services.store.execute import now_of
 from services.store.listing import position_before, token_before

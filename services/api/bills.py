@@ -22,9 +22,9 @@ from services.api.search import SEARCH_PARAMETERS
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
-from services.commitments.bodies import parse_model
-from services.commitments.errors import UnknownResource
-from services.commitments.what_if import supposed_family
+from services.commands.bodies import parse_model
+from services.commands.errors import UnknownResource
+from services.commands.what_if import supposed_family
 from services.computing import compute
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition, position_before, token_before

@@ -15,8 +15,9 @@ from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, take
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX, run_entity_command
 from services.api.wire import USER, answer, body_document, parse_object
-from services.commitments.bodies import parse_model, version_of
-from services.commitments.commands import (
+from services.commands.bodies import parse_model, version_of
+from services.commands.errors import UnknownResource
+from services.commands.messages import (
     CancelCommitment,
     Cancellation,
     Command,
@@ -24,8 +25,7 @@ from services.commitments.commands import (
     TopUpCommitment,
     TransactBalance,
 )
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.store.events import read_stream
 
 #: Most transactions on a page, as m3ter has it.

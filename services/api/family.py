@@ -5,7 +5,7 @@ from starlette.requests import Request
 from projections.resources import AccountEntity
 from services.api.requests import api_of, organization_of, require_organization, waiter_of
 from services.api.resources import existing
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.readside.family_now import LoadedFamily, load_family
 
 

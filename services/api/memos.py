@@ -19,16 +19,16 @@ from services.api.requests import api_of, body_of, correlation_of, key_of, organ
 from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
 from services.billing.life import BillLife, MemoState, append_fact, load_life
-from services.commitments.bodies import parse_model, version_of
-from services.commitments.checks import check_precision
-from services.commitments.errors import (
+from services.commands.bodies import parse_model, version_of
+from services.commands.checks import check_precision
+from services.commands.errors import (
     InvalidField,
     UnknownReference,
     UnknownResource,
     VersionConflict,
     VersionMissing,
 )
-from services.commitments.table import ANSWERED
+from services.commands.table import ANSWERED
 from services.store import idempotency
 from services.store.listing import position_before, token_before
 from services.store.view import get

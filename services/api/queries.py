@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from events.resources.bounds import TEXT_MAX
 from services.api.wire import day
-from services.commitments.errors import InvalidField, shortened
-from services.commitments.filters import Filter
-from services.commitments.table import Kind
+from services.commands.errors import InvalidField, shortened
+from services.commands.filters import Filter
+from services.commands.table import Kind
 from services.store.listing import Condition
 
 PAGE_SIZE_MAX = 100

@@ -16,9 +16,9 @@ from services.api.errors import BodyTooLargeError
 from services.api.queries import check_length
 from services.api.standing import Standing
 from services.api.wire import encode, raw_answer
-from services.commitments.commands import Command
-from services.commitments.errors import InvalidField
-from services.commitments.organization import check_exists
+from services.commands.errors import InvalidField
+from services.commands.messages import Command
+from services.commands.organization import check_exists
 from services.postgres import Postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher

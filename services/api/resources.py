@@ -15,10 +15,10 @@ from services.api.queries import FLAG, is_true, list_parameters, list_query, one
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
 from services.api.search import SEARCH_PARAMETERS, search_query
 from services.api.wire import answer, day, document_of, parse_object
-from services.commitments.bodies import effective_date_of, parse_body, version_of
-from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS, Kind
+from services.commands.bodies import effective_date_of, parse_body, version_of
+from services.commands.errors import UnknownResource
+from services.commands.messages import Command, CreateResource, DeleteResource, UpdateResource
+from services.commands.table import KINDS, Kind
 from services.postgres import Postgres
 from services.store.execute import Executed
 from services.store.listing import list_page, search_page

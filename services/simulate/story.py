@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from services.commitments.table import ANSWERED
+from services.commands.table import ANSWERED
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
 from services.simulate.steps import Step, check_records, read_step

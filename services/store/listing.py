@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.resources import Entity
-from services.commitments.errors import InvalidField
+from services.commands.errors import InvalidField
 from services.store.view import COLUMNS, entity_of
 
 _PAGE = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"

@@ -15,8 +15,8 @@ from services.api.bill_search import bill_search
 from services.api.queries import list_query
 from services.api.search import search_query
 from services.api.wire import day
-from services.commitments.errors import InvalidField
-from services.commitments.table import KINDS, Kind
+from services.commands.errors import InvalidField
+from services.commands.table import KINDS, Kind
 from tests.api.answers import message_of
 from tests.events.dates import FAR, FORMS
 from tests.store.kit import Store

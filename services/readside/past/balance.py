@@ -8,7 +8,7 @@ from typing import Any
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, PeriodState, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
-from services.commitments.errors import InvalidField, UnknownResource
+from services.commands.errors import InvalidField, UnknownResource
 from services.computing import compute
 from services.postgres import Postgres
 from services.readside.past.known import Known, load_known

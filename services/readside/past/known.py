@@ -9,7 +9,7 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
-from services.commitments.errors import UnknownResource
+from services.commands.errors import UnknownResource
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError, load_family

@@ -13,12 +13,12 @@ from uuid import uuid5
 from events.envelope import NAMESPACE, seal
 from projections.resources import Resources
 from projections.settlement import Family, compile_terms
-from services.commitments.bodies import parse_body
-from services.commitments.checks import existing
-from services.commitments.commands import CreateResource, UpdateResource
-from services.commitments.decide import decide
-from services.commitments.errors import InvalidBody, InvalidField
-from services.commitments.table import KINDS
+from services.commands.bodies import parse_body
+from services.commands.checks import existing
+from services.commands.decide import decide
+from services.commands.errors import InvalidBody, InvalidField
+from services.commands.messages import CreateResource, UpdateResource
+from services.commands.table import KINDS
 
 #: Above every position of an event store: what is only supposed was created last.
 _LATER = 2**62

@@ -16,10 +16,10 @@ from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
 from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
-from services.commitments import organization, terms
-from services.commitments.accounts import account_created, check_account, check_account_plan
-from services.commitments.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
-from services.commitments.checks import (
+from services.commands import organization, terms
+from services.commands.accounts import account_created, check_account, check_account_plan
+from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
+from services.commands.checks import (
     check_fixed,
     check_id_free,
     check_references,
@@ -29,7 +29,8 @@ from services.commitments.checks import (
     check_version,
     existing,
 )
-from services.commitments.commands import (
+from services.commands.errors import AlreadyUsed
+from services.commands.messages import (
     AdvanceClock,
     CancelCommitment,
     Command,
@@ -40,8 +41,7 @@ from services.commitments.commands import (
     TransactBalance,
     UpdateResource,
 )
-from services.commitments.errors import AlreadyUsed
-from services.commitments.table import KINDS, Kind
+from services.commands.table import KINDS, Kind
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:

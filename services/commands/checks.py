@@ -10,7 +10,7 @@ from events.resources.base import Resource
 from projections.calendar import named_day
 from projections.money import is_whole_minor
 from projections.resources import Entity, Resources
-from services.commitments.errors import (
+from services.commands.errors import (
     IdInUse,
     InvalidField,
     NotUnique,
@@ -21,7 +21,7 @@ from services.commitments.errors import (
     VersionConflict,
     VersionMissing,
 )
-from services.commitments.table import KINDS, Kind, value_of
+from services.commands.table import KINDS, Kind, value_of
 
 
 def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:

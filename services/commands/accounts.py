@@ -8,8 +8,8 @@ from events.partition import partition_of
 from events.resources.accounts import Account, AccountPlan
 from projections.calendar import named_days
 from projections.resources import Entity, Resources
-from services.commitments.checks import check_term
-from services.commitments.errors import InvalidField, OverlappingPlan
+from services.commands.checks import check_term
+from services.commands.errors import InvalidField, OverlappingPlan
 
 MAX_CHILDREN = 999
 

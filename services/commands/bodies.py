@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from events.resources.base import Day, Model, Resource
 from events.resources.bounds import FROM_CLIENT
-from services.commitments.catalog import DATED
-from services.commitments.errors import InvalidBody, InvalidField, shortened
-from services.commitments.table import ANSWERED, KINDS
+from services.commands.catalog import DATED
+from services.commands.errors import InvalidBody, InvalidField, shortened
+from services.commands.table import ANSWERED, KINDS
 from services.words import rule_of
 
 M = TypeVar("M", bound=BaseModel)

@@ -6,10 +6,10 @@ from typing import Any
 from events.resources.catalog import Aggregation, Pricing
 from projections.calendar import local_day
 from projections.resources import PlanEntity, Resources
-from services.commitments.checks import check_term
-from services.commitments.commands import UpdateResource
-from services.commitments.errors import InvalidField
-from services.commitments.table import KINDS, value_of
+from services.commands.checks import check_term
+from services.commands.errors import InvalidField
+from services.commands.messages import UpdateResource
+from services.commands.table import KINDS, value_of
 
 #: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
 DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)

@@ -15,8 +15,8 @@ from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, Resources
-from services.commitments import filters as f
-from services.commitments.filters import Filter
+from services.commands import filters as f
+from services.commands.filters import Filter
 
 Operation = Literal["create", "get", "list", "update", "delete", "search"]
 #: Members of every answer that a client may send back in a PUT; they are not read.

@@ -14,11 +14,11 @@ from projections.calendar import local_day, named_day
 from projections.rating.index import index_families
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
 from projections.settlement.billing_periods import billing_grid
-from services.commitments.accounts import check_contract_owner
-from services.commitments.checks import check_precision, check_term, check_version, existing
-from services.commitments.commands import CancelCommitment, TopUpCommitment, TransactBalance
-from services.commitments.errors import AlreadyCancelled, InvalidField
-from services.commitments.table import KINDS
+from services.commands.accounts import check_contract_owner
+from services.commands.checks import check_precision, check_term, check_version, existing
+from services.commands.errors import AlreadyCancelled, InvalidField
+from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commands.table import KINDS
 
 #: The first is the default.
 POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from events.facts.clock import ClockTicked
 from events.facts.resources import OrganizationConfigured
 from projections.resources import Resources
-from services.commitments.checks import check_aware, check_version
-from services.commitments.commands import AdvanceClock, ConfigureOrganization
-from services.commitments.errors import InvalidField, NoTestClock, UnknownOrganization
+from services.commands.checks import check_aware, check_version
+from services.commands.errors import InvalidField, NoTestClock, UnknownOrganization
+from services.commands.messages import AdvanceClock, ConfigureOrganization
 
 #: Where a test clock stands until it is first moved: before anything that a story could tell.
 TEST_CLOCK_START = datetime(1970, 1, 1, tzinfo=UTC)
