@@ -1,6 +1,7 @@
 """The structure that docs/architecture.md promises, held by a test: import direction, purity, sizes, room READMEs."""
 
 import ast
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,3 +165,14 @@ def test_every_module_says_its_subject(room: str) -> None:
         tree = ast.parse(path.read_text())
         if tree.body:
             assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
+
+
+@pytest.mark.parametrize(
+    "room", [path.name for path in sorted((ROOT / "services").iterdir()) if list(path.glob("*.py"))]
+)
+def test_every_room_of_services_says_what_it_is(room: str) -> None:
+    folder = ROOT / "services" / room
+    text = (folder / "README.md").read_text()
+    assert len(text.splitlines()) <= 40
+    for name in re.findall(r"`(\w+\.py)`", text):
+        assert (folder / name).exists(), f"services/{room}/README.md names {name}"

@@ -1,4 +1,4 @@
-"""Table `foreign_records`: what stands in our topics and is none of ours (design, 28)."""
+"""Table `foreign_records`: what stands in our topics and is none of ours (decision 28)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The steps of a story, checked field by field (scenarios/README.md)."""
+"""The steps of a story, checked field by field (docs/scenarios.md)."""
 
 import re
 from collections.abc import Sequence

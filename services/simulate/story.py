@@ -1,4 +1,4 @@
-"""A scenario file as a story: organization, entities and steps (scenarios/README.md)."""
+"""A scenario file as a story: organization, entities and steps (docs/scenarios.md)."""
 
 from dataclasses import dataclass
 from datetime import date
