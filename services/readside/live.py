@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 
+from projections import readmodels
 from services.postgres import Postgres
 
-READ_MODELS = Path(__file__).parents[1] / "projections" / "readmodels" / "schema.sql"
+READ_MODELS = Path(readmodels.__file__).with_name("schema.sql")
 FIRST_SCHEMA = "rm_1"
 _LIVE = "SELECT name FROM store.live_schema"
 _SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
