@@ -1,4 +1,4 @@
-"""The cumulative charge C(units) of pricing bands, its breakdown and its inverse (rules 3).
+"""The cumulative charge C(units) of pricing bands, its breakdown and its inverse (rules 3.2, 3.3, 3.9, 5.6).
 
 A band starts just above its lower limit, so C(0) = 0. Tiered prices (cumulative) take each slice of units at its own
 band, volume prices all units at the band reached; stairstep and per-unit prices are special cases of these two.

@@ -73,7 +73,7 @@ class Dated(NamedTuple):
 class PlanEntity(Entity[F]):
     """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
 
-    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8).
+    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
     """
 
     standing_charges: tuple[Dated, ...]

@@ -1,6 +1,6 @@
 """A pool: the usage under one pricing in one billing period, of one account or of a parent with its pooled children.
 
-It is rated as one quantity, slice by slice, and then divided among its accounts (rules 3, 4.1, 7).
+It is rated as one quantity, slice by slice, and then divided among its accounts (rules 4.1, 7.5 to 7.7).
 """
 
 from bisect import bisect_right

@@ -1,4 +1,4 @@
-"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3, 4.4, 5)."""
+"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3 to 4.5, 6.19)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ class Agreement(Protocol):
 
 
 def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
-    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (4.3)."""
+    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (rules 4.3)."""
     holder = agreement.account
     if holder.id != drawer.account_id and holder.is_child:
         return f"it belongs to the account {holder.code}"
@@ -99,7 +99,7 @@ class Fund:
     usage_description: str
     overage_description: str
     accounting_product_id: str | None
-    #: Place among others of its kind (4.4).
+    #: Place among others of its kind (rules 4.4).
     order: tuple[bool, int, date, date, bool, bool, int, str]
 
     @property
@@ -156,7 +156,7 @@ class Window(NamedTuple):
 
 
 def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> list[Window]:
-    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (4.4, 4.5)."""
+    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (rules 4.4, 4.5, 6.19)."""
     ranked: list[tuple[tuple[int, int, tuple[bool, int, date, date, bool, bool, int, str]], Window]] = []
     for number, fund in enumerate(funds):
         if fund.kind not in account.credit_order or refusal(fund, drawer) is not None:

@@ -1,4 +1,4 @@
-"""What earlier bills charged, by line key, and which bills are pending: the fold of one root's bills (rules 8)."""
+"""What earlier bills charged, by line key, and the pending bills: the fold of one root's bills (rules 8.5, 8.11)."""
 
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,4 +1,4 @@
-"""Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8)."""
+"""Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8.1 to 8.4)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The laws of conservation of rules 8, over one settlement: what came in is accounted for, to the minor unit.
+"""Conservation (rules 8.13, 10.3) over one settlement: what came in is accounted for, to the minor unit.
 
 Per prepayment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
 what slices drew and what CONSUMED lines charge. Per period of a minimum: amount = min(counted, amount) + shortfall. Per

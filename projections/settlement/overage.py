@@ -1,4 +1,4 @@
-"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (rules 5)."""
+"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (rules 5, 7.8)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10).
+"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10.2, 10.3).
 
 They come whole from one settlement (decision 19): the projected row when the projection has passed the
 resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.

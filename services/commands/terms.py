@@ -1,4 +1,4 @@
-"""Rules of commitments and balances: their terms, top-ups, cancellations and transactions (rules 6)."""
+"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18)."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""When a commitment or balance is used, so that it is not deleted without force (rules 8)."""
+"""When a commitment or balance is used, so that it is not deleted without force (rules 8.10)."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What a usage record adds to its charges: C(total after) - C(total before), exact (rules 3).
+"""What a usage record adds to its charges: C(total after) - C(total before), exact (rules 3.4, decision 16).
 
 Informative: bills are settled from quantities by day. So a child's usage is rated by its own total even where the bill
 pools it with its parent's, and a record that arrives late is rated as the last one of its charge. What must hold, and
