@@ -6,16 +6,13 @@ comment says by which definition it was made: a newer program fills its own anew
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from projections import readmodels
+from projections.readmodels import registry
 from services.postgres import Postgres
 
-READ_MODELS = Path(readmodels.__file__).with_name("schema.sql")
 FIRST_SCHEMA = "rm_1"
 _LIVE = "SELECT name FROM store.live_schema"
 _SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
@@ -55,7 +52,7 @@ async def make_read_models(connection: Any) -> bool:
             await create_read_models(connection, FIRST_SCHEMA)
             await connection.execute(_SET_LIVE, FIRST_SCHEMA)
         return False
-    if await connection.fetchval(_MADE_BY, live) == _definition():
+    if await connection.fetchval(_MADE_BY, live) == registry.VERSION:
         return False
     _log.warning("read_models_of_another_version", schema=live)
     await begin_read_models_anew(connection)
@@ -74,10 +71,6 @@ async def create_read_models(connection: Any, name: str) -> None:
     """Empty read models in a new schema of this name, inside the caller's transaction."""
     await connection.execute(f'CREATE SCHEMA "{name}"')
     await connection.execute(f'SET LOCAL search_path = "{name}"')
-    await connection.execute(READ_MODELS.read_text())
+    await connection.execute(registry.SCHEMA)
     await connection.execute("RESET search_path")
-    await connection.execute(f"COMMENT ON SCHEMA \"{name}\" IS '{_definition()}'")
-
-
-def _definition() -> str:
-    return sha256(READ_MODELS.read_bytes()).hexdigest()[:16]
+    await connection.execute(f"COMMENT ON SCHEMA \"{name}\" IS '{registry.VERSION}'")
