@@ -56,6 +56,18 @@ def test_links_of_the_docs_lead_to_files() -> None:
     assert not broken
 
 
+def test_paths_that_the_docs_name_exist() -> None:
+    named = re.compile(r"`((?:events|projections|services|tests|docs|benchmarks|deploy)/[\w./-]*\w/?)`")
+    missing = [
+        f"{path}: {name}"
+        for path, text in written()
+        if path.endswith(".md") and path != "docs/examples.md"  # which names other systems' files
+        for name in named.findall(text)
+        if not (ROOT / name).exists()
+    ]
+    assert not missing, "\n".join(missing)
+
+
 def test_every_explanation_cites_rules() -> None:
     every = [*rules.RULES.values(), rules.FEE, rules.TRUE_UP, rules.NOTHING_DUE]
     by_hand = [text for text in every if not list(cited(text))]
