@@ -99,8 +99,8 @@ class Fund:
     usage_description: str
     overage_description: str
     accounting_product_id: str | None
-    #: Place among others of its kind (rules 4.4).
-    order: tuple[bool, int, date, date, bool, bool, int, str]
+    #: Place among others of its kind.
+    order: "Precedence"
 
     @property
     def total(self) -> int:
@@ -125,6 +125,19 @@ class Fund:
     def has_overage_terms(self) -> bool:
         """Whether it says anything about overage."""
         return bool(self.surcharge) or self.separate
+
+
+class Precedence(NamedTuple):
+    """What decides the order among commitments, or among balances, in this order (rules 4.4)."""
+
+    without_priority: bool
+    priority: int
+    end: date
+    start: date
+    without_contract: bool
+    for_all_products: bool
+    created: int
+    id: str
 
 
 _MOST = 10**60
@@ -157,7 +170,7 @@ class Window(NamedTuple):
 
 def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> list[Window]:
     """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (rules 4.4, 4.5, 6.19)."""
-    ranked: list[tuple[tuple[int, int, tuple[bool, int, date, date, bool, bool, int, str]], Window]] = []
+    ranked: list[tuple[tuple[int, int, Precedence], Window]] = []
     for number, fund in enumerate(funds):
         if fund.kind not in account.credit_order or refusal(fund, drawer) is not None:
             continue

@@ -208,11 +208,11 @@ def _frequency(
     only_scheduled = not memos
     for line in lines:
         due = settlement.lines.get(line.key)
-        scheduled = due is not None and due.scheduled
-        only_scheduled = only_scheduled and scheduled
-        source = None if due is None or scheduled else due.charge.plan if due.charge else due.fee or due.minimum
-        if source is not None:
-            found.add((source.frequency, source.interval))
+        if due is not None and due.scheduled:
+            continue
+        only_scheduled = False
+        if due is not None and due.billed_by is not None:
+            found.add((due.billed_by.frequency, due.billed_by.interval))
     if only_scheduled:
         return "AD_HOC", None
     return found.pop() if len(found) == 1 else ("MIXED", None)

@@ -11,7 +11,7 @@ from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
 from projections.money import Rounding
 from projections.rating.charges import Charge
-from projections.rating.terms import AccountTerms
+from projections.rating.terms import AccountTerms, PlanTerms
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
 from projections.settlement.compile import Prepayment
@@ -46,6 +46,11 @@ class DueLine:
     def money(self) -> Decimal:
         """The amount as money."""
         return self.rounding.decimal(self.amount)
+
+    @property
+    def billed_by(self) -> PlanTerms | Prepayment | Minimum | None:
+        """Whose billing frequency it is billed at."""
+        return self.charge.plan if self.charge is not None else self.fee or self.minimum
 
 
 class DueLines:
