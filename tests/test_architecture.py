@@ -130,6 +130,27 @@ def test_what_is_declared_pure_inside_services_is() -> None:
                 assert known, f"{name} is declared pure and imports {node.module}"
 
 
+def taken_from_libraries(tree: ast.AST) -> Iterator[str]:
+    """The names that a module has from outside the product."""
+    for node in ast.walk(tree):
+        outside = isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in ROOMS
+        if isinstance(node, ast.Import) or outside:
+            assert isinstance(node, ast.Import | ast.ImportFrom)
+            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_library_is_patched(room: str) -> None:
+    for path in sources(room):
+        tree = ast.parse(path.read_text())
+        libraries = set(taken_from_libraries(tree))
+        assignments = (node for node in ast.walk(tree) if isinstance(node, ast.Assign))
+        for target in (target for node in assignments for target in node.targets):
+            if isinstance(target, ast.Attribute | ast.Subscript):
+                owner = re.split(r"[.\[]", ast.unparse(target.value))[0]
+                assert owner not in libraries, f"{path.relative_to(ROOT)}:{target.lineno} changes {owner}"
+
+
 @pytest.mark.parametrize("room", [*ROOMS, "deploy", "tests", "benchmarks"])
 def test_a_file_is_one_subject(room: str) -> None:
     long = {

@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
     """The library's method, which reads these names otherwise: it makes its objects of our classes."""
-    assert isinstance(method, FunctionType) and names.keys() <= set(method.__code__.co_names)
+    assert isinstance(method, FunctionType) and method.__closure__ is None
+    assert names.keys() <= set(method.__code__.co_names), "aiokafka has changed"
     ours = FunctionType(method.__code__, method.__globals__ | names, method.__name__, method.__defaults__)
     ours.__kwdefaults__ = method.__kwdefaults__
     return ours
