@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from events.resources.catalog import Aggregation, Pricing
+from events.resources.catalog import Aggregation, Plan, Pricing
 from projections.calendar import local_day
 from projections.resources import PlanEntity, Resources
 from services.commands.checks import check_term
@@ -50,12 +50,21 @@ def fee_dates(resources: Resources, held: PlanEntity[Any], command: UpdateResour
     """From when on the fees of a plan's or template's update hold: `effectiveDate`, else the organization's day.
 
     What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
-    so a change that was dated is moved.
+    so a change that was dated is moved. Raises: InvalidField beside another template, whose fees have their own days.
     """
     body = command.body
+    if command.effective is not None and _template_of(held.body) != _template_of(body):
+        raise InvalidField(
+            field="effectiveDate",
+            rule="does not go with another planTemplateId, which holds as if it always had: change one after the other",
+        )
     changed = [name for name in FEES if value_of(held.body, name) != value_of(body, name)]
     if not changed and command.effective is not None:
         changed = list(FEES)
     assert resources.config is not None
     day = command.effective or local_day(command.now, resources.config.body.timezone)
     return {FEES[name]: day for name in changed}
+
+
+def _template_of(body: Any) -> str | None:
+    return body.plan_template_id if isinstance(body, Plan) else None

@@ -82,11 +82,10 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await connection.fetch(_KNOWN_TOPICS)
-        partitions = await _topics(connection, bootstrap, record_bytes)
-        async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
+        async with mending(connection), LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
+            partitions = await _topics(connection, bootstrap, record_bytes)
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
-            async with mending(connection):
-                return await run.run(drop_strays=drop_strays)
+            return await run.run(drop_strays=drop_strays)
 
 
 async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
