@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from services.commitments.bodies import parse_body
-from services.commitments.commands import Command, CreateResource
+from services.commands.bodies import parse_body
+from services.commands.messages import Command, CreateResource
 from services.postgres import Postgres
 from services.store.execute import execute
 from services.store.generations import load_generations

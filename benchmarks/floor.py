@@ -5,7 +5,6 @@ decodes, folds into a dict and writes the product's rows with the product's stat
 dedupe, rating or settlement. Its rows are copies of what the product wrote for the same accounts, so they are as long.
 """
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from benchmarks.task import Task
 from benchmarks.waiting import Gate, cpu_seconds, until
 from benchmarks.workload import Load
 from events.topics import EVENTS, TOPICS
+from projections.readmodels import registry
 from services.kafka import LogReader
 from services.stack.supervise import Supervisor
 
 SCHEMA = "benchmark_floor"
 LEGS = ("benchmarks.floor_copy", "benchmarks.floor_fold")
-_TABLES = Path(__file__).parent.parent / "projections" / "readmodels" / "schema.sql"
 
 
 async def run_floor(task: Task, load: Load, folder: Path) -> Pipeline:
@@ -89,9 +88,8 @@ async def _make_topic(task: Task) -> None:
 
 async def _make_tables(connection: Any) -> None:
     """The product's tables and indexes, empty, in a schema of their own."""
-    tables = await asyncio.to_thread(_TABLES.read_text)
     async with connection.transaction():
         await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         await connection.execute(f"SET LOCAL search_path TO {SCHEMA}")
-        await connection.execute(tables)
+        await connection.execute(registry.SCHEMA)
     await connection.execute("SELECT set_config('search_path', $1, false)", SCHEMA)

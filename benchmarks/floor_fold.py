@@ -89,7 +89,7 @@ class Folded:
         return folded
 
     async def write(self, connection: Any) -> None:
-        """The transaction of `services.projector.write`, statement by statement."""
+        """The transaction of `services.projection.write`, statement by statement."""
         async with connection.transaction():
             await connection.fetchval("SELECT name FROM store.live_schema FOR SHARE")
             await connection.execute("SELECT set_config('search_path', $1, true)", SCHEMA)

@@ -1,4 +1,4 @@
-"""Which records of the log are this system's own: those whose source bears a name that it gave (design, 28).
+"""Which records of the log are this system's own: those whose source bears a name that it gave (decision 28).
 
 Kafka lets anyone write who may reach it. A record of a stranger is passed over by every reader alike, so it can neither
 stop the log nor move a cent.

@@ -1,4 +1,4 @@
-"""What usage records add up to: mergeable states of one day, and the units that a price is applied to (rules 3).
+"""What usage records add up to: mergeable states of one day, and the units that a price is applied to (rules 3.1, 3.4).
 
 A total is kept per account, aggregation, segment and day of the account's zone as a `DayState`. Merging is associative
 and commutative, so totals never depend on the order of arrival. UNIQUE keeps its exact values.

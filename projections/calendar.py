@@ -1,4 +1,4 @@
-"""Days, and the half-open periods they lie in (rules 2).
+"""Days, and the half-open periods they lie in (rules 2.1 to 2.4, 2.7).
 
 A day is a `date` in the account's zone. Periods come from a grid: a frequency times an interval, anchored in both
 directions at an epoch. Months keep the epoch's day, clipped to the month's last day.
@@ -46,7 +46,7 @@ def local_day(instant: datetime, zone: str) -> date:
 
 
 def named_day(moment: date | datetime, zone: str) -> date:
-    """The day that a date or date-time of the wire names, where a day is meant (rules 2).
+    """The day that a date or date-time of the wire names, where a day is meant (rules 2.7).
 
     Midnight UTC names that calendar day in every zone: it is what clients make of a date, and read as an instant it
     would land on the day before in America. Any other instant names the day that it falls on in the zone.

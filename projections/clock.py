@@ -1,8 +1,10 @@
-"""What time the log tells: no clock is trusted alone (design, 14 and 27)."""
+"""What time the log tells: no clock is trusted alone (decisions 14 and 27)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from events.facts.clock import ClockTicked
+from events.zones import time_zone
+from projections.resources import Resources
 
 #: Ticks come so often; one may be appended a little before the hour that it tells.
 QUARTER = timedelta(minutes=15)
@@ -15,3 +17,20 @@ def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
     """
     appended = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=appended_ms)
     return min(tick.now, appended + QUARTER)
+
+
+def today_of(
+    resources: Resources, zone: str, tick: datetime | None, newest: datetime | None, newest_usage: date | None
+) -> date:
+    """Today, as the log has it: the day of the organization's test clock, else of the last tick, in the family's zone.
+
+    `resources` have the test clock as the family's partition has it. Before any tick it is the newest day that the
+    family itself knows: of its usage, or of a fact about it.
+    """
+    there = time_zone(zone)
+    testing = resources.config is not None and bool(resources.config.body.test_clock)
+    now = resources.clock if testing else tick
+    if now is not None:
+        return now.astimezone(there).date()
+    days = [day for day in (newest_usage, newest.astimezone(there).date() if newest else None) if day is not None]
+    return max(days, default=date(1970, 1, 1))

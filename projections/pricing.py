@@ -1,4 +1,4 @@
-"""The cumulative charge C(units) of pricing bands, its breakdown and its inverse (rules 3).
+"""The cumulative charge C(units) of pricing bands, its breakdown and its inverse (rules 3.2, 3.3, 3.9, 5.6).
 
 A band starts just above its lower limit, so C(0) = 0. Tiered prices (cumulative) take each slice of units at its own
 band, volume prices all units at the band reached; stairstep and per-unit prices are special cases of these two.
@@ -64,8 +64,10 @@ class Price:
     def affordable(self, amount: Fraction, most: Fraction) -> Fraction:
         """The largest quantity up to `most` whose C does not exceed the amount; for tiered prices.
 
-        Inside the jump of a fixed price it is the band's lower limit.
+        Inside the jump of a fixed price it is the band's lower limit. Below zero the first band's unit price goes on.
         """
+        if amount < 0 and self.unit[0]:
+            return min(amount / self.unit[0], most)
         uppers: tuple[Fraction | None, ...] = (*self.lowers[1:], None)
         for band, upper in enumerate(uppers):
             rest = amount - self.entered[band] - self.fixed[band]

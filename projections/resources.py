@@ -5,7 +5,7 @@ holds no money and no usage. A deleted commitment is gone, as if it had never be
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -73,7 +73,7 @@ class Dated(NamedTuple):
 class PlanEntity(Entity[F]):
     """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
 
-    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8).
+    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
     """
 
     standing_charges: tuple[Dated, ...]
@@ -140,6 +140,11 @@ class Resources:
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
+
+    @property
+    def grace_period(self) -> timedelta:
+        """How long bills stay pending before they approve themselves; none: they are issued at once (rules 8.11)."""
+        return timedelta(0) if self.config is None else self.config.body.grace_period
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact of this organization; facts about other subjects (usage, bills) leave it unchanged."""

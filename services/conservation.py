@@ -14,9 +14,9 @@ from projections.settlement import MEMO_TYPES, Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
 from services.computing import compute
-from services.families import PageRows, iterate_roots, loaded_page, read_page
-from services.live import reading_live
 from services.postgres import Postgres
+from services.readside.family_now import PageRows, iterate_roots, loaded_page, read_page
+from services.readside.live import reading_live
 
 #: Failing laws that an answer names; all of them count.
 FAILURES_MAX = 1_000
@@ -86,7 +86,7 @@ def _residues_of(
     if not found:  # the account was deleted, with all that referred to it
         return 0, []
     [loaded] = found
-    through = max([loaded.today, *loaded.family.billed.latest.values()])
+    through = loaded.family.billed.through(loaded.today)
     settlement = settle(loaded.family, through=through, accrued=True)
     failing = list(residues(settlement))
     if shown is not None:

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
 from services.failures import Passing
-from services.kafka import FETCH_BYTES, Polled, kafka_errors, raw
+from services.kafka import FETCH_BYTES, Polled, RawConsumer, kafka_errors
 from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
 
 #: So soon it is noticed that somebody has added partitions to the topic.
@@ -25,7 +26,7 @@ class ConsumerLostError(Passing):
 class Listener(Protocol):
     """A `ConsumerRebalanceListener`, which is told its consumer before the first assignment."""
 
-    consumer: AIOKafkaConsumer | None
+    consumer: RawConsumer | None
 
 
 @asynccontextmanager
@@ -75,12 +76,13 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener,
 def _hand_over_consumer(broker: KafkaBroker, listener: Listener) -> None:
     """The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
 
-    FastStream has no option for what `raw` tells the consumer, either.
+    FastStream has no option for the class of its consumers, either; the builder has the options of the broker.
     """
     builder = broker.config.broker_config.builder
+    assert isinstance(builder, partial)
 
-    def build(*args: Any, **options: Any) -> AIOKafkaConsumer:
-        listener.consumer = builder(*args, **(options | {"key_deserializer": raw}))
+    def build(*args: Any, **more: Any) -> RawConsumer:
+        listener.consumer = RawConsumer(*args, **(builder.keywords | more))
         return listener.consumer
 
     broker.config.broker_config.builder = build
@@ -92,7 +94,7 @@ class Fetching:
 
     bootstrap: str
     topic: str
-    consumer: AIOKafkaConsumer
+    consumer: RawConsumer
     arrivals: Arrivals
 
     async def fetch(self, seconds: float, ready: Mapping[int, int], *events: asyncio.Event) -> dict[int, Polled]:

@@ -14,7 +14,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from services.consumer import ConsumerLostError, Fetching, consuming
 from services.failures import Passing
 from services.kafka import Polled
-from services.kafka.lenient import is_lenient, read_leniently
 from services.outage import Outage
 from services.waiting import first_of
 
@@ -163,10 +162,10 @@ async def _loop(
             _send_back(place, assignment, error.partitions)
             await first_of(resync.met(error), stop)
         except UnicodeDecodeError:
-            if is_lenient():
+            if place.consumer.is_lenient():
                 raise
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
-            read_leniently()
+            place.consumer.read_leniently()
             _send_back(place, assignment, tuple(assignment.ready))
         except ConsumerLostError:
             raise

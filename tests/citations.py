@@ -43,7 +43,7 @@ def targets() -> set[tuple[str, str]]:
 
 def written() -> Iterator[tuple[str, str]]:
     """(path below the root, text) of every file that people write."""
-    paths = [ROOT / "README.md", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*")))]
+    paths = [*sorted(ROOT.glob("*.md")), *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*")))]
     for path in paths:
         if path.suffix in WRITTEN and path.is_file():
             yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")

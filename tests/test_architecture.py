@@ -1,6 +1,7 @@
 """The structure that docs/architecture.md promises, held by a test: import direction, purity, sizes, room READMEs."""
 
 import ast
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,31 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("events", "projections", "services")
 #: What a room may import besides the standard library and itself.
-ALLOWED = {"events": {"pydantic"}, "projections": {"events", "pydantic"}}
-IMPURE = {"asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"}
+ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
+#: Rooms of services that are processes, or run inside one: what two of them share lies below both.
+WORKERS = ("ingest", "relay", "projector", "billing", "replay")
+#: Who stands in front of the workers, or plays them: nothing below imports these.
+FRONTS = ("api", "demo", "simulate", "up", "cli")
+IMPURE = {
+    *("asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"),
+    *("aiokafka", "asyncpg", "click", "fastapi", "faststream", "httpx", "starlette", "structlog", "uvicorn", "uvloop"),
+}
+#: Modules of services, and rooms, that decide and derive and do not act.
+PURE = (
+    "services.commands",
+    "services.continuity.breaks",
+    "services.failures",
+    "services.words",
+    "services.kafka.failures",
+    "services.readside.family_state",
+    "services.store.rows",
+    "services.explain.text",
+    *(f"services.billing.{name}" for name in ("errors", "failing", "wire")),
+    *(f"services.ingest.{name}" for name in ("arrival", "cloudevent", "decimal_price", "digest", "directory")),
+    *(f"services.ingest.{name}" for name in ("event_ids", "families", "fragments", "instants", "lane", "names")),
+    *(f"services.ingest.{name}" for name in ("refusal", "running", "seen", "validate")),
+    *(f"services.simulate.{name}" for name in ("memory_usage", "player", "schedules", "usage")),
+)
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 60
 TYPICAL_FUNCTION_LINES = 30
@@ -50,17 +74,81 @@ def test_imports_go_one_way(room: str) -> None:
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms of services that a module imports from."""
+    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return {name.split(".")[1] for name in modules if name and name.startswith("services.")}
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_a_worker_imports_no_worker(worker: str) -> None:
+    for path in sources(f"services/{worker}"):
+        others = imported_rooms(path) & {*WORKERS, *FRONTS} - {worker}
+        assert not others, f"{path.relative_to(ROOT)} imports {sorted(others)}"
+
+
+def test_what_workers_share_imports_none_of_them() -> None:
+    for path in sources("services"):
+        room = path.relative_to(ROOT / "services").parts[0].removesuffix(".py")
+        if room in {"readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "stack"}:
+            found = imported_rooms(path) & {*WORKERS, *FRONTS}
+            assert not found, f"{path.relative_to(ROOT)} imports {sorted(found)}"
+
+
+def impurities(path: Path) -> Iterator[str]:
+    """What in a module reads a clock, waits, or reaches outside the process."""
+    tree, where = ast.parse(path.read_text()), path.relative_to(ROOT)
+    yield from (f"{where} imports {name}" for name in sorted(set(imported(tree)) & IMPURE))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await):
+            yield f"{where}:{node.lineno} awaits"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in {"open", "print", "uuid4"}:
+                yield f"{where}:{node.lineno} calls {called}"
+            if called.endswith((".now", ".utcnow", ".today")):
+                yield f"{where}:{node.lineno} reads a clock"
+
+
 @pytest.mark.parametrize("room", ["events", "projections"])
 def test_facts_and_derivations_are_pure(room: str) -> None:
     for path in sources(room):
-        tree, where = ast.parse(path.read_text()), path.relative_to(ROOT)
-        assert not set(imported(tree)) & IMPURE, f"{where} imports {sorted(set(imported(tree)) & IMPURE)}"
-        for node in ast.walk(tree):
-            assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{where}:{node.lineno} awaits"
-            if isinstance(node, ast.Call):
-                called = ast.unparse(node.func)
-                assert called not in {"float", "open", "print", "uuid4"}, f"{where}:{node.lineno} calls {called}"
-                assert not called.endswith((".now", ".utcnow", ".today")), f"{where}:{node.lineno} reads a clock"
+        assert not list(impurities(path))
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        assert "float" not in [ast.unparse(call.func) for call in calls], f"{path.relative_to(ROOT)} calls float"
+
+
+def test_what_is_declared_pure_inside_services_is() -> None:
+    modules = {str(path.relative_to(ROOT).with_suffix("")).replace("/", "."): path for path in sources("services")}
+    declared = {name for name in modules if any(name == one or name.startswith(f"{one}.") for one in PURE)}
+    assert len(declared) > 40
+    for name in sorted(declared):
+        assert not list(impurities(modules[name]))
+        for node in ast.walk(ast.parse(modules[name].read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("services."):
+                known = node.module in declared or f"{node.module}.__init__" in declared
+                assert known, f"{name} is declared pure and imports {node.module}"
+
+
+def taken_from_libraries(tree: ast.AST) -> Iterator[str]:
+    """The names that a module has from outside the product."""
+    for node in ast.walk(tree):
+        outside = isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] not in ROOMS
+        if isinstance(node, ast.Import) or outside:
+            assert isinstance(node, ast.Import | ast.ImportFrom)
+            yield from ((alias.asname or alias.name).split(".")[0] for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_library_is_patched(room: str) -> None:
+    for path in sources(room):
+        tree = ast.parse(path.read_text())
+        libraries = set(taken_from_libraries(tree))
+        assignments = (node for node in ast.walk(tree) if isinstance(node, ast.Assign))
+        for target in (target for node in assignments for target in node.targets):
+            if isinstance(target, ast.Attribute | ast.Subscript):
+                owner = re.split(r"[.\[]", ast.unparse(target.value))[0]
+                assert owner not in libraries, f"{path.relative_to(ROOT)}:{target.lineno} changes {owner}"
 
 
 @pytest.mark.parametrize("room", [*ROOMS, "deploy", "tests", "benchmarks"])
@@ -98,3 +186,14 @@ def test_every_module_says_its_subject(room: str) -> None:
         tree = ast.parse(path.read_text())
         if tree.body:
             assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
+
+
+@pytest.mark.parametrize(
+    "room", [path.name for path in sorted((ROOT / "services").iterdir()) if list(path.glob("*.py"))]
+)
+def test_every_room_of_services_says_what_it_is(room: str) -> None:
+    folder = ROOT / "services" / room
+    text = (folder / "README.md").read_text()
+    assert len(text.splitlines()) <= 40
+    for name in re.findall(r"`(\w+\.py)`", text):
+        assert (folder / name).exists(), f"services/{room}/README.md names {name}"

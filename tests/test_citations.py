@@ -8,7 +8,9 @@ from tests.citations import ROOT, cited, targets, written
 
 TARGETS = targets()
 #: Texts that are not part of the repository.
-ELSEWHERE = re.compile(r"\b(domain\.md|api\.md|notes\.md|kafka-postgres-notes)\b|\.\./shared")
+ELSEWHERE = re.compile(
+    r"\b(domain\.md|api\.md|notes\.md|kafka-postgres-notes|scenarios/README)\b|\.\./shared|\(design,"
+)
 
 
 def test_rules_and_decisions_are_numbered_without_a_gap() -> None:
@@ -52,6 +54,18 @@ def test_links_of_the_docs_lead_to_files() -> None:
                 if "://" not in target and not (ROOT / path).parent.joinpath(target).exists():
                     broken.append(f"{path}: {target}")
     assert not broken
+
+
+def test_paths_that_the_docs_name_exist() -> None:
+    named = re.compile(r"`((?:events|projections|services|tests|docs|benchmarks|deploy)/[\w./-]*\w/?)`")
+    missing = [
+        f"{path}: {name}"
+        for path, text in written()
+        if path.endswith(".md") and path != "docs/examples.md"  # which names other systems' files
+        for name in named.findall(text)
+        if not (ROOT / name).exists()
+    ]
+    assert not missing, "\n".join(missing)
 
 
 def test_every_explanation_cites_rules() -> None:

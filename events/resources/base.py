@@ -1,7 +1,7 @@
 """What every resource of the wire shares: camelCase names, frozen values, absent stays absent.
 
 A resource model is the *body* that a client sends. It is validated here field by field; what needs other resources
-(does the account exist, may this still change) is decided in `services/commitments`.
+(does the account exist, may this still change) is decided in `services/commands`.
 """
 
 from datetime import UTC, date, datetime

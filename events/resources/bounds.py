@@ -1,7 +1,7 @@
 """Rules for what a client sends that do not hold for what the log has.
 
 A fact stays what it was when it was decided, by the rules of that day; a rule that came later must not make it
-unreadable. So such a rule holds where a client's body comes in, and there alone: `services.commitments.bodies` parses
+unreadable. So such a rule holds where a client's body comes in, and there alone: `services.commands.bodies` parses
 in the context FROM_CLIENT; the codec and the store's rows parse without. Every bound of a text, a list, a map or a
 whole number is made of what stands here, unless the wire always had it.
 """

@@ -1,4 +1,4 @@
-"""Fees of prepayments and true-ups of minimums (rules 6)."""
+"""Fees of prepayments and true-ups of minimums (rules 6.1 to 6.14, 6.17, 6.18)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The slices of a charge with their draws, and what kept every other commitment or balance from paying (4.1 to 4.6)."""
+"""The slices of a charge with their draws, and what kept every other fund from paying (rules 4.1 to 4.6)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Usage charges: quantities by day, units, bands, slices (rules 3, 4.1), and what overage makes of them (5)."""
+"""Usage charges: quantities by day, units, bands, slices (rules 3.1 to 3.9, 4.1), and their overage (rules 5)."""
 
 from collections.abc import Mapping
 from datetime import date

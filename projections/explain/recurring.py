@@ -1,4 +1,4 @@
-"""Standing charges, minimum spends and counters (rules 3)."""
+"""Standing charges, minimum spends and counters (rules 3.11 to 3.15)."""
 
 from datetime import date
 from fractions import Fraction

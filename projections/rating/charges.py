@@ -1,4 +1,4 @@
-"""Charges: money owed by one account for a service period (rules 1)."""
+"""Charges: money owed by one account for a service period (rules 1.3)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class Charge:
 
 
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
-    """Slices in order of start, where a negative one first takes away from the earlier ones, newest first (4.1)."""
+    """Slices in order of start, where a negative one first takes away from earlier ones, newest first (rules 4.1)."""
     found: list[Slice] = []
     for one in slices:
         rest = one.amount

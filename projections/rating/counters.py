@@ -1,4 +1,4 @@
-"""Counters of one billing period: running totals and prorated changes (rules 3)."""
+"""Counters of one billing period: running totals and prorated changes (rules 3.15)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""Compile account plans: what a plan and its template say about one account (rules 2, 3)."""
+"""Compile account plans: what a plan and its template say about one account (rules 2.4, 2.6, 3.17, 8.8)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -21,7 +21,7 @@ def organization_rounding(resources: Resources, currency: str) -> Rounding:
 
 
 def epoch_of(resources: Resources, frequency: Frequency, *epochs: date | None) -> date | None:
-    """The first epoch that is given, else the organization's for the frequency (rules 2)."""
+    """The first epoch that is given, else the organization's for the frequency (rules 2.4)."""
     config = resources.config.body if resources.config else None
     organization: date | None = None if config is None else getattr(config, _EPOCHS[frequency])
     return first(organization, *epochs)

@@ -1,6 +1,6 @@
 """A pool: the usage under one pricing in one billing period, of one account or of a parent with its pooled children.
 
-It is rated as one quantity, slice by slice, and then divided among its accounts (rules 3, 4.1, 7).
+It is rated as one quantity, slice by slice, and then divided among its accounts (rules 4.1, 7.5 to 7.7).
 """
 
 from bisect import bisect_right
@@ -34,6 +34,13 @@ class Day(NamedTuple):
     day: date
     held: bool
     state: DayState
+
+
+class GivenBack(NamedTuple):
+    """What accounts below zero are given for their own quantity: minor units and priced units, both below 0."""
+
+    amount: int
+    units: Fraction
 
 
 class Share(NamedTuple):
@@ -132,7 +139,8 @@ class Pool:
             total += one.amount
             stop = slices[place + 1].start if place + 1 < len(slices) else self.end
             credits = [
-                self._own_back(share, stop) if back else 0 for share, back in zip(self.shares, below, strict=True)
+                self._own_back(share, stop).amount if back else 0
+                for share, back in zip(self.shares, below, strict=True)
             ]
             divided = divide(total - sum(credits), weights)
             now = [part + credit for part, credit in zip(divided, credits, strict=True)]
@@ -145,12 +153,16 @@ class Pool:
         """Whether it is charged no part, being below zero beside an account above zero; in a credit's pool none is."""
         return share.quantity < 0 and self.series.kind == "DEBIT" and any(one.quantity > 0 for one in self.shares)
 
-    def _own_back(self, share: Share, stop: date) -> int:
-        """What an account below zero is given for its own days before `stop`, in minor units."""
+    def given_back(self, stop: date) -> GivenBack:
+        """What the accounts below zero are given for their days before `stop`, in all."""
+        found = [self._own_back(share, stop) for share in self.shares if self.gets_its_own_back(share)]
+        return GivenBack(sum(one.amount for one in found), sum((one.units for one in found), Fraction(0)))
+
+    def _own_back(self, share: Share, stop: date) -> GivenBack:
         function = self.series.function
         own = value(function, merge_all(function, (state for day, state in share.days if day < stop)))
-        price = self.pricing.price.unit[0] * self.weight
-        return self.plan.rounding.minor(own / self.series.quantity_per_unit * price)
+        priced = own / self.series.quantity_per_unit
+        return GivenBack(self.plan.rounding.minor(priced * self.pricing.price.unit[0] * self.weight), priced)
 
 
 def _summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:

@@ -1,4 +1,4 @@
-"""Compile the prices of a plan and of its template as timelines over one account plan (rules 3)."""
+"""Compile the prices of a plan and of its template as timelines over one account plan (rules 2.6, 3.5, 3.17)."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date

@@ -1,4 +1,4 @@
-"""Standing charges and minimum spends of one billing period (rules 3)."""
+"""Standing charges and minimum spends of one billing period (rules 3.11 to 3.14, 8.8)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""Which of several pricings holds on which days (rules 3)."""
+"""Which of several pricings holds on which days (rules 3.5)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

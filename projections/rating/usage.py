@@ -1,4 +1,4 @@
-"""Rate the usage of one billing period: one charge per pricing that holds in it (rules 3, 4.1, 7).
+"""Rate the usage of one billing period: one charge per pricing that holds in it (rules 3.6, 3.7, 4.1, 7.5).
 
 A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
 depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.

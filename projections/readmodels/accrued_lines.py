@@ -3,6 +3,28 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "accrued_lines",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE accrued_lines (
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,                   -- the bill's account
+    number integer NOT NULL,                    -- among the root's, from 1
+    type text NOT NULL,
+    amount numeric NOT NULL,
+    quantity numeric NOT NULL,
+    currency text NOT NULL,
+    line jsonb NOT NULL,                        -- the whole line, as events.facts.bills.BillLine without id
+    PRIMARY KEY (root_id, number)
+);
+CREATE INDEX accrued_lines_by_account ON accrued_lines (organization, account_id);
+""",
+)
+
 UPSERT = """
 INSERT INTO accrued_lines (root_id, number, organization, account_id, type, amount, quantity, currency, line)
 SELECT root_id, number, organization, account_id, type, amount, quantity, currency, line::jsonb

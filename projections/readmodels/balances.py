@@ -4,6 +4,34 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "commitment_balances",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE commitment_balances (
+    organization text NOT NULL,
+    commitment_id text NOT NULL,                -- a commitment's or a balance's id
+    root_id text NOT NULL,
+    account_id text NOT NULL,
+    kind text NOT NULL,                         -- PREPAYMENT, MINIMUM, BALANCE
+    currency text NOT NULL,
+    amount numeric NOT NULL,                    -- with top-ups
+    spent numeric NOT NULL,
+    remaining numeric NOT NULL,
+    rolled_over numeric NOT NULL,
+    lapsed numeric NOT NULL,
+    status text NOT NULL,
+    periods jsonb NOT NULL DEFAULT '[]',        -- of a MINIMUM: rules 10.3
+    folded bigint NOT NULL,                     -- event-store position of its last fact that is in these numbers
+    as_of date NOT NULL,                        -- the day of the last tick that status and lapse were judged at
+    PRIMARY KEY (commitment_id)
+);
+CREATE INDEX commitment_balances_by_root ON commitment_balances (organization, root_id);
+""",
+)
+
 UPSERT = """
 INSERT INTO commitment_balances (commitment_id, organization, root_id, account_id, kind, currency, amount, spent,
                                  remaining, rolled_over, lapsed, status, periods, folded, as_of)

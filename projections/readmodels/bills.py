@@ -7,6 +7,60 @@ from typing import NamedTuple
 
 from events.envelope import Envelope
 from events.facts.bills import BillIssued, BillOpened
+from projections.readmodels.table import Table
+
+BILLS = Table(
+    "bills",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE bills (
+    organization text NOT NULL,
+    bill_id text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,
+    bill_date date NOT NULL,
+    currency text NOT NULL,
+    total numeric,                              -- null while it is pending: then it is derived when it is read
+    status text NOT NULL,                       -- PENDING, APPROVED; a dropped bill has no row
+    version integer NOT NULL DEFAULT 1,         -- facts about it
+    locked boolean NOT NULL DEFAULT false,
+    voided boolean NOT NULL DEFAULT false,
+    number integer NOT NULL,                    -- version in stream bills-<root> of BillIssued, or of BillOpened
+    position bigint NOT NULL,                   -- event-store position of its first fact
+    bill jsonb NOT NULL,                        -- BillIssued without its lines, or BillOpened with what moved since
+    opened_at timestamptz,                      -- null: it was issued at once
+    issued_at timestamptz,
+    locked_at timestamptz,
+    PRIMARY KEY (bill_id)
+);
+CREATE INDEX bills_pending ON bills (organization, opened_at) WHERE status = 'PENDING';
+CREATE INDEX bills_by_account ON bills (organization, account_id, bill_date);
+CREATE INDEX bills_by_root ON bills (root_id, number);
+""",
+)
+
+LINES = Table(
+    "bill_line_items",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE bill_line_items (
+    organization text NOT NULL,
+    bill_id text NOT NULL,
+    number integer NOT NULL,
+    line_id text NOT NULL,
+    root_id text NOT NULL,
+    account_id text NOT NULL,                   -- whose charge it is
+    type text NOT NULL,
+    commitment_id text,
+    amount numeric NOT NULL,
+    quantity numeric NOT NULL,
+    line jsonb NOT NULL,                        -- events.facts.bills.BillLine
+    PRIMARY KEY (bill_id, number)
+);
+CREATE INDEX bill_line_items_by_root ON bill_line_items (root_id);
+CREATE INDEX bill_line_items_by_commitment ON bill_line_items (organization, commitment_id, type);
+""",
+)
 
 #: A pending bill's row is written over when it is issued; it keeps its place in lists.
 PUT_BILLS = """

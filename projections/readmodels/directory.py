@@ -15,6 +15,27 @@ from events.facts.resources import (
     BalanceCreated,
     CommitmentCreated,
 )
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "account_directory",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE account_directory (
+    account_id text NOT NULL,
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    timezone text NOT NULL,                     -- decided at its creation, for life
+    plans text[] NOT NULL,                      -- every plan that was ever attached to it
+    termed boolean NOT NULL,                    -- had a plan, a commitment or a balance: a new day may change its dues
+    PRIMARY KEY (account_id)
+);
+CREATE INDEX account_directory_by_root ON account_directory (organization, root_id);
+CREATE INDEX account_directory_by_zone ON account_directory (partition, timezone) WHERE termed;
+CREATE INDEX account_directory_by_plan ON account_directory USING gin (plans);
+""",
+)
 
 UPSERT = """
 INSERT INTO account_directory (account_id, partition, organization, root_id, timezone, plans, termed)

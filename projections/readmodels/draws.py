@@ -4,6 +4,28 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "draws",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE draws (
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    number integer NOT NULL,                    -- place in the order in which the root's slices draw
+    commitment_id text NOT NULL,
+    account_id text NOT NULL,                   -- whose charge it is
+    charge jsonb NOT NULL,                      -- type, account plan, pricing, period start, out of a rollover or not
+    slice_start date NOT NULL,
+    amount numeric NOT NULL,
+    place integer NOT NULL,                     -- place of the commitment in the slice's draw order, from 1
+    PRIMARY KEY (root_id, number)
+);
+CREATE INDEX draws_by_commitment ON draws (commitment_id);
+""",
+)
+
 UPSERT = """
 INSERT INTO draws (root_id, number, organization, commitment_id, account_id, charge, slice_start, amount, place)
 SELECT root_id, number, organization, commitment_id, account_id, charge::jsonb, slice_start, amount, place

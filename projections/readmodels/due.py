@@ -1,5 +1,22 @@
 """Table `due_accounts`: roots whose settled rows are older than their catalog or their day, to settle in batches."""
 
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "due_accounts",
+    hashed_by="root_id",
+    ddl="""
+CREATE TABLE due_accounts (
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    root_id text NOT NULL,
+    reason text NOT NULL,                       -- catalog, clock, rebuild, failed
+    PRIMARY KEY (root_id)
+);
+CREATE INDEX due_accounts_by_partition ON due_accounts (partition);
+""",
+)
+
 #: $1 roots, $2 their organizations, $3 their partitions, $4 why: whom a rebuild settles at its end, or who failed.
 MARK = """
 INSERT INTO due_accounts (root_id, organization, partition, reason)

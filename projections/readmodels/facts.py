@@ -9,6 +9,28 @@ from typing import NamedTuple
 from events.envelope import Envelope
 from events.facts.bills import BillFact
 from events.facts.resources import ResourceFact
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "facts",
+    hashed_by="coalesce(root_id, organization)",
+    ddl="""
+CREATE TABLE facts (
+    partition integer NOT NULL,                 -- of billing.events; -1 is billing.catalog
+    log_offset bigint NOT NULL,
+    organization text NOT NULL,
+    root_id text,                               -- null for organization-wide facts
+    account_id text,
+    resource_id text,
+    type text NOT NULL,
+    record bytea NOT NULL,                      -- the record's value as it stands in the log
+    PRIMARY KEY (partition, log_offset)
+);
+CREATE INDEX facts_by_root ON facts (organization, root_id, log_offset);
+CREATE INDEX facts_by_resource ON facts (organization, resource_id, log_offset);
+CREATE INDEX facts_by_type ON facts (partition, organization, type);
+""",
+)
 
 #: Stands for `billing.catalog` in column `partition`.
 CATALOG_PARTITION = -1

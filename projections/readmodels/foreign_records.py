@@ -1,6 +1,22 @@
-"""Table `foreign_records`: what stands in our topics and is none of ours (design, 28)."""
+"""Table `foreign_records`: what stands in our topics and is none of ours (decision 28)."""
 
 from typing import NamedTuple
+
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "foreign_records",
+    hashed_by="topic || '/' || partition",
+    ddl="""
+CREATE TABLE foreign_records (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    log_offset bigint NOT NULL,
+    why text NOT NULL,
+    PRIMARY KEY (topic, partition, log_offset)
+);
+""",
+)
 
 #: The same whoever writes it, so a second writer of a catalog's row changes nothing.
 INSERT = """

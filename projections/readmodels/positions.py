@@ -12,6 +12,28 @@ from typing import Any, NamedTuple
 
 from events.facts.usage import RecordMark, UsageRead
 from events.topics import EVENTS, partition_of
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "positions",
+    hashed_by="topic || '/' || partition",
+    ddl="""
+CREATE TABLE positions (
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    next_offset bigint NOT NULL,
+    epoch bigint NOT NULL DEFAULT 0,            -- lease: whoever raised it last may write
+    sequences jsonb NOT NULL DEFAULT '{}',      -- source -> last sequence applied
+    tick timestamptz,                           -- last ClockTicked of the real clock in this partition
+    log_time timestamptz,                       -- newest time of a fact in this partition
+    catalog_offset bigint NOT NULL DEFAULT 0,   -- next offset of billing.catalog that this partition's rows hold
+    meters jsonb NOT NULL DEFAULT '{}',         -- meter -> offset of its first UsageRated: where a backfill starts
+    mark jsonb,                                 -- the last record before next_offset: offset, ms of its append, digest
+    moved_at_wall timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (topic, partition)
+);
+""",
+)
 
 #: $1 topic, $2 partitions. Raising the epoch fences off whoever held the partitions before.
 LEASE = """

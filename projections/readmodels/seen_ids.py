@@ -6,6 +6,22 @@ The ingest worker loads them to find duplicates. What is older than the window, 
 from datetime import timedelta
 from typing import NamedTuple
 
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "seen_ids",
+    hashed_by=None,
+    ddl="""
+CREATE TABLE seen_ids (
+    partition integer NOT NULL,
+    first_offset bigint NOT NULL,
+    newest_arrival timestamptz NOT NULL,
+    digests bytea NOT NULL,                     -- ID_BYTES an id
+    PRIMARY KEY (partition, first_offset)
+);
+""",
+)
+
 #: Bytes an id takes: 12 of (organization, account, source, id), 4 of its content.
 ID_BYTES = 16
 WINDOW = timedelta(days=35)

@@ -10,6 +10,29 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from projections.aggregates import DayState
+from projections.readmodels.table import Table
+
+TABLE = Table(
+    "usage_totals",
+    hashed_by="account_id",
+    ddl="""
+CREATE TABLE usage_totals (
+    partition integer NOT NULL,
+    organization text NOT NULL,
+    account_id text NOT NULL,
+    aggregation_id text NOT NULL,
+    segment text NOT NULL,
+    day date NOT NULL,
+    records bigint NOT NULL,
+    total numeric NOT NULL,                     -- sum of values
+    state jsonb,                                -- what the aggregation keeps besides: extremes, latest, distinct values
+    first_offset bigint NOT NULL,
+    last_offset bigint NOT NULL,
+    PRIMARY KEY (account_id, aggregation_id, segment, day)
+);
+CREATE INDEX usage_totals_by_partition ON usage_totals (partition);
+""",
+)
 
 UPSERT = """
 INSERT INTO usage_totals (account_id, aggregation_id, segment, day, partition, organization, records, total, state,

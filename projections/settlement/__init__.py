@@ -2,6 +2,7 @@
 
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
+from projections.settlement.assembling import assemble, terms_of, together
 from projections.settlement.billed import Billed, LineKey
 from projections.settlement.bills import draft_bills, issue, unbilled
 from projections.settlement.drafts import DraftBill, DraftLine
@@ -31,10 +32,13 @@ __all__ = [
     "Totals",
     "TotalsKey",
     "Unpriced",
+    "assemble",
     "compile_terms",
     "draft_bills",
     "issue",
     "settle",
+    "terms_of",
+    "together",
     "unbilled",
     "unpriced",
 ]

@@ -1,4 +1,4 @@
-"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3, 4.4, 5)."""
+"""What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3 to 4.5, 6.19)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ class Agreement(Protocol):
 
 
 def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
-    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (4.3)."""
+    """Why the agreement has nothing to do with the charge, whatever the day; None when it is eligible (rules 4.3)."""
     holder = agreement.account
     if holder.id != drawer.account_id and holder.is_child:
         return f"it belongs to the account {holder.code}"
@@ -99,8 +99,8 @@ class Fund:
     usage_description: str
     overage_description: str
     accounting_product_id: str | None
-    #: Place among others of its kind (4.4).
-    order: tuple[bool, int, date, date, bool, bool, int, str]
+    #: Place among others of its kind.
+    order: "Precedence"
 
     @property
     def total(self) -> int:
@@ -125,6 +125,19 @@ class Fund:
     def has_overage_terms(self) -> bool:
         """Whether it says anything about overage."""
         return bool(self.surcharge) or self.separate
+
+
+class Precedence(NamedTuple):
+    """What decides the order among commitments, or among balances, in this order (rules 4.4)."""
+
+    without_priority: bool
+    priority: int
+    end: date
+    start: date
+    without_contract: bool
+    for_all_products: bool
+    created: int
+    id: str
 
 
 _MOST = 10**60
@@ -156,8 +169,8 @@ class Window(NamedTuple):
 
 
 def draw_order(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer) -> list[Window]:
-    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (4.4, 4.5)."""
-    ranked: list[tuple[tuple[int, int, tuple[bool, int, date, date, bool, bool, int, str]], Window]] = []
+    """Windows of the funds that are eligible for the charge, in draw order, placed from 1 (rules 4.4, 4.5, 6.19)."""
+    ranked: list[tuple[tuple[int, int, Precedence], Window]] = []
     for number, fund in enumerate(funds):
         if fund.kind not in account.credit_order or refusal(fund, drawer) is not None:
             continue

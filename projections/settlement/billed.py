@@ -1,4 +1,4 @@
-"""What earlier bills charged, by line key, and which bills are pending: the fold of one root's bills (rules 8)."""
+"""What earlier bills charged, by line key, and the pending bills: the fold of one root's bills (rules 8.5, 8.11)."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -92,9 +92,21 @@ class Billed:
             case _:
                 pass
 
-    def pending_of(self, account_id: str) -> list[PendingBill]:
-        """The account's pending bills: one per currency at most."""
-        return [one for one in self.pending.values() if one.account_id == account_id]
+    def pending_of(self, account_id: str) -> dict[str, PendingBill]:
+        """The account's pending bills by currency: there is one in each at most."""
+        return {one.currency: one for one in self.pending.values() if one.account_id == account_id}
+
+    def through(self, day: date) -> date:
+        """The day that the family is settled for on this one: never before its latest bill (rules 8.3).
+
+        Else balances and bills would disagree.
+        """
+        return max([day, *self.latest.values()])
+
+    def bill_date(self, account_id: str, asked: date) -> date:
+        """The date of the account's next bill, when it is asked for by this one: never before an earlier bill's."""
+        opened = (one.bill_date for one in self.pending_of(account_id).values())
+        return max([asked, self.latest.get(account_id, asked), *opened])
 
     def _add(self, bill: BillIssued) -> None:
         self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))

@@ -1,4 +1,4 @@
-"""Whose billing periods a commitment follows (rules 2.3, 6.8)."""
+"""Whose billing periods a commitment follows (rules 2.4, 6.2, 6.8)."""
 
 from collections.abc import Iterable
 

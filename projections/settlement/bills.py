@@ -1,4 +1,4 @@
-"""Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8)."""
+"""Bills as differences: what is due for a key up to now, less what earlier bills charged for it (rules 8.1 to 8.4)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -53,15 +53,13 @@ def draft_bills(
     either way. A pending bill's draft has its id and its memos.
     """
     accounts = [one for one in family.terms.accounts if account_id in (None, one)]
-    latest = family.billed.latest
     settled: dict[Any, Settlement] = {}
     found: list[DraftBill] = []
     for account in accounts:
-        pending = family.billed.pending_of(account)
-        through = max([date, latest.get(account, date), *(one.bill_date for one in pending)])
+        through = family.billed.bill_date(account, date)
         if through not in settled:
             settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        found.extend(_drafts(settled[through], account, {one.currency: one for one in pending}))
+        found.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
     return found
 
 
@@ -69,8 +67,7 @@ def unbilled(
     family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
 ) -> list[DraftBill]:
     """What has arrived or is due by the date and is not billed yet, in the shape of a preview."""
-    latest = max([as_of, *family.billed.latest.values()])
-    settlement = settle(family, through=latest, accrued=True, kept=kept)
+    settlement = settle(family, through=family.billed.through(as_of), accrued=True, kept=kept)
     accounts = [account_id] if account_id else list(family.terms.accounts)
     return [draft for account in accounts for draft in _drafts(settlement, account)]
 
@@ -211,11 +208,11 @@ def _frequency(
     only_scheduled = not memos
     for line in lines:
         due = settlement.lines.get(line.key)
-        scheduled = due is not None and due.scheduled
-        only_scheduled = only_scheduled and scheduled
-        source = None if due is None or scheduled else due.charge.plan if due.charge else due.fee or due.minimum
-        if source is not None:
-            found.add((source.frequency, source.interval))
+        if due is not None and due.scheduled:
+            continue
+        only_scheduled = False
+        if due is not None and due.billed_by is not None:
+            found.add((due.billed_by.frequency, due.billed_by.interval))
     if only_scheduled:
         return "AD_HOC", None
     return found.pop() if len(found) == 1 else ("MIXED", None)

@@ -14,7 +14,7 @@ from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Resources
-from projections.settlement.agreements import Fund, paid_in
+from projections.settlement.agreements import Fund, Precedence, paid_in
 from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
@@ -118,15 +118,15 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         usage_description=body.commitment_usage_description or "Commitment Consumed",
         overage_description=body.overage_description or "",
         accounting_product_id=body.drawdowns_accounting_product_id or body.accounting_product_id,
-        order=(
-            no_priority,
-            body.priority or 0,
-            body.end_date,
-            body.start_date,
-            body.contract_id is None,
-            not products,
-            entity.position,
-            entity.id,
+        order=Precedence(
+            without_priority=no_priority,
+            priority=body.priority or 0,
+            end=body.end_date,
+            start=body.start_date,
+            without_contract=body.contract_id is None,
+            for_all_products=not products,
+            created=entity.position,
+            id=entity.id,
         ),
     )
 
@@ -163,7 +163,16 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         usage_description=body.balance_draw_down_description or "Balance Consumed",
         overage_description=body.overage_description or "",
         accounting_product_id=body.consumptions_accounting_product_id,
-        order=(True, 0, end, start, body.contract_id is None, not products, entity.position, entity.id),
+        order=Precedence(
+            without_priority=True,
+            priority=0,
+            end=end,
+            start=start,
+            without_contract=body.contract_id is None,
+            for_all_products=not products,
+            created=entity.position,
+            id=entity.id,
+        ),
     )
 
 

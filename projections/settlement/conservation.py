@@ -1,4 +1,4 @@
-"""The laws of conservation of rules 8, over one settlement: what came in is accounted for, to the minor unit.
+"""Conservation (rules 8.13, 10.3) over one settlement: what came in is accounted for, to the minor unit.
 
 Per prepayment and balance: amount + top-ups = spent + rolled over and usable + lapsed + remaining, and what is spent is
 what slices drew and what CONSUMED lines charge. Per period of a minimum: amount = min(counted, amount) + shortfall. Per
@@ -103,12 +103,13 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
 
     for charge in settlement.charges.values():
         flow = flow_of(charge)
-        if charge.type in ("COUNTER_ADJUSTMENT_CREDIT", "USAGE_CREDIT"):
-            flow.credits += (
-                settlement.credited.get(charge.key, charge.amount) if charge.type == "USAGE_CREDIT" else (charge.amount)
-            )
-        else:
-            flow.charges += charge.amount
+        match charge.type:
+            case "USAGE_CREDIT":  # no more than there was to credit
+                flow.credits += settlement.credited.get(charge.key, charge.amount)
+            case "COUNTER_ADJUSTMENT_CREDIT":
+                flow.credits += charge.amount
+            case _:
+                flow.charges += charge.amount
     for outcome in settlement.kept.drawn.outcomes:
         _add_outcome(flow_of(settlement.charges[outcome.piece.charge]), outcome)
     banded = _banded(settlement)

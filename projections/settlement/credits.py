@@ -1,4 +1,4 @@
-"""Credits reduce the charges of their product (or all) before draw-down, latest slice first (rules 3)."""
+"""Credits reduce the charges of their product (or all) before draw-down, latest slice first (rules 3.16)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -43,7 +43,7 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
 
 
 def _order(credit: Charge) -> tuple[object, ...]:
-    """By kind, then as charges stand in 4.2: by words that mean the same in every play of a story, not by ids."""
+    """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
     rank = 0 if credit.type == "COUNTER_ADJUSTMENT_CREDIT" else 2 if credit.every_product else 1
     words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
     return rank, credit.start, *words, credit.key

@@ -1,4 +1,4 @@
-"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4).
+"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2).
 
 Slices that start on one day are settled as a group. The state before each group is kept, so a later settlement goes on
 from the first group that differs: nothing that comes later in service time can change what came earlier.
@@ -184,6 +184,6 @@ class _Queue:
         self._open = [one for one in self._open if one is not window]
 
     def overage_terms(self, day: date) -> int | None:
-        """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5)."""
+        """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5.1, 5.2)."""
         self._with_terms = [window for window in self._with_terms if window.end > day]
         return self._with_terms[-1].fund if self._with_terms else None

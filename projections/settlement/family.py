@@ -1,4 +1,4 @@
-"""A family: one root account with its children, and the terms that hold for it (rules 1, 7)."""
+"""A family: one root account with its children, and the terms that hold for it (rules 1.1, 4.1, 4.5, 7.5)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class FamilyTerms:
     """All terms of a family. It holds until a fact about a resource of the family or the catalog arrives.
 
     `accounts` are by id; `plans` oldest first; `funds` are the prepayments and balances that may be drawn; `cuts` the
-    days on which slices start (4.1), sorted.
+    days on which slices start (rules 4.1), sorted.
     """
 
     root_id: str
@@ -132,6 +132,6 @@ def _readers(plans: Sequence[PlanTerms]) -> Readers:
 
 
 def _cuts(fund: Fund) -> set[date]:
-    """Start, end, top-ups or transactions, cancel and rollover end (4.1)."""
+    """Start, end, top-ups or transactions, cancel and rollover end (rules 4.1)."""
     days = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
     return days | ({fund.rollover_end} if fund.rollover_end is not None else set())

@@ -1,4 +1,4 @@
-"""The fees of a PREPAYMENT commitment: by plan or by schedule, with top-ups and cancellation (rules 6)."""
+"""The fees of a PREPAYMENT commitment: by plan or schedule, with top-ups and cancel (rules 6.1 to 6.6, 6.14, 6.18)."""
 
 from collections import Counter
 from collections.abc import Sequence

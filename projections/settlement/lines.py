@@ -1,4 +1,4 @@
-"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (rules 4.6, 5, 6, 7)."""
+"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (rules 4.6, 7.2 to 7.4, 8.5)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
 from projections.money import Rounding
 from projections.rating.charges import Charge
-from projections.rating.terms import AccountTerms
+from projections.rating.terms import AccountTerms, PlanTerms
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
 from projections.settlement.compile import Prepayment
@@ -46,6 +46,11 @@ class DueLine:
     def money(self) -> Decimal:
         """The amount as money."""
         return self.rounding.decimal(self.amount)
+
+    @property
+    def billed_by(self) -> PlanTerms | Prepayment | Minimum | None:
+        """Whose billing frequency it is billed at."""
+        return self.charge.plan if self.charge is not None else self.fee or self.minimum
 
 
 class DueLines:
@@ -103,7 +108,7 @@ class DueLines:
 def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:
     """The key of a charge's line, or of a draw or overage line on it: all of them stand on the charge's bill.
 
-    On a parent's bill the mode of a drawn commitment says whether draws for several accounts are one line (section 7).
+    On a parent's bill the mode of a drawn commitment says whether draws for several accounts are one line (rules 7.3).
     """
     bill_account, owner = _landing(charge.account, charge.plan.mode)
     if fund is not None and line_type == "COMMITMENT_CONSUMED" and charge.plan.mode != "CHILD":
@@ -125,7 +130,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
 def _agreement_key(
     account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
 ) -> LineKey:
-    """A fee or true-up: never divided; on the child's own bill under CHILD, else on the root's, naming the child."""
+    """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
     bill_account = account.id if mode == "CHILD" else account.root_id
     return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
 

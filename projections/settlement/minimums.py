@@ -1,4 +1,4 @@
-"""MINIMUM commitments: their commitment periods, what each owes, what counts, and the true-up (rules 6)."""
+"""MINIMUM commitments: their commitment periods, what each owes, what counts, the true-up (rules 6.7 to 6.13, 6.17)."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence

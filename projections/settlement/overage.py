@@ -1,4 +1,4 @@
-"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (rules 5)."""
+"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (rules 5, 7.8)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,13 @@ from itertools import accumulate
 
 from projections.money import divide
 from projections.rating.charges import Charge
+from projections.rating.pools import GivenBack
 from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome
 from projections.settlement.lines import NOTHING, DueLines
+
+NONE_GIVEN = GivenBack(0, NOTHING)
 
 
 @dataclass(slots=True)
@@ -96,7 +99,11 @@ def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> 
 
 
 class Beyond:
-    """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0."""
+    """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0.
+
+    Of a pool, of what is divided among those who are charged: what an account below zero is given back for its own
+    quantity is charged to the others, so it neither covers theirs nor takes their units away.
+    """
 
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:
         self._rated = rated
@@ -115,16 +122,18 @@ class Beyond:
         return self._worth.get((place, fund), {})
 
     def _rate(self) -> None:
-        pool = self._rated.pool
+        pool, steps = self._rated.pool, self._rated.steps
         amounts = _settled_amounts(self._rated)
+        given = [pool.given_back(stop) for stop in (*(step.start for step in steps[1:]), pool.end)]
+        kept = _kept_units([step.after - back.units for step, back in zip(steps, given, strict=True)])
         rated = NOTHING
-        for step, after in zip(self._rated.steps, _kept_units(self._rated), strict=True):
+        for step, after, earlier, back in zip(steps, kept, [NONE_GIVEN, *given], given, strict=False):
             left = self.uncovered.get(step.start)
             if not left or not pool.pricing.price.cumulative:
                 continue
-            covered = pool.worth(step.before) + amounts.get(step.start, 0) - sum(left.values())
-            exhausted = max(step.before, pool.affordable(covered, after))
-            beyond = max(NOTHING, after - exhausted)
+            covered = pool.worth(step.before) - earlier.amount + amounts.get(step.start, 0) - sum(left.values())
+            exhausted = pool.affordable(covered + back.amount, after + back.units) - back.units
+            beyond = max(NOTHING, after - max(step.before - earlier.units, exhausted))
             self.units[step.start] = beyond
             if pool.pricing.overage is not None:
                 self._share(step.start, pool.overage_worth(rated + beyond) - pool.overage_worth(rated))
@@ -139,16 +148,17 @@ class Beyond:
             self._worth.setdefault(place, {})[start] = amount
 
 
-def _kept_units(rated: RatedUsage) -> list[Fraction]:
+def _kept_units(totals: Sequence[Fraction]) -> list[Fraction]:
     """Where each slice's units end after later negative slices took away from it, newest first: the least total from
     its end on. So units follow amounts, and cuts that other commitments make change nothing."""
-    return list(accumulate((step.after for step in reversed(rated.steps)), min))[::-1]
+    return list(accumulate(reversed(totals), min))[::-1]
 
 
 def _settled_amounts(rated: RatedUsage) -> dict[date, int]:
-    """The charge by slice start, after negative slices took away from earlier ones."""
+    """What is charged by slice start, after negative slices took away from earlier ones."""
     found: dict[date, int] = {}
-    for part in rated.parts:
-        for one in part.slices:
-            found[one.start] = found.get(one.start, 0) + one.amount
+    for part, share in zip(rated.parts, rated.pool.shares, strict=True):
+        if not rated.pool.gets_its_own_back(share):
+            for one in part.slices:
+                found[one.start] = found.get(one.start, 0) + one.amount
     return found

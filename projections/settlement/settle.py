@@ -1,4 +1,4 @@
-"""Settlement: one pure function from terms and quantities by day to everything that is due (rules 4 to 7).
+"""Settlement: one pure function from terms and quantities by day to everything that is due (rules 3 to 7, decision 17).
 
 The bill run, the preview, the unbilled view, the live projector and the auditor all call `settle`; it never looks at
 the order in which anything arrived.
@@ -165,7 +165,7 @@ class Settlement:
 
 
 def _other_lines(lines: DueLines, charge: Charge) -> None:
-    """A charge that is not usage; a minimum spend billed in advance is restated by a refund line (rules 3)."""
+    """A charge that is not usage; a minimum spend billed in advance is restated by a refund line (rules 3.14)."""
     if charge.in_advance is None:
         # What a counter stood at is shown at 0, as free usage is; the other charges have no quantity of their own.
         shown = charge.quantity if charge.amount or charge.type.startswith("COUNTER") else NOTHING

@@ -1,4 +1,4 @@
-"""What became of a commitment or balance: spent, remaining, rolled over, lapsed (rules 8.13, 10)."""
+"""What became of a commitment or balance: spent, remaining, rolled over, lapsed (rules 6.19, 8.13, 10.2, 10.3)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -102,7 +102,7 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
     """Whether charges of the account plan may be on the line: the one that it names, and in the parent's name its own
-    ones and what is summed up there (rules 7). A child's commitment or balance pays for that child alone. The
+    ones and what is summed up there (rules 7.2, 7.3). A child's commitment or balance pays for that child alone. The
     commitment of a draw may be deleted since."""
     named = plan.id == last.account_plan_id
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)

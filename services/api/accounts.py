@@ -4,11 +4,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import PAGING, parameters_of, takes
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, documents, existing
-from services.api.wire import answer
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.store.listing import Condition, list_page
 
 #: Most children on a page, as m3ter has it.
@@ -22,13 +22,13 @@ router = APIRouter(prefix=PREFIX, tags=["accounts"], default_response_class=Resp
 @router.get("/accounts/{id}/children", openapi_extra=takes(*PAGING))
 async def children(request: Request, id: str) -> Response:
     """The accounts whose parent this is, newest first; none of an account that is a child itself."""
-    found, organization, kind = parameters_of(request), organization_of(request), "account"
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, CHILDREN_MAX)
+    organization, kind = organization_of(request), "account"
+    page = page_asked(parameters_of(request), CHILDREN_MAX)
     postgres = api_of(request).postgres
     async with postgres.connection() as connection:
         await require_organization(connection, organization)
         await existing(connection, organization, KINDS[kind], id)
         wanted = [Condition(_CHILDREN, id)]
-        page = await list_page(connection, organization, kind, wanted, size, one(found, "nextToken"))
-    data = await documents(postgres, organization, page.entities)
-    return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
+        entities = await list_page(connection, organization, kind, wanted, page.fetched, page.before)
+    data = await documents(postgres, organization, page.shown(entities))
+    return page.answer(data, entities, lambda entity: entity.position)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from services.api.errors import NotAuthenticatedError
 from services.api.requests import body_of
 from services.api.wire import answer, parse_object
-from services.commitments.errors import InvalidField
+from services.commands.errors import InvalidField
 
 TOKEN_SECONDS = 18_000
 router = APIRouter(tags=["authentication"], default_response_class=Response)

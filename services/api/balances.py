@@ -14,10 +14,10 @@ from services.api.family import family_of
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX, existing
 from services.api.wire import answer
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS
+from services.commands.errors import UnknownResource
+from services.commands.table import KINDS
 from services.computing import compute
-from services.families import LoadedFamily
+from services.readside.family_now import LoadedFamily
 
 router = APIRouter(prefix=PREFIX, tags=["balances"], default_response_class=Response)
 
@@ -36,7 +36,7 @@ async def summary(request: Request, id: str) -> Response:
 
 
 def _summary(loaded: LoadedFamily, balance: BalanceEntity) -> dict[str, Any]:
-    through = max([loaded.today, *loaded.family.billed.latest.values()])
+    through = loaded.family.billed.through(loaded.today)
     return summary_document(balance, settle(loaded.family, through=through, accrued=True))
 
 

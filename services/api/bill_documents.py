@@ -14,9 +14,9 @@ from services.billing.approving import Pending, load_pending
 from services.billing.life import BillLife, load_life
 from services.billing.reading import StoredBill, read_bills, read_names
 from services.billing.wire import Stamps, bill_document, referred_ids
-from services.commitments.errors import UnknownResource
+from services.commands.errors import UnknownResource
 from services.computing import compute
-from services.live import reading_live
+from services.readside.live import reading_live
 from services.store.execute import now_of
 from services.store.listing import Search
 from services.store.view import load_config

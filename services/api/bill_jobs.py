@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from events.resources.base import Model
 from services.api.bill_bodies import BillJobBody, RecalculateBody
-from services.api.queries import FLAG, PAGE_SIZE_MAX, PAGING, is_true, one, parameters_of, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, takes
 from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
@@ -27,11 +28,10 @@ from services.billing.jobs import (
     list_jobs,
 )
 from services.billing.life import load_life
-from services.commitments.bodies import parse_model
-from services.commitments.errors import UnknownResource
+from services.commands.bodies import parse_model
+from services.commands.errors import UnknownResource
 from services.store import idempotency
 from services.store.execute import now_of
-from services.store.listing import position_before, token_before
 from services.store.view import get, load_config
 
 router = APIRouter(prefix="/organizations/{organization}/billjobs")
@@ -93,16 +93,11 @@ async def _create(request: Request, make: MakeJob) -> Response:
 async def list_all(request: Request) -> Response:
     """Newest first; `active` and `status` as m3ter has them."""
     found = parameters_of(request)
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
-    token, organization = one(found, "nextToken"), organization_of(request)
+    page, organization = page_asked(found), organization_of(request)
     async with api_of(request).postgres.connection() as connection:
         await require_organization(connection, organization)
-        before = position_before(token) if token else None
-        jobs = await list_jobs(connection, organization, before, asked_statuses(found), size + 1)
-    page: dict[str, Any] = {"data": [job_document(job) for job in jobs[:size]]}
-    if len(jobs) > size:
-        page["nextToken"] = token_before(jobs[size - 1].sequence)
-    return answer(page)
+        jobs = await list_jobs(connection, organization, page.before, asked_statuses(found), page.fetched)
+    return page.answer([job_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 
 
 def asked_statuses(found: dict[str, list[str]]) -> list[str]:

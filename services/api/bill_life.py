@@ -27,9 +27,9 @@ from services.billing.approving import approve_bill, approve_or_drop
 from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, append_fact, load_life, load_to_change
-from services.commitments.bodies import parse_model
-from services.commitments.errors import InvalidField
-from services.live import reading_live
+from services.commands.bodies import parse_model
+from services.commands.errors import InvalidField
+from services.readside.live import reading_live
 from services.store import idempotency
 from services.store.events import StreamMovedError
 from services.store.execute import now_of

@@ -8,7 +8,7 @@ from events.facts.bills import BillIssued
 from services.api.queries import FLAG, PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
 from services.api.search import DEFAULT_SIZE, TERM, choice, compared
 from services.api.wire import USER
-from services.commitments.errors import InvalidField, shortened
+from services.commands.errors import InvalidField, shortened
 from services.store.listing import Condition, Search
 
 _CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"

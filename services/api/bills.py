@@ -16,18 +16,19 @@ from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import FREQUENCIES, STATUSES, bill_search
 from services.api.family import family_of
-from services.api.queries import FLAG, PAGE_SIZE_MAX, PAGING, is_true, one, parameters_of, several, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, several, takes
 from services.api.requests import body_of
 from services.api.search import SEARCH_PARAMETERS
 from services.api.wire import answer, day, parse_object
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
-from services.commitments.bodies import parse_model
-from services.commitments.errors import UnknownResource
-from services.commitments.what_if import supposed_family
+from services.commands.bodies import parse_model
+from services.commands.errors import UnknownResource
+from services.commands.what_if import supposed_family
 from services.computing import compute
-from services.families import LoadedFamily
-from services.store.listing import Condition, position_before, token_before
+from services.readside.family_now import LoadedFamily
+from services.store.listing import Condition
 
 router = APIRouter(prefix="/organizations/{organization}")
 
@@ -59,20 +60,15 @@ _CHOICES = {
 async def list_bills(request: Request) -> Response:
     """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
     found = parameters_of(request)
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
+    page = page_asked(found)
     conditions = [Condition(sql, value_of(found, name, kind)) for name, (sql, kind) in FILTERS.items() if name in found]
-    if token := one(found, "nextToken"):
-        conditions.append(Condition("position < {}", position_before(token)))
+    if page.before is not None:
+        conditions.append(Condition("position < {}", page.before))
     bare = is_true(found, "excludeLineItems")
-    stored, documents = await found_bills(request, newest_first(conditions, size + 1), lines=not bare)
-    page: dict[str, Any] = {"data": documents}
-    if len(stored) > size:
-        last = stored[size].bill_id
-        page = {
-            "data": [document for document in documents if document["id"] != last],
-            "nextToken": token_before(stored[size - 1].position),
-        }
-    return answer(page)
+    stored, documents = await found_bills(request, newest_first(conditions, page.fetched), lines=not bare)
+    shown = {bill.bill_id for bill in page.shown(stored)}
+    data = [document for document in documents if document["id"] in shown]
+    return page.answer(data, stored, lambda bill: bill.position)
 
 
 @router.get("/bills/search", openapi_extra=takes(*SEARCH_PARAMETERS))

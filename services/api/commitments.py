@@ -11,12 +11,14 @@ from starlette.responses import Response
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
-from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import PAGING, one, parameters_of, takes
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX, run_entity_command
 from services.api.wire import USER, answer, body_document, parse_object
-from services.commitments.bodies import parse_model, version_of
-from services.commitments.commands import (
+from services.commands.bodies import parse_model, version_of
+from services.commands.errors import UnknownResource
+from services.commands.messages import (
     CancelCommitment,
     Cancellation,
     Command,
@@ -24,8 +26,7 @@ from services.commitments.commands import (
     TopUpCommitment,
     TransactBalance,
 )
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.store.events import read_stream
 
 #: Most transactions on a page, as m3ter has it.
@@ -87,16 +88,13 @@ async def transact(request: Request) -> Response:
 async def transactions(request: Request) -> Response:
     """A balance's transactions, newest first."""
     found = parameters_of(request)
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, TRANSACTIONS_MAX)
-    before = whole_number(found, "nextToken", 2**31, 0, 2**31) if "nextToken" in found else 2**31
-    documents = []
+    page = page_asked(found, TRANSACTIONS_MAX)
+    held = []
     for version, envelope in reversed(await _stream(request, "balance")):
         document = _transaction_document(envelope) if isinstance(envelope.data, BalanceTransacted) else None
-        if document is not None and version < before and _wanted(document, found):
-            documents.append((version, document))
-    page = documents[:size]
-    more = {"nextToken": str(page[-1][0])} if len(documents) > size else {}
-    return answer({"data": [document for _, document in page]} | more)
+        if document is not None and (page.before is None or version < page.before) and _wanted(document, found):
+            held.append((version, document))
+    return page.answer([document for _, document in page.shown(held)], held, lambda placed: placed[0])
 
 
 def _wanted(document: dict[str, Any], found: dict[str, list[str]]) -> bool:

@@ -1,4 +1,4 @@
-"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10).
+"""Fields of commitments and balances that come from settlement: spent, remaining, status, periods (rules 10.2, 10.3).
 
 They come whole from one settlement (decision 19): the projected row when the projection has passed the
 resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.
@@ -14,10 +14,10 @@ import structlog
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from projections.settlement import Billed
-from services.commitments.used import is_used
+from services.commands.used import is_used
 from services.failures import Passing
-from services.families import settle_now
 from services.postgres import Postgres
+from services.readside.family_now import settle_now
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 

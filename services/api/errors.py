@@ -13,7 +13,7 @@ from starlette.responses import Response
 from services.api.wire import answer
 from services.billing.errors import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.billing.jobs import TooManyJobsError
-from services.commitments import errors as refused
+from services.commands import errors as refused
 from services.failures import ExpectedFailure, Passing
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError

@@ -5,8 +5,8 @@ from starlette.requests import Request
 from projections.resources import AccountEntity
 from services.api.requests import api_of, organization_of, require_organization, waiter_of
 from services.api.resources import existing
-from services.commitments.table import KINDS
-from services.families import LoadedFamily, load_family
+from services.commands.table import KINDS
+from services.readside.family_now import LoadedFamily, load_family
 
 
 async def family_of(request: Request, account_id: str) -> LoadedFamily:

@@ -18,10 +18,10 @@ from starlette.responses import Response
 from events.topics import CATALOG, EVENTS, USAGE
 from services.api.standing import Standing
 from services.api.wire import answer
-from services.billing.looking import Looker, Seen
-from services.billing.targets import usage_read
-from services.billing.watching import Watcher
 from services.failures import ExpectedFailure
+from services.readside.looking import Looker, Seen
+from services.readside.targets import usage_read
+from services.readside.watching import Watcher
 from services.settings import redacted
 from services.shared import SharedAnswer
 

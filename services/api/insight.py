@@ -13,8 +13,8 @@ from services.api.requests import api_of, organization_of, require_organization,
 from services.api.wire import answer, day, instant, unescaped
 from services.conservation import check_organization
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
-from services.live import live_schema
-from services.past import balance
+from services.readside.live import live_schema
+from services.readside.past import balance
 from services.replay.residues import conservation as residue_of_rows
 
 router = APIRouter(default_response_class=Response, tags=["insight"])

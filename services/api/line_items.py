@@ -10,14 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.facts.bills import BillIssued, LineType
-from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import PAGING, one, parameters_of, takes
 from services.api.requests import api_of, organization_of, require_organization
 from services.api.resources import PREFIX
-from services.api.wire import answer
 from services.billing.reading import read_names
 from services.billing.wire import line_document, referred_ids
-from services.live import reading_live
-from services.store.listing import Condition, placed, position_before, token_before
+from services.readside.live import reading_live
+from services.store.listing import Condition, placed
 
 router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)
 
@@ -49,26 +49,19 @@ _TYPES = get_args(LineType)
 async def list_line_items(request: Request) -> Response:
     """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
     found = parameters_of(request)
-    size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX)
-    organization, conditions = organization_of(request), _conditions(found)
+    page, organization = page_asked(found), organization_of(request)
+    conditions = [Condition(sql, one(found, name)) for name, sql in _FILTERS.items() if name in found]
+    if page.before is not None:
+        conditions.append(Condition(f"{_PLACE} < {{}}", page.before))
     arguments: list[Any] = [organization]
     places = _PLACES + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     async with reading_live(api_of(request).postgres) as connection:
         await require_organization(connection, organization)
-        rows = await connection.fetch(_LINES.format(places=places, size=size + 1), *arguments)
-        bills = [_bill(row) for row in rows[:size]]
+        rows = await connection.fetch(_LINES.format(places=places, size=page.fetched), *arguments)
+        bills = [_bill(row) for row in page.shown(rows)]
         names = await read_names(connection, organization, referred_ids(bills))
     data = [line_document(bill.lines[0], bill, names) for bill in bills]
-    more = {"nextToken": token_before(rows[size - 1]["place"])} if len(rows) > size else {}
-    return answer({"data": data} | more)
-
-
-def _conditions(found: dict[str, list[str]]) -> list[Condition]:
-    """Raises: InvalidField."""
-    conditions = [Condition(sql, one(found, name)) for name, sql in _FILTERS.items() if name in found]
-    if token := one(found, "nextToken"):
-        conditions.append(Condition(f"{_PLACE} < {{}}", position_before(token)))
-    return conditions
+    return page.answer(data, rows, lambda row: int(row["place"]))
 
 
 def _bill(row: Mapping[str, Any]) -> BillIssued:

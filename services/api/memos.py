@@ -14,23 +14,23 @@ from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
 from projections.resources import AccountEntity
 from services.api.bill_life import change_bill
-from services.api.queries import PAGE_SIZE_MAX, PAGING, one, parameters_of, takes, whole_number
+from services.api.paging import page_asked
+from services.api.queries import PAGING, parameters_of, takes
 from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
 from services.billing.errors import BillNotPending
 from services.billing.life import BillLife, MemoState, append_fact, load_life
-from services.commitments.bodies import parse_model, version_of
-from services.commitments.checks import check_precision
-from services.commitments.errors import (
+from services.commands.bodies import parse_model, version_of
+from services.commands.checks import check_precision
+from services.commands.errors import (
     InvalidField,
     UnknownReference,
     UnknownResource,
     VersionConflict,
     VersionMissing,
 )
-from services.commitments.table import ANSWERED
+from services.commands.table import ANSWERED
 from services.store import idempotency
-from services.store.listing import position_before, token_before
 from services.store.view import get
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -144,13 +144,11 @@ def _get(model: type[Memo]) -> Handler:
 
 def _list(model: type[Memo]) -> Handler:
     async def list_some(request: Request) -> Response:
-        found = parameters_of(request)
-        size, token = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, PAGE_SIZE_MAX), one(found, "nextToken")
+        page = page_asked(parameters_of(request))
         held = [memo for memo in (await _life(request)).memos.values() if isinstance(memo.body, model)]
-        end = min(position_before(token), len(held)) if token else len(held)
-        start = max(end - size, 0)
-        page: dict[str, Any] = {"data": [_document(memo) for memo in reversed(held[start:end])]}
-        return answer(page | ({"nextToken": token_before(start)} if start else {}))
+        newest_first = list(enumerate(held))[: page.before][::-1]
+        data = [_document(memo) for _, memo in page.shown(newest_first)]
+        return page.answer(data, newest_first, lambda placed: placed[0])
 
     return list_some
 

@@ -15,8 +15,8 @@ from events.resources.organization import OrganizationConfig
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX
 from services.api.wire import answer, document_of, instant, parse_object
-from services.commitments.bodies import parse_model, version_of
-from services.commitments.commands import AdvanceClock, Command, ConfigureOrganization
+from services.commands.bodies import parse_model, version_of
+from services.commands.messages import AdvanceClock, Command, ConfigureOrganization
 from services.store.execute import Executed, now_of
 from services.store.view import load_config
 

@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from events.resources.bounds import TEXT_MAX
 from services.api.wire import day
-from services.commitments.errors import InvalidField, shortened
-from services.commitments.filters import Filter
-from services.commitments.table import Kind
+from services.commands.errors import InvalidField, shortened
+from services.commands.filters import Filter
+from services.commands.table import Kind
 from services.store.listing import Condition
 
 PAGE_SIZE_MAX = 100
@@ -101,10 +101,9 @@ def list_parameters(kind: Kind) -> dict[str, Any]:
     return takes(*(filter.parameter for filter in kind.filters), *PAGING, **flags)
 
 
-def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str | None]:
-    """Conditions, page size and token of a list request. Raises: InvalidField."""
+def list_conditions(found: dict[str, list[str]], kind: Kind) -> list[Condition]:
+    """What the filters of a list request ask for. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in kind.filters}
-    found = parameters_of(request)
     lifted = {by_name[name].lifts for name in found if name in by_name and _value(by_name[name], found) is True}
     conditions = []
     for name, filter in by_name.items():
@@ -113,7 +112,7 @@ def list_query(request: Request, kind: Kind) -> tuple[list[Condition], int, str 
         if filter.needs is not None and filter.needs not in found:
             raise InvalidField(field=name, rule=f"needs {filter.needs} with it")
         conditions.append(Condition(filter.condition, _value(filter, found)))
-    return conditions, whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, kind.page_size_max), one(found, "nextToken")
+    return conditions
 
 
 def _value(filter: Filter, found: dict[str, list[str]]) -> Any:

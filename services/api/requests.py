@@ -16,12 +16,12 @@ from services.api.errors import BodyTooLargeError
 from services.api.queries import check_length
 from services.api.standing import Standing
 from services.api.wire import encode, raw_answer
-from services.billing.progress import HTTP_SECONDS, Waiter
-from services.billing.watching import Watcher
-from services.commitments.commands import Command
-from services.commitments.errors import InvalidField
-from services.commitments.organization import check_exists
+from services.commands.errors import InvalidField
+from services.commands.messages import Command
+from services.commands.organization import check_exists
 from services.postgres import Postgres
+from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.watching import Watcher
 from services.store import idempotency
 from services.store.execute import Executed, execute, lock_organization
 from services.store.generations import Generations

@@ -1,6 +1,6 @@
 """The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
@@ -11,14 +11,15 @@ from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.api.derived import derived_fields, has_billed, has_drawn
-from services.api.queries import FLAG, is_true, list_parameters, list_query, one, parameters_of, takes
+from services.api.paging import page_asked
+from services.api.queries import FLAG, is_true, list_conditions, list_parameters, one, parameters_of, takes
 from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
 from services.api.search import SEARCH_PARAMETERS, search_query
 from services.api.wire import answer, day, document_of, parse_object
-from services.commitments.bodies import effective_date_of, parse_body, version_of
-from services.commitments.commands import Command, CreateResource, DeleteResource, UpdateResource
-from services.commitments.errors import UnknownResource
-from services.commitments.table import KINDS, Kind
+from services.commands.bodies import effective_date_of, parse_body, version_of
+from services.commands.errors import UnknownResource
+from services.commands.messages import Command, CreateResource, DeleteResource, UpdateResource
+from services.commands.table import KINDS, Kind
 from services.postgres import Postgres
 from services.store.execute import Executed
 from services.store.listing import list_page, search_page
@@ -145,12 +146,13 @@ def _get(kind: Kind) -> Handler:
 def _list(kind: Kind) -> Handler:
     async def list_some(request: Request) -> Response:
         organization, postgres = organization_of(request), api_of(request).postgres
-        conditions, size, token = list_query(request, kind)
+        found = parameters_of(request)
+        conditions, page = list_conditions(found, kind), page_asked(found, kind.page_size_max)
         async with postgres.connection() as connection:
             await require_organization(connection, organization)
-            page = await list_page(connection, organization, kind.name, conditions, size, token)
-        data = await documents(postgres, organization, page.entities, tolerant=True)
-        return answer({"data": data} | ({"nextToken": page.next_token} if page.next_token else {}))
+            entities = await list_page(connection, organization, kind.name, conditions, page.fetched, page.before)
+        data = await documents(postgres, organization, page.shown(entities), tolerant=True)
+        return page.answer(data, entities, lambda entity: entity.position)
 
     return list_some
 
@@ -177,7 +179,7 @@ def _as_of(request: Request) -> date | None:
 async def documents(
     postgres: Postgres,
     organization: str,
-    entities: list[Entity[Any]],
+    entities: Sequence[Entity[Any]],
     as_of: date | None = None,
     *,
     tolerant: bool = False,

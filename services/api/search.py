@@ -15,8 +15,8 @@ from starlette.requests import Request
 from events.dates import instant_at, read_day, read_moment
 from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
 from services.api.wire import USER, unescaped
-from services.commitments.errors import InvalidField, shortened
-from services.commitments.table import Kind
+from services.commands.errors import InvalidField, shortened
+from services.commands.table import Kind
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued
-from services.families import LoadedFamily
+from services.readside.family_now import LoadedFamily
 from services.store.events import APPEND_LOCK, NewEvent, append, fact_room
 from services.store.generations import load_generations
 from services.store.streams import bills_of

@@ -9,11 +9,11 @@ from services.billing.appending import Settled, append_page
 from services.billing.errors import BillIsEmpty
 from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
 from services.billing.life import BillLife, load_life
-from services.billing.progress import Waiter
-from services.commitments.errors import UnknownResource
+from services.commands.errors import UnknownResource
 from services.computing import compute
-from services.families import LoadedFamily, load_family
 from services.postgres import Postgres
+from services.readside.family_now import LoadedFamily, load_family
+from services.readside.progress import Waiter
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ import structlog
 
 from events.facts.bills import BillIssued
 from services.billing.approving import approve_or_drop
-from services.billing.grace import grace_of
 from services.billing.issuing import BillContentionError
-from services.billing.progress import Waiter
 from services.failures import Passing
-from services.live import reading_live
 from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.readside.progress import Waiter
 from services.store.execute import now_of
 from services.store.view import load_config
 from services.turns import Turns
@@ -67,7 +66,7 @@ class AutoApprover:
         postgres = self._postgres.of(organization)
         async with postgres.connection() as connection:
             resources = await load_config(connection, organization)
-        before = now_of(resources) - grace_of(resources)
+        before = now_of(resources) - resources.grace_period
         async with reading_live(postgres) as connection:
             due = [
                 row["bill_id"] for row in await connection.fetch(_DUE, organization, before, ROUND, list(self._resting))

@@ -8,15 +8,15 @@ import click
 from events.dates import read_day
 from events.facts.bills import BillIssued
 from services.billing.issuing import BillRequest
-from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection
-from services.billing.watching import open_watcher
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.process import Process, run_process
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
 from services.store.generations import load_generations
 from services.store.view import load_config
 

@@ -1,6 +1,6 @@
 """Why a command on a bill is refused. Each docstring is the message."""
 
-from services.commitments.errors import CommandError
+from services.commands.errors import CommandError
 
 
 class BillNotPending(CommandError):

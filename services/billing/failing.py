@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.commitments.errors import CommandError
+from services.commands.errors import CommandError
 from services.failures import ExpectedFailure
 
 

@@ -13,13 +13,12 @@ from uuid import uuid4
 from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
 from services.billing.appending import Settled, append_page
-from services.billing.grace import grace_of
-from services.billing.progress import Waiter
 from services.billing.selection import Target
 from services.computing import compute
 from services.failures import ExpectedFailure
-from services.families import LoadedFamily, load_page
 from services.postgres import Postgres
+from services.readside.family_now import LoadedFamily, load_page
+from services.readside.progress import Waiter
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05
@@ -135,7 +134,7 @@ def opened_or_moved(request: BillRequest, draft: DraftBill) -> BillFact:
 def _facts(request: BillRequest, loaded: LoadedFamily, account_id: str | None) -> list[BillFact]:
     """What is to be appended for a family: issued bills, or pending ones where the organization has a grace period."""
     drafts = draft_bills(loaded.family, date=request.through, account_id=account_id)
-    if grace_of(loaded.resources):
+    if loaded.resources.grace_period:
         return [opened_or_moved(request, draft) for draft in drafts if _to_open(draft)]
     return [issued_bill(request, loaded, draft) for draft in drafts]
 

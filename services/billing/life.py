@@ -23,7 +23,7 @@ from events.facts.bills import (
 from events.resources.memos import Memo
 from projections.settlement import PendingBill
 from projections.settlement.pending import evolve_pending
-from services.commitments.errors import UnknownResource
+from services.commands.errors import UnknownResource
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of

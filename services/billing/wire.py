@@ -131,7 +131,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
 
 
 def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:
-    """The account's usage that no price holds for (rules 3), from its first day to after its last one."""
+    """The account's usage that no price holds for (rules 3.8), from its first day to after its last one."""
     found = []
     for one in unpriced(family.terms, family.totals):
         if one.account_id != account_id:

@@ -1,4 +1,4 @@
-"""No clock is trusted alone: hosts, broker and Postgres are compared, and it is said when they differ (design, 27)."""
+"""No clock is trusted alone: hosts, broker and Postgres are compared, and it is said when they differ (decision 27)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

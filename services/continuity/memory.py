@@ -1,4 +1,4 @@
-"""What this system knows of the topics: which record it read or wrote last in each partition (design, 26)."""
+"""What this system knows of the topics: which record it read or wrote last in each partition (decision 26)."""
 
 import json
 from typing import Any, NamedTuple

@@ -3,14 +3,14 @@
 import click
 import msgspec
 
-from services.billing.progress import HTTP_SECONDS, Waiter
-from services.billing.watching import open_watcher
-from services.commitments.errors import CommandError
+from services.commands.errors import CommandError
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
 from services.postgres import open_postgres
 from services.printing import printable, printable_json
 from services.process import Process, run_process
+from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.watching import open_watcher
 
 
 @click.command()

@@ -12,11 +12,11 @@ from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
 from projections.explain import UsageRef
 from projections.explain.parts import number
+from projections.usage.rated import details_of
 from services.computing import compute
 from services.kafka import LogReader
-from services.past import PastFamily
-from services.past.usage import Logged, usage_between
-from services.projector.rated import details_of
+from services.readside.past import PastFamily
+from services.readside.past.usage import Logged, usage_between
 
 Document = dict[str, Any]
 

@@ -6,11 +6,11 @@ from events.facts.bills import BillIssued, BillLine
 from services.billing.approving import Pending, load_pending
 from services.billing.issuing import BillRequest, issued_bill
 from services.billing.life import BillLife, load_life
-from services.billing.progress import Waiter
-from services.commitments.errors import UnknownResource
-from services.live import reading_live
+from services.commands.errors import UnknownResource
 from services.postgres import Postgres
-from services.projector.load import bill_as_issued
+from services.readside.live import reading_live
+from services.readside.loading import bill_as_issued
+from services.readside.progress import Waiter
 
 
 class FoundLine(NamedTuple):

@@ -12,15 +12,15 @@ from events.topics import CATALOG, EVENTS
 from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import settle
-from services.billing.progress import Waiter
-from services.commitments.errors import UnknownResource
+from services.commands.errors import UnknownResource
 from services.computing import compute
 from services.explain.events import count_events, read_events
 from services.explain.lines import find_line
 from services.kafka import LogReader
-from services.live import reading_live
-from services.past import PastFamily, load_past
 from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.readside.past import PastFamily, load_past
+from services.readside.progress import Waiter
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 10_000
 

@@ -1,1 +1,1 @@
-"""Records in our topics that are none of ours: listed, and acknowledged once somebody has looked (design, 28)."""
+"""Records in our topics that are none of ours: listed, and acknowledged once somebody has looked (decision 28)."""

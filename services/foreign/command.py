@@ -5,8 +5,8 @@ import uvloop
 
 from services.failures import ExpectedFailure
 from services.foreign.reading import ForeignRecord, acknowledge, foreign_records
-from services.live import live_schema
 from services.postgres import open_postgres
+from services.readside.live import live_schema
 from services.settings import load_settings
 from services.stack import known_endpoints
 

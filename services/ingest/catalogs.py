@@ -10,10 +10,10 @@ from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
-from services.catalog import CatalogFollower
+from projections.usage.cells import MeterPlan, meter_plans
 from services.ingest.directory import Directory, add_account, directory_of
 from services.ingest.families import FamilyReaders
-from services.projector.cells import MeterPlan, meter_plans
+from services.ingest.following import CatalogFollower
 
 
 class Catalogs:

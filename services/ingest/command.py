@@ -9,9 +9,9 @@ import click
 import structlog
 
 from events.topics import USAGE
-from services.catalog import CatalogFollower
 from services.continuity.guard import Guard, guarded
 from services.ingest.commands import CommandGate
+from services.ingest.following import CatalogFollower
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
 from services.outage import until_stopped

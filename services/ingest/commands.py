@@ -10,10 +10,10 @@ import asyncio
 
 import structlog
 
-from services.catalog import CatalogFollower
 from services.continuity.breaks import StoreWentBackError
 from services.failures import Passing
 from services.ingest.catalogs import Catalogs
+from services.ingest.following import CatalogFollower
 from services.postgres import Postgres
 from services.store.events import head, relayed
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from events.dates import instant_of
-from services.projector.cells import ZoneDays
+from projections.usage.cells import ZoneDays
 
 _SECONDS = len("2026-01-01T00:00:00Z")
 

@@ -12,12 +12,12 @@ from functools import cache
 from typing import Any
 
 from events.zones import time_zone
+from projections.usage.cells import MeterPlan, ZoneDays
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.digest import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.fragments import origin_json, owner_json
 from services.ingest.refusal import Reason, Refused
-from services.projector.cells import MeterPlan, ZoneDays
 
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]

@@ -1,4 +1,4 @@
-"""What a usage record adds to its charges: C(total after) - C(total before), exact (rules 3).
+"""What a usage record adds to its charges: C(total after) - C(total before), exact (rules 3.4, decision 16).
 
 Informative: bills are settled from quantities by day. So a child's usage is rated by its own total even where the bill
 pools it with its parent's, and a record that arrives late is rated as the last one of its charge. What must hold, and
@@ -14,13 +14,13 @@ from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
+from projections.usage.cells import MeterPlan
 from services.ingest.decimal_price import DecimalPrice, decimal_price
 from services.ingest.directory import Directory
 from services.ingest.lane import Lane
 from services.ingest.running import Applied, Running
 from services.ingest.totals import Cell, PartitionTotals, joined
 from services.ingest.validate import Usage
-from services.projector.cells import MeterPlan
 
 #: Which series read a total of an account.
 ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]

@@ -13,11 +13,11 @@ from events.codec import ForeignRecordError, decode_own, encode
 from events.facts.usage import UsageRated, UsageRead
 from events.origins import Origins
 from events.topics import read_source, usage_source
+from projections.usage.rated import PREFIX as USUAL_PREFIX
 from services.ingest.event_ids import EventIds
 from services.ingest.fragments import quoted
 from services.ingest.validate import Usage
 from services.kafka import Record
-from services.projector.rated import PREFIX as USUAL_PREFIX
 
 _encode = msgspec.json.Encoder().encode
 

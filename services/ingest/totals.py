@@ -11,8 +11,8 @@ from decimal import Decimal
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
+from projections.usage.cells import MeterPlan
 from services.ingest.record import RatedEnvelope
-from services.projector.cells import MeterPlan
 
 _ZERO = Decimal(0)
 

@@ -4,8 +4,9 @@ Every wait is bounded.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
+from services.kafka.consuming import RawConsumer
 from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
-from services.kafka.fetching import FetchedRecord, Polled, raw
+from services.kafka.fetching import FetchedRecord, Polled
 from services.kafka.marks import Mark, digest_of, mark_of
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
@@ -25,11 +26,11 @@ __all__ = [
     "Note",
     "NoteWriter",
     "Polled",
+    "RawConsumer",
     "ReadStalledError",
     "Record",
     "digest_of",
     "header_bytes",
     "kafka_errors",
     "mark_of",
-    "raw",
 ]

@@ -1,9 +1,8 @@
 """Raw records by the batch: what aiokafka's `getmany` does for each record, done once for many.
 
 aiokafka hands every record through three Python frames and into a dataclass of eleven fields, which costs as much as
-reading its JSON does. A consumer made with `key_deserializer=raw` gets the records of aiokafka's own parser as they
-are: same bytes, same checks, same positions (a test holds the two equal). All other consumers of the process are left
-as they were.
+reading its JSON does. A `RawConsumer` gets the records of aiokafka's own parser as they are: same bytes, same checks,
+same positions (a test holds the two equal).
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,12 +38,7 @@ class FetchedRecord(Protocol):
     def headers(self) -> Any: ...
 
 
-def raw(key: bytes) -> bytes:
-    """Marks a consumer: give it to `AIOKafkaConsumer` as `key_deserializer`. Nothing ever calls it on a key."""
-    return key
-
-
-class _RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+class RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     """What one fetch brought of a partition, as the parser's records.
 
     Offsets without a record are only those of control records and, for a consumer that reads committed, of what was
@@ -89,15 +83,15 @@ class _RawRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return taken
 
 
-class _Result(fetcher.FetchResult):  # type: ignore[misc]
-    """A fetch of any consumer."""
+class RawResult(fetcher.FetchResult):  # type: ignore[misc]
+    """One fetch of a partition."""
 
-    _partition_records: Any
+    _partition_records: RawRecords | None
 
-    def getall(self, max_records: int | None = None) -> Any:
+    def getall(self, max_records: int | None = None) -> Sequence[FetchedRecord]:
+        """The next records, at most so many; the consumer's position moves with them."""
         held = self._partition_records
-        if not isinstance(held, _RawRecords):
-            return super().getall(max_records)
+        assert held is not None
         if not self.check_assignment(self._topic_partition):
             return []
         taken = held.take(max_records)
@@ -105,14 +99,3 @@ class _Result(fetcher.FetchResult):  # type: ignore[misc]
         if held._records_iterator is None:
             self._partition_records = None
         return taken
-
-
-def _records_of(*arguments: Any) -> Any:
-    """The kind of `PartitionRecords` that the consumer asked for; its deserializer of keys is the fifth argument."""
-    kind = _RawRecords if arguments[4] is raw else _PartitionRecords
-    return kind(*arguments)
-
-
-_PartitionRecords = fetcher.PartitionRecords
-fetcher.PartitionRecords = _records_of
-fetcher.FetchResult = _Result

@@ -1,18 +1,14 @@
 """Reading records whose header names are not UTF-8.
 
 Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one such record would
-stop its partition for ever, and nothing tells which record it is. After the first one a process reads with this parser
+stop its partition for ever, and nothing tells which record it is. After the first one a consumer reads with this parser
 instead: slower, and exact in everything but the names that nobody can read.
 """
 
 from typing import Any
 
-import structlog
-from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
-
-log = structlog.get_logger(__name__)
 
 MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 
@@ -39,7 +35,7 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
             self._buffer = _Buffer(self._buffer)
 
 
-class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
     """Batches of one fetch; those of the formats before headers existed are left to aiokafka."""
 
     def next_batch(self) -> Any:
@@ -48,14 +44,3 @@ class _LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
             return super().next_batch()
         self._cache_next()
         return _LenientBatch(held)
-
-
-def is_lenient() -> bool:
-    """Whether this process reads leniently already."""
-    return fetcher.MemoryRecords is _LenientRecords
-
-
-def read_leniently() -> None:
-    """From now on every consumer of this process does; what was fetched before must be fetched again."""
-    fetcher.MemoryRecords = _LenientRecords
-    log.warning("header_name_not_utf8", consequence="records are read by the slower, lenient parser from now on")

@@ -1,4 +1,4 @@
-"""What a position remembers of the record before it, so that another record at that offset is noticed (design, 26).
+"""What a position remembers of the record before it, so that another record at that offset is noticed (decision 26).
 
 An offset alone does not tell: a topic that was made anew and has grown past the old end has a record there, too.
 """

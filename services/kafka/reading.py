@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from services.kafka.arriving import look_seldom
+from services.kafka.consuming import RawConsumer
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
-from services.kafka.fetching import FetchedRecord, raw
+from services.kafka.fetching import FetchedRecord
 
 FETCH_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,12 +29,11 @@ class LogReader:
 
     def __init__(self, bootstrap: str, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
         self._bootstrap, self._committed, self._fetch_bytes = bootstrap, committed, fetch_bytes
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: RawConsumer | None = None
 
     async def __aenter__(self) -> Self:
-        consumer = AIOKafkaConsumer(
+        consumer = RawConsumer(
             bootstrap_servers=self._bootstrap,
-            key_deserializer=raw,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=self._fetch_bytes,
@@ -61,7 +61,7 @@ class LogReader:
             self._consumer = None
 
     @property
-    def _open(self) -> AIOKafkaConsumer:
+    def _open(self) -> RawConsumer:
         assert self._consumer is not None, "use LogReader as an async context manager"
         return self._consumer
 
@@ -106,9 +106,16 @@ class LogReader:
         position, idle_since = start, asyncio.get_running_loop().time()
         try:
             while position < end:
-                with kafka_errors(self._bootstrap):
-                    polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
-                    reached = await consumer.position(place)
+                try:
+                    with kafka_errors(self._bootstrap):
+                        polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
+                        reached = await consumer.position(place)
+                except UnicodeDecodeError:  # a header's name
+                    if consumer.is_lenient():
+                        raise
+                    consumer.read_leniently()
+                    consumer.seek(place, position)
+                    continue
                 fetched = polled.get(place, [])
                 now = asyncio.get_running_loop().time()
                 if reached == position:
@@ -125,7 +132,7 @@ class LogReader:
             consumer.pause(place)
 
 
-async def _stop(consumer: AIOKafkaConsumer) -> None:
+async def _stop(consumer: RawConsumer) -> None:
     # aiokafka awaits a task that it has cancelled: of one that never began to run the cancellation would reach us.
     await asyncio.sleep(0)
     await consumer.stop()

@@ -11,10 +11,10 @@ import structlog
 
 from events.topics import USAGE
 from services.continuity.mending import mending
-from services.live import make_read_models
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import open_postgres
+from services.readside.live import make_read_models
 from services.replay.replay import replay
 from services.settings import Settings
 from services.stack import Endpoints

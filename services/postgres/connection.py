@@ -10,11 +10,10 @@ import asyncpg
 from services.failures import ExpectedFailure, Passing
 from services.settings import redacted
 
-#: Classes of SQLSTATE by which the server says that it cannot go on, not that a statement is wrong: connection,
-#: rollback by conflict, no resources, an operator's intervention, its system, a fault of its own.
-_CANNOT_GO_ON = ("08", "40", "53", "57", "58", "XX")
-#: A statement that writes reached a server that only reads: after a failover the old primary may still answer.
-_READ_ONLY = "25006"
+#: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
+#: syntax or rights, a view's check. By all others it says that it, or this session, cannot go on now: a conflict, no
+#: resources, an operator's timeout, a server that only reads since a failover, a plan that its schema has outlived.
+_STATEMENT = ("21", "22", "23", "3F", "42", "44")
 
 
 class PostgresUnreachableError(ExpectedFailure, Passing):
@@ -53,8 +52,7 @@ def _is_statements_fault(error: Exception) -> bool:
     in the middle of an operation makes asyncpg say nearly anything.
     """
     if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
-        return not state.startswith(_CANNOT_GO_ON) and state != _READ_ONLY
+        return (error.sqlstate or "").startswith(_STATEMENT)
     return isinstance(error, ValueError)
 
 

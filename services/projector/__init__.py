@@ -1,4 +1,1 @@
-"""The projector: folds `billing.events` and `billing.catalog` into the read models.
-
-`Projection` is the core; the live worker, replay and audit are hosts around it, so they cannot disagree.
-"""
+"""The projector: keeps the live read models up with the log. What it does with a record is `services.projection`'s."""

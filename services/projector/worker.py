@@ -15,11 +15,11 @@ from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, open_postgres
+from services.projection.projection import Projection
+from services.projection.target import LiveTarget, SchemaMovedError
+from services.projection.write import LeaseLostError
 from services.projector.bell import ring_when_relayed
 from services.projector.pace import QUIET_S, Pace
-from services.projector.projection import Projection
-from services.projector.target import LiveTarget, SchemaMovedError
-from services.projector.write import LeaseLostError
 from services.store.generations import load_generations
 from services.worker import ResyncError, host
 

@@ -17,7 +17,6 @@ from services.continuity.note import newest_noted, note, note_writer
 from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
-from services.live import begin_read_models_anew, make_read_models
 from services.migrate.migrate import (
     MIGRATE_LOCK,
     migrate_store,
@@ -27,6 +26,7 @@ from services.migrate.migrate import (
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
+from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
 from services.rebuild.lines import last_lines, write_lines
 from services.rebuild.names import adopt_names
@@ -82,11 +82,10 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await connection.fetch(_KNOWN_TOPICS)
-        partitions = await _topics(connection, bootstrap, record_bytes)
-        async with LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
+        async with mending(connection), LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
+            partitions = await _topics(connection, bootstrap, record_bytes)
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
-            async with mending(connection):
-                return await run.run(drop_strays=drop_strays)
+            return await run.run(drop_strays=drop_strays)
 
 
 async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:

@@ -7,7 +7,7 @@ from events.envelope import Envelope
 from events.facts.bills import BillIssued
 from events.facts.resources import OrganizationConfigured
 from projections.resources import Resources
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import store_config, store_entity
 

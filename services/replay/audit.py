@@ -20,11 +20,11 @@ from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.foreign.reading import foreign_records
 from services.kafka import LogReader
-from services.live import live_schema, use_schema
 from services.postgres import Postgres
-from services.projector.load import read_positions
-from services.projector.projection import Projection
-from services.projector.target import FixedTarget
+from services.projection.projection import Projection
+from services.projection.target import FixedTarget
+from services.readside.live import live_schema, use_schema
+from services.readside.loading import read_positions
 from services.replay.bills import derive_again, issued_bills
 from services.replay.filling import Progress, fold_to, settle_due
 from services.replay.hashes import first_difference

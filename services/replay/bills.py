@@ -7,12 +7,12 @@ from typing import Any
 
 from events.codec import decode
 from events.facts.bills import BillIssued, BillLine
-from projections.settlement import DraftBill, Family, draft_bills, issue
+from projections.resources import Resources
+from projections.settlement import DraftBill, Family, draft_bills, issue, together
 from projections.settlement.billed import key_of
-from services.projector.families import FamilyState
-from services.projector.load import bill_as_issued
-from services.projector.projection import Projection
-from services.projector.terms import terms_of, together
+from services.projection.projection import Projection
+from services.readside.family_state import FamilyState
+from services.readside.loading import bill_as_issued
 
 _ISSUED = """
 SELECT organization, record FROM (
@@ -54,13 +54,15 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
     return f"bill {bill.bill_id} of account {bill.account_id}: at its positions nothing is due"
 
 
+def resources_of(projection: Projection, state: FamilyState) -> Resources:
+    """The catalog as far as the projection has folded it, and the family's own resources."""
+    clock = projection.partitions[state.partition].clocks.get(state.organization)
+    return together(projection.catalog.resources(state.organization), state.own, clock)
+
+
 def family_of(projection: Projection, state: FamilyState) -> Family:
     """A family to settle, under the catalog as far as the projection has folded it."""
-    catalog, organization = projection.catalog, state.organization
-    clock = projection.partitions[state.partition].clocks.get(organization)
-    resources = together(catalog.resources(organization), state.own, clock)
-    terms = terms_of(resources, state.root_id, state.own, catalog.index(organization))
-    return Family(terms, state.totals, state.billed)
+    return state.family(resources_of(projection, state), projection.catalog.index(state.organization))
 
 
 def difference(bill: BillIssued, draft: DraftBill) -> str | None:

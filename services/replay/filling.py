@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from events.topics import EVENTS
 from services.failures import ExpectedFailure
 from services.kafka import LogReader, Polled
-from services.projector.projection import Projection
+from services.projection.projection import Projection
 
 #: Records of one transaction of a rebuild.
 CHUNK = 200_000

@@ -8,20 +8,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-#: Table -> the column that its hashes are grouped by.
-TABLES = {
-    "positions": "topic || '/' || partition",
-    "foreign_records": "topic || '/' || partition",
-    "facts": "coalesce(root_id, organization)",
-    "account_directory": "root_id",
-    "usage_totals": "account_id",
-    "commitment_balances": "root_id",
-    "draws": "root_id",
-    "accrued_lines": "root_id",
-    "bills": "root_id",
-    "bill_line_items": "root_id",
-    "due_accounts": "root_id",
-}
+from projections.readmodels.registry import ALL
+
 LEFT_OUT = {"epoch"}
 
 _COLUMNS = """
@@ -55,7 +43,7 @@ async def first_difference(connection: Any, other: Any, live: str, replay: str, 
 
     `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
     """
-    for table, key in TABLES.items():
+    for table, key in ((one.name, one.hashed_by) for one in ALL if one.hashed_by is not None):
         columns = await _columns(connection, live, table)
         theirs = _hashes(other, replay, table, key, columns)
         found = await _compare(_hashes(connection, live, table, key, columns), theirs)

@@ -18,11 +18,11 @@ from projections.readmodels.positions import Position
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
-from services.live import use_schema
 from services.postgres import Postgres
-from services.projector.load import read_positions
-from services.projector.projection import Projection
-from services.projector.target import FixedTarget
+from services.projection.projection import Projection
+from services.projection.target import FixedTarget
+from services.readside.live import use_schema
+from services.readside.loading import read_positions
 from services.replay.filling import Progress, fold_to, settle_due
 from services.replay.schemas import drop_schema, fresh_schema, only_one
 from services.store.generations import load_generations

@@ -5,10 +5,9 @@ from typing import Any
 
 from events.decimals import EXACT
 from projections.settlement import MEMO_TYPES, settle
-from services.projector.load import load_families
-from services.projector.projection import Projection
-from services.projector.terms import day_of
-from services.replay.bills import family_of
+from services.projection.projection import Projection
+from services.readside.loading import load_families
+from services.replay.bills import family_of, resources_of
 
 PAGE = 500
 
@@ -70,11 +69,7 @@ async def unexplained(connection: Any, live: str, projection: Projection, partit
 def _due(projection: Projection, state: Any) -> Decimal:
     if not state.has_terms and not state.billed.by_key:
         return Decimal(0)
-    family = family_of(projection, state)
-    place = projection.partitions[state.partition]
-    resources = projection.catalog.resources(state.organization)
-    clock = place.clocks.get(state.organization)
-    today = day_of(resources, state.timezone, place.position.tick, clock, state.newest, state.newest_usage_day())
-    through = max([today, *state.billed.latest.values()])
-    settlement = settle(family, through=through, accrued=True)
+    tick = projection.partitions[state.partition].position.tick
+    through = state.billed.through(state.today(resources_of(projection, state), tick))
+    settlement = settle(family_of(projection, state), through=through, accrued=True)
     return sum((line.money for line in settlement.lines.values()), Decimal(0))

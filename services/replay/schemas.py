@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 from services.failures import ExpectedFailure
-from services.live import create_read_models, live_schema
 from services.postgres import Postgres
+from services.readside.live import create_read_models, live_schema
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
 LOCK = 7_217_004

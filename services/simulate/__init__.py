@@ -1,4 +1,4 @@
-"""Simulate: billing stories from YAML files, played through the product's own pure functions (scenarios/README.md)."""
+"""Simulate: billing stories from YAML files, played through the product's own pure functions (docs/scenarios.md)."""
 
 import asyncio
 import json as _json

@@ -7,7 +7,7 @@ from typing import Any
 
 from events.dates import LATEST, read_day
 from events.resources.catalog import Plan, PlanTemplate
-from services.commitments.table import ANSWERED, KINDS
+from services.commands.table import ANSWERED, KINDS
 from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError

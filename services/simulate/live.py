@@ -19,8 +19,8 @@ import msgspec
 
 from events.partition import usage_key
 from events.resources.base import Resource
-from services.commitments.bodies import parse_body
-from services.commitments.table import KINDS
+from services.commands.bodies import parse_body
+from services.commands.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_names import LiveNames

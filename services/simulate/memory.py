@@ -27,8 +27,10 @@ from projections.settlement import (
 )
 from services.api.wire import encode, parse_object
 from services.billing.wire import unpriced_documents
-from services.commitments.bodies import parse_body, parse_model
-from services.commitments.commands import (
+from services.commands.bodies import parse_body, parse_model
+from services.commands.decide import decide
+from services.commands.errors import CommandError
+from services.commands.messages import (
     CancelCommitment,
     Cancellation,
     Command,
@@ -40,10 +42,8 @@ from services.commitments.commands import (
     TransactBalance,
     UpdateResource,
 )
-from services.commitments.decide import decide
-from services.commitments.errors import CommandError
-from services.commitments.table import KINDS
-from services.commitments.used import is_used
+from services.commands.table import KINDS
+from services.commands.used import is_used
 from services.simulate.entities import references
 from services.simulate.memory_usage import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved
@@ -197,7 +197,7 @@ class MemoryPlayer:
 
     def _is_used(self, agreement_id: str, account_id: str) -> bool:
         family = self.family(self.resources.accounts[account_id].root_id)
-        day = max([date.min, *family.billed.latest.values()])
+        day = family.billed.through(date.min)
         settlement = settle(family, through=day, accrued=True)
         state = (settlement.commitments | settlement.balances)[agreement_id]
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)

@@ -9,7 +9,7 @@ from typing import Any
 
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
-from services.commitments.catalog import DATED, FEES
+from services.commands.catalog import DATED, FEES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults

@@ -81,7 +81,7 @@ def _brief(document: Mapping[str, Any]) -> str:
 
 
 def story_json(path: Path, title: str, played: Sequence[Played]) -> str:
-    """The JSON document of a played story (scenarios/README.md)."""
+    """The JSON document of a played story (docs/scenarios.md)."""
     document = {
         "scenario": title,
         "file": str(path),

@@ -1,4 +1,4 @@
-"""The steps of a story, checked field by field (scenarios/README.md)."""
+"""The steps of a story, checked field by field (docs/scenarios.md)."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.commitments.catalog import DATED
-from services.commitments.table import KINDS
+from services.commands.catalog import DATED
+from services.commands.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_fields
 from services.simulate.player import Document
 from services.simulate.usage import NUMBERS, TEXTS

@@ -1,11 +1,11 @@
-"""A scenario file as a story: organization, entities and steps (scenarios/README.md)."""
+"""A scenario file as a story: organization, entities and steps (docs/scenarios.md)."""
 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from services.commitments.table import ANSWERED
+from services.commands.table import ANSWERED
 from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
 from services.simulate.steps import Step, check_records, read_step

@@ -1,4 +1,4 @@
-"""Real Kafka and real Postgres, given by address, in Docker, or embedded as child processes (design, "Real parts").
+"""Real Kafka and real Postgres, given by address, in Docker, or embedded as child processes (README).
 
     async with running_stack(load_settings()) as endpoints: ...
 

@@ -15,10 +15,10 @@ from events.facts.base import Fact
 from events.facts.clock import ClockTicked
 from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact
 from projections.resources import Resources
-from services.commitments.commands import Command
-from services.commitments.decide import decide
-from services.commitments.organization import clock_of
-from services.commitments.table import kind_of
+from services.commands.decide import decide
+from services.commands.messages import Command
+from services.commands.organization import clock_of
+from services.commands.table import kind_of
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for

@@ -1,17 +1,10 @@
-"""Lists of resources, newest first, page by page; and search.
+"""Lists of resources, newest first, page by page; and search."""
 
-A page token names the position of the page's last resource, so resources that come or go between two pages neither
-repeat nor hide others, and the last page has no token: clients follow it until it ends.
-"""
-
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from projections.resources import Entity
-from services.commitments.errors import InvalidField
 from services.store.view import COLUMNS, entity_of
 
 _PAGE = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
@@ -25,26 +18,15 @@ class Condition:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """`next_token` None: this is the last."""
-
-    entities: list[Entity[Any]]
-    next_token: str | None
-
-
 async def list_page(
-    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int, token: str | None
-) -> Page:
-    """Up to `size` resources that fulfil all conditions, older than the token's. Raises: InvalidField for the token."""
+    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int, before: int | None
+) -> list[Entity[Any]]:
+    """Up to `size` resources that fulfil all conditions, at positions below `before` if it is given; newest first."""
     arguments: list[Any] = [organization, kind]
-    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
-    if token:
-        query += f" AND {placed(Condition('e.position < {}', position_before(token)), arguments)}"
-    query += f" ORDER BY e.position DESC LIMIT {size + 1}"
-    entities = [entity_of(row) for row in await connection.fetch(query, *arguments)]
-    more = len(entities) > size
-    return Page(entities[:size], token_before(entities[size - 1].position) if more else None)
+    older = [] if before is None else [Condition("e.position < {}", before)]
+    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in [*conditions, *older])
+    query += f" ORDER BY e.position DESC LIMIT {size}"
+    return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +58,3 @@ def placed(condition: Condition, arguments: list[Any]) -> str:
     """The condition's SQL with the number of its placeholder; its value is put behind the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
-
-
-def token_before(position: int) -> str:
-    """The token of the page that begins before this position."""
-    return base64.urlsafe_b64encode(f"before {position}".encode()).decode().rstrip("=")
-
-
-def position_before(token: str) -> int:
-    """The position that a token names. Raises: InvalidField."""
-    try:
-        word, _, position = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().partition(" ")
-        if word == "before" and position.isdecimal() and len(position) <= 18:
-            return int(position)
-    except (binascii.Error, ValueError):
-        pass
-    raise InvalidField(field="nextToken", rule="must be a token from an earlier page")

@@ -11,7 +11,7 @@ from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
 from projections.resources import Resources
-from services.commitments.commands import (
+from services.commands.messages import (
     CancelCommitment,
     Command,
     CreateResource,
@@ -20,7 +20,7 @@ from services.commitments.commands import (
     TransactBalance,
     UpdateResource,
 )
-from services.commitments.table import KINDS, Kind, value_of
+from services.commands.table import KINDS, Kind, value_of
 from services.store.view import COLUMNS, get_ids, put_row
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"

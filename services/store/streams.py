@@ -4,7 +4,7 @@ from events.facts.base import Fact
 from events.facts.bills import BillFact
 from events.facts.clock import ClockTicked
 from events.facts.resources import OrganizationConfigured, ResourceFact
-from services.commitments.table import kind_of
+from services.commands.table import kind_of
 from services.store.view import CONFIG
 
 CLOCK = "clock"

@@ -15,7 +15,7 @@ from events.facts.commitments import BalanceTransacted, CommitmentCancelled, Com
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity, Resources
-from services.commitments.table import KINDS, Kind, value_of
+from services.commands.table import KINDS, Kind, value_of
 
 CONFIG = "organizationConfig"
 COLUMNS = (

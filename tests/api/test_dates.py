@@ -12,11 +12,11 @@ from starlette.requests import Request
 from events.dates import DAY_RULE, MOMENT_RULE
 from services.api import bills
 from services.api.bill_search import bill_search
-from services.api.queries import list_query
+from services.api.queries import list_conditions, parameters_of
 from services.api.search import search_query
 from services.api.wire import day
-from services.commitments.errors import InvalidField
-from services.commitments.table import KINDS, Kind
+from services.commands.errors import InvalidField
+from services.commands.table import KINDS, Kind
 from tests.api.answers import message_of
 from tests.events.dates import FAR, FORMS
 from tests.store.kit import Store
@@ -38,7 +38,8 @@ def parameters() -> Iterator[tuple[str, Read]]:
 
                 def listed(text: str, kind: Any = kind, filter: Any = filter) -> Any:
                     needed = {filter.needs: "x"} if filter.needs else {}
-                    conditions, _, _ = list_query(asked(**needed, **{filter.parameter: text}), kind)
+                    request = asked(**needed, **{filter.parameter: text})
+                    conditions = list_conditions(parameters_of(request), kind)
                     return next(found.value for found in conditions if found.sql == filter.condition)
 
                 yield f"{kind.path} {filter.parameter}", listed

@@ -13,9 +13,9 @@ from m3ter import AsyncM3ter
 
 from events.bill_parts import divided
 from events.facts.bills import BillIssued, BillVoided
-from services.billing.progress import Waiter
-from services.families import settle_now
 from services.postgres import Postgres
+from services.readside.family_now import settle_now
+from services.readside.progress import Waiter
 from services.stack import Stack
 from services.store.events import NewEvent, append
 from tests.store.kit import NOW, Store

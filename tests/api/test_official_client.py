@@ -11,7 +11,7 @@ import m3ter
 import pytest
 from m3ter import AsyncM3ter, M3ter
 
-from services.commitments.table import KINDS
+from services.commands.table import KINDS
 from tests.store.kit import CONFIG, Store
 
 pytestmark = pytest.mark.stack

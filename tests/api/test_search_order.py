@@ -3,8 +3,8 @@
 import pytest
 
 from services.api.search import _order
-from services.commitments.errors import InvalidField
-from services.commitments.table import KINDS
+from services.commands.errors import InvalidField
+from services.commands.table import KINDS
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest_asyncio
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
-from services.billing.progress import Waiter
-from services.billing.watching import open_watcher
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
 from services.replay.audit import Report, audit
 from services.settings import load_settings
 from services.up.system import System

@@ -16,11 +16,11 @@ from services.billing import auto_approval, run, runner
 from services.billing.auto_approval import AutoApprover
 from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
-from services.billing.progress import Waiter
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
-from services.billing.watching import ProjectionStalledError, open_watcher
 from services.kafka import KafkaUnreachableError
+from services.readside.progress import Waiter
+from services.readside.watching import ProjectionStalledError, open_watcher
 from services.turns import Turns
 from tests.store.kit import Store, opened, store
 

@@ -23,7 +23,6 @@ from events.facts.bills import (
 from projections.resources import Resources
 from projections.settlement import Billed, draft_bills
 from projections.settlement.memos import memo_lines
-from services.billing.grace import grace_of
 from services.billing.life import BillLife
 from services.simulate.memory import MemoryPlayer
 from services.simulate.naming import id_of
@@ -50,7 +49,7 @@ def test_a_pending_bill_bills_nothing_and_moves() -> None:
     billed = folded(golden("BillOpened"), golden("BillMoved"))
     [held] = billed.pending.values()
     assert (held.bill_date, held.due_date) == (date(2026, 3, 1), date(2026, 3, 15))
-    assert billed.pending_of(held.account_id) == [held] and billed.pending_of("another") == []
+    assert billed.pending_of(held.account_id) == {held.currency: held} and not billed.pending_of("another")
     assert not billed.by_key and not billed.latest and not billed.bills
     assert billed.versions == {held.bill_id: 2}
 
@@ -118,7 +117,7 @@ def test_a_life_tells_what_a_bill_may_still_become() -> None:
 
 
 def test_without_a_configuration_there_is_no_grace_period() -> None:
-    assert not grace_of(Resources("org"))
+    assert not Resources("org").grace_period
 
 
 def test_facts_of_a_bill_share_their_place() -> None:

@@ -18,12 +18,12 @@ from events.facts.bills import BillFact, BillIssued
 from services.billing import appending, issuing, selection
 from services.billing.appending import Settled
 from services.billing.issuing import BillRequest, issue_page, settle_page
-from services.billing.progress import Waiter
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection, Target, pages
-from services.billing.watching import open_watcher
 from services.postgres import Postgres, open_postgres
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
 from services.store.streams import bills_of
 from services.up.system import System
 from tests.billing.conftest import Shop, opened_shop

@@ -13,11 +13,11 @@ from services.billing import run, runner, selection
 from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job
 from services.billing.locks import JobLocks
-from services.billing.progress import Waiter
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
-from services.billing.watching import open_watcher
 from services.postgres import Postgres
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
 from tests.store.kit import Store, opened, store
 
 __all__ = ["opened", "store"]

@@ -8,9 +8,9 @@ import pytest
 
 from events.currencies import minor_digits
 from services.api.wire import day, instant
-from services.commitments.bodies import parse_body, version_of
-from services.commitments.errors import InvalidBody, InvalidField
-from services.commitments.table import KINDS
+from services.commands.bodies import parse_body, version_of
+from services.commands.errors import InvalidBody, InvalidField
+from services.commands.table import KINDS
 from tests.commands.world import LEAST, document
 
 ID = "0" * 36

@@ -19,9 +19,9 @@ from events.resources.bounds import FROM_CLIENT
 from events.resources.organization import OrganizationConfig
 from services.api.bill_bodies import PreviewBody
 from services.api.wire import body_document
-from services.commitments.bodies import parse_body, parse_model
-from services.commitments.errors import InvalidBody
-from services.commitments.table import KINDS
+from services.commands.bodies import parse_body, parse_model
+from services.commands.errors import InvalidBody
+from services.commands.table import KINDS
 from services.store.view import entity_of
 from tests.commands.world import CONFIG, document
 

@@ -17,7 +17,7 @@ from events.facts.resources import (
     ProductDeleted,
 )
 from events.partition import partition_of
-from services.commitments import errors as refused
+from services.commands import errors as refused
 from tests.commands.world import (
     AdvanceClock,
     Story,

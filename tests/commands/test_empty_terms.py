@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from services.commitments.commands import Command
-from services.commitments.decide import decide
-from services.commitments.errors import CommandError
+from services.commands.decide import decide
+from services.commands.errors import CommandError
+from services.commands.messages import Command
 from tests.commands.world import Story, create, given, update
 
 TERMS: list[tuple[str, dict[str, Any]]] = [

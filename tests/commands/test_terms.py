@@ -12,7 +12,7 @@ from events.facts.resources import (
     CommitmentDeleted,
 )
 from events.resources.credits import BalanceTransaction
-from services.commitments import errors as refused
+from services.commands import errors as refused
 from tests.commands.world import (
     NOW,
     CancelCommitment,

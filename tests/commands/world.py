@@ -11,8 +11,10 @@ from events.envelope import seal
 from events.facts.base import Fact
 from events.resources.organization import OrganizationConfig
 from projections.resources import Resources
-from services.commitments.bodies import parse_body, parse_model
-from services.commitments.commands import (
+from services.commands.bodies import parse_body, parse_model
+from services.commands.decide import decide
+from services.commands.errors import CommandError
+from services.commands.messages import (
     AdvanceClock,
     CancelCommitment,
     Command,
@@ -23,8 +25,6 @@ from services.commitments.commands import (
     TransactBalance,
     UpdateResource,
 )
-from services.commitments.decide import decide
-from services.commitments.errors import CommandError
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CONFIG: dict[str, Any] = {

@@ -12,8 +12,8 @@ import pytest
 
 from events.zones import time_zone, zone_names
 from projections.calendar import local_day
-from services.commitments.bodies import parse_body
-from services.commitments.errors import InvalidBody
+from services.commands.bodies import parse_body
+from services.commands.errors import InvalidBody
 from tests.commands.world import document
 
 ROOT = Path(__file__).parents[2]

@@ -18,8 +18,8 @@ from services.continuity.breaks import LogWentBackError
 from services.ingest import commands
 from services.kafka import BatchWriter, KafkaUnreachableError, Record
 from services.kafka.writing import Appended
-from services.live import create_read_models
 from services.postgres import Postgres, open_postgres
+from services.readside.live import create_read_models
 from services.settings import load_settings
 from services.stack import Stack
 from services.store import events as store_events

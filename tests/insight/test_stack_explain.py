@@ -12,7 +12,7 @@ import pytest
 
 from events.codec import decode
 from services.kafka import LogReader
-from services.live import live_schema, use_schema
+from services.readside.live import live_schema, use_schema
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.system.story import ACCOUNTS

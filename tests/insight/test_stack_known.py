@@ -10,8 +10,8 @@ import pytest
 
 from events.topics import CATALOG, EVENTS
 from services.kafka import LogReader
-from services.projector.projection import Projection
-from services.projector.target import FixedTarget
+from services.projection.projection import Projection
+from services.projection.target import FixedTarget
 from services.replay.filling import fold_to, settle_due
 from services.replay.schemas import drop_schema, scratch_schema
 from services.store.generations import load_generations

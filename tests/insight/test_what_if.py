@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from projections.settlement import DraftBill, Family, draft_bills
-from services.commitments.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
-from services.commitments.what_if import supposed_family
+from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
+from services.commands.what_if import supposed_family
 from services.simulate.entities import Entities
 from services.simulate.memory import MemoryPlayer
 from services.simulate.naming import id_of

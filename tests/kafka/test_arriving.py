@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.kafka import BatchWriter, Record, raw
+from services.kafka import BatchWriter, RawConsumer, Record
 from services.kafka.arriving import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
 from services.stack import Stack
 
@@ -35,7 +35,7 @@ async def topic(stack: Stack) -> AsyncIterator[Topic]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, 1, 1)])
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, key_deserializer=raw, fetch_max_wait_ms=BUSY_WAIT_MS)
+    consumer = RawConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=BUSY_WAIT_MS)
     await consumer.start()
     consumer.assign([TopicPartition(TOPIC, 0)])
     consumer.seek(TopicPartition(TOPIC, 0), 0)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record, raw
+from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record
 from services.kafka.writing import _cuts, _fill
 from services.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.stack import Stack
@@ -55,7 +55,6 @@ async def test_large_records_of_several_partitions_do_not_hide_each_other(stack:
         bootstrap_servers=bootstrap,
         auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES,
-        key_deserializer=raw,
     )
     await consumer.start()
     try:

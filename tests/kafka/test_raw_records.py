@@ -1,19 +1,19 @@
 """Raw records are aiokafka's own, and batches filled at once are those that it fills record by record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.codec import zstd_decode, zstd_encode
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from services.kafka import LogHoleError, Record, raw
-from services.kafka.writing import _fill, _lighten_zstd
+from services.kafka import LogHoleError, Record
+from services.kafka.fetching import RawRecords, RawResult
+from services.kafka.writing import _fill
 from services.settings import RECORD_BYTES_MOST
 
 PLACE = TopicPartition("usage", 3)
@@ -46,13 +46,14 @@ def batch_of(records: Sequence[Record], base: int, *, at_once: bool = True) -> b
     return bytes(built)
 
 
-def read(stored: bytes, start: int, most: int, deserializer: Any) -> Read:
+def read(stored: bytes, start: int, most: int, *, raw: bool) -> Read:
     """Read everything by `getall`, at most so many records at a time."""
+    records, result_of = (RawRecords, RawResult) if raw else (fetcher.PartitionRecords, fetcher.FetchResult)
     state = SimpleNamespace(paused=False, position=start)
     state.consumed_to = lambda offset: setattr(state, "position", offset)
     assignment = SimpleNamespace(active=True, state_value=lambda place: state)
-    held = fetcher.PartitionRecords(PLACE, MemoryRecords(stored), [], start, deserializer, None, True, 0)
-    result = fetcher.FetchResult(PLACE, assignment=assignment, partition_records=held, backoff=0)
+    held = records(PLACE, MemoryRecords(stored), [], start, None, None, True, 0)
+    result = result_of(PLACE, assignment=assignment, partition_records=held, backoff=0)
     found, positions = list[tuple[Any, ...]](), list[int]()
     while result.has_more():
         found += [(one.offset, one.timestamp, one.key, one.value, list(one.headers)) for one in result.getall(most)]
@@ -60,17 +61,11 @@ def read(stored: bytes, start: int, most: int, deserializer: Any) -> Read:
     return Read(found, positions)
 
 
-@pytest.fixture(autouse=True)
-def _own_level() -> Iterator[None]:
-    _lighten_zstd()
-    yield
-
-
 @pytest.mark.parametrize("most", [1, 7, 43, 86, 1000])
 @pytest.mark.parametrize("start", [100, 101, 130, 142])
 def test_a_raw_consumer_reads_what_any_consumer_reads(start: int, most: int) -> None:
     stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 143)
-    usual, ours = read(stored, start, most, None), read(stored, start, most, raw)
+    usual, ours = read(stored, start, most, raw=False), read(stored, start, most, raw=True)
     assert ours.records == usual.records
     # Also in the middle of a batch: a paused or reassigned partition goes on from there.
     assert ours.positions == usual.positions and ours.positions[-1] == 143 + len(RECORDS)
@@ -80,21 +75,21 @@ def test_a_raw_consumer_reads_what_any_consumer_reads(start: int, most: int) -> 
 def test_a_log_that_lost_records_is_named() -> None:
     stored = batch_of(RECORDS, 100) + batch_of(RECORDS, 150)
     with pytest.raises(LogHoleError, match="usage/3 has no offsets 143 to 149, but has what comes after them"):
-        read(stored, 100, 1000, raw)
+        read(stored, 100, 1000, raw=True)
 
 
 def test_a_corrupt_batch_is_refused_and_what_was_before_it_is_read_again() -> None:
     stored = bytearray(batch_of(RECORDS, 100) + batch_of(RECORDS, 143))
     stored[-1] ^= 1
     with pytest.raises(CorruptRecordException):
-        read(bytes(stored), 100, 1000, raw)
+        read(bytes(stored), 100, 1000, raw=True)
     with pytest.raises(CorruptRecordException):
-        read(bytes(stored), 100, 1000, None)
+        read(bytes(stored), 100, 1000, raw=False)
 
 
 def test_a_batch_filled_at_once_holds_what_one_filled_record_by_record_holds() -> None:
     one, other = batch_of(RECORDS, 100), batch_of(RECORDS, 100, at_once=False)
-    now, before = read(one, 100, 1000, None), read(other, 100, 1000, None)
+    now, before = read(one, 100, 1000, raw=False), read(other, 100, 1000, raw=False)
     without_time = [[(offset, *rest) for offset, _, *rest in found.records] for found in (now, before)]
     assert without_time[0] == without_time[1] and len(without_time[0]) == len(RECORDS)
     assert all(abs(a[1] - b[1]) < 60_000 for a, b in zip(now.records, before.records, strict=True))
@@ -103,10 +98,3 @@ def test_a_batch_filled_at_once_holds_what_one_filled_record_by_record_holds() -
 def test_a_record_that_fits_no_batch_is_named() -> None:
     with pytest.raises(ValueError, match="a record of 2000 bytes does not fit"):
         _fill(BatchBuilder(1000, ZSTD), [Record(None, b"fits"), Record(None, b"x" * 2000)])
-
-
-def test_batches_are_packed_at_our_level() -> None:
-    value = b"".join(b"%d," % number for number in range(20_000))
-    stored = batch_of([Record(None, value)], 0)
-    assert stored.endswith(zstd_encode(zstd_decode(stored[61:]), level=1))
-    assert not stored.endswith(zstd_encode(zstd_decode(stored[61:]), level=3))

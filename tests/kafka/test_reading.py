@@ -1,9 +1,13 @@
-"""A reader that is closed as soon as it is open harms nobody."""
+"""A reader of ranges: what it meets, and when it ends."""
+
+from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.kafka import LogReader
+from services.kafka import BatchWriter, LogReader, Record
 from services.stack import Stack
+from tests.kafka.odd_records import publish_with_unreadable_header
 
 pytestmark = pytest.mark.stack
 
@@ -13,3 +17,21 @@ async def test_what_ends_the_block_of_a_young_reader_is_what_is_raised(stack: St
         with pytest.raises(ZeroDivisionError):
             async with LogReader(stack.endpoints.kafka_bootstrap):
                 raise ZeroDivisionError
+
+
+async def test_a_header_whose_name_is_not_utf8_is_read_like_any_record(stack: Stack) -> None:
+    bootstrap, topic = stack.endpoints.kafka_bootstrap, f"odd-{uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, 1, 1)], timeout_ms=30_000)
+    await admin.close()
+    async with BatchWriter(bootstrap) as writer:
+        await writer.append(topic, 0, [Record(None, b"1"), Record(None, b"2")])
+        await publish_with_unreadable_header(bootstrap, topic, 0, b"3")
+        await writer.append(topic, 0, [Record(None, b"4")])
+    async with LogReader(bootstrap) as reader:
+        found = [record async for records in reader.read(topic, 0, 1, 4) for record in records]
+        assert [record.value for record in found] == [b"2", b"3", b"4"]
+        assert [len(record.headers) for record in found] == [0, 1, 0]
+    async with LogReader(bootstrap) as other:  # it begins anew with the parser that is fast
+        assert [record.value async for records in other.read(topic, 0, 0, 2) for record in records] == [b"1", b"2"]

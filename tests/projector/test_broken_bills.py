@@ -8,10 +8,10 @@ import pytest
 
 from events.codec import decode
 from projections.readmodels.positions import Position
-from services.projector.families import FamilyCache, new_family
-from services.projector.fold import apply_facts
-from services.projector.partition import new_partition
-from services.projector.taking import BrokenLogError, Decoded
+from services.projection.fold import apply_facts
+from services.projection.partition import new_partition
+from services.projection.taking import BrokenLogError, Decoded
+from services.readside.family_state import FamilyCache, new_family
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

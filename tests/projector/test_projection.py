@@ -9,12 +9,12 @@ from events.origins import Origins
 from events.topics import EVENTS
 from projections.readmodels.settled import SettledRows
 from services.kafka import LogReader, Polled
-from services.projector import settling
-from services.projector.families import FamilyState
-from services.projector.partition import PartitionState
-from services.projector.projection import Projection
-from services.projector.target import LiveTarget
-from services.projector.write import LeaseLostError
+from services.projection import settling
+from services.projection.partition import PartitionState
+from services.projection.projection import Projection
+from services.projection.target import LiveTarget
+from services.projection.write import LeaseLostError
+from services.readside.family_state import FamilyState
 from tests.projector.conftest import GENERATIONS, Place
 from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days, id_of

@@ -11,7 +11,7 @@ import pytest
 
 from events.topics import EVENTS
 from services.kafka import LogReader
-from services.live import live_schema, use_schema
+from services.readside.live import live_schema, use_schema
 from tests.projector.conftest import PARTITIONS, Place
 from tests.projector.driving import empty, everything, project
 from tests.projector.log import Log, days

@@ -9,8 +9,8 @@ import pytest
 
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
-from services.families import load_family
-from services.live import live_schema, use_schema
+from services.readside.family_now import load_family
+from services.readside.live import live_schema, use_schema
 from services.replay.audit import Report, audit
 from services.replay.replay import replay
 from tests.projector.conftest import Place

@@ -42,7 +42,7 @@ def disagreements(scenario: Thing, folder: Path) -> list[str]:
     found = []
     for number, step in enumerate(scenario["steps"]):
         kind = next(iter(step))
-        known = {"gone": gone, "minimums": minimums}
+        known = {"gone": gone, "minimums": minimums, "split": split(theirs[number]) | split(ours[number])}
         product, second = simple(kind, step, theirs[number], known), simple(kind, step, ours[number], known)
         if product != second:
             found.append(f"step {number} {kind} {as_text(step[kind])}\n" + explain(product, second))
@@ -58,17 +58,23 @@ def simple(kind: str, step: Thing, result: Any, known: dict[str, set[str]]) -> A
     if isinstance(result, str):
         return "refused"
     if kind in {"bill", "preview", "unbilled"}:
-        return bills(result, known["gone"])
+        return bills(result, known["gone"], known["split"])
     if kind == "commitment":
         return commitment(result, step[kind] in known["minimums"])
     return None
 
 
-def bills(result: list[Thing], gone: set[str]) -> Counter[Any]:
-    """Every line that is not 0, with its bill's account."""
+def split(result: Any) -> set[str]:
+    """Accounts of the bills on which usage is split into two lines, of which one may be at 0."""
+    shown = result if isinstance(result, list) else []
+    return {bill["account"] for bill in shown if any(line["type"] == "OVERAGE_USAGE" for line in bill["lines"])}
+
+
+def bills(result: list[Thing], gone: set[str], apart: set[str]) -> Counter[Any]:
+    """Every line that is not 0, with its bill's account; `apart` as `split` has them."""
     found: Counter[Any] = Counter()
     for bill in result:
-        separated = any(line["type"] == "OVERAGE_USAGE" and Fraction(line["amount"]) for line in bill["lines"])
+        separated = bill["account"] in apart
         total = sum((Fraction(line["amount"]) for line in bill["lines"]), Fraction(0))
         assert total == Fraction(bill["total"]), f"the total of {bill} is not its lines' sum"
         for line in bill["lines"]:

@@ -57,9 +57,9 @@ class Story:
         self.steps.append({"usage": step})
 
     def negative(self, account: str, field: str) -> int:
-        """One in how many: in a pool with overage bands none, of a child in another pool many."""
+        """One in how many: of a child in a pool many."""
         if len(self.accounts) > 1 and "parentAccount" in self.accounts[1]:
-            return 10**9 if self.bands else 3 if account != "acme" else 8
+            return 3 if account != "acme" else 8
         return 20 if self.bands or field == "b" else 6
 
     def bill(self) -> None:

@@ -69,13 +69,17 @@ def beyond_in(whole: PricedPeriod, parts: list[Charge], number: int) -> Fraction
         return Fraction(0)
     start = pieces[0].start
     end = parts[0].slices[number + 1].start if number + 1 < len(parts[0].slices) else whole.end
-    first, last = edge(whole.steps, start), edge(whole.steps, end)
-    covered = sum((p.amount for p in pieces), Fraction(0)) - sum(uncovered, Fraction(0))
-    covered += whole.given_back(end) - whole.given_back(start)
-    # What later days take away is not there to be beyond: units go as the slices' amounts do.
-    kept = min([last[0], *(s.after for s in whole.steps if s.day >= end)])
-    exhausted = whole.exhausted_at(first[1] + covered, kept)
-    return max(Fraction(0), kept - max(first[0], exhausted))
+    first = edge(whole.steps, start)
+    # The charged accounts divide the pool's charge and what those below zero are given: all here is of their sum.
+    charged = [p for part, p in zip(parts, pieces, strict=True) if part.account not in whole.below_zero()]
+    covered = first[1] - whole.given_back(start)
+    covered += sum((p.amount for p in charged), Fraction(0)) - sum(uncovered, Fraction(0))
+    # What later slices take away is not there to be beyond: units go as the slices' amounts do.
+    ends = [end, *(p.start for p in parts[0].slices[number + 2 :]), whole.end]
+    kept = min(edge(whole.steps, one)[0] - whole.units_given_back(one) for one in ends)
+    given = whole.units_given_back(end)
+    exhausted = whole.exhausted_at(covered + whole.given_back(end), kept + given) - given
+    return max(Fraction(0), kept - max(first[0] - whole.units_given_back(start), exhausted))
 
 
 def edge(steps: list[Step], day: date) -> tuple[Fraction, Fraction]:

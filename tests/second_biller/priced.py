@@ -108,15 +108,21 @@ class PricedPeriod:
     def given_back(self, until: date) -> Fraction:
         return sum((self.credited(name, until) for name in self.below_zero()), Fraction(0))
 
-    def credited(self, name: str, until: date) -> Fraction:
-        """What an account of the pool gets back for its quantity before a day: not rounded to units first."""
+    def units_given_back(self, until: date) -> Fraction:
+        return sum((self.units_of(name, until) for name in self.below_zero()), Fraction(0))
+
+    def units_of(self, name: str, until: date) -> Fraction:
+        """An account's own quantity before a day, in units that are not rounded."""
         records = self.records[name]
         if POOL_CREDIT_GROWS_WITH_ITS_QUANTITY:
             records = [record for record in records if record.day < until]
         per = self.aggregation.get("quantityPerUnit")
-        units = aggregate(self.aggregation, records) / (1 if absent(per) else num(per))
+        return aggregate(self.aggregation, records) / (1 if absent(per) else num(per))
+
+    def credited(self, name: str, until: date) -> Fraction:
+        """What an account of the pool gets back for its quantity before a day."""
         price = money_or_zero(sorted_bands(self.pricing["pricingBands"])[0].get("unitPrice"))
-        return round_money(units * price * self.share, self.currency, self.rounding)
+        return round_money(self.units_of(name, until) * price * self.share, self.currency, self.rounding)
 
     def sliced_parts(self, cuts: set[date]) -> dict[str, list[tuple[date, Fraction]]]:
         """Each account's slices: the charge so far is divided at the end of every slice, then what is negative in a

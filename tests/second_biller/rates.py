@@ -98,8 +98,11 @@ def price_of(pricing: Thing, units: Fraction) -> Fraction:
 
 
 def quantity_for(pricing: Thing, money: Fraction, at_most: Fraction) -> Fraction:
-    """The largest quantity, up to `at_most`, whose C (cumulative) does not exceed the money."""
+    """The largest quantity, up to `at_most`, whose C (cumulative) does not exceed the money; C goes on below zero."""
     bands = sorted_bands(pricing["pricingBands"])
+    first = money_or_zero(bands[0].get("unitPrice"))
+    if money < 0 and first > 0:
+        return min(money / first, at_most)
     value = Fraction(0)
     for number, band in enumerate(bands):
         lower = money_or_zero(band.get("lowerLimit"))

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest_asyncio
 
 from events.resources.organization import OrganizationConfig
-from services.commitments.bodies import parse_body, parse_model
-from services.commitments.commands import Command, ConfigureOrganization, CreateResource
+from services.commands.bodies import parse_body, parse_model
+from services.commands.messages import Command, ConfigureOrganization, CreateResource
 from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.settings import load_settings

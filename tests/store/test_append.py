@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from events.facts.clock import ClockTicked
-from services.commitments.bodies import parse_body
-from services.commitments.commands import CreateResource, UpdateResource
-from services.commitments.errors import NotUnique, VersionConflict
+from services.commands.bodies import parse_body
+from services.commands.errors import NotUnique, VersionConflict
+from services.commands.messages import CreateResource, UpdateResource
 from services.postgres import PostgresUnreachableError, open_postgres
 from services.store import idempotency
 from services.store.events import (

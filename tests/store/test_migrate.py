@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
 from services.continuity.breaks import TopicMissingError
-from services.live import live_schema, use_schema
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
 from services.postgres import open_postgres
+from services.readside.live import live_schema, use_schema
 from services.settings import RECORD_BYTES_LEAST, load_settings
 from services.stack import Stack
 from services.store.generations import load_generations

@@ -14,11 +14,11 @@ import httpx
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
-from services.billing.progress import Waiter
-from services.billing.watching import open_watcher
 from services.failures import Passing
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
 from services.stack import Endpoints
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

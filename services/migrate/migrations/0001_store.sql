@@ -20,7 +20,7 @@ CREATE TABLE store.events (
 -- What exists now: one row per resource, written in the transaction of its events, so that a GET after a POST sees it.
 CREATE TABLE store.entities (
     organization text NOT NULL,
-    kind text NOT NULL,                         -- a row of services/commitments/table.py, or organizationConfig
+    kind text NOT NULL,                         -- a row of services/commands/table.py, or organizationConfig
     id text NOT NULL,
     version bigint NOT NULL,
     body jsonb NOT NULL,                        -- as in the event: numbers are strings

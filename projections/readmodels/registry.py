@@ -1,0 +1,49 @@
+"""THE list of read models: their schema, its version, and what the audit compares follow from it.
+
+Everything here can be dropped and rebuilt from the log; only the projection writes it.
+"""
+
+import re
+from hashlib import sha256
+
+from projections.readmodels import (
+    accrued_lines,
+    balances,
+    bills,
+    directory,
+    draws,
+    due,
+    facts,
+    foreign_records,
+    positions,
+    seen_ids,
+    usage_totals,
+)
+from projections.readmodels.table import Table
+
+ALL: tuple[Table, ...] = (
+    positions.TABLE,
+    foreign_records.TABLE,
+    facts.TABLE,
+    directory.TABLE,
+    usage_totals.TABLE,
+    seen_ids.TABLE,
+    balances.TABLE,
+    draws.TABLE,
+    accrued_lines.TABLE,
+    bills.BILLS,
+    bills.LINES,
+    due.TABLE,
+)
+
+#: Makes all of them, in the schema that the search path names.
+SCHEMA = "\n".join(table.ddl for table in ALL)
+
+
+def version_of(schema: str) -> str:
+    """What tells one definition from another; comments and the width of gaps do not."""
+    told = re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", schema))
+    return sha256(told.encode()).hexdigest()[:16]
+
+
+VERSION = version_of(SCHEMA)

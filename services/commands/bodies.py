@@ -1,0 +1,126 @@
+"""A request's JSON document to a resource's body: every problem named by field and rule."""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from events.resources.base import Day, Model, Resource
+from events.resources.bounds import FROM_CLIENT
+from services.commands.catalog import DATED
+from services.commands.errors import InvalidBody, InvalidField, shortened
+from services.commands.table import ANSWERED, KINDS
+from services.words import rule_of
+
+M = TypeVar("M", bound=BaseModel)
+
+#: Rules of a whole model name their field in front: "endDate: must not be before startDate".
+_NAMED = re.compile(r"^([A-Za-z]+): (.*)$", re.DOTALL)
+#: Most problems that a message tells at once.
+_PROBLEMS_MAX = 50
+#: What pydantic appends to the path of a value that may be of several types; custom fields are the only such.
+_CHOICES = {"str", "int", "float"}
+
+
+def parse_body(kind: str, document: Any) -> Resource:
+    """The validated body of a resource of this kind; a `version` in the document is left to `version_of`.
+
+    What only answers have (id, dtCreated, amountSpent, ...) may be sent back and is not read.
+    Raises: InvalidBody naming each wrong field and its rule.
+    """
+    row = KINDS[kind]
+    unread = (*ANSWERED, *row.derived)
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if name not in unread}
+    return parse_model(row.model, document)
+
+
+def parse_model(model: type[M], document: Any) -> M:
+    """The same for any model of the wire. Raises: InvalidBody."""
+    if not isinstance(document, dict):
+        raise InvalidBody(problems="body: must be a JSON object")
+    try:
+        kept = {name: value for name, value in document.items() if name != "version"}
+        body = model.model_validate(kept, context=FROM_CLIENT)
+    except ValidationError as error:
+        raise _refused(describe(dict(item)) for item in error.errors()) from None
+    if converted := list(_converted(body, document, [])):
+        raise _refused(converted)
+    return body
+
+
+def _refused(problems: Iterable[str]) -> InvalidBody:
+    told = list(dict.fromkeys(problems))
+    more = f"; and {len(told) - _PROBLEMS_MAX} more" if len(told) > _PROBLEMS_MAX else ""
+    return InvalidBody(problems="; ".join(told[:_PROBLEMS_MAX]) + more)
+
+
+def version_of(document: dict[str, Any]) -> int | None:
+    """The version that the client saw last; an explicit null counts as absent. Raises: InvalidField."""
+    version = document.get("version")
+    if version is None:
+        return None
+    if isinstance(version, bool) or not isinstance(version, int) or not 0 <= version < 2**63:
+        raise InvalidField(field="version", rule="must be a whole number, not negative")
+    return version
+
+
+class _Effective(Model):
+    """What the PUT of a plan or plan template may say beside its fields."""
+
+    effective_date: Day | None = None
+
+
+def effective_date_of(kind: str, document: dict[str, Any]) -> tuple[dict[str, Any], date | None]:
+    """The document without its `effectiveDate`, and that day, for kinds whose fees have one. Raises: InvalidBody."""
+    if kind not in DATED or "effectiveDate" not in document:
+        return document, None
+    given = {"effectiveDate": document["effectiveDate"]}
+    rest = {name: value for name, value in document.items() if name not in given}
+    return rest, parse_model(_Effective, given).effective_date
+
+
+def describe(item: dict[str, Any]) -> str:
+    """One of pydantic's errors as `field: rule`."""
+    location = list(item["loc"])
+    if location[0:1] == ["customFields"] and location[-1] in _CHOICES and len(location) > 2:
+        return f"{_path(location[:-1])}: must be text or a number"
+    rule = rule_of(item)
+    if item["type"] == "value_error" and (named := _NAMED.match(rule)):
+        location.append(named[1])
+        rule = named[2]
+    return f"{_path(location)}: {rule}"
+
+
+def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
+    """Where the document has text or a truth value for a number, or anything else for a truth value.
+
+    The models take numeric text, because events keep numbers so; on the wire a number is a number.
+    """
+    match value, given:
+        case BaseModel(), dict():
+            for name, field in type(value).model_fields.items():
+                alias = field.alias if field.alias is not None and field.alias in given else name
+                if given.get(alias) is not None:
+                    yield from _converted(getattr(value, name), given[alias], [*path, alias])
+        case dict(), dict():
+            for name, member in value.items():
+                yield from _converted(member, given.get(name), [*path, name])
+        case ((tuple() | list()), (tuple() | list())):
+            for number, (member, one) in enumerate(zip(value, given, strict=False)):
+                yield from _converted(member, one, [*path, number])
+        case bool(), _ if not isinstance(given, bool):
+            yield f"{_path(path)}: must be true or false"
+        case ((int() | float() | Decimal()), (bool() | str())) if not isinstance(value, bool):
+            yield f"{_path(path)}: must be a number"
+
+
+def _path(location: list[int | str]) -> str:
+    """`feeDates[0].amount` of its steps; `body` for the whole document. A name that the client made up may be long."""
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f"{'.' if text else ''}{shortened(step)}"
+    return text or "body"

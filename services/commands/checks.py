@@ -1,0 +1,105 @@
+"""Checks that hold for every kind: existence, versions, references, uniqueness, precision. None changes anything."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from events.currencies import minor_digits
+from events.decimals import plain
+from events.resources.base import Resource
+from projections.calendar import named_day
+from projections.money import is_whole_minor
+from projections.resources import Entity, Resources
+from services.commands.errors import (
+    IdInUse,
+    InvalidField,
+    NotUnique,
+    Referenced,
+    TooFineAmount,
+    UnknownReference,
+    UnknownResource,
+    VersionConflict,
+    VersionMissing,
+)
+from services.commands.table import KINDS, Kind, value_of
+
+
+def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
+    """The resource with this id. Raises: UnknownResource."""
+    if (held := kind.held(resources).get(id)) is None:
+        raise UnknownResource(kind=kind.name, id=id)
+    return held
+
+
+def check_version(kind: str, entity: Entity[Any], given: int | None) -> None:
+    """Raises: VersionMissing, VersionConflict."""
+    if given is None:
+        raise VersionMissing(kind=kind)
+    if given != entity.version:
+        raise VersionConflict(kind=kind, id=entity.id, current=entity.version, given=given)
+
+
+def check_id_free(resources: Resources, id: str) -> None:
+    """Ids are unique over all kinds: references and read models name a resource by its id alone. Raises: IdInUse."""
+    if any(id in kind.held(resources) for kind in KINDS.values()):
+        raise IdInUse(id=id)
+
+
+def check_references(resources: Resources, kind: Kind, body: Resource) -> None:
+    """Every id in the body names a resource of the right kind. Raises: UnknownReference."""
+    for field, other, id in kind.references(body):
+        if id not in KINDS[other].held(resources):
+            raise UnknownReference(field=field, kind=other, id=id)
+
+
+def check_unique(resources: Resources, kind: Kind, id: str, body: Resource) -> None:
+    """No other resource of the kind has the same values in the fields of a uniqueness key. Raises: NotUnique."""
+    for fields in kind.unique:
+        key = [value_of(body, field) for field in fields]
+        if None in key:
+            continue
+        for other in kind.held(resources).values():
+            if other.id != id and [value_of(other.body, field) for field in fields] == key:
+                value = ", ".join(str(part) for part in key)
+                raise NotUnique(field=", ".join(fields), value=value, kind=kind.name, id=other.id)
+
+
+def check_fixed(kind: Kind, held: Entity[Any], body: Resource) -> None:
+    """Fields that are set for life are as they were. Raises: InvalidField."""
+    for field in kind.fixed:
+        if value_of(body, field) != value_of(held.body, field):
+            raise InvalidField(field=field, rule="is set at creation and never changes")
+
+
+def check_unreferenced(resources: Resources, kind: Kind, id: str) -> None:
+    """Nothing refers to the resource. Raises: Referenced, naming of what does what was created first."""
+    referring = [
+        (entity.position, other.name, entity.id)
+        for other in KINDS.values()
+        for entity in other.held(resources).values()
+        if (kind.name, id) in ((name, target) for _, name, target in other.references(entity.body))
+    ]
+    if referring:
+        _, referrer, referrer_id = min(referring)
+        raise Referenced(kind=kind.name, id=id, referrer=referrer, referrer_id=referrer_id)
+
+
+def check_precision(field: str, amount: Decimal | None, currency: str) -> None:
+    """The amount can be paid in the currency. Raises: TooFineAmount."""
+    if amount is not None and not is_whole_minor(amount, currency):
+        raise TooFineAmount(field=field, amount=plain(amount), currency=currency, digits=minor_digits(currency))
+
+
+def check_term(
+    start: date | datetime, end: date | datetime | None, zone: str, names: tuple[str, str] = ("startDate", "endDate")
+) -> None:
+    """`[start, end)` in days of the zone does not end before it starts; it may hold no day. Raises: InvalidField."""
+    if end is not None and named_day(end, zone) < named_day(start, zone):
+        raise InvalidField(field=names[1], rule=f"must not be before {names[0]}")
+
+
+def check_aware(now: datetime) -> datetime:
+    """The instant in UTC. Raises: InvalidField for one without an offset, which could mean anything."""
+    if now.tzinfo is None:
+        raise InvalidField(field="now", rule="must have an offset or Z")
+    return now.astimezone(UTC)

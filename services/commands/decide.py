@@ -1,0 +1,129 @@
+"""`decide`: what is and what is asked, to the facts that then hold, or to the error that says why not.
+
+`resources` holds at least what the command needs: the configuration, the resource itself, what its body refers to, its
+account's account plans, and whoever might share its code. `simulate` calls it with everything, HTTP with a targeted
+load.
+"""
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from events.facts.base import Fact
+from events.resources.accounts import Account, AccountPlan
+from events.resources.base import Resource
+from events.resources.catalog import Aggregation, Pricing
+from events.resources.commitments import Commitment
+from events.resources.counters import CounterPricing
+from events.resources.credits import Balance
+from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
+from services.commands import organization, terms
+from services.commands.accounts import account_created, check_account, check_account_plan
+from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
+from services.commands.checks import (
+    check_fixed,
+    check_id_free,
+    check_references,
+    check_term,
+    check_unique,
+    check_unreferenced,
+    check_version,
+    existing,
+)
+from services.commands.errors import AlreadyUsed
+from services.commands.messages import (
+    AdvanceClock,
+    CancelCommitment,
+    Command,
+    ConfigureOrganization,
+    CreateResource,
+    DeleteResource,
+    TopUpCommitment,
+    TransactBalance,
+    UpdateResource,
+)
+from services.commands.table import KINDS, Kind
+
+
+def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
+    """The facts, in order; `partitions` is how many `billing.events` has. Raises: CommandError."""
+    if not isinstance(command, ConfigureOrganization):
+        organization.check_exists(resources)
+    facts: Sequence[Fact]
+    match command:
+        case ConfigureOrganization():
+            facts = [organization.configure(resources, command)]
+        case CreateResource():
+            facts = [_create(resources, command, partitions)]
+        case UpdateResource():
+            facts = [_update(resources, command)]
+        case DeleteResource():
+            facts = [_delete(resources, command)]
+        case TopUpCommitment():
+            facts = [terms.top_up(resources, command)]
+        case CancelCommitment():
+            facts = [terms.cancel(resources, command)]
+        case TransactBalance():
+            facts = [terms.transact(resources, command)]
+        case AdvanceClock():
+            facts = organization.advance(resources, command)
+        case _:
+            assert_never(command)
+    return list(facts)
+
+
+def _create(resources: Resources, command: CreateResource, partitions: int) -> Fact:
+    kind = KINDS[command.kind]
+    check_id_free(resources, command.id)
+    _check_body(resources, kind, command.id, command.body, None)
+    if isinstance(command.body, Account):
+        return account_created(resources, command.id, command.body, partitions)
+    more = terms.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
+
+
+def _update(resources: Resources, command: UpdateResource) -> Fact:
+    kind = KINDS[command.kind]
+    held = existing(resources, kind, command.id)
+    check_version(kind.name, held, command.version)
+    check_fixed(kind, held, command.body)
+    _check_body(resources, kind, command.id, command.body, held)
+    more: dict[str, Any] = {}
+    if isinstance(held, PlanEntity):
+        more = fee_dates(resources, held, command)
+    elif isinstance(held, CommitmentEntity):
+        assert isinstance(command.body, Commitment)
+        more = terms.grid_of(resources, command.body, held)
+    return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
+
+
+def _delete(resources: Resources, command: DeleteResource) -> Fact:
+    kind = KINDS[command.kind]
+    held = existing(resources, kind, command.id)
+    check_unreferenced(resources, kind, command.id)
+    if command.drawn and not command.force:
+        raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
+    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force)
+
+
+def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:
+    """Every rule that a new or changed body must keep. References come first: later rules look them up."""
+    check_references(resources, kind, body)
+    check_unique(resources, kind, id, body)
+    match body:
+        case Account():
+            check_account(resources, body, held)
+        case AccountPlan():
+            check_account_plan(resources, id, body)
+        case Aggregation():
+            check_aggregation(resources, body)
+        case Pricing():
+            check_pricing(resources, body)
+        case CounterPricing():
+            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+        case Commitment():
+            assert held is None or isinstance(held, CommitmentEntity)
+            terms.check_commitment(resources, body, held)
+        case Balance():
+            terms.check_balance(resources, body)
+        case _:
+            pass

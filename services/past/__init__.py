@@ -1,5 +1,0 @@
-"""A family as it was: folded exactly to given positions of the log and the catalog, whatever came after."""
-
-from services.past.family import PastFamily, load_past
-
-__all__ = ["PastFamily", "load_past"]

@@ -1,0 +1,90 @@
+"""Fold of one partition's records into memory: facts, then usage.
+
+Facts come first within a poll, because a family must be known before its usage; that changes nothing else, since
+totals, resources and bills do not read each other until they are settled.
+"""
+
+from datetime import datetime
+
+from events.bill_parts import BrokenBillError
+from events.envelope import Envelope
+from events.facts.bills import BillFact, BillIssued, BillLinesIssued
+from events.facts.clock import ClockTicked
+from events.facts.resources import AccountCreated
+from events.facts.usage import UsageRead
+from events.topics import EVENTS
+from projections.clock import counted_tick
+from projections.readmodels.facts import fact_row
+from projections.readmodels.foreign_records import ForeignRow
+from projections.readmodels.positions import usage_row
+from services.projection.partition import PartitionState
+from services.projection.taking import BrokenLogError, Decoded
+from services.readside.family_state import FamilyCache, FamilyState, new_family
+
+
+def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
+    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. Raises: BrokenLogError."""
+    partition = state.position.partition
+    state.unwritten.foreign += [ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign]
+    for offset, ms, envelope, record in decoded.facts:
+        match envelope.data:
+            case UsageRead() as read:
+                row = usage_row(envelope.source, read)
+                state.unwritten.usage_read[row.partition] = row
+                continue
+            case ClockTicked() as tick if not envelope.organization:
+                state.position.tick = _later(state.position.tick, counted_tick(tick, ms))
+                continue
+            case ClockTicked(now=now):
+                state.clocks[envelope.organization] = _later(state.clocks.get(envelope.organization), now)
+                state.unwritten.ticked.add(envelope.organization)
+                root_id = None
+            case _:
+                try:
+                    root_id = _apply_to_family(state, envelope, cache)
+                except BrokenBillError as error:
+                    raise BrokenLogError(f"{EVENTS}/{partition} at offset {offset}: {error}") from error
+        state.unwritten.facts.append(fact_row(partition, offset, envelope, root_id, record))
+
+
+def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCache) -> str:
+    fact, partition = envelope.data, state.position.partition
+    if isinstance(fact, AccountCreated):
+        family = cache.get(fact.root_id)
+        if family is None and fact.id == fact.root_id:
+            family = new_family(envelope.organization, fact.root_id, partition)
+    else:
+        family = cache.of_account(envelope.account or "")
+    if family is None:
+        raise BrokenLogError(f"{envelope.type} {envelope.id} is about account {envelope.account}, which is unknown")
+    family.evolve(envelope)
+    if isinstance(fact, AccountCreated):
+        cache.add(family)
+    state.unwritten.families.add(family.root_id)
+    if isinstance(fact, BillFact) and not isinstance(fact, BillLinesIssued):
+        _note_bill(state, envelope, fact, family)
+    return family.root_id
+
+
+def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
+    told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
+    state.unwritten.bills.note(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
+
+
+def note_usage(state: PartitionState, decoded: Decoded) -> None:
+    """Remember the ids, the newest arrival and where each meter's usage begins."""
+    usage = decoded.usage
+    if not usage:
+        return
+    held, position = state.unwritten, state.position
+    if not held.digests:
+        held.digests_first = decoded.offsets[0]
+    held.digests.extend([record.data.digest for record in usage])
+    position.log_time = _later(position.log_time, max([record.time for record in usage]))
+    if not {record.data.meter_id for record in usage} <= position.meters.keys():
+        for offset, record in zip(decoded.offsets, usage, strict=True):
+            position.meters.setdefault(record.data.meter_id, offset)
+
+
+def _later(known: datetime | None, now: datetime) -> datetime:
+    return now if known is None else max(known, now)

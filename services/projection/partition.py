@@ -1,0 +1,80 @@
+"""What was folded of one partition and is not written yet."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from projections.readmodels.facts import FactRow
+from projections.readmodels.foreign_records import ForeignRow
+from projections.readmodels.positions import Position, UsageRow
+from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
+from projections.usage.cells import Cell, CellKey
+from services.projection.catalog import CatalogChange
+from services.projection.unwritten_bills import UnwrittenBills
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """Rows and marks of the next transaction."""
+
+    records: int = 0
+    facts: list[FactRow] = field(default_factory=list)
+    bills: UnwrittenBills = field(default_factory=UnwrittenBills)
+    cells: dict[CellKey, Cell] = field(default_factory=dict)
+    #: Cells that are merged into families in memory; their rows are not written.
+    merged: set[CellKey] = field(default_factory=set)
+    #: Totals of these aggregations are derived anew: `rederived` holds all there is of them.
+    aggregations: set[str] = field(default_factory=set)
+    rederived: dict[CellKey, Cell] = field(default_factory=dict)
+    digests: list[str] = field(default_factory=list)
+    digests_first: int = 0
+    #: Roots with new facts, whose directory rows are written again.
+    families: set[str] = field(default_factory=set)
+    changes: list[CatalogChange] = field(default_factory=list)
+    ticked: set[str] = field(default_factory=set)
+    foreign: list[ForeignRow] = field(default_factory=list)
+    #: By partition of `usage`: how far it was read, and the last record before.
+    usage_read: dict[int, UsageRow] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """A partition in memory: where it stands, its clocks, and what is unwritten."""
+
+    position: Position
+    #: Test clocks by organization.
+    clocks: dict[str, datetime]
+    #: The tick that is written.
+    stored_tick: datetime | None
+    stored_catalog: int
+    #: Why nothing is folded any more; None while it goes on.
+    stopped: str | None = None
+    unwritten: Unwritten = field(default_factory=Unwritten)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the next transaction has to move this partition."""
+        return self.position.next_offset != self.position.stored or self.position.catalog_offset != self.stored_catalog
+
+    def committed(self) -> None:
+        """All that was unwritten is in Postgres."""
+        self.position.stored = self.position.next_offset
+        self.stored_tick = self.position.tick
+        self.stored_catalog = self.position.catalog_offset
+        self.unwritten = Unwritten()
+
+    def seen_row(self) -> SeenRow | None:
+        """The ids seen since the last write, packed."""
+        held = self.unwritten
+        if not held.digests:
+            return None
+        assert self.position.log_time is not None
+        return SeenRow(self.position.partition, held.digests_first, self.position.log_time, pack(held.digests))
+
+    def oldest_id(self) -> datetime | None:
+        """Ids seen before this instant of the log's time are no longer looked for."""
+        return None if self.position.log_time is None else self.position.log_time - WINDOW
+
+
+def new_partition(position: Position, clocks: dict[str, datetime]) -> PartitionState:
+    """A partition as Postgres has it."""
+    return PartitionState(position, clocks, position.tick, position.catalog_offset)

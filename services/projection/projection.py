@@ -1,0 +1,179 @@
+"""The projection: records in, rows out. The live worker, replay and audit are hosts around this one class.
+
+Memory runs ahead of Postgres between `fold` and `write`; whatever fails in between, the host drops the partitions and
+loads them again. Rows are a function of (log prefix, catalog prefix), both of which stand in `positions`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from events.origins import Origins
+from projections.readmodels import directory, due
+from projections.usage.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
+from services.kafka import LogReader, Polled
+from services.projection.backfill import changed_aggregations, rederive
+from services.projection.catalog import CatalogLog
+from services.projection.fold import apply_facts, note_usage
+from services.projection.partition import PartitionState, new_partition
+from services.projection.taking import BrokenLogError, take
+from services.projection.target import Target
+from services.projection.totals import merge_cells
+from services.projection.write import Writer
+from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
+
+#: Roots that wait for their turn to settle, taken into one transaction.
+DUE_BATCH = 200
+
+
+class Projection:
+    """Some partitions of `billing.events` in memory, and what of them is not written yet."""
+
+    def __init__(self, target: Target, reader: LogReader, origins: Origins) -> None:
+        self.target = target
+        self.reader = reader
+        self._origins = origins
+        self.catalog = CatalogLog(origins)
+        self.cache = FamilyCache()
+        self.partitions: dict[int, PartitionState] = {}
+        self._plans: dict[str, MeterPlan] = {}
+        self._planned = 0
+        self._writer = Writer(self.catalog, self.cache)
+
+    @property
+    def unwritten(self) -> int:
+        """Records that are folded and not written."""
+        return sum(state.unwritten.records for state in self.partitions.values())
+
+    @property
+    def touched(self) -> int:
+        """Totals that what is folded and not written touches: what a write costs follows it."""
+        return sum(len(state.unwritten.cells) for state in self.partitions.values())
+
+    async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
+        """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
+        self.drop(partitions)
+        async with self.target.writing() as connection:
+            if lease:
+                positions = await take_lease(connection, partitions)
+            else:
+                positions = await read_positions(connection, partitions)
+            for partition in partitions:
+                clocks = await read_clocks(connection, partition)
+                self.partitions[partition] = new_partition(positions[partition], clocks)
+        await self._advance(catalog_end)
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Forget these partitions, written or not."""
+        listed = list(partitions)
+        self.cache.drop_partitions(listed)
+        for partition in listed:
+            self.partitions.pop(partition, None)
+
+    @property
+    def stopped(self) -> dict[int, str]:
+        """Partitions that are not folded any further, and why: a record that this program does not understand."""
+        return {partition: state.stopped for partition, state in self.partitions.items() if state.stopped is not None}
+
+    async def fold(self, polled: Mapping[int, Polled]) -> None:
+        """Take records into memory. Raises: BrokenLogError; then load again or stop."""
+        taken = {
+            partition: take(self.partitions[partition].position, one, self._origins)
+            for partition, one in polled.items()
+            if self.partitions[partition].stopped is None
+        }
+        await self._load_accounts({account for decoded in taken.values() for account in decoded.accounts()})
+        for partition, decoded in taken.items():
+            state = self.partitions[partition]
+            apply_facts(state, decoded, self.cache)
+            note_usage(state, decoded)
+            cells, zones = state.unwritten.cells, self.cache.zones
+            fold_usage(cells, decoded.offsets, decoded.usage, decoded.value_at, self._plans, zones)
+            state.unwritten.records += decoded.records
+            state.stopped = decoded.stopped
+
+    async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
+        """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
+
+        Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
+        as due. Raises: LeaseLostError.
+        """
+        await self._advance(catalog_end)
+        async with self.target.writing() as connection:
+            states = list(self.partitions.values())
+            settled = await self._writer.write(connection, states, due_limit, settle=settle)
+        for state in self.partitions.values():
+            state.committed()
+        self.cache.shrink()
+        return settled
+
+    async def due(self) -> int:
+        """How many roots wait to be settled."""
+        async with self.target.reading() as connection:
+            return int(await connection.fetchval(due.COUNT, sorted(self.partitions)))
+
+    async def follow(self, catalog_end: int) -> None:
+        """Bring the catalog up to this offset, in memory."""
+        await self._advance(catalog_end)
+
+    async def _advance(self, catalog_end: int | None) -> None:
+        """Follow the catalog, and bring every partition up to it in memory before anything more is folded."""
+        await self.catalog.catch_up(self.reader, until=catalog_end)
+        if self._planned != self.catalog.offset:
+            self._plan()
+        for state in self.partitions.values():
+            if state.position.catalog_offset < self.catalog.offset:
+                await self._advance_partition(state)
+
+    async def _advance_partition(self, state: PartitionState) -> None:
+        """Totals of the past for changed aggregations, and whom to settle again."""
+        held, position = state.unwritten, state.position
+        changes = self.catalog.since(position.catalog_offset)
+        held.changes.extend(changes)
+        held.facts.extend(self.catalog.rows_since(position.catalog_offset))
+        held.foreign.extend(self.catalog.foreign_since(position.catalog_offset))
+        changed = changed_aggregations(changes)
+        if changed:
+            gone = set().union(*changed.values())
+            zones = await self._zones(position.partition)
+            origins, organizations = self._origins, self.catalog.organizations
+            rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
+            # What was folded so far is in the derived totals; what is folded from now on is added to them.
+            held.rederived = {key: cell for key, cell in held.rederived.items() if key[1] not in gone} | rederived
+            held.cells = {key: cell for key, cell in held.cells.items() if key[1] not in gone}
+            held.merged = {key for key in held.merged if key[1] not in gone}
+            held.aggregations |= gone
+        position.catalog_offset = self.catalog.offset
+
+    async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
+        """The family as of everything that was folded, written or not."""
+        held = self.partitions[partition].unwritten
+        if held.aggregations:
+            await self.write(catalog_end=self.catalog.offset, settle=False)
+        merge_cells(held, self.cache, self.catalog)
+        found = self.cache.get(root_id)
+        if found is None:
+            async with self.target.reading() as connection:
+                [found] = await load_families(connection, [(organization, root_id, partition)])
+            self.cache.add(found)
+        return found
+
+    async def _zones(self, partition: int) -> dict[str, ZoneDays]:
+        async with self.target.reading() as connection:
+            rows = await connection.fetch(directory.ZONES, partition)
+        return {row["account_id"]: self.cache.days_in(row["timezone"]) for row in rows} | self.cache.zones
+
+    def _plan(self) -> None:
+        self._plans = {}
+        self._planned = self.catalog.offset
+        for catalog in self.catalog.organizations.values():
+            self._plans |= meter_plans(catalog)
+
+    async def _load_accounts(self, accounts: set[str]) -> None:
+        missing = [account for account in accounts if self.cache.of_account(account) is None]
+        if missing:
+            async with self.target.reading() as connection:
+                for family in await load_families(connection, await roots_of(connection, missing)):
+                    self.cache.add(family)
+        unknown = [account for account in missing if account not in self.cache.zones]
+        if unknown:
+            raise BrokenLogError(f"the log tells of account {unknown[0]} before it was created")

@@ -1,0 +1,83 @@
+"""Settles families and writes what came of it, only the rows that differ from those written before."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from projections.readmodels import accrued_lines, balances, columns, draws
+from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
+from projections.settlement import Family, settle, terms_of, together, unbilled
+from services.projection.catalog import CatalogLog
+from services.projection.partition import PartitionState
+from services.readside.family_state import FamilyState
+
+log = structlog.get_logger(__name__)
+
+
+class Settler:
+    """Collects the rows of settled families; `flush` writes them."""
+
+    def __init__(self, catalog: CatalogLog) -> None:
+        self._catalog = catalog
+        self._changed: list[tuple[FamilyState, SettledRows]] = []
+
+    def settle(self, family: FamilyState, state: PartitionState) -> bool:
+        """Settle one family as of its day; incrementally, from what the last settlement kept. False: it failed.
+
+        A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
+        partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
+        """
+        try:
+            rows = self._rows(family, state) if family.has_terms else NOTHING
+        except Exception:
+            log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
+            family.kept = None
+            return False
+        if rows != family.shown:
+            self._changed.append((family, rows))
+        return True
+
+    def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
+        catalog = self._catalog.resources(family.organization)
+        resources = together(catalog, family.own, state.clocks.get(family.organization))
+        version = self._catalog.versions.get(family.organization, 0)
+        if family.terms is None or family.terms_version != version:
+            index = self._catalog.index(family.organization)
+            family.terms = terms_of(resources, family.root_id, family.own, index)
+            family.terms_version = version
+            family.kept = None
+        through = family.billed.through(family.today(resources, state.position.tick))
+        held = Family(family.terms, family.totals, family.billed)
+        drafts = unbilled(held, as_of=through, kept=family.kept)
+        settlement = drafts[0].settlement if drafts else settle(held, through=through, accrued=True, kept=family.kept)
+        family.kept = settlement.kept
+        return settled_rows(settlement, drafts, family.own, family.root_id, through)
+
+    async def flush(self, connection: Any) -> None:
+        """Write the rows that changed; those of a family that was just loaded are all written once."""
+        changed, self._changed = self._changed, []
+        if not changed:
+            return
+        roots = [family.root_id for family, _ in changed]
+        await connection.execute(
+            balances.DROP_OTHERS, roots, [row.commitment_id for _, rows in changed for row in rows.balances]
+        )
+        await connection.execute(draws.DROP_EXCESS, roots, [len(rows.draws) for _, rows in changed])
+        await connection.execute(accrued_lines.DROP_EXCESS, roots, [len(rows.lines) for _, rows in changed])
+        for statement, width, part in (
+            (balances.UPSERT, balances.WIDTH, 0),
+            (draws.UPSERT, draws.WIDTH, 1),
+            (accrued_lines.UPSERT, accrued_lines.WIDTH, 2),
+        ):
+            rows = sorted(row for family, now in changed for row in _new(now[part], (family.shown or NOTHING)[part]))
+            if rows:
+                await connection.execute(statement, *columns(rows, width))
+        for family, now in changed:
+            family.shown = now
+
+
+def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+    """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
+    held = set(before)
+    return [row for row in now if row not in held]

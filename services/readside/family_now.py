@@ -1,0 +1,230 @@
+"""One family as the live read models hold it, in one snapshot: what bill runs, previews and reads settle from.
+
+The snapshot says at which log and catalog positions it stands; a bill records them, so that the auditor can fold to the
+same positions and must find the same lines.
+"""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from threading import Lock
+from typing import Any
+
+from events.codec import decode
+from events.facts.bills import Positions
+from projections.clock import today_of
+from projections.rating.index import FamilyIndex, index_families
+from projections.readmodels import directory
+from projections.readmodels.facts import CATALOG_PARTITION
+from projections.readmodels.positions import Position
+from projections.readmodels.settled import settled_rows
+from projections.resources import Resources
+from projections.settlement import Family, assemble, settle, together
+from services.computing import compute
+from services.postgres import Postgres
+from services.readside.family_state import FamilyState
+from services.readside.live import reading_live
+from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
+from services.store.view import COLUMNS, put_row
+
+#: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
+_CATALOGS_KEPT = 8
+_catalogs: OrderedDict[tuple[str, str, int], "Catalog"] = OrderedDict()
+#: Catalogs are made and put in place by threads (`services.computing`).
+_catalogs_lock = Lock()
+
+_ROOTS = """
+SELECT root_id, partition FROM account_directory
+WHERE organization = $1 AND account_id = ANY ($2) AND root_id = account_id ORDER BY root_id
+"""
+_GENERATION = "SELECT generation FROM store.generations WHERE part = 'commands'"
+_CATALOG = f"""
+SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
+ORDER BY log_offset
+"""
+_COMMAND_SIDE = f"""
+SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND (e.root_id = $2 OR e.root_id IS NULL)
+"""
+
+
+class UnknownFamilyError(Exception):
+    """Root account {root_id} of organization {organization} is not in the read models."""
+
+    def __init__(self, organization: str, root_id: str) -> None:
+        super().__init__(f"root account {root_id} of organization {organization} is not in the read models")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFamily:
+    """A family with what it was read at. `bills_version` is the version of its bills' stream that it has folded."""
+
+    organization: str
+    root_id: str
+    family: Family
+    resources: Resources
+    positions: Positions
+    bills_version: int
+    #: The day of the last tick, or of the organization's test clock, in the family's zone.
+    today: date
+
+
+Catalog = tuple[Resources, FamilyIndex]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRows:
+    """An organization's catalog up to an offset: as it is kept, else its records."""
+
+    key: tuple[str, str, int]
+    kept: Catalog | None
+    records: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRows:
+    """What one snapshot of the read models says of some families: all that is needed to work out what they are."""
+
+    organization: str
+    families: FamilyRows
+    places: Mapping[int, Position]
+    #: The organization's test clock, by partition.
+    clocks: Mapping[int, datetime | None]
+    #: By offset.
+    catalogs: Mapping[int, CatalogRows]
+
+
+async def load_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
+    """The family in one snapshot of the live schema. Raises: UnknownFamilyError."""
+    found = await load_page(postgres, organization, [root_id])
+    if root_id not in found:
+        raise UnknownFamilyError(organization, root_id)
+    return found[root_id]
+
+
+async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
+    """Many families in one snapshot of the live schema, by root; those that it does not know are left out.
+
+    A bill run loads its families by the page: the number of queries does not depend on that of families.
+    """
+    async with reading_live(postgres) as connection:
+        rows = await read_page(connection, organization, root_ids)
+    return await compute(organization, loaded_page, rows)
+
+
+async def read_page(connection: Any, organization: str, root_ids: Sequence[str]) -> PageRows:
+    """The rows of families, in a transaction that has set its search path."""
+    rows = await connection.fetch(_ROOTS, organization, list(root_ids))
+    partitions = {row["partition"] for row in rows}
+    places = await read_positions(connection, list(partitions))
+    clocks = {one: (await read_clocks(connection, one)).get(organization) for one in partitions}
+    offsets = {place.catalog_offset for place in places.values()}
+    catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
+    families = await read_families(connection, [(organization, row["root_id"], row["partition"]) for row in rows])
+    return PageRows(organization, families, places, clocks, catalogs)
+
+
+def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
+    """What the rows mean; a family whose root was deleted is left out."""
+    catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
+    found = {}
+    for state in families_of(rows.families):
+        if state.root_id in state.own.accounts:
+            place = rows.places[state.partition]
+            found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, rows.clocks[state.partition])
+    return found
+
+
+def _loaded(state: FamilyState, catalog: Catalog, place: Position, clock: datetime | None) -> LoadedFamily:
+    resources = together(catalog[0], state.own, clock)
+    return LoadedFamily(
+        state.organization,
+        state.root_id,
+        state.family(resources, catalog[1]),
+        resources,
+        Positions(partition=state.partition, log=place.next_offset, catalog=place.catalog_offset),
+        state.bills_version,
+        state.today(resources, place.tick),
+    )
+
+
+async def settle_now(
+    postgres: Postgres, organization: str, root_id: str, as_of: date | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """Settlement on read: the terms that commands have decided, over the totals and bills that are projected.
+
+    For reads right after a command, before the projection has passed it (decision 19), and for reads as of a
+    day; what is due follows the latest bill in any case. Returns, by id, rows in
+    the columns of `commitment_balances`. Raises: UnknownFamilyError.
+    """
+    async with reading_live(postgres) as connection:
+        terms = await connection.fetch(_COMMAND_SIDE, organization, root_id)
+        partition = next((row["partition"] for row in terms if row["id"] == root_id), None)
+        if partition is None:
+            raise UnknownFamilyError(organization, root_id)
+        families = await read_families(connection, [(organization, root_id, partition)])
+        places = await read_positions(connection, [partition])
+        clocks = {partition: (await read_clocks(connection, partition)).get(organization)}
+    page = PageRows(organization, families, places, clocks, {})
+    return await compute(organization, _settled_now, page, terms, root_id, as_of)
+
+
+def _settled_now(
+    page: PageRows, rows: Sequence[Mapping[str, Any]], root_id: str, as_of: date | None
+) -> dict[str, Mapping[str, Any]]:
+    terms = Resources(page.organization)
+    for row in rows:
+        put_row(terms, row)
+    account = terms.accounts[root_id]
+    [state] = families_of(page.families)
+    place, terms.clock = page.places.get(account.partition), page.clocks[account.partition]
+    newest = account.modified if state.newest is None else max(state.newest, account.modified)
+    today = today_of(terms, account.timezone, place.tick if place else None, newest, state.newest_usage_day())
+    through = state.billed.through(as_of or today)
+    family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
+    settlement = settle(family, through=through, accrued=True)
+    found = settled_rows(settlement, (), terms, root_id, through).balances
+    return {row.commitment_id: row._asdict() for row in found}
+
+
+async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 500) -> AsyncIterator[str]:
+    """Root accounts of an organization in the live read models, by id; a page at a time, so memory stays flat."""
+    after = ""
+    while True:
+        async with reading_live(postgres) as connection:
+            rows = await connection.fetch(directory.ROOTS_PAGE, organization, after, page)
+        if not rows:
+            return
+        after = rows[-1]["root_id"]
+        for row in rows:
+            yield row["root_id"]
+
+
+async def read_catalog(connection: Any, organization: str, offset: int) -> CatalogRows:
+    """The organization's catalog up to an offset, in the caller's snapshot.
+
+    The catalog never changes below an offset, so what it means is kept under the store's random name.
+    """
+    key = (await connection.fetchval(_GENERATION), organization, offset)
+    kept = _catalogs.get(key)
+    return CatalogRows(key, kept, () if kept else await connection.fetch(_CATALOG, organization, offset))
+
+
+def catalog_of(rows: CatalogRows) -> Catalog:
+    """What the rows mean; it is shared, so never evolve it. Another may have made it since the rows were read."""
+    held = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
+    with _catalogs_lock:
+        _catalogs[rows.key] = held
+        _catalogs.move_to_end(rows.key)
+        while len(_catalogs) > _CATALOGS_KEPT:
+            _catalogs.popitem(last=False)
+    return held
+
+
+def _made_of(rows: CatalogRows) -> Catalog:
+    resources, index = Resources(rows.key[1]), FamilyIndex()
+    for row in rows.records:
+        envelope = decode(bytes(row["record"]))
+        resources.evolve(envelope)
+        index.evolve(envelope)
+    return resources, index

@@ -1,0 +1,155 @@
+"""Families in memory: a root account with its children, and everything that the log says about them.
+
+A family is loaded when it is first touched and dropped when the cache is full and it has nothing unwritten. What it
+holds is a function of the rows in Postgres, so dropping it costs time, never data.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from events.envelope import Envelope
+from events.facts.bills import BillFact
+from events.zones import time_zone
+from projections.aggregates import DayState, TotalsKey
+from projections.clock import today_of
+from projections.rating.index import FamilyIndex
+from projections.readmodels.directory import Member, note_member
+from projections.readmodels.settled import SettledRows
+from projections.resources import Resources
+from projections.settlement import Billed, Family, FamilyTerms, assemble
+from projections.usage.cells import ZoneDays
+
+#: How many families and totals stay in memory; a family that is touched again within them costs no query.
+MAX_FAMILIES = 200_000
+MAX_TOTALS = 3_000_000
+
+
+@dataclass(slots=True, eq=False)
+class FamilyState:
+    """One root and its children: their own facts, bills and totals."""
+
+    organization: str
+    root_id: str
+    partition: int
+    own: Resources
+    billed: Billed
+    #: Every account that ever was in it.
+    members: dict[str, Member] = field(default_factory=dict)
+    #: How many facts about its bills were folded: the version of stream `bills-<root>`.
+    bills_version: int = 0
+    #: Newest time of a fact about it: its day while no clock has ticked.
+    newest: datetime | None = None
+    totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
+    #: First and last log offset behind each total.
+    offsets: dict[tuple[str, str, str, date], tuple[int, int]] = field(default_factory=dict)
+    #: Compiled terms, good until a fact of the family or a change of its organization's catalog.
+    terms: FamilyTerms | None = None
+    terms_version: int = -1
+    #: What settlement keeps to settle the next change incrementally.
+    kept: Any = None
+    #: The rows that settlement last wrote; None before it first did since the family was loaded.
+    shown: SettledRows | None = None
+
+    @property
+    def timezone(self) -> str:
+        """The root's zone: children have the same."""
+        return self.members[self.root_id].timezone
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether there is anything to settle."""
+        own = self.own
+        return self.root_id in own.accounts and bool(own.account_plans or own.commitments or own.balances)
+
+    def family(self, resources: Resources, catalog_index: FamilyIndex) -> Family:
+        """To settle: `resources` are the catalog's and its own `together`."""
+        return assemble(resources, self.root_id, self.own, catalog_index, self.totals, self.billed)
+
+    def today(self, resources: Resources, tick: datetime | None) -> date:
+        """Today in its zone, as the log has it; `tick` is the last of its partition."""
+        return today_of(resources, self.timezone, tick, self.newest, self.newest_usage_day())
+
+    def evolve(self, envelope: Envelope) -> None:
+        """Apply a fact of the family's partition."""
+        self.newest = envelope.time if self.newest is None else max(self.newest, envelope.time)
+        if isinstance(envelope.data, BillFact):
+            self.bills_version += 1
+            self.billed.evolve(envelope.data)
+        else:
+            self.terms = None
+            self.own.evolve(envelope)
+            note_member(self.members, envelope)
+
+    def newest_usage_day(self) -> date | None:
+        """The newest day that has usage."""
+        return max((day for days in self.totals.values() for day in days), default=None)
+
+
+def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
+    """A family of which nothing is known yet."""
+    return FamilyState(organization, root_id, partition, Resources(organization), Billed())
+
+
+class FamilyCache:
+    """Families by root, least recently touched first, and the way from an account to its root."""
+
+    def __init__(self, max_families: int = MAX_FAMILIES, max_totals: int = MAX_TOTALS) -> None:
+        self._families: OrderedDict[str, FamilyState] = OrderedDict()
+        self._max_families = max_families
+        self._max_totals = max_totals
+        self.root_of: dict[str, str] = {}
+        #: By account; accounts of one zone share what is known of its days.
+        self.zones: dict[str, ZoneDays] = {}
+        self._days: dict[str, ZoneDays] = {}
+
+    def get(self, root_id: str) -> FamilyState | None:
+        """The family, if it is in memory; it counts as touched."""
+        family = self._families.get(root_id)
+        if family is not None:
+            self._families.move_to_end(root_id)
+        return family
+
+    def of_account(self, account_id: str) -> FamilyState | None:
+        """The family of an account, if it is in memory."""
+        root = self.root_of.get(account_id)
+        return None if root is None else self.get(root)
+
+    def add(self, family: FamilyState) -> None:
+        """Take a family in; call again when an account was added to it."""
+        self._families[family.root_id] = family
+        for account_id, member in family.members.items():
+            self.root_of[account_id] = family.root_id
+            self.zones[account_id] = self.days_in(member.timezone)
+
+    def days_in(self, zone: str) -> ZoneDays:
+        """The days of a zone."""
+        if zone not in self._days:
+            self._days[zone] = ZoneDays(time_zone(zone))
+        return self._days[zone]
+
+    def drop_partitions(self, partitions: Iterable[int]) -> None:
+        """Forget the families of these partitions, written or not."""
+        gone = set(partitions)
+        for family in [family for family in self._families.values() if family.partition in gone]:
+            self._drop(family)
+
+    def shrink(self) -> None:
+        """Forget the least recently touched families above the limits. Call it when nothing is unwritten."""
+        totals = sum(len(family.offsets) for family in self._families.values())
+        while self._families and (len(self._families) > self._max_families or totals > self._max_totals):
+            family = next(iter(self._families.values()))
+            totals -= len(family.offsets)
+            self._drop(family)
+
+    def of_partition(self, partition: int) -> list[FamilyState]:
+        """The families in memory that lie in a partition."""
+        return [family for family in self._families.values() if family.partition == partition]
+
+    def _drop(self, family: FamilyState) -> None:
+        del self._families[family.root_id]
+        for account_id in family.members:
+            self.root_of.pop(account_id, None)
+            self.zones.pop(account_id, None)

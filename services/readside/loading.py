@@ -1,0 +1,113 @@
+"""Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from events.bill_parts import BillParts
+from events.codec import decode
+from events.facts.bills import BillFact, BillIssued
+from events.facts.clock import ClockTicked
+from events.topics import EVENTS
+from projections.readmodels import directory, facts, positions, usage_totals
+from projections.readmodels.directory import Member
+from projections.readmodels.positions import Position, position_of
+from services.readside.family_state import FamilyState, new_family
+
+#: (organization, root account id, partition)
+Root = tuple[str, str, int]
+
+_CLOCKS = """
+SELECT DISTINCT ON (organization) record FROM facts
+WHERE partition = $1 AND type = 'ClockTicked' ORDER BY organization, log_offset DESC
+"""
+
+
+async def take_lease(connection: Any, partitions: Sequence[int]) -> dict[int, Position]:
+    """Raise the epoch of these partitions, so that whoever held them can write no more; returns where they stand."""
+    rows = await connection.fetch(positions.LEASE, EVENTS, sorted(partitions))
+    return {row["partition"]: position_of(row) for row in rows}
+
+
+async def read_positions(connection: Any, partitions: Sequence[int]) -> dict[int, Position]:
+    """Where these partitions stand; one that nothing was written of is missing."""
+    rows = await connection.fetch(positions.READ, EVENTS, sorted(partitions))
+    return {row["partition"]: position_of(row) for row in rows}
+
+
+async def read_clocks(connection: Any, partition: int) -> dict[str, datetime]:
+    """The test clocks of organizations as the partition's log has them."""
+    clocks = {}
+    for row in await connection.fetch(_CLOCKS, partition):
+        envelope = decode(bytes(row["record"]))
+        assert isinstance(envelope.data, ClockTicked)
+        clocks[envelope.organization] = envelope.data.now
+    return clocks
+
+
+async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> BillIssued | None:
+    """The bill with all of its lines, also one that was voided; None as long as it is not issued."""
+    parts, bill = BillParts(), None
+    for row in await connection.fetch(facts.OF_BILL, organization, bill_id):
+        fact = decode(bytes(row["record"])).data
+        assert isinstance(fact, BillFact)
+        bill = parts.whole(fact)
+    assert bill is None or isinstance(bill, BillIssued)
+    return bill
+
+
+async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
+    """The roots of these accounts; accounts that nobody knows are left out."""
+    rows = await connection.fetch(directory.ROOTS_OF, sorted(account_ids))
+    return [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRows:
+    """What the read models say of families: their facts, members and totals, as they were read."""
+
+    roots: Sequence[Root]
+    facts: Sequence[Mapping[str, Any]] = ()
+    members: Sequence[Mapping[str, Any]] = ()
+    totals: Sequence[Mapping[str, Any]] = ()
+
+
+async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
+    """The rows of families; what they mean takes longer than to read them, and no connection."""
+    wanted = list(roots)
+    if not wanted:
+        return FamilyRows(wanted)
+    named = [organization for organization, *_ in wanted], [root_id for _, root_id, _ in wanted]
+    held = await connection.fetch(facts.OF_ROOTS, *named)
+    members = await connection.fetch(directory.MEMBERS, *named)
+    accounts = sorted(row["account_id"] for row in members)
+    return FamilyRows(wanted, held, members, await connection.fetch(usage_totals.OF_ACCOUNTS, accounts))
+
+
+def families_of(rows: FamilyRows) -> list[FamilyState]:
+    """Families as the read models hold them: members, own facts, bills and totals."""
+    families = {
+        root_id: new_family(organization, root_id, partition) for organization, root_id, partition in rows.roots
+    }
+    for row in rows.facts:
+        families[row["root_id"]].evolve(decode(bytes(row["record"])))
+    accounts = {}
+    for row in rows.members:
+        family = families[row["root_id"]]
+        family.members[row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["termed"])
+        accounts[row["account_id"]] = family
+    for row in rows.totals:
+        _take_total(accounts[row["account_id"]], row)
+    return list(families.values())
+
+
+async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
+    """Both at once, for a process that has nothing else to do."""
+    return families_of(await read_families(connection, roots))
+
+
+def _take_total(family: FamilyState, row: Mapping[str, Any]) -> None:
+    key = (row["account_id"], row["aggregation_id"], row["segment"])
+    family.totals.setdefault(key, {})[row["day"]] = usage_totals.day_state(row)
+    family.offsets[*key, row["day"]] = (row["first_offset"], row["last_offset"])

@@ -1,0 +1,122 @@
+"""A commitment's balance on two axes: as of a service day, as known at a moment of log time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from projections.explain.parts import charge_document
+from projections.settlement import Draw, PeriodState, Settlement, settle
+from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
+from services.commands.errors import InvalidField, UnknownResource
+from services.computing import compute
+from services.postgres import Postgres
+from services.readside.past.known import Known, load_known
+from services.readside.progress import Waiter
+
+#: How far ahead of its today a family is settled.
+_AHEAD = timedelta(days=3660)
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose balance, as of when (None: today, with all that has arrived), as known when (None: now)."""
+
+    organization: str
+    commitment_id: str
+    as_of: date | None
+    known_at: datetime | None
+
+
+async def balance_document(postgres: Postgres, bootstrap: str, waiter: Waiter, asked: Asked) -> Document:
+    """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
+    id, at = asked.commitment_id, asked.known_at
+    known = await load_known(postgres, bootstrap, waiter, asked.organization, "commitment", id, at)
+    if asked.as_of is not None and asked.as_of > known.today + _AHEAD:
+        raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {known.today}")
+    # A long term is settled once per day that changes it.
+    return await compute(asked.organization, _document, known, asked)
+
+
+def _document(known: Known, asked: Asked) -> Document:
+    settlement = _settled(known, asked.as_of)
+    id = asked.commitment_id
+    state = state_of(settlement, id)
+    if state is None:
+        raise UnknownResource(kind="commitment", id=id)
+    entity = known.resources.commitments.get(id) or known.resources.balances[id]
+    days = burn_down(known.family, id, settlement)
+    minimum = state.kind == "MINIMUM"
+    document: Document = {
+        "commitmentId": id,
+        "accountId": entity.body.account_id,
+        "currency": entity.body.currency,
+        "asOf": settlement.through,
+        "knownAt": asked.known_at,
+        "positions": known.positions.model_dump(),
+        "version": entity.version,
+        "status": state.status,
+        "amount": state.amount,
+        "topUps": state.top_ups,
+        "spent": state.amount_spent,
+        "remaining": state.amount_remaining,
+        "rolledOver": None if minimum else state.amount_rolled_over,
+        "lapsed": None if minimum else state.amount_lapsed,
+        "days": [_day(one, minimum=minimum) for one in days],
+        "draws": list(_draws(settlement, id)),
+    }
+    if minimum:
+        document["periods"] = [_period(one) for one in state.periods]
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _day(one: BurnDay, *, minimum: bool) -> Document:
+    document: Document = {"day": one.day, "spent": one.spent, "remaining": one.remaining}
+    if minimum:
+        return document | {"counted": one.counted}
+    return document | {"rolledOver": one.rolled_over, "lapsed": one.lapsed}
+
+
+def _period(one: PeriodState) -> Document:
+    return {
+        "startDate": one.start_date,
+        "endDate": one.end_date,
+        "amount": one.amount,
+        "counted": one.counted,
+        "shortfall": one.shortfall,
+        "trueUp": one.true_up,
+        "state": one.state,
+    }
+
+
+def _settled(known: Known, as_of: date | None) -> Settlement:
+    """Without a day: as the live read models are settled, never before the latest bill."""
+    if as_of is not None:
+        return as_of_day(known.family, as_of)
+    through = known.family.billed.through(known.today)
+    return settle(known.family, through=through, accrued=True)
+
+
+def _draws(settlement: Settlement, id: str) -> Iterator[Document]:
+    """By charge, in the order of drawing: what it drew slice by slice, and in which order it had to draw."""
+    by_charge: dict[Any, list[Draw]] = {}
+    for draw in settlement.draws:
+        if draw.agreement_id == id:
+            by_charge.setdefault(draw.charge, []).append(draw)
+    for key, draws in by_charge.items():
+        considered = settlement.considered(key, draws[0].slice_start)
+        yield {
+            "charge": charge_document(settlement.charges[key]),
+            "amount": sum(draw.amount for draw in draws),
+            "slices": [
+                {
+                    "start": draw.slice_start,
+                    "amount": draw.amount,
+                    "place": draw.place,
+                    "rolledOver": draw.rolled_over,
+                }
+                for draw in draws
+            ],
+            "order": [{"id": one.agreement_id, "place": one.place} for one in considered if one.place is not None],
+        }

@@ -1,0 +1,188 @@
+"""One family folded to positions: its facts come from the read models, its usage from totals and, where these have
+moved on since, from the range of the log that the totals' own offsets name."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from events.codec import decode
+from events.facts.bills import Positions
+from events.facts.clock import ClockTicked
+from events.origins import Origins
+from events.zones import time_zone
+from projections.aggregates import meter_aggregation
+from projections.rating.index import FamilyIndex
+from projections.readmodels import directory, usage_totals
+from projections.readmodels.positions import Position
+from projections.resources import Resources
+from projections.settlement import Family, together
+from projections.usage.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
+from services.computing import compute
+from services.kafka import LogReader
+from services.postgres import Postgres
+from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
+from services.readside.family_state import FamilyState, new_family
+from services.readside.live import reading_live
+from services.readside.loading import read_positions
+from services.readside.past.usage import usage_between
+from services.store.generations import load_generations
+
+_OWN = """
+SELECT record FROM facts WHERE organization = $1 AND root_id = $2 AND partition = $3 AND log_offset < $4
+ORDER BY log_offset
+"""
+_CLOCK = """
+SELECT record FROM facts
+WHERE partition = $1 AND organization = $2 AND type = 'ClockTicked' AND log_offset < $3
+ORDER BY log_offset DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastFamily:
+    """A family at positions. `state.offsets` are the first and last offsets of its totals, below `positions.log`.
+
+    `origins`: whose records of the log count.
+    """
+
+    origins: Origins
+    state: FamilyState
+    resources: Resources
+    family: Family
+    positions: Positions
+
+    @property
+    def organization(self) -> str:
+        """Its organization."""
+        return self.state.organization
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What one snapshot says: the family's own facts and clock up to the positions, its totals and the catalog now."""
+
+    origins: Origins
+    organization: str
+    root_id: str
+    positions: Positions
+    place: Position
+    own: Sequence[Mapping[str, Any]]
+    clock: Sequence[Mapping[str, Any]]
+    totals: Sequence[Mapping[str, Any]]
+    catalog: CatalogRows
+    catalog_now: CatalogRows
+
+
+@dataclass(slots=True)
+class _Past:
+    """What the read models tell of it, and what is still to be folded from the log."""
+
+    origins: Origins
+    state: FamilyState
+    resources: Resources
+    index: FamilyIndex
+    #: Aggregations to derive whole, and single totals to derive up to the positions.
+    aggregations: set[str]
+    straddling: set[CellKey]
+    start: int
+
+
+async def load_past(
+    postgres: Postgres, reader: LogReader, organization: str, root_id: str, positions: Positions
+) -> PastFamily:
+    """The family at positions that the live read models have passed.
+
+    Raises: UnknownFamilyError if it did not exist there.
+    """
+    async with reading_live(postgres) as connection:
+        rows = await _read(connection, organization, root_id, positions)
+    past = await compute(organization, _past_of, rows)
+    await _derive(reader, past, positions)
+    return await compute(organization, _family_of, past, positions)
+
+
+def _family_of(past: _Past, positions: Positions) -> PastFamily:
+    state = past.state
+    return PastFamily(past.origins, state, past.resources, state.family(past.resources, past.index), positions)
+
+
+async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Rows:
+    place = (await read_positions(connection, [positions.partition]))[positions.partition]
+    members = await connection.fetch(directory.MEMBERS, [organization], [root_id])
+    return _Rows(
+        (await load_generations(connection)).origins,
+        organization,
+        root_id,
+        positions,
+        place,
+        await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
+        await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
+        await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
+        await read_catalog(connection, organization, positions.catalog),
+        await read_catalog(connection, organization, place.catalog_offset),
+    )
+
+
+def _past_of(rows: _Rows) -> _Past:
+    """Raises: UnknownFamilyError."""
+    state = new_family(rows.organization, rows.root_id, rows.positions.partition)
+    for row in rows.own:
+        state.evolve(decode(bytes(row["record"])))
+    if rows.root_id not in state.members:
+        raise UnknownFamilyError(rows.organization, rows.root_id)
+    (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
+    clock = None
+    for row in rows.clock:
+        fact = decode(bytes(row["record"])).data
+        assert isinstance(fact, ClockTicked)
+        clock = fact.now
+    changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
+    past = _Past(rows.origins, state, together(catalog, state.own, clock), index, changed, set(), rows.positions.log)
+    _take_totals(past, [row for row in rows.totals if row["account_id"] in state.members], catalog)
+    meters, place = {catalog.aggregations[id].body.meter_id for id in changed}, rows.place
+    past.start = min([past.start, *(place.meters[meter] for meter in meters if meter in place.meters)])
+    return past
+
+
+def _counts(catalog: Resources, aggregation_id: str) -> Any:
+    """What of an aggregation its totals depend on."""
+    held = catalog.aggregations.get(aggregation_id)
+    return held and (held.body.meter_id, meter_aggregation(held.id, held.body))
+
+
+def _take_totals(past: _Past, rows: Iterable[Mapping[str, Any]], catalog: Resources) -> None:
+    """Totals that stood then as they stand now; those that grew since are noted, with where they begin."""
+    end = past.start
+    for row in rows:
+        key = (row["account_id"], row["aggregation_id"], row["segment"])
+        if key[1] in past.aggregations or key[1] not in catalog.aggregations or row["first_offset"] >= end:
+            continue
+        if row["last_offset"] < end:
+            _put(past.state, (*key, row["day"]), usage_totals.day_state(row), (row["first_offset"], row["last_offset"]))
+        else:
+            past.straddling.add((*key, row["day"]))
+            past.start = min(past.start, row["first_offset"])
+
+
+def _put(state: FamilyState, key: CellKey, day_state: Any, offsets: tuple[int, int]) -> None:
+    state.totals.setdefault(key[:3], {})[key[3]] = day_state
+    state.offsets[key] = offsets
+
+
+async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
+    """Fold what the totals no longer tell."""
+    if past.start >= positions.log:
+        return
+    wanted = past.aggregations | {key[1] for key in past.straddling}
+    plans = meter_plans(past.resources, frozenset(wanted))
+    zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
+    cells: dict[CellKey, Cell] = {}
+    async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones, past.origins):
+        values = {one.offset: one.value for one in usage}
+        records = [one.record for one in usage]
+        await compute(
+            past.state.organization, fold_usage, cells, list(values), records, values.__getitem__, plans, zones
+        )
+    for key, cell in cells.items():
+        if key in past.straddling or key[1] in past.aggregations:
+            _put(past.state, key, cell.day_state(), (cell.first, cell.last))

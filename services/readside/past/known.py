@@ -1,0 +1,79 @@
+"""A family as it was known at a moment of log time: only what had been appended by then, of log and catalog."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from events.facts.bills import Positions
+from events.topics import CATALOG, EVENTS
+from projections.readmodels import directory
+from projections.resources import Resources
+from projections.settlement import Family
+from services.commands.errors import UnknownResource
+from services.kafka import LogReader
+from services.postgres import Postgres
+from services.readside.family_now import UnknownFamilyError, load_family
+from services.readside.live import reading_live
+from services.readside.loading import read_positions
+from services.readside.past.family import load_past
+from services.readside.past.ticks import last_tick
+from services.readside.progress import Waiter
+
+_ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A family, its day, and the positions that it was folded to."""
+
+    family: Family
+    resources: Resources
+    today: date
+    positions: Positions
+
+
+async def load_known(
+    postgres: Postgres, bootstrap: str, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
+) -> Known:
+    """The family of a resource as it was known at a moment; None: as it is known now.
+
+    Raises: UnknownResource, for a resource that nobody had heard of by then.
+    """
+    # What is in the log when this is asked is in the read models from here on.
+    await waiter.until_commands_projected()
+    async with reading_live(postgres) as connection:
+        root_id = await connection.fetchval(_ROOT, organization, id)
+    if root_id is None:
+        raise UnknownResource(kind=kind, id=id)
+    if at is None:
+        now = await load_family(postgres, organization, root_id)
+        return Known(now.family, now.resources, now.today, now.positions)
+    try:
+        return await _load(postgres, bootstrap, organization, root_id, at)
+    except UnknownFamilyError as error:
+        raise UnknownResource(kind=kind, id=id) from error
+
+
+async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> Known:
+    async with LogReader(bootstrap) as reader:
+        positions = await _cut(postgres, reader, organization, root_id, at)
+        past = await load_past(postgres, reader, organization, root_id, positions)
+        tick = await last_tick(reader, positions.partition, positions.log, past.origins)
+    state, resources = past.state, past.resources
+    return Known(past.family, resources, state.today(resources, tick), positions)
+
+
+async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
+    """The prefixes of the log and the catalog that had been appended by the moment, as far as they are projected.
+
+    A record later than the moment ends the prefix, were there one with an earlier time behind it: a replay that is cut
+    at the moment stops there, too.
+    """
+    async with reading_live(postgres) as connection:
+        partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
+        if partition is None:
+            raise UnknownFamilyError(organization, root_id)
+        place = (await read_positions(connection, [partition]))[partition]
+    log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
+    catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
+    return Positions(partition=partition, log=min(log, place.next_offset), catalog=min(catalog, place.catalog_offset))

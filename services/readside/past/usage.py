@@ -1,0 +1,75 @@
+"""Usage of some accounts in a range of the log, without decoding anybody else's."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing, suppress
+from typing import NamedTuple
+
+from events.codec import ForeignRecordError, decode_own
+from events.facts.usage import UsageRated
+from events.origins import Origins
+from events.topics import EVENTS
+from projections.readmodels.positions import Position
+from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
+from services.kafka import FetchedRecord, LogReader
+
+#: Up to so many accounts are looked for in the bytes before anything is decoded.
+_FEW = 8
+_NAME = b'"UsageRated"'
+
+
+class Logged(NamedTuple):
+    """A usage record where it stands in the log, with its bytes."""
+
+    offset: int
+    record: RatedRecord
+    value: bytes
+
+
+async def usage_between(
+    reader: LogReader, partition: int, start: int, end: int, accounts: Collection[str], origins: Origins
+) -> AsyncGenerator[list[Logged], None]:
+    """The accounts' usage at offsets `[start, end)`, each once, in order.
+
+    Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
+    and the sequence rule sees the second one.
+    """
+    position = Position(partition)
+    wanted = frozenset(accounts)
+    marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
+    # Closed with this generator: a reader reads one range at a time.
+    async with aclosing(reader.read(EVENTS, partition, start, end)) as polls:
+        async for records in polls:
+            found = [
+                one
+                for one in _decoded(records, marks, origins)
+                if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
+            ]
+            if found:
+                yield found
+
+
+def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: Origins) -> list[Logged]:
+    """What is this system's usage, in order."""
+    usual, odd = [], []
+    for record in records:
+        value = record.value or b""
+        if marks and not any(mark in value for mark in marks):
+            continue
+        if value.startswith(PREFIX):
+            usual.append(record)
+        elif _NAME in value:
+            odd.append(record)
+    rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
+    for place in reversed(strange):
+        del usual[place]
+    found = [
+        Logged(record.offset, one, record.value)
+        for record, one in zip(usual, rated, strict=True)
+        if origins.own(one.source)
+    ]
+    for record in odd:
+        with suppress(ForeignRecordError):
+            envelope = decode_own(record.value, origins)
+            if isinstance(envelope.data, UsageRated):
+                found.append(Logged(record.offset, rated_of(envelope), record.value))
+    return sorted(found, key=lambda one: one.offset) if odd else found

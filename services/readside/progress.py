@@ -1,0 +1,57 @@
+"""Waiting until all that was there is projected: events of the store, and usage in Kafka (decision 18).
+
+A bill run that did not wait would be right all the same, its misses would stand as differences on the next bill; but
+whoever published usage and then asked for a bill expects it on this one.
+"""
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.readside.ends import KAFKA_SECONDS
+from services.readside.targets import Folded, Read, Relayed
+from services.readside.watching import Deadline, ProjectionStalledError, Watcher
+
+#: What an HTTP request waits in all: less than a client does, so that it is told what is missing.
+HTTP_SECONDS = 25.0
+
+
+class Waiter:
+    """Waits for the relay, the ingest worker and the projector, each as long as it makes progress.
+
+    `within`: each wait ends after so many seconds in all, whatever progress is made. Waiting holds no connection.
+    """
+
+    def __init__(self, watcher: Watcher, within: float | None = None) -> None:
+        self._watcher, self._within = watcher, within
+
+    async def until_projected(self) -> None:
+        """Until every event and every usage record that is there now is in the read models.
+
+        Usage in a wrong partition is published again into the right one, behind the ends taken first; so the ends are
+        taken a second time once the first are read. Raises: ProjectionStalledError, KafkaUnreachableError.
+        """
+        deadline = Deadline(self._within)
+        for _ in range(2):
+            await self._watcher.until(Read(await self._ends(deadline, USAGE)), deadline)
+        await self._until_relayed_and_folded(deadline)
+
+    async def until_commands_projected(self) -> None:
+        """Until every event of the store that is committed now is in the read models; usage is not waited for.
+
+        Raises: ProjectionStalledError, KafkaUnreachableError.
+        """
+        await self._until_relayed_and_folded(Deadline(self._within))
+
+    async def _until_relayed_and_folded(self, deadline: Deadline) -> None:
+        seen = await self._watcher.now()
+        try:
+            await self._watcher.until(Relayed(seen.head), deadline)
+        except ProjectionStalledError:
+            await self._watcher.ends(CATALOG, KAFKA_SECONDS / 2)  # the relay cannot publish while Kafka is away
+            raise
+        ends = (await self._ends(deadline, EVENTS))[: seen.generations.partitions]
+        [(_, catalog)] = (await self._ends(deadline, CATALOG))[:1]
+        await self._watcher.until(Folded(ends, catalog), deadline)
+
+    async def _ends(self, deadline: Deadline, topic: str) -> tuple[tuple[int, int], ...]:
+        """Raises: KafkaUnreachableError, naming Kafka's address."""
+        ends = await self._watcher.ends(topic, max(1.0, min(KAFKA_SECONDS, deadline.left)))
+        return tuple(sorted(ends.items()))

@@ -1,0 +1,83 @@
+"""What is waited for, and the one place where ends and positions are compared."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from events.topics import home_of, read_source
+from services.readside.looking import Seen
+
+
+class Target(Protocol):
+    """What is waited for: a value, so that equal ones are one. `what` and `who` are for messages."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def who(self) -> str: ...
+
+    def reached(self, seen: Seen) -> bool:
+        """Whether the look shows it."""
+        ...
+
+    def standing(self, seen: Seen) -> object:
+        """What changes as long as there is progress towards it."""
+        ...
+
+
+def usage_read(seen: Seen, partitions: Iterable[int]) -> dict[int, int]:
+    """Up to which offset each of these partitions of `usage` is rated and projected."""
+    held, sequences = seen.generations, seen.projected.sequences
+    read = {}
+    for partition in partitions:
+        of_home = sequences.get(home_of(partition, held.partitions), {})
+        read[partition] = max(of_home.get(read_source(held.usage, partition), 0), held.begin_of(partition))
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Kafka has acknowledged every event of the store up to a position."""
+
+    position: int
+    what = "the relay to publish every command"
+    who = "relay"
+
+    def reached(self, seen: Seen) -> bool:
+        return seen.relayed >= self.position
+
+    def standing(self, seen: Seen) -> object:
+        return seen.relayed
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Usage up to these ends of `usage`, by partition, is rated and projected."""
+
+    ends: tuple[tuple[int, int], ...]
+    what = "usage to be rated and projected"
+    who = "ingest worker or the projector"
+
+    def reached(self, seen: Seen) -> bool:
+        read = self.standing(seen)
+        return all(read[partition] >= end for partition, end in self.ends)
+
+    def standing(self, seen: Seen) -> Mapping[int, int]:
+        return usage_read(seen, (partition for partition, _ in self.ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The read models have folded these ends of `billing.events`, by partition, and of `billing.catalog` in each."""
+
+    ends: tuple[tuple[int, int], ...]
+    catalog: int
+    what = "the log to be projected"
+    who = "projector"
+
+    def reached(self, seen: Seen) -> bool:
+        log, catalogs = seen.projected.next_offsets, seen.projected.catalog_offsets
+        return all(log.get(one, 0) >= end and catalogs.get(one, 0) >= self.catalog for one, end in self.ends)
+
+    def standing(self, seen: Seen) -> object:
+        return seen.projected

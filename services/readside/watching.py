@@ -1,0 +1,182 @@
+"""One watcher for all who wait for a projection: however many they are, it looks once for all, and rests when none is.
+
+A wait is a future with a deadline. It holds no connection and asks nothing by itself; who waits for the same waits for
+the same future. While nothing moves the watcher looks less often.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from math import inf
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.failures import ExpectedFailure, Passing
+from services.readside.ends import KAFKA_SECONDS, TopicEnds
+from services.readside.looking import Looker, Seen
+from services.readside.targets import Target
+from services.shared import Outcome, SharedAnswer
+
+#: From look to look while things move, and at most, while they do not.
+LOOK_SECONDS, REST_SECONDS = 0.02, 0.2
+#: A wait without progress for so long is given up.
+PROGRESS_SECONDS = 60.0
+
+
+class ProjectionStalledError(ExpectedFailure, Passing):
+    """Waited for {what} for {seconds} s without progress, or in all: is {who} running?"""
+
+    def __init__(self, what: str, who: str, seconds: float, *, moving: bool = False) -> None:
+        why = f": the {who} has not caught up yet, try again" if moving else f" without progress: is the {who} running?"
+        super().__init__(f"waited for {what} for {seconds:.0f} s{why}")
+
+
+class Deadline:
+    """When one wait is over, of all that it waits for together; `within` None: never."""
+
+    def __init__(self, within: float | None) -> None:
+        self.within = within
+        self._end = inf if within is None else asyncio.get_running_loop().time() + within
+
+    @property
+    def left(self) -> float:
+        return self._end - asyncio.get_running_loop().time()
+
+
+@dataclass(slots=True, eq=False)
+class _Wait:
+    """All who wait for one target."""
+
+    reached: "asyncio.Future[Outcome[None]]"
+    waiters: int = 0
+    standing: object = None
+    #: How often it was seen to move, and when last, in the loop's time.
+    moves: int = 0
+    moved_at: float = -inf
+
+    def note(self, standing: object, now: float) -> bool:
+        """Whether there is progress since the last look."""
+        moved = self.standing is not None and standing != self.standing
+        if moved:
+            self.moves, self.moved_at = self.moves + 1, now
+        self.standing = standing
+        return moved
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """Of one process. Made by `open_watcher`."""
+
+    looker: Looker
+    _ends: Mapping[str, TopicEnds]
+    _waits: dict[Target, _Wait] = field(default_factory=dict)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _watching: "asyncio.Task[None] | None" = None
+    _look: SharedAnswer[Seen] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._look = SharedAnswer(self.looker.look)
+
+    async def now(self) -> Seen:
+        """How far everything is: not before this was asked. Raises: PostgresUnreachableError, NotMigratedError."""
+        return await self._look.get()
+
+    async def ends(self, topic: str, seconds: float = KAFKA_SECONDS) -> dict[int, int]:
+        """Where the topic's partitions end, not before this was asked. Raises: KafkaUnreachableError."""
+        return await self._ends[topic].get(seconds)
+
+    async def until(self, target: Target, deadline: Deadline) -> None:
+        """Until the target is reached.
+
+        Raises: ProjectionStalledError at the deadline, or when nothing moves for PROGRESS_SECONDS; what looking raised.
+        """
+        wait = self._waits.get(target)
+        if wait is None:
+            wait = self._waits[target] = _Wait(asyncio.get_running_loop().create_future())
+            self._woken.set()
+            if self._watching is None:
+                self._watching = asyncio.create_task(self._watch())
+        wait.waiters += 1
+        try:
+            await _patiently(target, wait, deadline)
+        finally:
+            wait.waiters -= 1
+            if not wait.waiters and self._waits.get(target) is wait:
+                del self._waits[target]
+
+    async def _watch(self) -> None:
+        pause = LOOK_SECONDS
+        try:
+            while self._waits:
+                self._woken.clear()
+                moved = await self._look_once()
+                pause = LOOK_SECONDS if moved else min(2 * pause, REST_SECONDS)
+                if self._waits and await _set_within(self._woken, pause):
+                    pause = LOOK_SECONDS
+        finally:
+            self._watching = None
+
+    async def _look_once(self) -> bool:
+        """Whether anything moved that is waited for."""
+        try:
+            seen = await self.now()
+        except Exception as error:
+            self._fail(error)
+            return False
+        now, moved = asyncio.get_running_loop().time(), False
+        for target, wait in list(self._waits.items()):
+            if target.reached(seen):
+                del self._waits[target]
+                wait.reached.set_result(Outcome())
+            else:
+                moved = wait.note(target.standing(seen), now) or moved
+        return moved
+
+    def _fail(self, error: Exception) -> None:
+        for wait in self._waits.values():
+            wait.reached.set_result(Outcome(error=error))
+        self._waits.clear()
+
+    async def close(self) -> None:
+        """Who waits still is cancelled."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        for wait in self._waits.values():
+            wait.reached.cancel()
+        await self._look.close()
+        for ends in self._ends.values():
+            await ends.close()
+        self.looker.close()
+
+
+async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
+    loop = asyncio.get_running_loop()
+    begun, moves = loop.time(), wait.moves
+    while True:
+        patience = max(begun, wait.moved_at) + PROGRESS_SECONDS - loop.time()
+        await asyncio.wait((wait.reached,), timeout=max(0.0, min(deadline.left, patience)))
+        if wait.reached.done():
+            return wait.reached.result().get()
+        if deadline.within is not None and deadline.left <= 0:
+            raise ProjectionStalledError(target.what, target.who, deadline.within, moving=wait.moves > moves)
+        if max(begun, wait.moved_at) + PROGRESS_SECONDS <= loop.time():
+            raise ProjectionStalledError(target.what, target.who, PROGRESS_SECONDS)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+@asynccontextmanager
+async def open_watcher(database_url: str, bootstrap: str) -> AsyncIterator[Watcher]:
+    """The watcher of a process for the length of a block; it connects when it is first asked."""
+    watcher = Watcher(Looker(database_url), {topic: TopicEnds(bootstrap, topic) for topic in (USAGE, EVENTS, CATALOG)})
+    try:
+        yield watcher
+    finally:
+        await watcher.close()

@@ -1,0 +1,27 @@
+"""Records that no client would write, and any client may."""
+
+import asyncio
+import struct
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
+
+CRC_OFFSET, CRC_START = 17, 21
+
+
+async def publish_with_unreadable_header(bootstrap: str, topic: str, partition: int, value: bytes) -> None:
+    """A record whose header name is no UTF-8: written by hand, because no client would."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=b"k", value=value, headers=[("unreadable", b"1")])
+        buffer = bytearray(batch._build())
+        place = buffer.index(b"unreadable")
+        buffer[place : place + 4] = b"\xff\xfe\xff\xfe"
+        struct.pack_into(">I", buffer, CRC_OFFSET, calc_crc32c(buffer[CRC_START:]))
+        batch._buffer = buffer
+        async with asyncio.timeout(30):
+            await (await producer.send_batch(batch, topic, partition=partition))
+    finally:
+        await producer.stop()
