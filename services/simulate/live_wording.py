@@ -47,6 +47,7 @@ def _line(line: Mapping[str, Any], zone: ZoneInfo, names: LiveNames, charges: Ma
         segment=line.get("segment"),
         child_account=names.code(line.get("childAccountId")),
         charge=charges.get(line.get("pricingId") or ""),
+        charge_type=line.get("chargeType"),
     )
 
 

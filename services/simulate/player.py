@@ -86,6 +86,8 @@ class PlayedLine:
     child_account: str | None = None
     #: What the charge is called that the line is of or pays for, where the bill itself says so.
     charge: str | None = None
+    #: Of a draw: the type of the charge it pays.
+    charge_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

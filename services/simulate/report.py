@@ -53,7 +53,8 @@ def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
 
 def _about(line: PlayedLine) -> str:
     """Whose it is, of what, and what it says; of a draw, which charge it pays."""
-    says = f"for {line.charge}" if line.charge and line.type in PAYING else line.description
+    paid = line.charge or (line.charge_type or "").lower().replace("_", " ")
+    says = f"for {paid}" if paid and line.type in PAYING else line.description
     about = (line.child_account, line.product, line.commitment, line.balance, says, *_segment(line))
     return ", ".join(one for one in about if one)
 
@@ -122,6 +123,7 @@ def _line(line: PlayedLine) -> dict[str, Any]:
         "period": [day.isoformat() for day in line.period],
         "description": line.description or None,
         "childAccount": line.child_account,
+        "chargeType": line.charge_type,
     }
     return {name: value for name, value in document.items() if value is not None}
 

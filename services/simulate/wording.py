@@ -42,6 +42,7 @@ def _line(codes: Mapping[str, str], draft: DraftBill, line: DraftLine, charges: 
         segment=segment_values(wording.get("segment") or "") or None,
         child_account=None if owner == draft.account_id else codes[owner],
         charge=charges.get(wording.get("pricing_id") or ""),
+        charge_type=wording.get("charge_type"),
     )
 
 

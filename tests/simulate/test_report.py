@@ -1,6 +1,7 @@
 """What `trueup simulate` prints into a log of 80 columns, by value."""
 
 import io
+import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.printing import make_console, show
-from services.simulate import make_player
+from services.simulate import make_player, run_files
 from services.simulate.play import play
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.report import print_story, printed_bill
@@ -68,3 +69,33 @@ def test_every_scenario_fits_80_columns_with_nothing_cut() -> None:
     assert len(lines) > 1000
     assert not [line for line in lines if len(line) > 80 or line != line.rstrip() or "…" in line or "\x1b" in line]
     assert "COMMITMENT_CONSUMED       payments, year, for                          -9,200.00" in lines
+
+
+def test_draws_whose_charge_stands_on_another_bill_say_which_charge_they_pay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "draws.yaml"
+    path.write_text("""
+scenario: draws that are given back when their contract goes
+plans:
+  - {code: basic, product: base, billFrequency: MONTHLY, standingCharge: 5, minimumSpend: 20}
+contracts:
+  - {code: frame, account: acme, startDate: 2026-01-01, endDate: 2030-01-01}
+accounts:
+  - {code: acme, plans: [{code: ap, plan: basic, contract: frame, startDate: 2026-01-01}]}
+commitments:
+  - {code: pre, account: acme, amount: 90, amountPrePaid: 90, startDate: 2026-01-01, endDate: 2027-01-01,
+     contract: frame}
+steps:
+  - bill: {date: 2026-02-01}
+  - update: {accountPlan: ap, set: {contract: null}}
+  - bill: {date: 2026-02-01}
+""")
+    assert run_files([path], json=True, live=None) == 0
+    lines = json.loads(capsys.readouterr().out)["steps"][2]["result"][0]["lines"]
+    drawn = "COMMITMENT_CONSUMED"
+    told = [(line["type"], line["chargeType"], line["amount"]) for line in lines]
+    assert told == [(drawn, "STANDING_CHARGE", "5.00"), (drawn, "MINIMUM_SPEND", "20.00")]
+    run_files([path], json=False, live=None)
+    out = capsys.readouterr().out.split("bill 2026-02-01")[2]
+    assert "pre, for standing charge" in out and "pre, for minimum spend" in out
