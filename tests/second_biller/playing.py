@@ -103,6 +103,8 @@ class Player:
         thing = self.world.get(kind, code)
         changed = {**thing, **body["set"]}
         check_thing(self.world, kind, changed)
+        if not absent(body.get("effectiveDate")) and thing.get("planTemplate") != changed.get("planTemplate"):
+            raise Refused("effectiveDate: does not go with another planTemplate")
         if kind == "commitments":
             anew = fixed_anew(thing, changed)
             grid = fixed_grid(self.world, changed) if anew else self.world.grids[str(code)]
