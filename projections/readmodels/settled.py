@@ -38,18 +38,7 @@ def settled_rows(
 def _balance(
     entity: CommitmentEntity | BalanceEntity, state: AgreementState, organization: str, root_id: str, today: date
 ) -> BalanceRow:
-    periods = [
-        {
-            "startDate": one.start_date.isoformat(),
-            "endDate": one.end_date.isoformat(),
-            "amount": str(one.amount),
-            "counted": str(one.counted),
-            "shortfall": str(one.shortfall),
-            "trueUp": str(one.true_up),
-            "state": one.state,
-        }
-        for one in state.periods
-    ]
+    periods = [{name: str(value) for name, value in one.document().items()} for one in state.periods]
     return BalanceRow(
         entity.id,
         organization,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from events.resources.organization import CreditKind
 from projections.settlement.agreements import Fund
@@ -25,6 +25,18 @@ class PeriodState:
     true_up: Decimal
     state: str
     waived: bool
+
+    def document(self) -> dict[str, Any]:
+        """Under the wire's names (rules 10.3)."""
+        return {
+            "startDate": self.start_date,
+            "endDate": self.end_date,
+            "amount": self.amount,
+            "counted": self.counted,
+            "shortfall": self.shortfall,
+            "trueUp": self.true_up,
+            "state": self.state,
+        }
 
 
 @dataclass(frozen=True, slots=True)

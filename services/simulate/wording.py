@@ -77,16 +77,5 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
     if (cancelled := entity.cancellation) is not None:
         document["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
     if state.kind == "MINIMUM":
-        document["periods"] = [
-            {
-                "startDate": one.start_date,
-                "endDate": one.end_date,
-                "amount": one.amount,
-                "counted": one.counted,
-                "shortfall": one.shortfall,
-                "trueUp": one.true_up,
-                "state": one.state,
-            }
-            for one in state.periods
-        ]
+        document["periods"] = [one.document() for one in state.periods]
     return document

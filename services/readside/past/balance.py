@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from projections.explain.parts import charge_document
-from projections.settlement import Draw, PeriodState, Settlement, settle
+from projections.settlement import Draw, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
 from services.commands.errors import InvalidField, UnknownResource
 from services.computing import compute
@@ -67,7 +67,7 @@ def _document(known: Known, asked: Asked) -> Document:
         "draws": list(_draws(settlement, id)),
     }
     if minimum:
-        document["periods"] = [_period(one) for one in state.periods]
+        document["periods"] = [one.document() for one in state.periods]
     return {name: value for name, value in document.items() if value is not None}
 
 
@@ -76,18 +76,6 @@ def _day(one: BurnDay, *, minimum: bool) -> Document:
     if minimum:
         return document | {"counted": one.counted}
     return document | {"rolledOver": one.rolled_over, "lapsed": one.lapsed}
-
-
-def _period(one: PeriodState) -> Document:
-    return {
-        "startDate": one.start_date,
-        "endDate": one.end_date,
-        "amount": one.amount,
-        "counted": one.counted,
-        "shortfall": one.shortfall,
-        "trueUp": one.true_up,
-        "state": one.state,
-    }
 
 
 def _settled(known: Known, as_of: date | None) -> Settlement:
