@@ -66,7 +66,7 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener,
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=BUSY_WAIT_MS,
         session_timeout_ms=session_ms,
-        heartbeat_interval_ms=session_ms // 5,
+        heartbeat_interval_ms=session_ms // 3,
         rebalance_timeout_ms=60_000,
         max_poll_interval_ms=300_000,
         auto_commit_interval_ms=30_000,  # for lag tools only: the handler's offsets count
