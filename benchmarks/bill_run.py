@@ -26,10 +26,10 @@ from benchmarks.running import ORGANIZATION, connect, create_customers, empty_sy
 from benchmarks.waiting import NotFinishedError, until
 from benchmarks.workload import Load, cents_of
 from services.failures import ExpectedFailure
-from services.logs import configure_logs
-from services.settings import load_settings
-from services.stack.child import Child, Command, log_tail
-from services.up.system import System
+from services.run.logs import configure_logs
+from services.run.settings import load_settings
+from services.run.stack.child import Child, Command, log_tail
+from services.run.up import System
 
 #: The first instant after the month, and the wire's name for it: everything due by then is billed.
 DATE = "2026-02-01"
@@ -104,7 +104,7 @@ async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
         "TRUEUP_LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",
     }
-    argv = [sys.executable, "-m", "services.cli", "bill", "--date", DATE, "--organization", ORGANIZATION]
+    argv = [sys.executable, "-m", "services.run.cli", "bill", "--date", DATE, "--organization", ORGANIZATION]
     child, started, seen = Child(Command("bill", argv, environment, log)), time.monotonic(), list[Seen]()
     deadline = started + 60 + accounts / SLOWEST_BILLS
     try:

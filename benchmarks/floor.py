@@ -19,7 +19,7 @@ from benchmarks.workload import Load
 from events.topics import EVENTS, TOPICS
 from projections.readmodels import registry
 from services.kafka import LogReader
-from services.stack.supervise import Supervisor
+from services.run.stack.supervise import Supervisor
 
 SCHEMA = "benchmark_floor"
 LEGS = ("benchmarks.floor_copy", "benchmarks.floor_fold")

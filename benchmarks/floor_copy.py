@@ -11,8 +11,8 @@ from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import USAGE
 from services.kafka import BATCH_BYTES, FETCH_BYTES
-from services.settings import RECORD_BYTES_MOST
-from services.worker import tune_garbage_collection
+from services.run.settings import RECORD_BYTES_MOST
+from services.worker.host import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
 MAX_RECORDS = 8_000

@@ -26,7 +26,7 @@ from projections.readmodels.usage_totals import TotalRow
 from services.kafka import FETCH_BYTES
 from services.projector.pace import Pace
 from services.projector.worker import MAX_RECORDS
-from services.worker import tune_garbage_collection
+from services.worker.host import tune_garbage_collection
 
 
 class Measure(msgspec.Struct, gc=False):

@@ -9,7 +9,7 @@ import asyncpg
 from benchmarks.results import LEAST_SECONDS, Leg, Pipeline
 from benchmarks.task import Task
 from benchmarks.waiting import Gate, cpu_seconds, until
-from services.stack.supervise import Supervisor
+from services.run.stack.supervise import Supervisor
 
 SCHEMA = "benchmark_naive"
 HANDLER = "benchmarks.naive_handler"

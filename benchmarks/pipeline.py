@@ -23,8 +23,8 @@ from benchmarks.running import ORGANIZATION, connect, create_customers, empty_sy
 from benchmarks.task import Task
 from benchmarks.workload import Load
 from services.failures import ExpectedFailure
-from services.logs import configure_logs
-from services.settings import Settings, load_settings
+from services.run.logs import configure_logs
+from services.run.settings import Settings, load_settings
 
 NAIVE_MESSAGES = 5_000
 

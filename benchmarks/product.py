@@ -15,7 +15,7 @@ from benchmarks.waiting import Gate, cpu_seconds
 from benchmarks.workload import Load, cents_of
 from events.topics import EVENTS, USAGE
 from services.kafka import BatchWriter
-from services.up.system import System
+from services.run.up import System
 
 WORKERS = ("ingest", "projector")
 _BALANCES = "SELECT commitment_id, spent FROM commitment_balances"

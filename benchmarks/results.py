@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.waiting import until
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
-from services.stack.supervise import Supervisor
+from services.run.stack.supervise import Supervisor
 
 #: Slowest pipeline that is still waited for, in events a second, and what it may need besides.
 SLOWEST_PER_SECOND = 3_000

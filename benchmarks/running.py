@@ -16,9 +16,9 @@ from services.demo.wire import Client
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres
-from services.settings import Settings
-from services.stack import running_stack
-from services.up.system import System
+from services.run.settings import Settings
+from services.run.stack import running_stack
+from services.run.up import System
 
 ORGANIZATION = "benchmark"
 PROJECT_SECONDS = 60.0

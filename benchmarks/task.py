@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.stack.child import Command
+from services.run.stack.child import Command
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import asyncpg
 import psutil
 
 from services.failures import ExpectedFailure
-from services.stack.child import log_tail
-from services.stack.supervise import Supervisor
+from services.run.stack.child import log_tail
+from services.run.stack.supervise import Supervisor
 
 LOOK_SECONDS = 0.02
 GATE_SECONDS = 45.0

@@ -16,7 +16,7 @@ from services.api.resources import PREFIX, existing
 from services.api.wire import answer
 from services.commands.errors import UnknownResource
 from services.commands.table import KINDS
-from services.computing import compute
+from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 
 router = APIRouter(prefix=PREFIX, tags=["balances"], default_response_class=Response)

@@ -15,7 +15,7 @@ from services.billing.life import BillLife, load_life
 from services.billing.reading import StoredBill, read_bills, read_names
 from services.billing.wire import Stamps, bill_document, referred_ids
 from services.commands.errors import UnknownResource
-from services.computing import compute
+from services.concurrency import compute
 from services.readside.live import reading_live
 from services.store.execute import now_of
 from services.store.listing import Search

@@ -26,7 +26,7 @@ from services.billing.wire import unpriced_documents
 from services.commands.bodies import parse_model
 from services.commands.errors import UnknownResource
 from services.commands.what_if import supposed_family
-from services.computing import compute
+from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition
 

@@ -11,11 +11,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.api.app import create_app
+from services.concurrency import first_of
 from services.failures import ExpectedFailure
 from services.postgres import connected
-from services.process import Process, run_process
+from services.run.process import Process, run_process
 from services.store.generations import load_generations
-from services.waiting import first_of
 
 GRACE_SECONDS = 10
 #: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent

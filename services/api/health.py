@@ -18,12 +18,12 @@ from starlette.responses import Response
 from events.topics import CATALOG, EVENTS, USAGE
 from services.api.standing import Standing
 from services.api.wire import answer
+from services.concurrency import SharedAnswer
 from services.failures import ExpectedFailure
 from services.readside.looking import Looker, Seen
 from services.readside.targets import usage_read
 from services.readside.watching import Watcher
-from services.settings import redacted
-from services.shared import SharedAnswer
+from services.run.settings import redacted
 
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8

@@ -11,11 +11,11 @@ from projections.settlement.conservation import Residue
 from services.api.queries import one, parameters_of, takes, whole_number
 from services.api.requests import api_of, organization_of, require_organization, waiter_of
 from services.api.wire import answer, day, instant, unescaped
-from services.conservation import check_organization
+from services.audit.conservation import check_organization
+from services.audit.residues import conservation as residue_of_rows
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.readside.live import live_schema
 from services.readside.past import balance
-from services.replay.residues import conservation as residue_of_rows
 
 router = APIRouter(default_response_class=Response, tags=["insight"])
 PREFIX = "/organizations/{organization}"

@@ -19,6 +19,7 @@ from services.api.wire import encode, raw_answer
 from services.commands.errors import InvalidField
 from services.commands.messages import Command
 from services.commands.organization import check_exists
+from services.concurrency import Turns
 from services.postgres import Postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
@@ -26,7 +27,6 @@ from services.store import idempotency
 from services.store.execute import Executed, execute, lock_organization
 from services.store.generations import Generations
 from services.store.view import load_config
-from services.turns import Turns
 
 _log = structlog.get_logger(__name__)
 

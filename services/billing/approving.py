@@ -10,7 +10,7 @@ from services.billing.errors import BillIsEmpty
 from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
 from services.billing.life import BillLife, load_life
 from services.commands.errors import UnknownResource
-from services.computing import compute
+from services.concurrency import compute
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.progress import Waiter

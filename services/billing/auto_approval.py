@@ -8,13 +8,13 @@ import structlog
 from events.facts.bills import BillIssued
 from services.billing.approving import approve_or_drop
 from services.billing.issuing import BillContentionError
+from services.concurrency import Turns
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.progress import Waiter
 from services.store.execute import now_of
 from services.store.view import load_config
-from services.turns import Turns
 
 log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from services.billing.selection import Selection
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
-from services.process import Process, run_process
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
+from services.run.process import Process, run_process
 from services.store.generations import load_generations
 from services.store.view import load_config
 

@@ -14,7 +14,7 @@ from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
 from services.billing.appending import Settled, append_page
 from services.billing.selection import Target
-from services.computing import compute
+from services.concurrency import compute
 from services.failures import ExpectedFailure
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page

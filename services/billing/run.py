@@ -15,10 +15,10 @@ from services.billing.issuing import BillRequest, issue_page, settle_page
 from services.billing.jobs import BillJob, Done, get_job, move_job, note_done
 from services.billing.selection import Selection, Target, count, pages, selection_of
 from services.commands.errors import UnknownResource
+from services.concurrency import Turns
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.progress import Waiter
-from services.turns import Turns
 
 log = structlog.get_logger(__name__)
 

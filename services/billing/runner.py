@@ -14,14 +14,14 @@ from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.locks import JobLocks
 from services.billing.run import BillRun
+from services.concurrency import Turns
 from services.failures import Passing
-from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 from services.store.execute import now_of
 from services.store.view import load_config
-from services.turns import Turns
+from services.worker.outage import Outage
 
 log = structlog.get_logger(__name__)
 

@@ -19,10 +19,10 @@ from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
 from services.demo.wire import Client, DemoError, dealt, publish, set_up
-from services.logs import configure_logs
-from services.printing import make_console, show
-from services.settings import load_settings
-from services.up.system import System, running_system, until_asked_to_stop
+from services.run.logs import configure_logs
+from services.run.printing import make_console, show
+from services.run.settings import load_settings
+from services.run.up import System, running_system, until_asked_to_stop
 
 #: The trace is published in this many parts, with a look at the balances after each.
 PARTS = 24
@@ -145,7 +145,7 @@ async def _audit(system: System) -> int:
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "audit", env=os.environ | addresses
+        sys.executable, "-m", "services.run.cli", "audit", env=os.environ | addresses
     )
     return await process.wait()
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from services.demo.story import CUSTOMERS, Customer
 from services.demo.trace_file import Request
 from services.demo.wire import Client, DemoError
-from services.printing import PAYING, Line, bill_table, charges_by_pricing, grid, show
+from services.run.printing import PAYING, Line, bill_table, charges_by_pricing, grid, show
 
 BAR = 16
 LOOK_SECONDS = 0.3

@@ -7,10 +7,10 @@ from services.commands.errors import CommandError
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
 from services.postgres import open_postgres
-from services.printing import printable, printable_json
-from services.process import Process, run_process
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
+from services.run.printing import printable, printable_json
+from services.run.process import Process, run_process
 
 
 @click.command()

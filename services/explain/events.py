@@ -13,7 +13,7 @@ from projections.aggregates import MeterAggregation, contributions, meter_aggreg
 from projections.explain import UsageRef
 from projections.explain.parts import number
 from projections.usage.rated import details_of
-from services.computing import compute
+from services.concurrency import compute
 from services.kafka import LogReader
 from services.readside.past import PastFamily
 from services.readside.past.usage import Logged, usage_between

@@ -13,7 +13,7 @@ from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import settle
 from services.commands.errors import UnknownResource
-from services.computing import compute
+from services.concurrency import compute
 from services.explain.events import count_events, read_events
 from services.explain.lines import find_line
 from services.kafka import LogReader

@@ -14,12 +14,12 @@ from services.ingest.commands import CommandGate
 from services.ingest.following import CatalogFollower
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
-from services.outage import until_stopped
 from services.postgres import open_postgres
-from services.process import Process, run_process
-from services.stack import Endpoints
+from services.run.process import Process, run_process
+from services.run.stack import Endpoints
 from services.store.generations import load_generations
-from services.worker import host
+from services.worker.host import host
+from services.worker.outage import until_stopped
 
 GROUP = "trueup-ingest"
 #: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and more would

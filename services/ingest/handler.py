@@ -31,7 +31,7 @@ from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
 from services.postgres import Postgres
 from services.store.generations import Generations
-from services.worker import ResyncError
+from services.worker.host import ResyncError
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ IDLE_S = 30.0
 
 
 class IngestHandler:
-    """`services.worker.PartitionHandler` over `usage`. Owns nothing: who made reader and writer closes them."""
+    """`services.worker.host.PartitionHandler` over `usage`. Owns nothing: who made reader and writer closes them."""
 
     def __init__(
         self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter, generations: Generations

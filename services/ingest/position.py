@@ -15,7 +15,7 @@ import msgspec
 from events.topics import EVENTS
 from services.continuity.breaks import LogWentBackError
 from services.kafka import Appended, FetchedRecord
-from services.worker import ResyncError
+from services.worker.host import ResyncError
 
 
 class _Sourced(msgspec.Struct):

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.waiting import first_of
+from services.concurrency import first_of
 
 #: How long the broker holds a fetch while records come, in milliseconds; the consumer is made with it.
 BUSY_WAIT_MS = 50

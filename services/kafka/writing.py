@@ -13,7 +13,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
-from services.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.run.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 
 #: One produce request carries at most this much, so that every topic takes it; a larger record gets a batch of its own.
 BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024

@@ -4,8 +4,8 @@ import click
 import uvloop
 
 from services.migrate.migrate import migrate as make
-from services.settings import load_settings
-from services.stack import known_endpoints
+from services.run.settings import load_settings
+from services.run.stack import known_endpoints
 from services.store.generations import Generations
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import structlog
 
 from events.topics import USAGE
+from services.audit.replay import replay
 from services.continuity.mending import mending
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import open_postgres
 from services.readside.live import make_read_models
-from services.replay.replay import replay
-from services.settings import Settings
-from services.stack import Endpoints
+from services.run.settings import Settings
+from services.run.stack import Endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from services.failures import ExpectedFailure, Passing
-from services.settings import redacted
+from services.run.settings import redacted
 
 #: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
 #: syntax or rights, a view's check. By all others it says that it, or this session, cannot go on now: a conflict, no

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import asyncpg
 
+from services.concurrency import Turns
 from services.failures import Passing
 from services.postgres.connection import Connection, Fence, PostgresUnreachableError, throw_away
 from services.postgres.single import CONNECT_SECONDS, STATEMENT_SECONDS
-from services.turns import Turns
 
 
 class Postgres:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from services.process import Process, run_process
 from services.projector.worker import run_projector
+from services.run.process import Process, run_process
 
 
 @click.command()

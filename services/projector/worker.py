@@ -1,4 +1,4 @@
-"""The live projector: `Projection` under `services.worker.host`, written at the pace that `pace` gives."""
+"""The live projector: `Projection` under `services.worker.host.host`, written at the pace that `pace` gives."""
 
 import asyncio
 import time
@@ -13,7 +13,6 @@ from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
-from services.outage import until_stopped
 from services.postgres import Postgres, open_postgres
 from services.projection.projection import Projection
 from services.projection.target import LiveTarget, SchemaMovedError
@@ -21,7 +20,8 @@ from services.projection.write import LeaseLostError
 from services.projector.bell import ring_when_relayed
 from services.projector.pace import QUIET_S, Pace
 from services.store.generations import load_generations
-from services.worker import ResyncError, host
+from services.worker.host import ResyncError, host
+from services.worker.outage import until_stopped
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -4,9 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from events.topics import USAGE
+from services.concurrency import SharedAnswer
 from services.continuity.breaks import TopicMissingError
 from services.kafka import KafkaAdmin, KafkaUnreachableError, LogReader
-from services.shared import SharedAnswer
 
 #: How long Kafka may take to say where a topic ends.
 KAFKA_SECONDS = 10.0

@@ -21,7 +21,7 @@ from projections.readmodels.positions import Position
 from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
-from services.computing import compute
+from services.concurrency import compute
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState
 from services.readside.live import reading_live
@@ -31,7 +31,7 @@ from services.store.view import COLUMNS, put_row
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
 _CATALOGS_KEPT = 8
 _catalogs: OrderedDict[tuple[str, str, int], "Catalog"] = OrderedDict()
-#: Catalogs are made and put in place by threads (`services.computing`).
+#: Catalogs are made and put in place by threads (`services.concurrency`).
 _catalogs_lock = Lock()
 
 _ROOTS = """

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
+from services.concurrency import Outcome, SharedAnswer
 from services.failures import ExpectedFailure, Passing
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.looking import Looker, Seen
 from services.readside.targets import Target
-from services.shared import Outcome, SharedAnswer
 
 #: From look to look while things move, and at most, while they do not.
 LOOK_SECONDS, REST_SECONDS = 0.02, 0.2

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import click
 import uvloop
 
+from services.audit.replay import Replayed, replay
 from services.postgres import open_postgres
 from services.rebuild.rebuild import Rebuilt, rebuild_store
-from services.replay.replay import Replayed, replay
-from services.settings import load_settings
-from services.stack import known_endpoints
+from services.run.settings import load_settings
+from services.run.stack import known_endpoints
 
 CONNECTIONS = 6
 

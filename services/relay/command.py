@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from services.process import Process, run_process
 from services.relay.relay import run_relay
+from services.run.process import Process, run_process
 
 
 async def _relay(process: Process) -> None:

@@ -20,13 +20,13 @@ from events.envelope import seal
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
+from services.concurrency import first_of
 from services.continuity.clocks import ClockWatch
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import written
 from services.continuity.note import note, note_writer
 from services.continuity.tails import Tails, read_tails
 from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
-from services.outage import until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
@@ -34,7 +34,7 @@ from services.store.bills import whole_bill
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
-from services.waiting import first_of
+from services.worker.outage import until_stopped
 
 QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.

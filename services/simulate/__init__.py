@@ -9,15 +9,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from services.printing import make_console, printable, printable_json, show
-from services.settings import load_settings
+from services.run.printing import make_console, printable, printable_json, show
+from services.run.settings import load_settings
+from services.run.stack import known_endpoints
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.player import Player
 from services.simulate.report import print_story, story_json
 from services.simulate.story import read_story
 from services.simulate.yaml_lines import ScenarioError
-from services.stack import known_endpoints
 
 
 def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str | None = None) -> int:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from events.zones import time_zone
 from services.commands.bodies import parse_body
-from services.printing import charges_by_pricing
+from services.run.printing import charges_by_pricing
 from services.simulate.live_names import LiveNames
 from services.simulate.player import PlayedBill, PlayedLine
 

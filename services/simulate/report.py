@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from events.decimals import plain
-from services.printing import PAYING, Line, bill_table, printable, printable_json, show
+from services.run.printing import PAYING, Line, bill_table, printable, printable_json, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 

@@ -8,7 +8,7 @@ from typing import Any
 from projections.aggregates import segment_text, segment_values
 from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
-from services.printing import charges_by_pricing
+from services.run.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
 

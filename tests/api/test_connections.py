@@ -10,10 +10,10 @@ import pytest
 from services.api.errors import status_of
 from services.api.health import Health
 from services.api.standing import Standing
+from services.concurrency import NoTurnError
 from services.continuity.fence import Fence
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
-from services.turns import NoTurnError
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack

@@ -6,8 +6,8 @@ import pytest
 
 from services.api.command import _serve
 from services.billing.runner import JobRunner
-from services.process import Process
-from services.settings import load_settings
+from services.run.process import Process
+from services.run.settings import load_settings
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack

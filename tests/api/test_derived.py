@@ -16,7 +16,7 @@ from events.facts.bills import BillIssued, BillVoided
 from services.postgres import Postgres
 from services.readside.family_now import settle_now
 from services.readside.progress import Waiter
-from services.stack import Stack
+from services.run.stack import Stack
 from services.store.events import NewEvent, append
 from tests.store.kit import NOW, Store
 

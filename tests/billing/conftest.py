@@ -12,13 +12,13 @@ import pytest_asyncio
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
+from services.audit.audit import Report, audit
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from services.replay.audit import Report, audit
-from services.settings import load_settings
-from services.up.system import System
+from services.run.settings import load_settings
+from services.run.up import System
 from tests.system.running import running_system
 
 PARTITIONS = 2

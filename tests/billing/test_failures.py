@@ -18,10 +18,10 @@ from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
+from services.concurrency import Turns
 from services.kafka import KafkaUnreachableError
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, open_watcher
-from services.turns import Turns
 from tests.store.kit import Store, opened, store
 
 __all__ = ["opened", "store"]
@@ -159,7 +159,7 @@ def test_every_advisory_lock_has_a_number_of_its_own() -> None:
 async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so_is_its_end(
     store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
+    monkeypatch.setattr("services.worker.outage.BACKOFF_S", (0.0,))
     away = True
 
     async def run_job(_: Any, __: BillJob) -> None:

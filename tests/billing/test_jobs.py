@@ -17,7 +17,7 @@ from services.billing.selection import Selection
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from services.up.system import System
+from services.run.up import System
 from tests.billing.conftest import Shop, opened_shop
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 
 from events.topics import BILL_LINES, EVENTS
+from services.audit.replay import replay
 from services.kafka import LogReader
 from services.postgres import open_postgres
-from services.replay.replay import replay
-from services.settings import RECORD_BYTES_LEAST, load_settings
-from services.up.system import System
+from services.run.settings import RECORD_BYTES_LEAST, load_settings
+from services.run.up import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop
 from tests.billing.test_memos import memo
 from tests.system.running import running_system

@@ -24,8 +24,8 @@ from services.billing.selection import Selection, Target, pages
 from services.postgres import Postgres, open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
+from services.run.up import System
 from services.store.streams import bills_of
-from services.up.system import System
 from tests.billing.conftest import Shop, opened_shop
 from tests.store.kit import Store, opened, store
 
@@ -191,4 +191,4 @@ async def _bill_process(page: Page) -> asyncio.subprocess.Process:
         "TRUEUP_DATABASE_URL": endpoints.database_url,
     }
     asked = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.cli", *asked, env=environment)
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", *asked, env=environment)

@@ -27,7 +27,7 @@ STOPPED_SECONDS = 10
 def relay_stopped() -> Iterator[None]:
     """The relay stands still, as if its host were."""
     processes = psutil.Process().children(recursive=True)
-    [relay] = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.cli", "relay"]]
+    [relay] = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.run.cli", "relay"]]
     os.kill(relay.pid, signal.SIGSTOP)
     try:
         yield

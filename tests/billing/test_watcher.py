@@ -9,15 +9,15 @@ from aiokafka.errors import RequestTimedOutError
 
 from events.origins import Origins
 from events.topics import CATALOG, EVENTS, USAGE, read_source
+from services.concurrency import Turns
 from services.kafka import KafkaUnreachableError
 from services.readside import watching
 from services.readside.ends import TopicEnds
 from services.readside.looking import Looker, Progress, Seen
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
-from services.settings import MIB
+from services.run.settings import MIB
 from services.store.generations import Generations
-from services.turns import Turns
 from tests.store.kit import Store, opened, store
 
 __all__ = ["opened", "store"]

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.settings import load_settings
-from services.stack import Stack
+from services.run.settings import load_settings
+from services.run.stack import Stack
 from tests.continuity.home import Home
 
 PARTITIONS = 4

@@ -21,8 +21,8 @@ from services.migrate.migrate import migrate
 from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
 from services.relay.relay import run_relay
-from services.settings import Settings
-from services.stack import Stack
+from services.run.settings import Settings
+from services.run.stack import Stack
 from tests.system.story import Left, Wire, left_by, settled
 
 PATIENCE_S = 90.0
@@ -124,7 +124,7 @@ class Home:
         }
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "services.cli", *arguments),
+            *("-m", "services.run.cli", *arguments),
             env=environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

@@ -30,7 +30,7 @@ async def test_a_worker_without_its_topic_says_so_once_and_ends_at_once(
     try:
         with said.open("wb") as file:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.cli", worker, env=environment, stdout=file, stderr=file
+                sys.executable, "-m", "services.run.cli", worker, env=environment, stdout=file, stderr=file
             )
             async with asyncio.timeout(PATIENCE_S):
                 while named not in said.read_text():

@@ -11,7 +11,7 @@ import pytest
 from services.demo.show import burn_down, check_spent, printed_bill
 from services.demo.story import CUSTOMERS
 from services.demo.wire import DemoError
-from services.printing import make_console, show
+from services.run.printing import make_console, show
 
 ACORN, BIRCH, CEDAR, _ = CUSTOMERS
 PERIOD = {"servicePeriodStartDate": "2026-10-01T00:00:00Z", "servicePeriodEndDate": "2026-11-01T00:00:00Z"}

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from services.stack import Stack
+from services.run.stack import Stack
 from tests.ingest.live import Live, live
 
 

@@ -15,8 +15,8 @@ from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
 from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.relay.relay import run_relay
-from services.settings import load_settings
-from services.stack import Endpoints
+from services.run.settings import load_settings
+from services.run.stack import Endpoints
 from services.store.events import NewEvent, append
 from services.store.generations import Generations
 from tests.ingest.world import NOW, World

@@ -18,7 +18,7 @@ from services.ingest.batch import Outcome
 from services.ingest.elsewhere import rejected, size_of
 from services.ingest.refusal import Reason, Refused
 from services.kafka import digest_of
-from services.settings import RECORD_BYTES_LEAST
+from services.run.settings import RECORD_BYTES_LEAST
 from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
 

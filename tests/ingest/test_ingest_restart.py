@@ -20,8 +20,8 @@ from services.kafka import BatchWriter, KafkaUnreachableError, Record
 from services.kafka.writing import Appended
 from services.postgres import Postgres, open_postgres
 from services.readside.live import create_read_models
-from services.settings import load_settings
-from services.stack import Stack
+from services.run.settings import load_settings
+from services.run.stack import Stack
 from services.store import events as store_events
 from tests.ingest.live import PATIENCE_S, Live, live, usages
 from tests.ingest.world import World

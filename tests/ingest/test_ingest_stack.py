@@ -191,7 +191,7 @@ async def _start_worker(system: Live, folder: Path) -> asyncio.subprocess.Proces
         "TRUEUP_WORKER_SESSION_MS": "6000",
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "ingest", "--ready-file", str(ready), env=environment
+        sys.executable, "-m", "services.run.cli", "ingest", "--ready-file", str(ready), env=environment
     )
     async with asyncio.timeout(PATIENCE_S):
         while not ready.exists():

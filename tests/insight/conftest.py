@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from services.postgres import Postgres, open_postgres
-from services.settings import load_settings
-from services.up.system import System
+from services.run.settings import load_settings
+from services.run.up import System
 from tests.insight.story import PARTITIONS, play_story
 from tests.system.running import running_system
 from tests.system.story import Wire, settled

@@ -50,7 +50,7 @@ def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:
 async def run_explain(bootstrap: str, database_url: str, *arguments: str) -> tuple[int, str, str]:
     """`trueup explain`: its exit status and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "explain", *arguments,
+        sys.executable, "-m", "services.run.cli", "explain", *arguments,
         env=os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": bootstrap, "TRUEUP_DATABASE_URL": database_url},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.kafka import BatchWriter, RawConsumer, Record
 from services.kafka.arriving import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
-from services.stack import Stack
+from services.run.stack import Stack
 
 pytestmark = pytest.mark.stack
 TOPIC = "arriving"

@@ -12,8 +12,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record
 from services.kafka.writing import _cuts, _fill
-from services.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
-from services.stack import Stack
+from services.run.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.run.stack import Stack
 
 PARTITIONS = 2
 

@@ -6,7 +6,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.kafka import BatchWriter, LogReader, Record
-from services.stack import Stack
+from services.run.stack import Stack
 from tests.kafka.odd_records import publish_with_unreadable_header
 
 pytestmark = pytest.mark.stack

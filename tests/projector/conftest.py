@@ -8,8 +8,8 @@ import pytest_asyncio
 
 from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
-from services.settings import Settings, load_settings
-from services.stack import Endpoints, Stack
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, Stack
 
 PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.

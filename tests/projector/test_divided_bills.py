@@ -10,10 +10,10 @@ from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued, BillLinesIssued, BillOpened
 from events.topics import EVENTS
 from projections.settlement import draft_bills, issue
+from services.audit.audit import audit
 from services.readside.family_now import load_family
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
-from services.replay.audit import audit
 from tests.projector.conftest import Place
 from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days

@@ -25,7 +25,7 @@ async def _start(place: Place) -> Process:
         "TRUEUP_KAFKA_BOOTSTRAP": place.bootstrap,
         "TRUEUP_DATABASE_URL": place.endpoints.database_url,
     }
-    command = (sys.executable, "-m", "services.cli", "projector")
+    command = (sys.executable, "-m", "services.run.cli", "projector")
     return await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
 
 

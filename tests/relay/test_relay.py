@@ -19,7 +19,7 @@ from events.topics import BILL_LINES, clock_source, commands_source
 from services.continuity.tails import log_partitions
 from services.kafka import BatchWriter, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S
-from services.stack import Stack
+from services.run.stack import Stack
 from services.store.events import NewEvent, append
 from tests.relay.driving import (
     Log,
@@ -73,7 +73,7 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         return done
 
     monkeypatch.setattr(BatchWriter, "append", shaky)
-    monkeypatch.setattr("services.outage.BACKOFF_S", (0.05,))
+    monkeypatch.setattr("services.worker.outage.BACKOFF_S", (0.05,))
     await commands(store, 4)
     async with log_of(store) as log, relay(store):
         await until(lambda: relayed_all(store))
@@ -95,7 +95,7 @@ async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_
         for number in range(4):
             ready = tmp_path / f"ready-{number}"
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.cli", "relay", "--ready-file", str(ready), env=environment
+                sys.executable, "-m", "services.run.cli", "relay", "--ready-file", str(ready), env=environment
             )
             await until(lambda ready=ready: asyncio.to_thread(ready.exists))  # type: ignore[misc]
             await asyncio.sleep(0.1 * number)

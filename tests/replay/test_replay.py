@@ -9,10 +9,10 @@ import pytest
 
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
+from services.audit.audit import Report, audit
+from services.audit.replay import replay
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
-from services.replay.audit import Report, audit
-from services.replay.replay import replay
 from tests.projector.conftest import Place
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days, id_of

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.settings import load_settings
+from services.run.settings import load_settings
 from services.simulate.live import LiveSystem
 from tests.simulate.living import Live
 from tests.system.running import running_system

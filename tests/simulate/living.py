@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.run.up import System
 from services.simulate.live import LiveSystem
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml
-from services.up.system import System
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
         await asyncio.to_thread(at, f"{live.system.addresses.api_url}/elsewhere")
     with pytest.raises(ApiFailedError, match="is no URL"):
         LiveSystem("http://host:port", kafka)
-    command = [sys.executable, "-m", "services.cli", "simulate", "--live", live.system.addresses.api_url, str(path)]
+    command = [sys.executable, "-m", "services.run.cli", "simulate", "--live", live.system.addresses.api_url, str(path)]
     done = await asyncio.to_thread(
         subprocess.run, [*command, "--kafka", "127.0.0.1:1"], capture_output=True, text=True, timeout=60, check=False
     )

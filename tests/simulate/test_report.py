@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.printing import make_console, show
+from services.run.printing import make_console, show
 from services.simulate import make_player, run_files
 from services.simulate.play import play
 from services.simulate.player import PlayedBill, PlayedLine

@@ -13,10 +13,10 @@ import psutil
 
 PARENT = """
 import asyncio, json, sys
-from services.settings import load_settings
-from services.stack import running_stack
-from services.stack.child import Command
-from services.stack.supervise import Supervisor, stop_on_signals
+from services.run.settings import load_settings
+from services.run.stack import running_stack
+from services.run.stack.child import Command
+from services.run.stack.supervise import Supervisor, stop_on_signals
 
 async def main(home):
     supervisor = Supervisor()

@@ -13,9 +13,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.settings import Settings, load_settings
-from services.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, ports
-from services.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, probe
+from services.run.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
 from tests.stack.processes import alive, descendants, start_parent, until
 
 pytestmark = pytest.mark.stack
@@ -220,7 +220,7 @@ async def test_a_port_taken_before_kafka_binds_it_is_given_up_for_another(
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
         taken = squatter.getsockname()[1]
-        offers = iter([[taken, *ports.free_ports(1)], ports.free_ports(2)])
+        offers = iter([[taken, *probe.free_ports(1)], probe.free_ports(2)])
         monkeypatch.setattr(kafka, "free_ports", lambda count: next(offers))
         broker = kafka.EmbeddedKafka(tmp_path)
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.stack import jars
+from services.run.stack import jars
 
 LISTED = {"a.jar": b"alpha", "b.jar": b"beta"}
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from services.logs import RepeatFilter
+from services.run.logs import RepeatFilter
 
 
 def test_a_line_of_a_library_is_printed_once_whatever_its_numbers_are(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import resource
-from services.process import raise_file_limit
+from services.run.process import raise_file_limit
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
 raise_file_limit()

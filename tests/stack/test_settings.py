@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.settings import SettingsError, load_settings
+from services.run.settings import SettingsError, load_settings
 
 WRONG = [
     ("TRUEUP_PARTITIONS", "abc", "must be a whole number"),

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.stack import StackError
-from services.stack.child import Child, Command, run_to_end
-from services.stack.supervise import Supervisor
+from services.run.stack import StackError
+from services.run.stack.child import Child, Command, run_to_end
+from services.run.stack.supervise import Supervisor
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(99)"

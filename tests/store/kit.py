@@ -13,8 +13,8 @@ from services.commands.bodies import parse_body, parse_model
 from services.commands.messages import Command, ConfigureOrganization, CreateResource
 from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
-from services.settings import load_settings
-from services.stack import Endpoints, Stack
+from services.run.settings import load_settings
+from services.run.stack import Endpoints, Stack
 from services.store.execute import Executed, execute
 from services.store.generations import Generations
 

@@ -19,8 +19,8 @@ from services.migrate.topic_settings import Found, TopicMismatchError, check_set
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
 from services.postgres import open_postgres
 from services.readside.live import live_schema, use_schema
-from services.settings import RECORD_BYTES_LEAST, load_settings
-from services.stack import Stack
+from services.run.settings import RECORD_BYTES_LEAST, load_settings
+from services.run.stack import Stack
 from services.store.generations import load_generations
 from tests.store.kit import Store
 

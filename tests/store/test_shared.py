@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.shared import SharedAnswer
+from services.concurrency import SharedAnswer
 
 
 class Oracle:

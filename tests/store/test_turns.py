@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from services.turns import NoTurnError, Turns
+from services.concurrency import NoTurnError, Turns
 
 
 class Desk:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.settings import Settings
-from services.stack import Stack
-from services.up.system import System
+from services.run.settings import Settings
+from services.run.stack import Stack
+from services.run.up import System
 
 
 @asynccontextmanager

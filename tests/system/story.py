@@ -19,7 +19,7 @@ from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from services.stack import Endpoints
+from services.run.stack import Endpoints
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = tuple(f"account-{number}" for number in range(6))

@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 import pytest_asyncio
 
-from services.settings import load_settings
-from services.stack import Stack
-from services.up.system import System
+from services.run.settings import load_settings
+from services.run.stack import Stack
+from services.run.up import System
 from tests.system.running import running_system
 from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
 
@@ -93,7 +93,7 @@ async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
         "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "services.run.cli", "audit", env=environment, stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(180):
         told, _ = await process.communicate()

@@ -109,7 +109,7 @@ async def test_what_cannot_start_any_more_ends_it_by_name(tmp_path: Path) -> Non
 
 async def test_a_home_that_cannot_be_used_is_named() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.cli", "up", env=os.environ | {"TRUEUP_HOME": "/proc/nope"},
+        sys.executable, "-m", "services.run.cli", "up", env=os.environ | {"TRUEUP_HOME": "/proc/nope"},
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(PATIENCE_S):

@@ -60,7 +60,7 @@ class Up:
 @contextlib.asynccontextmanager
 async def running_up(home: Path, **environment: str) -> AsyncIterator[Up]:
     ready = home.with_suffix(".ready.json")
-    command = [sys.executable, "-m", "services.cli", "up", "--port", "0", "--ready-file", str(ready)]
+    command = [sys.executable, "-m", "services.run.cli", "up", "--port", "0", "--ready-file", str(ready)]
     environment = os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)} | environment
     process = await asyncio.create_subprocess_exec(
         *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE

@@ -9,7 +9,7 @@ from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
 from services.commands.errors import InvalidField, UnknownResource
-from services.computing import compute
+from services.concurrency import compute
 from services.postgres import Postgres
 from services.readside.past.known import Known, load_known
 from services.readside.progress import Waiter

@@ -17,7 +17,7 @@ from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Family, together
 from projections.usage.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
-from services.computing import compute
+from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog

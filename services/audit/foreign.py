@@ -1,0 +1,78 @@
+"""`trueup foreign`: records in our topics that are none of ours, listed, and acknowledged once somebody has looked
+(decision 28)."""
+
+from typing import Any, NamedTuple
+
+import click
+import uvloop
+
+from services.failures import ExpectedFailure
+from services.postgres import open_postgres
+from services.readside.live import live_schema
+from services.run.settings import load_settings
+from services.run.stack import known_endpoints
+
+_OPEN = """
+SELECT topic, partition, log_offset, why FROM "{schema}".foreign_records
+LEFT JOIN store.acknowledged AS known USING (topic, partition, log_offset)
+WHERE known.log_offset IS NULL ORDER BY topic, partition, log_offset
+"""
+_ACKNOWLEDGE = """
+INSERT INTO store.acknowledged (topic, partition, log_offset) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+"""
+
+
+class ForeignRecord(NamedTuple):
+    """Where it stands and why it is none of ours."""
+
+    topic: str
+    partition: int
+    offset: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}: {self.why}"
+
+
+async def foreign_records(connection: Any, live: str) -> list[ForeignRecord]:
+    """Those that nobody has acknowledged, by place. `live` is the schema of the read models."""
+    rows = await connection.fetch(_OPEN.format(schema=live))
+    return [ForeignRecord(row["topic"], row["partition"], row["log_offset"], row["why"]) for row in rows]
+
+
+async def acknowledge(connection: Any, record: ForeignRecord) -> None:
+    """From now on the audit passes over it."""
+    await connection.execute(_ACKNOWLEDGE, record.topic, record.partition, record.offset)
+
+
+class NoSuchRecordError(ExpectedFailure):
+    """{place} is no foreign record that waits to be acknowledged."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} is no foreign record that waits to be acknowledged; `trueup foreign` lists them")
+
+
+@click.command()
+@click.argument("acknowledged", metavar="[TOPIC/PARTITION/OFFSET]...", nargs=-1)
+def foreign(acknowledged: tuple[str, ...]) -> None:
+    """List records in our topics that are none of ours, or acknowledge some of them, so that the audit passes.
+
+    They are passed over by every reader and change nothing; that they are there means that somebody else may write to
+    the log.
+    """
+    for record in uvloop.run(_run(acknowledged)):
+        click.echo(str(record))
+
+
+async def _run(places: tuple[str, ...]) -> list[ForeignRecord]:
+    """Those that are left, after these were acknowledged. Raises: NoSuchRecordError, before anything is."""
+    endpoints = await known_endpoints(load_settings())
+    async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
+        held = await foreign_records(connection, await live_schema(connection))
+        by_place = {f"{one.topic}/{one.partition}/{one.offset}": one for one in held}
+        for place in places:
+            if place not in by_place:
+                raise NoSuchRecordError(place)
+        for place in places:
+            await acknowledge(connection, by_place[place])
+        return [one for place, one in by_place.items() if place not in places]

@@ -1,0 +1,68 @@
+"""The `trueup` command: it only puts the commands of the rooms together and words their expected failures.
+
+A command's module is imported when it is called, so `trueup --help` answers at once.
+"""
+
+import importlib
+import sys
+
+import click
+
+from services.failures import ExpectedFailure
+from services.run.logs import configure_logs
+from services.run.settings import load_settings
+
+#: Command name -> (module:attribute, help line).
+COMMANDS = {
+    "up": ("services.run.up:up", "Run stack, API, relay, ingest and projector in one command."),
+    "migrate": ("services.migrate.command:migrate", "Create or check topics, schema and read models."),
+    "rebuild-store": ("services.rebuild.command:rebuild", "Make event store and log agree after a loss of either."),
+    "api": ("services.api.command:api", "Serve HTTP: commands and queries."),
+    "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
+    "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
+    "projector": ("services.projector.command:projector", "Fill the read models from the log."),
+    "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
+    "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
+    "replay": ("services.audit.command:replay", "Rebuild every read model from the log and swap it in."),
+    "audit": ("services.audit.command:audit", "Prove that the read models and bills equal their replay."),
+    "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
+    "simulate": ("services.simulate.command:simulate", "Play billing stories from YAML files."),
+    "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def trueup() -> None:
+    """Event-sourced billing for commitments: events happened, projections derive, services act."""
+
+
+def main() -> None:
+    """Entry point: settings and logs first, then the command; expected failures end in one line, not a traceback."""
+    try:
+        configure_logs(load_settings().log_level)
+        trueup(standalone_mode=True)
+    except ExpectedFailure as error:
+        sys.exit(f"trueup: {error}")
+
+
+if __name__ == "__main__":
+    main()

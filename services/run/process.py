@@ -1,0 +1,65 @@
+"""How every long-running command runs: uvloop, the stack's addresses, SIGTERM and Ctrl-C, a file that says "ready"."""
+
+import asyncio
+import json
+import resource
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, known_endpoints
+from services.run.stack.supervise import stop_on_signals
+from services.worker.outage import until_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What a command gets: settings, the addresses that answered, when to stop, and whom to tell that it is ready."""
+
+    settings: Settings
+    endpoints: Endpoints
+    stop: asyncio.Event
+    ready: Callable[..., None]
+
+
+#: More files and sockets than a process of ours has any use for.
+_FILES_MAX = 65_536
+
+
+def run_process(body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None) -> None:
+    """Run the command until it ends or is asked to stop.
+
+    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. Raises: ExpectedFailure.
+    """
+    raise_file_limit()
+    uvloop.run(_run(body, ready_file))
+
+
+def raise_file_limit() -> None:
+    """Let this process open as many files as the host lets it: each client that waits is one, and 1,024 is few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None) -> None:
+    settings = load_settings()
+    endpoints = await known_endpoints(settings)
+    with stop_on_signals(asyncio.Event()) as stop:
+        process = Process(settings, endpoints, stop, lambda **facts: tell_ready(ready_file, facts))
+        await until_stopped(stop, "server_unavailable", lambda: body(process))
+
+
+def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
+    """Write the facts by rename, so that a reader who sees the file sees all of it."""
+    if ready_file is None:
+        return
+    ready_file.parent.mkdir(parents=True, exist_ok=True)
+    draft = ready_file.with_name(ready_file.name + ".draft")
+    draft.write_text(json.dumps(facts))
+    draft.rename(ready_file)

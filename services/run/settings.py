@@ -1,0 +1,104 @@
+"""Every setting that the environment can give, in one class: `TRUEUP_<NAME>`.
+
+A wrong value stops the start with one line that names the variable, the rule and the value. It reads no file and opens
+no connection: whether an address answers is found out by `services.run.stack`.
+"""
+
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.failures import ExpectedFailure
+from services.words import rule_of
+
+PREFIX = "TRUEUP_"
+MIB = 1024 * 1024
+#: What `max_record_bytes` may be: batches of this size are written whatever it is, and no Kafka is asked for more.
+RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
+_ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+
+
+class SettingsError(ExpectedFailure):
+    """A setting is wrong. The message names variable, rule and value; print it without a traceback."""
+
+
+class Settings(BaseSettings):
+    """Where this process finds its parts, and how it runs. Read it with `load_settings`, which words the errors."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    #: Folder of the embedded stack's data. Two homes are two stacks, side by side.
+    home: Path = Path(".trueup")
+    #: Addresses of your Kafka, `host:port[,host:port...]`; without it Kafka is embedded.
+    kafka_bootstrap: str | None = None
+    #: Your Postgres, `postgresql://user@host/database`; without it Postgres is embedded.
+    database_url: str | None = None
+    #: What stands in where no address is given.
+    test_stack: Literal["embedded", "docker"] = "embedded"
+    #: Partitions of `usage` and `billing.events`; fixed for life by the first `trueup migrate`.
+    partitions: int = Field(default=8, ge=1, le=1024)
+    #: The largest record of our topics, with its batch around it: what `trueup migrate` has the topics take, and all
+    #: else hold to. Managed brokers often allow no more than the default.
+    max_record_bytes: int = Field(default=8 * MIB, ge=RECORD_BYTES_LEAST, le=RECORD_BYTES_MOST)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: The API has no access control yet, so it listens on loopback unless a container's network says otherwise.
+    api_host: str = "127.0.0.1"
+    #: 0 takes a free port.
+    api_port: int = Field(default=0, ge=0, le=65535)
+    #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
+    worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        for address in (value or "").split(",") if value is not None else []:
+            found = _ADDRESS.match(address.strip())
+            if not found or not 0 < int(found[2]) <= 65535:
+                raise ValueError("must be host:port, or several separated by commas")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        rule = "must be a URL such as postgresql://user:password@host:5432/database"
+        try:
+            url = urlsplit(value)
+            _ = url.port
+        except ValueError as error:
+            raise ValueError(f"{rule} ({error})") from error
+        if url.scheme not in ("postgresql", "postgres") or len(url.path) < 2:
+            raise ValueError(rule)
+        return value
+
+
+def load_settings(**given: object) -> Settings:
+    """Settings from the environment; `given` (field names) wins over it.
+
+    Raises: SettingsError, one line per wrong value.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(dict(item)) for item in error.errors())) from None
+
+
+def redacted(url: str) -> str:
+    """The URL with its password hidden: the only form that may reach a log or an error."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
+
+
+def _line(item: dict[str, object]) -> str:
+    location = item["loc"]
+    field = str(location[0]) if isinstance(location, tuple) and location else "?"
+    return f"{PREFIX}{field.upper()} {rule_of(item)}; it is {redacted(str(item['input']))!r}"

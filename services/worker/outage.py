@@ -1,0 +1,60 @@
+"""How a loop waits out what passes: later each time, up to a bound, and said once for each change of state."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from services.concurrency import first_of
+from services.failures import Passing
+
+_log = structlog.get_logger(__name__)
+
+BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+#: What fails again after so many seconds is a new outage, also where nobody could say that the old one was over. It is
+#: longer than any attempt takes that only waits for an answer.
+HEALTHY_S = 120.0
+
+
+class Outage:
+    """What stands in the way of a loop. `about` are the fields of its log lines."""
+
+    def __init__(self, event: str, **about: Any) -> None:
+        self._event, self._about = event, about
+        self._failures = 0
+        self._said: str | None = None
+        self._met_at = 0.0
+
+    def met(self, error: BaseException) -> float:
+        """Something failed; returns the seconds to wait before the next attempt. The same words are logged once."""
+        words, now = f"{type(error).__name__}: {error}", time.monotonic()
+        if now - self._met_at > HEALTHY_S:
+            self._failures, self._said = 0, None
+        self._met_at = now
+        if words != self._said:
+            _log.warning(self._event, error=words, **self._about)
+            self._said = words
+        seconds = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+        self._failures += 1
+        return seconds
+
+    def over(self) -> None:
+        """An attempt went well."""
+        if self._said is not None:
+            _log.info(f"{self._event}_over", attempts=self._failures, **self._about)
+        self._failures, self._said = 0, None
+
+
+async def until_stopped(stop: asyncio.Event, event: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Make the attempt until one ends well or `stop` is set: after whatever passes by itself it is made anew.
+
+    An attempt makes its own connections, so nothing of a broken one is left. Raises: what does not pass.
+    """
+    outage = Outage(event)
+    while not stop.is_set():
+        try:
+            return await attempt()
+        except Passing as error:
+            await first_of(outage.met(error), stop)
