@@ -33,9 +33,9 @@ PURE = (
     "services.store.rows",
     "services.explain.text",
     *(f"services.billing.{name}" for name in ("errors", "failing", "wire")),
-    *(f"services.ingest.{name}" for name in ("arrival", "cloudevent", "decimal_price", "digest", "directory")),
-    *(f"services.ingest.{name}" for name in ("event_ids", "families", "fragments", "instants", "lane", "names")),
-    *(f"services.ingest.{name}" for name in ("refusal", "running", "seen", "validate")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "decimal_price", "digest", "directory", "instants")),
+    *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running", "seen")),
+    *(f"services.ingest.{name}" for name in ("totals", "validate")),
     *(f"services.simulate.{name}" for name in ("memory_usage", "player", "schedules", "usage")),
 )
 MAX_FILE_LINES = 250

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 
 from events.decimals import EXACT
-from services.ingest.arrival import Arrival, arrival, arrival_ms, day_number
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.digest import ID_BYTES
 from services.ingest.elsewhere import rejected, rerouted, size_of
-from services.ingest.lane import Lane, find_account, lane_of
-from services.ingest.names import check_names, marks
+from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
+from services.ingest.json_text import check_names, marks
+from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.refusal import Reason, Refused
@@ -137,9 +137,8 @@ def _new_lane(event: CloudEvent, partition: int, catalogs: Catalogs) -> Lane:
     assert directory is not None
     if account.partition != partition:
         raise _StrayedError(account.partition)
-    lane = lane_of(event, account, directory)
-    lane.plan = catalogs.meter_plan(directory, lane.meter.id)
-    return lane
+    meter = find_meter(event, directory)
+    return lane_of(directory, account, meter, catalogs.meter_plan(directory, meter.id))
 
 
 def _oversized() -> Refused:

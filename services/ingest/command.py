@@ -10,8 +10,8 @@ import structlog
 
 from events.topics import USAGE
 from services.continuity.guard import Guard, guarded
-from services.ingest.commands import CommandGate
-from services.ingest.following import CatalogFollower
+from services.ingest.catalogs import CatalogFollower
+from services.ingest.command_gate import CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
 from services.postgres import open_postgres

@@ -1,4 +1,5 @@
-"""What ingest asks of an organization for every record: its accounts and meters by code, in the shape of the question.
+"""What ingest asks of an organization for every record: its accounts and meters by code, in the shape of the question,
+and who reads their totals.
 
 Made from `Resources` whenever the catalog has moved and the organization is used again.
 """
@@ -6,10 +7,15 @@ Made from `Resources` whenever the catalog has moved and the organization is use
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.envelope import Envelope
 from events.resources.catalog import FieldCategory, Meter
+from projections.aggregates import TotalsKey
+from projections.rating.index import FamilyIndex, index_families
+from projections.rating.terms import Reader, Readers
 from projections.resources import AccountEntity, Entity, Resources
-from services.ingest.arrival import FUTURE_LIMIT, LATEST
+from projections.settlement.family import compile_terms
 from services.ingest.digest import meter_crc
+from services.ingest.instants import FUTURE_LIMIT, LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +86,31 @@ def add_account(directory: Directory, account_id: str) -> None:
     entity = directory.resources.accounts.get(account_id)
     if entity is not None:
         directory.accounts[entity.body.code] = _account(entity)
+
+
+class FamilyReaders:
+    """The series of the account plans that rate an account, as settlement compiles them.
+
+    A family of the organization is compiled when one of its accounts is first rated.
+    """
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._index: FamilyIndex = index_families(resources)
+        self._readers: dict[str, Readers] = {}
+
+    def evolve(self, envelope: Envelope) -> None:
+        """Take in a fact that the resources hold already; whatever was compiled may have changed."""
+        self._index.evolve(envelope)
+        self._readers.clear()
+
+    def of(self, key: TotalsKey) -> tuple[Reader, ...]:
+        """The series that read this total, of plans that rate the account on some day."""
+        account = self._resources.accounts.get(key[0])
+        if account is None or account.root_id not in self._resources.accounts:
+            return ()
+        readers = self._readers.get(account.root_id)
+        if readers is None:
+            readers = compile_terms(self._resources, account.root_id, self._index).readers
+            self._readers[account.root_id] = readers
+        return readers.get(key, ())

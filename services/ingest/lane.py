@@ -7,17 +7,20 @@ so none outlives a price, a field of a meter, a clock or an account.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
 from events.zones import time_zone
+from projections.aggregates import TotalsKey
 from projections.usage.cells import MeterPlan, ZoneDays
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.digest import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.fragments import origin_json, owner_json
+from services.ingest.json_text import members
 from services.ingest.refusal import Reason, Refused
+from services.ingest.running import Running
+from services.ingest.totals import Cell
 
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]
@@ -35,8 +38,26 @@ class Publisher:
     source: str
     #: To be copied and fed with a record's id: the id's digest.
     hash: Hash
-    #: What every record of the log says of the source and the meter, up to the text of when.
-    json: str
+    #: What the `data` of every record in the log says of the source and the meter, as JSON.
+    members: str
+
+
+class DayAtHand(NamedTuple):
+    """A day of a plain sum, its cell of the totals, and the charges that the sum runs into on that day."""
+
+    day: date
+    cell: Cell
+    charges: tuple[Running, ...]
+
+
+@dataclass(slots=True, eq=False)
+class RunningSum:
+    """A plain sum of the lane's account. Usage comes in order of time, so the rater keeps one day at hand."""
+
+    #: The field of `data.measure` that it sums.
+    field: str
+    key: TotalsKey
+    at_hand: DayAtHand | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,14 +71,14 @@ class Lane:
     days: ZoneDays
     #: Latest time of usage by the organization's test clock; None where arrival counts.
     limit: datetime | None
-    #: What every record of the log says of the account.
-    owner_json: str
+    #: What every record of the log says of the account, as JSON.
+    members: str
+    #: The meter's aggregations, None if it has none.
+    plan: MeterPlan | None
+    #: Its plain sums among them.
+    sums: tuple[RunningSum, ...]
     #: By source.
     publishers: dict[str, Publisher] = field(default_factory=dict)
-    #: The meter's aggregations, None if it has none.
-    plan: MeterPlan | None = None
-    #: The plain sums of the meter and the charges that they run into; the rater makes them.
-    sums: tuple[Any, ...] | None = None
 
 
 def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount:
@@ -70,19 +91,26 @@ def find_account(event: CloudEvent, directory: Directory | None) -> KnownAccount
     return account
 
 
-def lane_of(event: CloudEvent, account: KnownAccount, directory: Directory) -> Lane:
-    """The lane of an event of the account. Raises: Refused, if its meter is unknown."""
+def find_meter(event: CloudEvent, directory: Directory) -> KnownMeter:
+    """The meter that the event names. Raises: Refused."""
     meter = directory.meters.get(event.data.meter)
     if meter is None:
         raise Refused(Reason.UNKNOWN_METER, f"data.meter must be a meter's code, {event.data.meter[:80]!r} is none")
-    organization = directory.organization
+    return meter
+
+
+def lane_of(directory: Directory, account: KnownAccount, meter: KnownMeter, plan: MeterPlan | None) -> Lane:
+    """The lane of an account and a meter, whose aggregations are the plan."""
+    sums = () if plan is None else plan.sums
     return Lane(
         directory,
         account,
         meter,
-        days_in(account.timezone),
-        directory.limit,
-        owner_json(organization, account.id),
+        days=days_in(account.timezone),
+        limit=directory.limit,
+        members=members({"organization": directory.organization, "account": account.id}),
+        plan=plan,
+        sums=tuple(RunningSum(field, (account.id, aggregation_id, "")) for aggregation_id, field in sums),
     )
 
 
@@ -95,7 +123,8 @@ def publisher_of(lane: Lane, source: str) -> Publisher:
     if len(lane.publishers) >= _MOST_PUBLISHERS:
         lane.publishers.clear()
     begun = id_hash(lane.directory.organization, lane.account.id, source)
-    publisher = lane.publishers[source] = Publisher(source, begun, origin_json(source, lane.meter.id))
+    origin = members({"usageSource": source, "meterId": lane.meter.id})
+    publisher = lane.publishers[source] = Publisher(source, begun, origin)
     return publisher
 
 

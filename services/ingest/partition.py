@@ -17,12 +17,12 @@ from events.facts.usage import UsageRead
 from events.origins import Origins
 from events.topics import partition_of
 from services.continuity.memory import mark_of_fact
-from services.ingest.arrival import day_number
 from services.ingest.catalogs import Catalogs
-from services.ingest.instants import parse_instant
+from services.ingest.instants import day_number, parse_instant
 from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
-from services.ingest.record import RATED_PREFIX, READ_PREFIX, RatedEnvelope, RecordWriter, decode_rated
+from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
+from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
 from services.kafka import FetchedRecord
 

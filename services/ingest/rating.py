@@ -17,27 +17,14 @@ from projections.rating.timelines import held_days
 from projections.usage.cells import MeterPlan
 from services.ingest.decimal_price import DecimalPrice, decimal_price
 from services.ingest.directory import Directory
-from services.ingest.lane import Lane
+from services.ingest.lane import DayAtHand
 from services.ingest.running import Applied, Running
-from services.ingest.totals import Cell, PartitionTotals, joined
+from services.ingest.totals import PartitionTotals, joined
 from services.ingest.validate import Usage
 
 #: Which series read a total of an account.
 ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
 _Readers = Callable[[TotalsKey], tuple[Reader, ...]]
-
-
-class _Sum:
-    """A plain sum of one account: its field, and of the day at hand its cell and the charges that it runs into."""
-
-    __slots__ = ("cell", "charges", "day", "field", "key")
-
-    def __init__(self, field: str, key: TotalsKey) -> None:
-        self.field = field
-        self.key = key
-        self.day: date | None = None
-        self.cell: Cell
-        self.charges: tuple[Running, ...]
 
 
 class Rater:
@@ -58,38 +45,33 @@ class Rater:
         self._prices.clear()
 
     def rate(self, usage: Usage, readers: ReadersOf) -> str:
-        """Add the record to its totals, and to the charges that read them; what each of these gained, as JSON.
+        """Add the record to its totals, and to the charges that read them; a `RatedCharge` for each that gained.
 
-        To be called in context EXACT.
+        They are JSON, as between the brackets of a list. To be called in context EXACT.
         """
-        lane, day, numbers, found = usage.lane, usage.day, usage.numbers, ""
-        plan = lane.plan
-        if plan is None:
-            return found
-        if lane.sums is None:
-            lane.sums = tuple(_Sum(field, (lane.account.id, code, "")) for code, field in plan.sums)
-        for one in lane.sums:
-            text = numbers.get(one.field)
+        lane, day, numbers, gained = usage.lane, usage.day, usage.numbers, list[str]()
+        for running_sum in lane.sums:
+            text = numbers.get(running_sum.field)
             if text is None:
                 continue
-            if one.day != day:
-                self._turn(one, day, lane, readers)
-            cell, number = one.cell, Decimal(text)
+            at_hand = running_sum.at_hand
+            if at_hand is None or at_hand.day != day:
+                at_hand = running_sum.at_hand = self._day_of(running_sum.key, day, partial(readers, lane.directory))
+            _, cell, charges = at_hand
+            number = Decimal(text)
             cell.number += number
             cell.records += 1
-            for running in one.charges:
-                if gained := running.gain(number, text):
-                    found = f'{found},{running.json}{gained}"}}' if found else f'{running.json}{gained}"}}'
-        if plan.others:
-            others = self._rate_others(usage, day, plan, partial(readers, lane.directory))
-            found = ",".join([found, *others] if found else others)
-        return found
+            for charge in charges:
+                if amount := charge.gain(number, text):
+                    gained.append(f'{{{charge.members},"amount":"{amount}"}}')
+        if lane.plan is not None and lane.plan.others:
+            gained += self._rate_others(usage, day, lane.plan, partial(readers, lane.directory))
+        return ",".join(gained)
 
-    def _turn(self, one: _Sum, day: date, lane: Lane, readers: ReadersOf) -> None:
-        """Turn to another day: usage comes in order of time, so this is rare."""
-        one.charges = self._find(one.key, day, partial(readers, lane.directory))
-        one.cell = self._totals.cell(one.key, day)
-        one.day = day
+    def _day_of(self, key: TotalsKey, day: date, readers: _Readers) -> DayAtHand:
+        # Charges first: what they have summed so far is found before this record's cell is there.
+        charges = self._find(key, day, readers)
+        return DayAtHand(day, self._totals.cell(key, day), charges)
 
     def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers) -> list[str]:
         account_id, found = usage.lane.account.id, list[str]()
@@ -100,9 +82,9 @@ class Rater:
             charges = self._others.get(place)
             if charges is None:
                 charges = self._others[place] = self._find(place[:3], day, readers)
-            for running in charges:
-                if gained := running.gain_state(state):
-                    found.append(f'{running.json}{gained}"}}')
+            for charge in charges:
+                if amount := charge.gain_state(state):
+                    found.append(f'{{{charge.members},"amount":"{amount}"}}')
         self._totals.add(account_id, day, plan, parts)
         return found
 

@@ -9,7 +9,7 @@ from projections.aggregates import DayState, TotalsKey, merge, units, value
 from projections.calendar import Period
 from projections.rating.terms import PlanTerms, PricingTerms, Series
 from services.ingest.decimal_price import NO_LINE, DecimalPrice
-from services.ingest.fragments import charge_json
+from services.ingest.json_text import members
 
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
@@ -36,12 +36,12 @@ class Running:
     worked out. Whoever leaves the line, or would need more digits, works out C before and after.
     """
 
-    __slots__ = ("_cumulative", "_line", "_price", "_state", "_total", "applied", "json")
+    __slots__ = ("_cumulative", "_line", "_price", "_state", "_total", "applied", "members")
 
     def __init__(self, key: TotalsKey, applied: Applied, price: DecimalPrice | None, state: DayState | None) -> None:
         self.applied = applied
-        #: The charge in the log, up to its amount.
-        self.json = charge_json(key[1], applied.pricing.id, applied.plan.id, key[2])
+        #: What every `RatedCharge` of it says, but for the amount.
+        self.members = charge_members(key[1], applied.pricing.id, applied.plan.id, key[2])
         self._state = state
         self._total = _ZERO if state is None else state.number
         self._price = price
@@ -89,6 +89,12 @@ class Running:
         series = self.applied.series
         quantity = units(value(series.function, self._state), series.quantity_per_unit, series.rounding)
         return decimal_of(self.applied.pricing.price.charge(quantity))
+
+
+def charge_members(aggregation_id: str, pricing_id: str, account_plan_id: str, segment: str) -> str:
+    """The members of a charge's object that do not change, as JSON; a segment only where there is one."""
+    ids = {"aggregationId": aggregation_id, "pricingId": pricing_id, "accountPlanId": account_plan_id}
+    return members(ids | {"segment": segment} if segment else ids)
 
 
 def _along(slope: Decimal, number: Decimal) -> str | None:

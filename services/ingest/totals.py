@@ -12,7 +12,7 @@ from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
 from projections.usage.cells import MeterPlan
-from services.ingest.record import RatedEnvelope
+from services.ingest.read_back import RatedEnvelope
 
 _ZERO = Decimal(0)
 

@@ -8,12 +8,11 @@ from events.decimals import parse_decimal
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
 from projections.resources import Resources
-from services.ingest.arrival import LATEST, Arrival
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digest import ID_BYTES
 from services.ingest.directory import directory_of
-from services.ingest.instants import utc_text
-from services.ingest.lane import find_account, lane_of
+from services.ingest.instants import LATEST, Arrival, utc_text
+from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.refusal import Refused
 from services.ingest.validate import Usage, accept, conflict
 from services.simulate.player import RefusedError, UsageRecord
@@ -37,7 +36,8 @@ class MemoryUsage:
         event = _event(resources.organization, record)
         directory = directory_of(resources)
         try:
-            usage = accept(event, lane_of(event, find_account(event, directory), directory), _ARRIVED)
+            lane = lane_of(directory, find_account(event, directory), find_meter(event, directory), None)
+            usage = accept(event, lane, _ARRIVED)
             if self._is_new(usage):
                 self._add(resources, record, usage)
         except Refused as error:

@@ -7,8 +7,7 @@ from aiokafka import ConsumerRecord
 from events.envelope import seal
 from events.origins import Origins
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
-from services.ingest.catalogs import Catalogs
-from services.ingest.following import CatalogFollower
+from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
 from tests.ingest.world import NOW, World

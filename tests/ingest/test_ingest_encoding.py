@@ -21,12 +21,10 @@ from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
 from services.ingest.digest import meter_crc
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.event_ids import EventIds
-from services.ingest.fragments import charge_json, owner_json
 from services.ingest.instants import parse_instant
-from services.ingest.lane import Lane, days_in, publisher_of
-from services.ingest.record import ReadData, RecordWriter
-from services.ingest.running import Applied, Running, decimal_of
+from services.ingest.lane import lane_of, publisher_of
+from services.ingest.record import EventIds, ReadData, RecordWriter
+from services.ingest.running import Applied, Running, charge_members, decimal_of
 from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
 from services.ingest.validate import Usage
 from services.kafka import Record
@@ -69,13 +67,11 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         **{name: value for name, value in given_fields.items() if value},
     )
     expected = seal(fact, source="usage/g/4", sequence=77, organization="o", account="acc", time=arrival)
-    lane = Lane(
+    lane = lane_of(
         Directory("o", Resources("o")),
         KnownAccount("acc", "code", 4, "UTC"),
         KnownMeter("m", "code", {}, meter_crc("m")),
-        days_in("UTC"),
         None,
-        owner_json("o", "acc"),
     )
     usage = Usage(
         lane,
@@ -90,7 +86,10 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         bytes.fromhex("ab" * 16),
         0,
     )
-    charges = [charge_json("a", "p", "ap", segment) + amount for segment, amount in (("", '1.50"}'), ("{}", '2"}'))]
+    charges = [
+        f'{{{charge_members("a", "p", "ap", segment)},"amount":"{amount}"}}'
+        for segment, amount in (("", "1.50"), ("{}", "2"))
+    ]
     [record] = RecordWriter("g", 4).rated([(77, _text(arrival), usage, ",".join(charges))], 3)
     assert record == Record(None, encode(expected))
 

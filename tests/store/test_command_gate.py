@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.ingest.commands import CommandGate
-from services.ingest.following import CatalogFollower
+from services.ingest.catalogs import CatalogFollower
+from services.ingest.command_gate import CommandGate
 from services.postgres import open_postgres
 from tests.store.kit import Store
 

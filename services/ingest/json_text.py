@@ -1,10 +1,12 @@
-"""Names that stand twice in one object of a record's JSON: which of the two values would count? It is refused.
+"""JSON as text, where records are too many to be built or read twice: members that many of them share are written once,
+and names that stand twice in one object are found by counting.
 
-The decoder keeps the last value and says nothing. But every string of a text takes two quotation marks, and what was
-decoded has a known number of strings: its names and its texts. A text with more marks than these explain holds a string
-that was not decoded: one of a name that stands twice, or of an attribute that nobody looks at, or a mark inside a
-string. With exactly as many it holds nothing else. So whole batches are checked by counting one byte, and only a record
-that has too many is parsed again. This is exact, however names are escaped: fewer marks than strings cannot be.
+Which of the two values of such a name would count? The record is refused. The decoder keeps the last value and says
+nothing. But every string of a text takes two quotation marks, and what was decoded has a known number of strings: its
+names and its texts. A text with more marks than these explain holds a string that was not decoded: one of a name that
+stands twice, or of an attribute that nobody looks at, or a mark inside a string. With exactly as many it holds nothing
+else. So whole batches are checked by counting one byte, and only a record that has too many is parsed again. This is
+exact, however names are escaped: fewer marks than strings cannot be.
 """
 
 import json
@@ -18,6 +20,17 @@ from services.ingest.refusal import Reason, Refused
 
 _MARK = b'"'
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def quoted(value: object) -> str:
+    """A text, or a map of texts, as JSON."""
+    return _encode(value).decode()
+
+
+def members(texts: dict[str, str]) -> str:
+    """Members of an object, as they stand between its braces."""
+    return quoted(texts)[1:-1]
 
 
 def marks(values: Sequence[bytes]) -> int:

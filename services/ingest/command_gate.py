@@ -12,8 +12,7 @@ import structlog
 
 from services.continuity.breaks import StoreWentBackError
 from services.failures import Passing
-from services.ingest.catalogs import Catalogs
-from services.ingest.following import CatalogFollower
+from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.postgres import Postgres
 from services.store.events import head, relayed
 
