@@ -1,10 +1,10 @@
 """What the processes' event loops need: turns, waiting for the first of several things, one answer for all who ask at
-once, and pure work off the loop."""
+once, pure work off the loop, and the next piece of work begun while the last one is used."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -195,3 +195,29 @@ async def compute(organization: str, work: Callable[P, R], *arguments: P.args, *
     """
     async with _TURNS.turn(organization):
         return await asyncio.to_thread(work, *arguments, **named)
+
+
+async def one_ahead(
+    items: AsyncGenerator[T, None], work: Callable[[T], Awaitable[R]]
+) -> AsyncGenerator[tuple[T, Awaitable[R]], None]:
+    """Each item with its work, which has begun; that of the next item goes on meanwhile.
+
+    Work that nobody came to await is cancelled, so it must be such that nothing is lost by that.
+    """
+
+    async def begun(item: T) -> R:
+        return await work(item)
+
+    ahead: deque[tuple[T, asyncio.Task[R]]] = deque()
+    try:
+        async with aclosing(items):
+            async for item in items:
+                ahead.append((item, asyncio.create_task(begun(item))))
+                if len(ahead) > 1:
+                    yield ahead.popleft()
+        while ahead:
+            yield ahead.popleft()
+    finally:
+        for _, task in ahead:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)

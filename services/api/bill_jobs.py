@@ -16,7 +16,6 @@ from services.api.paging import page_asked
 from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, takes
 from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, encode, parse_object, raw_answer
-from services.billing.errors import BillNotPending
 from services.billing.jobs import (
     OPEN_STATUSES,
     STATUSES,
@@ -27,7 +26,7 @@ from services.billing.jobs import (
     get_job,
     list_jobs,
 )
-from services.billing.life import load_life
+from services.billing.life import BillNotPending, load_life
 from services.commands.bodies import parse_model
 from services.commands.errors import UnknownResource
 from services.store import idempotency

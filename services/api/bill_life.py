@@ -24,9 +24,16 @@ from services.api.requests import (
 )
 from services.api.wire import answer, encode, parse_object, raw_answer
 from services.billing.approving import approve_bill, approve_or_drop
-from services.billing.errors import BillIsLocked, BillNotPending, BillStillPending
 from services.billing.issuing import ATTEMPTS, BillContentionError
-from services.billing.life import BillLife, append_fact, load_life, load_to_change
+from services.billing.life import (
+    BillIsLocked,
+    BillLife,
+    BillNotPending,
+    BillStillPending,
+    append_fact,
+    load_life,
+    load_to_change,
+)
 from services.commands.bodies import parse_model
 from services.commands.errors import InvalidField
 from services.readside.live import reading_live

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.api.wire import answer
-from services.billing.errors import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.billing.jobs import TooManyJobsError
+from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.failures import ExpectedFailure, Passing
 from services.store.events import RecordTooLargeError, StreamMovedError

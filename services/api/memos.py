@@ -18,8 +18,7 @@ from services.api.paging import page_asked
 from services.api.queries import PAGING, parameters_of, takes
 from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
 from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
-from services.billing.errors import BillNotPending
-from services.billing.life import BillLife, MemoState, append_fact, load_life
+from services.billing.life import BillLife, BillNotPending, MemoState, append_fact, load_life
 from services.commands.bodies import parse_model, version_of
 from services.commands.checks import check_precision
 from services.commands.errors import (

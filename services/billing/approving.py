@@ -6,9 +6,8 @@ from datetime import datetime
 from events.facts.bills import BillDropped, BillFact, BillIssued
 from projections.settlement import DraftBill, PendingBill, draft_bills
 from services.billing.appending import Settled, append_page
-from services.billing.errors import BillIsEmpty
 from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
-from services.billing.life import BillLife, load_life
+from services.billing.life import BillIsEmpty, BillLife, load_life
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.postgres import Postgres

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.billing.failing import Failure
+from services.commands.errors import CommandError
+from services.failures import ExpectedFailure
 
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
@@ -50,6 +51,22 @@ RUNNING_MAX = 10
 #: What a job may be: not finished, or finished.
 OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
 STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An account or bill that a job left as it was, or the whole job if neither is named."""
+
+    error: Exception
+    account_id: str | None = None
+    bill_id: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As it is stored and shown; the words of a bug are for the log."""
+        expected = isinstance(self.error, ExpectedFailure | CommandError)
+        message = str(self.error) if expected else "an error inside Trueup; its log says more"
+        named = {"accountId": self.account_id, "billId": self.bill_id}
+        return {name: id for name, id in named.items() if id is not None} | {"message": message}
 
 
 class TooManyJobsError(Exception):

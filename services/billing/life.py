@@ -23,7 +23,7 @@ from events.facts.bills import (
 from events.resources.memos import Memo
 from projections.settlement import PendingBill
 from projections.settlement.pending import evolve_pending
-from services.commands.errors import UnknownResource
+from services.commands.errors import CommandError, UnknownResource
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
@@ -33,6 +33,22 @@ _FACTS = f"""
 SELECT {COLUMNS} FROM store.events
 WHERE organization = $1 AND stream LIKE 'bills-%' AND data->>'billId' = $2 ORDER BY position
 """
+
+
+class BillNotPending(CommandError):
+    """bill {id} is approved; only a pending bill {rule}"""
+
+
+class BillStillPending(CommandError):
+    """bill {id} is pending; approve it before it is locked"""
+
+
+class BillIsLocked(CommandError):
+    """bill {id} is locked and cannot be voided any more"""
+
+
+class BillIsEmpty(CommandError):
+    """bill {id} has no lines: nothing is due for it any more; delete it, or recalculate it"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,19 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
 from events.facts.bills import BillFact
-from services.billing.ahead import one_ahead
 from services.billing.appending import Settled
 from services.billing.approving import recalculate_bill
-from services.billing.failing import Failure
 from services.billing.issuing import BillRequest, issue_page, settle_page
-from services.billing.jobs import BillJob, Done, get_job, move_job, note_done
+from services.billing.jobs import BillJob, Done, Failure, get_job, move_job, note_done
 from services.billing.selection import Selection, Target, count, pages, selection_of
 from services.commands.errors import UnknownResource
-from services.concurrency import Turns
+from services.concurrency import Turns, one_ahead
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.progress import Waiter
@@ -35,6 +34,15 @@ Clock = Callable[[str], Awaitable[datetime]]
 def through_of(last_date_in_billing_period: date) -> date:
     """The date to settle for: the wire's last date is inclusive, so the period ends the day after."""
     return last_date_in_billing_period + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BilledPage:
+    """A page of families, its bills that are durable, and what failed for a reason that does not pass by itself."""
+
+    targets: Sequence[Target]
+    facts: list[BillFact] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class BillRun:
@@ -92,9 +100,9 @@ class BillRun:
         if not job.recalculates:
             # An account that was deleted since the job was asked for has nothing to bill.
             found = pages(self._postgres, job.organization, selection_of(job.request), missing_ok=True)
-            async with aclosing(self._billed(request, found)) as billed:
-                async for targets, facts, failures in billed:
-                    yield Done(len(targets), [fact.bill_id for fact in facts], failures)
+            async with aclosing(self._pages(request, found)) as billed_pages:
+                async for page in billed_pages:
+                    yield Done(len(page.targets), [fact.bill_id for fact in page.facts], page.failures)
 
     async def _recalculate(self, request: BillRequest, bill_id: str) -> Done:
         now = await self._clock(request.organization)
@@ -121,16 +129,16 @@ class BillRun:
         """The same without a job: yields the bills of each page as they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         found = pages(self._postgres, request.organization, selection)
-        async with aclosing(self._billed(request, found)) as billed:
-            async for _, facts, failures in billed:
-                yield facts
-                if failures:
-                    raise failures[0].error
+        async with aclosing(self._pages(request, found)) as billed_pages:
+            async for page in billed_pages:
+                yield page.facts
+                if page.failures:
+                    raise page.failures[0].error
 
-    async def _billed(
+    async def _pages(
         self, request: BillRequest, found: AsyncGenerator[list[Target], None]
-    ) -> AsyncGenerator[tuple[list[Target], list[BillFact], list[Failure]], None]:
-        """Each page with its bills, and what failed for a reason that does not pass by itself.
+    ) -> AsyncGenerator[BilledPage, None]:
+        """Each page, billed.
 
         One page is settled while the last is appended: the one keeps this process busy, the other the database.
         """
@@ -140,35 +148,34 @@ class BillRun:
 
         async with aclosing(one_ahead(found, settle)) as ahead:
             async for targets, settling in ahead:
-                facts: list[BillFact] = []
-                yield targets, facts, await self._bill_page(request, targets, settling, facts)
+                yield await self._bill(request, targets, settling)
 
-    async def _bill_page(
-        self, request: BillRequest, targets: Sequence[Target], settling: Awaitable[list[Settled]], facts: list[BillFact]
-    ) -> list[Failure]:
-        """Append what a page is settled to, into `facts` once it is durable.
+    async def _bill(
+        self, request: BillRequest, targets: Sequence[Target], settling: Awaitable[list[Settled]]
+    ) -> BilledPage:
+        """Append what a page is settled to.
 
         If anything of it fails, each family is billed by itself, so that a failure costs nobody else; one that the
         page had billed already has nothing due then.
         """
+        page = BilledPage(targets)
         try:
-            await self._issue(request, await settling, facts)
-            return []
+            await self._issue(request, await settling, page.facts)
+            return page
         except Passing:
             raise
         except Exception as error:
             log.warning("page_not_billed", organization=request.organization, error=type(error).__name__)
-        failures = []
         for target in targets:
             account = target.account_id or target.root_id
             try:
-                await self._issue(request, await settle_page(self._postgres, request, [target]), facts)
+                await self._issue(request, await settle_page(self._postgres, request, [target]), page.facts)
             except Passing:
                 raise
             except Exception as error:
                 log.exception("account_not_billed", organization=request.organization, account=account)
-                failures.append(Failure(error, account_id=account))
-        return failures
+                page.failures.append(Failure(error, account_id=account))
+        return page
 
     async def _issue(self, request: BillRequest, settled: Sequence[Settled], facts: list[BillFact]) -> None:
         now = await self._clock(request.organization)

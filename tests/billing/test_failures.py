@@ -14,8 +14,8 @@ from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
 from services.billing import auto_approval, run, runner
 from services.billing.auto_approval import AutoApprover
-from services.billing.errors import BillNotPending
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
+from services.billing.life import BillNotPending
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
 from services.concurrency import Turns

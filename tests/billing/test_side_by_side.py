@@ -12,8 +12,7 @@ import pytest
 from services.billing import run, runner, selection
 from services.billing.auto_approval import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job
-from services.billing.locks import JobLocks
-from services.billing.runner import JobRunner
+from services.billing.runner import JobLocks, JobRunner
 from services.billing.selection import Target
 from services.postgres import Postgres
 from services.readside.progress import Waiter
