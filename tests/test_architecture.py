@@ -36,7 +36,7 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("cloudevent", "decimal_price", "digest", "directory", "instants")),
     *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running", "seen")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
-    *(f"services.simulate.{name}" for name in ("memory_usage", "player", "schedules", "usage")),
+    *(f"services.simulate.{name}" for name in ("entities", "memory_usage", "naming", "player", "values", "yaml_lines")),
 )
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 60

@@ -12,10 +12,9 @@ from events.facts.bills import BillIssued, LineType, Positions
 from projections.aggregates import shown
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
-from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine
+from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine, memo_lines
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine
-from projections.settlement.memos import memo_lines
 from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
 from projections.settlement.wording import given_back_wording, wording_of

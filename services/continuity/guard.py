@@ -11,9 +11,8 @@ import structlog
 from services.continuity.breaks import BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
-from services.continuity.memory import read, written
+from services.continuity.memory import newest_noted, read, written
 from services.continuity.mending import check_nobody_mends
-from services.continuity.note import newest_noted
 from services.failures import Passing
 from services.kafka import KafkaAdmin, LogReader
 from services.store.events import head

@@ -1,11 +1,16 @@
-"""What this system knows of the topics: which record it read or wrote last in each partition (decision 26)."""
+"""What this system knows of the topics: which record it read or wrote last in each partition (decision 26), and the
+relay's note in Kafka, up to which event of the store the log may go.
+
+The note is made before the event is appended, so whatever the log may hold, the note says so: a Postgres that was
+restored from an older backup is found by comparing two numbers, whatever else has been written to the log since.
+"""
 
 import json
 from typing import Any, NamedTuple
 
 from events.facts.usage import RecordMark
-from events.topics import EVENTS, USAGE, read_source
-from services.kafka import Mark
+from events.topics import CATALOG, EVENTS, USAGE, commands_source, read_source
+from services.kafka import KafkaAdmin, Mark, Note, NoteWriter
 from services.store.generations import Generations
 
 _WRITTEN = """
@@ -63,3 +68,24 @@ def mark_of_json(text: str | None) -> Mark | None:
 def mark_of_fact(held: RecordMark | None) -> Mark | None:
     """The mark that `UsageRead` tells."""
     return None if held is None else Mark(held.offset, held.ms, bytes.fromhex(held.digest))
+
+
+GROUP = "trueup-relay"
+
+
+def note_writer(bootstrap: str) -> NoteWriter:
+    """What `note` writes with."""
+    return NoteWriter(bootstrap, GROUP, CATALOG)
+
+
+async def note(writer: NoteWriter, generations: Generations, position: int) -> None:
+    """From now on the log may hold events of the store up to this position."""
+    await writer.write(Note(position, commands_source(generations.commands)))
+
+
+async def newest_noted(admin: KafkaAdmin, generations: Generations) -> int:
+    """The newest event that the log may hold; 0 if nothing was noted of this store, or the note has expired."""
+    held = await admin.read_note(GROUP, CATALOG)
+    if held is None or held.text != commands_source(generations.commands):
+        return 0
+    return held.number

@@ -1,6 +1,10 @@
 """The consumer of every reader: aiokafka's, whose fetcher hands on raw records by the batch.
 
 Only the consumers that are made of these classes differ; aiokafka itself is left as it is for everybody else.
+
+Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
+are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
+reads with a lenient parser instead: slower, and exact in everything but the names that nobody can read.
 """
 
 from collections.abc import Callable
@@ -10,9 +14,10 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from services.kafka.fetching import RawRecords, RawResult
-from services.kafka.lenient import LenientRecords
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +29,42 @@ def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
     ours = FunctionType(method.__code__, method.__globals__ | names, method.__name__, method.__defaults__)
     ours.__kwdefaults__ = method.__kwdefaults__
     return ours
+
+
+MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
+
+
+class _Buffer(bytearray):
+    """Bytes whose slices decode with U+FFFD in the place of what is not UTF-8."""
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return _Buffer(found) if isinstance(place, slice) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return super().decode(encoding, "replace")
+
+
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """aiokafka's own parser in Python, over a buffer that decodes leniently."""
+
+    _buffer: Any
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        if not isinstance(self._buffer, _Buffer):
+            self._buffer = _Buffer(self._buffer)
+
+
+class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+    """Batches of one fetch; those of the formats before headers existed are left to aiokafka."""
+
+    def next_batch(self) -> Any:
+        held = self._next_slice
+        if held is None or len(held) <= MAGIC_OFFSET or held[MAGIC_OFFSET] < 2:
+            return super().next_batch()
+        self._cache_next()
+        return _LenientBatch(held)
 
 
 class RawFetcher(Fetcher):  # type: ignore[misc]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
 from services.continuity.breaks import BreakError, TopicMissingError
 from services.continuity.check import check_ends, check_records
-from services.continuity.memory import Known, read, written
+from services.continuity.memory import Known, newest_noted, note, note_writer, read, written
 from services.continuity.mending import mending
-from services.continuity.note import newest_noted, note, note_writer
 from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark

@@ -13,7 +13,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import click
 import structlog
 
 from events.envelope import seal
@@ -23,13 +25,13 @@ from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
 from services.concurrency import first_of
 from services.continuity.clocks import ClockWatch
 from services.continuity.guard import Guard, guarded
-from services.continuity.memory import written
-from services.continuity.note import note, note_writer
+from services.continuity.memory import note, note_writer, written
 from services.continuity.tails import Tails, read_tails
 from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
+from services.run.process import Process, run_process
 from services.store.bills import whole_bill
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
@@ -176,3 +178,16 @@ async def _lead(
             await relay.tick(now)
             if not await relay.step():
                 await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)
+
+
+async def _relay(process: Process) -> None:
+    await run_relay(
+        process.endpoints.kafka_bootstrap, process.endpoints.database_url, process.stop, ready=process.ready
+    )
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the relay works.")
+def relay(ready_file: Path | None) -> None:
+    """Carry facts from the event store to Kafka, in commit order, until Ctrl-C. Several may run: one leads."""
+    run_process(_relay, ready_file)

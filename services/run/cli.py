@@ -18,7 +18,7 @@ COMMANDS = {
     "migrate": ("services.migrate.command:migrate", "Create or check topics, schema and read models."),
     "rebuild-store": ("services.rebuild.command:rebuild", "Make event store and log agree after a loss of either."),
     "api": ("services.api.command:api", "Serve HTTP: commands and queries."),
-    "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
+    "relay": ("services.relay.relay:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.command:projector", "Fill the read models from the log."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
@@ -26,7 +26,7 @@ COMMANDS = {
     "replay": ("services.audit.command:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.audit.command:audit", "Prove that the read models and bills equal their replay."),
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
-    "simulate": ("services.simulate.command:simulate", "Play billing stories from YAML files."),
+    "simulate": ("services.simulate:simulate", "Play billing stories from YAML files."),
     "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
 }
 

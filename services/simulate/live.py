@@ -26,9 +26,8 @@ from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_names import LiveNames
 from services.simulate.live_wording import bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
-from services.simulate.naming import in_words
+from services.simulate.naming import in_words, refusal
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
-from services.simulate.usage import refusal
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.

@@ -15,8 +15,8 @@ from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.refusal import Refused
 from services.ingest.validate import Usage, accept, conflict
+from services.simulate.naming import NUMBERS, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
-from services.simulate.usage import NUMBERS, TEXTS, refusal
 
 #: Time stands still in memory, so no usage is too far in the future.
 _ARRIVED = Arrival(0, LATEST, utc_text(LATEST), LATEST)

@@ -1,4 +1,5 @@
-"""The file's codes and field names in the place of the wire's ids and names, and back."""
+"""The file's codes and field names in the place of the wire's ids and names, and back; who publishes a story's
+usage, and ingest's refusals in the file's words."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from uuid import uuid5
 
 from events.envelope import NAMESPACE
 from services.simulate.entities import reference_fields
+from services.simulate.player import RefusedError
 
 _ID = re.compile(r"(with id )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
@@ -41,3 +43,27 @@ def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
     if not names:
         return text
     return re.sub(rf"\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
+
+
+TEXTS = ("who", "what", "where", "other", "metadata")
+NUMBERS = ("measure", "income", "cost")
+#: The publisher of usage that has a uid in the file, and that of other usage: ids of different publishers never meet.
+SOURCE, STEPS = "/simulate", "/simulate/steps"
+#: What a rule of ingest says of the wire, and what stands in the file instead.
+_IN_THE_FILE = (
+    (re.compile(r"^id\b"), "uid"),
+    (re.compile(r"^subject\b"), "account"),
+    (re.compile(r"^time\b"), "ts"),
+    (re.compile(r"^data\."), ""),
+    (re.compile(r" must stand in data\."), " must stand in "),
+    (re.compile(r"^ets must not be before time$"), "ets must not be before ts"),
+    (re.compile(rf" of source '{SOURCE}' was used with other content$"), " was used with other content"),
+)
+
+
+def refusal(rule: str) -> RefusedError:
+    """The refusal of usage that broke this rule of ingest."""
+    told = rule
+    for wire, ours in _IN_THE_FILE:
+        told = wire.sub(ours, told)
+    return RefusedError(f"usage was refused: {told}", rule)

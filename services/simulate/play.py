@@ -13,6 +13,7 @@ from services.commands.catalog import DATED, FEES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
+from services.simulate.naming import NUMBERS, SOURCE, STEPS, TEXTS
 from services.simulate.player import (
     Document,
     PlayedBill,
@@ -22,10 +23,9 @@ from services.simulate.player import (
     UsageRecord,
     nameless,
 )
-from services.simulate.schedules import TERMS, schedule_notes
 from services.simulate.steps import Step
 from services.simulate.story import Story
-from services.simulate.usage import NUMBERS, SOURCE, STEPS, TEXTS
+from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
 
 #: Not the product's fault, nor a difference: the file is wrong, or the live system does not answer.

@@ -9,8 +9,8 @@ from typing import Any
 from services.commands.catalog import DATED
 from services.commands.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_fields
+from services.simulate.naming import NUMBERS, TEXTS
 from services.simulate.player import Document
-from services.simulate.usage import NUMBERS, TEXTS
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError
 

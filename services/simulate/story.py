@@ -10,7 +10,7 @@ from services.simulate.entities import LISTS, Entities, earliest_date
 from services.simulate.player import Document
 from services.simulate.steps import Step, check_records, read_step
 from services.simulate.values import typed
-from services.simulate.yaml_lines import Mapping, ScenarioError, read_yaml
+from services.simulate.yaml_lines import Mapping, ScenarioError, decode_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Story:
 
 def read_story(path: Path) -> Story:
     """Read a scenario file. Raises: ScenarioError, OSError."""
-    return parse_story(read_yaml(path))
+    return parse_story(decode_yaml(path.read_bytes()))
 
 
 def parse_story(document: Any) -> Story:

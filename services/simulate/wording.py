@@ -1,10 +1,12 @@
-"""Bills and commitments of the product in a scenario's words: codes for ids."""
+"""Bills and commitments of the product in a scenario's words: codes for ids, and what is said of a fee schedule."""
 
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from events.decimals import normal, plain
+from events.resources.commitments import Commitment
 from projections.aggregates import segment_text, segment_values
 from projections.resources import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
@@ -79,3 +81,22 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
     if state.kind == "MINIMUM":
         document["periods"] = [one.document() for one in state.periods]
     return document
+
+
+#: Who replaces one of these has given the schedule's terms anew.
+TERMS = ("amount", "amountPrePaid", "feeDates", "currency")
+
+
+def schedule_notes(commitment: str, body: Commitment) -> list[str]:
+    """What is to be said of the commitment, which is called so."""
+    rest = body.unscheduled
+    if not rest:
+        return []
+    what = f"{_spelt(rest)} is on no date" if rest > 0 else f"{_spelt(-rest)} more than that"
+    money = f"{_spelt(body.outstanding - rest)} of the {_spelt(body.outstanding)} {body.currency}"
+    return [f"{commitment}: its feeDates bill {money} outstanding: {what}"]
+
+
+def _spelt(amount: Decimal) -> str:
+    """Without trailing zeros: the wire's answers have other ones than what was asked."""
+    return plain(normal(amount))

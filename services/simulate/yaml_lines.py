@@ -2,7 +2,6 @@
 
 import re
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -96,9 +95,8 @@ _Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(f"(?:{'|'.join(_TRUTH)})
 _Loader.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
 
 
-def read_yaml(path: Path) -> Any:
-    """The document of a file, as `load_yaml` has it. Raises: ScenarioError, OSError."""
-    content = path.read_bytes()
+def decode_yaml(content: bytes) -> Any:
+    """The document of a file's content, as `load_yaml` has it. Raises: ScenarioError."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:

@@ -22,7 +22,7 @@ from events.facts.bills import (
 )
 from projections.resources import Resources
 from projections.settlement import Billed, draft_bills
-from projections.settlement.memos import memo_lines
+from projections.settlement.drafts import memo_lines
 from services.billing.life import BillLife
 from services.simulate.memory import MemoryPlayer
 from services.simulate.naming import id_of

@@ -21,7 +21,7 @@ from events.resources.commitments import Commitment
 from services.billing.command import bill
 from services.ingest.instants import parse_instant
 from services.simulate.story import parse_story
-from services.simulate.yaml_lines import ScenarioError, read_yaml
+from services.simulate.yaml_lines import ScenarioError, decode_yaml
 from tests.events.dates import FAR, FORMS
 
 assert services.api.app, "imported for the bodies of its paths"
@@ -72,7 +72,7 @@ def refusal(read: Read, text: str) -> str:
 def story(path: Path, step: str, form: str) -> Any:
     """The fields of a story's only step."""
     path.write_text(f"steps:\n  - {step % form}\n")
-    return parse_story(read_yaml(path)).steps[0].fields
+    return parse_story(decode_yaml(path.read_bytes())).steps[0].fields
 
 
 def test_there_are_fields_of_both_sorts() -> None:

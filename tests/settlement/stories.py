@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from services.simulate.naming import SOURCE
 from services.simulate.player import UsageRecord
-from services.simulate.usage import SOURCE
 
 START = date(2026, 1, 1)
 DAYS = 130

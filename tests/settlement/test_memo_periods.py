@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from events.resources.memos import CreditMemo
-from projections.settlement.memos import memo_lines
+from projections.settlement.drafts import memo_lines
 from projections.settlement.pending import PendingBill
 from services.simulate.naming import id_of
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from services.simulate.command import simulate
+from services.simulate import simulate
 from services.simulate.live import LiveSystem
 from services.simulate.live_http import ApiFailedError
 from services.simulate.memory import MemoryPlayer

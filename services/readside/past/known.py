@@ -1,22 +1,26 @@
-"""A family as it was known at a moment of log time: only what had been appended by then, of log and catalog."""
+"""A family as it was known at a moment of log time: only what had been appended by then, of log and catalog,
+and what day it was, by the last tick of the real clock."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from events.codec import ForeignRecordError, decode_own
 from events.facts.bills import Positions
+from events.facts.clock import ClockTicked
+from events.origins import Origins
 from events.topics import CATALOG, EVENTS
+from projections.clock import counted_tick
 from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
 from services.commands.errors import UnknownResource
-from services.kafka import LogReader
+from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError, load_family
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.family import load_past
-from services.readside.past.ticks import last_tick
 from services.readside.progress import Waiter
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
@@ -77,3 +81,37 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
     return Positions(partition=partition, log=min(log, place.next_offset), catalog=min(catalog, place.catalog_offset))
+
+
+_NAME = b'{"type":"ClockTicked"'
+#: A tick comes each quarter hour, so it mostly stands within the first look back.
+_FIRST_LOOK = 2_000
+
+
+async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:
+    """The newest tick below the offset, looked for backwards in ever longer ranges; None without any."""
+    stop, length = end, _FIRST_LOOK
+    while stop > 0:
+        start = max(0, stop - length)
+        newest: datetime | None = None
+        async for records in reader.read(EVENTS, partition, start, stop):
+            for record in records:
+                now = _tick(record, origins)
+                if now is not None:
+                    newest = now if newest is None else max(newest, now)
+        if newest is not None:
+            return newest
+        stop, length = start, length * 2
+    return None
+
+
+def _tick(record: FetchedRecord, origins: Origins) -> datetime | None:
+    if not (record.value or b"").startswith(_NAME):
+        return None
+    try:
+        envelope = decode_own(record.value, origins)
+    except ForeignRecordError:
+        return None
+    fact = envelope.data
+    counts = isinstance(fact, ClockTicked) and not envelope.organization
+    return counted_tick(fact, record.timestamp) if counts else None  # type: ignore[arg-type]
