@@ -9,6 +9,16 @@ from events.decimals import Number
 from events.facts.base import Fact, FactModel
 from events.resources.memos import AnyMemo
 
+#: A charge's own line has the charge's type.
+ChargeType = Literal[
+    "STANDING_CHARGE",
+    "COUNTER_RUNNING_TOTAL_CHARGE",
+    "COUNTER_ADJUSTMENT_DEBIT",
+    "USAGE",
+    "MINIMUM_SPEND",
+    "COUNTER_ADJUSTMENT_CREDIT",
+    "USAGE_CREDIT",
+]
 LineType = Literal[
     "STANDING_CHARGE",
     "USAGE",

@@ -6,18 +6,20 @@ from datetime import date
 from decimal import Decimal
 
 from events.facts.bills import BillIssued, BillLine
-from projections.explain import rules
 from projections.explain.agreements import fee_parts, true_up_part
 from projections.explain.draws import draw_part
 from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
 from projections.explain.rating import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
 from projections.explain.recurring import counter_part, minimum_part, standing_part
+from projections.line_types import LINES, MEMO_TYPES, TRUE_UP
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
-from projections.settlement import MEMO_TYPES, LineKey, Settlement
+from projections.settlement import LineKey, Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import key_of
 from projections.settlement.gathered import gathered_lines
+
+NOTHING_DUE = "Nothing is due any more under terms and quantities as they now are: it goes back (docs/rules.md 8.4)."
 
 
 def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Explanation:
@@ -25,7 +27,7 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
     if line.type in MEMO_TYPES:
         rounding = rounding_of(bill.currency, None)
         part = Part((Add("put on the bill by hand", rounding.minor(line.amount)),), rounding, {})
-        return Explanation(rules.RULES[line.type], line, (part,), (), line.amount)
+        return Explanation(LINES[line.type].rule, line, (part,), (), line.amount)
     key = key_of(bill.account_id, bill.currency, line)
     parts = tuple(_parts(settlement, key))
     due = settlement.lines.get(key)
@@ -88,11 +90,10 @@ def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund,
 
 def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:
     if not parts:
-        return rules.NOTHING_DUE
-    if key.type == "COMMITMENT_FEE":
-        minimums = {one.id for one in settlement.terms.minimums}
-        return rules.TRUE_UP if key.agreement_id in minimums else rules.FEE
-    return rules.RULES.get(key.type, rules.OTHER)
+        return NOTHING_DUE
+    if key.agreement_id in {one.id for one in settlement.terms.minimums}:
+        return TRUE_UP
+    return LINES[key.type].rule
 
 
 def _earlier(settlement: Settlement, key: LineKey) -> Iterator[Earlier]:

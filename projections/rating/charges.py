@@ -4,28 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from events.facts.bills import ChargeType
 from projections.rating.terms import AccountTerms, PlanTerms
-
-#: Charges that may draw down, in the order of rules 4.2.
-DRAWABLE = (
-    "STANDING_CHARGE",
-    "COUNTER_RUNNING_TOTAL_CHARGE",
-    "COUNTER_ADJUSTMENT_DEBIT",
-    "USAGE",
-    "MINIMUM_SPEND",
-)
-ChargeType = Literal[
-    "STANDING_CHARGE",
-    "COUNTER_RUNNING_TOTAL_CHARGE",
-    "COUNTER_ADJUSTMENT_DEBIT",
-    "USAGE",
-    "MINIMUM_SPEND",
-    "COUNTER_ADJUSTMENT_CREDIT",
-    "USAGE_CREDIT",
-]
-RANK = {charge_type: rank for rank, charge_type in enumerate(DRAWABLE)}
 
 
 class ChargeKey(NamedTuple):

@@ -5,9 +5,10 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
+from events.facts.bills import ChargeType
 from projections.calendar import Period
 from projections.money import divide
-from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice, weights_of
+from projections.rating.charges import Charge, ChargeKey, Slice, weights_of
 from projections.rating.terms import AccountTerms, CounterPricingTerms, CounterSeries, PlanTerms
 from projections.rating.timelines import held_days
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from events.facts.bills import ChargeType
 from projections.aggregates import ADDS_UP, DayState, Totals, merge, merge_all, units, value
 from projections.calendar import Period, days_of
-from projections.rating.charges import Charge, ChargeKey, ChargeType, Slice
+from projections.rating.charges import Charge, ChargeKey, Slice
 from projections.rating.pools import ONE, Day, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
 from projections.rating.timelines import held_days

@@ -8,13 +8,12 @@ from projections.settlement.bills import draft_bills, issue, unbilled
 from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, compile_terms
 from projections.settlement.lines import DueLine
-from projections.settlement.pending import MEMO_TYPES, PendingBill
+from projections.settlement.pending import PendingBill
 from projections.settlement.rated import Unpriced, unpriced
 from projections.settlement.settle import Draw, Kept, Settlement, settle
 from projections.settlement.states import AgreementState, PeriodState
 
 __all__ = [
-    "MEMO_TYPES",
     "AgreementState",
     "Billed",
     "Considered",

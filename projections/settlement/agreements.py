@@ -9,11 +9,12 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
+from events.facts.bills import ChargeType
 from events.resources.accounts import ChildBillingMode
 from events.resources.organization import CreditKind
 from projections.calendar import ONE_DAY
 from projections.money import Rounding
-from projections.rating.charges import Charge, ChargeType
+from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms
 
 

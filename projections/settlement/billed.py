@@ -9,7 +9,8 @@ from events.bill_parts import BillParts
 from events.decimals import EXACT
 from events.facts.base import Fact
 from events.facts.bills import BillFact, BillIssued, BillLine, BillVoided, LineType
-from projections.settlement.pending import MEMO_TYPES, PendingBill, evolve_pending
+from projections.line_types import MEMO_TYPES
+from projections.settlement.pending import PendingBill, evolve_pending
 
 
 class LineKey(NamedTuple):

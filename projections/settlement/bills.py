@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from events.decimals import EXACT
-from events.facts.bills import BillIssued, LineType, Positions
+from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
+from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
 from projections.settlement.billed import BilledLine, LineKey
 from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine, memo_lines
@@ -18,29 +19,6 @@ from projections.settlement.lines import DueLine
 from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
 from projections.settlement.wording import given_back_wording, wording_of
-
-#: Types in the order in which they stand on a bill.
-READING_ORDER: tuple[LineType, ...] = (
-    "STANDING_CHARGE",
-    "COUNTER_RUNNING_TOTAL_CHARGE",
-    "COUNTER_ADJUSTMENT_DEBIT",
-    "USAGE",
-    "OVERAGE_USAGE",
-    "MINIMUM_SPEND",
-    "MINIMUM_SPEND_REFUND",
-    "COUNTER_ADJUSTMENT_CREDIT",
-    "USAGE_CREDIT",
-    "CREDIT_DEDUCTION",
-    "COMMITMENT_CONSUMED",
-    "BALANCE_CONSUMED",
-    "OVERAGE_SURCHARGE",
-    "COMMITMENT_FEE",
-    "BALANCE_FEE",
-    "AD_HOC",
-    "MANUAL_ADJUSTMENT",
-    "DEBIT_MEMO",
-    "CREDIT_MEMO",
-)
 
 
 def draft_bills(
@@ -136,8 +114,8 @@ def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, .
         key, due = line.key, settlement.lines.get(line.key)
         owner = terms.accounts.get(key.owner_id)
         of_account = key.owner_id != key.account_id, owner.code if owner else ""
-        paid = READING_ORDER.index(key.pays) if key.pays else -1
-        of_type = READING_ORDER.index(key.type), key.start, paid, line.wording["description"]
+        paid = READING_PLACE[key.pays] if key.pays else -1
+        of_type = READING_PLACE[key.type], key.start, paid, line.wording["description"]
         item = due.charge.item_code if due is not None and due.charge is not None else ""
         codes = plans.get(key.plan_id, ""), line.wording.get("segment") or "", item
         return (*of_account, *of_type, places.get(key.agreement_id, len(places)), *codes, *key)

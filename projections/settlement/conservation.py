@@ -12,12 +12,13 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from projections.line_types import CHARGES, DRAWS
 from projections.money import Rounding
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Outcome
 from projections.settlement.gathered import gathered_lines
-from projections.settlement.lines import DRAWS, DueLine
+from projections.settlement.lines import DueLine
 from projections.settlement.overage import separated, uncovered
 from projections.settlement.settle import Settlement
 from projections.settlement.states import AgreementState
@@ -103,13 +104,10 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
 
     for charge in settlement.charges.values():
         flow = flow_of(charge)
-        match charge.type:
-            case "USAGE_CREDIT":  # no more than there was to credit
-                flow.credits += settlement.credited.get(charge.key, charge.amount)
-            case "COUNTER_ADJUSTMENT_CREDIT":
-                flow.credits += charge.amount
-            case _:
-                flow.charges += charge.amount
+        if CHARGES[charge.type].credit:
+            flow.credits += settlement.credited[charge.key]
+        else:
+            flow.charges += charge.amount
     for outcome in settlement.kept.drawn.outcomes:
         _add_outcome(flow_of(settlement.charges[outcome.piece.charge]), outcome)
     banded = _banded(settlement)

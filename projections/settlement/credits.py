@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from projections.line_types import CHARGES
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.drawdown import Piece
 
@@ -27,7 +28,7 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
         scope = [place for place, piece in enumerate(left) if _in_scope(credit, piece)]
         # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
         rest = max(0, credit.amount)
-        if credit.type == "USAGE_CREDIT":
+        if not CHARGES[credit.type].payable:
             beyond = sum(amount for other, amount in leftover if _covers(credit, other))
             rest = min(rest, max(0, sum(left[place].amount for place in scope) - beyond))
         worth[credit.key] = rest
@@ -37,14 +38,14 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
             if taken:
                 left[place] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
                 rest -= taken
-        if rest and credit.type == "COUNTER_ADJUSTMENT_CREDIT":
+        if rest and CHARGES[credit.type].payable:
             leftover.append((credit, rest))
     return Credited(left, worth)
 
 
 def _order(credit: Charge) -> tuple[object, ...]:
     """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
-    rank = 0 if credit.type == "COUNTER_ADJUSTMENT_CREDIT" else 2 if credit.every_product else 1
+    rank = 0 if CHARGES[credit.type].payable else 2 if credit.every_product else 1
     words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
     return rank, credit.start, *words, credit.key
 

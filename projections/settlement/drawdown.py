@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from projections.rating.charges import RANK, Charge, ChargeKey
+from projections.line_types import DRAW_RANK
+from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.agreements import Drawer, Fund, Window, drawer_of
 from projections.settlement.family import FamilyTerms
 
@@ -76,7 +77,7 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
     found: list[Piece] = []
     for charge in charges:
         plan, account = charge.plan, charge.account
-        rank = RANK[charge.type]
+        rank = DRAW_RANK[charge.type]
         drawer = drawer_of(charge)
         words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
         found.extend(

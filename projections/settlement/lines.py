@@ -9,6 +9,7 @@ from typing import assert_never
 
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
+from projections.line_types import DRAWS
 from projections.money import Rounding
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
@@ -18,8 +19,6 @@ from projections.settlement.compile import Prepayment
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
 
-#: What is paid out of a commitment or balance.
-DRAWS: tuple[LineType, ...] = ("COMMITMENT_CONSUMED", "BALANCE_CONSUMED")
 NOTHING = Fraction(0)
 ONE = Fraction(1)
 

@@ -15,9 +15,6 @@ from events.facts.bills import (
 )
 from events.resources.memos import Memo
 
-#: Lines of these types were put on their bill by hand. They draw nothing and no later bill corrects them.
-MEMO_TYPES = ("CREDIT_MEMO", "DEBIT_MEMO")
-
 
 @dataclass(slots=True)
 class PendingBill:

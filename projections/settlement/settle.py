@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
+from projections.line_types import CHARGES, LINES
 from projections.rating.charges import Charge, ChargeKey
 from projections.rating.counters import counter_charges
 from projections.rating.recurring import minimum_spends, standing_charge
@@ -143,9 +144,7 @@ class Settlement:
         for charge in self.others:
             _other_lines(lines, charge)
         for credit in self.credits:
-            line_type = "COUNTER_ADJUSTMENT_CREDIT" if credit.type == "COUNTER_ADJUSTMENT_CREDIT" else "USAGE_CREDIT"
-            worth = credit.amount if credit.type == "COUNTER_ADJUSTMENT_CREDIT" else self.credited[credit.key]
-            lines.charge(credit, line_type, -worth, credit.quantity, credit.units)  # type: ignore[arg-type]
+            lines.charge(credit, credit.type, -self.credited[credit.key], credit.quantity, credit.units)
         self._draw_lines(lines)
         lines.fees(self.terms.prepayments, self.through)
         for minimum in self.terms.minimums:
@@ -168,7 +167,7 @@ def _other_lines(lines: DueLines, charge: Charge) -> None:
     """A charge that is not usage; a minimum spend billed in advance is restated by a refund line (rules 3.14)."""
     if charge.in_advance is None:
         # What a counter stood at is shown at 0, as free usage is; the other charges have no quantity of their own.
-        shown = charge.quantity if charge.amount or charge.type.startswith("COUNTER") else NOTHING
+        shown = charge.quantity if charge.amount or LINES[charge.type].counted else NOTHING
         lines.charge(charge, charge.type, charge.amount, shown, charge.units)
     else:
         if charge.in_advance:
@@ -192,8 +191,8 @@ def settle(family: Family, *, through: date, accrued: bool, kept: Kept | None = 
     debits = [one for one in due if one.pool.series.kind == "DEBIT"]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
     credits = [part for one in due if one.pool.series.kind != "DEBIT" for part in one.parts]
-    credits += [charge for charge in others if charge.type == "COUNTER_ADJUSTMENT_CREDIT"]
-    others = [charge for charge in others if charge.type != "COUNTER_ADJUSTMENT_CREDIT"]
+    credits += [charge for charge in others if CHARGES[charge.type].credit]
+    others = [charge for charge in others if not CHARGES[charge.type].credit]
     pieces = pieces_of([*(part for one in debits for part in one.parts), *others])
     credited = apply_credits(pieces, credits)
     drawn = draw_down(terms, credited.pieces, kept.drawn if kept else None)

@@ -5,12 +5,13 @@ from typing import Any
 
 from events.facts.bills import BillLine, LineType
 from projections.calendar import Period
+from projections.line_types import DRAWS
 from projections.rating.recurring import rides, standing_period
 from projections.rating.terms import PlanTerms
 from projections.rating.timelines import held_days
 from projections.settlement.billed import LineKey
 from projections.settlement.family import FamilyTerms
-from projections.settlement.lines import DRAWS, DueLine
+from projections.settlement.lines import DueLine
 
 
 def wording_of(key: LineKey, due: DueLine) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from events.decimals import EXACT
-from projections.settlement import MEMO_TYPES, Settlement, settle
+from projections.line_types import MEMO_TYPES
+from projections.settlement import Settlement, settle
 from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
 from services.concurrency import compute

@@ -12,10 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from projections.line_types import DRAWS
 from services.demo.story import CUSTOMERS, Customer
 from services.demo.trace_file import Request
 from services.demo.wire import Client, DemoError
-from services.run.printing import PAYING, Line, bill_table, charges_by_pricing, grid, show
+from services.run.printing import Line, bill_table, charges_by_pricing, grid, show
 
 BAR = 16
 LOOK_SECONDS = 0.3
@@ -116,7 +117,7 @@ def printed_bill(console: Console, bill: Mapping[str, Any]) -> Table:
 
 def _line(item: Mapping[str, Any], charges: Mapping[str, str]) -> Line:
     about = item["description"]
-    if item["lineItemType"] in PAYING and (charge := charges.get(item.get("pricingId", ""))):
+    if item["lineItemType"] in DRAWS and (charge := charges.get(item.get("pricingId", ""))):
         about = f"for {charge}"
     return Line(
         type=item["lineItemType"],
@@ -145,7 +146,7 @@ def check_sums(requests: Sequence[Request], bills: Sequence[dict[str, Any]], con
 def check_spent(spent: Mapping[str, Decimal], bills: Sequence[dict[str, Any]]) -> None:
     """What a commitment showed as spent is what it pays on the bill that follows. Raises: DemoError."""
     for bill in bills:
-        drawn = [Decimal(line["subtotal"]) for line in bill["lineItems"] if line["lineItemType"] in PAYING]
+        drawn = [Decimal(line["subtotal"]) for line in bill["lineItems"] if line["lineItemType"] in DRAWS]
         shown = spent.get(bill["accountCode"], Decimal(0))
         if -sum(drawn) != shown:
             raise DemoError(f"{bill['accountCode']}: {shown} was shown as spent, the bill draws {-sum(drawn)}")

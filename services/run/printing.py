@@ -16,17 +16,13 @@ from rich.console import Console, ConsoleRenderable
 from rich.table import Table
 from rich.text import Text
 
+from projections.line_types import LINES
+
 #: How wide a table is at least, so that nothing of it is cut, and at most.
 NARROWEST, WIDEST = 64, 100
 #: What a log's lines have, unless COLUMNS says otherwise.
 LOG_WIDTH = 80
-#: Lines that pay for a charge, or add to one.
-PAYING = frozenset({"COMMITMENT_CONSUMED", "BALANCE_CONSUMED"})
-#: Lines whose quantity counts something; that of the others is 0, or 1.
-COUNTED = frozenset(
-    {"USAGE", "USAGE_CREDIT", "OVERAGE_USAGE", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT"}
-    | {"COUNTER_ADJUSTMENT_CREDIT", "AD_HOC", "CREDIT_MEMO", "DEBIT_MEMO", "MANUAL_ADJUSTMENT"}
-)
+COUNTED = frozenset(row.type for row in LINES.values() if row.counted)
 #: One grid for all bills of a run, whatever stands in them.
 LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
 

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from events.decimals import plain
-from services.run.printing import PAYING, Line, bill_table, printable, printable_json, show
+from projections.line_types import DRAWS
+from services.run.printing import Line, bill_table, printable, printable_json, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
@@ -54,7 +55,7 @@ def printed_bill(console: Console, kind: str, bill: PlayedBill) -> Table:
 def _about(line: PlayedLine) -> str:
     """Whose it is, of what, and what it says; of a draw, which charge it pays."""
     paid = line.charge or (line.charge_type or "").lower().replace("_", " ")
-    says = f"for {paid}" if paid and line.type in PAYING else line.description
+    says = f"for {paid}" if paid and line.type in DRAWS else line.description
     about = (line.child_account, line.product, line.commitment, line.balance, says, *_segment(line))
     return ", ".join(one for one in about if one)
 

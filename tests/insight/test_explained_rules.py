@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from events.facts.bills import BillLine
-from projections.explain import Explanation, explain_line, rules
+from projections.explain import Explanation, explain_line
+from projections.line_types import LINES
 from projections.settlement import draft_bills, issue
 from services.explain.text import lines_of
 from services.simulate.play import play
@@ -159,4 +160,4 @@ def test_a_memo_says_that_it_was_put_on_by_hand() -> None:
     memo: BillLine = bill.lines[0].model_copy(update={"type": "CREDIT_MEMO", "amount": Decimal("-5.00")})
     explanation = explain_line(draft.settlement, bill, memo)
     assert (adds(explanation), explanation.earlier) == ([("put on the bill by hand", Decimal("-5.00"))], ())
-    assert explanation.rule == rules.RULES["CREDIT_MEMO"] and explanation.adds_up
+    assert explanation.rule == LINES["CREDIT_MEMO"].rule and explanation.adds_up

@@ -1,0 +1,158 @@
+"""What types of charges and of bill lines there are. Whatever is particular about one, but how it is computed and
+worded, stands in its row.
+"""
+
+from typing import NamedTuple
+
+from events.facts.bills import ChargeType, LineType
+
+_IN = "docs/rules.md"
+NOT_DERIVED = "A line of this type is not derived from usage or terms."
+#: The rule of a COMMITMENT_FEE line that is a minimum's.
+TRUE_UP = (
+    "What the commitment period owes less what counted toward it, at least 0, restated when more counts"
+    f" ({_IN} 6.7 and 8.6)."
+)
+
+
+class LineRow(NamedTuple):
+    """A type of bill line. Its rule is told by explanations: a sentence, with the numbers of the law book."""
+
+    type: LineType
+    rule: str
+    #: Its quantity counts something; that of the others is 0, or 1.
+    counted: bool = False
+    #: It is paid out of a commitment or balance.
+    draw: bool = False
+    #: It was put on its bill by hand: it draws nothing, and no later bill corrects it.
+    memo: bool = False
+
+
+#: In the order in which lines stand on a bill.
+LINES: dict[LineType, LineRow] = {
+    row.type: row
+    for row in (
+        LineRow(
+            "STANDING_CHARGE",
+            "The plan's standing charge x days / full days of the billing periods that it covers; the amount is the"
+            f" one that holds on the first of them ({_IN} 3.11 and 8.8).",
+        ),
+        LineRow(
+            "COUNTER_RUNNING_TOTAL_CHARGE",
+            f"C(value at the period's start), prorated in a partial period ({_IN} 3.15).",
+            counted=True,
+        ),
+        LineRow(
+            "COUNTER_ADJUSTMENT_DEBIT",
+            f"Rises inside the period: (C(new) - C(old)) x days left / full days ({_IN} 3.15).",
+            counted=True,
+        ),
+        LineRow(
+            "USAGE",
+            "C of the units at each slice's end less C at its start, each rounded to the minor unit, without what is"
+            " billed as separate overage. Where several prices hold in the billing period, what does not add up (MIN,"
+            " MAX, LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days. A pooled charge is divided by"
+            f" each account's own quantity ({_IN} 3.2, 3.7, 4.1 and 7.6).",
+            counted=True,
+        ),
+        LineRow(
+            "OVERAGE_USAGE",
+            "Usage that commitments and balances left uncovered, as a line of its own; with overagePricingBands the"
+            " units beyond exhaustion by these bands, from 0, which a pool divides, slice by slice, by what each"
+            f" account has left uncovered ({_IN} 5.4 to 5.6 and 7.8).",
+            counted=True,
+        ),
+        LineRow(
+            "MINIMUM_SPEND",
+            "The prorated minimum less the period's usage charges at normal rates, before draws, overage and credits,"
+            " and of a plan's minimum less what its pricings' own minimums charge, too; billed in advance: the whole"
+            " prorated minimum, of a plan's less its pricings'. The amount is the one that holds when the billing"
+            f" period starts ({_IN} 3.12 to 3.14 and 8.8).",
+        ),
+        LineRow(
+            "MINIMUM_SPEND_REFUND",
+            f"A minimum spend that was billed in advance is restated to the shortfall at the period's end ({_IN}"
+            " 3.14).",
+        ),
+        LineRow(
+            "COUNTER_ADJUSTMENT_CREDIT",
+            f"Falls inside the period: (C(new) - C(old)) x days left / full days ({_IN} 3.15).",
+            counted=True,
+        ),
+        LineRow(
+            "USAGE_CREDIT",
+            f"What a credit pricing is worth over the period's units, never more than there is to credit ({_IN} 3.16).",
+            counted=True,
+        ),
+        LineRow("CREDIT_DEDUCTION", NOT_DERIVED),
+        LineRow(
+            "COMMITMENT_CONSUMED",
+            "Each slice of the charge draws min(what it still owes, what the commitment has left), in draw order. The"
+            f" draw stands on the charge's bill, on a line for each commitment and charge line ({_IN} 4.6 and 7.3).",
+            draw=True,
+        ),
+        LineRow(
+            "BALANCE_CONSUMED",
+            "Each slice of the charge draws min(what it still owes, what the balance has left), in draw order. The"
+            f" draw stands on the charge's bill, on a line for each balance and charge line ({_IN} 4.6 and 7.3).",
+            draw=True,
+        ),
+        LineRow(
+            "OVERAGE_SURCHARGE",
+            "Usage that commitments and balances left uncovered x overageSurchargePercent / 100, rounded once per"
+            f" charge; of a pool, divided by what each account has left uncovered ({_IN} 5.3 and 7.8).",
+        ),
+        LineRow(
+            "COMMITMENT_FEE",
+            "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
+            f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
+        ),
+        LineRow("BALANCE_FEE", NOT_DERIVED),
+        LineRow("AD_HOC", NOT_DERIVED, counted=True),
+        LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
+        LineRow(
+            "DEBIT_MEMO",
+            "A debit that was put on the bill by hand; it draws nothing and is never restated.",
+            counted=True,
+            memo=True,
+        ),
+        LineRow(
+            "CREDIT_MEMO",
+            "A credit that was put on the bill by hand; it draws nothing and is never restated.",
+            counted=True,
+            memo=True,
+        ),
+    )
+}
+READING_PLACE: dict[str, int] = {line_type: place for place, line_type in enumerate(LINES)}
+DRAWS: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.draw)
+MEMO_TYPES: tuple[LineType, ...] = tuple(row.type for row in LINES.values() if row.memo)
+
+
+class ChargeRow(NamedTuple):
+    """A type of charge; the bill line of a charge has the same type."""
+
+    type: ChargeType
+    #: It reduces other charges, and draws nothing (rules 3.16).
+    credit: bool = False
+    #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
+    payable: bool = False
+
+
+#: Those that draw are in the order of rules 4.2.
+CHARGES: dict[ChargeType, ChargeRow] = {
+    row.type: row
+    for row in (
+        ChargeRow("STANDING_CHARGE"),
+        ChargeRow("COUNTER_RUNNING_TOTAL_CHARGE"),
+        ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
+        ChargeRow("USAGE"),
+        ChargeRow("MINIMUM_SPEND"),
+        ChargeRow("COUNTER_ADJUSTMENT_CREDIT", credit=True, payable=True),
+        ChargeRow("USAGE_CREDIT", credit=True),
+    )
+}
+#: The place of a charge that draws among the others whose service starts on the same day.
+DRAW_RANK: dict[ChargeType, int] = {
+    charge_type: rank for rank, charge_type in enumerate(row.type for row in CHARGES.values() if not row.credit)
+}
