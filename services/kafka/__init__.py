@@ -4,7 +4,7 @@ Every wait is bounded.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
-from services.kafka.consuming import RawConsumer
+from services.kafka.consuming import read_leniently, read_raw, reads_leniently
 from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
 from services.kafka.fetching import FetchedRecord, Polled
 from services.kafka.marks import Mark, digest_of, mark_of
@@ -26,11 +26,13 @@ __all__ = [
     "Note",
     "NoteWriter",
     "Polled",
-    "RawConsumer",
     "ReadStalledError",
     "Record",
     "digest_of",
     "header_bytes",
     "kafka_errors",
     "mark_of",
+    "read_leniently",
+    "read_raw",
+    "reads_leniently",
 ]

@@ -1,6 +1,6 @@
-"""The consumer of every reader: aiokafka's, whose fetcher hands on raw records by the batch.
+"""The consumer of every reader: aiokafka's, whose fetcher is made to hand on raw records by the batch.
 
-Only the consumers that are made of these classes differ; aiokafka itself is left as it is for everybody else.
+Only the consumers that are given to these functions differ; aiokafka itself is left as it is for everybody else.
 
 Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
 are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
@@ -82,19 +82,17 @@ class LenientFetcher(RawFetcher):
     _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=LenientRecords)
 
 
-class RawConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """aiokafka's consumer with our fetcher."""
+def read_raw(consumer: AIOKafkaConsumer) -> None:
+    """Hand on raw records from now on. The consumer is started, and has fetched nothing yet."""
+    consumer._fetcher.__class__ = RawFetcher
 
-    async def start(self) -> None:
-        """Nothing is fetched before it returns: `LogReader` assigns later, and workers pause what they are assigned."""
-        await super().start()
-        self._fetcher.__class__ = RawFetcher
 
-    def is_lenient(self) -> bool:
-        """Whether it reads leniently already."""
-        return isinstance(self._fetcher, LenientFetcher)
+def reads_leniently(consumer: AIOKafkaConsumer) -> bool:
+    """Whether it does already."""
+    return isinstance(consumer._fetcher, LenientFetcher)
 
-    def read_leniently(self) -> None:
-        """From now on; what was fetched before must be fetched again."""
-        self._fetcher.__class__ = LenientFetcher
-        log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
+
+def read_leniently(consumer: AIOKafkaConsumer) -> None:
+    """From now on; what was fetched before must be fetched again."""
+    consumer._fetcher.__class__ = LenientFetcher
+    log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")

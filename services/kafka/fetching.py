@@ -1,8 +1,8 @@
 """Raw records by the batch: what aiokafka's `getmany` does for each record, done once for many.
 
 aiokafka hands every record through three Python frames and into a dataclass of eleven fields, which costs as much as
-reading its JSON does. A `RawConsumer` gets the records of aiokafka's own parser as they are: same bytes, same checks,
-same positions (a test holds the two equal).
+reading its JSON does. A consumer that reads raw gets the records of aiokafka's own parser as they are: same bytes, same
+checks, same positions (a test holds the two equal).
 """
 
 from collections.abc import Iterator, Sequence

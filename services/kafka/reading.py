@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.kafka.arriving import look_seldom
-from services.kafka.consuming import RawConsumer
+from services.kafka.consuming import read_leniently, read_raw, reads_leniently
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 from services.kafka.fetching import FetchedRecord
 
@@ -29,10 +29,10 @@ class LogReader:
 
     def __init__(self, bootstrap: str, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
         self._bootstrap, self._committed, self._fetch_bytes = bootstrap, committed, fetch_bytes
-        self._consumer: RawConsumer | None = None
+        self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
-        consumer = RawConsumer(
+        consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -49,6 +49,7 @@ class LogReader:
         except BaseException:  # the caller's time may be over
             await _stop(consumer)
             raise
+        read_raw(consumer)
         look_seldom(consumer)
         self._consumer = consumer
         return self
@@ -61,7 +62,7 @@ class LogReader:
             self._consumer = None
 
     @property
-    def _open(self) -> RawConsumer:
+    def _open(self) -> AIOKafkaConsumer:
         assert self._consumer is not None, "use LogReader as an async context manager"
         return self._consumer
 
@@ -111,9 +112,9 @@ class LogReader:
                         polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
                         reached = await consumer.position(place)
                 except UnicodeDecodeError:  # a header's name
-                    if consumer.is_lenient():
+                    if reads_leniently(consumer):
                         raise
-                    consumer.read_leniently()
+                    read_leniently(consumer)
                     consumer.seek(place, position)
                     continue
                 fetched = polled.get(place, [])
@@ -132,7 +133,7 @@ class LogReader:
             consumer.pause(place)
 
 
-async def _stop(consumer: RawConsumer) -> None:
+async def _stop(consumer: AIOKafkaConsumer) -> None:
     # aiokafka awaits a task that it has cancelled: of one that never began to run the cancellation would reach us.
     await asyncio.sleep(0)
     await consumer.stop()

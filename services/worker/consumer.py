@@ -1,18 +1,17 @@
 """The consumer of a worker: FastStream builds, starts and stops it; it is read by `Arrivals`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, Protocol
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
 from services.failures import Passing
-from services.kafka import FETCH_BYTES, Polled, RawConsumer, kafka_errors
+from services.kafka import FETCH_BYTES, Polled, kafka_errors, read_raw
 from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
 
 #: So soon it is noticed that somebody has added partitions to the topic.
@@ -24,9 +23,9 @@ class ConsumerLostError(Passing):
 
 
 class Listener(Protocol):
-    """A `ConsumerRebalanceListener`, which is told its consumer before the first assignment."""
+    """A `ConsumerRebalanceListener` that can ask for its consumer when it is told of an assignment."""
 
-    consumer: RawConsumer | None
+    consumer: Callable[[], AIOKafkaConsumer | None]
 
 
 @asynccontextmanager
@@ -39,14 +38,16 @@ async def consuming(
         bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
     )
     subscriber = _subscriber(broker, topic, group, listener, session_ms)
-    with kafka_errors(bootstrap):
-        await broker.connect()
-    _hand_over_consumer(broker, listener)
+    # FastStream's start() returns with the first assignment; it has made the consumer before.
+    listener.consumer = lambda: subscriber.consumer
     try:
         with kafka_errors(bootstrap):
             await broker.start()
-        assert subscriber.consumer is not None
-        yield Fetching(bootstrap, topic, subscriber.consumer, Arrivals(subscriber.consumer, max_records))
+        consumer = subscriber.consumer
+        assert consumer is not None
+        # What is assigned was paused, so nothing has been fetched.
+        read_raw(consumer)
+        yield Fetching(bootstrap, topic, consumer, Arrivals(consumer, max_records))
     finally:
         await broker.stop()
 
@@ -73,28 +74,13 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener,
     )
 
 
-def _hand_over_consumer(broker: KafkaBroker, listener: Listener) -> None:
-    """The listener needs the consumer before the first assignment, which FastStream's start() already waits for.
-
-    FastStream has no option for the class of its consumers, either; the builder has the options of the broker.
-    """
-    builder = broker.config.broker_config.builder
-    assert isinstance(builder, partial)
-
-    def build(*args: Any, **more: Any) -> RawConsumer:
-        listener.consumer = RawConsumer(*args, **(builder.keywords | more))
-        return listener.consumer
-
-    broker.config.broker_config.builder = build
-
-
 @dataclass(frozen=True, slots=True)
 class Fetching:
     """A consumer of one topic, whose every error is Kafka's."""
 
     bootstrap: str
     topic: str
-    consumer: RawConsumer
+    consumer: AIOKafkaConsumer
     arrivals: Arrivals
 
     async def fetch(self, seconds: float, ready: Mapping[int, int], *events: asyncio.Event) -> dict[int, Polled]:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.concurrency import first_of
 from services.failures import Passing
-from services.kafka import Polled
+from services.kafka import Polled, read_leniently, reads_leniently
 from services.worker.consumer import ConsumerLostError, Fetching, consuming
 from services.worker.outage import Outage
 
@@ -68,17 +68,19 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         #: What the last poll returned; 0 after every change.
         self.quiet_s = 0.0
         self.busy = asyncio.Lock()
-        self.consumer: AIOKafkaConsumer | None = None
+        #: Tells the consumer, which is made before the first assignment; `consuming` sets it.
+        self.consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
         self.waiting: set[int] = set()
         #: Where each partition that is loaded goes on.
         self.ready: dict[int, int] = {}
         self.epoch = 0
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        assert self.consumer is not None
-        self.consumer.pause(*assigned)
+        consumer = self.consumer()
+        assert consumer is not None
+        consumer.pause(*assigned)
         for place in assigned:
-            self.consumer.seek(place, 0)
+            consumer.seek(place, 0)
         self.epoch += 1
         self.ready.clear()
         self.waiting = {place.partition for place in assigned}
@@ -162,10 +164,10 @@ async def _loop(
             _send_back(place, assignment, error.partitions)
             await first_of(resync.met(error), stop)
         except UnicodeDecodeError:
-            if place.consumer.is_lenient():
+            if reads_leniently(place.consumer):
                 raise
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
-            place.consumer.read_leniently()
+            read_leniently(place.consumer)
             _send_back(place, assignment, tuple(assignment.ready))
         except ConsumerLostError:
             raise

@@ -10,7 +10,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.kafka import BatchWriter, RawConsumer, Record
+from services.kafka import BatchWriter, Record, read_raw
 from services.kafka.arriving import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
 from services.run.stack import Stack
 
@@ -35,8 +35,9 @@ async def topic(stack: Stack) -> AsyncIterator[Topic]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, 1, 1)])
-    consumer = RawConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=BUSY_WAIT_MS)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=BUSY_WAIT_MS)
     await consumer.start()
+    read_raw(consumer)
     consumer.assign([TopicPartition(TOPIC, 0)])
     consumer.seek(TopicPartition(TOPIC, 0), 0)
     async with BatchWriter(bootstrap) as writer:
