@@ -1,6 +1,7 @@
 """Settles families and writes what came of it, only the rows that differ from those written before."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -13,6 +14,13 @@ from services.projection.partition import PartitionState
 from services.readside.family_state import FamilyState
 
 log = structlog.get_logger(__name__)
+
+#: The tables that settlement fills, and their part of `SettledRows`.
+_FILLED = (
+    (balances, attrgetter("balances")),
+    (draws, attrgetter("draws")),
+    (accrued_lines, attrgetter("lines")),
+)
 
 
 class Settler:
@@ -65,14 +73,12 @@ class Settler:
         )
         await connection.execute(draws.DROP_EXCESS, roots, [len(rows.draws) for _, rows in changed])
         await connection.execute(accrued_lines.DROP_EXCESS, roots, [len(rows.lines) for _, rows in changed])
-        for statement, width, part in (
-            (balances.UPSERT, balances.WIDTH, 0),
-            (draws.UPSERT, draws.WIDTH, 1),
-            (accrued_lines.UPSERT, accrued_lines.WIDTH, 2),
-        ):
-            rows = sorted(row for family, now in changed for row in _new(now[part], (family.shown or NOTHING)[part]))
+        for table, rows_of in _FILLED:
+            rows = sorted(
+                row for family, now in changed for row in _new(rows_of(now), rows_of(family.shown or NOTHING))
+            )
             if rows:
-                await connection.execute(statement, *columns(rows, width))
+                await connection.execute(table.UPSERT, *columns(rows, table.WIDTH))
         for family, now in changed:
             family.shown = now
 

@@ -53,8 +53,8 @@ async def consuming(
 
 
 def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener, session_ms: int) -> Any:
-    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: an open transaction
-    # of a stranger would else hide what comes behind it.
+    # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: otherwise an
+    # open transaction of a stranger would hide what comes behind it.
     isolation: Literal["read_committed", "read_uncommitted"]
     isolation = "read_committed" if topic == USAGE else "read_uncommitted"
     return broker.subscriber(
