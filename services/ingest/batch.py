@@ -11,8 +11,8 @@ from decimal import localcontext
 from events.decimals import EXACT
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
-from services.ingest.digest import ID_BYTES
 from services.ingest.elsewhere import rejected, rerouted, size_of
+from services.ingest.ids import ID_BYTES
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
 from services.ingest.json_text import check_names, marks
 from services.ingest.lane import Lane, find_account, find_meter, lane_of

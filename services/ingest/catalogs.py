@@ -1,11 +1,14 @@
-"""The catalog: followed in memory as `billing.catalog` tells it, and as one poll sees it.
+"""The catalog: followed in memory as `billing.catalog` tells it, as one poll sees it, and never behind the commands.
 
 What a poll sees (directories by organization, aggregations by meter, who reads which total) is made when it is first
 asked for and dropped when a fact arrives that may change it, so a command costs the organizations that it touches and
 no others; a new account, of which there are many, costs one entry.
 """
 
+import asyncio
 from collections.abc import Iterable
+
+import structlog
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
@@ -16,9 +19,12 @@ from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
 from projections.resources import Resources
 from projections.usage.cells import MeterPlan, meter_plans
-from services.failures import ExpectedFailure
+from services.continuity.breaks import StoreWentBackError
+from services.failures import ExpectedFailure, Passing
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
 from services.kafka import FetchedRecord, LogReader
+from services.postgres import Postgres
+from services.store.events import head, relayed
 
 
 class CatalogStoppedError(ExpectedFailure):
@@ -136,3 +142,64 @@ class Catalogs:
         if held is None:
             held = self._readers[directory.organization] = FamilyReaders(directory.resources)
         return held.of(key)
+
+
+#: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
+RELAY_WAIT_S = 20.0
+_STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+log = structlog.get_logger(__name__)
+
+
+class RelayBehindError(Passing):
+    """The relay stands at {relayed} of the event store's {head} since {seconds} s; usage waits. Is it running?"""
+
+    def __init__(self, at: int, wanted: int, seconds: float) -> None:
+        super().__init__(
+            f"the relay stands at {at} of the event store's {wanted} since {seconds:.0f} s; usage waits. Is it running?"
+        )
+
+
+class CommandGate:
+    """Commands before usage: keeps `catalogs` at least as new as the event store was at the last `pass_`.
+
+    A publisher that creates a meter, waits for the 200 and then sends usage must never see it refused as "unknown
+    meter". So each poll, *after* its records were fetched, asks the event store how far it is. Any command acknowledged
+    before one of these records was sent is at or below that position. If it moved, the worker waits until the relay has
+    carried it to Kafka, and folds `billing.catalog` to its end (decision 10). Nothing is judged while that is not so.
+    """
+
+    def __init__(self, postgres: Postgres, follower: CatalogFollower) -> None:
+        self._postgres = postgres
+        self._follower = follower
+        self._known = -1
+        self.catalogs = Catalogs(follower)
+
+    async def pass_(self) -> bool:
+        """Wait until every command up to now is known here. Returns whether charges may have changed.
+
+        Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; to be tried again, nothing is lost.
+        StoreWentBackError, over which nothing is rated.
+        """
+        async with self._postgres.connection() as connection:
+            newest = await head(connection)
+        if newest < self._known:
+            raise StoreWentBackError(self._known, newest, "this ingest worker")
+        if newest == self._known:
+            return False
+        await self._wait_for_relay(newest)
+        changed = self.catalogs.changed(await self._follower.catch_up())
+        self._known = newest
+        return changed
+
+    async def _wait_for_relay(self, wanted: int) -> None:
+        started, step = asyncio.get_running_loop().time(), 0
+        while (at := await self._relayed()) < wanted:
+            waited = asyncio.get_running_loop().time() - started
+            if waited > RELAY_WAIT_S:
+                raise RelayBehindError(at, wanted, waited)
+            await asyncio.sleep(_STEP_S[min(step, len(_STEP_S) - 1)])
+            step += 1
+
+    async def _relayed(self) -> int:
+        async with self._postgres.connection() as connection:
+            return await relayed(connection)

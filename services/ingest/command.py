@@ -10,8 +10,7 @@ import structlog
 
 from events.topics import USAGE
 from services.continuity.guard import Guard, guarded
-from services.ingest.catalogs import CatalogFollower
-from services.ingest.command_gate import CommandGate
+from services.ingest.catalogs import CatalogFollower, CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
 from services.postgres import open_postgres

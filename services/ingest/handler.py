@@ -24,7 +24,7 @@ from events.topics import EVENTS, USAGE, USAGE_REJECTED, home_of
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
-from services.ingest.command_gate import CommandGate
+from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState
 from services.ingest.position import check_gap, gaps
 from services.ingest.snapshot import load_snapshots

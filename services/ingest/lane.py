@@ -15,8 +15,8 @@ from events.zones import time_zone
 from projections.aggregates import TotalsKey
 from projections.usage.cells import MeterPlan, ZoneDays
 from services.ingest.cloudevent import CloudEvent
-from services.ingest.digest import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
+from services.ingest.ids import Hash, id_hash
 from services.ingest.json_text import members
 from services.ingest.refusal import Reason, Refused
 from services.ingest.running import Running

@@ -4,10 +4,17 @@ Every wait is bounded.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
-from services.kafka.consuming import read_leniently, read_raw, reads_leniently
+from services.kafka.consuming import (
+    FetchedRecord,
+    Mark,
+    Polled,
+    digest_of,
+    mark_of,
+    read_leniently,
+    read_raw,
+    reads_leniently,
+)
 from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
-from services.kafka.fetching import FetchedRecord, Polled
-from services.kafka.marks import Mark, digest_of, mark_of
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
 

@@ -9,9 +9,8 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.kafka.arriving import look_seldom
-from services.kafka.consuming import read_leniently, read_raw, reads_leniently
+from services.kafka.consuming import FetchedRecord, read_leniently, read_raw, reads_leniently
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
-from services.kafka.fetching import FetchedRecord
 
 FETCH_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

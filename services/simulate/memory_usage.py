@@ -9,8 +9,8 @@ from projections.aggregates import DayState, TotalsKey, contributions, merge, me
 from projections.calendar import local_day
 from projections.resources import Resources
 from services.ingest.cloudevent import CloudEvent, UsageData
-from services.ingest.digest import ID_BYTES
 from services.ingest.directory import directory_of
+from services.ingest.ids import ID_BYTES
 from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.refusal import Refused

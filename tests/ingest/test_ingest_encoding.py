@@ -19,13 +19,12 @@ from events.resources.catalog import PricingBand
 from projections.pricing import price_of
 from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
-from services.ingest.digest import meter_crc
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
+from services.ingest.ids import RECENT_IDS, WINDOW_DAYS, SeenIds, meter_crc
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of
 from services.ingest.record import EventIds, ReadData, RecordWriter
 from services.ingest.running import Applied, Running, charge_members, decimal_of
-from services.ingest.seen import RECENT_IDS, WINDOW_DAYS, SeenIds
 from services.ingest.validate import Usage
 from services.kafka import Record
 

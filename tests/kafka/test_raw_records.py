@@ -12,7 +12,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
 from services.kafka import LogHoleError, Record
-from services.kafka.fetching import RawRecords, RawResult
+from services.kafka.consuming import RawRecords, RawResult
 from services.kafka.writing import _fill
 from services.run.settings import RECORD_BYTES_MOST
 

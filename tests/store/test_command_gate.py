@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from services.ingest.catalogs import CatalogFollower
-from services.ingest.command_gate import CommandGate
+from services.ingest.catalogs import CatalogFollower, CommandGate
 from services.postgres import open_postgres
 from tests.store.kit import Store
 
