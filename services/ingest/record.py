@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from events.actors import INGEST
 from events.codec import ForeignRecordError, decode_own, encode
 from events.facts.usage import UsageRated, UsageRead
 from events.origins import Origins
@@ -77,6 +78,7 @@ class ReadEnvelope(msgspec.Struct, gc=False):
     organization: str
     time: str
     id: str
+    actor: str
     data: ReadData
 
 
@@ -128,7 +130,7 @@ class RecordWriter:
             rated = f',"charges":[{charges}]' if charges else ""
             value = (
                 f'{beginning}{offset}{lane.owner_json}{arrival}","id":"{event_id}",'
-                f'"data":{{"usageId":{_encode(usage.usage_id).decode()}{usage.publisher.json}'
+                f'"actor":"ingest","data":{{"usageId":{_encode(usage.usage_id).decode()}{usage.publisher.json}'
                 f'{usage.ts_text}"{ets}{fields}{rated}{ending}{usage.digest.hex()}"}}}}'
             )
             records.append(Record(None, value.encode()))
@@ -146,6 +148,7 @@ class RecordWriter:
                 "",
                 time,
                 self._read_ids.text(sequence),
+                INGEST,
                 counts,
             )
         )

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from events.actors import RELAY
 from events.envelope import seal
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
@@ -91,7 +92,8 @@ class Relay:
             return
         now, source = datetime.fromtimestamp(quarter * QUARTER_S, UTC), clock_source(self._generations.commands)
         sequence = 1 + max(self._at.tick, *(tail.get(source, 0) for tail in self._tails.values()))
-        envelope = seal(ClockTicked(now=now), source=source, sequence=sequence, organization="", time=now)
+        ticked = ClockTicked(now=now)
+        envelope = seal(ticked, source=source, sequence=sequence, organization="", time=now, actor=RELAY)
         outgoing = Outgoing()
         outgoing.add(envelope, None, self._generations.partitions)
         # Kafka forgets a note that is not repeated for a week.

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.actors import INGEST
 from events.codec import encode
 from events.decimals import EXACT, plain
 from events.envelope import event_id, seal
@@ -68,7 +69,7 @@ def test_usage_rated_is_written_as_the_codec_writes_it(
         digest="ab" * 16,
         **{name: value for name, value in given_fields.items() if value},
     )
-    expected = seal(fact, source="usage/g/4", sequence=77, organization="o", account="acc", time=arrival)
+    expected = seal(fact, source="usage/g/4", sequence=77, organization="o", account="acc", time=arrival, actor=INGEST)
     lane = Lane(
         Directory("o", Resources("o")),
         KnownAccount("acc", "code", 4, "UTC"),
@@ -102,7 +103,7 @@ def _text(moment: datetime) -> str:
 @given(st.integers(1, 2**40), INSTANTS)
 def test_usage_read_is_written_as_the_codec_writes_it(offset: int, time: datetime) -> None:
     fact = UsageRead(next_offset=offset, rated=1, duplicate=2, rejected=3, rerouted=4)
-    expected = encode(seal(fact, source="read/g/4", sequence=offset, organization="", time=time))
+    expected = encode(seal(fact, source="read/g/4", sequence=offset, organization="", time=time, actor=INGEST))
     assert RecordWriter("g", 4).read(_text(time), ReadData(offset, 1, 2, 3, 4)) == expected
 
 
