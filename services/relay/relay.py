@@ -20,6 +20,7 @@ from events.actors import RELAY
 from events.envelope import seal
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
+from events.sequence import LastSequences
 from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
 from services.concurrency import first_of
 from services.continuity.clocks import ClockWatch
@@ -116,8 +117,8 @@ class Relay:
 
     def _missing(self, place: Place, numbered: Sequence[tuple[int, Record]], source: str) -> list[Record]:
         # Bill lines carry no source; their consumers drop repeats by (position, line number).
-        last = -1 if place[0] == BILL_LINES else self._tails.get(place, {}).get(source, -1)
-        return [record for sequence, record in numbered if sequence > last]
+        there = LastSequences() if place[0] == BILL_LINES else self._tails.get(place, LastSequences())
+        return there.missing(source, numbered)
 
 
 async def run_relay(
