@@ -20,6 +20,7 @@ from benchmarks.floor import SCHEMA
 from benchmarks.floor_rows import Patterns
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
+from events.dedupe import DIGEST_BYTES
 from events.topics import EVENTS
 from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
@@ -106,7 +107,7 @@ class Folded:
     async def _write_seen(self, connection: Any) -> None:
         now, stored = datetime.now(UTC), {one.partition: one.stored for one in self._patterns.positions}
         rows = [
-            (partition, stored[partition], now, os.urandom(seen_ids.ID_BYTES * count))
+            (partition, stored[partition], now, os.urandom(DIGEST_BYTES * count))
             for partition, count in sorted(self.seen.items())
         ]
         await connection.execute(seen_ids.INSERT, *columns(rows, seen_ids.WIDTH))

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
+from events.actors import ACTOR_LENGTH_MAX
 from events.facts.base import Fact
 
 #: Namespace of every derived id; fixed for ever.
@@ -23,7 +24,9 @@ class Envelope(BaseModel):
     it applied from that source (decision 5). `time` is the command's clock at decide, or the usage's arrival.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A member that this program does not know says nothing that it would have to act on: what changes the meaning of a
+    # record raises the schema version of its fact.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: str
     schema_version: int = Field(ge=1, alias="schema")
@@ -37,6 +40,8 @@ class Envelope(BaseModel):
     id: UUID
     correlation: str | None = None
     causation: str | None = None
+    #: Who did it (`events.actors`); absent where nobody said so, and on records from before it was kept.
+    actor: str | None = Field(default=None, min_length=1, max_length=ACTOR_LENGTH_MAX)
     data: SerializeAsAny[Fact]
 
 
@@ -50,6 +55,7 @@ def seal(
     account: str | None = None,
     correlation: str | None = None,
     causation: str | None = None,
+    actor: str | None = None,
 ) -> Envelope:
     """Put a fact into its envelope; type, schema version and id follow from the arguments."""
     return Envelope(
@@ -63,5 +69,6 @@ def seal(
         id=event_id(source, sequence),
         correlation=correlation,
         causation=causation,
+        actor=actor,
         data=fact,
     )

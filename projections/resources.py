@@ -33,6 +33,7 @@ from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 
 R = TypeVar("R", bound=Resource)
+E = TypeVar("E", bound="Entity[Any]")
 F = TypeVar("F", Plan, PlanTemplate)
 
 
@@ -51,6 +52,9 @@ class Entity(Generic[R]):
     folded: int
     created: datetime
     modified: datetime
+    #: Who created it, and who changed it last; None where the fact has no actor.
+    created_by: str | None = field(default=None, kw_only=True)
+    modified_by: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ class Resources:
                 wallet = self.balances[fact.id]
                 self.balances[fact.id] = replace(_touched(wallet, envelope), transactions=(*wallet.transactions, fact))
             case ResourceCreated() as fact:
-                self._of(fact)[fact.id] = _created(envelope, fact)
+                self._of(fact)[fact.id] = _by(_created(envelope, fact), envelope)
             case FeesChanged() as fact:
                 plans = self._of(fact)
                 plans[fact.id] = _touched(plans[fact.id], envelope).with_fees(fact)
@@ -179,7 +183,7 @@ class Resources:
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:
-            return Entity(fact.id, fact.version, fact.body, *_at(envelope))
+            return _by(Entity(fact.id, fact.version, fact.body, *_at(envelope)), envelope)
         return replace(_touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
@@ -213,11 +217,17 @@ def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
     return envelope.sequence, envelope.sequence, envelope.time, envelope.time
 
 
+def _by(entity: E, envelope: Envelope) -> E:
+    """The entity as created by whoever did the fact."""
+    return replace(entity, created_by=envelope.actor, modified_by=envelope.actor)
+
+
 def _touched(entity: Any, envelope: Envelope) -> Any:
-    """The entity with version, position and time of the fact that is being applied to it."""
+    """The entity with version, position, time and actor of the fact that is being applied to it."""
     fact = envelope.data
     assert isinstance(fact, ResourceFact)
-    return replace(entity, version=fact.version, folded=envelope.sequence, modified=envelope.time)
+    stamps = {"folded": envelope.sequence, "modified": envelope.time, "modified_by": envelope.actor}
+    return replace(entity, version=fact.version, **stamps)
 
 
 def _created(envelope: Envelope, fact: ResourceCreated[Any]) -> Entity[Any]:

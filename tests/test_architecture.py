@@ -133,6 +133,18 @@ def test_what_is_declared_pure_inside_services_is() -> None:
                 assert known, f"{name} is declared pure and imports {node.module}"
 
 
+SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|WHERE|EXISTS)\b|->>|::(text|jsonb|timestamptz)")
+
+
+def test_what_is_declared_pure_inside_services_makes_no_sql() -> None:
+    for path in sources("services"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if any(name == one or name.startswith(f"{one}.") for one in PURE):
+            texts = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+            found = [text.value for text in texts if isinstance(text.value, str) and SQL.search(text.value)]
+            assert not found, f"{name} is declared pure and makes SQL: {found[0]!r}"
+
+
 def taken_from_libraries(tree: ast.AST) -> Iterator[str]:
     """The names that a module has from outside the product."""
     for node in ast.walk(tree):

@@ -31,6 +31,10 @@ CREATE TABLE bills (
     opened_at timestamptz,                      -- null: it was issued at once
     issued_at timestamptz,
     locked_at timestamptz,
+    created_by text,                            -- events.actors; null: nobody said so
+    approved_by text,
+    locked_by text,
+    modified_by text,                           -- of its last fact
     PRIMARY KEY (bill_id)
 );
 CREATE INDEX bills_pending ON bills (organization, opened_at) WHERE status = 'PENDING';
@@ -65,17 +69,18 @@ CREATE INDEX bill_line_items_by_commitment ON bill_line_items (organization, com
 #: A pending bill's row is written over when it is issued; it keeps its place in lists.
 PUT_BILLS = """
 INSERT INTO bills (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position,
-                   bill, opened_at, issued_at)
+                   bill, opened_at, issued_at, created_by, approved_by, modified_by)
 SELECT organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill::jsonb,
-       opened_at, issued_at
+       opened_at, issued_at, actor, CASE WHEN issued_at IS NOT NULL THEN actor END, actor
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::numeric[], $8::text[],
-            $9::integer[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[])
+            $9::integer[], $10::bigint[], $11::text[], $12::timestamptz[], $13::timestamptz[], $14::text[])
     AS given (organization, bill_id, root_id, account_id, bill_date, currency, total, status, number, position, bill,
-              opened_at, issued_at)
+              opened_at, issued_at, actor)
 ON CONFLICT (bill_id) DO UPDATE SET bill_date = EXCLUDED.bill_date, total = EXCLUDED.total, status = EXCLUDED.status,
-    number = EXCLUDED.number, bill = EXCLUDED.bill, issued_at = EXCLUDED.issued_at
+    number = EXCLUDED.number, bill = EXCLUDED.bill, issued_at = EXCLUDED.issued_at,
+    approved_by = EXCLUDED.approved_by
 """
-BILLS_WIDTH = 13
+BILLS_WIDTH = 14
 
 INSERT_LINES = """
 INSERT INTO bill_line_items (organization, bill_id, number, line_id, root_id, account_id, type, commitment_id, amount,
@@ -94,12 +99,15 @@ WHERE bills.bill_id = moved.bill_id
 """
 DROP = "DELETE FROM bills WHERE bill_id = ANY ($1::text[])"
 LOCK = """
-UPDATE bills SET locked = true, locked_at = given.at FROM unnest($1::text[], $2::timestamptz[]) AS given (bill_id, at)
+UPDATE bills SET locked = true, locked_at = given.at, locked_by = given.actor
+FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS given (bill_id, at, actor)
 WHERE bills.bill_id = given.bill_id
 """
 VOID = "UPDATE bills SET voided = true WHERE bill_id = ANY ($1::text[])"
+#: What every fact after a bill's first one changes.
 VERSIONS = """
-UPDATE bills SET version = given.version FROM unnest($1::text[], $2::integer[]) AS given (bill_id, version)
+UPDATE bills SET version = given.version, modified_by = given.actor
+FROM unnest($1::text[], $2::integer[], $3::text[]) AS given (bill_id, version, actor)
 WHERE bills.bill_id = given.bill_id
 """
 
@@ -120,6 +128,7 @@ class BillRow(NamedTuple):
     bill: str
     opened_at: datetime | None
     issued_at: datetime | None
+    actor: str | None
 
 
 class LineRow(NamedTuple):
@@ -155,6 +164,7 @@ def bill_row(envelope: Envelope, fact: BillIssued, number: int) -> BillRow:
         json.dumps(document),
         None,
         envelope.time,
+        envelope.actor,
     )
 
 
@@ -175,6 +185,7 @@ def opened_row(envelope: Envelope, fact: BillOpened, number: int) -> BillRow:
         json.dumps(document),
         envelope.time,
         None,
+        envelope.actor,
     )
 
 

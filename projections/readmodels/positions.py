@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from events.facts.usage import RecordMark, UsageRead
+from events.sequence import LastSequences
 from events.topics import EVENTS, partition_of
 from projections.readmodels.table import Table
 
@@ -98,20 +99,13 @@ class Position:
     partition: int
     next_offset: int = 0
     epoch: int = 0
-    sequences: dict[str, int] = field(default_factory=dict)
+    sequences: LastSequences = field(default_factory=LastSequences)
     tick: datetime | None = None
     log_time: datetime | None = None
     catalog_offset: int = 0
     meters: dict[str, int] = field(default_factory=dict)
     mark: RecordMark | None = None
     stored: int = 0
-
-    def accepts(self, source: str, sequence: int) -> bool:
-        """The sequence rule: whether this record is new from its source; if so it counts as applied."""
-        if sequence <= self.sequences.get(source, -1):
-            return False
-        self.sequences[source] = sequence
-        return True
 
 
 def position_of(record: Mapping[str, Any]) -> Position:
@@ -120,7 +114,7 @@ def position_of(record: Mapping[str, Any]) -> Position:
         partition=record["partition"],
         next_offset=record["next_offset"],
         epoch=record["epoch"],
-        sequences=json.loads(record["sequences"]),
+        sequences=LastSequences(json.loads(record["sequences"])),
         tick=record["tick"],
         log_time=record["log_time"],
         catalog_offset=record["catalog_offset"],

@@ -6,6 +6,7 @@ The ingest worker loads them to find duplicates. What is older than the window, 
 from datetime import timedelta
 from typing import NamedTuple
 
+from events.dedupe import WINDOW_DAYS
 from projections.readmodels.table import Table
 
 TABLE = Table(
@@ -16,15 +17,13 @@ CREATE TABLE seen_ids (
     partition integer NOT NULL,
     first_offset bigint NOT NULL,
     newest_arrival timestamptz NOT NULL,
-    digests bytea NOT NULL,                     -- ID_BYTES an id
+    digests bytea NOT NULL,                     -- events.dedupe.DIGEST_BYTES an id
     PRIMARY KEY (partition, first_offset)
 );
 """,
 )
 
-#: Bytes an id takes: 12 of (organization, account, source, id), 4 of its content.
-ID_BYTES = 16
-WINDOW = timedelta(days=35)
+WINDOW = timedelta(days=WINDOW_DAYS)
 
 INSERT = """
 INSERT INTO seen_ids (partition, first_offset, newest_arrival, digests)
@@ -49,5 +48,5 @@ class SeenRow(NamedTuple):
 
 
 def pack(digests: list[str]) -> bytes:
-    """Hexadecimal digests of `UsageRated`, 16 bytes each once packed."""
+    """Hexadecimal digests of `UsageRated`, DIGEST_BYTES each once packed."""
     return bytes.fromhex("".join(digests))

@@ -66,9 +66,8 @@ async def found_bills(
         await waiter_of(request).until_commands_projected()
     documents = []
     for one in stored:
-        if one.bill is not None and one.issued_at is not None:
-            stamps = Stamps(one.version, one.opened_at, one.issued_at, one.locked_at, one.issued_at)
-            documents.append(bill_document(one.bill, names, stamps, lines=lines))
+        if one.bill is not None:
+            documents.append(bill_document(one.bill, names, one.stamps, lines=lines))
             continue
         try:
             async with api_of(request).postgres.connection() as connection:
@@ -93,7 +92,8 @@ async def _shown(request: Request, bill: BillIssued, stamps: Stamps, lines: bool
 
 
 def _stamps(life: BillLife, calculated: datetime) -> Stamps:
-    return Stamps(life.version, life.opened_at, life.issued_at, life.locked_at, calculated)
+    times = life.opened_at, life.issued_at, life.locked_at, calculated
+    return Stamps(life.version, *times, life.created_by, life.issued_by, life.locked_by, life.modified_by)
 
 
 async def _now(request: Request) -> datetime:

@@ -10,12 +10,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.actors import shown
 from events.resources.base import Model
 from services.api.bill_bodies import BillJobBody, RecalculateBody
+from services.api.callers import actor_of
 from services.api.paging import page_asked
 from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, takes
 from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
-from services.api.wire import USER, answer, encode, parse_object, raw_answer
+from services.api.wire import answer, encode, parse_object, raw_answer
 from services.billing.jobs import (
     OPEN_STATUSES,
     STATUSES,
@@ -81,7 +83,8 @@ async def _create(request: Request, make: MakeJob) -> Response:
             body, through = await make(connection, parse_object(raw) if raw else {}, today)
             await check_room(connection, organization)
             stored = json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
-            job = await create_job(connection, organization, str(uuid4()), stored, through, datetime.now(UTC))
+            now, actor = datetime.now(UTC), actor_of(request)
+            job = await create_job(connection, organization, str(uuid4()), stored, through, now, actor)
             payload = encode(job_document(job))
             await idempotency.remember(connection, asked, payload)
     request.app.state.bill_jobs.wake()
@@ -123,7 +126,7 @@ async def cancel(request: Request, job: str) -> Response:
     organization = organization_of(request)
     async with api_of(request).postgres.transaction() as connection:
         await require_organization(connection, organization)
-        found = await cancel_job(connection, organization, job, datetime.now(UTC))
+        found = await cancel_job(connection, organization, job, datetime.now(UTC), actor_of(request))
         found = found or await get_job(connection, organization, job)
     if found is None:
         raise UnknownResource(kind="bill job", id=job)
@@ -148,6 +151,6 @@ def job_document(job: BillJob) -> dict[str, Any]:
         "pending": job.total - job.settled,
         "dtCreated": job.created,
         "dtLastModified": job.modified,
-        "createdBy": USER,
-        "lastModifiedBy": USER,
+        "createdBy": shown(job.created_by),
+        "lastModifiedBy": shown(job.modified_by),
     }

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
+from services.api.callers import actor_of
 from services.api.queries import parameters_of, several, takes
 from services.api.requests import (
     api_of,
@@ -87,7 +88,7 @@ async def lock(request: Request, bill: str) -> Response:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
             locked = BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-            await append_fact(connection, life, version, locked, now, correlation_of(request))
+            await append_fact(connection, life, version, locked, now, correlation_of(request), actor_of(request))
 
     return answer(await document_of(request, await change_bill(request, bill, change)))
 
@@ -102,7 +103,7 @@ async def delete(request: Request, bill: str) -> Response:
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
         fact = kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-        await append_fact(connection, life, version, fact, now, correlation_of(request))
+        await append_fact(connection, life, version, fact, now, correlation_of(request), actor_of(request))
 
     await change_bill(request, bill, change)
     return answer(shown)
@@ -159,4 +160,4 @@ async def _approve(request: Request, bill_ids: list[str], approve: Callable[...,
     waiter = waiter_of(request)
     if pending:
         await waiter.until_projected()
-    return [await approve(api.postgres, waiter, organization, id, now) for id in pending]
+    return [await approve(api.postgres, waiter, organization, id, now, actor_of(request)) for id in pending]

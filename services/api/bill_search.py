@@ -4,10 +4,10 @@ from typing import get_args
 
 from starlette.requests import Request
 
+from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from services.api.queries import FLAG, PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
 from services.api.search import DEFAULT_SIZE, TERM, choice, compared
-from services.api.wire import USER
 from services.commands.errors import InvalidField, shortened
 from services.store.listing import Condition, Search
 
@@ -24,8 +24,8 @@ _FIELDS = {
     "billingFrequency": "bill->>'billingFrequency'",
     "id": "bill_id",
     "ids": "bill_id",
-    "createdBy": f"'{USER}'",
-    "lastModifiedBy": f"'{USER}'",
+    "createdBy": f"coalesce(created_by, '{UNNAMED}')",
+    "lastModifiedBy": f"coalesce(modified_by, '{UNNAMED}')",
     "dtCreated": _CREATED,
 }
 _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}

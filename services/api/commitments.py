@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.actors import shown
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
@@ -15,7 +16,7 @@ from services.api.paging import page_asked
 from services.api.queries import PAGING, one, parameters_of, takes
 from services.api.requests import api_of, organization_of, require_organization, run_command
 from services.api.resources import PREFIX, run_entity_command
-from services.api.wire import USER, answer, body_document, parse_object
+from services.api.wire import answer, body_document, parse_object
 from services.commands.bodies import parse_model, version_of
 from services.commands.errors import UnknownResource
 from services.commands.messages import (
@@ -136,6 +137,6 @@ def _transaction_document(envelope: Envelope) -> dict[str, Any]:
         "entityType": "USER",
         "dtCreated": envelope.time,
         "dtLastModified": envelope.time,
-        "createdBy": USER,
-        "lastModifiedBy": USER,
+        "createdBy": shown(envelope.actor),
+        "lastModifiedBy": shown(envelope.actor),
     }

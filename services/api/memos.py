@@ -9,15 +9,17 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
 from projections.resources import AccountEntity
 from services.api.bill_life import change_bill
+from services.api.callers import actor_of
 from services.api.paging import page_asked
 from services.api.queries import PAGING, parameters_of, takes
 from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
-from services.api.wire import USER, answer, body_document, encode, parse_object, raw_answer
+from services.api.wire import answer, body_document, encode, parse_object, raw_answer
 from services.billing.life import BillLife, BillNotPending, MemoState, append_fact, load_life
 from services.commands.bodies import parse_model, version_of
 from services.commands.checks import check_precision
@@ -72,7 +74,7 @@ def _create(model: type[Memo]) -> Handler:
             await _check(connection, life, body)
             id = str(uuid4())
             added = MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
-            await append_fact(connection, life, version, added, now, correlation_of(request))
+            await append_fact(connection, life, version, added, now, correlation_of(request), actor_of(request))
             payload = encode(_document(life.memos[id]))
             await idempotency.remember(connection, asked, payload)
 
@@ -103,7 +105,7 @@ def _update(model: type[Memo]) -> Handler:
                 version=held.version + 1,
                 body=body,
             )
-            await append_fact(connection, life, version, changed, now, correlation_of(request))
+            await append_fact(connection, life, version, changed, now, correlation_of(request), actor_of(request))
 
         life = await change_bill(request, request.path_params["bill"], change)
         return answer(_document(life.memos[memo]))
@@ -126,7 +128,7 @@ def _delete(model: type[Memo]) -> Handler:
                 memo_id=memo,
                 version=held.version + 1,
             )
-            await append_fact(connection, life, version, removed, now, correlation_of(request))
+            await append_fact(connection, life, version, removed, now, correlation_of(request), actor_of(request))
 
         await change_bill(request, request.path_params["bill"], change)
         return answer(_document(gone[-1]))
@@ -199,6 +201,6 @@ def _document(memo: MemoState) -> dict[str, Any]:
         **body_document(memo.body),
         "dtCreated": memo.created,
         "dtLastModified": memo.modified,
-        "createdBy": USER,
-        "lastModifiedBy": USER,
+        "createdBy": shown(memo.created_by),
+        "lastModifiedBy": shown(memo.modified_by),
     }

@@ -11,6 +11,7 @@ from services.api.wire import day
 from services.commands.errors import InvalidField, shortened
 from services.commands.filters import Filter
 from services.commands.table import Kind
+from services.store.filtering import condition_of
 from services.store.listing import Condition
 
 PAGE_SIZE_MAX = 100
@@ -107,11 +108,11 @@ def list_conditions(found: dict[str, list[str]], kind: Kind) -> list[Condition]:
     lifted = {by_name[name].lifts for name in found if name in by_name and _value(by_name[name], found) is True}
     conditions = []
     for name, filter in by_name.items():
-        if name not in found or name in lifted or filter.takes == "flag":
+        if name not in found or name in lifted or filter.test is None:
             continue
         if filter.needs is not None and filter.needs not in found:
             raise InvalidField(field=name, rule=f"needs {filter.needs} with it")
-        conditions.append(Condition(filter.condition, _value(filter, found)))
+        conditions.append(condition_of(filter.test, _value(filter, found)))
     return conditions
 
 

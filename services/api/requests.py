@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.resources import Entity
+from services.api.callers import actor_of
 from services.api.derived import derived_fields, is_fund
 from services.api.errors import BodyTooLargeError
 from services.api.queries import check_length
@@ -126,6 +127,7 @@ async def run_command(
             lambda now: make(connection, body, now),
             api.generations,
             correlation,
+            actor_of(request),
         )
         payload = encode(respond(done, {}))
         await idempotency.remember(connection, asked, payload)

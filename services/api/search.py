@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from starlette.requests import Request
 
+from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
 from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
-from services.api.wire import USER, unescaped
+from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.table import Kind
 from services.store.listing import Condition, Search
@@ -27,8 +28,8 @@ _COLUMNS = {
     "version": "e.version",
     "dtCreated": "to_char(e.created AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
     "dtLastModified": "to_char(e.modified AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
-    "createdBy": f"'{USER}'",
-    "lastModifiedBy": f"'{USER}'",
+    "createdBy": f"coalesce(e.created_by, '{UNNAMED}')",
+    "lastModifiedBy": f"coalesce(e.modified_by, '{UNNAMED}')",
 }
 _FIELDS: dict[str, tuple[str, ...]] = {
     "commitment": (

@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 from starlette.responses import Response
 
+from events.actors import shown
 from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
 from events.resources.base import Model
@@ -18,8 +19,6 @@ from services.commands.errors import InvalidField, shortened
 
 T = TypeVar("T")
 
-#: Who did it, until there is access control.
-USER = "USER_LOCAL"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: A number with more digits than this before its point is refused before anything computes with it.
 _EXPONENT_MAX = 300
@@ -137,8 +136,8 @@ def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> d
     return document | {
         "dtCreated": entity.created,
         "dtLastModified": entity.modified,
-        "createdBy": USER,
-        "lastModifiedBy": USER,
+        "createdBy": shown(entity.created_by),
+        "lastModifiedBy": shown(entity.modified_by),
     }
 
 

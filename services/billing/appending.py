@@ -51,7 +51,11 @@ class Settled:
 
 
 async def append_page(
-    connection: Any, page: Sequence[Settled], now: datetime, correlation: str | None = None
+    connection: Any,
+    page: Sequence[Settled],
+    now: datetime,
+    correlation: str | None = None,
+    actor: str | None = None,
 ) -> tuple[list[BillFact], list[Settled]]:
     """Append the facts of all families of one organization in the caller's transaction, with their invoice numbers.
 
@@ -77,6 +81,7 @@ async def append_page(
             account=fact.account_id,
             partition=one.partition,
             correlation=correlation,
+            actor=actor,
         )
         for one, of_family in zip(standing, facts, strict=True)
         for place, fact in enumerate(_stored(of_family, room), start=1)

@@ -45,29 +45,38 @@ def _draft(loaded: LoadedFamily, life: BillLife, held: PendingBill) -> DraftBill
     return next((draft for draft in drafts if draft.pending is held), None)
 
 
-async def approve_bill(postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime) -> bool:
-    """Issue a pending bill under its id; False: it was approved before.
+async def approve_bill(
+    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
+) -> bool:
+    """Issue a pending bill under its id, as the actor asked; False: it was approved before.
 
     Raises: UnknownResource, BillIsEmpty, BillContentionError.
     """
-    return await _settled(postgres, waiter, organization, bill_id, now, drops_empty=False) is not None
+    return await _settled(postgres, waiter, organization, bill_id, now, actor, drops_empty=False) is not None
 
 
 async def approve_or_drop(
-    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime
+    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
 ) -> BillIssued | BillDropped | None:
     """One of many: a pending bill that nothing is due for any more is dropped, so that it does not stop the others.
 
     Returns what was appended; None: it was approved or dropped meanwhile. Raises: BillContentionError.
     """
     try:
-        return await _settled(postgres, waiter, organization, bill_id, now, drops_empty=True)
+        return await _settled(postgres, waiter, organization, bill_id, now, actor, drops_empty=True)
     except UnknownResource:
         return None  # dropped meanwhile; the read models do not know it yet
 
 
 async def _settled(
-    postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, *, drops_empty: bool
+    postgres: Postgres,
+    waiter: Waiter,
+    organization: str,
+    bill_id: str,
+    now: datetime,
+    actor: str | None,
+    *,
+    drops_empty: bool,
 ) -> BillIssued | BillDropped | None:
     """The fact that ended the bill's time as a pending one; None: it was not pending any more."""
     for _ in range(ATTEMPTS):
@@ -79,7 +88,7 @@ async def _settled(
         if found.draft is None and not drops_empty:
             raise BillIsEmpty(id=bill_id)
         fact = _issued(organization, found) or _dropped(life)
-        if await _appended(postgres, found.loaded, fact, now):
+        if await _appended(postgres, found.loaded, fact, now, None, actor):
             return fact
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
@@ -102,18 +111,18 @@ async def recalculate_bill(
         fact = _recalculated(request, found)
         if fact is None:
             return True
-        if await _appended(postgres, found.loaded, fact, now, request.bill_job_id):
+        if await _appended(postgres, found.loaded, fact, now, request.bill_job_id, request.actor):
             return True
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
 
 
 async def _appended(
-    postgres: Postgres, loaded: LoadedFamily, fact: BillFact, now: datetime, correlation: str | None = None
+    postgres: Postgres, loaded: LoadedFamily, fact: BillFact, now: datetime, correlation: str | None, actor: str | None
 ) -> bool:
     """Append what the family was settled to; False: its bills have changed since, so it is to be settled again."""
     async with postgres.transaction() as connection:
-        _, moved = await append_page(connection, [Settled.of(loaded, [fact])], now, correlation)
+        _, moved = await append_page(connection, [Settled.of(loaded, [fact])], now, correlation, actor)
     return not moved
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 
 import structlog
 
+from events.actors import BILLING
 from events.facts.bills import BillIssued
 from services.billing.approving import approve_or_drop
 from services.billing.issuing import BillContentionError
@@ -84,7 +85,7 @@ class AutoApprover:
         async with postgres.connection() as connection:
             now = now_of(await load_config(connection, organization))
         try:
-            fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now)
+            fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now, BILLING)
         except BillContentionError as error:
             log.warning("bill_not_approved", organization=organization, bill=bill_id, error=str(error))
             return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import uuid4
 
+from events.actors import BILLING
 from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
 from services.billing.appending import Settled, append_page
@@ -41,6 +42,8 @@ class BillRequest:
     through: date
     due_date: date | None = None
     bill_job_id: str | None = None
+    #: Who asked for it.
+    actor: str | None = BILLING
 
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
@@ -86,7 +89,7 @@ async def issue_page(
         if not page:
             return
         async with postgres.transaction() as connection:
-            appended, moved = await append_page(connection, page, now, request.bill_job_id)
+            appended, moved = await append_page(connection, page, now, request.bill_job_id, request.actor)
         issued.extend(appended)
         if not moved:
             return

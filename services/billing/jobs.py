@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from events.actors import BILLING
 from services.commands.errors import CommandError
 from services.failures import ExpectedFailure
 
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
-    " created, modified"
+    " created, modified, created_by, modified_by"
 )
 _INSERT = f"""
-INSERT INTO store.bill_jobs (organization, id, request, through, created, modified)
-VALUES ($1, $2, $3::json, $4, $5, $5) RETURNING {_COLUMNS}
+INSERT INTO store.bill_jobs (organization, id, request, through, created, modified, created_by, modified_by)
+VALUES ($1, $2, $3::json, $4, $5, $5, $6, $6) RETURNING {_COLUMNS}
 """
 _GET = f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE organization = $1 AND id = $2"
 _LIST = f"""
@@ -30,19 +31,19 @@ _OPEN = (
 _RUNNING = """
 SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
 """
-_MOVE = """
+_MOVE = f"""
 UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
     failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
-    version = version + 1
+    modified_by = '{BILLING}', version = version + 1
 WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING status
 """
-_NOTE = """
+_NOTE = f"""
 UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[],
-    failures = failures || $5::jsonb, modified = $6
+    failures = failures || $5::jsonb, modified = $6, modified_by = '{BILLING}'
 WHERE organization = $1 AND id = $2
 """
 _CANCEL = f"""
-UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, version = version + 1
+UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, modified_by = $4, version = version + 1
 WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING {_COLUMNS}
 """
 
@@ -94,6 +95,9 @@ class BillJob:
     failures: tuple[dict[str, Any], ...]
     created: datetime
     modified: datetime
+    #: Who asked for it, and who changed it last: who cancelled it, or the bill run.
+    created_by: str | None
+    modified_by: str | None
 
     @property
     def recalculates(self) -> tuple[str, ...]:
@@ -107,10 +111,16 @@ def _job(row: Any) -> BillJob:
 
 
 async def create_job(
-    connection: Any, organization: str, id: str, request: dict[str, Any], through: date, now: datetime
+    connection: Any,
+    organization: str,
+    id: str,
+    request: dict[str, Any],
+    through: date,
+    now: datetime,
+    actor: str | None = None,
 ) -> BillJob:
-    """Remember a job; it runs once the transaction is committed."""
-    return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now))
+    """Remember a job that the actor asked for; it runs once the transaction is committed."""
+    return _job(await connection.fetchrow(_INSERT, organization, id, json.dumps(request), through, now, actor))
 
 
 async def get_job(connection: Any, organization: str, id: str) -> BillJob | None:
@@ -166,7 +176,9 @@ def _failures(done: Done) -> str:
     return json.dumps([failure.document() for failure in done.failures])
 
 
-async def cancel_job(connection: Any, organization: str, id: str, now: datetime) -> BillJob | None:
+async def cancel_job(
+    connection: Any, organization: str, id: str, now: datetime, actor: str | None = None
+) -> BillJob | None:
     """Cancel a job that is not finished; None if there is none such. Bills it has issued stay."""
-    row = await connection.fetchrow(_CANCEL, organization, id, now)
+    row = await connection.fetchrow(_CANCEL, organization, id, now, actor)
     return None if row is None else _job(row)

@@ -3,7 +3,7 @@
 It never waits for a projection: whoever approved or locked a bill sees that at once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,8 @@ class MemoState:
     body: Memo
     created: datetime
     modified: datetime
+    created_by: str | None
+    modified_by: str | None
 
 
 @dataclass(slots=True)
@@ -77,15 +79,22 @@ class BillLife:
     issued: BillIssued | None = None
     issued_at: datetime | None = None
     locked_at: datetime | None = None
+    #: Who opened it, or issued it at once; issued it; locked it; and did the last fact about it.
+    created_by: str | None = None
+    issued_by: str | None = None
+    locked_by: str | None = None
+    modified_by: str | None = None
     #: Dropped or voided: for the wire it is not there any more.
     gone: bool = False
     memos: dict[str, MemoState] = field(default_factory=dict)
     modified: datetime | None = None
 
-    def evolve(self, fact: BillFact, time: datetime) -> None:
-        """Apply a fact about the bill."""
+    def evolve(self, fact: BillFact, time: datetime, actor: str | None) -> None:
+        """Apply a fact about the bill, which the actor did."""
         self.version += 1
-        self.modified = time
+        self.modified, self.modified_by = time, actor
+        if self.version == 1:
+            self.created_by = actor
         held = {} if self.pending is None else {self.bill_id: self.pending}
         evolve_pending(held, fact)
         self.pending = held.get(self.bill_id)
@@ -93,16 +102,18 @@ class BillLife:
             case BillOpened():
                 self.opened_at = time
             case BillIssued():
-                self.issued, self.issued_at = fact, time
+                self.issued, self.issued_at, self.issued_by = fact, time, actor
             case BillLocked():
-                self.locked_at = time
+                self.locked_at, self.locked_by = time, actor
             case BillDropped() | BillVoided():
                 self.gone = True
             case MemoAdded():
-                self.memos[fact.memo_id] = MemoState(fact.memo_id, 1, fact.body, time, time)
+                self.memos[fact.memo_id] = MemoState(fact.memo_id, 1, fact.body, time, time, actor, actor)
             case MemoChanged():
-                created = self.memos[fact.memo_id].created
-                self.memos[fact.memo_id] = MemoState(fact.memo_id, fact.version, fact.body, created, time)
+                memo = self.memos[fact.memo_id]
+                self.memos[memo.id] = replace(
+                    memo, version=fact.version, body=fact.body, modified=time, modified_by=actor
+                )
             case MemoRemoved():
                 del self.memos[fact.memo_id]
             case _:
@@ -122,7 +133,7 @@ async def load_life(connection: Any, organization: str, bill_id: str) -> BillLif
             continue
         if life is None:
             life = BillLife(organization, bill_id, fact.account_id, fact.root_id, row["partition"])
-        life.evolve(fact, envelope.time)
+        life.evolve(fact, envelope.time, envelope.actor)
     if life is None or life.gone:
         raise UnknownResource(kind="bill", id=bill_id)
     return life
@@ -139,15 +150,22 @@ async def load_to_change(connection: Any, organization: str, bill_id: str) -> tu
 
 
 async def append_fact(
-    connection: Any, life: BillLife, version: int, fact: BillFact, now: datetime, correlation: str | None = None
+    connection: Any,
+    life: BillLife,
+    version: int,
+    fact: BillFact,
+    now: datetime,
+    correlation: str | None = None,
+    actor: str | None = None,
 ) -> None:
     """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
     stream, generations = bills_of(life.root_id), await load_generations(connection)
-    event = NewEvent(life.organization, stream, version + 1, fact, now, life.account_id, life.partition, correlation)
+    place = life.account_id, life.partition
+    event = NewEvent(life.organization, stream, version + 1, fact, now, *place, correlation, actor=actor)
     [envelope] = await append(connection, [event], generations)
     _evolve(life, envelope)
 
 
 def _evolve(life: BillLife, envelope: Envelope) -> None:
     assert isinstance(envelope.data, BillFact)
-    life.evolve(envelope.data, envelope.time)
+    life.evolve(envelope.data, envelope.time, envelope.actor)

@@ -1,18 +1,19 @@
 """Bills as the live read models hold them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillIssued
-from services.billing.wire import Names
+from services.billing.wire import Names, Stamps
 from services.store.listing import Condition, Search, placed
 
 _BILLS = """
-SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, position FROM bills
+SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, position,
+    created_by, approved_by, locked_by, modified_by
+FROM bills
 WHERE organization = $1 AND NOT voided"""
 _LINES = "SELECT bill_id, line::text FROM bill_line_items WHERE bill_id = ANY ($1::text[]) ORDER BY bill_id, number"
 _NAMES = """
@@ -26,10 +27,8 @@ class StoredBill:
 
     bill_id: str
     bill: BillIssued | None
-    version: int
-    opened_at: datetime | None
-    issued_at: datetime | None
-    locked_at: datetime | None
+    #: None: it is pending, so it is calculated when it is read.
+    stamps: Stamps | None
     position: int
 
 
@@ -50,18 +49,21 @@ async def read_bills(connection: Any, organization: str, wanted: Search) -> list
     lines: dict[str, list[Any]] = {row["bill_id"]: [] for row in rows}
     for row in await connection.fetch(_LINES, list(lines)):
         lines[row["bill_id"]].append(json.loads(row["line"], parse_float=Decimal))
-    return [
-        StoredBill(
-            row["bill_id"],
-            _issued(row["bill"], lines[row["bill_id"]]) if row["status"] == "APPROVED" else None,
-            row["version"],
-            row["opened_at"],
-            row["issued_at"],
-            row["locked_at"],
-            row["position"],
-        )
-        for row in rows
-    ]
+    return [_stored(row, lines[row["bill_id"]]) for row in rows]
+
+
+def _stored(row: Mapping[str, Any], lines: list[Any]) -> StoredBill:
+    if row["status"] != "APPROVED":
+        return StoredBill(row["bill_id"], None, None, row["position"])
+    stamps = Stamps(
+        version=row["version"],
+        opened_at=row["opened_at"],
+        approved_at=row["issued_at"],
+        locked_at=row["locked_at"],
+        calculated_at=row["issued_at"],
+        **{name: row[name] for name in ("created_by", "approved_by", "locked_by", "modified_by")},
+    )
+    return StoredBill(row["bill_id"], _issued(row["bill"], lines), stamps, row["position"])
 
 
 def _issued(bill: str, lines: list[Any]) -> BillIssued:

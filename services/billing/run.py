@@ -94,7 +94,7 @@ class BillRun:
         """Page by page."""
         due = job.request.get("dueDate")
         due_date = date.fromisoformat(due) if due else None
-        request = BillRequest(job.organization, job.through, due_date=due_date, bill_job_id=job.id)
+        request = BillRequest(job.organization, job.through, due_date, bill_job_id=job.id, actor=job.created_by)
         for bill_id in job.recalculates:
             yield await self._recalculate(request, bill_id)
         if not job.recalculates:

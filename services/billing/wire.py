@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from events.actors import shown
 from events.facts.bills import BillIssued, BillLine
 from events.zones import time_zone
 from projections.aggregates import segment_values
@@ -14,9 +15,6 @@ from projections.settlement import Family, unpriced
 
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
-
-#: Who did it, until there is access control.
-USER = "USER_LOCAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,11 @@ class Stamps:
     approved_at: datetime | None
     locked_at: datetime | None
     calculated_at: datetime
+    #: Actors of the facts.
+    created_by: str | None
+    approved_by: str | None
+    locked_by: str | None
+    modified_by: str | None
 
 
 def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, lines: bool = True) -> dict[str, Any]:
@@ -69,13 +72,13 @@ def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
         "createdDate": _text(created),
         "lastCalculatedDate": _text(approved or stamps.calculated_at),
         "dtApproved": _text(approved),
-        "approvedBy": USER if approved else None,
+        "approvedBy": shown(stamps.approved_by) if approved else None,
         "dtLocked": _text(locked),
-        "lockedBy": USER if locked else None,
-        "createdBy": USER,
+        "lockedBy": shown(stamps.locked_by) if locked else None,
+        "createdBy": shown(stamps.created_by),
         "dtCreated": _text(created),
         "dtLastModified": _text(locked or approved or created),
-        "lastModifiedBy": USER,
+        "lastModifiedBy": shown(stamps.modified_by),
     }
 
 

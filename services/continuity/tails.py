@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from events.origins import Origins
+from events.sequence import LastSequences
 from events.topics import CATALOG, EVENTS, commands_source
 from services.continuity.breaks import StoreWentBackError
 from services.continuity.memory import Known
@@ -17,7 +18,7 @@ from services.store.generations import Generations
 TAIL_RECORDS_MAX = 200_000
 
 #: (topic, partition) of the log -> source -> last sequence.
-Tails = dict[tuple[str, int], dict[str, int]]
+Tails = dict[tuple[str, int], LastSequences]
 
 
 class _Numbered(msgspec.Struct):
@@ -37,15 +38,15 @@ def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
     return (found.source, found.sequence) if origins.own(found.source) else None
 
 
-async def last_sequences(reader: LogReader, topic: str, partition: int, start: int, origins: Origins) -> dict[str, int]:
+async def last_sequences(reader: LogReader, topic: str, partition: int, start: int, origins: Origins) -> LastSequences:
     """The highest sequence of each source in the partition from offset `start` on (or in its last TAIL_RECORDS_MAX)."""
     end = (await reader.end_offsets(topic, [partition]))[partition]
-    found: dict[str, int] = {}
+    found = LastSequences()
     async for records in reader.read(topic, partition, max(start, end - TAIL_RECORDS_MAX), end):
         for record in records:
             one = numbered(record, origins)
             if one is not None:
-                found[one[0]] = max(one[1], found.get(one[0], -1))
+                found.accepts(*one)
     return found
 
 

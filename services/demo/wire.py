@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from events.partition import usage_key
 from events.topics import USAGE
+from services.api.signing_in import SignedIn
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request
 from services.failures import ExpectedFailure
@@ -25,7 +26,9 @@ class Client:
 
     def __init__(self, url: str, organization: str) -> None:
         self.organization = organization
-        self._http = httpx.AsyncClient(base_url=f"{url}/organizations/{organization}", timeout=60)
+        self._http = httpx.AsyncClient(
+            base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn("demo")
+        )
 
     async def close(self) -> None:
         """Let go of the connections."""

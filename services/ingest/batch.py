@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 
 from events.decimals import EXACT
+from events.dedupe import ID_HASH_BYTES
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.elsewhere import rejected, rerouted, size_of
-from services.ingest.ids import ID_BYTES
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
 from services.ingest.json_text import check_names, marks
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
@@ -66,12 +66,12 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
     with localcontext(EXACT):
         for record, arrived, usage in candidates:
             digest = usage.digest
-            content = known.get(digest[:ID_BYTES]) if known else None
+            content = known.get(digest[:ID_HASH_BYTES]) if known else None
             if content is None:
                 content = admit(digest, day)
             if content is None:
                 accepted.append((record.offset, arrived.text, usage, rate(usage, catalogs.readers)))
-            elif content == digest[ID_BYTES:]:
+            elif content == digest[ID_HASH_BYTES:]:
                 outcome.counts.duplicate += 1
             else:
                 _reject(record, arrived.ms, conflict(usage), outcome)

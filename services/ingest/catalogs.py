@@ -14,6 +14,7 @@ from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from events.origins import Origins
+from events.sequence import LastSequences
 from events.topics import CATALOG
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
@@ -43,7 +44,7 @@ class CatalogFollower:
 
     def __init__(self, bootstrap: str, origins: Origins) -> None:
         self._bootstrap, self._origins = bootstrap, origins
-        self._sequences: dict[str, int] = {}
+        self._sequences = LastSequences()
         self.offset = 0
         self.organizations: dict[str, Resources] = {}
 
@@ -77,9 +78,8 @@ class CatalogFollower:
             raise CatalogStoppedError(record.offset, error) from error
 
     def _apply(self, envelope: Envelope) -> bool:
-        if envelope.sequence <= self._sequences.get(envelope.source, -1):
+        if not self._sequences.accepts(envelope.source, envelope.sequence):
             return False
-        self._sequences[envelope.source] = envelope.sequence
         if envelope.organization:
             held = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
             held.evolve(envelope)

@@ -21,9 +21,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-ID_BYTES = 12
-CONTENT_BYTES = 4
-DIGEST_BYTES = ID_BYTES + CONTENT_BYTES
+from events.dedupe import CONTENT_HASH_BYTES, DIGEST_BYTES, ID_HASH_BYTES, WINDOW_DAYS
 
 
 class Hash(Protocol):
@@ -36,7 +34,7 @@ class Hash(Protocol):
 
 def id_hash(organization: str, account_id: str, source: str) -> Hash:
     """The beginning of every `id_digest` of an account's usage from one source."""
-    return blake2b(f"{organization}\0{account_id}\0{source}\0".encode(), digest_size=ID_BYTES)
+    return blake2b(f"{organization}\0{account_id}\0{source}\0".encode(), digest_size=ID_HASH_BYTES)
 
 
 def id_digest(begun: Hash, usage_id: str) -> bytes:
@@ -65,11 +63,9 @@ def content_digest(
         text = f"{text}\0\0{category}"
         for code in sorted(fields) if len(fields) > 1 else fields:
             text = f"{text}\0{code}\0{fields[code]}"
-    return crc32(text.encode(), meter).to_bytes(CONTENT_BYTES, "big")
+    return crc32(text.encode(), meter).to_bytes(CONTENT_HASH_BYTES, "big")
 
 
-#: Days of log time in which a repeated id is known again (decision 11); counted in whole days of UTC.
-WINDOW_DAYS = 35
 #: Ids that may stand in the dict (about 170 bytes each) before they become a run.
 RECENT_IDS = 16_384
 
@@ -139,7 +135,7 @@ class SeenIds:
 
     def remember(self, digest: bytes, day: int) -> None:
         """The id was accepted on that day (days since 1970 of the log's clock)."""
-        self._recent[digest[:ID_BYTES]] = (digest[ID_BYTES:], day)
+        self._recent[digest[:ID_HASH_BYTES]] = (digest[ID_HASH_BYTES:], day)
 
     def compact(self, day: int) -> None:
         """Make the recent ids a run once they are many. Between batches only: `admit` answers for a whole batch."""
@@ -151,11 +147,11 @@ class SeenIds:
 
         To be asked within one batch, for what `known` does not find.
         """
-        id_hash = digest[:ID_BYTES]
+        id_hash = digest[:ID_HASH_BYTES]
         found = self._recent.get(id_hash)
         if found is not None and found[1] >= day - WINDOW_DAYS:
             return found[0]
-        self._recent[id_hash] = (digest[ID_BYTES:], day)
+        self._recent[id_hash] = (digest[ID_HASH_BYTES:], day)
         return None
 
     def known(self, digests: Sequence[bytes], day: int) -> dict[bytes, bytes]:
@@ -173,7 +169,7 @@ class SeenIds:
                 place = order[index]
                 content = run.content_of(int(left[index]), wanted[index], table["low"][place], day - WINDOW_DAYS)
                 if content is not None:
-                    found[digests[place][:ID_BYTES]] = content
+                    found[digests[place][:ID_HASH_BYTES]] = content
         return found
 
     def _flush(self, day: int) -> None:

@@ -15,6 +15,7 @@ from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.usage import UsageRead
 from events.origins import Origins
+from events.sequence import LastSequences
 from events.topics import partition_of
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs
@@ -42,7 +43,7 @@ class PartitionState:
         self.rater = Rater(snapshot.totals)
         self.lanes: dict[LaneKey, Lane] = {}
         #: The last sequence of each source of this partition; earlier generations have theirs.
-        self._sequences = dict(snapshot.sequences)
+        self._sequences = LastSequences(snapshot.sequences)
         #: The last record before `next_usage`, as the log has it; None before the first.
         self.mark = snapshot.marks.get(self.writer.read_source)
 
@@ -58,7 +59,7 @@ class PartitionState:
     @property
     def last_rated(self) -> int:
         """The last offset of `usage` that was rated; -1 before the first."""
-        return self._sequences.get(self.writer.usage_source, -1)
+        return self._sequences.last(self.writer.usage_source)
 
     @last_rated.setter
     def last_rated(self, offset: int) -> None:
@@ -67,7 +68,7 @@ class PartitionState:
     @property
     def last_read(self) -> int:
         """The next offset of `usage` by the last `UsageRead`; -1 before the first."""
-        return self._sequences.get(self.writer.read_source, -1)
+        return self._sequences.last(self.writer.read_source)
 
     @last_read.setter
     def last_read(self, next_offset: int) -> None:
@@ -102,10 +103,7 @@ class PartitionState:
 
     def _is_next(self, source: str, sequence: int) -> bool:
         """The sequence rule, for what is of this partition."""
-        if partition_of(source) != self.partition or sequence <= self._sequences.get(source, -1):
-            return False
-        self._sequences[source] = sequence
-        return True
+        return partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
 
     def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
         if not self._is_next(rated.source, rated.sequence):

@@ -108,7 +108,8 @@ class RecordWriter:
 
 #: The two hexadecimal characters of each byte, as one number that is laid out like them.
 _HEXADECIMAL = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
-_HASH_BYTES, _ID_BYTES, _TEXT_LENGTH = 20, 16, 36
+#: Of a SHA-1 a UUID of version 5 has the first 16 bytes.
+_SHA1_BYTES, _UUID_BYTES, _TEXT_LENGTH = 20, 16, 36
 #: Hexadecimal characters `[start, end)` of an id and where they stand in its text, between hyphens.
 _GROUPS = ((0, 8, 0), (8, 12, 9), (12, 16, 14), (16, 20, 19), (20, 32, 24))
 
@@ -132,7 +133,7 @@ class EventIds:
             digest = self._prefix.copy()
             digest.update(b"%d" % sequence)
             hashes.append(digest.digest())
-        octets = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(-1, _HASH_BYTES)[:, :_ID_BYTES].copy()
+        octets = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(-1, _SHA1_BYTES)[:, :_UUID_BYTES].copy()
         octets[:, 6] = octets[:, 6] & 0x0F | 0x50  # version 5
         octets[:, 8] = octets[:, 8] & 0x3F | 0x80  # the variant of RFC 9562
         characters = _HEXADECIMAL[octets].view(np.uint8)

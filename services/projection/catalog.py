@@ -19,6 +19,7 @@ from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.origins import Origins
+from events.sequence import LastSequences
 from events.topics import CATALOG
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
@@ -55,7 +56,7 @@ class CatalogLog:
         self.offset = 0
         self.stopped: str | None = None
         self.organizations: dict[str, Resources] = {}
-        self._sequences: dict[str, int] = {}
+        self._sequences = LastSequences()
         self._changes: list[CatalogChange] = []
         self._rows: list[FactRow] = []
         self._foreign: list[ForeignRow] = []
@@ -114,9 +115,8 @@ class CatalogLog:
             self._apply(record, envelope)
 
     def _apply(self, record: FetchedRecord, envelope: Envelope) -> None:
-        if envelope.sequence <= self._sequences.get(envelope.source, -1):
+        if not self._sequences.accepts(envelope.source, envelope.sequence):
             return
-        self._sequences[envelope.source] = envelope.sequence
         if not isinstance(envelope.data, ResourceFact):
             return
         catalog = self.resources(envelope.organization)

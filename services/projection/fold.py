@@ -25,26 +25,25 @@ from services.readside.family_state import FamilyCache, FamilyState, new_family
 def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
     """Apply everything but usage. The families of `decoded.accounts()` must be in memory. Raises: BrokenLogError."""
     partition = state.position.partition
-    state.unwritten.foreign += [ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign]
+    state.unwritten.note_foreign(ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign)
     for offset, ms, envelope, record in decoded.facts:
         match envelope.data:
             case UsageRead() as read:
-                row = usage_row(envelope.source, read)
-                state.unwritten.usage_read[row.partition] = row
+                state.unwritten.note_read(usage_row(envelope.source, read))
                 continue
             case ClockTicked() as tick if not envelope.organization:
                 state.position.tick = _later(state.position.tick, counted_tick(tick, ms))
                 continue
             case ClockTicked(now=now):
                 state.clocks[envelope.organization] = _later(state.clocks.get(envelope.organization), now)
-                state.unwritten.ticked.add(envelope.organization)
+                state.unwritten.note_clock(envelope.organization)
                 root_id = None
             case _:
                 try:
                     root_id = _apply_to_family(state, envelope, cache)
                 except BrokenBillError as error:
                     raise BrokenLogError(f"{EVENTS}/{partition} at offset {offset}: {error}") from error
-        state.unwritten.facts.append(fact_row(partition, offset, envelope, root_id, record))
+        state.unwritten.note_fact(fact_row(partition, offset, envelope, root_id, record))
 
 
 def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCache) -> str:
@@ -60,7 +59,7 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
     family.evolve(envelope)
     if isinstance(fact, AccountCreated):
         cache.add(family)
-    state.unwritten.families.add(family.root_id)
+    state.unwritten.note_family(family.root_id)
     if isinstance(fact, BillFact) and not isinstance(fact, BillLinesIssued):
         _note_bill(state, envelope, fact, family)
     return family.root_id
@@ -76,10 +75,8 @@ def note_usage(state: PartitionState, decoded: Decoded) -> None:
     usage = decoded.usage
     if not usage:
         return
-    held, position = state.unwritten, state.position
-    if not held.digests:
-        held.digests_first = decoded.offsets[0]
-    held.digests.extend([record.data.digest for record in usage])
+    position = state.position
+    state.unwritten.note_ids(decoded.offsets[0], [record.data.digest for record in usage])
     position.log_time = _later(position.log_time, max([record.time for record in usage]))
     if not {record.data.meter_id for record in usage} <= position.meters.keys():
         for offset, record in zip(decoded.offsets, usage, strict=True):

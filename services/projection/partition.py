@@ -1,5 +1,6 @@
 """What was folded of one partition and is not written yet."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -7,14 +8,15 @@ from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
-from projections.usage.cells import Cell, CellKey
+from projections.usage.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage
 from services.projection.catalog import CatalogChange
+from services.projection.taking import Decoded
 from services.projection.unwritten_bills import UnwrittenBills
 
 
 @dataclass(slots=True)
 class Unwritten:
-    """Rows and marks of the next transaction."""
+    """Rows and marks of the next transaction. Only its own functions change it."""
 
     records: int = 0
     facts: list[FactRow] = field(default_factory=list)
@@ -34,6 +36,59 @@ class Unwritten:
     foreign: list[ForeignRow] = field(default_factory=list)
     #: By partition of `usage`: how far it was read, and the last record before.
     usage_read: dict[int, UsageRow] = field(default_factory=dict)
+
+    def note_fact(self, row: FactRow) -> None:
+        """A fact to append."""
+        self.facts.append(row)
+
+    def note_family(self, root_id: str) -> None:
+        """A family that a fact was about."""
+        self.families.add(root_id)
+
+    def note_foreign(self, rows: Iterable[ForeignRow]) -> None:
+        """Strangers' records."""
+        self.foreign.extend(rows)
+
+    def note_read(self, row: UsageRow) -> None:
+        """How far a partition of `usage` was read."""
+        self.usage_read[row.partition] = row
+
+    def note_clock(self, organization: str) -> None:
+        """The organization's test clock was moved."""
+        self.ticked.add(organization)
+
+    def note_ids(self, first: int, digests: Sequence[str]) -> None:
+        """Ids that were seen; `first` is the log offset of the first of these."""
+        if not self.digests:
+            self.digests_first = first
+        self.digests.extend(digests)
+
+    def add_usage(self, decoded: Decoded, plans: Mapping[str, MeterPlan], zones: Mapping[str, ZoneDays]) -> None:
+        """Add a poll's usage to the totals."""
+        fold_usage(self.cells, decoded.offsets, decoded.usage, decoded.value_at, plans, zones)
+        self.records += decoded.records
+
+    def take_cells(self) -> dict[CellKey, Cell]:
+        """The cells, to be merged into families in memory; of them only the keys are left here."""
+        self.merged |= self.cells.keys()
+        cells, self.cells = self.cells, {}
+        return cells
+
+    def note_catalog(
+        self, changes: Iterable[CatalogChange], facts: Iterable[FactRow], foreign: Iterable[ForeignRow]
+    ) -> None:
+        """What the catalog brought."""
+        self.changes.extend(changes)
+        self.facts.extend(facts)
+        self.foreign.extend(foreign)
+
+    def derive_anew(self, aggregations: set[str], rederived: Mapping[CellKey, Cell]) -> None:
+        """`rederived` is all there is of these aggregations' totals; what is added from now on is added to it."""
+        kept = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
+        self.rederived = kept | dict(rederived)
+        self.cells = {key: cell for key, cell in self.cells.items() if key[1] not in aggregations}
+        self.merged = {key for key in self.merged if key[1] not in aggregations}
+        self.aggregations |= aggregations
 
 
 @dataclass(slots=True)

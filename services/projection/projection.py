@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from events.origins import Origins
 from projections.readmodels import directory, due
-from projections.usage.cells import MeterPlan, ZoneDays, fold_usage, meter_plans
+from projections.usage.cells import MeterPlan, ZoneDays, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.backfill import changed_aggregations, rederive
 from services.projection.catalog import CatalogLog
@@ -86,9 +86,7 @@ class Projection:
             state = self.partitions[partition]
             apply_facts(state, decoded, self.cache)
             note_usage(state, decoded)
-            cells, zones = state.unwritten.cells, self.cache.zones
-            fold_usage(cells, decoded.offsets, decoded.usage, decoded.value_at, self._plans, zones)
-            state.unwritten.records += decoded.records
+            state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
             state.stopped = decoded.stopped
 
     async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
@@ -128,20 +126,15 @@ class Projection:
         """Totals of the past for changed aggregations, and whom to settle again."""
         held, position = state.unwritten, state.position
         changes = self.catalog.since(position.catalog_offset)
-        held.changes.extend(changes)
-        held.facts.extend(self.catalog.rows_since(position.catalog_offset))
-        held.foreign.extend(self.catalog.foreign_since(position.catalog_offset))
+        before = position.catalog_offset
+        held.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
         changed = changed_aggregations(changes)
         if changed:
             gone = set().union(*changed.values())
             zones = await self._zones(position.partition)
             origins, organizations = self._origins, self.catalog.organizations
             rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
-            # What was folded so far is in the derived totals; what is folded from now on is added to them.
-            held.rederived = {key: cell for key, cell in held.rederived.items() if key[1] not in gone} | rederived
-            held.cells = {key: cell for key, cell in held.cells.items() if key[1] not in gone}
-            held.merged = {key for key in held.merged if key[1] not in gone}
-            held.aggregations |= gone
+            held.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
         position.catalog_offset = self.catalog.offset
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:

@@ -8,7 +8,7 @@ import structlog
 
 from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
-from projections.settlement import Family, settle, terms_of, together, unbilled
+from projections.settlement import Family, settle, together, unbilled
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState
 from services.readside.family_state import FamilyState
@@ -40,7 +40,7 @@ class Settler:
             rows = self._rows(family, state) if family.has_terms else NOTHING
         except Exception:
             log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
-            family.kept = None
+            family.keep(None)
             return False
         if rows != family.shown:
             self._changed.append((family, rows))
@@ -50,16 +50,12 @@ class Settler:
         catalog = self._catalog.resources(family.organization)
         resources = together(catalog, family.own, state.clocks.get(family.organization))
         version = self._catalog.versions.get(family.organization, 0)
-        if family.terms is None or family.terms_version != version:
-            index = self._catalog.index(family.organization)
-            family.terms = terms_of(resources, family.root_id, family.own, index)
-            family.terms_version = version
-            family.kept = None
+        terms = family.compiled(resources, self._catalog.index(family.organization), version)
         through = family.billed.through(family.today(resources, state.position.tick))
-        held = Family(family.terms, family.totals, family.billed)
+        held = Family(terms, family.totals, family.billed)
         drafts = unbilled(held, as_of=through, kept=family.kept)
         settlement = drafts[0].settlement if drafts else settle(held, through=through, accrued=True, kept=family.kept)
-        family.kept = settlement.kept
+        family.keep(settlement.kept)
         return settled_rows(settlement, drafts, family.own, family.root_id, through)
 
     async def flush(self, connection: Any) -> None:
@@ -80,7 +76,7 @@ class Settler:
             if rows:
                 await connection.execute(table.UPSERT, *columns(rows, table.WIDTH))
         for family, now in changed:
-            family.shown = now
+            family.show(now)
 
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:

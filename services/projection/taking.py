@@ -5,7 +5,7 @@ The sequence rule is applied here, so what comes out is applied once, whatever w
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter, lt
+from operator import itemgetter
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
@@ -106,7 +106,7 @@ def _take_others(
             return place
         if isinstance(envelope.data, UsageRated):
             decoded.odd.append((record.offset, rated_of(envelope)))
-        elif position.accepts(envelope.source, envelope.sequence):
+        elif position.sequences.accepts(envelope.source, envelope.sequence):
             decoded.facts.append((record.offset, record.timestamp, envelope, record.value))
     return None
 
@@ -147,17 +147,14 @@ def _accept(
             for offset, one in zip(offsets, usage, strict=True)
             if one.source in strange
         ]
-    sequences = [record.sequence for record in usage]
-    source = usage[0].source
-    ascending = sequences[0] > position.sequences.get(source, -1) and all(map(lt, sequences, sequences[1:]))
-    if ascending and not strange and len(sources) == 1:
-        position.sequences[source] = sequences[-1]
+    one_source = not strange and len(sources) == 1
+    if one_source and position.sequences.accepts_all(usage[0].source, [record.sequence for record in usage]):
         decoded.usage, decoded.offsets = usage, offsets
         return
     in_order = sorted(zip(offsets, usage, strict=True), key=itemgetter(0))
     kept = [
         (offset, one)
         for offset, one in in_order
-        if one.source not in strange and position.accepts(one.source, one.sequence)
+        if one.source not in strange and position.sequences.accepts(one.source, one.sequence)
     ]
     decoded.usage, decoded.offsets = [one for _, one in kept], [offset for offset, _ in kept]

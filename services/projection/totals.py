@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from projections.aggregates import merge
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.usage.cells import Cell, CellKey
 from services.projection.catalog import CatalogLog
@@ -12,10 +11,9 @@ from services.readside.family_state import FamilyCache, FamilyState
 
 def merge_cells(held: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:
     """Merge what was added into the totals of families in memory; their rows stay unwritten."""
-    for key, cell in held.cells.items():
-        _merge(_family(cache, key), key, cell, catalog)
-    held.merged |= held.cells.keys()
-    held.cells = {}
+    for key, cell in held.take_cells().items():
+        family = _family(cache, key)
+        family.add_to_total(key, cell, catalog.resources(family.organization))
 
 
 def merged_rows(held: Unwritten, partition: int, cache: FamilyCache) -> tuple[list[TotalRow], dict[str, FamilyState]]:
@@ -38,18 +36,6 @@ def _family(cache: FamilyCache, key: CellKey) -> FamilyState:
     return family
 
 
-def _merge(family: FamilyState, key: CellKey, cell: Cell, catalog: CatalogLog) -> None:
-    days = family.totals.setdefault(key[:3], {})
-    before = days.get(key[3])
-    if before is None:
-        days[key[3]] = cell.day_state()
-        family.offsets[key] = (cell.first, cell.last)
-        return
-    function = catalog.resources(family.organization).aggregations[key[1]].body.aggregation
-    days[key[3]] = merge(function, before, cell.day_state())
-    family.offsets[key] = (family.offsets[key][0], cell.last)
-
-
 def replace_aggregations(
     families: Iterable[FamilyState], aggregations: set[str], rederived: Mapping[CellKey, Cell], catalog: CatalogLog
 ) -> None:
@@ -58,13 +44,11 @@ def replace_aggregations(
     for key, cell in rederived.items():
         by_account.setdefault(key[0], []).append((key, cell))
     for family in families:
-        for total in [total for total in family.totals if total[1] in aggregations]:
-            del family.totals[total]
-        for offset_key in [held for held in family.offsets if held[1] in aggregations]:
-            del family.offsets[offset_key]
+        family.drop_totals(aggregations)
+        resources = catalog.resources(family.organization)
         for account_id in family.members:
             for key, cell in by_account.get(account_id, ()):
-                _merge(family, key, cell, catalog)
+                family.add_to_total(key, cell, resources)
 
 
 def rederived_rows(rederived: Mapping[CellKey, Cell], partition: int, catalog: CatalogLog) -> list[TotalRow]:

@@ -20,9 +20,9 @@ class UnwrittenBills:
     dropped: list[str] = field(default_factory=list)
     issued: list[BillRow] = field(default_factory=list)
     lines: list[LineRow] = field(default_factory=list)
-    locked: dict[str, datetime] = field(default_factory=dict)
+    locked: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
     voided: list[str] = field(default_factory=list)
-    versions: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
     def note(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
         """Remember a fact, a bill with all of its lines; `number` is its place in its stream, `version` the bill's."""
@@ -37,13 +37,13 @@ class UnwrittenBills:
                 self.issued.append(bill_row(envelope, fact, number))
                 self.lines.extend(line_rows(envelope, fact))
             case BillLocked():
-                self.locked[fact.bill_id] = envelope.time
+                self.locked[fact.bill_id] = (envelope.time, envelope.actor)
             case BillVoided():
                 self.voided.append(fact.bill_id)
             case _:
                 pass
         if version > 1:
-            self.versions[fact.bill_id] = version
+            self.versions[fact.bill_id] = (version, envelope.actor)
 
     async def write(self, connection: Any) -> None:
         """Write what is remembered."""
@@ -54,9 +54,9 @@ class UnwrittenBills:
             (bills.DROP, [(id,) for id in self.dropped], 1),
             (bills.PUT_BILLS, self.issued, bills.BILLS_WIDTH),
             (bills.INSERT_LINES, self.lines, bills.LINES_WIDTH),
-            (bills.LOCK, list(self.locked.items()), 2),
+            (bills.LOCK, [(id, *told) for id, told in self.locked.items()], 3),
             (bills.VOID, [(id,) for id in self.voided], 1),
-            (bills.VERSIONS, list(self.versions.items()), 2),
+            (bills.VERSIONS, [(id, *told) for id, told in self.versions.items()], 3),
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, width))

@@ -5,7 +5,7 @@ holds is a function of the rows in Postgres, so dropping it costs time, never da
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -13,23 +13,26 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.bills import BillFact
 from events.zones import time_zone
-from projections.aggregates import DayState, TotalsKey
+from projections.aggregates import DayState, TotalsKey, merge
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
 from projections.resources import Resources
-from projections.settlement import Billed, Family, FamilyTerms, assemble
-from projections.usage.cells import ZoneDays
+from projections.settlement import Billed, Family, FamilyTerms, assemble, terms_of
+from projections.usage.cells import Cell, CellKey, ZoneDays
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
 MAX_FAMILIES = 200_000
 MAX_TOTALS = 3_000_000
+#: A total with its key, and the first and last log offset behind it.
+Total = tuple[CellKey, DayState, tuple[int, int]]
+_NO_DAYS: Mapping[date, DayState] = {}
 
 
 @dataclass(slots=True, eq=False)
 class FamilyState:
-    """One root and its children: their own facts, bills and totals."""
+    """One root and its children: their own facts, bills and totals. Only its own functions change it."""
 
     organization: str
     root_id: str
@@ -45,9 +48,8 @@ class FamilyState:
     totals: dict[TotalsKey, dict[date, DayState]] = field(default_factory=dict)
     #: First and last log offset behind each total.
     offsets: dict[tuple[str, str, str, date], tuple[int, int]] = field(default_factory=dict)
-    #: Compiled terms, good until a fact of the family or a change of its organization's catalog.
-    terms: FamilyTerms | None = None
-    terms_version: int = -1
+    #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
+    terms: tuple[FamilyTerms, int] | None = None
     #: What settlement keeps to settle the next change incrementally.
     kept: Any = None
     #: The rows that settlement last wrote; None before it first did since the family was loaded.
@@ -83,6 +85,40 @@ class FamilyState:
             self.own.evolve(envelope)
             note_member(self.members, envelope)
 
+    def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
+        """Hold a total as it stands: the state, and the first and last log offset behind it."""
+        self.totals.setdefault(key[:3], {})[key[3]] = state
+        self.offsets[key] = offsets
+
+    def add_to_total(self, key: CellKey, cell: Cell, catalog: Resources) -> None:
+        """Merge what usage added, as the aggregation of the organization's catalog says."""
+        before = self.totals.get(key[:3], _NO_DAYS).get(key[3])
+        if before is None:
+            self.put_total(key, cell.day_state(), (cell.first, cell.last))
+        else:
+            merged = merge(catalog.aggregations[key[1]].body.aggregation, before, cell.day_state())
+            self.put_total(key, merged, (self.offsets[key][0], cell.last))
+
+    def drop_totals(self, aggregations: Set[str]) -> None:
+        """Forget the totals of these aggregations."""
+        self.totals = {total: days for total, days in self.totals.items() if total[1] not in aggregations}
+        self.offsets = {key: offsets for key, offsets in self.offsets.items() if key[1] not in aggregations}
+
+    def compiled(self, resources: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:
+        """Its terms under this version of the catalog; when they change, settlement begins anew."""
+        if self.terms is None or self.terms[1] != version:
+            self.terms = terms_of(resources, self.root_id, self.own, catalog_index), version
+            self.kept = None
+        return self.terms[0]
+
+    def keep(self, kept: Any) -> None:
+        """Hold what settlement keeps; None: the next one begins anew."""
+        self.kept = kept
+
+    def show(self, rows: SettledRows) -> None:
+        """These rows are written."""
+        self.shown = rows
+
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
         return max((day for days in self.totals.values() for day in days), default=None)
@@ -91,6 +127,22 @@ class FamilyState:
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
     """A family of which nothing is known yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
+
+
+def read_family(
+    root: tuple[str, str, int],
+    facts: Iterable[Envelope],
+    members: Mapping[str, Member],
+    totals: Iterable[Total],
+) -> FamilyState:
+    """A family as it is known: its organization, root and partition, its facts in order, its members and its totals."""
+    family = new_family(*root)
+    for fact in facts:
+        family.evolve(fact)
+    family.members.update(members)
+    for total in totals:
+        family.put_total(*total)
+    return family
 
 
 class FamilyCache:

@@ -1,5 +1,6 @@
 """Loads what the projector holds in memory from its own read models, on the connection (and schema) it is given."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,13 +8,14 @@ from typing import Any
 
 from events.bill_parts import BillParts
 from events.codec import decode
+from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, new_family
+from services.readside.family_state import FamilyState, Total, read_family
 
 #: (organization, root account id, partition)
 Root = tuple[str, str, int]
@@ -87,19 +89,19 @@ async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
 
 def families_of(rows: FamilyRows) -> list[FamilyState]:
     """Families as the read models hold them: members, own facts, bills and totals."""
-    families = {
-        root_id: new_family(organization, root_id, partition) for organization, root_id, partition in rows.roots
-    }
+    facts: dict[str, list[Envelope]] = defaultdict(list)
     for row in rows.facts:
-        families[row["root_id"]].evolve(decode(bytes(row["record"])))
-    accounts = {}
+        facts[row["root_id"]].append(decode(bytes(row["record"])))
+    members: dict[str, dict[str, Member]] = defaultdict(dict)
+    root_of = {}
     for row in rows.members:
-        family = families[row["root_id"]]
-        family.members[row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["termed"])
-        accounts[row["account_id"]] = family
+        members[row["root_id"]][row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["termed"])
+        root_of[row["account_id"]] = row["root_id"]
+    totals: dict[str, list[Total]] = defaultdict(list)
     for row in rows.totals:
-        _take_total(accounts[row["account_id"]], row)
-    return list(families.values())
+        totals[root_of[row["account_id"]]].append(_total(row))
+    roots = {root[1]: root for root in rows.roots}
+    return [read_family(root, facts[id], members[id], totals[id]) for id, root in roots.items()]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
@@ -107,7 +109,6 @@ async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilySt
     return families_of(await read_families(connection, roots))
 
 
-def _take_total(family: FamilyState, row: Mapping[str, Any]) -> None:
-    key = (row["account_id"], row["aggregation_id"], row["segment"])
-    family.totals.setdefault(key, {})[row["day"]] = usage_totals.day_state(row)
-    family.offsets[*key, row["day"]] = (row["first_offset"], row["last_offset"])
+def _total(row: Mapping[str, Any]) -> Total:
+    key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
+    return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])

@@ -33,8 +33,8 @@ ORDER BY position
 """
 _INSERT = """
 INSERT INTO store.events (position, organization, stream, version, route, partition, account, type, schema_version,
-                          time, correlation, causation, data)
-OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                          time, correlation, causation, actor, data)
+OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 _NEXT_VERSION = """
 SELECT coalesce(max(version), 0) + 1 FROM store.events WHERE organization = $1 AND stream = $2 AND position < $3
@@ -212,6 +212,7 @@ async def _insert(connection: Any, envelope: Envelope, partition: int | None, re
         envelope.time,
         envelope.correlation,
         envelope.causation,
+        envelope.actor,
         bytes(raw.data).decode(),
     )
 

@@ -14,6 +14,7 @@ from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRead
 from events.origins import KINDS
+from events.sequence import LastSequences
 from events.topics import USAGE, partition_of
 from projections.readmodels import columns
 from services.continuity.memory import Known, mark_of_fact
@@ -69,6 +70,8 @@ class Scan:
     strangers: int = 0
     #: Sources of usage whose ids were looked at: there are too many records to look at each.
     _known: set[str] = field(default_factory=set)
+    #: Of `UsageRead`, whose sequence is its next offset.
+    _read: LastSequences = field(default_factory=LastSequences)
 
     def take(self, place: Place, records: Sequence[FetchedRecord]) -> list[tuple[int, str, int, bytes]]:
         """Note a partition's next records; returns the rows of `found`."""
@@ -108,10 +111,9 @@ class Scan:
         return named
 
     def _note_usage(self, named: _Named, value: bytes) -> None:
-        held = self.usage.get(named.source)
-        fact = decode(value).data
-        assert isinstance(fact, UsageRead)
-        if held is None or held.next_offset < fact.next_offset:
+        if self._read.accepts(named.source, named.sequence):
+            fact = decode(value).data
+            assert isinstance(fact, UsageRead)
             mark = mark_of_fact(fact.mark)
             self.usage[named.source] = Known(USAGE, partition_of(named.source), fact.next_offset, mark)
 

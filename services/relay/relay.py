@@ -18,9 +18,11 @@ from pathlib import Path
 import click
 import structlog
 
+from events.actors import RELAY
 from events.envelope import seal
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
+from events.sequence import LastSequences
 from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
 from services.concurrency import first_of
 from services.continuity.clocks import ClockWatch
@@ -93,7 +95,8 @@ class Relay:
             return
         now, source = datetime.fromtimestamp(quarter * QUARTER_S, UTC), clock_source(self._generations.commands)
         sequence = 1 + max(self._at.tick, *(tail.get(source, 0) for tail in self._tails.values()))
-        envelope = seal(ClockTicked(now=now), source=source, sequence=sequence, organization="", time=now)
+        ticked = ClockTicked(now=now)
+        envelope = seal(ticked, source=source, sequence=sequence, organization="", time=now, actor=RELAY)
         outgoing = Outgoing()
         outgoing.add(envelope, None, self._generations.partitions)
         # Kafka forgets a note that is not repeated for a week.
@@ -116,8 +119,8 @@ class Relay:
 
     def _missing(self, place: Place, numbered: Sequence[tuple[int, Record]], source: str) -> list[Record]:
         # Bill lines carry no source; their consumers drop repeats by (position, line number).
-        last = -1 if place[0] == BILL_LINES else self._tails.get(place, {}).get(source, -1)
-        return [record for sequence, record in numbered if sequence > last]
+        there = LastSequences() if place[0] == BILL_LINES else self._tails.get(place, LastSequences())
+        return there.missing(source, numbered)
 
 
 async def run_relay(

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import parse_decimal
+from events.dedupe import ID_HASH_BYTES
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
 from projections.resources import Resources
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import directory_of
-from services.ingest.ids import ID_BYTES
 from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
 from services.ingest.refusal import Refused
@@ -51,7 +51,7 @@ class MemoryUsage:
 
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""
-        id, content = usage.digest[:ID_BYTES], usage.digest[ID_BYTES:]
+        id, content = usage.digest[:ID_HASH_BYTES], usage.digest[ID_HASH_BYTES:]
         held = self._content.get(id)
         if held is None:
             self._content[id] = content

@@ -34,8 +34,8 @@ ENVELOPE_BYTES = 4 * 1024
 _LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity"
 _INSERT = """
 INSERT INTO store.events (organization, stream, version, route, partition, account, type, schema_version, time,
-                          correlation, causation, data)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                          correlation, causation, actor, data)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING """
 _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 _HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
@@ -72,6 +72,7 @@ class NewEvent:
     partition: int | None = None
     correlation: str | None = None
     causation: str | None = None
+    actor: str | None = None
 
 
 def fact_room(generations: Generations) -> int:
@@ -112,6 +113,7 @@ async def _insert(connection: Any, event: NewEvent, generations: Generations) ->
             event.time,
             event.correlation,
             event.causation,
+            event.actor,
             data,
         )
     except asyncpg.UniqueViolationError as error:

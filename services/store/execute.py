@@ -6,7 +6,7 @@ stream is checked once more by the table's unique key, which also guards against
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,8 +53,9 @@ async def execute(
     make: Callable[[datetime], Awaitable[Command]],
     generations: Generations,
     correlation: str | None = None,
+    actor: str | None = None,
 ) -> Executed:
-    """Run the command that `make` gives for the organization's time, inside the caller's transaction.
+    """Run the command that `make` gives for the organization's time, inside the caller's transaction; `actor` gave it.
 
     Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then.
     """
@@ -65,28 +66,26 @@ async def execute(
     facts = decide(resources, command, generations.partitions)
     events = []
     for fact in facts:
-        event = await _placed(connection, resources, fact, command.now, correlation)
-        [envelope] = await append(connection, [event], generations)
+        event = await _placed(connection, resources, fact, command.now)
+        [envelope] = await append(connection, [replace(event, correlation=correlation, actor=actor)], generations)
         resources.evolve(envelope)
         await _store(connection, resources, fact)
         events.append(envelope)
     return Executed(resources, events)
 
 
-async def _placed(
-    connection: Any, resources: Resources, fact: Fact, now: datetime, correlation: str | None
-) -> NewEvent:
+async def _placed(connection: Any, resources: Resources, fact: Fact, now: datetime) -> NewEvent:
     """The fact with its stream, version and place in the log."""
     organization = resources.organization
     match fact:
         case OrganizationConfigured(version=version):
-            return NewEvent(organization, stream_of(fact), version, fact, now, correlation=correlation)
+            return NewEvent(organization, stream_of(fact), version, fact, now)
         case ClockTicked(now=moved):
             version = await stream_version(connection, organization, CLOCK) + 1
-            return NewEvent(organization, CLOCK, version, fact, moved, correlation=correlation)
+            return NewEvent(organization, CLOCK, version, fact, moved)
         case ResourceFact(version=version):
             account, partition = _place(resources, fact)
-            return NewEvent(organization, stream_of(fact), version, fact, now, account, partition, correlation)
+            return NewEvent(organization, stream_of(fact), version, fact, now, account, partition)
         case _:
             raise TypeError(f"{type(fact).__name__} is not a fact of a command")
 

@@ -1,14 +1,15 @@
 """Idempotency keys: the same POST sent twice is done once, and both get the first answer.
 
 A key belongs to organization, method and path. It is looked up and remembered in the transaction of the command itself,
-under the organization's lock, so two requests with one key that race are one command. Kept for 35 days.
+under the organization's lock, so two requests with one key that race are one command. Kept for WINDOW_DAYS.
 """
 
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-KEPT_DAYS = 35
+from events.dedupe import WINDOW_DAYS
+
 KEY_LENGTH_MAX = 255
 _FIND = """
 SELECT body_hash, answer FROM store.idempotency
@@ -49,7 +50,7 @@ async def first_answer(connection: Any, request: Request) -> bytes | None:
     """The answer that this request got before; None for a new one. Raises: KeyReusedError."""
     if request.key is None:
         return None
-    row = await connection.fetchrow(_FIND, *request._scope, KEPT_DAYS)
+    row = await connection.fetchrow(_FIND, *request._scope, WINDOW_DAYS)
     if row is None:
         return None
     if row["body_hash"] != sha256(request.body).digest():
@@ -61,7 +62,7 @@ async def remember(connection: Any, request: Request, answer: bytes) -> None:
     """Keep the answer, in the transaction that earned it; forget what is over its time."""
     if request.key is None:
         return
-    await connection.execute(_FORGET_OLD, KEPT_DAYS)
+    await connection.execute(_FORGET_OLD, WINDOW_DAYS)
     await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer)
 
 

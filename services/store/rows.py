@@ -10,7 +10,9 @@ from events.envelope import Envelope, seal
 from events.facts import FACTS
 from events.topics import commands_source
 
-COLUMNS = "position, organization, account, type, schema_version, time, correlation, causation, data, route, partition"
+COLUMNS = (
+    "position, organization, account, type, schema_version, time, correlation, causation, actor, data, route, partition"
+)
 
 
 def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
@@ -25,4 +27,5 @@ def envelope_of(row: Mapping[str, Any], generation: str) -> Envelope:
         time=row["time"],
         correlation=row["correlation"],
         causation=row["causation"],
+        actor=row["actor"],
     )

@@ -20,17 +20,19 @@ from services.commands.table import KINDS, Kind, value_of
 CONFIG = "organizationConfig"
 COLUMNS = (
     "e.kind, e.id, e.version, e.body, e.extra, e.root_id, e.partition, e.timezone,"
-    " e.position, e.folded, e.created, e.modified"
+    " e.position, e.folded, e.created, e.modified, e.created_by, e.modified_by"
 )
+#: By the names of `projections.resources.Entity`, which are the columns'.
+_STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_by")
 _GET = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = $3"
 _GET_IDS = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.id = ANY($2)"
 _PUT = """
 INSERT INTO store.entities (organization, kind, id, version, body, extra, refs, root_id, partition, timezone,
-                            position, folded, created, modified)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                            position, folded, created, modified, created_by, modified_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (organization, kind, id) DO UPDATE SET
     version = EXCLUDED.version, body = EXCLUDED.body, extra = EXCLUDED.extra, refs = EXCLUDED.refs,
-    folded = EXCLUDED.folded, modified = EXCLUDED.modified
+    folded = EXCLUDED.folded, modified = EXCLUDED.modified, modified_by = EXCLUDED.modified_by
 """
 _CLOCK = """
 SELECT (data->>'now')::timestamptz FROM store.events
@@ -44,8 +46,7 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     kind = KINDS[row["kind"]]
     body: Any = kind.model.model_validate(json.loads(row["body"]))
     extra = json.loads(row["extra"])
-    base: dict[str, Any] = {name: row[name] for name in ("id", "version", "position", "folded", "created", "modified")}
-    base["body"] = body
+    base: dict[str, Any] = {"id": row["id"], "version": row["version"], "body": body} | _stamps(row)
     if kind.entity is AccountEntity:
         return AccountEntity(**base, root_id=row["root_id"], partition=row["partition"], timezone=row["timezone"])
     if kind.entity is CommitmentEntity:
@@ -65,6 +66,10 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
     return Entity(**base)
 
 
+def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _STAMPS}
+
+
 def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
     """The amounts of a plan's or template's row; one written before there were such has the body's alone."""
     if held is None:
@@ -77,8 +82,8 @@ def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) 
 def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
     """Hold what the row says in the resources."""
     if row["kind"] == CONFIG:
-        base = (row["id"], row["version"], OrganizationConfig.model_validate(json.loads(row["body"])))
-        resources.config = Entity(*base, row["position"], row["folded"], row["created"], row["modified"])
+        body = OrganizationConfig.model_validate(json.loads(row["body"]))
+        resources.config = Entity(row["id"], row["version"], body, **_stamps(row))
     else:
         KINDS[row["kind"]].held(resources)[row["id"]] = entity_of(row)
 
@@ -164,7 +169,7 @@ async def _put(
 ) -> None:
     root, partition, zone = (account.root_id, account.partition, account.timezone) if account else (None, None, None)
     body = entity.body.model_dump_json(by_alias=True, exclude_unset=True)
-    stamps = (entity.position, entity.folded, entity.created, entity.modified)
+    stamps = [getattr(entity, name) for name in _STAMPS]
     await connection.execute(
         _PUT, organization, kind, entity.id, entity.version, body, json.dumps(extra), list(refs), root, partition, zone,
         *stamps,

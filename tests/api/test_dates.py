@@ -17,6 +17,7 @@ from services.api.search import search_query
 from services.api.wire import day
 from services.commands.errors import InvalidField
 from services.commands.table import KINDS, Kind
+from services.store.filtering import condition_of
 from tests.api.answers import message_of
 from tests.events.dates import FAR, FORMS
 from tests.store.kit import Store
@@ -40,7 +41,8 @@ def parameters() -> Iterator[tuple[str, Read]]:
                     needed = {filter.needs: "x"} if filter.needs else {}
                     request = asked(**needed, **{filter.parameter: text})
                     conditions = list_conditions(parameters_of(request), kind)
-                    return next(found.value for found in conditions if found.sql == filter.condition)
+                    sql = condition_of(filter.test, None).sql
+                    return next(found.value for found in conditions if found.sql == sql)
 
                 yield f"{kind.path} {filter.parameter}", listed
     for name, (_, takes) in bills.FILTERS.items():

@@ -108,11 +108,11 @@ def test_a_life_tells_what_a_bill_may_still_become() -> None:
     moment = decode((GOLDEN / "BillOpened.json").read_bytes()).time
     seen = []
     for name in ("BillOpened", "MemoAdded", "BillMoved", "BillIssued", "BillLocked"):
-        life.evolve(golden(name), moment)
+        life.evolve(golden(name), moment, None)
         seen.append((life.pending is not None, life.issued is not None, life.locked_at is not None))
     assert seen == [(True, False, False)] * 3 + [(False, True, False), (False, True, True)]
     assert (life.version, list(life.memos)) == (5, [golden("MemoAdded").memo_id])
-    life.evolve(golden("BillVoided"), moment)
+    life.evolve(golden("BillVoided"), moment, None)
     assert life.gone
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from events.codec import encode
 from events.decimals import EXACT, plain
+from events.dedupe import WINDOW_DAYS
 from events.envelope import event_id, seal
 from events.facts.usage import RatedCharge, UsageRated, UsageRead
 from events.resources.catalog import PricingBand
@@ -20,7 +21,7 @@ from projections.pricing import price_of
 from projections.resources import Resources
 from services.ingest.decimal_price import decimal_price
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.ids import RECENT_IDS, WINDOW_DAYS, SeenIds, meter_crc
+from services.ingest.ids import RECENT_IDS, SeenIds, meter_crc
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of
 from services.ingest.record import EventIds, ReadData, RecordWriter

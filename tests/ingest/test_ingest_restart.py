@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 
+from events.sequence import LastSequences
 from events.topics import EVENTS, read_source, usage_source
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
@@ -58,7 +59,7 @@ async def project(system: Live, postgres: Postgres, world: World, digests: list[
     async with postgres.transaction() as connection:
         await connection.execute(f'SET LOCAL search_path TO "{SCHEMA}"')
         await connection.fetch(positions.LEASE, EVENTS, [here])
-        moved = Position(here, end, 1, sequences)
+        moved = Position(here, end, 1, LastSequences(sequences))
         assert await connection.fetch(positions.MOVE, *move_arguments([moved]))
         key = (world.account_id("acme-0"), world.id("sum"), "", date(2026, 1, 15))
         row = usage_totals.total_row(key, here, world.organization, total, (0, 0))

@@ -21,7 +21,7 @@ from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
-from services.readside.family_state import FamilyState, new_family
+from services.readside.family_state import FamilyState, read_family
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.usage import usage_between
@@ -125,9 +125,8 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
 
 def _past_of(rows: _Rows) -> _Past:
     """Raises: UnknownFamilyError."""
-    state = new_family(rows.organization, rows.root_id, rows.positions.partition)
-    for row in rows.own:
-        state.evolve(decode(bytes(row["record"])))
+    root = rows.organization, rows.root_id, rows.positions.partition
+    state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
     (catalog, index), (now, _) = catalog_of(rows.catalog), catalog_of(rows.catalog_now)
@@ -158,15 +157,11 @@ def _take_totals(past: _Past, rows: Iterable[Mapping[str, Any]], catalog: Resour
         if key[1] in past.aggregations or key[1] not in catalog.aggregations or row["first_offset"] >= end:
             continue
         if row["last_offset"] < end:
-            _put(past.state, (*key, row["day"]), usage_totals.day_state(row), (row["first_offset"], row["last_offset"]))
+            offsets = row["first_offset"], row["last_offset"]
+            past.state.put_total((*key, row["day"]), usage_totals.day_state(row), offsets)
         else:
             past.straddling.add((*key, row["day"]))
             past.start = min(past.start, row["first_offset"])
-
-
-def _put(state: FamilyState, key: CellKey, day_state: Any, offsets: tuple[int, int]) -> None:
-    state.totals.setdefault(key[:3], {})[key[3]] = day_state
-    state.offsets[key] = offsets
 
 
 async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
@@ -185,4 +180,4 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
         )
     for key, cell in cells.items():
         if key in past.straddling or key[1] in past.aggregations:
-            _put(past.state, key, cell.day_state(), (cell.first, cell.last))
+            past.state.put_total(key, cell.day_state(), (cell.first, cell.last))

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from events.codec import ForeignRecordError, decode_own
 from events.facts.usage import UsageRated
 from events.origins import Origins
+from events.sequence import LastSequences
 from events.topics import EVENTS
-from projections.readmodels.positions import Position
 from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, LogReader
 
@@ -33,8 +33,7 @@ async def usage_between(
     Right as long as nothing before `start` is wanted: a record that was appended twice is then first met in its place,
     and the sequence rule sees the second one.
     """
-    position = Position(partition)
-    wanted = frozenset(accounts)
+    sequences, wanted = LastSequences(), frozenset(accounts)
     marks = [account.encode() for account in wanted] if len(wanted) <= _FEW else []
     # Closed with this generator: a reader reads one range at a time.
     async with aclosing(reader.read(EVENTS, partition, start, end)) as polls:
@@ -42,7 +41,7 @@ async def usage_between(
             found = [
                 one
                 for one in _decoded(records, marks, origins)
-                if one.record.account in wanted and position.accepts(one.record.source, one.record.sequence)
+                if one.record.account in wanted and sequences.accepts(one.record.source, one.record.sequence)
             ]
             if found:
                 yield found

@@ -1,0 +1,25 @@
+"""Who did it: the caller of a command, or the worker that wrote what nobody asked for by name.
+
+A caller is named `USER_<name>`, a worker by its bare name, so neither is taken for the other. Ingest names nobody
+in its records, of which there are many: their source says that it wrote them.
+"""
+
+#: Most characters of an actor, in the log and in the event store.
+ACTOR_LENGTH_MAX = 120
+#: Workers, where a fact has no caller.
+RELAY, BILLING = "relay", "billing"
+_CALLER = "USER_"
+#: Most characters of a caller's own name.
+CALLER_LENGTH_MAX = ACTOR_LENGTH_MAX - len(_CALLER)
+#: How whoever did what has no actor reads on the wire.
+UNNAMED = f"{_CALLER}LOCAL"
+
+
+def caller(name: str) -> str | None:
+    """The actor that a caller of this name is; None for a name that cannot be kept."""
+    return f"{_CALLER}{name}" if name.isprintable() and 1 <= len(name) <= CALLER_LENGTH_MAX else None
+
+
+def shown(actor: str | None) -> str:
+    """The actor as the wire has it."""
+    return UNNAMED if actor is None else actor

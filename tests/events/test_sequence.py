@@ -1,0 +1,46 @@
+"""The sequence rule: what is new from its source counts once, whatever was appended twice."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.sequence import NONE, LastSequences
+
+
+def test_what_is_not_greater_than_the_last_of_its_source_is_passed_over() -> None:
+    held = LastSequences()
+    given_order = [("a", 0), ("a", 0), ("a", 2), ("b", 1), ("a", 1), ("b", 2)]
+    assert [held.accepts(*one) for one in given_order] == [True, False, True, True, False, True]
+    assert (held, held.last("a"), held.last("c")) == ({"a": 2, "b": 2}, 2, NONE)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "accepted"),
+    [([5, 6, 9], True), ([4, 5], False), ([6, 5], False), ([5, 5], False), ([], False), ([5], True)],
+)
+def test_a_run_counts_whole_or_changes_nothing(sequences: Sequence[int], accepted: bool) -> None:
+    held = LastSequences(a=4)
+    assert held.accepts_all("a", sequences) == accepted
+    assert held == {"a": sequences[-1] if accepted else 4}
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(NONE, 9))
+def test_a_run_counts_as_its_records_one_by_one_would(sequences: list[int], last: int) -> None:
+    whole, single = LastSequences(a=last), LastSequences(a=last)
+    each = [single.accepts("a", sequence) for sequence in sequences]
+    assert whole.accepts_all("a", sequences) == (bool(each) and all(each))
+
+
+def test_what_is_missing_comes_after_the_last_and_is_not_counted_yet() -> None:
+    held = LastSequences(a=2)
+    numbered = [(1, "x"), (2, "y"), (4, "z")]
+    assert held.missing("a", numbered) == ["z"]
+    assert held.missing("b", numbered) == ["x", "y", "z"]
+    assert held == {"a": 2}
+
+
+def test_it_is_an_object_in_json() -> None:
+    assert LastSequences(json.loads(json.dumps(LastSequences(a=1)))) == {"a": 1}
