@@ -16,6 +16,7 @@ from services.demo.wire import Client
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres
+from services.readside.live import live_schema
 from services.run.settings import Settings
 from services.run.stack import running_stack
 from services.run.up import System
@@ -59,7 +60,7 @@ async def empty_system(settings: Settings, folder: Path) -> AsyncIterator[System
 async def connect(database_url: str) -> Any:
     """A connection whose `search_path` is the live read models."""
     connection = await asyncpg.connect(database_url)
-    schema = await connection.fetchval("SELECT name FROM store.live_schema")
+    schema = await live_schema(connection)
     await connection.execute("SELECT set_config('search_path', $1, false)", schema)
     return connection
 

@@ -10,6 +10,7 @@ import asyncpg
 import psutil
 
 from services.failures import ExpectedFailure
+from services.readside.live import live_schema
 from services.run.stack.child import log_tail
 from services.run.stack.supervise import Supervisor
 
@@ -82,7 +83,7 @@ class Gate:
 
 async def pass_gate(connection: Any) -> str:
     """Stand at the gate; returns the name of the live schema."""
-    return str(await connection.fetchval("SELECT name FROM store.live_schema"))
+    return await live_schema(connection)
 
 
 def cpu_seconds(word: str) -> float:

@@ -18,12 +18,12 @@ from services.commands.used import is_used
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import settle_now
+from services.readside.live import read_live
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 
 _log = structlog.get_logger(__name__)
 
-_LIVE = "SELECT name FROM store.live_schema"
 _ROWS = """
 SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
 FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
@@ -101,8 +101,9 @@ async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) 
 
 
 async def _projected(connection: Any, organization: str, funds: Sequence[Entity[Any]]) -> dict[str, Mapping[str, Any]]:
-    schema = await connection.fetchval(_LIVE)
-    rows = await connection.fetch(_ROWS.format(schema=schema), organization, [fund.id for fund in funds])
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, [fund.id for fund in funds])
     return {row["commitment_id"]: row for row in rows}
 
 

@@ -20,6 +20,7 @@ from services.api.standing import Standing
 from services.api.wire import answer
 from services.concurrency import SharedAnswer
 from services.failures import ExpectedFailure
+from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import usage_read
 from services.readside.watching import Watcher
@@ -123,6 +124,8 @@ class Health:
 
     def _document(self, seen: Seen, ends: dict[str, dict[int, int]] | ExpectedFailure) -> dict[str, Any]:
         problems = [*self.standing.warnings, *([str(ends)] if isinstance(ends, ExpectedFailure) else [])]
+        if seen.outdated is not None:
+            problems.append(str(OutdatedReadModelsError(seen.outdated)))
         behind = _behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
         for who, one in behind.items():
             still = self._still_for(who, one)

@@ -14,7 +14,7 @@ from services.api.wire import answer, day, instant, unescaped
 from services.audit.conservation import check_organization
 from services.audit.residues import conservation as residue_of_rows
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
-from services.readside.live import live_schema
+from services.readside.live import live_schema, reading_live
 from services.readside.past import balance
 
 router = APIRouter(default_response_class=Response, tags=["insight"])
@@ -75,10 +75,9 @@ async def conservation(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Prometheus's text format."""
-    async with api_of(request).postgres.connection() as connection:
-        live = await live_schema(connection)
-        unexplained = await residue_of_rows(connection, live)
-        waiting = await connection.fetchval(f'SELECT count(*) FROM "{live}".due_accounts')
+    async with reading_live(api_of(request).postgres) as connection:
+        unexplained = await residue_of_rows(connection, await live_schema(connection))
+        waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"
     text = _METRICS.format(unexplained=shown, waiting=waiting)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -17,18 +17,18 @@ from events.origins import Origins
 from projections.readmodels import due
 from projections.readmodels.positions import Position
 from services.audit.bills import derive_again, issued_bills
-from services.audit.filling import Progress, fold_to, settle_due
 from services.audit.foreign import foreign_records
 from services.audit.hashes import first_difference
 from services.audit.residues import conservation, unexplained
-from services.audit.schemas import drop_schema, only_one, scratch_schema
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import Postgres
+from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
+from services.projection.schemas import drop_schema, only_one, scratch_schema
 from services.projection.target import FixedTarget
-from services.readside.live import live_schema, use_schema
+from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
 from services.store.generations import load_generations
 
@@ -78,17 +78,18 @@ async def audit(
 ) -> Report:
     """Audit the live read models. `begin` is told how many records there are, `progress` how many more are folded.
 
-    Raises: AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
+    Raises: OutdatedReadModelsError: those of another version are not what this program would fill;
+    AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
     """
     async with postgres.connection() as guard:
+        (await read_live(guard)).require_current()
         await only_one(guard)
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         await _quiet(postgres, partitions)
         async with postgres.transaction(isolation="repeatable_read") as snapshot:
-            live = await live_schema(snapshot)
-            await use_schema(snapshot, live)
+            live = await _current_schema(snapshot)
             if await snapshot.fetchval(due.COUNT, list(partitions)):
                 raise StillDueError(await snapshot.fetchval(due.COUNT, list(partitions)))
             scratch = await scratch_schema(postgres)
@@ -99,12 +100,20 @@ async def audit(
                 await drop_schema(guard, scratch)
 
 
+async def _current_schema(connection: Any) -> str:
+    """The live schema, which the transaction uses from now on. Raises: OutdatedReadModelsError."""
+    live = await read_live(connection)
+    live.require_current()
+    await use_schema(connection, live.schema)
+    return live.schema
+
+
 async def _quiet(postgres: Postgres, partitions: range) -> None:
     """Wait until nobody is due in the live schema."""
     deadline = time.monotonic() + QUIET_SECONDS
     while True:
         async with postgres.transaction() as connection:
-            await use_schema(connection, await live_schema(connection))
+            await _current_schema(connection)
             waiting = await connection.fetchval(due.COUNT, list(partitions))
         if not waiting:
             return

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from services.audit.audit import Report
 from services.audit.audit import audit as run_audit
-from services.audit.replay import Replayed
-from services.audit.replay import replay as run_replay
 from services.postgres import open_postgres
+from services.projection.replay import Replayed
+from services.projection.replay import replay as run_replay
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 

@@ -8,7 +8,7 @@ import uvloop
 
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
-from services.readside.live import live_schema
+from services.readside.live import read_live
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 
@@ -68,7 +68,9 @@ async def _run(places: tuple[str, ...]) -> list[ForeignRecord]:
     """Those that are left, after these were acknowledged. Raises: NoSuchRecordError, before anything is."""
     endpoints = await known_endpoints(load_settings())
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
-        held = await foreign_records(connection, await live_schema(connection))
+        live = await read_live(connection)
+        with live.reading():
+            held = await foreign_records(connection, live.schema)
         by_place = {f"{one.topic}/{one.partition}/{one.offset}": one for one in held}
         for place in places:
             if place not in by_place:

@@ -11,10 +11,11 @@ import structlog
 from services.continuity.breaks import BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
-from services.continuity.memory import newest_noted, read, written
+from services.continuity.memory import Known, newest_noted, read, written
 from services.continuity.mending import check_nobody_mends
 from services.failures import Passing
 from services.kafka import KafkaAdmin, LogReader
+from services.readside.live import OutdatedReadModelsError
 from services.store.events import head
 from services.store.generations import Generations, load_generations
 
@@ -117,7 +118,7 @@ class Guard:
         async with self._connect() as connection:
             # What is known comes first: what is there can only be further on.
             generations = await load_generations(connection)
-            known = [*await written(connection), *await read(connection, generations)]
+            known = [*await written(connection), *await _read(connection, generations)]
             newest = await head(connection)
             here, there = datetime.now(UTC), await connection.fetchval(_NOW)
         if generations != self._generations:
@@ -145,6 +146,15 @@ class Guard:
         if added and added != self._added:
             _log.warning("partitions_added", topics=added, made_with=self._generations.partitions)
         self._added = added
+
+
+async def _read(connection: Any, generations: Generations) -> list[Known]:
+    """What the read models hold; nothing, while those of another version live that did not keep it."""
+    try:
+        return await read(connection, generations)
+    except OutdatedReadModelsError as error:
+        _log.debug("not_known_from_read_models", why=str(error))
+        return []
 
 
 async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:

@@ -11,16 +11,15 @@ from typing import Any, NamedTuple
 from events.facts.usage import RecordMark
 from events.topics import CATALOG, EVENTS, USAGE, commands_source, read_source
 from services.kafka import KafkaAdmin, Mark, Note, NoteWriter
+from services.readside.live import find_live
 from services.store.generations import Generations
 
 _WRITTEN = """
 SELECT topic, partition, next_offset, record_offset, record_ms, record_digest FROM store.marks
 """
-#: The name of the live schema comes from our own table.
 _READ = """
 SELECT topic, partition, next_offset, sequences::text, mark::text FROM "{schema}".positions
 """
-_LIVE = "SELECT name FROM store.live_schema"
 
 
 class Known(NamedTuple):
@@ -47,12 +46,15 @@ async def read(connection: Any, generations: Generations) -> list[Known]:
     """What the live read models hold: of the log itself, and of `usage` as the log tells of it.
 
     Of an earlier generation of `usage` nothing is known any more: its topic is another one.
+    Raises: OutdatedReadModelsError, if they are of another version that did not keep it.
     """
-    schema = await connection.fetchval(_LIVE)
-    if schema is None:
+    live = await find_live(connection)
+    if live is None:
         return []
     found = []
-    for row in await connection.fetch(_READ.format(schema=schema)):
+    with live.reading():
+        rows = await connection.fetch(_READ.format(schema=live.schema))
+    for row in rows:
         topic, partition = row["topic"], row["partition"]
         current = read_source(generations.usage, partition) in json.loads(row["sequences"])
         if topic == EVENTS or (topic == USAGE and current):

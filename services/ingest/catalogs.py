@@ -10,43 +10,33 @@ from collections.abc import Iterable
 
 import structlog
 
-from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from events.origins import Origins
-from events.sequence import LastSequences
-from events.topics import CATALOG
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
 from projections.resources import Resources
 from projections.usage.cells import MeterPlan, meter_plans
 from services.continuity.breaks import StoreWentBackError
-from services.failures import ExpectedFailure, Passing
+from services.failures import Passing
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
 from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres
+from services.projection.catalog_fold import CatalogFold
 from services.store.events import head, relayed
 
 
-class CatalogStoppedError(ExpectedFailure):
-    """billing.catalog holds a fact that this program does not understand."""
-
-    def __init__(self, offset: int, why: Exception) -> None:
-        super().__init__(f"{CATALOG}/0 at offset {offset}: {why}; run a newer version of Trueup")
-
-
-class CatalogFollower:
-    """Folds `billing.catalog` from its beginning. `offset` is the next offset that it has not folded.
+class CatalogFollower(CatalogFold):
+    """The fold of `billing.catalog`, and what it applied since it was last asked.
 
     The topic has the organization-wide facts and the directory (accounts and account plans), no commitments: these
-    stand in `billing.events` only. Facts are applied by the sequence rule, so a fact relayed twice counts once.
+    stand in `billing.events` only.
     """
 
     def __init__(self, bootstrap: str, origins: Origins) -> None:
-        self._bootstrap, self._origins = bootstrap, origins
-        self._sequences = LastSequences()
-        self.offset = 0
-        self.organizations: dict[str, Resources] = {}
+        super().__init__(origins)
+        self._bootstrap = bootstrap
+        self._applied: list[Envelope] = []
 
     def resources(self, organization: str) -> Resources | None:
         """The organization's resources; None while it is unknown."""
@@ -55,35 +45,22 @@ class CatalogFollower:
     async def catch_up(self, *, until: int | None = None) -> list[Envelope]:
         """Fold to the topic's end as it is now (or to offset `until`); returns what was applied, in order.
 
-        A stranger's records are passed over. Raises: CatalogStoppedError at one of ours that is not understood.
+        What was applied before an error is returned by the next call. Raises: CatalogStoppedError.
         """
-        applied: list[Envelope] = []
         async with LogReader(self._bootstrap) as reader:
-            end = until if until is not None else (await reader.end_offsets(CATALOG, [0]))[0]
-            async for records in reader.read(CATALOG, 0, self.offset, end):
-                for record in records:
-                    envelope = self._own(record)
-                    if envelope is not None and self._apply(envelope):
-                        applied.append(envelope)
-                self.offset = records[-1].offset + 1
-        self.offset = max(self.offset, end)
+            await self.read(reader, until)
+        applied, self._applied = self._applied, []
         return applied
 
-    def _own(self, record: FetchedRecord) -> Envelope | None:
-        try:
-            return decode_own(record.value, self._origins)
-        except ForeignRecordError:
-            return None
-        except UndecodableRecordError as error:
-            raise CatalogStoppedError(record.offset, error) from error
+    def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
+        self._applied.append(envelope)
+        self.evolve(envelope)
 
-    def _apply(self, envelope: Envelope) -> bool:
-        if not self._sequences.accepts(envelope.source, envelope.sequence):
-            return False
+    def evolve(self, envelope: Envelope) -> None:
+        """Hold what a fact says; a tick of the real clock is no organization's."""
         if envelope.organization:
             held = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
             held.evolve(envelope)
-        return True
 
 
 class Catalogs:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from services.run.stack import Endpoints
 from services.store.generations import load_generations
 from services.worker.host import host
 from services.worker.outage import until_stopped
+from services.worker.versions import when_current
 
 GROUP = "trueup-ingest"
 #: Records of one poll over all partitions: two full batches of the log. More would fill them no better, and more would
@@ -53,18 +55,19 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
         await guard.check()
         gate = CommandGate(postgres, CatalogFollower(bootstrap, generations.origins))
         handler = IngestHandler(postgres, gate, reader, writer, generations)
+        work = partial(
+            host,
+            bootstrap,
+            topic=USAGE,
+            group=GROUP,
+            handler=handler,
+            max_records=MAX_RECORDS,
+            stop=stop,
+            ready=ready,
+            session_ms=session_ms,
+        )
         try:
-            work = host(
-                bootstrap,
-                topic=USAGE,
-                group=GROUP,
-                handler=handler,
-                max_records=MAX_RECORDS,
-                stop=stop,
-                ready=ready,
-                session_ms=session_ms,
-            )
-            await guarded(guard, work)
+            await guarded(guard, when_current(postgres, stop, work, ready))
         finally:
             await handler.abandon()
             log.info("ingest_stopped", **handler.counts)

@@ -16,8 +16,7 @@ from services.ingest.instants import day_number
 from services.ingest.totals import PartitionTotals
 from services.kafka import Mark
 from services.postgres import Postgres
-
-_LIVE_SCHEMA = "SELECT name FROM store.live_schema"
+from services.readside.live import find_live, use_schema
 
 #: $1 topic, $2 partitions.
 _POSITIONS = """
@@ -60,16 +59,17 @@ async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[i
 
     A partition that is not its own home has no totals and no ids.
 
-    Raises: PostgresUnreachableError.
+    Raises: OutdatedReadModelsError: what totals and ids of another version mean is not known here;
+    PostgresUnreachableError.
     """
     found = {partition: Snapshot() for partition in homes}
     own = [partition for partition, home in homes.items() if partition == home]
     async with postgres.transaction(isolation="repeatable_read") as connection:
-        schema = await connection.fetchval(_LIVE_SCHEMA)
-        if schema is None:
+        live = await find_live(connection)
+        if live is None:
             return found
-        quoted = '"' + schema.replace('"', '""') + '"'
-        await connection.execute(f"SET LOCAL search_path TO {quoted}")
+        live.require_current()
+        await use_schema(connection, live.schema)
         marks = {row["source"]: mark_of_json(row["mark"]) for row in await connection.fetch(_MARKS)}
         rows = {row["partition"]: row for row in await connection.fetch(_POSITIONS, EVENTS, list(homes.values()))}
         for partition, home in homes.items():

@@ -11,7 +11,7 @@ from services.store.generations import Generations
 
 async def _migrate(new_usage: bool) -> Generations:
     settings = load_settings()
-    return await make(settings, await known_endpoints(settings), new_usage=new_usage)
+    return await make(settings, await known_endpoints(settings), new_usage=new_usage, tell=click.echo)
 
 
 @click.command()

@@ -1,29 +1,29 @@
 """`trueup migrate`: the database's schema, the topics, the generations and the first read models, each made once.
 
+Read models of another version are left as they are: what is wanted is noted, and projectors fill it.
+
 May run at any time, in several processes at once: a lock lets one through after the other; what is there is checked.
 """
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from events.topics import USAGE
-from services.audit.replay import replay
 from services.continuity.mending import mending
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
-from services.postgres import open_postgres
-from services.readside.live import make_read_models
+from services.postgres import connected
+from services.readside.live import Live, make_read_models
 from services.run.settings import Settings
 from services.run.stack import Endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATE_LOCK = 7_217_002
-#: One holds the lock; the others are a replay's.
-CONNECTIONS = 6
 _log = structlog.get_logger(__name__)
 
 _PREPARE = """
@@ -47,23 +47,37 @@ ON CONFLICT (single) DO UPDATE SET record_bytes = EXCLUDED.record_bytes
 _KEEP_GENERATION = "INSERT INTO store.generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 
 
-async def migrate(settings: Settings, endpoints: Endpoints, *, new_usage: bool = False) -> Generations:
+def _log_it(line: str) -> None:
+    _log.warning("migrated_in_part", note=line)
+
+
+async def migrate(
+    settings: Settings, endpoints: Endpoints, *, new_usage: bool = False, tell: Callable[[str], None] = _log_it
+) -> Generations:
     """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit.
 
-    `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew.
+    `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
+    if read models are of another version.
     """
-    async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres, postgres.connection() as connection:
+    async with connected(endpoints.database_url) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
         try:
             await migrate_store(connection)
             async with mending(connection):
                 await _migrate_topics(connection, settings, endpoints, new_usage)
-            outdated = await make_read_models(connection)
-            if outdated:
-                await replay(postgres, endpoints.kafka_bootstrap)
+            live = await make_read_models(connection)
+            if not live.is_current:
+                tell(_outdated(live))
             return await load_generations(connection)
         finally:
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
+
+
+def _outdated(live: Live) -> str:
+    return (
+        f"read models {live.schema} are of another version: the projector fills new ones beside them, and reads go on"
+        " from the old ones until then"
+    )
 
 
 async def migrate_store(connection: Any) -> None:

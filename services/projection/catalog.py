@@ -9,23 +9,22 @@ the usage, and skipped here without being decoded: the catalog stays small howev
 """
 
 from bisect import bisect_left
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
+from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.origins import Origins
-from events.sequence import LastSequences
 from events.topics import CATALOG
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Entity, Resources
 from services.kafka import FetchedRecord, LogReader
+from services.projection.catalog_fold import CatalogFold, CatalogStoppedError
 
 log = structlog.get_logger(__name__)
 
@@ -45,18 +44,15 @@ class CatalogChange:
     meters: frozenset[str] = frozenset()
 
 
-class CatalogLog:
-    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded.
+class CatalogLog(CatalogFold):
+    """The fold with its notes: whom each change touches, and the rows that tell of it.
 
     It does not go on behind a fact that this program does not understand; `stopped` says which.
     """
 
     def __init__(self, origins: Origins) -> None:
-        self._origins = origins
-        self.offset = 0
+        super().__init__(origins)
         self.stopped: str | None = None
-        self.organizations: dict[str, Resources] = {}
-        self._sequences = LastSequences()
         self._changes: list[CatalogChange] = []
         self._rows: list[FactRow] = []
         self._foreign: list[ForeignRow] = []
@@ -85,38 +81,22 @@ class CatalogLog:
         """Rows of what is none of ours at or after the offset, in order."""
         return self._foreign[bisect_left(self._foreign, offset, key=lambda row: row.log_offset) :]
 
-    async def catch_up(self, reader: LogReader, *, until: int | None = None) -> bool:
-        """Fold up to the topic's end as it is now, or to `until`. Returns whether anything was folded."""
-        end = until if until is not None else (await reader.end_offsets(CATALOG, [0]))[0]
-        if end <= self.offset or self.stopped is not None:
-            return False
-        async with aclosing(reader.read(CATALOG, 0, self.offset, end)) as polls:
-            async for records in polls:
-                for record in records:
-                    try:
-                        self.fold(record)
-                    except UndecodableRecordError as error:
-                        self.stopped = f"{CATALOG}/0 at offset {record.offset}: {error}"
-                        log.error("catalog_stopped", why=self.stopped)
-                        return True
-        self.offset = end
-        return True
+    async def catch_up(self, reader: LogReader, *, until: int | None = None) -> None:
+        """Fold up to the topic's end as it is now, or to `until`, unless it has stopped."""
+        if self.stopped is None:
+            try:
+                await self.read(reader, until)
+            except CatalogStoppedError as error:
+                self.stopped = error.why
+                log.error("catalog_stopped", why=self.stopped)
 
-    def fold(self, record: FetchedRecord) -> None:
-        """Apply one record; a stranger's is noted. Raises: UndecodableRecordError; then it is not applied."""
-        value = record.value or b""
-        try:
-            envelope = None if value.startswith(_DIRECTORY) else decode_own(value, self._origins)
-        except ForeignRecordError as error:
-            self._foreign.append(ForeignRow(CATALOG, 0, record.offset, str(error)))
-            envelope = None
-        self.offset = record.offset + 1
-        if envelope is not None:
-            self._apply(record, envelope)
+    def passes_over(self, value: bytes) -> bool:
+        return value.startswith(_DIRECTORY)
 
-    def _apply(self, record: FetchedRecord, envelope: Envelope) -> None:
-        if not self._sequences.accepts(envelope.source, envelope.sequence):
-            return
+    def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
+        self._foreign.append(ForeignRow(CATALOG, 0, record.offset, str(error)))
+
+    def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
         if not isinstance(envelope.data, ResourceFact):
             return
         catalog = self.resources(envelope.organization)

@@ -5,10 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 from services.postgres import Postgres
-from services.readside.live import live_schema, use_schema
-
-#: SHARE lets projectors work side by side and makes a swap wait for those that are writing, and them for the swap.
-_LIVE_FOR_WRITING = "SELECT name FROM store.live_schema FOR SHARE"
+from services.readside.live import Live, read_live, use_schema
 
 
 class SchemaMovedError(Exception):
@@ -46,7 +43,8 @@ class FixedTarget:
 class LiveTarget:
     """The live schema, whichever it is; memory is good for one of them only.
 
-    Raises SchemaMovedError from `reading` and `writing` once another schema is live than at the last `settle_on`.
+    Once another schema is live than the first after `forget`, `reading` and `writing` raise SchemaMovedError; once that
+    is one of another version, OutdatedReadModelsError: what this program means by a column is not what that one does.
     """
 
     def __init__(self, postgres: Postgres) -> None:
@@ -60,18 +58,19 @@ class LiveTarget:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Any]:
         async with self._postgres.transaction() as connection:
-            await self._use(connection, await live_schema(connection))
+            await self._use(connection, await read_live(connection))
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Any]:
         async with self._postgres.transaction() as connection:
-            await self._use(connection, await connection.fetchval(_LIVE_FOR_WRITING))
+            await self._use(connection, await read_live(connection, "FOR SHARE"))
             yield connection
 
-    async def _use(self, connection: Any, live: str) -> None:
+    async def _use(self, connection: Any, live: Live) -> None:
+        live.require_current()
         if self._schema is None:
-            self._schema = live
-        if self._schema != live:
-            raise SchemaMovedError(f"read models moved from {self._schema} to {live}")
-        await use_schema(connection, live)
+            self._schema = live.schema
+        if self._schema != live.schema:
+            raise SchemaMovedError(f"read models moved from {self._schema} to {live.schema}")
+        await use_schema(connection, live.schema)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -15,13 +16,18 @@ from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
 from services.postgres import Postgres, open_postgres
 from services.projection.projection import Projection
+from services.projection.replay import replay
+from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
 from services.projector.bell import ring_when_relayed
 from services.projector.pace import QUIET_S, Pace
+from services.readside.live import OutdatedReadModelsError
 from services.store.generations import load_generations
+from services.worker.consumer import BeginAnewError
 from services.worker.host import ResyncError, host
 from services.worker.outage import until_stopped
+from services.worker.versions import when_current
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -31,6 +37,8 @@ GROUP = "trueup-projector"
 MAX_RECORDS = 20_000
 #: How often to look at the catalog, at who is due and at which read models are live, should nothing tell of a change.
 IDLE_S = 5.0
+#: As many as a replay needs.
+CONNECTIONS = 6
 
 
 class ProjectorHandler:
@@ -76,6 +84,8 @@ class ProjectorHandler:
             return await step
         except LeaseLostError as error:
             raise ResyncError(error.partitions, str(error)) from error
+        except OutdatedReadModelsError as error:
+            raise BeginAnewError(str(error)) from error
         except SchemaMovedError as error:
             raise ResyncError(sorted(self.projection.partitions), str(error)) from error
 
@@ -85,20 +95,34 @@ async def run_projector(
 ) -> None:
     """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
 
-    Raises: LogWentBackError, NotMigratedError, BrokenLogError; what passes by itself is waited out.
+    Read models of another version are replaced first, by new ones that this process or another fills beside them;
+    `ready` is called before.
+
+    Raises: LogWentBackError, NotMigratedError, BrokenLogError, NewerLogError; what passes by itself is waited out.
     """
     await until_stopped(stop, "projector_begins_anew", lambda: _project(bootstrap, postgres_url, stop, ready))
 
 
+async def _fill(postgres: Postgres, bootstrap: str) -> bool:
+    """Fill read models of this version and make them live; False: another process works on schemas."""
+    try:
+        await replay(postgres, bootstrap)
+    except AlreadyRunningError:
+        return False
+    return True
+
+
 async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    async with open_postgres(postgres_url, most=4) as postgres, LogReader(bootstrap) as reader:
+    async with open_postgres(postgres_url, most=CONNECTIONS) as postgres, LogReader(bootstrap) as reader:
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
         guard = Guard(bootstrap, postgres.connection, generations)
         await guard.check()
+        await drop_leftovers(postgres)
         handler = ProjectorHandler(postgres, reader, generations.origins)
         woken = asyncio.Event()
-        work = host(
+        work = partial(
+            host,
             bootstrap,
             topic=EVENTS,
             group=GROUP,
@@ -108,4 +132,5 @@ async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready
             ready=ready,
             woken=woken,
         )
-        await guarded(guard, work, ring_when_relayed(postgres_url, woken))
+        working = when_current(postgres, stop, work, ready, partial(_fill, postgres, bootstrap))
+        await guarded(guard, working, ring_when_relayed(postgres_url, woken))

@@ -1,31 +1,128 @@
-"""Which schema holds the live read models, a row that every transaction on them asks for first, and how one is made.
+"""Which schema holds the live read models and by which definition it was made: a row that every transaction on them
+asks for first, here and nowhere else.
 
 Every transaction sets `search_path` for itself and finds all tables there; no statement names a schema. A schema's
-comment says by which definition it was made: a newer program fills its own anew.
+comment says by which definition it was made. Live read models of another version are read as far as their tables have
+what a read names, and nobody writes to them but programs of theirs.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import structlog
+import asyncpg
 
 from projections.readmodels import registry
-from services.postgres import Postgres
+from services.failures import ExpectedFailure, Passing
+from services.postgres import Postgres, TablesMovedError
+from services.store.generations import NotMigratedError
 
 FIRST_SCHEMA = "rm_1"
-_LIVE = "SELECT name FROM store.live_schema"
-_SET_LIVE = "INSERT INTO store.live_schema (name) VALUES ($1)"
-_MADE_BY = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = $1"
-_log = structlog.get_logger(__name__)
+#: What a transaction may do with the row: SHARE lets projectors write side by side, UPDATE is a swap, which waits for
+#: them and they for it.
+Lock = Literal["", "FOR SHARE", "FOR UPDATE"]
+#: The name of the live schema, as a part of another question.
+LIVE_NAME = "(SELECT name FROM store.live_schema)"
+# The version is asked for in a subquery: after waiting for a lock Postgres works it out again for the row's new name.
+_LIVE = """
+SELECT name, wanted,
+    (SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = live_schema.name) AS version
+FROM store.live_schema
+"""
+_FIRST = "INSERT INTO store.live_schema (name, wanted) VALUES ($1, $2)"
+_WANT = "UPDATE store.live_schema SET wanted = $1 WHERE wanted IS DISTINCT FROM $1"
+_MOVE = "UPDATE store.live_schema SET name = $1"
 _PATH = "SELECT set_config('search_path', $1, true)"
+_FILLING = r"""
+SELECT nspname FROM pg_namespace
+WHERE nspname ~ '^rm_\d+$' AND nspname <> $1 AND obj_description(oid, 'pg_namespace') = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The live read models: their schema, by which definition it was made, and which one `trueup migrate` wants."""
+
+    schema: str
+    version: str | None
+    wanted: str | None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether they are of this program's version: it may fold into them."""
+        return self.version == registry.VERSION
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether read models of this program's version are those that `trueup migrate` asked for last."""
+        return self.wanted == registry.VERSION
+
+    def require_current(self) -> None:
+        """Raises: OutdatedReadModelsError."""
+        if not self.is_current:
+            raise OutdatedReadModelsError(self)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Reads in here; what tables of another version do not have is no fault of the statement.
+
+        Raises: OutdatedReadModelsError.
+        """
+        try:
+            yield
+        except (TablesMovedError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if self.is_current:
+                raise
+            raise OutdatedReadModelsError(self) from error
+
+
+class OutdatedReadModelsError(ExpectedFailure, Passing):
+    """The live read models {schema} are of another version than this program; {what is done about it}."""
+
+    def __init__(self, live: Live) -> None:
+        done = (
+            "the projector is filling new ones beside them, try again later"
+            if live.is_wanted
+            else "run `trueup migrate` with the version that is to be used, and no other version beside it"
+        )
+        super().__init__(f"the live read models {live.schema} are of another version than this program: {done}")
+
+
+async def find_live(connection: Any, lock: Lock = "") -> Live | None:
+    """The live read models; None where there are none yet.
+
+    Raises: NotMigratedError, if the database is one of a version that did not note which read models are wanted.
+    """
+    try:
+        row = await connection.fetchrow(f"{_LIVE} {lock}")
+    except asyncpg.UndefinedColumnError as error:
+        raise NotMigratedError from error
+    return None if row is None else Live(row["name"], row["version"], row["wanted"])
+
+
+async def read_live(connection: Any, lock: Lock = "") -> Live:
+    """The live read models, as every reader asks for them first. Raises: NotMigratedError."""
+    found = await find_live(connection, lock)
+    if found is None:
+        raise NotMigratedError
+    return found
 
 
 async def live_schema(connection: Any) -> str:
-    """The name of the live schema, as every reader asks for it first."""
-    name = await connection.fetchval(_LIVE)
-    assert isinstance(name, str)
-    return name
+    """The name of the live schema."""
+    return (await read_live(connection)).schema
+
+
+async def move_live(connection: Any, schema: str) -> None:
+    """From this transaction's end on, this schema is live."""
+    await connection.execute(_MOVE, schema)
+
+
+async def filling_schema(connection: Any, live: Live) -> str | None:
+    """The schema that is being filled to replace live read models of another version, if there is one."""
+    found = await connection.fetchval(_FILLING, live.schema, registry.VERSION)
+    return None if found is None else str(found)
 
 
 async def use_schema(connection: Any, schema: str) -> None:
@@ -35,34 +132,36 @@ async def use_schema(connection: Any, schema: str) -> None:
 
 @asynccontextmanager
 async def reading_live(postgres: Postgres) -> AsyncIterator[Any]:
-    """One snapshot of the live read models, for queries: a swap meanwhile changes nothing in it."""
-    async with postgres.transaction(isolation="repeatable_read") as connection:
-        await use_schema(connection, await live_schema(connection))
-        yield connection
+    """One snapshot of the live read models, for queries: a swap meanwhile changes nothing in it.
 
-
-async def make_read_models(connection: Any) -> bool:
-    """Empty read models, where there are none, or only some that another version made.
-
-    Returns whether the latter were thrown away: then they are to be replayed.
+    Raises: OutdatedReadModelsError, if they are of another version and lack what a query asks for.
     """
-    live = await connection.fetchval(_LIVE)
-    if live is None:
-        async with connection.transaction():
+    async with postgres.transaction(isolation="repeatable_read") as connection:
+        live = await read_live(connection)
+        await use_schema(connection, live.schema)
+        with live.reading():
+            yield connection
+
+
+async def make_read_models(connection: Any) -> Live:
+    """Empty read models, where there are none. Those of another version are kept: projectors of this one replace them.
+
+    Returns what is live then.
+    """
+    async with connection.transaction():
+        live = await find_live(connection)
+        if live is None:
             await create_read_models(connection, FIRST_SCHEMA)
-            await connection.execute(_SET_LIVE, FIRST_SCHEMA)
-        return False
-    if await connection.fetchval(_MADE_BY, live) == registry.VERSION:
-        return False
-    _log.warning("read_models_of_another_version", schema=live)
-    await begin_read_models_anew(connection)
-    return True
+            await connection.execute(_FIRST, FIRST_SCHEMA, registry.VERSION)
+        else:
+            await connection.execute(_WANT, registry.VERSION)
+        return await read_live(connection)
 
 
 async def begin_read_models_anew(connection: Any) -> None:
     """Empty read models take the place of the live ones, which are dropped."""
     async with connection.transaction():
-        live = await connection.fetchval(_LIVE)
+        live = await live_schema(connection)
         await connection.execute(f'DROP SCHEMA "{live}" CASCADE')
         await create_read_models(connection, live)
 

@@ -1,4 +1,7 @@
-"""How far everything is, in one look at Postgres: event store, relay, and what the live read models have folded."""
+"""How far everything is, in one look at Postgres: event store, relay, and what the live read models have folded.
+
+While these are of another version, what counts is how far those are that are to replace them.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,40 +10,54 @@ from typing import Any
 
 from events.topics import EVENTS
 from services.postgres import OwnConnection, TablesMovedError
+from services.readside.live import LIVE_NAME, Live, filling_schema, read_live
 from services.store.generations import GENERATIONS, Generations, NotMigratedError, generations_of
 
-_LIVE = "SELECT name FROM store.live_schema"
 #: The name of the live schema stands in its answer: what was read of another one does not count.
 _LOOK = f"""
 SELECT
-    (SELECT name FROM store.live_schema) AS live,
+    {LIVE_NAME} AS live,
     (SELECT coalesce(max(position), 0) FROM store.events) AS head,
     (SELECT position FROM store.relay) AS relayed,
     ({GENERATIONS}) AS generations,
-    (SELECT json_agg(json_build_array(partition, next_offset, catalog_offset, sequences))
-     FROM "{{schema}}".positions WHERE topic = '{EVENTS}')::text AS positions
+    {{projected}}
 """
+_PROJECTED = f"""
+    (SELECT json_agg(json_build_array(partition, next_offset, catalog_offset, sequences))
+     FROM "{{schema}}".positions WHERE topic = '{EVENTS}')::text AS positions,
+    0 AS due
+"""
+_FILLED = _PROJECTED.replace("0 AS due", '(SELECT count(*) FROM "{schema}".due_accounts) AS due')
+_NOTHING = "NULL AS positions, 0 AS due"
 #: Replays that swap schemas again and again are not to be waited for.
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the live read models have folded, by partition of `billing.events`."""
+    """What the read models have folded, by partition of `billing.events`.
+
+    `due`: of those that are being filled, how many families wait to be settled, which is what is done last.
+    """
 
     next_offsets: Mapping[int, int]
     catalog_offsets: Mapping[int, int]
     sequences: Mapping[int, Mapping[str, int]]
+    due: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look: the newest position of the event store, the one that Kafka has acknowledged, the read models."""
+    """One look: the newest position of the event store, the one that Kafka has acknowledged, the read models.
+
+    `outdated` are the live ones, if they are of another version; `projected` is then what their successors have folded.
+    """
 
     head: int
     relayed: int
     projected: Progress
     generations: Generations
+    outdated: Live | None = None
 
 
 class Looker:
@@ -48,41 +65,51 @@ class Looker:
 
     def __init__(self, database_url: str) -> None:
         self._connection = OwnConnection(database_url)
-        self._schema: str | None = None
+        self._live: Live | None = None
 
     async def look(self) -> Seen:
         """How far everything is now. Raises: PostgresUnreachableError, NotMigratedError."""
         async with self._connection.use() as connection:
             for _ in range(_ATTEMPTS):
-                row = await self._row(connection)
-                if row is not None and row["live"] == self._schema:
-                    return _seen(row)
-                self._schema = None
+                live = self._live = self._live or await _live(connection)
+                row = await _row(connection, live)
+                if not live.is_current or row is None or row["live"] != live.schema:
+                    self._live = None
+                if row is not None and row["live"] == live.schema:
+                    return _seen(row, None if live.is_current else live)
         raise NotMigratedError
-
-    async def _row(self, connection: Any) -> Mapping[str, Any] | None:
-        """None: the schema that was live has been dropped since."""
-        if self._schema is None:
-            try:
-                self._schema = await connection.fetchval(_LIVE)
-            except TablesMovedError as error:
-                raise NotMigratedError from error
-        try:
-            row: Mapping[str, Any] = await connection.fetchrow(_LOOK.format(schema=self._schema))
-        except TablesMovedError:
-            return None
-        return row
 
     def close(self) -> None:
         """Let the connection go."""
         self._connection.close()
 
 
-def _seen(row: Mapping[str, Any]) -> Seen:
+async def _live(connection: Any) -> Live:
+    try:
+        return await read_live(connection)
+    except TablesMovedError as error:
+        raise NotMigratedError from error
+
+
+async def _row(connection: Any, live: Live) -> Mapping[str, Any] | None:
+    """None: the schema that was asked has been dropped since."""
+    projected = _PROJECTED.format(schema=live.schema)
+    if not live.is_current:
+        filling = await filling_schema(connection, live)
+        projected = _NOTHING if filling is None else _FILLED.format(schema=filling)
+    try:
+        row: Mapping[str, Any] = await connection.fetchrow(_LOOK.format(projected=projected))
+    except TablesMovedError:
+        return None
+    return row
+
+
+def _seen(row: Mapping[str, Any], outdated: Live | None) -> Seen:
     positions = json.loads(row["positions"] or "[]")
     progress = Progress(
         {partition: offset for partition, offset, _, _ in positions},
         {partition: offset for partition, _, offset, _ in positions},
         {partition: sequences for partition, _, _, sequences in positions},
+        row["due"],
     )
-    return Seen(row["head"], row["relayed"], progress, generations_of(row["generations"]))
+    return Seen(row["head"], row["relayed"], progress, generations_of(row["generations"]), outdated)

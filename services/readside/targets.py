@@ -9,12 +9,17 @@ from services.readside.looking import Seen
 
 
 class Target(Protocol):
-    """What is waited for: a value, so that equal ones are one. `what` and `who` are for messages."""
+    """What is waited for: a value, so that equal ones are one. `what` and `who` are for messages.
+
+    `is_of_read_models`: it is never reached in read models of another version.
+    """
 
     @property
     def what(self) -> str: ...
     @property
     def who(self) -> str: ...
+    @property
+    def is_of_read_models(self) -> bool: ...
 
     def reached(self, seen: Seen) -> bool:
         """Whether the look shows it."""
@@ -42,6 +47,7 @@ class Relayed:
     position: int
     what = "the relay to publish every command"
     who = "relay"
+    is_of_read_models = False
 
     def reached(self, seen: Seen) -> bool:
         return seen.relayed >= self.position
@@ -57,12 +63,16 @@ class Read:
     ends: tuple[tuple[int, int], ...]
     what = "usage to be rated and projected"
     who = "ingest worker or the projector"
+    is_of_read_models = True
 
     def reached(self, seen: Seen) -> bool:
-        read = self.standing(seen)
-        return all(read[partition] >= end for partition, end in self.ends)
+        read = self._read(seen)
+        return seen.outdated is None and all(read[partition] >= end for partition, end in self.ends)
 
-    def standing(self, seen: Seen) -> Mapping[int, int]:
+    def standing(self, seen: Seen) -> object:
+        return self._read(seen) if seen.outdated is None else seen.projected
+
+    def _read(self, seen: Seen) -> Mapping[int, int]:
         return usage_read(seen, (partition for partition, _ in self.ends))
 
 
@@ -74,10 +84,13 @@ class Folded:
     catalog: int
     what = "the log to be projected"
     who = "projector"
+    is_of_read_models = True
 
     def reached(self, seen: Seen) -> bool:
         log, catalogs = seen.projected.next_offsets, seen.projected.catalog_offsets
-        return all(log.get(one, 0) >= end and catalogs.get(one, 0) >= self.catalog for one, end in self.ends)
+        return seen.outdated is None and all(
+            log.get(one, 0) >= end and catalogs.get(one, 0) >= self.catalog for one, end in self.ends
+        )
 
     def standing(self, seen: Seen) -> object:
         return seen.projected

@@ -14,6 +14,7 @@ from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import Outcome, SharedAnswer
 from services.failures import ExpectedFailure, Passing
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
+from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import Target
 
@@ -50,6 +51,8 @@ class _Wait:
     reached: "asyncio.Future[Outcome[None]]"
     waiters: int = 0
     standing: object = None
+    #: The live read models, if those are waited for and they are of another version.
+    outdated: Live | None = None
     #: How often it was seen to move, and when last, in the loop's time.
     moves: int = 0
     moved_at: float = -inf
@@ -88,7 +91,8 @@ class Watcher:
     async def until(self, target: Target, deadline: Deadline) -> None:
         """Until the target is reached.
 
-        Raises: ProjectionStalledError at the deadline, or when nothing moves for PROGRESS_SECONDS; what looking raised.
+        Raises: ProjectionStalledError at the deadline, or when nothing moves for PROGRESS_SECONDS, or
+        OutdatedReadModelsError, if that is why; what looking raised.
         """
         wait = self._waits.get(target)
         if wait is None:
@@ -129,6 +133,7 @@ class Watcher:
                 del self._waits[target]
                 wait.reached.set_result(Outcome())
             else:
+                wait.outdated = seen.outdated if target.is_of_read_models else None
                 moved = wait.note(target.standing(seen), now) or moved
         return moved
 
@@ -158,9 +163,13 @@ async def _patiently(target: Target, wait: _Wait, deadline: Deadline) -> None:
         await asyncio.wait((wait.reached,), timeout=max(0.0, min(deadline.left, patience)))
         if wait.reached.done():
             return wait.reached.result().get()
-        if deadline.within is not None and deadline.left <= 0:
+        is_late = deadline.within is not None and deadline.left <= 0
+        is_still = max(begun, wait.moved_at) + PROGRESS_SECONDS <= loop.time()
+        if (is_late or is_still) and wait.outdated is not None:
+            raise OutdatedReadModelsError(wait.outdated)
+        if deadline.within is not None and is_late:
             raise ProjectionStalledError(target.what, target.who, deadline.within, moving=wait.moves > moves)
-        if max(begun, wait.moved_at) + PROGRESS_SECONDS <= loop.time():
+        if is_still:
             raise ProjectionStalledError(target.what, target.who, PROGRESS_SECONDS)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import click
 import uvloop
 
-from services.audit.replay import Replayed, replay
 from services.postgres import open_postgres
+from services.projection.replay import Replayed, replay
 from services.rebuild.rebuild import Rebuilt, rebuild_store
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints

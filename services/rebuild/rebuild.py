@@ -131,6 +131,9 @@ class _Rebuild:
         async with self._connection.transaction():
             await self._connection.execute(_LOCK_APPENDS, APPEND_LOCK)
             generations, position = await self._agree(seen, intact, acknowledged, drop_strays=drop_strays)
+        # What read models of another version hold need not be known here, and they are filled anew in any case.
+        if not (await make_read_models(self._connection)).is_current:
+            await begin_read_models_anew(self._connection)
         await self._write_lines(generations, intact, position)
         await begin_usage_anew(self._connection, self._bootstrap, list(seen.usage.values()))
         async with note_writer(self._bootstrap) as notes:
@@ -196,7 +199,6 @@ class _Rebuild:
 
     async def _read_models(self, generations: Generations) -> None:
         """Read models that stand beyond the log, or on another one, are begun anew."""
-        await make_read_models(self._connection)
         known = [one for one in await read(self._connection, generations) if one.topic == EVENTS]
         try:
             await check_ends(self._reader, known)

@@ -20,14 +20,19 @@ SELECT json_build_object(
     'partitions', (SELECT partitions FROM store.topics WHERE name = '{USAGE}')
 )::text
 """
-_STORE_EXISTS = "SELECT to_regclass('store.limits') IS NOT NULL"
+#: By what the newest migration has made.
+_IS_MIGRATED = """
+SELECT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('store.live_schema') AND attname = 'wanted'
+)
+"""
 
 
 class NotMigratedError(ExpectedFailure):
-    """The database has no event store yet: run `trueup migrate` first."""
+    """The database has no event store of this version yet: run `trueup migrate` first."""
 
     def __init__(self) -> None:
-        super().__init__("the database has no event store yet: run `trueup migrate` first")
+        super().__init__("the database has no event store of this version yet: run `trueup migrate` first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Generations:
 
 async def load_generations(connection: Any) -> Generations:
     """Raises: NotMigratedError."""
-    if not await connection.fetchval(_STORE_EXISTS):
+    if not await connection.fetchval(_IS_MIGRATED):
         raise NotMigratedError
     return generations_of(await connection.fetchval(GENERATIONS))
 

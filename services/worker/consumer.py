@@ -18,8 +18,12 @@ from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
 METADATA_MS = 10_000
 
 
-class ConsumerLostError(Passing):
-    """The consumer itself failed: it is thrown away, and the worker begins anew with another."""
+class BeginAnewError(Passing):
+    """The worker gives its partitions up, and begins anew with another consumer."""
+
+
+class ConsumerLostError(BeginAnewError):
+    """The consumer itself failed."""
 
 
 class Listener(Protocol):

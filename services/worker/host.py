@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from services.concurrency import first_of
 from services.failures import Passing
 from services.kafka import Polled, read_leniently, reads_leniently
-from services.worker.consumer import ConsumerLostError, Fetching, consuming
+from services.worker.consumer import BeginAnewError, Fetching, consuming
 from services.worker.outage import Outage
 
 log = structlog.get_logger(__name__)
@@ -121,7 +121,7 @@ async def host(
     `ready` is called once, when the first assignment is loaded (or there is nothing to load). After a kill -9 the group
     hands the partitions on when `session_ms` has passed; a poll that blocks the loop for longer loses them, too.
 
-    Raises: ConsumerLostError; what the handler raises, other than ResyncError and what passes by itself.
+    Raises: BeginAnewError; what the handler raises, other than ResyncError and what passes by itself.
     """
     assignment = _Assignment(handler, woken or asyncio.Event())
     async with consuming(bootstrap, topic, group, assignment, session_ms, max_records) as place:
@@ -169,7 +169,7 @@ async def _loop(
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
             read_leniently(place.consumer)
             _send_back(place, assignment, tuple(assignment.ready))
-        except ConsumerLostError:
+        except BeginAnewError:
             raise
         except Passing as error:
             _send_back(place, assignment, tuple(assignment.ready))

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from events.topics import BILL_LINES, EVENTS
-from services.audit.replay import replay
 from services.kafka import LogReader
 from services.postgres import open_postgres
+from services.projection.replay import replay
 from services.run.settings import RECORD_BYTES_LEAST, load_settings
 from services.run.up import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop

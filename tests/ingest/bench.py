@@ -27,7 +27,7 @@ def catalogs_of(world: World) -> Catalogs:
     follower = CatalogFollower("nowhere:1", ORIGINS)
     for sequence, (fact, _) in enumerate(world.facts(), 1):
         sealed = seal(fact, source="commands/x", sequence=sequence, organization=world.organization, time=NOW)
-        follower._apply(sealed)
+        follower.evolve(sealed)
     follower.offset = 17
     return Catalogs(follower)
 

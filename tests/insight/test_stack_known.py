@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from events.topics import CATALOG, EVENTS
-from services.audit.filling import fold_to, settle_due
-from services.audit.schemas import drop_schema, scratch_schema
 from services.kafka import LogReader
+from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
+from services.projection.schemas import drop_schema, scratch_schema
 from services.projection.target import FixedTarget
 from services.store.generations import load_generations
 from tests.insight.conftest import Played

@@ -10,7 +10,7 @@ import pytest
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
 from services.audit.audit import Report, audit
-from services.audit.replay import replay
+from services.projection.replay import replay
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
 from tests.projector.conftest import Place

@@ -5,21 +5,24 @@ from typing import Any
 
 from services.failures import ExpectedFailure
 from services.postgres import Postgres
-from services.readside.live import create_read_models, live_schema
+from services.readside.live import create_read_models, read_live
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
 LOCK = 7_217_004
 SCRATCH = "rm_audit"
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
-_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm\\_%' ORDER BY nspname"
+_SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
 
 
 class AlreadyRunningError(ExpectedFailure):
-    """Another replay or audit works on this database."""
+    """Another replay or audit works on this database, or a projector that fills read models."""
 
     def __init__(self) -> None:
-        super().__init__("another replay or audit works on this database; wait for it, or stop it")
+        super().__init__(
+            "another replay or audit works on this database, or a projector that fills read models; wait for it, or"
+            " stop it"
+        )
 
 
 async def only_one(connection: Any) -> None:
@@ -30,17 +33,32 @@ async def only_one(connection: Any) -> None:
 
 async def fresh_schema(postgres: Postgres) -> str:
     """An empty schema for a replay, numbered above all others; what an earlier replay left behind is dropped."""
-    async with postgres.connection() as connection:
-        live = await live_schema(connection)
-        names = [row["nspname"] for row in await connection.fetch(_SCHEMAS)]
-        for name in names:
-            if name not in (live, SCRATCH):
-                await drop_schema(connection, name)
+    async with postgres.transaction() as connection:
+        names = await _drop_leftovers(connection)
         numbers = [int(found[1]) for name in names if (found := re.fullmatch(r"rm_(\d+)", name))]
         name = f"rm_{max(numbers, default=0) + 1}"
-        async with connection.transaction():
-            await create_read_models(connection, name)
+        await create_read_models(connection, name)
     return name
+
+
+async def drop_leftovers(postgres: Postgres) -> None:
+    """Drop what a replay or an audit that was killed has left behind, unless one is at work."""
+    async with postgres.connection() as guard:
+        if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
+            return
+        if await guard.fetchval(_TRY_LOCK, LOCK):
+            async with guard.transaction():
+                await _drop_leftovers(guard)
+
+
+async def _drop_leftovers(connection: Any) -> list[str]:
+    """Drop all schemas but the live one, which cannot change before the transaction ends; returns what there was."""
+    live = await read_live(connection, "FOR SHARE")
+    names = [row["nspname"] for row in await connection.fetch(_SCHEMAS)]
+    for name in names:
+        if name != live.schema:
+            await drop_schema(connection, name)
+    return names
 
 
 async def scratch_schema(postgres: Postgres) -> str:

@@ -1,30 +1,32 @@
-"""`trueup replay`: every read model anew from the log, in a schema beside the live one, then swapped in.
+"""Replay: every read model anew from the log, in a schema beside the live one, then swapped in.
 
-Reads go on meanwhile from the live schema, and the live projector goes on filling it. Only for the last few records
+`trueup replay` asks for it, and so does a projector whose live read models are of another version. Reads go on
+meanwhile from the live schema, and live projectors of its version go on filling it. Only for the last few records
 everything stands still: the row that names the live schema is locked, so no projector can write, and the new schema is
-brought up to where the live one stands. A reader that has begun keeps the old schema until its transaction ends, which
-is why that one is dropped only after a while.
+brought up to the log's end, beyond which the live one cannot be; nothing of that one is read, which may be of any
+version. A reader that has begun keeps the old schema until its transaction ends, which is why that one is dropped only
+after a while.
+
+Killed at any moment, either the old or the new schema is live, and whole: the swap is one statement. What it leaves
+behind is dropped by the next replay, or the next projector that starts.
 """
 
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
 from events.topics import CATALOG, EVENTS
-from projections.readmodels.positions import Position
-from services.audit.filling import Progress, fold_to, settle_due
-from services.audit.schemas import drop_schema, fresh_schema, only_one
 from services.continuity.guard import Guard
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Passing
 from services.kafka import LogReader
-from services.postgres import Postgres
+from services.postgres import Connection, Postgres
+from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
+from services.projection.schemas import drop_schema, fresh_schema, only_one
 from services.projection.target import FixedTarget
-from services.readside.live import use_schema
-from services.readside.loading import read_positions
+from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
 
 log = structlog.get_logger(__name__)
@@ -37,12 +39,10 @@ SWAP_SECONDS = 20.0
 #: How long a reader may still be at the old schema.
 GRACE_SECONDS = 2.0
 
-_LOCK_LIVE = "SELECT name FROM store.live_schema FOR UPDATE"
-_LOCK_POSITIONS = "SELECT partition FROM positions ORDER BY topic, partition FOR UPDATE"
-_MOVE = "UPDATE store.live_schema SET name = $1"
+_ALIVE = "SELECT 1"
 
 
-class NotCaughtUpError(ExpectedFailure):
+class NotCaughtUpError(ExpectedFailure, Passing):
     """The replay does not catch up: the log grows faster than it is folded."""
 
     def __init__(self, lag: int) -> None:
@@ -64,15 +64,19 @@ async def replay(
 ) -> Replayed:
     """Rebuild and swap. `begin` is told how many records there are, `progress` how many more are folded.
 
-    Raises: AlreadyRunningError, BreakError, NotCaughtUpError, KafkaUnreachableError, PostgresUnreachableError.
+    Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; OutdatedReadModelsError, if `trueup
+    migrate` asked for read models of another version than this program's; KafkaUnreachableError,
+    PostgresUnreachableError.
     """
     started = time.monotonic()
     async with postgres.connection() as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
         await only_one(guard)
+        _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
+        log.info("read_models_filling", schema=schema)
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)
         folded = 0
@@ -86,7 +90,7 @@ async def replay(
         replaced = None
         for _ in range(CATCH_UP_ROUNDS):
             await _catch_up(projection, main, count)
-            replaced = await _swap(postgres, projection, main, schema, count)
+            replaced = await _swap(postgres, guard, projection, main, schema, count)
             if replaced is not None:
                 break
         if replaced is None:
@@ -97,14 +101,25 @@ async def replay(
     return Replayed(schema, replaced, folded, time.monotonic() - started)
 
 
+def _check_wanted(live: Live) -> None:
+    if not live.is_wanted:
+        raise OutdatedReadModelsError(live)
+
+
 async def _catch_up(projection: Projection, main: LogReader, progress: Progress) -> None:
     for _ in range(CATCH_UP_ROUNDS):
-        ends = await main.end_offsets(EVENTS, projection.partitions)
-        await fold_to(projection, main, ends, progress=progress)
-        await settle_due(projection)
+        await _fold_all(projection, main, progress)
         if await _lag(projection, main) <= LAG_RECORDS:
             return
     raise NotCaughtUpError(await _lag(projection, main))
+
+
+async def _fold_all(projection: Projection, main: LogReader, progress: Progress) -> None:
+    """Fold the log up to its end as it is now, and settle all whom it touches. Raises: NewerLogError."""
+    await fold_to(projection, main, await main.end_offsets(EVENTS, projection.partitions), progress=progress)
+    await settle_due(projection)
+    if projection.catalog.stopped is not None:
+        raise NewerLogError(projection.catalog.stopped)
 
 
 async def _lag(projection: Projection, main: LogReader) -> int:
@@ -115,38 +130,22 @@ async def _lag(projection: Projection, main: LogReader) -> int:
 
 
 async def _swap(
-    postgres: Postgres, projection: Projection, main: LogReader, schema: str, progress: Progress
+    postgres: Postgres, guard: Connection, projection: Projection, main: LogReader, schema: str, progress: Progress
 ) -> str | None:
-    """Move the live row, if the new schema stands at least where the live one does; returns the replaced schema.
+    """Bring the new schema to the log's end while nobody writes, and move the live row; returns the replaced schema.
 
     None when it could not be brought there in time; then nothing has changed.
     """
     try:
         async with asyncio.timeout(SWAP_SECONDS), postgres.transaction() as connection:
-            live = await connection.fetchval(_LOCK_LIVE)
-            await use_schema(connection, live)
-            await connection.execute(_LOCK_POSITIONS)
-            wanted = await read_positions(connection, list(projection.partitions))
-            ends = {
-                partition: max(place.next_offset, projection.partitions[partition].position.next_offset)
-                for partition, place in wanted.items()
-            }
-            await fold_to(projection, main, ends, progress=progress)
-            await settle_due(projection)
-            if not _passed(projection, wanted):
-                return None
-            await connection.execute(_MOVE, schema)
-            return str(live)
+            live = await read_live(connection, "FOR UPDATE")
+            _check_wanted(live)
+            await _fold_all(projection, main, progress)
+            # With it the lock would be lost, and the schema may be another's. Who takes the lock now waits for the row.
+            await guard.fetchval(_ALIVE)
+            await move_live(connection, schema)
+            return live.schema
     except TimeoutError:
         # Cut off in the middle of a write: what memory holds is no longer what the new schema holds.
         await projection.load(list(projection.partitions))
         return None
-
-
-def _passed(projection: Projection, wanted: dict[int, Position]) -> bool:
-    """Whether the new schema stands at or beyond the live one in every partition, of the log and of the catalog."""
-    held: dict[int, Any] = {partition: state.position for partition, state in projection.partitions.items()}
-    return all(
-        held[partition].stored >= place.next_offset and held[partition].catalog_offset >= place.catalog_offset
-        for partition, place in wanted.items()
-    )

@@ -1,0 +1,48 @@
+"""A worker's beginning: it does not fold into read models of another version, nor begin from what they hold."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.concurrency import first_of
+from services.postgres import Postgres
+from services.readside.live import OutdatedReadModelsError, read_live
+from services.worker.outage import Outage
+
+
+async def when_current(
+    postgres: Postgres,
+    stop: asyncio.Event,
+    work: Callable[[], Awaitable[None]],
+    ready: Callable[[], None] | None = None,
+    fill: Callable[[], Awaitable[bool]] | None = None,
+) -> None:
+    """Do the work once the live read models are of this program's version; not at all, if `stop` is set before.
+
+    Whoever starts the worker is told that it is `ready` before: what it waits for may take as long as the log is long.
+    `fill` makes such read models, if that is what `trueup migrate` wanted, or returns False: another process is at it.
+    Raises: what filling or the work raises.
+    """
+    outage = Outage("read_models_outdated")
+    while not stop.is_set():
+        async with postgres.connection() as connection:
+            live = await read_live(connection)
+        if live.is_current:
+            outage.over()
+            return await work()
+        pause = outage.met(OutdatedReadModelsError(live))
+        if ready is not None:
+            ready()
+        if fill is None or not live.is_wanted or not await _until(stop, fill()):
+            await first_of(pause, stop)
+
+
+async def _until(stop: asyncio.Event, filling: Awaitable[bool]) -> bool:
+    """What filling returned; if `stop` is set before, it is cut off, and nothing has changed."""
+    tasks = asyncio.ensure_future(filling), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].done() and tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
