@@ -1,12 +1,15 @@
-"""What all tests share: one running stack. A test with topics or tables of its own gives them names of their own."""
+"""What all tests share: one running stack and a store on it. A test with topics or tables of its own names them."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
+from services.migrate.migrate import migrate
+from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from tests.store.kit import Store
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -16,3 +19,19 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def opened(stack: Stack) -> AsyncIterator[Store]:
+    """The migrated store of the stack."""
+    generations = await migrate(load_settings(), stack.endpoints)
+    async with open_postgres(stack.endpoints.database_url) as postgres:
+        yield Store(stack.endpoints, postgres, generations)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(opened: Store) -> Store:
+    """The same with a fresh organization, which is configured."""
+    fresh = Store(opened.endpoints, opened.postgres, opened.generations)
+    await fresh.configure()
+    return fresh

@@ -11,9 +11,7 @@ from m3ter import AsyncM3ter
 from services.api.app import create_app
 from services.api.command import bind, server_of
 from services.readside.progress import Waiter
-from tests.store.kit import Store, opened, store
-
-__all__ = ["opened", "store"]
+from tests.store.kit import Store
 
 
 @pytest.fixture

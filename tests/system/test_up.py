@@ -12,7 +12,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.stack.processes import alive
+from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
 

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, probe
 from services.run.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
-from tests.stack.processes import alive, descendants, start_parent, until
+from tests.run.stack.processes import alive, descendants, start_parent, until
 
 pytestmark = pytest.mark.stack
 TOPIC = "stack-test"

@@ -9,9 +9,8 @@ import pytest
 from projections.readmodels import registry
 from projections.readmodels.registry import ALL, SCHEMA, VERSION, version_of
 from services.readside.live import create_read_models
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 FOLDER = Path(registry.__file__).parent
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = $1"
 
