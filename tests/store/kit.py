@@ -12,16 +12,8 @@ from services.postgres import Postgres
 from services.run.stack import Endpoints
 from services.store.execute import Executed, execute
 from services.store.generations import Generations
+from tests.api_client import CONFIG
 
-CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 14,
-}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 

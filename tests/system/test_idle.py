@@ -83,7 +83,7 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
 
         async def product(number: int) -> float:
             """A fact of the catalog alone: it brings no record to any partition of the log."""
-            id = await wire.create("products", f"product-{number}", code=f"p{number}", name=f"P{number}")
+            id = await wire.make("products", f"product-{number}", code=f"p{number}", name=f"P{number}")
             known = f"SELECT count(*) FROM {schema}.facts WHERE resource_id = $1"
 
             async def seen() -> bool:

@@ -8,10 +8,10 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
+from tests.api_client import http_client
 from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
@@ -28,8 +28,8 @@ async def all_gone(processes: list[psutil.Process]) -> None:
 async def test_it_tells_its_addresses_and_stops_cleanly(tmp_path: Path) -> None:
     async with running_up(tmp_path / "home") as up:
         assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap"]
-        async with httpx.AsyncClient(timeout=30) as client:
-            assert (await client.get(f"{up.addresses['api_url']}/health")).status_code == 200
+        async with http_client(up.addresses["api_url"]) as client:
+            assert (await client.get("/health")).status_code == 200
         children = up.children()
         up.process.send_signal(signal.SIGTERM)
         status, _ = await up.ended()
@@ -55,7 +55,7 @@ async def commands_and_usage_pass(up: Up, organization: str) -> None:
         expected, found = sum(1 + serial % 5 for serial in range(EVENTS_PER_PART)), Decimal(0)
         while found != expected:
             await asyncio.sleep(0.1)
-            bills = [await wire.call("GET", f"accounts/{account}/unbilled") for account in accounts.values()]
+            bills = [await wire.do("GET", f"accounts/{account}/unbilled") for account in accounts.values()]
             lines = [line for bill in bills for line in bill["lineItems"] if "USAGE" in line["lineItemType"]]
             found = sum((Decimal(str(line["quantity"])) for line in lines), Decimal(0))
 
@@ -74,7 +74,7 @@ async def test_whatever_is_killed_runs_again_at_the_same_address_and_says_so(tmp
             assert again is not None
             assert again.pid != killed.pid
         await commands_and_usage_pass(up, "after")
-        async with httpx.AsyncClient(timeout=30, base_url=up.addresses["api_url"]) as client:
+        async with http_client(up.addresses["api_url"]) as client:
             kept = await client.get("/organizations/before/accounts")
         assert len(kept.json()["data"]) == len(ACCOUNTS)
         up.process.terminate()
