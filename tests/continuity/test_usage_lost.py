@@ -41,7 +41,7 @@ async def publish(home: Home, organization: str, numbers: range, partition: int 
 async def calls(home: Home, wire: Wire) -> int:
     """Calls that are counted, over all accounts, once everything is projected."""
     left = await home.left(wire)
-    return sum(int(float(row[5])) for row in left["usage_totals"])
+    return sum(int(float(row["total"])) for row in left["usage_totals"])
 
 
 async def said_by_api(home: Home) -> str:

@@ -21,6 +21,11 @@ def test_every_table_that_a_file_makes_is_in_the_registry() -> None:
     assert all(re.findall(r"CREATE TABLE (\w+)", table.ddl) == [table.name] for table in ALL)
 
 
+def test_every_table_has_a_spec_of_its_rows() -> None:
+    specs = "".join(path.read_text().split('"""')[1] for path in Path(__file__).parent.glob("test_*.py"))
+    assert {table.name for table in ALL} <= set(re.findall(r"`(\w+)`", specs))
+
+
 def test_the_audit_hashes_all_but_the_ids_which_it_compares_in_its_own_way() -> None:
     assert [table.name for table in ALL if table.hashed_by is None] == ["seen_ids"]
 

@@ -161,8 +161,8 @@ async def play(wire: Wire, bootstrap: str, partitions: int, between: Callable[[i
                 job = await wire.do("GET", f"billjobs/{job['id']}")
 
 
-#: Rows of each table, sorted.
-Left = dict[str, list[tuple[Any, ...]]]
+#: Rows of each table by their columns' names, sorted.
+Left = dict[str, list[dict[str, Any]]]
 TABLES = {
     "usage_totals": "account_id, aggregation_id, segment, day, records, total::text, state::text",
     "commitment_balances": "commitment_id, account_id, kind, amount::text, spent::text, remaining::text, "
@@ -198,7 +198,7 @@ async def left_by(database_url: str, wire: Wire) -> Left:
             rows = await connection.fetch(
                 f"SELECT {columns} FROM {schema}.{table} WHERE organization = $1", wire.organization
             )
-            found[table] = sorted((tuple(wire.names.get(v, v) for v in row) for row in rows), key=repr)
+            found[table] = sorted(({name: wire.names.get(v, v) for name, v in row.items()} for row in rows), key=repr)
         return found
     finally:
         await connection.close()

@@ -57,7 +57,7 @@ async def disturbed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[D
 
 async def test_the_undisturbed_run_counts_every_event_once(disturbed: Disturbed) -> None:
     totals = disturbed.undisturbed["usage_totals"]
-    assert sum(Decimal(row[5]) for row in totals) == expected_calls()
+    assert sum(Decimal(row["total"]) for row in totals) == expected_calls()
     assert len(disturbed.undisturbed["bills"]) >= 6
     assert disturbed.undisturbed["draws"]
 
