@@ -1,6 +1,7 @@
 """What all tests share: one running stack and a store on it. A test with topics or tables of its own names them."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -9,7 +10,19 @@ from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from tests.side_by_side import ByUnit, rank_of
 from tests.store.kit import Store
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
+    """With `-n`, tests that share a system stay together."""
+    return ByUnit(config, log)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

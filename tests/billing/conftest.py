@@ -108,7 +108,7 @@ class Shop(Api):
             return await audit(postgres, self.system.endpoints.kafka_bootstrap)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def billing_system(tmp_path_factory: Any) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("billing")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
