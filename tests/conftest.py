@@ -1,5 +1,7 @@
 """What all tests share: one running stack and a store on it. A test with topics or tables of its own names them."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +14,11 @@ from services.run.settings import load_settings
 from services.run.stack import Stack
 from tests.side_by_side import ByUnit, rank_of
 from tests.store.kit import Store
+
+# Where the environment forbids to write bytecode, each of the hundred processes that tests start would compile all
+# that it imports: more than half of what such a start takes.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,23 +10,29 @@ from xdist.scheduler import LoadScopeScheduling
 LONGEST = (
     ("tests/simulate/test_live",),
     tuple(f"tests/billing/test_{name}.py" for name in ("jobs", "memos", "pages", "pending_bills", "waiting")),
-    ("tests/system/test_idle.py",),
     ("tests/continuity/test_usage_lost.py",),
+    ("tests/system/test_idle.py",),
     ("tests/continuity/test_log_lost.py",),
     ("tests/system/test_survival.py",),
-    ("tests/continuity/test_divided_bills.py",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/system/test_up.py",),
+    ("tests/ingest/", "tests/relay/", "tests/run/"),
+    ("tests/continuity/test_divided_bills.py",),
+    (
+        *(f"tests/{name}/" for name in ("api", "store", "migrate", "readmodels", "readside", "kafka", "postgres")),
+        *(f"tests/billing/test_{name}.py" for name in ("failures", "side_by_side")),
+        "tests/continuity/test_mending.py",
+    ),
     ("tests/continuity/test_postgres_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/test_large_bills.py",),
-    ("tests/run/stack/test_embedded.py",),
     ("tests/continuity/test_missing_topics.py",),
     ("tests/continuity/test_transactions.py",),
     ("tests/projector/",),
-    ("tests/ingest/test_ingest_restart.py",),
+    ("tests/audit/",),
     ("tests/second_biller/test_stories.py",),
-    ("tests/relay/test_relay.py",),
+    ("tests/insight/test_explain_stories.py",),
+    ("tests/settlement/test_laws.py",),
 )
 
 
@@ -41,7 +47,7 @@ def unit_of(nodeid: str) -> str:
     return LONGEST[rank][0] if rank < len(LONGEST) else nodeid.partition("::")[0]
 
 
-class ByUnit(LoadScopeScheduling):
+class ByUnit(LoadScopeScheduling):  # type: ignore[misc]
     """Gives workers one unit after the other."""
 
     def _split_scope(self, nodeid: str) -> str:
