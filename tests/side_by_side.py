@@ -16,6 +16,7 @@ LONGEST = (
     ("tests/system/test_survival.py",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/system/test_up.py",),
+    ("tests/second_biller/test_agreement.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/"),
     ("tests/continuity/test_divided_bills.py",),
     (
