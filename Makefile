@@ -1,5 +1,5 @@
 # Everything a person or a machine needs, from nothing but python3 >= 3.11 (with venv) and make.
-#   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=3 side by side)
+#   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
 ifndef PYTHON
 # The first that is new enough; if none is, python3, and it is told so.
@@ -8,12 +8,12 @@ PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 endif
 ARGS ?=
 KEEP ?=
-JOBS ?= 3
+JOBS ?= 4
 BIN := .venv/bin
 
 .PHONY: test demo up lint bench long coverage lock clean install
 
-# Tests wait for servers most of their time, so three run side by side on two cores.
+# Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 

@@ -1,12 +1,35 @@
-"""What all tests share: one running stack. A test with topics or tables of its own gives them names of their own."""
+"""What all tests share: one running stack and a store on it. A test with topics or tables of its own names them."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from services.migrate.migrate import migrate
+from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from tests.side_by_side import ByUnit, rank_of
+from tests.store.kit import Store
+
+# Where the environment forbids to write bytecode, each of the hundred processes that tests start would compile all
+# that it imports: more than half of what such a start takes.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
+    """With `-n`, tests that share a system stay together."""
+    return ByUnit(config, log)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -16,3 +39,19 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     await running.start()
     yield running
     await running.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def opened(stack: Stack) -> AsyncIterator[Store]:
+    """The migrated store of the stack."""
+    generations = await migrate(load_settings(), stack.endpoints)
+    async with open_postgres(stack.endpoints.database_url) as postgres:
+        yield Store(stack.endpoints, postgres, generations)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(opened: Store) -> Store:
+    """The same with a fresh organization, which is configured."""
+    fresh = Store(opened.endpoints, opened.postgres, opened.generations)
+    await fresh.configure()
+    return fresh

@@ -11,9 +11,8 @@ from m3ter import AsyncM3ter
 from services.api.app import create_app
 from services.api.command import bind, server_of
 from services.readside.progress import Waiter
-from tests.store.kit import Store, opened, store
-
-__all__ = ["opened", "store"]
+from tests.api_client import http_client
+from tests.store.kit import Store
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ async def url(opened: Store) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
     """Plain HTTP below the organization's path."""
-    async with httpx.AsyncClient(base_url=f"{url}/organizations/{store.organization}", timeout=30) as client:
+    async with http_client(f"{url}/organizations/{store.organization}") as client:
         yield client
 
 

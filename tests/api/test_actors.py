@@ -12,7 +12,8 @@ from services.demo.wire import Client
 from services.simulate.live import LiveSystem
 from services.store.events import read_stream
 from tests.api.answers import message_of
-from tests.store.kit import CONFIG, Store
+from tests.api_client import CONFIG
+from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 

@@ -14,6 +14,7 @@ from services.concurrency import NoTurnError
 from services.continuity.fence import Fence
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
+from tests.api_client import http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -70,7 +71,7 @@ def test_who_never_gets_a_turn_is_told_to_come_again() -> None:
 
 async def test_health_says_how_far_everybody_is_behind(url: str, store: Store) -> None:
     await store.account()  # no relay runs here
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         response = await client.get("/health")
     assert response.status_code == 200
     assert response.json()["behind"].keys() == {"relay", "ingest worker", "projector"}

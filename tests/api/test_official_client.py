@@ -12,7 +12,8 @@ import pytest
 from m3ter import AsyncM3ter, M3ter
 
 from services.commands.table import KINDS
-from tests.store.kit import CONFIG, Store
+from tests.api_client import CONFIG, http_client
+from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
@@ -191,7 +192,7 @@ async def test_the_sync_client_fetches_its_token(url: str, store: Store) -> None
 
 
 async def test_a_token_is_asked_for_by_form_too(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         form = await client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("key", "secret"))
         assert form.status_code == 200
         assert set(form.json()) == {"access_token", "expires_in", "token_type"}

@@ -13,6 +13,7 @@ from services.api.app import create_app
 from services.api.bill_jobs import asked_statuses
 from services.billing.jobs import STATUSES, create_job
 from tests.api.answers import message_of
+from tests.api_client import http_client
 from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
@@ -45,7 +46,7 @@ def test_the_app_has_paths_of_all_sorts() -> None:
 
 @pytest.mark.parametrize("path", ["/health", "/metrics"])
 async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str, path: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         assert (await client.get(path, params={"colour": "red"})).status_code == 200
 
 
@@ -53,7 +54,7 @@ async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str,
 async def test_a_path_takes_no_parameter_that_it_does_not_know(
     url: str, store: Store, method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         response = await client.request(method, placed(path, store.organization), params={"colour": "red"})
     known = ", ".join(name for name, _ in declared(operation)) or "none"
     assert message_of(response, 400) == f"colour: is not a parameter here; there are: {known}"
@@ -72,7 +73,7 @@ async def test_a_choice_has_the_values_that_the_refusal_names(
     url: str, store: Store, method: str, path: str, name: str, values: list[str]
 ) -> None:
     rule = "must be true or false" if values == ["true", "false"] else f"must be one of {', '.join(values)}"
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         for wrong in ("NOPE", "", values[0].swapcase()):
             response = await client.request(method, placed(path, store.organization), params={name: wrong})
             assert message_of(response, 400) == f"{name}: {rule}"

@@ -14,7 +14,8 @@ import pytest_asyncio
 from events.decimals import plain
 from services.postgres import PostgresUnreachableError
 from tests.api.answers import message_of
-from tests.store.kit import CONFIG, Store
+from tests.api_client import CONFIG, http_client
+from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
@@ -166,7 +167,7 @@ async def test_a_deleted_code_is_free_again(http: httpx.AsyncClient) -> None:
 
 async def test_an_organization_with_a_test_clock_lives_in_its_own_time(url: str, store: Store) -> None:
     organization = f"{store.organization}-clock"
-    async with httpx.AsyncClient(base_url=f"{url}/organizations/{organization}") as client:
+    async with http_client(f"{url}/organizations/{organization}") as client:
         assert "is unknown" in message_of(await client.get("/clock"), 403)
         assert (await client.put("/organizationconfig", json=CONFIG | {"testClock": True})).status_code == 200
         assert (await client.get("/clock")).json() == {"now": "1970-01-01T00:00:00Z"}

@@ -3,11 +3,9 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest_asyncio
 
 from events.partition import partition_of, usage_key
@@ -19,68 +17,32 @@ from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.settings import load_settings
 from services.run.up import System
+from tests.api_client import CONFIG, Api
 from tests.system.running import running_system
 
 PARTITIONS = 2
-CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 30,
-    "testClock": True,
-}
 GRACE = {"autoApproveBillsGracePeriod": 2, "autoApproveBillsGracePeriodUnit": "DAYS"}
 
 
-@dataclass
-class Shop:
+class Shop(Api):
     """One organization: a monthly plan with a standing charge of 10 and calls at 0.5 each."""
 
-    system: System
-    organization: str = field(default_factory=lambda: f"shop-{uuid4().hex[:10]}")
-    version: int = 0
-    config: dict[str, Any] = field(default_factory=dict)
-    product: str = ""
-    plan: str = ""
-    serial: int = 0
-
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
-    ) -> httpx.Response:
-        """Any request below the organization."""
-        url = f"{self.system.addresses.api_url}/organizations/{self.organization}/{path}"
-        headers = {"Idempotency-Key": key} if key else {}
-        async with httpx.AsyncClient(timeout=60, verify=False) as client:
-            return await client.request(method, url, json=body, params=query, headers=headers)
-
-    async def do(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """A request that must succeed; returns its document."""
-        answer = await self.ask(method, path, body, **query)
-        assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json()
-
-    async def refused(self, status: int, method: str, path: str, body: Any = None) -> str:
-        """A request that must be refused; returns the message."""
-        answer = await self.ask(method, path, body)
-        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
-        return str(answer.json()["message"])
+    def __init__(self, system: System) -> None:
+        super().__init__(lambda: system.addresses.api_url, f"shop-{uuid4().hex[:10]}")
+        self.system = system
+        self.version = self.serial = 0
+        self.config: dict[str, Any] = CONFIG | {"testClock": True}
+        self.product = self.plan = ""
 
     async def configure(self, **more: Any) -> None:
         """Put the configuration, changed by `more`."""
-        self.config = CONFIG | self.config | more
+        self.config |= more
         versioned = self.config | ({"version": self.version} if self.version else {})
         self.version = (await self.do("PUT", "organizationconfig", versioned))["version"]
 
     async def clock(self, now: str) -> None:
         """Move the test clock."""
         await self.do("POST", "clock", {"now": now})
-
-    async def create(self, path: str, **body: Any) -> str:
-        """Create a resource; returns its id."""
-        return str((await self.do("POST", path, body))["id"])
 
     async def catalog(self) -> None:
         """Product, meter, plan and price."""
@@ -146,7 +108,7 @@ class Shop:
             return await audit(postgres, self.system.endpoints.kafka_bootstrap)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def billing_system(tmp_path_factory: Any) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("billing")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)

@@ -22,9 +22,8 @@ from services.concurrency import Turns
 from services.kafka import KafkaUnreachableError
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, open_watcher
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 BUG = "an error inside Trueup; its log says more"
 

@@ -27,9 +27,8 @@ from services.readside.watching import open_watcher
 from services.run.up import System
 from services.store.streams import bills_of
 from tests.billing.conftest import Shop, opened_shop
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 ACCOUNTS = 8

@@ -17,9 +17,8 @@ from services.billing.selection import Target
 from services.postgres import Postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 pytestmark = pytest.mark.stack
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 

@@ -25,17 +25,10 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from tests import api_client
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-CONFIG: dict[str, Any] = {
-    "timezone": "Europe/Berlin",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 14,
-}
+CONFIG: dict[str, Any] = api_client.CONFIG | {"timezone": "Europe/Berlin"}
 #: The least that a body needs; `name` of a resource stands for its id in tests.
 LEAST: dict[str, dict[str, Any]] = {
     "product": {"code": "p", "name": "P"},

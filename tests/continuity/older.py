@@ -138,6 +138,6 @@ async def reading(home: Home, wanted: dict[str, Any]) -> AsyncIterator[None]:
 
 async def until_billed(wire: Wire, job: str) -> None:
     async def is_complete() -> bool:
-        return bool((await wire.call("GET", f"billjobs/{job}"))["status"] == "COMPLETE")
+        return bool((await wire.do("GET", f"billjobs/{job}"))["status"] == "COMPLETE")
 
     await until(is_complete)

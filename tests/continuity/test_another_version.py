@@ -40,7 +40,7 @@ async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits
     for part in range(2):
         await publish(home.bootstrap, "upgraded", part, home.settings.partitions)
     await home.settled()
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     await until_billed(wire, job["id"])
     await home.settled()
     wanted = await shown(home)
@@ -64,11 +64,11 @@ async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits
     assert health["behind"]["projector"] == sum((await home.ends(EVENTS)).values())
 
     await publish(home.bootstrap, "upgraded", 2, home.settings.partitions)
-    await wire.create("accounts", "late", code="late", name="late", emailAddress="a@example.com")
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
+    await wire.make("accounts", "late", code="late", name="late", emailAddress="a@example.com")
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
     status, said = await home.trueup("audit")
     assert status == 1 and f"trueup: the live read models rm_1 {FILLING}" in said
-    assert (await wire.call("GET", f"billjobs/{job['id']}"))["status"] not in ("COMPLETE", "CANCELLED")
+    assert (await wire.do("GET", f"billjobs/{job['id']}"))["status"] not in ("COMPLETE", "CANCELLED")
     assert await asked(home, FOLDED.format("rm_1")) == folded and len(accounts) == 6
     assert await asked(home, SCHEMAS) == ["rm_1"]
     await home.stop()
@@ -120,7 +120,7 @@ async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(ho
     live = await live_of(home)
     assert live.is_current and live.is_wanted and await shown(home) == wanted
     await home.start("relay", "ingest", "projector")
-    [job] = [one for one in (await wire.call("GET", "billjobs"))["data"] if one["status"] != "COMPLETE"]
+    [job] = [one for one in (await wire.do("GET", "billjobs"))["data"] if one["status"] != "COMPLETE"]
     await until_billed(wire, job["id"])
     before = await home.left(wire)
     assert await asked(home, SCHEMAS) == [live.schema]
@@ -145,7 +145,7 @@ async def test_a_program_of_a_version_that_nobody_asked_for_writes_nothing(home:
         )
     folded = await asked(home, FOLDED.format(schema))
     await publish(home.bootstrap, "upgraded", 3, home.settings.partitions)
-    await wire.create("accounts", "later", code="later", name="later", emailAddress="a@example.com")
+    await wire.make("accounts", "later", code="later", name="later", emailAddress="a@example.com")
     await asyncio.sleep(6)
     assert await asked(home, FOLDED.format(schema)) == folded and await asked(home, SCHEMAS) == [schema]
     assert (await shown(home))["commitments"] == wanted["commitments"]

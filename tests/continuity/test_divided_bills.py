@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from events.topics import BILL_LINES, EVENTS
+from tests.api_client import CONFIG
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish
-from tests.system.story import ACCOUNTS, CONFIG, Wire, set_up
+from tests.system.story import ACCOUNTS, Wire, set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -89,7 +90,7 @@ async def opened(home: Home, organization: str, **more: Any) -> Wire:
     wire = home.wire(organization)
     await set_up(wire)
     if more:
-        await wire.call("PUT", "organizationconfig", CONFIG | more | {"version": 1})
+        await wire.do("PUT", "organizationconfig", CONFIG | more | {"version": 1})
     await publish(home, organization, range(30))
     assert await calls(home, wire) == 30
     return wire
@@ -97,9 +98,9 @@ async def opened(home: Home, organization: str, **more: Any) -> Wire:
 
 async def bill(wire: Wire) -> list[str]:
     """The ids of the bills that a job for January issues or opens."""
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     while job["status"] != "COMPLETE":
-        job = await wire.call("GET", f"billjobs/{job['id']}")
+        job = await wire.do("GET", f"billjobs/{job['id']}")
     return list(job["billIds"])
 
 
@@ -107,7 +108,7 @@ async def billed_unrelayed(home: Home, store: Held, wire: Wire) -> dict[str, lis
     """Bill January while no relay is at work, and stop; returns the facts of each bill."""
     await home.stop()
     await home.start("api", "ingest", "projector")
-    await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     async with asyncio.timeout(PATIENCE_S):
         while len(found := await store.facts(wire.organization)) < len(ACCOUNTS):
             await asyncio.sleep(0.1)
@@ -117,7 +118,7 @@ async def billed_unrelayed(home: Home, store: Held, wire: Wire) -> dict[str, lis
 
 async def bills_shown(wire: Wire) -> list[Any]:
     """Every bill with its lines, as the API shows it."""
-    bills = (await wire.call("GET", "bills?pageSize=100"))["data"]
+    bills = (await wire.do("GET", "bills?pageSize=100"))["data"]
     return sorted(bills, key=lambda one: str(one["accountId"]))
 
 
@@ -147,13 +148,13 @@ async def test_a_lost_postgres_is_refilled_with_divided_bills_exactly(home: Home
         "description": "goodwill", "servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2026-02-01",
         "referencedBillId": first, "referencedLineItemId": first,
     }  # fmt: skip
-    kept = await wire.call("POST", f"bills/{first}/creditlineitems", memo)
-    await wire.call("PUT", f"bills/{first}/creditlineitems/{kept['id']}", memo | {"amount": 6, "version": 1})
-    dropped = await wire.call("POST", f"bills/{first}/debitlineitems", memo)
-    await wire.call("DELETE", f"bills/{first}/debitlineitems/{dropped['id']}")
+    kept = await wire.do("POST", f"bills/{first}/creditlineitems", memo)
+    await wire.do("PUT", f"bills/{first}/creditlineitems/{kept['id']}", memo | {"amount": 6, "version": 1})
+    dropped = await wire.do("POST", f"bills/{first}/debitlineitems", memo)
+    await wire.do("DELETE", f"bills/{first}/debitlineitems/{dropped['id']}")
     for one in (first, second, *others):
-        await wire.call("PUT", f"bills/{one}/status", {"status": "APPROVED"})
-    await wire.call("PUT", f"bills/{second}/lock")
+        await wire.do("PUT", f"bills/{one}/status", {"status": "APPROVED"})
+    await wire.do("PUT", f"bills/{second}/lock")
     await home.settled()
     shown, issued = await bills_shown(wire), await store.facts("divided")
     assert len(shown) == len(issued) == len(ACCOUNTS)

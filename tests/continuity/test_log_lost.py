@@ -31,8 +31,8 @@ async def test_a_broker_restored_from_a_backup_gets_its_end_again(home: Home) ->
     await home.stop()
     await home.save_kafka()
     await home.start()
-    late = await wire.create("products", "late", code="late", name="Late")
-    await wire.create("accounts", "young", code="young", name="Young", emailAddress="a@example.com")
+    late = await wire.make("products", "late", code="late", name="Late")
+    await wire.make("accounts", "young", code="young", name="Young", emailAddress="a@example.com")
     await publish(home, "older", range(30, 50))
     assert await calls(home, wire) == 50
     await home.stop()
@@ -50,8 +50,8 @@ async def test_a_broker_restored_from_a_backup_gets_its_end_again(home: Home) ->
     await home.start()
     await publish(home, "older", range(20, 60))  # publishers send again what the broker has lost
     assert await calls(home, wire) == 60
-    assert (await wire.call("GET", f"products/{late}"))["code"] == "late"
-    assert (await wire.call("GET", f"accounts/{accounts[ACCOUNTS[0]]}"))["code"] == ACCOUNTS[0]
+    assert (await wire.do("GET", f"products/{late}"))["code"] == "late"
+    assert (await wire.do("GET", f"accounts/{accounts[ACCOUNTS[0]]}"))["code"] == ACCOUNTS[0]
     status, said = await home.trueup("audit")
     assert status == 0, said
     await home.stop()
@@ -100,9 +100,9 @@ async def test_bill_lines_that_were_deleted_are_written_again(home: Home) -> Non
     await set_up(wire)
     await publish(home, "lines", range(30))
     assert await calls(home, wire) == 30
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     while job["status"] != "COMPLETE":
-        job = await wire.call("GET", f"billjobs/{job['id']}")
+        job = await wire.do("GET", f"billjobs/{job['id']}")
     await home.settled()
     await home.stop()
     before = await home.values(BILL_LINES)

@@ -10,9 +10,8 @@ from services.continuity.breaks import BeingMendedError, BreakError, LogWentBack
 from services.continuity.guard import GenerationsMovedError, Guard, guarded
 from services.continuity.mending import check_nobody_mends, mending
 from services.store.generations import Generations
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 pytestmark = pytest.mark.stack
 FOUND = LogWentBackError(USAGE, 0, 1, 2)
 

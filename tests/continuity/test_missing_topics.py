@@ -18,35 +18,43 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 WATCHED_SECONDS = 5
 
 
-@pytest.mark.parametrize("worker", ["ingest", "projector", "relay"])
 @pytest.mark.parametrize("topic", [USAGE, EVENTS])
-async def test_a_worker_without_its_topic_says_so_once_and_ends_at_once(
-    home: Home, tmp_path: Path, worker: str, topic: str
-) -> None:
+async def test_workers_without_their_topic_say_so_once_and_end_at_once(home: Home, tmp_path: Path, topic: str) -> None:
     await home.save_kafka()
     await home.delete_topic(topic)
-    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": home.bootstrap, "TRUEUP_DATABASE_URL": home.database_url}
-    said, named = tmp_path / "said", f"topic {topic} does not exist"
     try:
-        with said.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.run.cli", worker, env=environment, stdout=file, stderr=file
-            )
-            async with asyncio.timeout(PATIENCE_S):
-                while named not in said.read_text():
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(WATCHED_SECONDS)
-            assert process.returncode is None
-            process.send_signal(signal.SIGTERM)
-            began = time.monotonic()
-            async with asyncio.timeout(30):
-                await process.wait()
-        assert time.monotonic() - began < 4
-        lines = said.read_text().splitlines()
-        assert len(lines) < 10, lines
-        assert sum(named in line for line in lines) == 1, lines
+        async with asyncio.TaskGroup() as together:
+            for worker in ("ingest", "projector", "relay"):
+                together.create_task(without(home, topic, worker, tmp_path / worker))
     finally:
         await home.restore_kafka()
+
+
+async def without(home: Home, topic: str, worker: str, said: Path) -> None:
+    """A worker that is started, watched and asked to end while its topic is missing."""
+    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": home.bootstrap, "TRUEUP_DATABASE_URL": home.database_url}
+    named = f"topic {topic} does not exist"
+    with said.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.run.cli", worker, env=environment, stdout=file, stderr=file
+        )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while named not in said.read_text():
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(WATCHED_SECONDS)
+        assert process.returncode is None
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        async with asyncio.timeout(30):
+            await process.wait()
+        assert time.monotonic() - began < 4
+    finally:
+        if process.returncode is None:
+            process.kill()
+    lines = said.read_text().splitlines()
+    assert len(lines) < 10, lines
+    assert sum(named in line for line in lines) == 1, lines
 
 
 async def test_what_is_deleted_under_a_running_system_is_gone_on_with_when_it_is_back(home: Home) -> None:

@@ -1,16 +1,16 @@
 """Postgres lost whole or restored from a backup: nothing is accepted over it, and the log gives back what it holds."""
 
-import httpx
 import pytest
 
 from events.bill_parts import divided
 from services.continuity.breaks import StoreWentBackError
 from services.postgres import open_postgres
 from services.store.generations import load_generations
+from tests.api_client import CONFIG, http_client
 from tests.continuity.home import Home
 from tests.relay.test_divided_bills import MOST, account_of, bill_of, issued
 from tests.store.kit import Store
-from tests.system.story import CONFIG, PARTS, Left, play
+from tests.system.story import PARTS, Left, play
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -51,12 +51,12 @@ async def test_postgres_lost_whole_in_mid_load_is_refilled_from_the_log(home: Ho
 async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_back(home: Home) -> None:
     await home.start()
     wire = home.wire("strayed")
-    await wire.call("PUT", "organizationconfig", CONFIG)
+    await wire.do("PUT", "organizationconfig", CONFIG)
     await home.settled()
     await home.stop()
     await home.save_postgres()
     await home.start()
-    kept = await wire.create("products", "kept", code="kept", name="Kept")
+    kept = await wire.make("products", "kept", code="kept", name="Kept")
     await home.settled()
     await home.stop()
     await home.restore_postgres()
@@ -75,9 +75,9 @@ async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_bac
     assert status == 0 and '"code":"stray"' in said, said
     assert '"type":"AccountCreated"' in said and said.count(f'"billId":"{bill.bill_id}"') == len(facts), said
     await home.start()
-    products = (await wire.call("GET", "products"))["data"]
+    products = (await wire.do("GET", "products"))["data"]
     assert [(product["id"], product["code"]) for product in products] == [(kept, "kept")]
-    await wire.create("products", "stray", code="stray", name="Stray")
+    await wire.make("products", "stray", code="stray", name="Stray")
     await home.settled()
     assert (await home.trueup("audit"))[0] == 0
     await home.stop()
@@ -86,19 +86,19 @@ async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_bac
 async def test_a_backup_that_is_behind_the_log_is_refused_by_everybody_and_caught_up(home: Home) -> None:
     await home.start()
     wire = home.wire("backed-up")
-    await wire.call("PUT", "organizationconfig", CONFIG)
-    before = await wire.create("products", "before", code="before", name="Before")
+    await wire.do("PUT", "organizationconfig", CONFIG)
+    before = await wire.make("products", "before", code="before", name="Before")
     await home.settled()
     await home.stop()
     await home.save_postgres()
     await home.start()
-    after = await wire.create("products", "after", code="after", name="After")
+    after = await wire.make("products", "after", code="after", name="After")
     await home.settled()
     await home.stop()
     await home.restore_postgres()
 
     await home.start("api")  # first, and alone: it is the one that would accept commands
-    async with httpx.AsyncClient(base_url=home.url) as client:
+    async with http_client(home.url) as client:
         health = await client.get("/health")
         assert health.status_code == 503 and "rebuild-store" in health.json()["message"]
         for method, path in (("POST", "products"), ("GET", f"products/{before}"), ("GET", "accounts")):
@@ -110,9 +110,9 @@ async def test_a_backup_that_is_behind_the_log_is_refused_by_everybody_and_caugh
 
     status, said = await home.trueup("rebuild-store")
     assert status == 0 and "1 events added to the store" in said, said
-    assert (await wire.call("GET", f"products/{after}"))["code"] == "after"  # the same API goes on by itself
+    assert (await wire.do("GET", f"products/{after}"))["code"] == "after"  # the same API goes on by itself
     await home.start("relay", "ingest", "projector")
-    await wire.create("products", "later", code="later", name="Later")
+    await wire.make("products", "later", code="later", name="Later")
     await home.settled()
     status, said = await home.trueup("audit")
     assert status == 0, said

@@ -37,11 +37,11 @@ async def test_a_bill_waits_for_no_record_behind_a_committed_transaction(home: H
     async with publisher(home) as producer:
         async with producer.transaction():
             await send(home, producer, "committed", range(20))
-        job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+        job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
         async with asyncio.timeout(30):
             while job["status"] != "COMPLETE":
                 await asyncio.sleep(0.1)
-                job = await wire.call("GET", f"billjobs/{job['id']}")
+                job = await wire.do("GET", f"billjobs/{job['id']}")
     assert await calls(home, wire) == 20
     assert not await home.stop()
     await home.start()  # behind the marker, too

@@ -3,13 +3,13 @@
 import asyncio
 import json
 
-import httpx
 import pytest
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
 from services.continuity.breaks import LogChangedError, LogWentBackError, UsageLostError
 from services.kafka import BatchWriter, Record
+from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
 from tests.system.story import ACCOUNTS, Wire, set_up
 
@@ -41,11 +41,11 @@ async def publish(home: Home, organization: str, numbers: range, partition: int 
 async def calls(home: Home, wire: Wire) -> int:
     """Calls that are counted, over all accounts, once everything is projected."""
     left = await home.left(wire)
-    return sum(int(float(row[5])) for row in left["usage_totals"])
+    return sum(int(float(row["total"])) for row in left["usage_totals"])
 
 
 async def said_by_api(home: Home) -> str:
-    async with httpx.AsyncClient(base_url=home.url) as client:
+    async with http_client(home.url) as client:
         answer = await client.get("/health")
         assert answer.status_code == 503
         refused = await client.post("/organizations/any/products", json={"code": "x", "name": "X"})
@@ -87,7 +87,7 @@ async def test_usage_that_is_deleted_is_waited_for_and_made_anew_on_request(home
     await publish(home, "deleted", range(40))
     assert await calls(home, wire) == 40
     await home.delete_topic(USAGE)
-    async with httpx.AsyncClient(base_url=home.url) as client:
+    async with http_client(home.url) as client:
         async with asyncio.timeout(PATIENCE_S):
             while (health := await client.get("/health")).status_code != 503:
                 await asyncio.sleep(0.1)
@@ -173,11 +173,11 @@ async def test_a_partition_that_was_added_is_named_and_its_records_count_where_t
     await home.add_partitions(USAGE, surplus + 1)
     await publish(home, "wider", range(12, 30), partition=surplus)
     await home.append(USAGE, surplus, b"not json")
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     assert await calls(home, wire) == 30
     while job["status"] != "COMPLETE":
-        job = await wire.call("GET", f"billjobs/{job['id']}")
-    async with httpx.AsyncClient(base_url=home.url) as client:
+        job = await wire.do("GET", f"billjobs/{job['id']}")
+    async with http_client(home.url) as client:
         # The API looks for itself every few seconds.
         while "problems" not in (health := (await client.get("/health")).json()):
             await asyncio.sleep(0.2)

@@ -18,6 +18,7 @@ from events.facts.resources import (
     ProductCreated,
 )
 from events.partition import partition_of
+from tests.api_client import CONFIG
 
 PRICES = [
     {"lowerLimit": "0", "fixedPrice": "0", "unitPrice": "0.01"},
@@ -66,15 +67,7 @@ class World:
         return found
 
     def _catalog(self) -> list[Fact]:
-        config = {
-            "timezone": "Europe/Berlin",
-            "currency": "USD",
-            "yearEpoch": "2024-01-01",
-            "monthEpoch": "2024-01-01",
-            "weekEpoch": "2024-01-01",
-            "dayEpoch": "2024-01-01",
-            "daysBeforeBillDue": 14,
-        }
+        config = CONFIG | {"timezone": "Europe/Berlin"}
         product, meter, sums = self.id("product"), self.id("meter"), self.id("sum")
         template, plan = self.id("template"), self.id("plan")
         aggregation = {

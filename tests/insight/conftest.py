@@ -1,13 +1,10 @@
 """A system of its own with a played story: usage, a bill, late usage, an amendment, another bill."""
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -39,21 +36,17 @@ class Played:
 
     async def get(self, path: str, **query: Any) -> Any:
         """The answer with exact numbers."""
-        url = f"{self.system.addresses.api_url}/organizations/{self.wire.organization}/{path}"
-        async with httpx.AsyncClient(timeout=60) as client:
-            answer = await client.get(url, params=query)
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
-        return json.loads(answer.text, parse_float=Decimal, parse_int=Decimal)
+        return await self.wire.exact(path, **query)
 
     async def settled(self) -> None:
         await settled(self.system.endpoints)
 
     async def bills(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.wire.call("GET", "bills"))["data"]
+        found: list[dict[str, Any]] = (await self.wire.do("GET", "bills"))["data"]
         return found
 
     async def commitments(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.wire.call("GET", "commitments"))["data"]
+        found: list[dict[str, Any]] = (await self.wire.do("GET", "commitments"))["data"]
         return found
 
 

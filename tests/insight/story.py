@@ -25,7 +25,7 @@ async def play_story(played: Any) -> None:
         await publish(bootstrap, organization, part, PARTITIONS)
     await played.settled()
     body = {"amount": 15, "amountPrePaid": 15, "code": "second", **TERM}
-    await wire.create("commitments", "second", accountId=played.accounts[ACCOUNTS[0]], **body)
+    await wire.make("commitments", "second", accountId=played.accounts[ACCOUNTS[0]], **body)
     await played.settled()
     played.note()
     await bill(wire, "2026-02-28")
@@ -36,8 +36,8 @@ async def play_story(played: Any) -> None:
 
 
 async def bill(wire: Any, last_day: str) -> None:
-    job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
     async with asyncio.timeout(120):
         while job["status"] != "COMPLETE":
             await asyncio.sleep(0.1)
-            job = await wire.call("GET", f"billjobs/{job['id']}")
+            job = await wire.do("GET", f"billjobs/{job['id']}")

@@ -7,12 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
 from events.codec import decode
 from services.kafka import LogReader
 from services.readside.live import live_schema, use_schema
+from tests.api_client import http_client
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.system.story import ACCOUNTS
@@ -93,9 +93,7 @@ async def test_what_is_not_there_is_404(played: Played) -> None:
         f"bills/{bill['id']}/lineitems/nothing/explain",
         "commitments/nothing/balance",
     ):
-        async with httpx.AsyncClient(timeout=30) as client:
-            answer = await client.get(f"{played.system.addresses.api_url}/organizations/insight/{path}")
-        assert answer.status_code == 404, path
+        await played.wire.refused(404, "GET", path)
 
 
 async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played) -> None:
@@ -125,8 +123,8 @@ async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played
 
 
 async def unexplained(played: Played) -> str:
-    async with httpx.AsyncClient(timeout=30) as client:
-        answer = await client.get(f"{played.system.addresses.api_url}/metrics")
+    async with http_client(played.system.addresses.api_url) as client:
+        answer = await client.get("metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     found = re.search(r"^trueup_unexplained_amount (\S+)$", answer.text, re.MULTILINE)
     assert found

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from events.topics import CATALOG, EVENTS
@@ -54,10 +53,7 @@ async def test_as_known_at_equals_a_replay_cut_there(played: Played) -> None:
         for id in commitments:
             path = f"commitments/{id}/balance"
             if id not in rows:
-                url = f"{played.system.addresses.api_url}/organizations/insight/{path}"
-                async with httpx.AsyncClient(timeout=30) as client:
-                    answer = await client.get(url, params={"knownAt": moment.isoformat()})
-                assert answer.status_code == 404
+                assert (await played.wire.ask("GET", path, knownAt=moment.isoformat())).status_code == 404
                 continue
             found = await played.get(path, knownAt=moment.isoformat())
             row = rows[id]

@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 from m3ter import AsyncM3ter
 
+from tests.api_client import CONFIG
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.insight.story import PARTITIONS, bill
-from tests.system.story import ACCOUNTS, CONFIG, Wire, publish, set_up
+from tests.system.story import ACCOUNTS, Wire, publish, set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -43,18 +44,18 @@ async def patient(played: Played) -> Played:
     wire = Wire(lambda: played.system.addresses.api_url, "patient")
     found = Played(played.system, played.postgres, wire, {})
     found.accounts.update(await set_up(wire))
-    await wire.call("PUT", "organizationconfig", CONFIG | GRACE | {"version": 1})
+    await wire.do("PUT", "organizationconfig", CONFIG | GRACE | {"version": 1})
     # The account's commitment is a MINIMUM, which pays for nothing: the balance does.
-    balance = await wire.create("balances", "credit", accountId=found.accounts[ACCOUNTS[1]], **CREDIT)
+    balance = await wire.make("balances", "credit", accountId=found.accounts[ACCOUNTS[1]], **CREDIT)
     for amount in (30, -2, 5):
-        await wire.call("POST", f"balances/{balance}/transactions", {"amount": amount, "transactionDate": "2026-01-01"})
+        await wire.do("POST", f"balances/{balance}/transactions", {"amount": amount, "transactionDate": "2026-01-01"})
     await use(found, 0, 1, 2, 3)
     await bill(wire, "2026-01-31")
-    [product] = (await wire.call("GET", "products"))["data"]
+    [product] = (await wire.do("GET", "products"))["data"]
     [one, *_] = await found.bills()
     memo = MEMO | {"productId": product["id"], "accountingProductId": product["id"]}
     memo |= {"referencedBillId": one["id"], "referencedLineItemId": one["id"]}
-    await wire.call("POST", f"bills/{one['id']}/creditlineitems", memo)
+    await wire.do("POST", f"bills/{one['id']}/creditlineitems", memo)
     await found.settled()
     return found
 
@@ -106,7 +107,7 @@ async def test_approval_changes_no_explanation(patient: Played) -> None:
     pending = await explained(patient)
     ids = [one["id"] for one in await patient.bills()]
     assert (await patient.get("lineitems"))["data"] == [], "a ledger has what is issued"
-    await patient.wire.call("POST", "bills/approve", {"billIds": ids})
+    await patient.wire.do("POST", "bills/approve", {"billIds": ids})
     # Asked for at once: what is committed is explained, whether or not it is projected yet.
     first = next(iter(pending.values()))
     told = await patient.get(f"bills/{first['billId']}/lineitems/{first['lineId']}/explain")
@@ -149,7 +150,7 @@ async def test_a_summary_of_a_balance_says_where_all_of_it_went(patient: Played)
 
 async def test_lines_of_a_voided_bill_are_in_no_ledger(patient: Played) -> None:
     [newest, *_] = (await patient.get("lineitems"))["data"]
-    await patient.wire.call("DELETE", f"bills/{newest['billId']}")
+    await patient.wire.do("DELETE", f"bills/{newest['billId']}")
     await patient.settled()
     assert (await patient.get("lineitems", billId=newest["billId"]))["data"] == []
     assert newest["billId"] not in {line["billId"] for line in (await patient.get("lineitems"))["data"]}

@@ -13,24 +13,20 @@ async def test_a_preview_of_other_terms_is_the_preview_under_them(played: Played
     [commitment] = [one for one in await played.commitments() if one.get("code") == "second"]
     account = commitment["accountId"]
     asked = {"accountId": account, "lastDateInBillingPeriod": "2026-03-31"}
-    before = await played.wire.call("POST", "bills/preview", asked)
-    supposed = await played.wire.call(
-        "POST", "bills/preview", {**asked, "commitments": [{**commitment, "amount": 900}]}
-    )
+    before = await played.wire.do("POST", "bills/preview", asked)
+    supposed = await played.wire.do("POST", "bills/preview", {**asked, "commitments": [{**commitment, "amount": 900}]})
     assert supposed["billTotal"] != before["billTotal"]
-    assert await played.wire.call("POST", "bills/preview", asked) == before, "nothing is stored"
+    assert await played.wire.do("POST", "bills/preview", asked) == before, "nothing is stored"
     terms = {name: value for name, value in commitment.items() if name not in ("version",)}
-    await played.wire.call(
+    await played.wire.do(
         "PUT", f"commitments/{commitment['id']}", {**terms, "amount": 900, "version": commitment["version"]}
     )
-    assert await played.wire.call("POST", "bills/preview", asked) == supposed
+    assert await played.wire.do("POST", "bills/preview", asked) == supposed
 
 
 async def test_a_preview_of_the_close_is_the_bill(played: Played) -> None:
     previews = {
-        code: await played.wire.call(
-            "POST", "bills/preview", {"accountId": id, "lastDateInBillingPeriod": "2026-03-31"}
-        )
+        code: await played.wire.do("POST", "bills/preview", {"accountId": id, "lastDateInBillingPeriod": "2026-03-31"})
         for code, id in played.accounts.items()
     }
     known = {one["id"] for one in await played.bills()}
@@ -53,8 +49,8 @@ async def test_an_aggregation_changed_since_leaves_the_past_as_it_was(played: Pl
     [*_, commitment] = await played.commitments()
     balance, known_at = f"commitments/{commitment['id']}/balance", played.moments[2].isoformat()
     told, known = await played.get(path, limit=10_000), await played.get(balance, knownAt=known_at)
-    [aggregation] = (await played.wire.call("GET", "aggregations"))["data"]
-    await played.wire.call("PUT", f"aggregations/{aggregation['id']}", {**aggregation, "aggregation": "COUNT"})
+    [aggregation] = (await played.wire.do("GET", "aggregations"))["data"]
+    await played.wire.do("PUT", f"aggregations/{aggregation['id']}", {**aggregation, "aggregation": "COUNT"})
     await played.settled()
     assert await played.get(path, limit=10_000) == told
     assert await played.get(balance, knownAt=known_at) == known

@@ -32,7 +32,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return made
 
 
-@pytest.mark.parametrize("version", sorted(PYTHONS))
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(version, marks=() if PYTHONS[version] == OWN else pytest.mark.long) for version in sorted(PYTHONS)],
+)
 def test_the_oldest_pip_and_newer_releases_of_everything_change_nothing(tmp_path: Path, version: str) -> None:
     checkout = Checkout(tmp_path / "trueup", PYTHONS[version])
     if version in OLDEST_PIP:

@@ -43,15 +43,19 @@ async def project(
             pass
 
 
-async def rows(place: Place, table: str, where: str = "true") -> list[tuple[Any, ...]]:
+#: A row of a read model, by its columns' names.
+Row = dict[str, Any]
+
+
+async def rows(place: Place, table: str, where: str = "true") -> list[Row]:
     """Rows of a live table, ordered."""
     async with place.postgres.transaction() as connection:
         await use_schema(connection, await live_schema(connection))
         found = await connection.fetch(f"SELECT {TABLES[table]} FROM {table} WHERE {where}")
-    return sorted((tuple(row) for row in found), key=repr)
+    return sorted(map(dict, found), key=repr)
 
 
-async def everything(place: Place) -> dict[str, list[tuple[Any, ...]]]:
+async def everything(place: Place) -> dict[str, list[Row]]:
     """All live rows."""
     return {table: await rows(place, table) for table in TABLES if table != "bills"}
 

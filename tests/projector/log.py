@@ -28,6 +28,7 @@ from events.facts.resources import (
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import CATALOG, EVENTS, read_source, usage_source
 from services.kafka import BatchWriter, Record
+from tests.api_client import CONFIG
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -125,17 +126,7 @@ class Log:
     # What a price needs.
 
     def organization_exists(self) -> None:
-        self._catalog(
-            OrganizationConfigured,
-            self.organization,
-            timezone="UTC",
-            currency="USD",
-            yearEpoch="2026-01-01",
-            monthEpoch="2026-01-01",
-            weekEpoch="2026-01-05",
-            dayEpoch="2026-01-01",
-            daysBeforeBillDue=30,
-        )
+        self._catalog(OrganizationConfigured, self.organization, **CONFIG)
 
     def catalog(self, *, meter: str = "m", aggregation: str | None = "tokens", price: str = "0.01") -> None:
         """A product, a meter of `tokens`, a plan by the month and, if an aggregation is named, a price for it."""

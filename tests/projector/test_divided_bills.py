@@ -51,7 +51,7 @@ async def shown(place: Place, log: Log) -> tuple[list[str], int, int]:
     bills = await rows(place, "bills", f"organization = '{log.organization}'")
     lines = await rows(place, "bill_line_items", f"organization = '{log.organization}'")
     loaded = await load_family(place.postgres, log.organization, log.id("acme"))
-    return sorted(row[3] for row in bills), len(lines), len(loaded.family.billed.bills)
+    return sorted(row["status"] for row in bills), len(lines), len(loaded.family.billed.bills)
 
 
 def repeated(log: Log, count: int) -> None:
@@ -87,7 +87,7 @@ async def test_a_bill_in_parts_shows_whole_at_its_end_and_not_before(place: Plac
     async with reading_live(place.postgres) as connection:
         assert await bill_as_issued(connection, log.organization, bill.bill_id) == bill
     [row] = await rows(place, "bills", f"organization = '{log.organization}'")
-    assert row[4] == 2  # opened and issued: parts are no versions of it
+    assert row["version"] == 2  # opened and issued: parts are no versions of it
     loaded = await load_family(place.postgres, log.organization, log.id("acme"))
     # The stream has them all, also those of the lost run.
     assert loaded.bills_version == 1 + 2 * len(parts) + 1

@@ -34,10 +34,11 @@ async def test_usage_draws_on_a_prepayment_and_every_table_says_so(place: Place)
     await log.append(place.bootstrap)
     await project(place)
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('first acme')}'")
-    assert len(totals) == 10 and sum(row[5] for row in totals) == 5000
+    assert len(totals) == 10 and sum(row["total"] for row in totals) == 5000
     [balance] = await rows(place, "commitment_balances", "organization = 'first'")
-    assert balance[1:5] == (Decimal("100.00"), Decimal("50.00"), Decimal("50.00"), "ACTIVE")
-    lines = {row[3]: row[4] for row in await rows(place, "accrued_lines", "organization = 'first'")}
+    assert (balance["amount"], balance["spent"], balance["remaining"]) == (100, 50, 50)
+    assert balance["status"] == "ACTIVE"
+    lines = {row["type"]: row["amount"] for row in await rows(place, "accrued_lines", "organization = 'first'")}
     assert lines == {"USAGE": Decimal("50.00"), "COMMITMENT_CONSUMED": Decimal("-50.00")}
     assert not await rows(place, "due_accounts")
 
@@ -66,7 +67,9 @@ async def test_polls_cut_anywhere_and_records_appended_twice_change_nothing(plac
     await empty(place)
     await project(place)
     assert await everything(place) == piecemeal
-    assert sum(row[4] for row in piecemeal["usage_totals"] if row[1] == id_of("cuts tokens")) == 120
+    assert (
+        sum(row["records"] for row in piecemeal["usage_totals"] if row["aggregation_id"] == id_of("cuts tokens")) == 120
+    )
 
 
 async def test_an_aggregation_that_comes_late_counts_all_usage_since_the_beginning(place: Place) -> None:
@@ -84,9 +87,9 @@ async def test_an_aggregation_that_comes_late_counts_all_usage_since_the_beginni
     await log.append(place.bootstrap)
     await project(place)
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('late late')}'")
-    assert sum(row[5] for row in totals) == 3000
+    assert sum(row["total"] for row in totals) == 3000
     [balance] = await rows(place, "commitment_balances", "organization = 'late'")
-    assert balance[2] == Decimal("60.00")
+    assert balance["spent"] == Decimal("60.00")
     late = await everything(place)
     await empty(place)
     await project(place)
@@ -115,7 +118,7 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -
         await _fold_all(successor, reader)
         await successor.write()
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('zombie z')}'")
-    assert sum(row[5] for row in totals) == 500
+    assert sum(row["total"] for row in totals) == 500
 
 
 async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -> None:
@@ -130,7 +133,7 @@ async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -
     await log.append(place.bootstrap)
     await project(place)
     [balance] = await rows(place, "commitment_balances", "organization = 'days'")
-    assert balance[3:5] == (Decimal("0.00"), "ENDED") and str(balance[6]) == "2026-06-02"
+    assert (balance["remaining"], balance["status"], str(balance["as_of"])) == (0, "ENDED", "2026-06-02")
     assert not await rows(place, "due_accounts")
 
 
@@ -144,7 +147,8 @@ async def test_a_tick_counts_no_further_than_its_own_append(place: Place) -> Non
     before = datetime.now(UTC)
     await project(place)
     [balance] = await rows(place, "commitment_balances", "organization = 'ahead'")
-    assert balance[4] == "ACTIVE" and before.date() <= balance[6] <= (before + timedelta(minutes=30)).date()
+    assert balance["status"] == "ACTIVE"
+    assert before.date() <= balance["as_of"] <= (before + timedelta(minutes=30)).date()
 
 
 async def _fold_all(projection: Projection, reader: LogReader) -> None:
@@ -175,10 +179,9 @@ async def test_an_account_that_cannot_be_settled_stops_nobody_else(
     with monkeypatch.context() as patched:
         patched.setattr(settling.Settler, "_rows", rows_of)
         await project(place)
-        assert [row[0] for row in await rows(place, "due_accounts")] == [log.id("bad")]
-        assert [row[0] for row in await rows(place, "commitment_balances", "organization = 'broken'")] == [
-            log.id("good prepaid")
-        ]
+        assert [row["root_id"] for row in await rows(place, "due_accounts")] == [log.id("bad")]
+        [balance] = await rows(place, "commitment_balances", "organization = 'broken'")
+        assert balance["commitment_id"] == log.id("good prepaid")
     await project(place)
     assert not await rows(place, "due_accounts")
     assert len(await rows(place, "commitment_balances", "organization = 'broken'")) == 2

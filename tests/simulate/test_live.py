@@ -25,8 +25,9 @@ from tests.simulate.living import Live
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 STORIES = sorted((Path(__file__).parent.parent / "scenarios").rglob("*.yaml"))
-#: Stories at once: while one waits for its usage to be projected, the others keep both cores busy.
-SIDE_BY_SIDE = 12
+#: Stories at once: while one waits for its usage to be projected, the others keep both cores busy; and what many wait
+#: for is relayed, rated and projected in one batch.
+SIDE_BY_SIDE = 24
 
 CURRENCIES = """
 scenario: an account has a bill per currency, in zones far from UTC

@@ -1,32 +1,19 @@
 """A migrated store on the session's stack, and short ways to give commands and to ask what came of them."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import pytest_asyncio
-
 from events.resources.organization import OrganizationConfig
 from services.commands.bodies import parse_body, parse_model
 from services.commands.messages import Command, ConfigureOrganization, CreateResource
-from services.migrate.migrate import migrate
-from services.postgres import Postgres, open_postgres
-from services.run.settings import load_settings
-from services.run.stack import Endpoints, Stack
+from services.postgres import Postgres
+from services.run.stack import Endpoints
 from services.store.execute import Executed, execute
 from services.store.generations import Generations
+from tests.api_client import CONFIG
 
-CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 14,
-}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -68,19 +55,3 @@ class Store:
         """Create a commitment of 100 USD over 2026; returns its id."""
         terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
         return await self.create("commitment", accountId=account, **terms | more)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def opened(stack: Stack) -> AsyncIterator[Store]:
-    """The store of the session's stack."""
-    generations = await migrate(load_settings(), stack.endpoints)
-    async with open_postgres(stack.endpoints.database_url) as postgres:
-        yield Store(stack.endpoints, postgres, generations)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def store(opened: Store) -> Store:
-    """The same with a fresh organization, which is configured."""
-    fresh = Store(opened.endpoints, opened.postgres, opened.generations)
-    await fresh.configure()
-    return fresh

@@ -4,6 +4,7 @@ Two organizations that played the same load must leave the same, whatever was ki
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -20,63 +21,50 @@ from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
+from tests.api_client import CONFIG, Api
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNTS = tuple(f"account-{number}" for number in range(6))
 PARTS = 12
 EVENTS_PER_PART = 500
-CONFIG = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 30,
-}
 TERM = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
 
 
-class Wire:
-    """HTTP of one organization; a call is repeated while the API is away, under one idempotency key."""
+class Wire(Api):
+    """The API of one organization; a call is repeated while it is away, under one idempotency key."""
 
     def __init__(self, url: Callable[[], str], organization: str) -> None:
-        self._url, self.organization, self._calls = url, organization, 0
+        super().__init__(url, organization)
+        self._calls = 0
         self.names: dict[str, str] = {}
 
-    async def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, key: str | None = None, **query: Any
+    ) -> httpx.Response:
         self._calls += 1
-        headers = {"Idempotency-Key": f"call-{self._calls}"} if method == "POST" else {}
+        key = key or (f"call-{self._calls}" if method == "POST" else None)
         async with asyncio.timeout(90):
             while True:
-                try:
-                    async with httpx.AsyncClient(timeout=30) as client:
-                        answer = await client.request(
-                            method,
-                            f"{self._url()}/organizations/{self.organization}/{path}",
-                            json=body,
-                            headers=headers,
-                        )
+                with contextlib.suppress(httpx.TransportError):
+                    answer = await super().ask(method, path, body, key=key, **query)
                     if answer.status_code != 503:
-                        assert answer.status_code == 200, f"{method} {path}: {answer.status_code} {answer.text}"
-                        return answer.json()
-                except httpx.TransportError:
-                    pass
+                        return answer
                 await asyncio.sleep(0.1)
 
-    async def create(self, path: str, called: str, /, **body: Any) -> str:
-        id = str((await self.call("POST", path, body))["id"])
+    async def make(self, path: str, called: str, /, **body: Any) -> str:
+        """Create a resource that `names` knows by this name."""
+        id = await self.create(path, **body)
         self.names[id] = called
         return id
 
 
 async def set_up(wire: Wire) -> dict[str, str]:
     """Catalog and accounts with one commitment each. Returns: account code -> id."""
-    await wire.call("PUT", "organizationconfig", CONFIG)
-    product = await wire.create("products", "product", code="api", name="API")
+    await wire.do("PUT", "organizationconfig", CONFIG)
+    product = await wire.make("products", "product", code="api", name="API")
     fields = [{"code": "calls", "name": "Calls", "category": "MEASURE", "unit": "1"}]
-    meter = await wire.create("meters", "meter", code="api", name="API", dataFields=fields, derivedFields=[])
-    template = await wire.create(
+    meter = await wire.make("meters", "meter", code="api", name="API", dataFields=fields, derivedFields=[])
+    template = await wire.make(
         "plantemplates",
         "template",
         productId=product,
@@ -85,8 +73,8 @@ async def set_up(wire: Wire) -> dict[str, str]:
         billFrequency="MONTHLY",
         standingCharge=3,
     )
-    plan = await wire.create("plans", "plan", code="monthly", name="Monthly", planTemplateId=template)
-    aggregation = await wire.create(
+    plan = await wire.make("plans", "plan", code="monthly", name="Monthly", planTemplateId=template)
+    aggregation = await wire.make(
         "aggregations", "calls", code="calls", name="Calls", meterId=meter, targetField="calls", aggregation="SUM",
         rounding="NONE", quantityPerUnit=1, unit="call",
     )  # fmt: skip
@@ -94,7 +82,7 @@ async def set_up(wire: Wire) -> dict[str, str]:
         {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 0.02},
         {"lowerLimit": 1000, "fixedPrice": 1, "unitPrice": 0.01},
     ]
-    await wire.create(
+    await wire.make(
         "pricings",
         "pricing",
         planId=plan,
@@ -105,15 +93,15 @@ async def set_up(wire: Wire) -> dict[str, str]:
     )
     accounts = {}
     for number, code in enumerate(ACCOUNTS):
-        accounts[code] = await wire.create("accounts", code, code=code, name=code, emailAddress="a@example.com")
-        await wire.create(
+        accounts[code] = await wire.make("accounts", code, code=code, name=code, emailAddress="a@example.com")
+        await wire.make(
             "accountplans", f"plan-of-{code}", accountId=accounts[code], planId=plan, startDate="2026-01-01"
         )
         terms: dict[str, Any] = {"amount": 20 + number * 5, "amountPrePaid": 10, "overageSurchargePercent": 10}
         if number % 2:
             terms = {"amount": 40, "commitmentType": "MINIMUM", "commitmentPeriodInterval": 1}
         terms["billingPlanId"] = plan
-        await wire.create("commitments", f"first-of-{code}", accountId=accounts[code], **TERM, **terms)
+        await wire.make("commitments", f"first-of-{code}", accountId=accounts[code], **TERM, **terms)
     return accounts
 
 
@@ -163,18 +151,18 @@ async def play(wire: Wire, bootstrap: str, partitions: int, between: Callable[[i
         await between(part)
         if part == 4:
             body = {"amount": 15, "amountPrePaid": 15, **TERM}
-            await wire.create("commitments", "second", accountId=accounts[ACCOUNTS[0]], **body)
+            await wire.make("commitments", "second", accountId=accounts[ACCOUNTS[0]], **body)
     # Which late usage an early bill sees depends on time, so bills come when all is published: first January, then all.
     for last_day in ("2026-01-31", "2026-02-28"):
-        job = await wire.call("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
+        job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
         async with asyncio.timeout(120):
             while job["status"] != "COMPLETE":
                 await asyncio.sleep(0.1)
-                job = await wire.call("GET", f"billjobs/{job['id']}")
+                job = await wire.do("GET", f"billjobs/{job['id']}")
 
 
-#: Rows of each table, sorted.
-Left = dict[str, list[tuple[Any, ...]]]
+#: Rows of each table by their columns' names, sorted.
+Left = dict[str, list[dict[str, Any]]]
 TABLES = {
     "usage_totals": "account_id, aggregation_id, segment, day, records, total::text, state::text",
     "commitment_balances": "commitment_id, account_id, kind, amount::text, spent::text, remaining::text, "
@@ -210,7 +198,7 @@ async def left_by(database_url: str, wire: Wire) -> Left:
             rows = await connection.fetch(
                 f"SELECT {columns} FROM {schema}.{table} WHERE organization = $1", wire.organization
             )
-            found[table] = sorted((tuple(wire.names.get(v, v) for v in row) for row in rows), key=repr)
+            found[table] = sorted(({name: wire.names.get(v, v) for name, v in row.items()} for row in rows), key=repr)
         return found
     finally:
         await connection.close()

@@ -8,11 +8,11 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
-from tests.stack.processes import alive
+from tests.api_client import http_client
+from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
 
@@ -25,25 +25,10 @@ async def all_gone(processes: list[psutil.Process]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_it_tells_its_addresses_and_stops_cleanly(tmp_path: Path) -> None:
-    async with running_up(tmp_path / "home") as up:
-        assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap"]
-        async with httpx.AsyncClient(timeout=30) as client:
-            assert (await client.get(f"{up.addresses['api_url']}/health")).status_code == 200
-        children = up.children()
-        up.process.send_signal(signal.SIGTERM)
-        status, _ = await up.ended()
-        assert status == 0
-        await all_gone(children)
-
-
-async def test_kill_minus_nine_leaves_no_orphan(tmp_path: Path) -> None:
-    async with running_up(tmp_path / "home") as up:
-        children = up.children()
-        assert len(children) >= 6
-        up.process.kill()
-        await up.process.wait()
-        await all_gone(children)
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one after the other starts, each upon what was left when the one before ended."""
+    return tmp_path_factory.mktemp("up") / "home"
 
 
 async def commands_and_usage_pass(up: Up, organization: str) -> None:
@@ -55,13 +40,16 @@ async def commands_and_usage_pass(up: Up, organization: str) -> None:
         expected, found = sum(1 + serial % 5 for serial in range(EVENTS_PER_PART)), Decimal(0)
         while found != expected:
             await asyncio.sleep(0.1)
-            bills = [await wire.call("GET", f"accounts/{account}/unbilled") for account in accounts.values()]
+            bills = [await wire.do("GET", f"accounts/{account}/unbilled") for account in accounts.values()]
             lines = [line for bill in bills for line in bill["lineItems"] if "USAGE" in line["lineItemType"]]
             found = sum((Decimal(str(line["quantity"])) for line in lines), Decimal(0))
 
 
-async def test_whatever_is_killed_runs_again_at_the_same_address_and_says_so(tmp_path: Path) -> None:
-    async with running_up(tmp_path / "home", TRUEUP_WORKER_SESSION_MS="6000") as up:
+async def test_whatever_is_killed_runs_again_at_the_same_address_and_it_stops_cleanly(home: Path) -> None:
+    async with running_up(home, TRUEUP_WORKER_SESSION_MS="6000") as up:
+        assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap"]
+        async with http_client(up.addresses["api_url"]) as client:
+            assert (await client.get("/health")).status_code == 200
         await commands_and_usage_pass(up, "before")
         for name in (*SERVICES, "Postgres", "Kafka"):
             killed = up.process_of(name)
@@ -74,15 +62,26 @@ async def test_whatever_is_killed_runs_again_at_the_same_address_and_says_so(tmp
             assert again is not None
             assert again.pid != killed.pid
         await commands_and_usage_pass(up, "after")
-        async with httpx.AsyncClient(timeout=30, base_url=up.addresses["api_url"]) as client:
+        async with http_client(up.addresses["api_url"]) as client:
             kept = await client.get("/organizations/before/accounts")
         assert len(kept.json()["data"]) == len(ACCOUNTS)
-        up.process.terminate()
+        children = up.children()
+        up.process.send_signal(signal.SIGTERM)
         assert (await up.ended())[0] == 0
+        await all_gone(children)
 
 
-async def test_asked_to_stop_while_something_starts_again_it_stops_all(tmp_path: Path) -> None:
-    async with running_up(tmp_path / "home") as up:
+async def test_kill_minus_nine_leaves_no_orphan(home: Path) -> None:
+    async with running_up(home) as up:
+        children = up.children()
+        assert len(children) >= 6
+        up.process.kill()
+        await up.process.wait()
+        await all_gone(children)
+
+
+async def test_asked_to_stop_while_something_starts_again_it_stops_all(home: Path) -> None:
+    async with running_up(home) as up:
         for name in ("Kafka", "api"):
             killed = up.process_of(name)
             assert killed is not None
@@ -95,8 +94,8 @@ async def test_asked_to_stop_while_something_starts_again_it_stops_all(tmp_path:
         await all_gone(children)
 
 
-async def test_what_cannot_start_any_more_ends_it_by_name(tmp_path: Path) -> None:
-    async with running_up(tmp_path / "home") as up:
+async def test_what_cannot_start_any_more_ends_it_by_name(home: Path) -> None:
+    async with running_up(home) as up:
         killed = up.process_of("Postgres")
         assert killed is not None
         (up.home / "postgres" / "data" / "PG_VERSION").write_text("9\n")

@@ -60,6 +60,7 @@ class Up:
 @contextlib.asynccontextmanager
 async def running_up(home: Path, **environment: str) -> AsyncIterator[Up]:
     ready = home.with_suffix(".ready.json")
+    ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "services.run.cli", "up", "--port", "0", "--ready-file", str(ready)]
     environment = os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)} | environment
     process = await asyncio.create_subprocess_exec(

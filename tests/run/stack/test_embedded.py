@@ -16,17 +16,23 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, probe
 from services.run.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
-from tests.stack.processes import alive, descendants, start_parent, until
+from tests.run.stack.processes import alive, descendants, start_parent, until
 
 pytestmark = pytest.mark.stack
 TOPIC = "stack-test"
 Parent = subprocess.Popen[str]
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one parent starts after the other, each upon what the last one left, however it ended."""
+    return tmp_path_factory.mktemp("parents")
+
+
 @pytest.fixture
-def parent(tmp_path: Path) -> Iterator[Parent]:
-    """A process of its own that runs a stack in `tmp_path` and a command."""
-    process = start_parent(tmp_path)
+def parent(home: Path) -> Iterator[Parent]:
+    """A process of its own that runs a stack in `home` and a command."""
+    process = start_parent(home)
     yield process
     process.kill()
     process.wait()
@@ -125,13 +131,13 @@ async def test_the_database_is_set_up_for_money_and_time(stack: Stack) -> None:
         await connection.close()
 
 
-async def test_a_second_start_on_a_home_is_refused_and_names_the_holder(parent: Parent, tmp_path: Path) -> None:
+async def test_a_second_start_on_a_home_is_refused_and_names_the_holder(parent: Parent, home: Path) -> None:
     try:
         with pytest.raises(HomeInUse, match=f"in use by process {parent.pid};"):
-            await Stack(embedded(tmp_path)).start()
-        found = await known_endpoints(embedded(tmp_path))
+            await Stack(embedded(home)).start()
+        found = await known_endpoints(embedded(home))
         connection = await asyncpg.connect(found.database_url)
-        assert await connection.fetchval("SHOW data_directory") == str(tmp_path / "postgres" / "data")
+        assert await connection.fetchval("SHOW data_directory") == str(home / "postgres" / "data")
         await connection.close()
     finally:
         parent.terminate()
@@ -139,7 +145,7 @@ async def test_a_second_start_on_a_home_is_refused_and_names_the_holder(parent: 
     with pytest.raises(
         StackError, match=r"no stack runs in TRUEUP_HOME .*TRUEUP_KAFKA_BOOTSTRAP and TRUEUP_DATABASE_URL"
     ):
-        await known_endpoints(embedded(tmp_path))
+        await known_endpoints(embedded(home))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
@@ -154,10 +160,10 @@ async def test_nothing_is_left_whatever_ends_the_parent(parent: Parent, number: 
     await asyncio.to_thread(until, lambda: not alive(children))
 
 
-async def test_a_home_can_be_started_again_right_after_its_parent_was_killed(parent: Parent, tmp_path: Path) -> None:
+async def test_a_home_can_be_started_again_right_after_its_parent_was_killed(parent: Parent, home: Path) -> None:
     parent.kill()
     await asyncio.to_thread(parent.wait, 10)
-    again = Stack(embedded(tmp_path))  # waits for the old children instead of meeting them
+    again = Stack(embedded(home))  # waits for the old children instead of meeting them
     await again.start()
     await again.stop()
 

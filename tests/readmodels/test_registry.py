@@ -12,9 +12,8 @@ from projections.readmodels import registry
 from projections.readmodels.registry import ALL, SCHEMA, VERSION, version_of
 from services.audit.hashes import first_difference
 from services.readside.live import create_read_models
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 FOLDER = Path(registry.__file__).parent
 SERVICES = FOLDER.parent.parent / "services"
 #: Every column that there ever was, with its type; none is taken away.
@@ -40,6 +39,11 @@ def test_every_table_that_a_file_makes_is_in_the_registry() -> None:
     declared = {name for path in FOLDER.glob("*.py") for name in re.findall(r"CREATE TABLE (\w+)", path.read_text())}
     assert declared == {table.name for table in ALL} and len(ALL) == len(declared)
     assert all(re.findall(r"CREATE TABLE (\w+)", table.ddl) == [table.name] for table in ALL)
+
+
+def test_every_table_has_a_spec_of_its_rows() -> None:
+    specs = "".join(path.read_text().split('"""')[1] for path in Path(__file__).parent.glob("test_*.py"))
+    assert {table.name for table in ALL} <= set(re.findall(r"`(\w+)`", specs))
 
 
 def test_the_audit_hashes_all_but_the_ids_which_it_compares_in_its_own_way() -> None:

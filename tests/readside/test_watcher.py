@@ -18,9 +18,8 @@ from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
 from services.run.settings import MIB
 from services.store.generations import Generations
-from tests.store.kit import Store, opened, store
+from tests.store.kit import Store
 
-__all__ = ["opened", "store"]
 PARTITIONS = 2
 WAITERS = 2_000
 GENERATIONS = Generations("c", "g", PARTITIONS, Origins(frozenset("cg")), MIB)

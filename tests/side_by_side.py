@@ -1,0 +1,55 @@
+"""Which tests stay together when workers run side by side, and in which order they begin.
+
+A file's tests stay together. So do files that share a system which costs more to start than they take: each worker that
+had one of them would start its own. What takes longest comes first, so that no worker is left alone with it at the end.
+"""
+
+from xdist.scheduler import LoadScopeScheduling
+
+#: Beginnings of paths, the longest work first; each row is one unit. All else is a unit a file, and comes after these.
+LONGEST = (
+    ("tests/simulate/test_live",),
+    tuple(f"tests/billing/test_{name}.py" for name in ("jobs", "memos", "pages", "pending_bills", "waiting")),
+    ("tests/continuity/test_usage_lost.py",),
+    ("tests/system/test_idle.py",),
+    ("tests/continuity/test_log_lost.py",),
+    ("tests/system/test_survival.py",),
+    ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
+    ("tests/system/test_up.py",),
+    ("tests/second_biller/test_agreement.py",),
+    ("tests/ingest/", "tests/relay/", "tests/run/"),
+    ("tests/continuity/test_divided_bills.py",),
+    (
+        *(f"tests/{name}/" for name in ("api", "store", "migrate", "readmodels", "readside", "kafka", "postgres")),
+        *(f"tests/billing/test_{name}.py" for name in ("failures", "side_by_side")),
+        "tests/continuity/test_mending.py",
+    ),
+    ("tests/continuity/test_postgres_lost.py",),
+    ("tests/install/test_install.py",),
+    ("tests/billing/test_large_bills.py",),
+    ("tests/continuity/test_missing_topics.py",),
+    ("tests/continuity/test_transactions.py",),
+    ("tests/projector/",),
+    ("tests/audit/",),
+    ("tests/second_biller/test_stories.py",),
+    ("tests/insight/test_explain_stories.py",),
+    ("tests/settlement/test_laws.py",),
+)
+
+
+def rank_of(nodeid: str) -> int:
+    """The lower, the sooner it begins."""
+    return next((rank for rank, unit in enumerate(LONGEST) if nodeid.startswith(unit)), len(LONGEST))
+
+
+def unit_of(nodeid: str) -> str:
+    """Tests of one unit run one after the other in one worker."""
+    rank = rank_of(nodeid)
+    return LONGEST[rank][0] if rank < len(LONGEST) else nodeid.partition("::")[0]
+
+
+class ByUnit(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives workers one unit after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
