@@ -43,7 +43,9 @@ async def test_a_resource_names_who_created_it_and_who_changed_it_last(http: htt
 
 
 async def test_who_gives_no_token_that_was_made_here_has_no_name(http: httpx.AsyncClient) -> None:
-    for number, header in enumerate((None, "Bearer token", "Bearer !!.x", "Bearer .x", "Basic a2V5OnNlY3JldA==")):
+    elsewhere = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmVk"
+    forged = ("Bearer token", "Bearer trueup.!!.x", "Bearer trueup..x", "Bearer trueup._w.x", elsewhere)
+    for number, header in enumerate((None, *forged, "Basic a2V5OnNlY3JldA==")):
         headers = {"authorization": header} if header else {}
         answer = await http.post("/products", json={"code": f"p{number}", "name": "P"}, headers=headers)
         assert hands(answer.json()) == ("USER_LOCAL", "USER_LOCAL"), header
