@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from events.facts.clock import ClockTicked
-from events.zones import time_zone
+from projections.calendar import local_day
 from projections.resources import Resources
 
 #: Ticks come so often; one may be appended a little before the hour that it tells.
@@ -27,10 +27,9 @@ def today_of(
     `resources` have the test clock as the family's partition has it. Before any tick it is the newest day that the
     family itself knows: of its usage, or of a fact about it.
     """
-    there = time_zone(zone)
     testing = resources.config is not None and bool(resources.config.body.test_clock)
     now = resources.clock if testing else tick
     if now is not None:
-        return now.astimezone(there).date()
-    days = [day for day in (newest_usage, newest.astimezone(there).date() if newest else None) if day is not None]
+        return local_day(now, zone)
+    days = [day for day in (newest_usage, local_day(newest, zone) if newest else None) if day is not None]
     return max(days, default=date(1970, 1, 1))

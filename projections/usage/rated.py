@@ -5,7 +5,7 @@ not look the usual way (another member first, another schema version) goes throu
 same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -95,12 +95,12 @@ def details_of(value: bytes) -> Details:
     if not value.startswith(PREFIX):
         fact = _fact(decode(value))
         categories = (fact.who, fact.what, fact.where, fact.other, fact.metadata)
-        return Details(fact.usage_id, fact.ts, fact.measure, _together(categories))
+        return Details(fact.usage_id, fact.ts, fact.measure, joined(categories))
     try:
         data = _DETAILS.decode(value).data
     except msgspec.MsgspecError as error:
         raise UndecodableRecordError(f"not a record of the log: {error}") from error
-    texts = _together((data.who, data.what, data.where, data.other, data.metadata))
+    texts = joined((data.who, data.what, data.where, data.other, data.metadata))
     return Details(data.usage_id, data.ts, data.measure or {}, texts)
 
 
@@ -118,6 +118,6 @@ def _fact(envelope: Envelope) -> UsageRated:
     return envelope.data
 
 
-def _together(categories: Sequence[Mapping[str, str] | None]) -> dict[str, str]:
-    """Codes are unique within a meter, whatever their category."""
+def joined(categories: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
+    """The fields of several categories in one; codes are unique within a meter, whatever their category."""
     return {code: text for category in categories if category for code, text in category.items()}

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from events.actors import shown
 from events.facts.bills import BillIssued, BillLine
+from events.resources.base import moment_text
 from events.zones import time_zone
 from projections.aggregates import segment_values
 from projections.resources import Resources
@@ -83,7 +84,7 @@ def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
 
 
 def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if moment is None else moment_text(moment)
 
 
 def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: bool = False) -> dict[str, Any]:
@@ -158,8 +159,7 @@ def average(amount: Decimal, units: Decimal) -> Decimal:
 
 def instant(day: date, timezone: str) -> str:
     """The first instant of a day in a zone, as UTC."""
-    start = datetime.combine(day, time.min, time_zone(timezone))
-    return start.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return moment_text(datetime.combine(day, time.min, time_zone(timezone)))
 
 
 def referred_ids(bills: Sequence[BillIssued]) -> list[str]:

@@ -15,11 +15,12 @@ from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
 from projections.usage.cells import MeterPlan
+from projections.usage.rated import joined
 from services.ingest.decimal_price import DecimalPrice, decimal_price
 from services.ingest.directory import Directory
 from services.ingest.lane import DayAtHand
 from services.ingest.running import Applied, Running
-from services.ingest.totals import PartitionTotals, joined
+from services.ingest.totals import PartitionTotals
 from services.ingest.validate import Usage
 
 #: Which series read a total of an account.

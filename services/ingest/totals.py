@@ -4,7 +4,7 @@ The same numbers as the projector's table `usage_totals`, by the same functions 
 needs them to say what a record adds to its charges; no bill rests on them. Use it in context `events.decimals.EXACT`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
 from projections.usage.cells import MeterPlan
+from projections.usage.rated import joined
 from services.ingest.read_back import RatedEnvelope
 
 _ZERO = Decimal(0)
@@ -84,11 +85,3 @@ class PartitionTotals:
             records = sum(cell.records for cell in inside)
             return DayState(sum((cell.number for cell in inside), _ZERO), records) if records else None
         return merge_all(function, [cell.state for cell in inside if cell.state is not None])
-
-
-def joined(maps: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Fields of several categories in one; codes are unique within a meter."""
-    found: dict[str, str] = {}
-    for fields in maps:
-        found.update(fields)
-    return found

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from events.zones import time_zone
+from projections.calendar import local_day
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
 from services.projection.catalog import CatalogLog
@@ -187,8 +187,7 @@ class Writer:
 
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:
-    there = time_zone(zone)
-    return before is None or before.astimezone(there).date() != now.astimezone(there).date()
+    return before is None or local_day(before, zone) != local_day(now, zone)
 
 
 async def _put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
