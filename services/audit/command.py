@@ -35,7 +35,7 @@ def replay() -> None:
     """Rebuild every read model from the log into a fresh schema and swap it in, while reads go on."""
     done = uvloop.run(_replay())
     click.echo(
-        f"replay: {done.records} records in {done.seconds:.1f} s, live is {done.schema}, {done.replaced} is dropped"
+        f"replay: {done.records} records in {done.seconds:.1f} s, live is {done.schema} in place of {done.replaced}"
     )
 
 

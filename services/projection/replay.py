@@ -24,7 +24,7 @@ from services.kafka import LogReader
 from services.postgres import Connection, Postgres
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_schema, fresh_schema, only_one
+from services.projection.schemas import drop_unused, fresh_schema, only_one
 from services.projection.target import FixedTarget
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
@@ -38,6 +38,7 @@ CATCH_UP_ROUNDS = 100
 SWAP_SECONDS = 20.0
 #: How long a reader may still be at the old schema.
 GRACE_SECONDS = 2.0
+DROP_ATTEMPTS = 5
 
 _ALIVE = "SELECT 1"
 
@@ -96,9 +97,19 @@ async def replay(
         if replaced is None:
             raise NotCaughtUpError(await _lag(projection, main))
         log.info("read_models_swapped", live=schema, replaced=replaced, records=folded)
-        await asyncio.sleep(GRACE_SECONDS)
-        await drop_schema(guard, replaced)
+        await _drop_replaced(guard, replaced)
     return Replayed(schema, replaced, folded, time.monotonic() - started)
+
+
+async def _drop_replaced(guard: Connection, replaced: str) -> None:
+    """Once nobody reads it any more; whom that takes too long leaves it to the next projector that starts."""
+    for _ in range(DROP_ATTEMPTS):
+        await asyncio.sleep(GRACE_SECONDS)
+        if await drop_unused(guard, replaced):
+            return
+    log.warning(
+        "schema_left_behind", schema=replaced, note="a session uses it; the next projector that starts drops it"
+    )
 
 
 def _check_wanted(live: Live) -> None:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import structlog
+
 from services.failures import ExpectedFailure
 from services.postgres import Postgres
 from services.readside.live import create_read_models, read_live
@@ -13,6 +15,15 @@ SCRATCH = "rm_audit"
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
+#: Whether another session of this database holds a lock on any of its tables; of Postgres's own ones none matters.
+_USED = """
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+    JOIN pg_class ON pg_class.oid = relation JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = $1 AND pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+)
+"""
+log = structlog.get_logger(__name__)
 
 
 class AlreadyRunningError(ExpectedFailure):
@@ -56,8 +67,8 @@ async def _drop_leftovers(connection: Any) -> list[str]:
     live = await read_live(connection, "FOR SHARE")
     names = [row["nspname"] for row in await connection.fetch(_SCHEMAS)]
     for name in names:
-        if name != live.schema:
-            await drop_schema(connection, name)
+        if name != live.schema and not await drop_unused(connection, name):
+            log.warning("schema_left_behind", schema=name, note="a session uses it")
     return names
 
 
@@ -68,6 +79,14 @@ async def scratch_schema(postgres: Postgres) -> str:
         async with connection.transaction():
             await create_read_models(connection, SCRATCH)
     return SCRATCH
+
+
+async def drop_unused(connection: Any, name: str) -> bool:
+    """Drop a schema that is not live; False: a session uses it still, however long, and nobody is to wait for that."""
+    if await connection.fetchval(_USED, name):
+        return False
+    await drop_schema(connection, name)
+    return True
 
 
 async def drop_schema(connection: Any, name: str) -> None:

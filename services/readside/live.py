@@ -37,6 +37,7 @@ _PATH = "SELECT set_config('search_path', $1, true)"
 _FILLING = r"""
 SELECT nspname FROM pg_namespace
 WHERE nspname ~ '^rm_\d+$' AND nspname <> $1 AND obj_description(oid, 'pg_namespace') = $2
+ORDER BY length(nspname) DESC, nspname DESC LIMIT 1
 """
 
 

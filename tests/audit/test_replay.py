@@ -10,7 +10,9 @@ import pytest
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
 from services.audit.audit import Report, audit
+from services.postgres import connected
 from services.projection.replay import replay
+from services.projection.schemas import drop_leftovers
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
 from tests.projector.conftest import Place
@@ -111,3 +113,20 @@ async def test_a_replay_gives_equal_tables_and_reads_go_on(place: Place) -> None
     assert [row["nspname"] for row in left] == [replayed.schema]
     assert await everything(place) == before and len(set(seen)) == 1
     assert (await _audit(place)).passed
+
+
+async def test_whoever_reads_replaced_tables_for_long_holds_nobody_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.projection.replay.GRACE_SECONDS", 0.1)
+    async with connected(place.endpoints.database_url) as reader:
+        async with reader.transaction():
+            before = await live_schema(reader)
+            await reader.fetch(f"SELECT FROM {before}.facts")
+            async with asyncio.timeout(30):
+                replayed = await replay(place.postgres, place.bootstrap)
+                await drop_leftovers(place.postgres)
+            await reader.fetch(f"SELECT FROM {before}.facts")
+        await drop_leftovers(place.postgres)
+        left = await reader.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%'")
+    assert replayed.replaced == before and [row["nspname"] for row in left] == [replayed.schema]

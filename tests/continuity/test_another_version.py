@@ -4,6 +4,7 @@ import asyncio
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from events.topics import EVENTS
 from services.postgres import connected
@@ -26,31 +27,35 @@ from tests.continuity.older import (
     until,
     until_billed,
 )
-from tests.system.story import publish, set_up
+from tests.system.story import Wire, publish, set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
-async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits_for(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def wire(home: Home) -> Wire:
+    """An organization with usage and bills; nothing runs."""
     await home.start()
     wire = home.wire("upgraded")
-    accounts = await set_up(wire)
+    await set_up(wire)
     for part in range(2):
         await publish(home.bootstrap, "upgraded", part, home.settings.partitions)
     await home.settled()
     job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     await until_billed(wire, job["id"])
     await home.settled()
+    await home.stop()
+    return wire
+
+
+async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits_for(
+    home: Home, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await home.start("api")
     wanted = await shown(home)
     await home.stop()
-    older = await make_older(home)
-
-    status, said = await home.trueup("migrate")
-    assert (status, said.count("read models rm_1 are of another version: the projector fills new ones")) == (0, 1), said
-    assert await live_of(home) == older
-    folded = await asked(home, FOLDED.format("rm_1"))
+    older = (await make_older(home)).schema
+    folded = await asked(home, FOLDED.format(older))
     await home.start("api", "relay", "ingest")
     monkeypatch.setattr("services.api.requests.HTTP_SECONDS", 0.5)
     assert await shown(home) == wanted and wanted["bills"]["data"]
@@ -67,15 +72,15 @@ async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits
     await wire.make("accounts", "late", code="late", name="late", emailAddress="a@example.com")
     job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
     status, said = await home.trueup("audit")
-    assert status == 1 and f"trueup: the live read models rm_1 {FILLING}" in said
+    assert status == 1 and f"trueup: the live read models {older} {FILLING}" in said
     assert (await wire.do("GET", f"billjobs/{job['id']}"))["status"] not in ("COMPLETE", "CANCELLED")
-    assert await asked(home, FOLDED.format("rm_1")) == folded and len(accounts) == 6
-    assert await asked(home, SCHEMAS) == ["rm_1"]
+    assert await asked(home, FOLDED.format(older)) == folded
+    assert await asked(home, SCHEMAS) == [older]
     await home.stop()
 
 
-async def test_whoever_is_killed_while_it_fills_leaves_the_old_or_the_new_live(home: Home) -> None:
-    older = await live_of(home)
+async def test_whoever_is_killed_while_it_fills_leaves_the_old_or_the_new_live(home: Home, wire: Wire) -> None:
+    older = await make_older(home)
     await home.start("api")
     wanted = await shown(home)
 
@@ -96,12 +101,15 @@ async def test_whoever_is_killed_while_it_fills_leaves_the_old_or_the_new_live(h
             await until(is_filled)
             await kill()
             assert await live_of(home) == older
+    await home.stop()
 
 
-async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(home: Home) -> None:
-    older, left = await live_of(home), (await asked(home, SCHEMAS))[-1]
-    wire = home.wire("upgraded")
+async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(home: Home, wire: Wire) -> None:
+    older, left = await make_older(home), (await asked(home, SCHEMAS))[-1]
+    await publish(home.bootstrap, "upgraded", 3, home.settings.partitions)
+    await home.start("api")
     wanted = await shown(home)
+    job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
 
     async def is_filled() -> bool:
         return (await filled(home)) not in (None, left)
@@ -120,7 +128,6 @@ async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(ho
     live = await live_of(home)
     assert live.is_current and live.is_wanted and await shown(home) == wanted
     await home.start("relay", "ingest", "projector")
-    [job] = [one for one in (await wire.do("GET", "billjobs"))["data"] if one["status"] != "COMPLETE"]
     await until_billed(wire, job["id"])
     before = await home.left(wire)
     assert await asked(home, SCHEMAS) == [live.schema]
@@ -133,9 +140,8 @@ async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(ho
     await home.stop()
 
 
-async def test_a_program_of_a_version_that_nobody_asked_for_writes_nothing(home: Home) -> None:
+async def test_a_program_of_a_version_that_nobody_asked_for_writes_nothing(home: Home, wire: Wire) -> None:
     await home.start()
-    wire = home.wire("upgraded")
     wanted = await shown(home)
     schema = (await live_of(home)).schema
     # Another version's program has swapped its own in, while this one runs.
@@ -144,7 +150,7 @@ async def test_a_program_of_a_version_that_nobody_asked_for_writes_nothing(home:
             f"COMMENT ON SCHEMA {schema} IS 'newer'; UPDATE store.live_schema SET wanted = 'newer'"
         )
     folded = await asked(home, FOLDED.format(schema))
-    await publish(home.bootstrap, "upgraded", 3, home.settings.partitions)
+    await publish(home.bootstrap, "upgraded", 4, home.settings.partitions)
     await wire.make("accounts", "later", code="later", name="later", emailAddress="a@example.com")
     await asyncio.sleep(6)
     assert await asked(home, FOLDED.format(schema)) == folded and await asked(home, SCHEMAS) == [schema]
