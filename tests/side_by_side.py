@@ -7,18 +7,19 @@ had one of them would start its own. What takes longest comes first, so that no 
 from xdist.scheduler import LoadScopeScheduling
 
 #: Beginnings of paths, the longest work first; each row is one unit. All else is a unit a file, and comes after these.
+#: What measures times comes when the live stories, which take all that the machine has, are over.
 LONGEST = (
     ("tests/simulate/test_live",),
-    tuple(f"tests/billing/test_{name}.py" for name in ("jobs", "memos", "pages", "pending_bills", "waiting")),
     ("tests/continuity/test_usage_lost.py",),
-    ("tests/system/test_idle.py",),
     ("tests/continuity/test_log_lost.py",),
     ("tests/system/test_survival.py",),
+    tuple(f"tests/billing/test_{name}.py" for name in ("jobs", "memos", "pages", "pending_bills", "waiting")),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/system/test_up.py",),
     ("tests/second_biller/test_agreement.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/"),
     ("tests/continuity/test_divided_bills.py",),
+    ("tests/system/test_idle.py",),
     (
         *(f"tests/{name}/" for name in ("api", "store", "migrate", "readmodels", "readside", "kafka", "postgres")),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "side_by_side")),

@@ -177,11 +177,10 @@ async def test_a_partition_that_was_added_is_named_and_its_records_count_where_t
     assert await calls(home, wire) == 30
     while job["status"] != "COMPLETE":
         job = await wire.do("GET", f"billjobs/{job['id']}")
-    async with http_client(home.url) as client:
-        # The API looks for itself every few seconds.
-        while "problems" not in (health := (await client.get("/health")).json()):
-            await asyncio.sleep(0.2)
-    assert f"usage has {surplus + 1} partitions, more than it was made with" in health["problems"]
+    named = f"usage has {surplus + 1} partitions, more than it was made with"
+    async with http_client(home.url) as client, asyncio.timeout(PATIENCE_S):
+        while named not in (await client.get("/health")).json().get("problems", ()):
+            await asyncio.sleep(0.1)
     assert not await home.stop()
 
     for count in (home.settings.partitions, surplus + 1):

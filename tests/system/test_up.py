@@ -16,7 +16,7 @@ from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 async def all_gone(processes: list[psutil.Process]) -> None:
