@@ -157,4 +157,5 @@ def test_a_resource_of_looser_days_is_read_from_the_store(file: Path) -> None:
     row = {"kind": kind, "id": data["id"], "version": 1, "body": json.dumps(data["body"]), "extra": "{}"}
     row |= {"root_id": data["id"], "partition": 0, "timezone": "UTC"}
     row |= dict.fromkeys(("position", "folded"), 1) | dict.fromkeys(("created", "modified"), datetime(2026, 1, 1))
+    row |= dict.fromkeys(("created_by", "modified_by"))
     assert json.loads(entity_of(row).body.model_dump_json(by_alias=True, exclude_unset=True)) == data["body"]
