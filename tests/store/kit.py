@@ -15,7 +15,7 @@ from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Endpoints, Stack
-from services.store.execute import Executed, execute
+from services.store.execute import Executed, execute, load_locked
 from services.store.generations import Generations
 
 CONFIG: dict[str, Any] = {
@@ -41,12 +41,9 @@ class Store:
 
     async def run(self, command: Command, organization: str | None = None) -> Executed:
         """Run a command in a transaction of its own."""
-
-        async def make(_: datetime) -> Command:
-            return command
-
         async with self.postgres.transaction() as connection:
-            return await execute(connection, organization or self.organization, make, self.generations)
+            resources = await load_locked(connection, organization or self.organization)
+            return await execute(connection, resources, command, self.generations)
 
     async def configure(self, organization: str | None = None, **more: Any) -> None:
         """Bring the organization into being."""
