@@ -4,15 +4,14 @@ Through HTTP, one commit a command, a thousand of them would take longer than wh
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from services.commands.bodies import parse_body
-from services.commands.messages import Command, CreateResource
+from services.commands.messages import CreateResource
 from services.postgres import Postgres
-from services.store.execute import execute
+from services.store.execute import execute, load_locked, now_of
 from services.store.generations import load_generations
 
 TERM = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
@@ -37,11 +36,9 @@ async def create_accounts(
         while part := list(islice(bodies, PER_TRANSACTION)):
             async with connection.transaction():
                 for kind, id, body in part:
-
-                    async def make(now: datetime, kind: str = kind, id: str = id, body: Any = body) -> Command:
-                        return CreateResource(kind, id, parse_body(kind, body), now)
-
-                    await execute(connection, organization, make, generations)
+                    resources = await load_locked(connection, organization)
+                    command = CreateResource(kind, id, parse_body(kind, body), now_of(resources))
+                    await execute(connection, resources, command, generations)
     return customers
 
 

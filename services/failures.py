@@ -1,6 +1,17 @@
 """What goes wrong outside the program: what a person can mend, and what passes by itself."""
 
 
+class Worded(Exception):
+    """A failure whose class's docstring is its message, with `{names}` for the values that it is made with.
+
+    So the text stands once. What the failure means is said by what else it is: a refusal, an ExpectedFailure.
+    """
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+        super().__init__((type(self).__doc__ or "").format(**values))
+
+
 class ExpectedFailure(Exception):
     """Something outside the program is wrong; the message says what, where, and what was tried.
 

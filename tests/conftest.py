@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from services.migrate.migrate import migrate
 from services.postgres import open_postgres
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
     """With `-n`, tests that share a system stay together."""
     return ByUnit(config, log)
+
+
+def pytest_configure() -> None:
+    """Logs have plain tracebacks, as every process has them: to draw the locals of a web framework takes minutes."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,34 +1,30 @@
 """Paths of accounts beyond the table's: the children of a parent."""
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from typing import Annotated
+
+from fastapi import Depends
 from starlette.responses import Response
 
-from services.api.paging import page_asked
-from services.api.queries import PAGING, parameters_of, takes
-from services.api.requests import api_of, organization_of, require_organization
-from services.api.resources import PREFIX, documents, existing
+from services.api.calls import Caller
+from services.api.declaring import router_of
+from services.api.paging import Page, Paging
+from services.api.resources import existing, page_of
+from services.api.shown import answer_of_kind, listed
 from services.commands.table import KINDS
-from services.store.listing import Condition, list_page
+from services.store.listing import Condition
 
 #: Most children on a page, as m3ter has it.
 CHILDREN_MAX = 200
 #: Children live in their parent's family; the family's index finds them.
 _CHILDREN = "e.root_id = {0} AND e.body->>'parentAccountId' = {0}"
+_ACCOUNT = KINDS["account"]
 
-router = APIRouter(prefix=PREFIX, tags=["accounts"], default_response_class=Response)
+router = router_of("accounts")
 
 
-@router.get("/accounts/{id}/children", openapi_extra=takes(*PAGING))
-async def children(request: Request, id: str) -> Response:
+@router.get("/accounts/{id}/children", response_model=listed(answer_of_kind(_ACCOUNT)))
+async def children(call: Caller, id: str, page: Annotated[Page, Depends(Paging(CHILDREN_MAX))]) -> Response:
     """The accounts whose parent this is, newest first; none of an account that is a child itself."""
-    organization, kind = organization_of(request), "account"
-    page = page_asked(parameters_of(request), CHILDREN_MAX)
-    postgres = api_of(request).postgres
-    async with postgres.connection() as connection:
-        await require_organization(connection, organization)
-        await existing(connection, organization, KINDS[kind], id)
-        wanted = [Condition(_CHILDREN, id)]
-        entities = await list_page(connection, organization, kind, wanted, page.fetched, page.before)
-    data = await documents(postgres, organization, page.shown(entities))
-    return page.answer(data, entities, lambda entity: entity.position)
+    async with call.reading() as connection:
+        await existing(connection, call.organization, _ACCOUNT, id)
+    return await page_of(call, _ACCOUNT, [Condition(_CHILDREN, id)], page)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from services.api import (
     accounts,
@@ -23,11 +23,12 @@ from services.api import (
     line_items,
     organization,
 )
+from services.api.calls import Api, call_of, check_bounds, require_whole
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.queries import check_parameters
-from services.api.requests import Api, check_bounds, require_whole
+from services.api.openapi import FAILURES, serve_openapi
+from services.api.parameters import check_parameters
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -77,25 +78,45 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
                 await app.state.health.close()
 
     crashed, fence = Crash(), Fence()
-    dependencies = [Depends(require_whole), Depends(check_bounds), Depends(check_parameters)]
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=dependencies)
+    dependencies = [Depends(require_whole), Depends(check_bounds)]
+    app = FastAPI(
+        title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=dependencies, responses=FAILURES
+    )
     app.state.crashed = crashed
     handle_errors(app)
-    app.include_router(health.router)
-    app.include_router(auth.router)
-    app.include_router(organization.router)
-    # Before the table's routes: `/balances/{id}/transactions` is theirs alone, `/bills/search` is not a bill's id.
-    app.include_router(accounts.router)
-    app.include_router(balances.router)
-    app.include_router(commitments.router)
-    app.include_router(bills.router)
-    app.include_router(line_items.router)
-    app.include_router(bill_life.router)
-    app.include_router(memo_router())
-    app.include_router(bill_jobs.router)
-    app.include_router(insight.router)
-    app.include_router(resource_router())
+    below = organization_routers()
+    for router in (health.router, auth.router, insight.metrics_router, _organizations(below)):
+        app.include_router(router)
+    serve_openapi(app, [health.router, auth.router, insight.metrics_router, *below])
     return app
+
+
+def organization_routers() -> list[APIRouter]:
+    """All that is below an organization.
+
+    The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
+    """
+    return [
+        organization.router,
+        accounts.router,
+        balances.router,
+        commitments.router,
+        bills.router,
+        line_items.router,
+        bill_life.router,
+        memo_router(),
+        bill_jobs.router,
+        insight.router,
+        resource_router(),
+    ]
+
+
+def _organizations(routers: list[APIRouter]) -> APIRouter:
+    """The one parent of what is below an organization: nothing there is reached but by `call_of`."""
+    parent = APIRouter(prefix="/organizations/{orgId}", dependencies=[Depends(check_parameters), Depends(call_of)])
+    for router in routers:
+        parent.include_router(router)
+    return parent
 
 
 def _hold(app: FastAPI, postgres: Postgres, bootstrap: str, watcher: Watcher, generations: Generations) -> None:

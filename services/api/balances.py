@@ -3,32 +3,32 @@
 from decimal import Decimal, localcontext
 from typing import Any
 
-from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from events.decimals import EXACT, plain
 from projections.resources import BalanceEntity
 from projections.settlement import Settlement, settle
+from services.api.answers import BalanceSummary
+from services.api.calls import Call, Caller
+from services.api.declaring import router_of
 from services.api.family import family_of
-from services.api.requests import api_of, organization_of, require_organization
-from services.api.resources import PREFIX, existing
+from services.api.resources import existing
 from services.api.wire import answer
 from services.commands.errors import UnknownResource
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 
-router = APIRouter(prefix=PREFIX, tags=["balances"], default_response_class=Response)
+router = router_of("balances")
 
 
-@router.get("/balances/{id}/transactions/summary")
-async def summary(request: Request, id: str) -> Response:
+@router.get("/balances/{id}/transactions/summary", response_model=BalanceSummary)
+async def summary(call: Caller, id: str) -> Response:
     """Credits and debits by transaction, what was drawn in and after the term, and what lapsed.
 
     All of it comes from one settlement, of all usage that has arrived, as the balance's own derived fields do.
     """
-    loaded = await family_of(request, await _account_of(request, id))
+    loaded = await family_of(call, await _account_of(call, id))
     balance = loaded.resources.balances.get(id)
     if balance is None:  # it was deleted meanwhile
         raise UnknownResource(kind="balance", id=id)
@@ -61,11 +61,9 @@ def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str
     return {name: Decimal(plain(amount)) for name, amount in found.items()}
 
 
-async def _account_of(request: Request, id: str) -> str:
+async def _account_of(call: Call, id: str) -> str:
     """Whose balance it is. Raises: UnknownResource."""
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        balance = await existing(connection, organization, KINDS["balance"], id)
+    async with call.reading() as connection:
+        balance = await existing(connection, call.organization, KINDS["balance"], id)
     account_id: str = balance.body.account_id
     return account_id

@@ -1,10 +1,11 @@
-"""Bodies of the bill paths."""
+"""Bodies of paths beside those of resources."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, BeforeValidator, Field
 
+from events.dates import read_instant
 from events.resources.base import Day, Id, Model
 from events.resources.bounds import MANY, TABLE, Currency, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
@@ -72,3 +73,16 @@ class PreviewBody(Model):
     last_date_in_billing_period: Day | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
     bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None
+
+
+class ClockBody(BaseModel):
+    """POST clock: where the test clock is moved to. Other members are not read."""
+
+    now: Annotated[datetime, BeforeValidator(read_instant)]
+
+
+class TokenBody(BaseModel):
+    """POST oauth/token, as JSON or as a form. Other members are not read."""
+
+    grant_type: Literal["client_credentials"]
+    scope: str | None = None

@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from starlette.requests import Request
-
 from events.facts.bills import BillIssued
 from projections.settlement import issue
-from services.api.requests import api_of, organization_of, require_organization, waiter_of
+from services.api.calls import Call
 from services.billing.approving import Pending, load_pending
 from services.billing.life import BillLife, load_life
 from services.billing.reading import StoredBill, read_bills, read_names
@@ -19,75 +17,71 @@ from services.concurrency import compute
 from services.readside.live import reading_live
 from services.store.execute import now_of
 from services.store.listing import Search
-from services.store.view import load_config
 
 
-async def one_bill(request: Request, bill_id: str) -> dict[str, Any]:
+async def one_bill(call: Call, bill_id: str) -> dict[str, Any]:
     """The bill as of the last command. Raises: UnknownOrganization, UnknownResource."""
-    api, organization = api_of(request), organization_of(request)
-    async with api.postgres.connection() as connection:
-        await require_organization(connection, organization)
-        life = await load_life(connection, organization, bill_id)
-    return await document_of(request, life)
+    async with call.reading() as connection:
+        life = await load_life(connection, call.organization, bill_id)
+    return await document_of(call, life)
 
 
-async def document_of(request: Request, life: BillLife, *, lines: bool = True) -> dict[str, Any]:
+async def document_of(call: Call, life: BillLife, *, lines: bool = True) -> dict[str, Any]:
     """The document of a bill in this state; a pending one as every command that was acknowledged makes it.
 
     Raises: UnknownResource if it was dropped meanwhile.
     """
     if life.pending is not None:
-        await waiter_of(request).until_commands_projected()
-    return await _document_of(request, life, lines)
+        await call.waiter.until_commands_projected()
+    return await _document_of(call, life, lines)
 
 
-async def _document_of(request: Request, life: BillLife, lines: bool) -> dict[str, Any]:
-    api = api_of(request)
+async def _document_of(call: Call, life: BillLife, lines: bool) -> dict[str, Any]:
     if life.pending is not None:
-        found = await load_pending(api.postgres, waiter_of(request), life)
+        found = await load_pending(call.postgres, call.waiter, life)
         if found is not None:
-            return await _shown(request, _content(found), _stamps(life, await _now(request)), lines)
-        async with api.postgres.connection() as connection:
+            return await _shown(call, _content(found), _stamps(life, await _now(call)), lines)
+        async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
     assert life.issued is not None and life.issued_at is not None
-    return await _shown(request, life.issued, _stamps(life, life.issued_at), lines)
+    return await _shown(call, life.issued, _stamps(life, life.issued_at), lines)
 
 
 async def found_bills(
-    request: Request, wanted: Search, *, lines: bool = True
+    call: Call, wanted: Search, *, lines: bool = True
 ) -> tuple[list[StoredBill], list[dict[str, Any]]]:
     """Bills of the live read models, and their documents; one that was dropped meanwhile has none."""
-    organization = organization_of(request)
-    async with reading_live(api_of(request).postgres) as connection:
-        await require_organization(connection, organization)
+    organization = call.organization
+    async with reading_live(call.postgres) as connection:
+        await call.configured(connection)
         stored = await read_bills(connection, organization, wanted)
         names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
     if any(one.bill is None for one in stored):
-        await waiter_of(request).until_commands_projected()
+        await call.waiter.until_commands_projected()
     documents = []
     for one in stored:
         if one.bill is not None:
             documents.append(bill_document(one.bill, names, one.stamps, lines=lines))
             continue
         try:
-            async with api_of(request).postgres.connection() as connection:
+            async with call.postgres.connection() as connection:
                 life = await load_life(connection, organization, one.bill_id)
-            documents.append(await _document_of(request, life, lines))
+            documents.append(await _document_of(call, life, lines))
         except UnknownResource:
             continue
     return stored, documents
 
 
-async def preview_documents(request: Request, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
+async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dict[str, Any]]:
     """Documents of bills that are not there."""
-    async with api_of(request).postgres.connection() as connection:
-        names = await read_names(connection, organization_of(request), referred_ids(bills))
-    return await compute(organization_of(request), lambda: [bill_document(bill, names, None) for bill in bills])
+    async with call.postgres.connection() as connection:
+        names = await read_names(connection, call.organization, referred_ids(bills))
+    return await compute(call.organization, lambda: [bill_document(bill, names, None) for bill in bills])
 
 
-async def _shown(request: Request, bill: BillIssued, stamps: Stamps, lines: bool) -> dict[str, Any]:
-    async with api_of(request).postgres.connection() as connection:
-        names = await read_names(connection, organization_of(request), referred_ids([bill]))
+async def _shown(call: Call, bill: BillIssued, stamps: Stamps, lines: bool) -> dict[str, Any]:
+    async with call.postgres.connection() as connection:
+        names = await read_names(connection, call.organization, referred_ids([bill]))
     return bill_document(bill, names, stamps, lines=lines)
 
 
@@ -96,9 +90,9 @@ def _stamps(life: BillLife, calculated: datetime) -> Stamps:
     return Stamps(life.version, *times, life.created_by, life.issued_by, life.locked_by, life.modified_by)
 
 
-async def _now(request: Request) -> datetime:
-    async with api_of(request).postgres.connection() as connection:
-        return now_of(await load_config(connection, organization_of(request)))
+async def _now(call: Call) -> datetime:
+    async with call.postgres.connection() as connection:
+        return now_of(await call.configured(connection))
 
 
 def _content(found: Pending) -> BillIssued:

@@ -1,23 +1,25 @@
 """Bill jobs over HTTP: asked for here, carried out by the runner in this process."""
 
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import Depends
 from starlette.responses import Response
 
 from events.actors import shown
 from events.resources.base import Model
+from services.api.answers import JobAnswer
 from services.api.bill_bodies import BillJobBody, RecalculateBody
-from services.api.callers import actor_of
-from services.api.paging import page_asked
-from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, takes
-from services.api.requests import api_of, body_of, commanding, key_of, organization_of, require_organization
-from services.api.wire import answer, encode, parse_object, raw_answer
+from services.api.calls import Call, Caller
+from services.api.commanding import Turn, once
+from services.api.declaring import router_of
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Flag
+from services.api.sent import Body, Sent
+from services.api.shown import listed
+from services.api.wire import answer
 from services.billing.jobs import (
     OPEN_STATUSES,
     STATUSES,
@@ -29,105 +31,93 @@ from services.billing.jobs import (
     list_jobs,
 )
 from services.billing.life import BillNotPending, load_life
-from services.commands.bodies import parse_model
 from services.commands.errors import UnknownResource
-from services.store import idempotency
-from services.store.execute import now_of
-from services.store.view import get, load_config
+from services.store.view import get
 
-router = APIRouter(prefix="/organizations/{organization}/billjobs")
-
-
-#: A job's request as it is stored, and the date it settles for: from the connection, the document and today.
-MakeJob = Callable[[Any, dict[str, Any], date], Awaitable[tuple[Model, date]]]
+router = router_of("billjobs", prefix="/billjobs")
+_JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBody, may_be_absent=True)
 
 
-@router.post("")
-async def create(request: Request) -> Response:
+@router.post("", response_model=JobAnswer)
+async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]) -> Response:
     """Remember the job and start it; the answer shows it PENDING."""
-    organization = organization_of(request)
 
-    async def make(connection: Any, document: dict[str, Any], today: date) -> tuple[Model, date]:
-        body = parse_model(BillJobBody, document)
+    async def work(turn: Turn) -> dict[str, Any]:
+        body = sent.read().body
         for account in body.account_ids or ():
-            if await get(connection, organization, "account", account) is None:
+            if await get(turn.connection, call.organization, "account", account) is None:
                 raise UnknownResource(kind="account", id=account)
-        return body, body.through(today)
+        return await _made(turn, body, body.through(turn.now.date()))
 
-    return await _create(request, make)
+    return _started(call, await once(call, sent, work))
 
 
-@router.post("/recalculate")
-async def recalculate(request: Request) -> Response:
+@router.post("/recalculate", response_model=JobAnswer)
+async def recalculate(call: Caller, sent: Annotated[Sent[RecalculateBody], Depends(_RECALCULATION)]) -> Response:
     """Drop those of these pending bills that nothing is due for; move those behind their account's latest bill."""
-    organization = organization_of(request)
 
-    async def make(connection: Any, document: dict[str, Any], today: date) -> tuple[Model, date]:
-        body = parse_model(RecalculateBody, document)
+    async def work(turn: Turn) -> dict[str, Any]:
+        body = sent.read().body
         for bill in body.bill_ids:
-            if (await load_life(connection, organization, bill)).pending is None:
+            if (await load_life(turn.connection, call.organization, bill)).pending is None:
                 raise BillNotPending(id=bill, rule="is recalculated")
-        return body, today
+        return await _made(turn, body, turn.now.date())
 
-    return await _create(request, make)
-
-
-async def _create(request: Request, make: MakeJob) -> Response:
-    organization, raw = organization_of(request), await body_of(request)
-    asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
-    async with commanding(request) as connection:
-        await require_organization(connection, organization)
-        payload = await idempotency.first_answer(connection, asked)
-        if payload is None:
-            today = now_of(await load_config(connection, organization)).date()
-            body, through = await make(connection, parse_object(raw) if raw else {}, today)
-            await check_room(connection, organization)
-            stored = json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
-            now, actor = datetime.now(UTC), actor_of(request)
-            job = await create_job(connection, organization, str(uuid4()), stored, through, now, actor)
-            payload = encode(job_document(job))
-            await idempotency.remember(connection, asked, payload)
-    request.app.state.bill_jobs.wake()
-    return raw_answer(payload)
+    return _started(call, await once(call, sent, work))
 
 
-@router.get("", openapi_extra=takes(*PAGING, status=STATUSES, active=FLAG))
-async def list_all(request: Request) -> Response:
+async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
+    """A new job of this request, which settles for this date."""
+    organization, actor = turn.call.organization, turn.call.actor
+    await check_room(turn.connection, organization)
+    stored = json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
+    return job_document(
+        await create_job(turn.connection, organization, str(uuid4()), stored, through, datetime.now(UTC), actor)
+    )
+
+
+def _started(call: Call, response: Response) -> Response:
+    """The job is committed: the runner may have it."""
+    call.request.app.state.bill_jobs.wake()
+    return response
+
+
+@router.get("", response_model=listed(JobAnswer))
+async def list_all(
+    call: Caller,
+    page: Annotated[Page, Depends(Paging())],
+    status: Annotated[str | None, Depends(Choice("status", STATUSES))],
+    active: Annotated[bool, Depends(Flag("active"))],
+) -> Response:
     """Newest first; `active` and `status` as m3ter has them."""
-    found = parameters_of(request)
-    page, organization = page_asked(found), organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        jobs = await list_jobs(connection, organization, page.before, asked_statuses(found), page.fetched)
+    async with call.reading() as connection:
+        wanted = asked_statuses(status, active=active)
+        jobs = await list_jobs(connection, call.organization, page.before, wanted, page.fetched)
     return page.answer([job_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 
 
-def asked_statuses(found: dict[str, list[str]]) -> list[str]:
+def asked_statuses(status: str | None, *, active: bool) -> list[str]:
     """The statuses of the jobs that a list is asked for."""
-    status, among = one(found, "status"), OPEN_STATUSES if is_true(found, "active") else STATUSES
-    return [one for one in among if status in (None, one)]
+    return [one for one in (OPEN_STATUSES if active else STATUSES) if status in (None, one)]
 
 
-@router.get("/{job}")
-async def get_one(request: Request, job: str) -> Response:
+@router.get("/{job}", response_model=JobAnswer)
+async def get_one(call: Caller, job: str) -> Response:
     """How far the job is."""
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        found = await get_job(connection, organization, job)
+    async with call.reading() as connection:
+        found = await get_job(connection, call.organization, job)
     if found is None:
         raise UnknownResource(kind="bill job", id=job)
     return answer(job_document(found))
 
 
-@router.post("/{job}/cancel")
-async def cancel(request: Request, job: str) -> Response:
+@router.post("/{job}/cancel", response_model=JobAnswer)
+async def cancel(call: Caller, job: str) -> Response:
     """End the job after the families it is at; bills it has issued stay. A finished job stays as it is."""
-    organization = organization_of(request)
-    async with api_of(request).postgres.transaction() as connection:
-        await require_organization(connection, organization)
-        found = await cancel_job(connection, organization, job, datetime.now(UTC), actor_of(request))
-        found = found or await get_job(connection, organization, job)
+    async with call.postgres.transaction() as connection:
+        await call.configured(connection)
+        found = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
+        found = found or await get_job(connection, call.organization, job)
     if found is None:
         raise UnknownResource(kind="bill job", id=job)
     return answer(job_document(found))

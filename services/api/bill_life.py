@@ -1,29 +1,22 @@
 """What is done to a bill over HTTP: approve, lock, void or drop."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import Depends
 from starlette.responses import Response
 
 from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillVoided
+from services.api.answers import BillAnswer, Told
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.callers import actor_of
-from services.api.queries import parameters_of, several, takes
-from services.api.requests import (
-    api_of,
-    body_of,
-    commanding,
-    correlation_of,
-    key_of,
-    organization_of,
-    require_organization,
-    waiter_of,
-)
-from services.api.wire import answer, encode, parse_object, raw_answer
+from services.api.calls import Call, Caller
+from services.api.commanding import Turn, in_turn, once_by_itself
+from services.api.declaring import router_of
+from services.api.parameters import Texts
+from services.api.sent import Body, Sent
+from services.api.wire import answer
 from services.billing.approving import approve_bill, approve_or_drop
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import (
@@ -35,129 +28,130 @@ from services.billing.life import (
     load_life,
     load_to_change,
 )
-from services.commands.bodies import parse_model
 from services.commands.errors import InvalidField
 from services.readside.live import reading_live
-from services.store import idempotency
 from services.store.events import StreamMovedError
 from services.store.execute import now_of
-from services.store.view import load_config
 
 T = TypeVar("T")
-router = APIRouter(prefix="/organizations/{organization}/bills")
+router = router_of("bills", prefix="/bills")
+_STATUS, _APPROVAL = Body(StatusBody), Body(ApproveBody, may_be_absent=True)
 
 _PENDING_OF = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING' AND account_id = ANY ($2)"
 
-#: Changes the bill in a transaction: from the connection, the bill, its stream's version and the organization's time.
-Change = Callable[[Any, BillLife, int, datetime], Awaitable[Any]]
 
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """A bill in a transaction that changes it; `version` is that of its account's stream of bills."""
 
-async def change_bill(request: Request, bill_id: str, change: Change) -> BillLife:
-    """Run a change in one transaction, again if another command or bill run was faster; returns the bill after it."""
-    organization = organization_of(request)
-    for _ in range(ATTEMPTS):
+    turn: Turn
+    life: BillLife
+    version: int
+
+    async def append(self, fact: BillFact) -> None:
+        """Append a fact, and evolve the bill. Raises: BillContentionError if a bill run was faster."""
+        turn, call = self.turn, self.turn.call
         try:
-            async with commanding(request) as connection:
-                await require_organization(connection, organization)
-                life, version = await load_to_change(connection, organization, bill_id)
-                await change(connection, life, version, now_of(await load_config(connection, organization)))
-                return life
-        except StreamMovedError:
-            continue
-    raise BillContentionError(life.root_id)
+            await append_fact(turn.connection, self.life, self.version, fact, turn.now, call.correlation, call.actor)
+        except StreamMovedError as error:
+            raise BillContentionError(self.life.root_id) from error
 
 
-@router.put("/{bill}/status")
-async def set_status(request: Request, bill: str) -> Response:
+async def held_bill(turn: Turn, bill_id: str) -> Changing:
+    """The bill, to be changed. Raises: UnknownResource."""
+    return Changing(turn, *await load_to_change(turn.connection, turn.call.organization, bill_id))
+
+
+async def change_bill(call: Call, work: Callable[[Turn], Awaitable[T]]) -> T:
+    """Change a bill in one transaction, again if another command or bill run was faster."""
+    return await in_turn(call, work, attempts=ATTEMPTS, again_on=BillContentionError)
+
+
+@router.put("/{bill}/status", response_model=BillAnswer)
+async def set_status(call: Caller, bill: str, sent: Annotated[Sent[StatusBody], Depends(_STATUS)]) -> Response:
     """Approve a pending bill. One that is approved stays so; it does not go back."""
-    body = parse_model(StatusBody, parse_object(await body_of(request)))
+    body = sent.read().body
     if body.status == "APPROVED":
-        await _approve(request, [bill], approve_bill)
-    shown = await one_bill(request, bill)
+        await _approve(call, [bill], approve_bill)
+    shown = await one_bill(call, bill)
     if shown["status"] != body.status:
         raise BillNotPending(id=bill, rule="has the status PENDING")
     return answer(shown)
 
 
-@router.put("/{bill}/lock")
-async def lock(request: Request, bill: str) -> Response:
+@router.put("/{bill}/lock", response_model=BillAnswer)
+async def lock(call: Caller, bill: str) -> Response:
     """Lock an approved bill; it comes without a body. A locked one stays as it is."""
 
-    async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
+    async def work(turn: Turn) -> BillLife:
+        held = await held_bill(turn, bill)
+        life = held.life
         if life.issued is None:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
-            locked = BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-            await append_fact(connection, life, version, locked, now, correlation_of(request), actor_of(request))
+            await held.append(BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
+        return life
 
-    return answer(await document_of(request, await change_bill(request, bill, change)))
+    return answer(await document_of(call, await change_bill(call, work)))
 
 
-@router.delete("/{bill}")
-async def delete(request: Request, bill: str) -> Response:
+@router.delete("/{bill}", response_model=BillAnswer)
+async def delete(call: Caller, bill: str) -> Response:
     """Drop a pending bill, void an approved one: what it billed is due again. The answer is the bill as it was."""
-    shown = await one_bill(request, bill)
+    shown = await one_bill(call, bill)
 
-    async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
+    async def work(turn: Turn) -> None:
+        held = await held_bill(turn, bill)
+        life = held.life
         if life.locked_at is not None:
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
-        fact = kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id)
-        await append_fact(connection, life, version, fact, now, correlation_of(request), actor_of(request))
+        await held.append(kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
 
-    await change_bill(request, bill, change)
+    await change_bill(call, work)
     return answer(shown)
 
 
-@router.post("/approve", openapi_extra=takes("accountIds"))
-async def approve(request: Request) -> Response:
+@router.post("/approve", response_model=Told)
+async def approve(
+    call: Caller,
+    listed: Annotated[list[str], Depends(Texts("accountIds"))],
+    sent: Annotated[Sent[ApproveBody], Depends(_APPROVAL)],
+) -> Response:
     """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts.
 
     One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
     """
-    api, organization, raw = api_of(request), organization_of(request), await body_of(request)
-    listed = several(parameters_of(request), "accountIds")
-    body = parse_model(ApproveBody, {"accountIds": listed or None} | (parse_object(raw) if raw else {}))
-    asked = idempotency.Request(organization, request.method, request.url.path, key_of(request), raw)
-    async with api.postgres.connection() as connection:
-        await require_organization(connection, organization)
-        payload = await idempotency.first_answer(connection, asked)
-    if payload is not None:
-        return raw_answer(payload)
-    facts = await _approve(request, await _wanted(request, body), approve_or_drop)
-    payload = encode({"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"})
-    async with commanding(request) as connection:
-        # A request with the same key may have come in between: approving again changed nothing, its answer holds.
-        first = await idempotency.first_answer(connection, asked)
-        if first is None:
-            await idempotency.remember(connection, asked, payload)
-    return raw_answer(first or payload)
+    body = sent.read(accountIds=listed or None).body
+
+    async def work() -> dict[str, Any]:
+        facts = await _approve(call, await _wanted(call, body), approve_or_drop)
+        return {"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"}
+
+    return await once_by_itself(call, sent, work)
 
 
-async def _wanted(request: Request, body: ApproveBody) -> list[str]:
+async def _wanted(call: Call, body: ApproveBody) -> list[str]:
     """Ids of the bills to approve, each checked to be there. Raises: UnknownResource, InvalidField."""
-    api, organization = api_of(request), organization_of(request)
     if body.bill_ids is None and body.account_ids is None:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
-        await waiter_of(request).until_commands_projected()
-        async with reading_live(api.postgres) as connection:
-            rows = await connection.fetch(_PENDING_OF, organization, list(body.account_ids or ()))
+        await call.waiter.until_commands_projected()
+        async with reading_live(call.postgres) as connection:
+            rows = await connection.fetch(_PENDING_OF, call.organization, list(body.account_ids or ()))
         return [row["bill_id"] for row in rows]
-    async with api.postgres.connection() as connection:
-        lives = [await load_life(connection, organization, id) for id in dict.fromkeys(body.bill_ids)]
+    async with call.postgres.connection() as connection:
+        lives = [await load_life(connection, call.organization, id) for id in dict.fromkeys(body.bill_ids)]
     return [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
 
 
-async def _approve(request: Request, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:
+async def _approve(call: Call, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:
     """What became of each that was pending, one after the other, from all usage that was there at the start."""
-    api, organization = api_of(request), organization_of(request)
-    async with api.postgres.connection() as connection:
-        await require_organization(connection, organization)
-        lives = [await load_life(connection, organization, id) for id in bill_ids]
-        now = now_of(await load_config(connection, organization))
+    async with call.reading() as connection:
+        lives = [await load_life(connection, call.organization, id) for id in bill_ids]
+        now = now_of(await call.configured(connection))
     pending = [life.bill_id for life in lives if life.pending is not None]
-    waiter = waiter_of(request)
+    waiter = call.waiter
     if pending:
         await waiter.until_projected()
-    return [await approve(api.postgres, waiter, organization, id, now, actor_of(request)) for id in pending]
+    return [await approve(call.postgres, waiter, call.organization, id, now, call.actor) for id in pending]

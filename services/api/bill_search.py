@@ -2,14 +2,12 @@
 
 from typing import get_args
 
-from starlette.requests import Request
-
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
-from services.api.queries import FLAG, PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
-from services.api.search import DEFAULT_SIZE, TERM, choice, compared
+from services.api.parameters import FLAG, choice_rule
+from services.api.search import TERM, Searching, compared
 from services.commands.errors import InvalidField, shortened
-from services.store.listing import Condition, Search
+from services.store.listing import Condition
 
 _CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
 #: What may be searched and sorted by. All are texts: days and instants sort as their texts do.
@@ -37,22 +35,17 @@ FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
 _CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
 
 
-def bill_search(request: Request) -> Search:
-    """The search that a request asks for. Raises: InvalidField."""
-    found = parameters_of(request)
-    terms = [term for term in (one(found, "searchQuery", SEARCH_MAX) or "").split("$") if term]
-    sorted_by = one(found, "sortBy")
-    order = (_FIELDS | _SORTED_ONLY).get(sorted_by) if sorted_by else "position"
-    if order is None:
-        raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(_FIELDS | _SORTED_ONLY)}")
-    return Search(
-        conditions=tuple(_condition(term) for term in terms),
-        all_of=choice(found, "operator", ("AND", "OR")) == "AND",
-        order=order,
-        ascending=choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
-        offset=whole_number(found, "fromDocument", 0, 0, 2**31 - 1),
-        size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
-    )
+class BillSearch(Searching):
+    """A search for bills."""
+
+    def condition(self, term: str) -> Condition:
+        return _condition(term)
+
+    def order(self, name: str | None) -> str:
+        found = (_FIELDS | _SORTED_ONLY).get(name) if name else "position"
+        if found is None:
+            raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(_FIELDS | _SORTED_ONLY)}")
+        return found
 
 
 def _condition(term: str) -> Condition:

@@ -2,122 +2,135 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid5
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import Depends
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
 from events.facts.bills import BillIssued
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
+from services.api.answers import BillAnswer, BillLineAnswer, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_search import FREQUENCIES, STATUSES, bill_search
+from services.api.bill_search import FREQUENCIES, STATUSES, BillSearch
+from services.api.calls import Caller
+from services.api.declaring import router_of
 from services.api.family import family_of
-from services.api.paging import page_asked
-from services.api.queries import FLAG, PAGING, is_true, one, parameters_of, several, takes
-from services.api.requests import body_of
-from services.api.search import SEARCH_PARAMETERS
-from services.api.wire import answer, day, parse_object
+from services.api.paging import AnyPage, Page, Paging
+from services.api.parameters import Choice, Day, Flag, Found, Reader, Text, Texts
+from services.api.sent import Body, Sent
+from services.api.shown import listed
+from services.api.wire import answer
 from services.billing.reading import newest_first
 from services.billing.wire import unpriced_documents
-from services.commands.bodies import parse_model
 from services.commands.errors import UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.store.listing import Condition
+from services.store.listing import Condition, Search
 
-router = APIRouter(prefix="/organizations/{organization}")
+router = router_of("bills")
 
 #: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))
-#: Parameter -> condition on a row of `bills`, and what its value is.
-FILTERS = {
-    "accountId": ("account_id = {}", "text"),
-    "billDate": ("bill_date = {}", "day"),
-    "billDateStart": ("bill_date >= {}", "day"),
-    "billDateEnd": ("bill_date < {}", "day"),
-    "billingFrequency": ("bill->>'billingFrequency' = {}", "text"),
-    "billJobId": ("bill->>'billJobId' = {}", "text"),
-    "ids": ("bill_id = ANY ({})", "texts"),
-    "locked": ("locked = {}", "flag"),
-    "status": ("status = {}", "text"),
+#: Conditions on a row of `bills`, by their parameters.
+FILTERS: dict[Reader[Any], str] = {
+    Text("accountId"): "account_id = {}",
+    Day("billDate"): "bill_date = {}",
+    Day("billDateStart"): "bill_date >= {}",
+    Day("billDateEnd"): "bill_date < {}",
+    Choice("billingFrequency", FREQUENCIES): "bill->>'billingFrequency' = {}",
+    Text("billJobId"): "bill->>'billJobId' = {}",
+    Texts("ids"): "bill_id = ANY ({})",
+    Flag("locked"): "locked = {}",
+    Choice("status", STATUSES): "status = {}",
 }
 #: Bills that are not there, and the documents of usage that no price holds for.
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
-#: Every answer has the total, whether it is asked for or not; `additional` fields there are none.
-_CHOICES = {
-    **{name: FLAG for name in ("locked", "excludeLineItems", "includeBillTotal")},
-    "status": STATUSES,
-    "billingFrequency": FREQUENCIES,
-}
+#: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
+_Ignored = Annotated[str | None, Depends(Text("additional"))]
+_PREVIEW = Body(PreviewBody)
 
 
-@router.get("/bills", openapi_extra=takes(*FILTERS, "additional", *PAGING, **_CHOICES))
-async def list_bills(request: Request) -> Response:
+class BillFilters(Reader[list[Condition]]):
+    """Which bills are asked for."""
+
+    def __init__(self) -> None:
+        self.schemas = {name: schema for filter in FILTERS for name, schema in filter.schemas.items()}
+
+    def read(self, found: Found) -> list[Condition]:
+        asked = {name for filter in FILTERS for name in filter.schemas} & found.keys()
+        return [Condition(sql, filter.read(found)) for filter, sql in FILTERS.items() if asked & filter.schemas.keys()]
+
+
+@router.get("/bills", response_model=listed(BillAnswer))
+async def list_bills(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(BillFilters())],
+    additional: _Ignored,
+    page: Annotated[Page, Depends(Paging())],
+    bare: Annotated[bool, Depends(Flag("excludeLineItems"))],
+    with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
+) -> Response:
     """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
-    found = parameters_of(request)
-    page = page_asked(found)
-    conditions = [Condition(sql, value_of(found, name, kind)) for name, (sql, kind) in FILTERS.items() if name in found]
-    if page.before is not None:
-        conditions.append(Condition("position < {}", page.before))
-    bare = is_true(found, "excludeLineItems")
-    stored, documents = await found_bills(request, newest_first(conditions, page.fetched), lines=not bare)
+    conditions = [*wanted, *page.older("position")]
+    stored, documents = await found_bills(call, newest_first(conditions, page.fetched), lines=not bare)
     shown = {bill.bill_id for bill in page.shown(stored)}
     data = [document for document in documents if document["id"] in shown]
     return page.answer(data, stored, lambda bill: bill.position)
 
 
-@router.get("/bills/search", openapi_extra=takes(*SEARCH_PARAMETERS))
-async def search_bills(request: Request) -> Response:
+@router.get("/bills/search", response_model=listed(BillAnswer))
+async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
     """Bills found by m3ter's search grammar."""
-    _, documents = await found_bills(request, bill_search(request))
+    _, documents = await found_bills(call, wanted)
     return answer({"data": documents})
 
 
-@router.get("/bills/latest/{account}", openapi_extra=takes("additional"))
-async def latest_bill(request: Request, account: str) -> Response:
+@router.get("/bills/latest/{account}", response_model=BillAnswer)
+async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Response:
     """The account's newest bill."""
-    _, documents = await found_bills(request, newest_first([Condition("account_id = {}", account)], 1))
+    _, documents = await found_bills(call, newest_first([Condition("account_id = {}", account)], 1))
     if not documents:
         raise UnknownResource(kind="bill of account", id=account)
     return answer(documents[0])
 
 
-@router.get("/bills/{bill}", openapi_extra=takes("additional"))
-async def get_bill(request: Request, bill: str) -> Response:
+@router.get("/bills/{bill}", response_model=BillAnswer)
+async def get_bill(call: Caller, bill: str, additional: _Ignored) -> Response:
     """One bill with its lines."""
-    return answer(await one_bill(request, bill))
+    return answer(await one_bill(call, bill))
 
 
-@router.get("/bills/{bill}/lineitems", openapi_extra=takes("additional", *PAGING))
-async def list_lines(request: Request, bill: str) -> Response:
+@router.get("/bills/{bill}/lineitems", response_model=listed(BillLineAnswer))
+async def list_lines(
+    call: Caller, bill: str, additional: _Ignored, page: Annotated[None, Depends(AnyPage())]
+) -> Response:
     """The bill's lines in their order, on one page."""
-    return answer({"data": (await one_bill(request, bill))["lineItems"]})
+    return answer({"data": (await one_bill(call, bill))["lineItems"]})
 
 
-@router.get("/bills/{bill}/lineitems/{line}", openapi_extra=takes("additional"))
-async def get_line(request: Request, bill: str, line: str) -> Response:
+@router.get("/bills/{bill}/lineitems/{line}", response_model=BillLineAnswer)
+async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> Response:
     """One line of a bill."""
-    for document in (await one_bill(request, bill))["lineItems"]:
+    for document in (await one_bill(call, bill))["lineItems"]:
         if document["id"] == line:
             return answer(document)
     raise UnknownResource(kind="line item", id=line)
 
 
-@router.post("/bills/preview")
-async def preview_bill(request: Request) -> Response:
+@router.post("/bills/preview", response_model=Preview)
+async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
     """What a run for the date would issue for the account, on the very same path; nothing is stored.
 
     Under the commitments and pricings of the body, if it has any: what if?
     """
-    body = parse_model(PreviewBody, parse_object(await body_of(request)))
-    loaded = await family_of(request, body.account_id)
+    body = sent.read().body
+    loaded = await family_of(call, body.account_id)
     bills, unpriced = await compute(loaded.organization, _previewed, loaded, body, datetime.now(UTC))
-    return answer(_view(await preview_documents(request, bills), body.account_id, unpriced))
+    return answer(_view(await preview_documents(call, bills), body.account_id, unpriced))
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
@@ -128,14 +141,14 @@ def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previe
     return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account_id)
 
 
-@router.get("/accounts/{account}/unbilled", openapi_extra=takes("asOf"))
-async def get_unbilled(request: Request, account: str) -> Response:
+@router.get("/accounts/{account}/unbilled", response_model=Preview)
+async def get_unbilled(
+    call: Caller, account: str, as_of: Annotated[date | None, Depends(Day("asOf", blank=True))]
+) -> Response:
     """Lines of all usage that has arrived and is not billed, and of every other charge that is due by `asOf`."""
-    as_of = one(parameters_of(request), "asOf")
-    loaded = await family_of(request, account)
-    through = day(as_of, "asOf") if as_of else loaded.today
-    bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, through)
-    return answer(_view(await preview_documents(request, bills), account, unpriced))
+    loaded = await family_of(call, account)
+    bills, unpriced = await compute(loaded.organization, _unbilled, loaded, account, as_of or loaded.today)
+    return answer(_view(await preview_documents(call, bills), account, unpriced))
 
 
 def _unbilled(loaded: LoadedFamily, account: str, through: date) -> Previewed:
@@ -153,14 +166,3 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
     return found | {name: listed for name, listed in others.items() if listed}
-
-
-def value_of(found: dict[str, list[str]], name: str, kind: str) -> Any:
-    """A filter's value. Raises: InvalidField."""
-    if kind == "texts":
-        return several(found, name)
-    if kind == "flag":
-        return is_true(found, name)
-    text = one(found, name)
-    assert text is not None
-    return day(text, name) if kind == "day" else text

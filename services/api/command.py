@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.concurrency import first_of
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import connected
 from services.run.process import Process, run_process
 from services.store.generations import load_generations
@@ -23,14 +23,9 @@ GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75
 
 
-class AddressTakenError(ExpectedFailure):
-    """The API cannot listen on {host}:{port}: {cause}."""
-
-    def __init__(self, host: str, port: int, cause: OSError) -> None:
-        super().__init__(
-            f"the API cannot listen on {host}:{port}: {cause.strerror or cause}; choose another with --port or"
-            " TRUEUP_API_PORT (0 takes a free one)"
-        )
+class AddressTakenError(Worded, ExpectedFailure):
+    """the API cannot listen on {host}:{port}: {cause}; choose another with --port or TRUEUP_API_PORT \
+(0 takes a free one)"""
 
 
 class Server(uvicorn.Server):
@@ -62,6 +57,7 @@ def server_of(app: FastAPI) -> Server:
     return Server(
         uvicorn.Config(
             app,
+            http="httptools",
             log_config=None,
             access_log=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -78,7 +74,7 @@ def bind(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise AddressTakenError(host, port, error) from error
+        raise AddressTakenError(host=host, port=port, cause=error.strerror or error) from error
     return bound
 
 

@@ -14,25 +14,19 @@ from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
 _log = structlog.get_logger(__name__)
 
 
-class BodyTooLargeError(Exception):
+class BodyTooLargeError(Worded):
     """body: is larger than {limit} bytes"""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"body: is larger than {limit} bytes")
 
-
-class NotAuthenticatedError(Exception):
+class NotAuthenticatedError(Worded):
     """Authorization: must be Basic, with an access key id and an API secret"""
-
-    def __init__(self) -> None:
-        super().__init__("Authorization: must be Basic, with an access key id and an API secret")
 
 
 #: The first class that an error is an instance of decides. A CommandError not named here is a 400.

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from events.topics import CATALOG, EVENTS, USAGE
+from services.api.answers import HealthAnswer
+from services.api.declaring import router_of
 from services.api.standing import Standing
 from services.api.wire import answer
 from services.concurrency import SharedAnswer
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import usage_read
@@ -32,10 +33,10 @@ KEPT_SECONDS = 1.0
 #: Somebody who is behind and does not move for so long stands still.
 STILL_SECONDS = 5.0
 
-router = APIRouter(tags=["health"], default_response_class=Response)
+router = router_of("health")
 
 
-@router.get("/health")
+@router.get("/health", response_model=HealthAnswer)
 async def health(request: Request) -> Response:
     """200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`. `behind`: events or records."""
     checked: Health = request.app.state.health
@@ -43,11 +44,8 @@ async def health(request: Request) -> Response:
     return answer(document, status)
 
 
-class SilentPostgresError(ExpectedFailure):
-    """Postgres at {url} did not answer within {seconds} s."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(f"Postgres at {redacted(url)} did not answer within {ASK_SECONDS} s")
+class SilentPostgresError(Worded, ExpectedFailure):
+    """Postgres at {url} did not answer within {seconds} s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ class Health:
             async with asyncio.timeout(ASK_SECONDS):
                 return await self._looker.look()
         except TimeoutError:
-            return SilentPostgresError(self.database_url)
+            return SilentPostgresError(url=redacted(self.database_url), seconds=ASK_SECONDS)
         except ExpectedFailure as error:
             return error
 

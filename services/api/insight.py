@@ -1,24 +1,29 @@
 """Reads that look behind the numbers: explanations, conservation, balances as of and as known, metrics."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
-from services.api.queries import one, parameters_of, takes, whole_number
-from services.api.requests import api_of, organization_of, require_organization, waiter_of
-from services.api.wire import answer, day, instant, unescaped
+from services.api.calls import Api, Call, Caller
+from services.api.declaring import router_of
+from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
+from services.api.parameters import Day, Instant, Whole
+from services.api.wire import answer
 from services.audit.conservation import check_organization
 from services.audit.residues import conservation as residue_of_rows
 from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.readside.live import live_schema, reading_live
 from services.readside.past import balance
 
-router = APIRouter(default_response_class=Response, tags=["insight"])
-PREFIX = "/organizations/{organization}"
+router = router_of("insight")
+#: What is asked of the whole process.
+metrics_router = router_of("insight")
+_LIMIT = Whole("limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
+_AS_OF, _KNOWN_AT = Day("asOf"), Instant("knownAt")
 
 _METRICS = """\
 # HELP trueup_unexplained_amount Money in the live read models that no law of conservation explains.
@@ -30,35 +35,32 @@ trueup_accounts_waiting {waiting}
 """
 
 
-@router.get(PREFIX + "/bills/{bill}/lineitems/{line}/explain", openapi_extra=takes("limit"))
-async def explain(request: Request, bill: str, line: str) -> Response:
+@router.get("/bills/{bill}/lineitems/{line}/explain", response_model=ExplanationAnswer)
+async def explain(call: Caller, bill: str, line: str, limit: Annotated[int, Depends(_LIMIT)]) -> Response:
     """Why a line of a bill, issued or pending, is what it is, down to single events."""
-    limit = whole_number(parameters_of(request), "limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
-    api, organization = api_of(request), await _organization(request)
-    asked = Asked(organization, bill, line, limit)
-    return answer(await explain_stored(api.postgres, api.bootstrap, waiter_of(request), asked))
+    await _require(call)
+    asked = Asked(call.organization, bill, line, limit)
+    return answer(await explain_stored(call.postgres, call.api.bootstrap, call.waiter, asked))
 
 
-@router.get(PREFIX + "/commitments/{id}/balance", openapi_extra=takes("asOf", "knownAt"))
-async def commitment_balance(request: Request, id: str) -> Response:
+@router.get("/commitments/{id}/balance", response_model=CommitmentBalance)
+async def commitment_balance(
+    call: Caller,
+    id: str,
+    as_of: Annotated[date | None, Depends(_AS_OF)],
+    known_at: Annotated[datetime | None, Depends(_KNOWN_AT)],
+) -> Response:
     """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
-    found = parameters_of(request)
-    as_of, known_at = one(found, "asOf"), one(found, "knownAt")
-    api, organization = api_of(request), await _organization(request)
-    asked = balance.Asked(
-        organization,
-        id,
-        day(as_of, "asOf") if as_of is not None else None,
-        _moment(known_at) if known_at is not None else None,
-    )
-    return answer(await balance.balance_document(api.postgres, api.bootstrap, waiter_of(request), asked))
+    await _require(call)
+    asked = balance.Asked(call.organization, id, as_of, known_at)
+    return answer(await balance.balance_document(call.postgres, call.api.bootstrap, call.waiter, asked))
 
 
-@router.get(PREFIX + "/conservation")
-async def conservation(request: Request) -> Response:
+@router.get("/conservation", response_model=ConservationAnswer)
+async def conservation(call: Caller) -> Response:
     """Every law of every family; a failing one names its commitment, or its account and period, and its residue."""
-    organization = await _organization(request)
-    found = await check_organization(api_of(request).postgres, organization)
+    await _require(call)
+    found = await check_organization(call.postgres, call.organization)
     return answer(
         {
             "holds": not found.failing,
@@ -72,10 +74,11 @@ async def conservation(request: Request) -> Response:
     )
 
 
-@router.get("/metrics")
+@metrics_router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 async def metrics(request: Request) -> Response:
     """Prometheus's text format."""
-    async with reading_live(api_of(request).postgres) as connection:
+    api: Api = request.app.state.api
+    async with reading_live(api.postgres) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))
         waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"
@@ -83,15 +86,10 @@ async def metrics(request: Request) -> Response:
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _organization(request: Request) -> str:
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-    return organization
-
-
-def _moment(text: str) -> datetime:
-    return instant({"knownAt": unescaped(text)}, "knownAt")
+async def _require(call: Call) -> None:
+    """What follows has connections of its own. Raises: UnknownOrganization."""
+    async with call.reading():
+        pass
 
 
 def _failure(residue: Residue) -> dict[str, Any]:

@@ -3,23 +3,24 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import Depends
 from starlette.responses import Response
 
 from events.facts.bills import BillIssued, LineType
-from services.api.paging import page_asked
-from services.api.queries import PAGING, one, parameters_of, takes
-from services.api.requests import api_of, organization_of, require_organization
-from services.api.resources import PREFIX
+from services.api.answers import BillLineAnswer
+from services.api.calls import Caller
+from services.api.declaring import router_of
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Found, Reader, Text
+from services.api.shown import listed
 from services.billing.reading import read_names
 from services.billing.wire import line_document, referred_ids
 from services.readside.live import reading_live
 from services.store.listing import Condition, placed
 
-router = APIRouter(prefix=PREFIX, tags=["bills"], default_response_class=Response)
+router = router_of("bills")
 
 #: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
 _LINES_MAX = 100_000_000
@@ -36,30 +37,40 @@ JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
 JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
-#: Parameter -> condition. Column `commitment_id` has the ids of commitments and balances, and the index.
-_FILTERS = {
-    "commitmentId": "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}",
-    "lineItemType": "l.type = {}",
-    "billId": "l.bill_id = {}",
+#: Conditions by their parameters. Column `commitment_id` has the ids of commitments and balances, and the index.
+_FILTERS: dict[Text, str] = {
+    Text("commitmentId"): "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}",
+    Choice("lineItemType", get_args(LineType)): "l.type = {}",
+    Text("billId"): "l.bill_id = {}",
 }
-_TYPES = get_args(LineType)
 
 
-@router.get("/lineitems", openapi_extra=takes(*_FILTERS, *PAGING, lineItemType=_TYPES))
-async def list_line_items(request: Request) -> Response:
+class _LineFilters(Reader[list[Condition]]):
+    """Which lines are asked for."""
+
+    def __init__(self) -> None:
+        self.schemas = {name: schema for filter in _FILTERS for name, schema in filter.schemas.items()}
+
+    def read(self, found: Found) -> list[Condition]:
+        asked = [(sql, filter.read(found)) for filter, sql in _FILTERS.items()]
+        return [Condition(sql, value) for sql, value in asked if value is not None]
+
+
+@router.get("/lineitems", response_model=listed(BillLineAnswer))
+async def list_line_items(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(_LineFilters())],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
     """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
-    found = parameters_of(request)
-    page, organization = page_asked(found), organization_of(request)
-    conditions = [Condition(sql, one(found, name)) for name, sql in _FILTERS.items() if name in found]
-    if page.before is not None:
-        conditions.append(Condition(f"{_PLACE} < {{}}", page.before))
-    arguments: list[Any] = [organization]
+    arguments: list[Any] = [call.organization]
+    conditions = [*wanted, *page.older(_PLACE)]
     places = _PLACES + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
-    async with reading_live(api_of(request).postgres) as connection:
-        await require_organization(connection, organization)
+    async with reading_live(call.postgres) as connection:
+        await call.configured(connection)
         rows = await connection.fetch(_LINES.format(places=places, size=page.fetched), *arguments)
         bills = [_bill(row) for row in page.shown(rows)]
-        names = await read_names(connection, organization, referred_ids(bills))
+        names = await read_names(connection, call.organization, referred_ids(bills))
     data = [line_document(bill.lines[0], bill, names) for bill in bills]
     return page.answer(data, rows, lambda row: int(row["place"]))
 

@@ -1,12 +1,10 @@
 """Credit and debit line items of pending bills over HTTP."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from events.actors import shown
@@ -14,27 +12,22 @@ from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
 from projections.resources import AccountEntity
-from services.api.bill_life import change_bill
-from services.api.callers import actor_of
-from services.api.paging import page_asked
-from services.api.queries import PAGING, parameters_of, takes
-from services.api.requests import api_of, body_of, correlation_of, key_of, organization_of, require_organization
-from services.api.wire import answer, body_document, encode, parse_object, raw_answer
-from services.billing.life import BillLife, BillNotPending, MemoState, append_fact, load_life
-from services.commands.bodies import parse_model, version_of
-from services.commands.checks import check_precision
-from services.commands.errors import (
-    InvalidField,
-    UnknownReference,
-    UnknownResource,
-    VersionConflict,
-    VersionMissing,
-)
+from services.api.bill_life import Changing, change_bill, held_bill
+from services.api.calls import Call, Caller
+from services.api.commanding import Turn, once
+from services.api.declaring import router_of
+from services.api.paging import Page, Paging
+from services.api.sent import Body, Sent
+from services.api.shown import answer_of, listed
+from services.api.wire import answer, body_document
+from services.billing.issuing import ATTEMPTS, BillContentionError
+from services.billing.life import BillLife, BillNotPending, MemoState, load_life
+from services.commands.checks import check_precision, check_version
+from services.commands.errors import InvalidField, UnknownReference, UnknownResource
 from services.commands.table import ANSWERED
-from services.store import idempotency
 from services.store.view import get
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[..., Awaitable[Response]]
 
 #: What path they stand under -> their body.
 _KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": CreditMemo, "debitlineitems": DebitMemo}
@@ -42,8 +35,9 @@ _KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": Cred
 
 def memo_router() -> APIRouter:
     """The paths of both kinds."""
-    router = APIRouter(prefix="/organizations/{organization}/bills/{bill}")
+    router = router_of("bills", prefix="/bills/{bill}")
     for path, model in _KINDS.items():
+        shown = answer_of(model)
         for method, tail, maker in (
             ("POST", "", _create),
             ("GET", "", _list),
@@ -52,119 +46,112 @@ def memo_router() -> APIRouter:
             ("DELETE", "/{memo}", _delete),
         ):
             router.add_api_route(
-                f"/{path}{tail}", maker(model), methods=[method], tags=["bills"], response_class=Response,
-                name=f"{maker.__name__.strip('_')} {path}", openapi_extra=takes(*PAGING) if maker is _list else None,
+                f"/{path}{tail}", maker(model), methods=[method], name=f"{maker.__name__.strip('_')} {path}",
+                response_model=listed(shown) if maker is _list else shown,
             )  # fmt: skip
     return router
 
 
+def _body(model: type[Memo], *, update: bool) -> Body[Memo]:
+    """The type may be left out, and is stored all the same."""
+    unread = tuple(name for name in ANSWERED if not (update and name == "version"))
+    defaults = {"lineItemType": model.model_fields["line_item_type"].default}
+    if update:
+        return Body(model, unread, version="required", defaults=defaults, title=f"{model.__name__}Update")
+    return Body(model, unread, defaults=defaults)
+
+
 def _create(model: type[Memo]) -> Handler:
-    async def create(request: Request) -> Response:
-        raw, bill = await body_of(request), request.path_params["bill"]
-        path = request.url.path
-        asked = idempotency.Request(organization_of(request), request.method, path, key_of(request), raw)
-        body, payload = _parsed(model, parse_object(raw)), b""
+    async def create(
+        call: Caller, bill: str, sent: Annotated[Sent[Any], Depends(_body(model, update=False))]
+    ) -> Response:
+        body = sent.read().body
 
-        async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
-            nonlocal payload
-            first = await idempotency.first_answer(connection, asked)
-            if first is not None:
-                payload = first
-                return
-            await _check(connection, life, body)
-            id = str(uuid4())
-            added = MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
-            await append_fact(connection, life, version, added, now, correlation_of(request), actor_of(request))
-            payload = encode(_document(life.memos[id]))
-            await idempotency.remember(connection, asked, payload)
+        async def work(turn: Turn) -> dict[str, Any]:
+            held = await held_bill(turn, bill)
+            await _check(held, body)
+            life, id = held.life, str(uuid4())
+            await held.append(
+                MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
+            )
+            return _document(life.memos[id])
 
-        await change_bill(request, bill, change)
-        return raw_answer(payload)
+        return await once(call, sent, work, attempts=ATTEMPTS, again_on=BillContentionError)
 
     return create
 
 
 def _update(model: type[Memo]) -> Handler:
-    async def update(request: Request) -> Response:
-        document = parse_object(await body_of(request))
-        body, given = _parsed(model, document), version_of(document)
-        memo = request.path_params["memo"]
+    async def update(
+        call: Caller, bill: str, memo: str, sent: Annotated[Sent[Any], Depends(_body(model, update=True))]
+    ) -> Response:
+        given = sent.read()
+        body, version = given.body, given.version
 
-        async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
-            held = _held(life, model, memo)
-            if given is None:
-                raise VersionMissing(kind="line item")
-            if given != held.version:
-                raise VersionConflict(kind="line item", id=memo, current=held.version, given=given)
-            await _check(connection, life, body)
-            changed = MemoChanged(
-                bill_id=life.bill_id,
-                account_id=life.account_id,
-                root_id=life.root_id,
-                memo_id=memo,
-                version=held.version + 1,
-                body=body,
+        async def work(turn: Turn) -> MemoState:
+            held = await held_bill(turn, bill)
+            life, state = held.life, _held(held.life, model, memo)
+            check_version("line item", state, version)
+            await _check(held, body)
+            await held.append(
+                MemoChanged(
+                    bill_id=life.bill_id,
+                    account_id=life.account_id,
+                    root_id=life.root_id,
+                    memo_id=memo,
+                    version=state.version + 1,
+                    body=body,
+                )
             )
-            await append_fact(connection, life, version, changed, now, correlation_of(request), actor_of(request))
+            return life.memos[memo]
 
-        life = await change_bill(request, request.path_params["bill"], change)
-        return answer(_document(life.memos[memo]))
+        return answer(_document(await change_bill(call, work)))
 
     return update
 
 
 def _delete(model: type[Memo]) -> Handler:
-    async def delete(request: Request) -> Response:
-        memo, gone = request.path_params["memo"], []
-
-        async def change(connection: Any, life: BillLife, version: int, now: datetime) -> None:
-            held = _held(life, model, memo)
-            gone.append(held)
+    async def delete(call: Caller, bill: str, memo: str) -> Response:
+        async def work(turn: Turn) -> MemoState:
+            held = await held_bill(turn, bill)
+            life, state = held.life, _held(held.life, model, memo)
             _check_pending(life)
-            removed = MemoRemoved(
-                bill_id=life.bill_id,
-                account_id=life.account_id,
-                root_id=life.root_id,
-                memo_id=memo,
-                version=held.version + 1,
+            await held.append(
+                MemoRemoved(
+                    bill_id=life.bill_id,
+                    account_id=life.account_id,
+                    root_id=life.root_id,
+                    memo_id=memo,
+                    version=state.version + 1,
+                )
             )
-            await append_fact(connection, life, version, removed, now, correlation_of(request), actor_of(request))
+            return state
 
-        await change_bill(request, request.path_params["bill"], change)
-        return answer(_document(gone[-1]))
+        return answer(_document(await change_bill(call, work)))
 
     return delete
 
 
 def _get(model: type[Memo]) -> Handler:
-    async def get_one(request: Request) -> Response:
-        return answer(_document(_held(await _life(request), model, request.path_params["memo"])))
+    async def get_one(call: Caller, bill: str, memo: str) -> Response:
+        return answer(_document(_held(await _life(call, bill), model, memo)))
 
     return get_one
 
 
 def _list(model: type[Memo]) -> Handler:
-    async def list_some(request: Request) -> Response:
-        page = page_asked(parameters_of(request))
-        held = [memo for memo in (await _life(request)).memos.values() if isinstance(memo.body, model)]
-        newest_first = list(enumerate(held))[: page.before][::-1]
-        data = [_document(memo) for _, memo in page.shown(newest_first)]
-        return page.answer(data, newest_first, lambda placed: placed[0])
+    async def list_some(call: Caller, bill: str, page: Annotated[Page, Depends(Paging())]) -> Response:
+        memos = [memo for memo in (await _life(call, bill)).memos.values() if isinstance(memo.body, model)]
+        newest_first = list(enumerate(memos))[::-1]
+        entries = page.fetched_of(newest_first, lambda placed: placed[0])
+        return page.answer([_document(memo) for _, memo in page.shown(entries)], entries, lambda placed: placed[0])
 
     return list_some
 
 
-async def _life(request: Request) -> BillLife:
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        return await load_life(connection, organization, request.path_params["bill"])
-
-
-def _parsed(model: type[Memo], document: dict[str, Any]) -> Any:
-    """The body; the type may be left out, and is stored all the same."""
-    kept = {name: value for name, value in document.items() if name not in ANSWERED}
-    return parse_model(model, {"lineItemType": model.model_fields["line_item_type"].default} | kept)
+async def _life(call: Call, bill: str) -> BillLife:
+    async with call.reading() as connection:
+        return await load_life(connection, call.organization, bill)
 
 
 def _held(life: BillLife, model: type[Memo], memo: str) -> MemoState:
@@ -179,8 +166,9 @@ def _check_pending(life: BillLife) -> None:
         raise BillNotPending(id=life.bill_id, rule="takes credit and debit line items")
 
 
-async def _check(connection: Any, life: BillLife, body: Memo) -> None:
+async def _check(held: Changing, body: Memo) -> None:
     """Raises: BillNotPending, TooFineAmount, InvalidField, UnknownReference."""
+    life, connection = held.life, held.turn.connection
     _check_pending(life)
     assert life.pending is not None
     check_precision("amount", body.amount, life.pending.currency)

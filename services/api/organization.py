@@ -4,65 +4,62 @@ A test clock stands at 1970-01-01T00:00:00Z until its first POST. Every command 
 clock, and usage counts as arrived in it, so a story begins by setting the clock to its first day.
 """
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import Depends
 from starlette.responses import Response
 
 from events.resources.organization import OrganizationConfig
-from services.api.requests import api_of, organization_of, require_organization, run_command
-from services.api.resources import PREFIX
-from services.api.wire import answer, document_of, instant, parse_object
-from services.commands.bodies import parse_model, version_of
-from services.commands.messages import AdvanceClock, Command, ConfigureOrganization
-from services.store.execute import Executed, now_of
-from services.store.view import load_config
+from services.api.answers import Time
+from services.api.bill_bodies import ClockBody
+from services.api.calls import Caller
+from services.api.commanding import Turn, in_turn, once
+from services.api.declaring import router_of
+from services.api.sent import Body, Sent
+from services.api.shown import answer_of
+from services.api.wire import answer, document_of
+from services.commands.messages import AdvanceClock, ConfigureOrganization
+from services.store.execute import now_of
 
-router = APIRouter(prefix=PREFIX, tags=["organization"], default_response_class=Response)
+router = router_of("organization")
+_CONFIG, _CLOCK = Body(OrganizationConfig, version="optional"), Body(ClockBody)
 
 
-@router.put("/organizationconfig")
-async def configure(request: Request) -> Response:
+@router.put("/organizationconfig", response_model=answer_of(OrganizationConfig))
+async def configure(call: Caller, sent: Annotated[Sent[OrganizationConfig], Depends(_CONFIG)]) -> Response:
     """Replace the configuration; the first PUT brings the organization into being."""
 
-    async def make(_: Any, body: bytes, now: datetime) -> Command:
-        document = parse_object(body)
-        return ConfigureOrganization(parse_model(OrganizationConfig, document), version_of(document), now)
-
-    def respond(done: Executed, _: Any) -> Any:
+    async def work(turn: Turn) -> dict[str, Any]:
+        given = sent.read()
+        done = await turn.execute(ConfigureOrganization(given.body, given.version, turn.now))
         assert done.after.config is not None
         return document_of(done.after.config)
 
-    return await run_command(request, make, respond, must_exist=False)
+    return answer(await in_turn(call, work, must_exist=False))
 
 
-@router.get("/organizationconfig")
-async def configuration(request: Request) -> Response:
+@router.get("/organizationconfig", response_model=answer_of(OrganizationConfig))
+async def configuration(call: Caller) -> Response:
     """The configuration."""
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        resources = await load_config(connection, organization)
+    async with call.reading() as connection:
+        resources = await call.configured(connection)
     assert resources.config is not None
     return answer(document_of(resources.config))
 
 
-@router.post("/clock")
-async def advance_clock(request: Request) -> Response:
+@router.post("/clock", response_model=Time)
+async def advance_clock(call: Caller, sent: Annotated[Sent[ClockBody], Depends(_CLOCK)]) -> Response:
     """Move the test clock forward: `{"now": "2026-02-01T00:00:00Z"}`."""
 
-    async def make(_: Any, body: bytes, __: datetime) -> Command:
-        return AdvanceClock(instant(parse_object(body), "now"))
+    async def work(turn: Turn) -> dict[str, Any]:
+        done = await turn.execute(AdvanceClock(sent.read().body.now))
+        return {"now": now_of(done.after)}
 
-    return await run_command(request, make, lambda done, _: {"now": now_of(done.after)})
+    return await once(call, sent, work)
 
 
-@router.get("/clock")
-async def clock(request: Request) -> Response:
+@router.get("/clock", response_model=Time)
+async def clock(call: Caller) -> Response:
     """The organization's time: its test clock's, else the real one."""
-    organization = organization_of(request)
-    async with api_of(request).postgres.connection() as connection:
-        await require_organization(connection, organization)
-        return answer({"now": now_of(await load_config(connection, organization))})
+    async with call.reading() as connection:
+        return answer({"now": now_of(await call.configured(connection))})

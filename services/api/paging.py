@@ -6,17 +6,19 @@ others, and the last page has no token: clients follow it until it ends.
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Response
 
-from services.api.queries import PAGE_SIZE_MAX, one, whole_number
+from services.api.parameters import Found, Reader, one, text_schema, whole_number
 from services.api.wire import answer
 from services.commands.errors import InvalidField
+from services.store.listing import Condition
 
 T = TypeVar("T")
+PAGE_SIZE_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,14 @@ class Page:
         """One more than is shown tells whether another page follows."""
         return self.size + 1
 
+    def older(self, place: str) -> list[Condition]:
+        """The condition on a column or SQL expression that is an entry's position."""
+        return [] if self.before is None else [Condition(f"{place} < {{}}", self.before)]
+
+    def fetched_of(self, newest_first: Iterable[T], position: Callable[[T], int]) -> list[T]:
+        """What would be fetched of entries that are all at hand."""
+        return [one for one in newest_first if self.before is None or position(one) < self.before][: self.fetched]
+
     def shown(self, entries: Sequence[T]) -> Sequence[T]:
         """Of what was fetched."""
         return entries[: self.size]
@@ -41,10 +51,28 @@ class Page:
         return answer({"data": data} | ({"nextToken": _token(position(entries[self.size - 1]))} if more else {}))
 
 
-def page_asked(found: dict[str, list[str]], most: int = PAGE_SIZE_MAX) -> Page:
-    """`pageSize` and `nextToken` of the parameters. Raises: InvalidField."""
-    token = one(found, "nextToken")
-    return Page(whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, most), _position(token) if token else None)
+class AnyPage(Reader[None]):
+    """The same two, taken and not read: what is listed is one page."""
+
+    def __init__(self) -> None:
+        self.schemas = {"pageSize": text_schema(), "nextToken": text_schema()}
+
+    def read(self, found: Found) -> None:
+        """Whatever they say."""
+
+
+class Paging(Reader[Page]):
+    """`pageSize`, up to `most`, and `nextToken`."""
+
+    def __init__(self, most: int = PAGE_SIZE_MAX) -> None:
+        self.most = most
+        size = {"type": "integer", "minimum": 1, "maximum": most, "default": PAGE_SIZE_MAX}
+        self.schemas = {"pageSize": size, "nextToken": text_schema()}
+
+    def read(self, found: Found) -> Page:
+        token = one(found, "nextToken")
+        size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, self.most)
+        return Page(size, _position(token) if token else None)
 
 
 def _token(position: int) -> str:

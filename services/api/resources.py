@@ -1,46 +1,52 @@
 """The paths of all resources, made from the one table: create, get, list, search, replace, delete."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter
-from starlette.requests import Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from services.api.calls import Call, Caller
+from services.api.commanding import Turn, in_turn, once_with_entity
+from services.api.declaring import router_of
 from services.api.derived import derived_fields, has_billed, has_drawn
-from services.api.paging import page_asked
-from services.api.queries import FLAG, is_true, list_conditions, list_parameters, one, parameters_of, takes
-from services.api.requests import Make, api_of, organization_of, require_organization, run_command, waiter_of
-from services.api.search import SEARCH_PARAMETERS, search_query
-from services.api.wire import answer, day, document_of, parse_object
-from services.commands.bodies import effective_date_of, parse_body, version_of
+from services.api.filters import Filters
+from services.api.paging import Page, Paging
+from services.api.parameters import Day, Flag, Reader
+from services.api.search import ResourceSearch
+from services.api.sent import Body, Sent
+from services.api.shown import answer_of_kind, listed
+from services.api.wire import answer, document_of
+from services.commands.bodies import unread_of
+from services.commands.catalog import DATED
 from services.commands.errors import UnknownResource
-from services.commands.messages import Command, CreateResource, DeleteResource, UpdateResource
+from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.table import KINDS, Kind
-from services.postgres import Postgres
-from services.store.execute import Executed
-from services.store.listing import list_page, search_page
+from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
-PREFIX = "/organizations/{organization}"
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[..., Awaitable[Response]]
+_FUNDS = (CommitmentEntity, BalanceEntity)
+#: Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today.
+_AS_OF, _FORCE = Day("asOf"), Flag("force")
 
 
 def resource_router() -> APIRouter:
     """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
-    router = APIRouter(prefix=PREFIX)
+    router = router_of()
     for kind in KINDS.values():
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
             ("list", "GET", "", _list),
             ("search", "GET", "/search", _search),
-            ("get", "GET", "/{id}", _get),
+            ("get", "GET", "/{id}", _get if kind.entity in _FUNDS else _get_plain),
             ("update", "PUT", "/{id}", _update),
             ("delete", "DELETE", "/{id}", _delete),
         ]
+        shown = answer_of_kind(kind)
         for operation, method, tail, maker in makers:
             if operation in kind.operations:
                 router.add_api_route(
@@ -49,159 +55,140 @@ def resource_router() -> APIRouter:
                     methods=[method],
                     name=f"{operation} {kind.name}",
                     tags=[kind.path],
-                    response_class=Response,
-                    openapi_extra=_parameters(operation, kind),
+                    response_model=listed(shown) if operation in ("list", "search") else shown,
                 )
     return router
 
 
-def _parameters(operation: str, kind: Kind) -> dict[str, Any]:
-    """What the query of an operation may say."""
-    match operation:
-        case "list":
-            return list_parameters(kind)
-        case "search":
-            return takes(*SEARCH_PARAMETERS)
-        case "get" if kind.entity in (CommitmentEntity, BalanceEntity):
-            return takes("asOf")
-        case "delete":
-            return takes(force=FLAG)
-        case _:
-            return takes()
-
-
 def _create(kind: Kind) -> Handler:
-    async def create(request: Request) -> Response:
-        id = str(uuid4())
+    async def create(call: Caller, sent: Annotated[Sent[Any], Depends(Body(kind.model, unread_of(kind)))]) -> Response:
+        async def work(turn: Turn) -> Entity[Any]:
+            id = str(uuid4())
+            done = await turn.execute(CreateResource(kind.name, id, sent.read().body, turn.now))
+            return kind.held(done.after)[id]
 
-        async def make(_: Any, body: bytes, now: datetime) -> Command:
-            return CreateResource(kind.name, id, parse_body(kind.name, parse_object(body)), now)
-
-        return await run_entity_command(request, make, kind, id)
+        return await once_with_entity(call, sent, kind, work)
 
     return create
 
 
 def _update(kind: Kind) -> Handler:
-    async def update(request: Request) -> Response:
-        id: str = request.path_params["id"]
+    body = Body(
+        kind.model,
+        tuple(name for name in unread_of(kind) if name != "version"),
+        version="required",
+        dated=kind.name in DATED,
+        title=f"{kind.model.__name__}Update",
+    )
 
-        async def make(connection: Any, body: bytes, now: datetime) -> Command:
-            await existing(connection, organization_of(request), kind, id)
-            document, effective = effective_date_of(kind.name, parse_object(body))
-            return UpdateResource(kind.name, id, parse_body(kind.name, document), version_of(document), now, effective)
+    async def update(call: Caller, id: str, sent: Annotated[Sent[Any], Depends(body)]) -> Response:
+        async def work(turn: Turn) -> Entity[Any]:
+            await existing(turn.connection, call.organization, kind, id)
+            given = sent.read()
+            command = UpdateResource(kind.name, id, given.body, given.version, turn.now, given.effective)
+            return kind.held((await turn.execute(command)).after)[id]
 
-        return await run_entity_command(request, make, kind, id)
+        return await once_with_entity(call, sent, kind, work)
 
     return update
 
 
 def _delete(kind: Kind) -> Handler:
-    async def delete(request: Request) -> Response:
-        organization, id = organization_of(request), request.path_params["id"]
-        force = is_true(parameters_of(request), "force")
-        gone: list[Entity[Any]] = []
-        asks = kind.entity in (CommitmentEntity, BalanceEntity) and not force
+    async def delete(call: Caller, id: str, force: Annotated[bool, Depends(_FORCE)]) -> Response:
+        asks = kind.entity in _FUNDS and not force
         # Asked before the command's transaction: a settlement needs a snapshot of its own.
-        drawn = asks and await _drawn(request, kind, id)
+        drawn = asks and await _drawn(call, kind, id)
 
-        async def make(connection: Any, _: bytes, now: datetime) -> Command:
-            entity = await existing(connection, organization, kind, id)
-            gone.append(entity)
+        async def work(turn: Turn) -> dict[str, Any]:
+            entity = await existing(turn.connection, call.organization, kind, id)
             # A bill may have been issued since; nothing that is decided for the organization comes in between now.
-            billed = asks and not drawn and await has_billed(connection, organization, entity)
-            return DeleteResource(kind.name, id, force, drawn or billed, now)
+            billed = asks and not drawn and await has_billed(turn.connection, call.organization, entity)
+            await turn.execute(DeleteResource(kind.name, id, force, drawn or billed, turn.now))
+            return document_of(entity)
 
-        return await run_command(request, make, lambda _, __: document_of(gone[0]))
+        return answer(await in_turn(call, work))
 
     return delete
 
 
-async def _drawn(request: Request, kind: Kind, id: str) -> bool:
-    """Whether it has drawn or billed; what it has drawn is known once the projection has passed every command."""
-    organization, postgres = organization_of(request), api_of(request).postgres
-    async with postgres.connection() as connection:
-        await require_organization(connection, organization)
-        entity = await existing(connection, organization, kind, id)
-        if await has_billed(connection, organization, entity):
-            return True
-    await waiter_of(request).until_commands_projected()
-    async with postgres.connection() as connection:
-        entity = await existing(connection, organization, kind, id)
-    return await has_drawn(postgres, organization, entity)
+async def _drawn(call: Call, kind: Kind, id: str) -> bool:
+    """Whether it has drawn or billed; what it has drawn is known once the projection has passed every command.
+
+    Of what is not there nothing is known: the command itself says so.
+    """
+    async with call.postgres.connection() as connection:
+        entity = await get(connection, call.organization, kind.name, id)
+        if entity is None or await has_billed(connection, call.organization, entity):
+            return entity is not None
+    await call.waiter.until_commands_projected()
+    async with call.postgres.connection() as connection:
+        entity = await existing(connection, call.organization, kind, id)
+    return await has_drawn(call.postgres, call.organization, entity)
 
 
 def _get(kind: Kind) -> Handler:
-    async def get_one(request: Request) -> Response:
-        organization, postgres, as_of = organization_of(request), api_of(request).postgres, _as_of(request)
-        async with postgres.connection() as connection:
-            await require_organization(connection, organization)
-            entity = await existing(connection, organization, kind, request.path_params["id"])
-        [document] = await documents(postgres, organization, [entity], as_of)
-        return answer(document)
+    async def get_one(call: Caller, id: str, as_of: Annotated[date | None, Depends(_AS_OF)]) -> Response:
+        return await _shown(call, kind, id, as_of)
 
     return get_one
 
 
+def _get_plain(kind: Kind) -> Handler:
+    async def get_one(call: Caller, id: str) -> Response:
+        return await _shown(call, kind, id, None)
+
+    return get_one
+
+
+async def _shown(call: Call, kind: Kind, id: str, as_of: date | None) -> Response:
+    async with call.reading() as connection:
+        entity = await existing(connection, call.organization, kind, id)
+    [document] = await documents(call, [entity], as_of)
+    return answer(document)
+
+
 def _list(kind: Kind) -> Handler:
-    async def list_some(request: Request) -> Response:
-        organization, postgres = organization_of(request), api_of(request).postgres
-        found = parameters_of(request)
-        conditions, page = list_conditions(found, kind), page_asked(found, kind.page_size_max)
-        async with postgres.connection() as connection:
-            await require_organization(connection, organization)
-            entities = await list_page(connection, organization, kind.name, conditions, page.fetched, page.before)
-        data = await documents(postgres, organization, page.shown(entities), tolerant=True)
-        return page.answer(data, entities, lambda entity: entity.position)
+    filters: Reader[list[Condition]] = Filters(kind.filters)
+
+    async def list_some(
+        call: Caller,
+        wanted: Annotated[list[Condition], Depends(filters)],
+        page: Annotated[Page, Depends(Paging(kind.page_size_max))],
+    ) -> Response:
+        return await page_of(call, kind, wanted, page, tolerant=True)
 
     return list_some
 
 
+async def page_of(
+    call: Call, kind: Kind, wanted: Sequence[Condition], page: Page, *, tolerant: bool = False
+) -> Response:
+    """A page of the kind's resources that fulfil all conditions, newest first."""
+    async with call.reading() as connection:
+        conditions = [*wanted, *page.older("e.position")]
+        entities = await list_page(connection, call.organization, kind.name, conditions, page.fetched)
+    data = await documents(call, page.shown(entities), tolerant=tolerant)
+    return page.answer(data, entities, lambda entity: entity.position)
+
+
 def _search(kind: Kind) -> Handler:
-    async def search(request: Request) -> Response:
-        organization, postgres = organization_of(request), api_of(request).postgres
-        wanted = search_query(request, kind)
-        async with postgres.connection() as connection:
-            await require_organization(connection, organization)
-            entities = await search_page(connection, organization, kind.name, wanted)
-        data = await documents(postgres, organization, entities, tolerant=True)
-        return answer({"data": data})
+    async def search(call: Caller, wanted: Annotated[Search, Depends(ResourceSearch(kind))]) -> Response:
+        async with call.reading() as connection:
+            entities = await search_page(connection, call.organization, kind.name, wanted)
+        return answer({"data": await documents(call, entities, tolerant=True)})
 
     return search
 
 
-def _as_of(request: Request) -> date | None:
-    """Ours: the day as of which a commitment's or balance's derived fields are asked for; None for today."""
-    text = one(parameters_of(request), "asOf")
-    return None if text is None else day(text, "asOf")
-
-
 async def documents(
-    postgres: Postgres,
-    organization: str,
-    entities: Sequence[Entity[Any]],
-    as_of: date | None = None,
-    *,
-    tolerant: bool = False,
+    call: Call, entities: Sequence[Entity[Any]], as_of: date | None = None, *, tolerant: bool = False
 ) -> list[dict[str, Any]]:
     """The resources as the wire shows them, derived fields included.
 
     `tolerant`: a family that cannot be settled costs its own derived fields only, so that a list is still a list.
     """
-    derived = await derived_fields(postgres, organization, entities, as_of, tolerant=tolerant)
+    derived = await derived_fields(call.postgres, call.organization, entities, as_of, tolerant=tolerant)
     return [document_of(entity, derived.get(entity.id)) for entity in entities]
-
-
-async def run_entity_command(request: Request, make: Make, kind: Kind, id: str) -> Response:
-    """Run a command that leaves a resource, and answer with the resource."""
-
-    def entity(done: Executed) -> Entity[Any]:
-        return kind.held(done.after)[id]
-
-    def respond(done: Executed, derived: dict[str, dict[str, Any]]) -> Any:
-        return document_of(entity(done), derived.get(id))
-
-    return await run_command(request, make, respond, shows=entity)
 
 
 async def existing(connection: Any, organization: str, kind: Kind, id: str) -> Entity[Any]:

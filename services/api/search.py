@@ -10,18 +10,29 @@ from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from starlette.requests import Request
-
 from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
-from services.api.queries import PAGE_SIZE_MAX, SEARCH_MAX, choice_rule, one, parameters_of, whole_number
+from services.api.paging import PAGE_SIZE_MAX
+from services.api.parameters import Found, Reader, choice_rule, one, text_schema, whole_number
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.table import Kind
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
-SEARCH_PARAMETERS = ("searchQuery", "fromDocument", "pageSize", "operator", "sortBy", "sortOrder")
+#: Characters of a search: several terms, of which one may list ids.
+SEARCH_MAX = 10_000
+OFFSET_MAX = 2**31 - 1
+OPERATORS, ORDERS = ("AND", "OR"), ("DESC", "ASC")
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "searchQuery": text_schema(SEARCH_MAX),
+    "fromDocument": {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
+    "pageSize": {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
+    # An empty text stands for the first, the default.
+    "operator": {"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
+    "sortBy": text_schema(),
+    "sortOrder": {"type": "string", "pattern": "^(DESC|ASC)?$", "default": ORDERS[0]},
+}
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
     "id": "e.id",
@@ -48,22 +59,45 @@ _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
 
 
-def search_query(request: Request, kind: Kind) -> Search:
-    """The search that a request asks for. Raises: InvalidField."""
-    found = parameters_of(request)
-    query = one(found, "searchQuery", SEARCH_MAX) or ""
-    terms = [term for term in query.split("$") if term]
-    return Search(
-        conditions=tuple(_condition(kind, term) for term in terms),
-        all_of=choice(found, "operator", ("AND", "OR")) == "AND",
-        order=_order(kind, one(found, "sortBy")),
-        ascending=choice(found, "sortOrder", ("DESC", "ASC")) == "ASC",
-        offset=whole_number(found, "fromDocument", 0, 0, 2**31 - 1),
-        size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
-    )
+class Searching(Reader[Search]):
+    """The parameters of a search."""
+
+    schemas = _SCHEMAS
+
+    def read(self, found: Found) -> Search:
+        terms = [term for term in (one(found, "searchQuery", SEARCH_MAX) or "").split("$") if term]
+        return Search(
+            conditions=tuple(self.condition(term) for term in terms),
+            all_of=_choice(found, "operator", OPERATORS) == "AND",
+            order=self.order(one(found, "sortBy")),
+            ascending=_choice(found, "sortOrder", ORDERS) == "ASC",
+            offset=whole_number(found, "fromDocument", 0, 0, OFFSET_MAX),
+            size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
+        )
+
+    def condition(self, term: str) -> Condition:
+        """What a term asks for. Raises: InvalidField."""
+        raise NotImplementedError
+
+    def order(self, name: str | None) -> str:
+        """An SQL expression to sort by. Raises: InvalidField."""
+        raise NotImplementedError
 
 
-def choice(found: dict[str, list[str]], name: str, values: tuple[str, str]) -> str:
+class ResourceSearch(Searching):
+    """A search for resources of a kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    def condition(self, term: str) -> Condition:
+        return _condition(self.kind, term)
+
+    def order(self, name: str | None) -> str:
+        return _order(self.kind, name)
+
+
+def _choice(found: Found, name: str, values: tuple[str, str]) -> str:
     """The first is the default."""
     text = one(found, name) or values[0]
     if text not in values:

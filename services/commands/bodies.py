@@ -1,7 +1,7 @@
 """A request's JSON document to a resource's body: every problem named by field and rule."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -10,9 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from events.resources.base import Day, Model, Resource
 from events.resources.bounds import FROM_CLIENT
-from services.commands.catalog import DATED
 from services.commands.errors import InvalidBody, InvalidField, shortened
-from services.commands.table import ANSWERED, KINDS
+from services.commands.table import ANSWERED, KINDS, Kind
 from services.words import rule_of
 
 M = TypeVar("M", bound=BaseModel)
@@ -32,22 +31,24 @@ def parse_body(kind: str, document: Any) -> Resource:
     Raises: InvalidBody naming each wrong field and its rule.
     """
     row = KINDS[kind]
-    unread = (*ANSWERED, *row.derived)
-    if isinstance(document, dict):
-        document = {name: value for name, value in document.items() if name not in unread}
-    return parse_model(row.model, document)
+    return parse_model(row.model, document, unread_of(row))
 
 
-def parse_model(model: type[M], document: Any) -> M:
+def unread_of(kind: Kind) -> tuple[str, ...]:
+    """Members of a kind's answers that a client may send back, and that are not read."""
+    return (*ANSWERED, *kind.derived)
+
+
+def parse_model(model: type[M], document: Any, unread: Collection[str] = ()) -> M:
     """The same for any model of the wire. Raises: InvalidBody."""
     if not isinstance(document, dict):
         raise InvalidBody(problems="body: must be a JSON object")
     try:
-        kept = {name: value for name, value in document.items() if name != "version"}
+        kept = {name: value for name, value in document.items() if name != "version" and name not in unread}
         body = model.model_validate(kept, context=FROM_CLIENT)
     except ValidationError as error:
         raise _refused(describe(dict(item)) for item in error.errors()) from None
-    if converted := list(_converted(body, document, [])):
+    if converted := list(_converted(body, kept, [])):
         raise _refused(converted)
     return body
 
@@ -74,9 +75,9 @@ class _Effective(Model):
     effective_date: Day | None = None
 
 
-def effective_date_of(kind: str, document: dict[str, Any]) -> tuple[dict[str, Any], date | None]:
-    """The document without its `effectiveDate`, and that day, for kinds whose fees have one. Raises: InvalidBody."""
-    if kind not in DATED or "effectiveDate" not in document:
+def effective_date_of(document: dict[str, Any]) -> tuple[dict[str, Any], date | None]:
+    """The document without its `effectiveDate`, which only kinds of DATED have, and that day. Raises: InvalidBody."""
+    if "effectiveDate" not in document:
         return document, None
     given = {"effectiveDate": document["effectiveDate"]}
     rest = {name: value for name, value in document.items() if name not in given}

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from events.currencies import minor_digits
 from events.decimals import plain
@@ -31,12 +31,21 @@ def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
     return held
 
 
-def check_version(kind: str, entity: Entity[Any], given: int | None) -> None:
-    """Raises: VersionMissing, VersionConflict."""
+class Versioned(Protocol):
+    """What is changed by who names its version: a resource, a line item."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+
+
+def check_version(kind: str, held: Versioned, given: int | None) -> None:
+    """THE version check: the client has seen what it changes. Raises: VersionMissing, VersionConflict."""
     if given is None:
         raise VersionMissing(kind=kind)
-    if given != entity.version:
-        raise VersionConflict(kind=kind, id=entity.id, current=entity.version, given=given)
+    if given != held.version:
+        raise VersionConflict(kind=kind, id=held.id, current=held.version, given=given)
 
 
 def check_id_free(resources: Resources, id: str) -> None:

@@ -1,5 +1,7 @@
 """Why a command is refused. Each docstring is the message; the HTTP status is chosen in `services/api/errors.py`."""
 
+from services.failures import Worded
+
 #: Most characters of what a client wrote that a message repeats.
 _REPEATED = 80
 
@@ -9,12 +11,8 @@ def shortened(text: str, most: int = _REPEATED) -> str:
     return text if len(text) <= most else f"{text[:most]}..."
 
 
-class CommandError(Exception):
+class CommandError(Worded):
     """the command is refused"""
-
-    def __init__(self, **values: object) -> None:
-        self.values = values
-        super().__init__((self.__doc__ or "").format(**values))
 
 
 class InvalidField(CommandError):

@@ -5,7 +5,6 @@ children) hold at commit: two commands of one organization are decided one after
 stream is checked once more by the table's unique key, which also guards against writers that do not come this way.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -47,21 +46,24 @@ def now_of(resources: Resources) -> datetime:
     return clock_of(resources) if testing else datetime.now(UTC)
 
 
+async def load_locked(connection: Any, organization: str) -> Resources:
+    """The configuration and the test clock, under the lock: nobody changes them until the end of the transaction."""
+    await lock_organization(connection, organization)
+    return await load_config(connection, organization)
+
+
 async def execute(
     connection: Any,
-    organization: str,
-    make: Callable[[datetime], Awaitable[Command]],
+    resources: Resources,
+    command: Command,
     generations: Generations,
     correlation: str | None = None,
     actor: str | None = None,
 ) -> Executed:
-    """Run the command that `make` gives for the organization's time, inside the caller's transaction; `actor` gave it.
+    """Run the command, which `actor` gave, over what was loaded under the lock, inside the caller's transaction.
 
     Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then.
     """
-    await lock_organization(connection, organization)
-    resources = await load_config(connection, organization)
-    command = await make(now_of(resources))
     await load_for(connection, resources, command)
     facts = decide(resources, command, generations.partitions)
     events = []

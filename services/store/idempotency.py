@@ -12,15 +12,18 @@ from events.dedupe import WINDOW_DAYS
 
 KEY_LENGTH_MAX = 255
 _FIND = """
-SELECT body_hash, answer FROM store.idempotency
+SELECT body_hash, answer, whole FROM store.idempotency
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND made_at > now() - make_interval(days => $5)
 """
 _FORGET_OLD = "DELETE FROM store.idempotency WHERE made_at <= now() - make_interval(days => $1)"
-_AMEND = """
-UPDATE store.idempotency SET answer = $5 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4
+#: The first who makes an answer whole has the say; nobody who asks later is told anything else.
+_MAKE_WHOLE = """
+UPDATE store.idempotency SET answer = CASE WHEN whole THEN answer ELSE $5 END, whole = true
+WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 RETURNING answer
 """
 _REMEMBER = """
-INSERT INTO store.idempotency (organization, method, path, key, body_hash, answer) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO store.idempotency (organization, method, path, key, body_hash, answer, whole)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 
 
@@ -46,7 +49,15 @@ class Request:
         return self.organization, self.method, self.path, self.key
 
 
-async def first_answer(connection: Any, request: Request) -> bytes | None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that was given before; one that is not `whole` still lacks what is derived after the commit."""
+
+    answer: bytes
+    whole: bool
+
+
+async def find(connection: Any, request: Request) -> Kept | None:
     """The answer that this request got before; None for a new one. Raises: KeyReusedError."""
     if request.key is None:
         return None
@@ -55,17 +66,18 @@ async def first_answer(connection: Any, request: Request) -> bytes | None:
         return None
     if row["body_hash"] != sha256(request.body).digest():
         raise KeyReusedError(request.key)
-    return bytes(row["answer"])
+    return Kept(bytes(row["answer"]), row["whole"])
 
 
-async def remember(connection: Any, request: Request, answer: bytes) -> None:
+async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:
     """Keep the answer, in the transaction that earned it; forget what is over its time."""
     if request.key is None:
         return
     await connection.execute(_FORGET_OLD, WINDOW_DAYS)
-    await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer)
+    await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer, whole)
 
 
-async def amend(connection: Any, request: Request, answer: bytes) -> None:
-    """Complete the remembered answer with what could be derived only after the commit."""
-    await connection.execute(_AMEND, *request._scope, answer)
+async def make_whole(connection: Any, request: Request, answer: bytes) -> bytes:
+    """Keep this as the whole answer, unless there is one; returns the one that holds."""
+    held: bytes | None = await connection.fetchval(_MAKE_WHOLE, *request._scope, answer)
+    return answer if held is None else bytes(held)

@@ -19,12 +19,11 @@ class Condition:
 
 
 async def list_page(
-    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int, before: int | None
+    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int
 ) -> list[Entity[Any]]:
-    """Up to `size` resources that fulfil all conditions, at positions below `before` if it is given; newest first."""
+    """Up to `size` resources that fulfil all conditions, newest first."""
     arguments: list[Any] = [organization, kind]
-    older = [] if before is None else [Condition("e.position < {}", before)]
-    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in [*conditions, *older])
+    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     query += f" ORDER BY e.position DESC LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 

@@ -11,9 +11,10 @@ from starlette.requests import Request
 
 from events.dates import DAY_RULE, MOMENT_RULE
 from services.api import bills
-from services.api.bill_search import bill_search
-from services.api.queries import list_conditions, parameters_of
-from services.api.search import search_query
+from services.api.bill_search import BillSearch
+from services.api.filters import list_conditions
+from services.api.parameters import Day, parameters_of
+from services.api.search import ResourceSearch
 from services.api.wire import day
 from services.commands.errors import InvalidField
 from services.commands.table import KINDS, Kind
@@ -40,14 +41,14 @@ def parameters() -> Iterator[tuple[str, Read]]:
                 def listed(text: str, kind: Any = kind, filter: Any = filter) -> Any:
                     needed = {filter.needs: "x"} if filter.needs else {}
                     request = asked(**needed, **{filter.parameter: text})
-                    conditions = list_conditions(parameters_of(request), kind)
+                    conditions = list_conditions(parameters_of(request), kind.filters)
                     sql = condition_of(filter.test, None).sql
                     return next(found.value for found in conditions if found.sql == sql)
 
                 yield f"{kind.path} {filter.parameter}", listed
-    for name, (_, takes) in bills.FILTERS.items():
-        if takes == "day":
-            yield f"bills {name}", partial(filtered, name)
+    for reader in bills.FILTERS:
+        if isinstance(reader, Day):
+            yield f"bills {reader.name}", partial(filtered, reader)
     for term in ("startDate>=", "endDate:"):
         yield f"commitments/search {term}", partial(searched, KINDS["commitment"], term)
     for term in ("billDate<", "startDate:", "endDate>", "dueDate<="):
@@ -55,15 +56,16 @@ def parameters() -> Iterator[tuple[str, Read]]:
     yield "asOf", lambda text: day(text, "asOf").isoformat()
 
 
-def filtered(name: str, text: str) -> Any:
+def filtered(reader: Day, text: str) -> Any:
     """What a filter of bills makes of a text."""
-    return bills.value_of({name: [text]}, name, "day").isoformat()
+    found = reader.read({reader.name: [text]})
+    return found and found.isoformat()
 
 
 def searched(kind: Kind | None, term: str, text: str) -> Any:
     """What a search for resources of a kind, or else for bills, compares with."""
     request = asked(searchQuery=term + text)
-    return (search_query(request, kind) if kind else bill_search(request)).conditions[0].value
+    return (ResourceSearch(kind) if kind else BillSearch()).read(parameters_of(request)).conditions[0].value
 
 
 PARAMETERS = list(parameters())

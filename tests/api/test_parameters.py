@@ -17,7 +17,7 @@ from tests.api_client import http_client
 from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
-ORGANIZATION = "/organizations/{organization}"
+ORGANIZATION = "/organizations/{orgId}"
 APP = create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1")
 OPERATIONS = [
     (method.upper(), path, operation)
@@ -32,12 +32,13 @@ def declared(operation: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """The operation's query parameters with the values that each may have, if they are few."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "query":
-            yield parameter["name"], parameter["schema"].get("enum", [])
+            schema = parameter["schema"]
+            yield parameter["name"], ["true", "false"] if schema["type"] == "boolean" else schema.get("enum", [])
 
 
 def placed(path: str, organization: str) -> str:
     """The path with an organization, and with ids of nothing."""
-    return re.sub(r"{[^}]+}", "none", path.replace("{organization}", organization))
+    return re.sub(r"{[^}]+}", "none", path.replace("{orgId}", organization))
 
 
 def test_the_app_has_paths_of_all_sorts() -> None:
@@ -149,9 +150,9 @@ async def test_jobs_are_listed_by_status(http: httpx.AsyncClient, store: Store) 
 
 
 def test_active_jobs_are_those_that_are_not_finished() -> None:
-    assert asked_statuses({"active": ["true"]}) == ["PENDING", "INITIALIZING", "RUNNING"]
-    assert asked_statuses({"active": ["true"], "status": ["RUNNING"]}) == ["RUNNING"]
-    assert asked_statuses({"active": ["false"]}) == asked_statuses({}) == list(STATUSES)
+    assert asked_statuses(None, active=True) == ["PENDING", "INITIALIZING", "RUNNING"]
+    assert asked_statuses("RUNNING", active=True) == ["RUNNING"]
+    assert asked_statuses(None, active=False) == list(STATUSES)
 
 
 async def test_a_deep_path_is_told_by_its_beginning(http: httpx.AsyncClient) -> None:

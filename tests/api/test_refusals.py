@@ -74,7 +74,7 @@ async def test_a_wrong_request_is_told_what_is_wrong(
     assert message in message_of(response, status)
 
 
-ORGANIZATION = "/organizations/{organization}"
+ORGANIZATION = "/organizations/{orgId}"
 PATHS = sorted(
     (method.upper(), path.removeprefix(ORGANIZATION))
     for path, methods in create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1").openapi()["paths"].items()

@@ -10,7 +10,7 @@ from services.commands.bodies import parse_body, parse_model
 from services.commands.messages import Command, ConfigureOrganization, CreateResource
 from services.postgres import Postgres
 from services.run.stack import Endpoints
-from services.store.execute import Executed, execute
+from services.store.execute import Executed, execute, load_locked
 from services.store.generations import Generations
 from tests.api_client import CONFIG
 
@@ -28,12 +28,9 @@ class Store:
 
     async def run(self, command: Command, organization: str | None = None) -> Executed:
         """Run a command in a transaction of its own."""
-
-        async def make(_: datetime) -> Command:
-            return command
-
         async with self.postgres.transaction() as connection:
-            return await execute(connection, organization or self.organization, make, self.generations)
+            resources = await load_locked(connection, organization or self.organization)
+            return await execute(connection, resources, command, self.generations)
 
     async def configure(self, organization: str | None = None, **more: Any) -> None:
         """Bring the organization into being."""

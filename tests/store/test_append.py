@@ -21,7 +21,7 @@ from services.store.events import (
     head,
     read_stream,
 )
-from services.store.idempotency import KeyReusedError
+from services.store.idempotency import Kept, KeyReusedError
 from services.store.view import get
 from tests.store.kit import NOW, Store
 
@@ -114,16 +114,14 @@ async def test_a_record_over_the_limit_is_refused_before_commit(store: Store) ->
 async def test_an_idempotency_key_gives_the_first_answer_and_refuses_another_body(store: Store) -> None:
     asked = idempotency.Request(store.organization, "POST", "/x", "key", b"body")
     async with store.postgres.transaction() as connection:
-        assert await idempotency.first_answer(connection, asked) is None
+        assert await idempotency.find(connection, asked) is None
         await idempotency.remember(connection, asked, b"answer")
     async with store.postgres.transaction() as connection:
-        assert await idempotency.first_answer(connection, asked) == b"answer"
+        assert await idempotency.find(connection, asked) == Kept(b"answer", whole=True)
         elsewhere = idempotency.Request(store.organization, "POST", "/y", "key", b"other")
-        assert await idempotency.first_answer(connection, elsewhere) is None
+        assert await idempotency.find(connection, elsewhere) is None
         with pytest.raises(KeyReusedError, match="another body"):
-            await idempotency.first_answer(
-                connection, idempotency.Request(store.organization, "POST", "/x", "key", b"other")
-            )
+            await idempotency.find(connection, idempotency.Request(store.organization, "POST", "/x", "key", b"other"))
 
 
 async def test_an_idempotency_key_is_forgotten_after_35_days(store: Store) -> None:
@@ -134,7 +132,7 @@ async def test_an_idempotency_key_is_forgotten_after_35_days(store: Store) -> No
             "UPDATE store.idempotency SET made_at = now() - interval '36 days' WHERE organization = $1",
             store.organization,
         )
-        assert await idempotency.first_answer(connection, asked) is None
+        assert await idempotency.find(connection, asked) is None
 
 
 async def test_an_absent_postgres_is_named_with_the_address_that_was_tried() -> None:

@@ -1,0 +1,207 @@
+"""Answers beside those of resources: bills and their lines, jobs, balances, history, health, errors."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field
+
+from events.facts.bills import LineType
+from services.api.shown import Shown, Stamped
+
+
+class Error(Shown):
+    """Why a request was refused, or could not be served."""
+
+    message: str
+
+
+class Told(Shown):
+    """What was done, in words."""
+
+    message: str
+
+
+class Token(Shown):
+    """A bearer token; `expires_in` is in seconds."""
+
+    access_token: str = Field(alias="access_token")
+    expires_in: int = Field(alias="expires_in")
+    token_type: Literal["Bearer"] = Field(alias="token_type")
+
+
+class Time(Shown):
+    """The organization's time."""
+
+    now: datetime
+
+
+class HealthAnswer(Shown):
+    """Whether this process serves, and how many events or records others are behind."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    behind: dict[str, int] | None = None
+    problems: tuple[str, ...] | None = None
+    message: str | None = None
+
+
+class BillLineAnswer(Shown):
+    """A line of a bill. A previewed one is on no bill and has no `billId`."""
+
+    id: str
+    bill_id: str | None = None
+    sequence_number: int
+    line_item_type: LineType
+    description: str
+    quantity: Decimal
+    units: Decimal
+    unit: str
+    subtotal: Decimal
+    average_unit_price: Decimal
+    currency: str
+    conversion_rate: Decimal
+    converted_subtotal: Decimal
+    service_period_start_date: datetime
+    service_period_end_date: datetime
+    true_up: bool | None = None
+    charge_type: LineType | None = None
+    segment: dict[str, str] | None = None
+    product_id: str | None = None
+    product_name: str | None = None
+    product_code: str | None = None
+    accounting_product_id: str | None = None
+    accounting_product_name: str | None = None
+    accounting_product_code: str | None = None
+    plan_id: str | None = None
+    pricing_id: str | None = None
+    aggregation_id: str | None = None
+    counter_id: str | None = None
+    meter_id: str | None = None
+    contract_id: str | None = None
+    commitment_id: str | None = None
+    balance_id: str | None = None
+    child_account_id: str | None = None
+    child_account_code: str | None = None
+
+
+class BillContent(Shown):
+    """What a bill says. Where nothing is due there is no bill, and only account, total and lines are told."""
+
+    account_id: str
+    account_code: str | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    start_date_time_utc: datetime | None = Field(None, alias="startDateTimeUTC")
+    end_date_time_utc: datetime | None = Field(None, alias="endDateTimeUTC")
+    bill_date: date | None = None
+    due_date: date | None = None
+    billing_frequency: str | None = None
+    bill_frequency_interval: int | None = None
+    timezone: str | None = None
+    currency: str | None = None
+    bill_total: Decimal
+    currency_conversions: tuple[Any, ...] | None = None
+    line_items: tuple[BillLineAnswer, ...] | None = None
+
+
+class BillAnswer(Stamped, BillContent):
+    """A bill, pending or approved."""
+
+    status: Literal["PENDING", "APPROVED"]
+    locked: bool
+    bill_job_id: str | None = None
+    sequential_invoice_number: str | None = None
+    created_date: datetime
+    last_calculated_date: datetime
+    dt_approved: datetime | None = None
+    approved_by: str | None = None
+    dt_locked: datetime | None = None
+    locked_by: str | None = None
+
+
+class UnpricedAnswer(Shown):
+    """Usage that no price holds for."""
+
+    account_id: str
+    aggregation_id: str
+    meter_id: str | None = None
+    quantity: Decimal | None = None
+    segment: dict[str, str] | None = None
+    from_: date = Field(alias="from")
+    to: date
+
+
+class Preview(BillContent):
+    """What would be billed; an account has a bill per currency, so the others stand beside the first."""
+
+    other_currencies: tuple[BillContent, ...] | None = None
+    unpriced: tuple[UnpricedAnswer, ...] | None = None
+
+
+class JobFailure(Shown):
+    """An account or a bill that a job left as it was, or why the job ended early."""
+
+    account_id: str | None = None
+    bill_id: str | None = None
+    message: str
+
+
+class KeptConversion(Shown):
+    """A rate between two currencies, as a job keeps it: its multiplier is a text."""
+
+    from_: str = Field(alias="from")
+    to: str
+    multiplier: str | None = None
+
+
+class JobAnswer(Stamped):
+    """A bill job: what was asked for, and how far it is. `pending` counts the families that are not settled yet."""
+
+    status: Literal["PENDING", "INITIALIZING", "RUNNING", "COMPLETE", "CANCELLED"]
+    type: Literal["CREATE", "RECALCULATE"]
+    account_ids: tuple[str, ...] | None = None
+    billing_frequency: str | None = None
+    bill_frequency_interval: int | None = None
+    last_date_in_billing_period: date | None = None
+    bill_date: date | None = None
+    due_date: date | None = None
+    target_currency: str | None = None
+    timezone: str | None = None
+    year_epoch: date | None = None
+    month_epoch: date | None = None
+    week_epoch: date | None = None
+    day_epoch: date | None = None
+    external_invoice_date: date | None = None
+    currency_conversions: tuple[KeptConversion, ...] | None = None
+    bill_ids: tuple[str, ...]
+    failures: tuple[JobFailure, ...] | None = None
+    total: int
+    pending: int
+
+
+class BalanceSummary(Shown):
+    """What became of the credit on a balance; no amount is negative."""
+
+    initial_credit_amount: Decimal
+    total_credit_amount: Decimal
+    total_debit_amount: Decimal
+    balance_consumed: Decimal
+    rollover_consumed: Decimal | None = None
+    expired_balance_amount: Decimal
+
+
+class TransactionShown(Shown):
+    """By whom a transaction was made."""
+
+    entity_type: Literal["USER"]
+
+
+class HistoryEntry(Shown):
+    """A fact about a resource; `data` is as events have it, with amounts as numbers."""
+
+    id: str
+    type: str
+    version: int
+    position: int
+    time: datetime
+    data: dict[str, Any]

@@ -1,0 +1,118 @@
+"""Who asks, and about which organization: what every path below `/organizations/{orgId}` begins with."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from projections.resources import Resources
+from services.api.callers import actor_of
+from services.api.parameters import check_length
+from services.api.standing import Standing
+from services.commands.errors import InvalidField
+from services.commands.organization import check_exists
+from services.concurrency import Turns
+from services.postgres import Postgres
+from services.readside.progress import HTTP_SECONDS, Waiter
+from services.readside.watching import Watcher
+from services.store.generations import Generations
+from services.store.view import load_config
+
+ORGANIZATION_LENGTH_MAX = 80
+#: Half of the API's connections: the others are for reads, however many organizations give commands.
+COMMANDS_AT_ONCE = 10
+_CORRELATION = "x-correlation-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What the handlers work with: `app.state.api`."""
+
+    postgres: Postgres
+    generations: Generations
+    bootstrap: str
+    watcher: Watcher
+    #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
+    #: are for reads and for other organizations.
+    commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))
+
+
+@dataclass(slots=True, repr=False)
+class Call:
+    """A request about an organization. Connections of `api` are taken in the organization's turn."""
+
+    #: Who asks, as facts and the wire name it; None for one without a token of ours.
+    actor: str | None
+    organization: str
+    api: Api
+    request: Request
+    _resources: Resources | None = None
+
+    @property
+    def postgres(self) -> Postgres:
+        """Connections in the organization's turn."""
+        return self.api.postgres
+
+    @property
+    def waiter(self) -> Waiter:
+        """Waits for the read models, but no longer than a client does."""
+        return Waiter(self.api.watcher, HTTP_SECONDS)
+
+    @property
+    def correlation(self) -> str | None:
+        """What the client calls this request, kept with every fact that it leads to."""
+        return self.request.headers.get(_CORRELATION)
+
+    async def configured(self, connection: Any) -> Resources:
+        """The configuration and the test clock, read once for the whole request. Raises: UnknownOrganization."""
+        if self._resources is None:
+            found = await load_config(connection, self.organization)
+            check_exists(found)
+            self._resources = found
+        return self._resources
+
+    def found(self, resources: Resources) -> None:
+        """A command has read them under the organization's lock: they hold from now on."""
+        self._resources = resources
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Any]:
+        """A connection, of an organization that exists. Raises: UnknownOrganization, PostgresUnreachableError."""
+        async with self.postgres.connection() as connection:
+            await self.configured(connection)
+            yield connection
+
+
+async def call_of(request: Request, orgId: str) -> Call:
+    """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
+
+    Raises: InvalidField for an organization that could not be a key of usage.
+    """
+    if len(orgId) > ORGANIZATION_LENGTH_MAX or not orgId.isprintable():
+        raise InvalidField(field="orgId", rule=f"must be 1 to {ORGANIZATION_LENGTH_MAX} printable characters")
+    api: Api = request.app.state.api
+    return Call(actor_of(request), orgId, replace(api, postgres=api.postgres.of(orgId)), request)
+
+
+#: A handler's parameter: `call: Caller`.
+Caller = Annotated[Call, Depends(call_of)]
+
+
+async def require_whole(request: Request) -> None:
+    """For every request but /health, which says so: nothing is done over a break. Raises: what is broken."""
+    if request.url.path != "/health":
+        standing: Standing = request.app.state.standing
+        standing.require()
+
+
+async def check_bounds(request: Request) -> None:
+    """For every request: what it names by path and header may be unknown, but not endless. Raises: InvalidField."""
+    for name, value in request.path_params.items():
+        if name != "orgId":  # which has a rule of its own
+            check_length(value, name)
+            if "\0" in value:  # Postgres has no such text
+                raise InvalidField(field=name, rule="must not contain the character NUL")
+    check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)

@@ -1,0 +1,188 @@
+"""The one way to change something: a transaction under the organization's lock, and an answer that is made once.
+
+A POST with an Idempotency-Key that was done before gets its first answer again, byte for byte.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+from starlette.responses import Response
+
+from projections.resources import Entity, Resources
+from services.api.calls import Call
+from services.api.derived import derived_fields, is_fund
+from services.api.sent import Sent
+from services.api.wire import document_of, encode, parse_object, raw_answer
+from services.commands.errors import InvalidField
+from services.commands.messages import Command
+from services.commands.organization import check_exists
+from services.commands.table import Kind
+from services.store import idempotency
+from services.store.events import StreamMovedError
+from services.store.execute import Executed, execute, lock_organization, now_of
+from services.store.view import get, load_config
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A transaction in which no other command of the organization is decided, and what holds in it."""
+
+    call: Call
+    connection: Any
+    #: The configuration and the test clock; a command adds what it loads.
+    resources: Resources
+    now: datetime
+
+    async def execute(self, command: Command) -> Executed:
+        """Raises: CommandError, StreamMovedError, RecordTooLargeError; nothing has been changed then."""
+        call = self.call
+        return await execute(
+            self.connection, self.resources, command, call.api.generations, call.correlation, call.actor
+        )
+
+
+@asynccontextmanager
+async def locked(call: Call) -> AsyncIterator[Any]:
+    """A transaction in which no other command of the organization is decided. Raises: NoTurnError."""
+    async with call.api.commands.turn(call.organization), call.postgres.transaction() as connection:
+        await lock_organization(connection, call.organization)
+        yield connection
+
+
+async def in_turn(
+    call: Call,
+    work: Callable[[Turn], Awaitable[T]],
+    *,
+    must_exist: bool = True,
+    attempts: int = 1,
+    again_on: type[Exception] = StreamMovedError,
+) -> T:
+    """Do the work in one transaction, and up to `attempts` times while `again_on` says that somebody was faster.
+
+    Raises: UnknownOrganization, NoTurnError, and the last attempt's `again_on`.
+    """
+    for left in reversed(range(attempts)):
+        try:
+            async with locked(call) as connection:
+                resources = await load_config(connection, call.organization)
+                if must_exist:
+                    check_exists(resources)
+                call.found(resources)
+                return await work(Turn(call, connection, resources, now_of(resources)))
+        except again_on:
+            if not left:
+                raise
+    raise AssertionError("there is at least one attempt")
+
+
+async def once(
+    call: Call,
+    sent: Sent[Any],
+    work: Callable[[Turn], Awaitable[Any]],
+    *,
+    attempts: int = 1,
+    again_on: type[Exception] = StreamMovedError,
+) -> Response:
+    """Do the work in one transaction, once per key, and answer with the document that it returns."""
+    asked = _asked(call, sent)
+
+    async def keyed(turn: Turn) -> bytes:
+        kept = await idempotency.find(turn.connection, asked)
+        if kept is not None:
+            return kept.answer
+        payload = encode(await work(turn))
+        await idempotency.remember(turn.connection, asked, payload)
+        return payload
+
+    return raw_answer(await in_turn(call, keyed, attempts=attempts, again_on=again_on))
+
+
+async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
+    """The same for work that has transactions of its own, and that changes nothing when it is done again."""
+    asked = _asked(call, sent)
+    async with call.reading() as connection:
+        kept = await idempotency.find(connection, asked)
+    if kept is None:
+        payload = encode(await work())
+        async with locked(call) as connection:
+            # A request with the same key may have come in between: its answer holds.
+            kept = await idempotency.find(connection, asked)
+            if kept is None:
+                await idempotency.remember(connection, asked, payload)
+    return raw_answer(payload if kept is None else kept.answer)
+
+
+async def once_with_entity(
+    call: Call, sent: Sent[Any], kind: Kind, work: Callable[[Turn], Awaitable[Entity[Any]]]
+) -> Response:
+    """The same for work that returns a resource: the answer is its document.
+
+    What settlement derives is read after the commit, from a snapshot of its own; no lock is held meanwhile. Until then
+    the key stands for the resource without it, and whoever asks first makes the answer whole, for all who ask later.
+    """
+    asked = _asked(call, sent)
+
+    async def keyed(turn: Turn) -> tuple[bytes, Entity[Any] | None]:
+        """The answer, and the resource that it is still to be made whole of, if it lacks anything."""
+        kept = await idempotency.find(turn.connection, asked)
+        if kept is not None and kept.whole:
+            return kept.answer, None
+        if kept is not None:
+            held = await _shown_by(turn, kind, kept.answer)
+            if held is None:  # the answer stays as it is, whoever may be at work on it
+                return await idempotency.make_whole(turn.connection, asked, kept.answer), None
+            return kept.answer, held
+        entity = await work(turn)
+        lacks = is_fund(entity)
+        payload = b"" if lacks and asked.key is None else encode(document_of(entity))
+        await idempotency.remember(turn.connection, asked, payload, whole=not lacks)
+        return payload, entity if lacks else None
+
+    payload, entity = await in_turn(call, keyed)
+    return raw_answer(payload if entity is None else await _whole(call, asked, entity))
+
+
+async def _shown_by(turn: Turn, kind: Kind, answer: bytes) -> Entity[Any] | None:
+    """The resource that an answer without derived fields shows; None if it is another by now, or gone."""
+    shown = parse_object(answer)
+    entity = await get(turn.connection, turn.call.organization, kind.name, shown["id"])
+    return entity if entity is not None and entity.version == shown["version"] else None
+
+
+async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) -> bytes:
+    """The answer with the derived fields, or without them if they cannot be had now: the command is committed, and an
+    answer that says otherwise would have it sent once more.
+
+    Under a key that does no harm: so if the answer cannot be kept, that is said, and the next to ask is told it.
+    """
+    derived: dict[str, dict[str, Any]] = {}
+    try:
+        derived = await derived_fields(call.postgres, call.organization, [entity])
+    except Exception:
+        _log.exception("derived_fields_left_out", organization=call.organization, id=entity.id)
+    payload = encode(document_of(entity, derived.get(entity.id)))
+    if asked.key is None:
+        return payload
+    async with call.postgres.connection() as connection:
+        return await idempotency.make_whole(connection, asked, payload)
+
+
+def _asked(call: Call, sent: Sent[Any]) -> idempotency.Request:
+    request = call.request
+    return idempotency.Request(call.organization, request.method, request.url.path, _key_of(call), sent.raw)
+
+
+def _key_of(call: Call) -> str | None:
+    """The Idempotency-Key of a POST; None without one. Raises: InvalidField."""
+    request = call.request
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is not None and not 1 <= len(key) <= idempotency.KEY_LENGTH_MAX:
+        raise InvalidField(field="Idempotency-Key", rule=f"must have 1 to {idempotency.KEY_LENGTH_MAX} characters")
+    return key

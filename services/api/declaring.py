@@ -1,0 +1,62 @@
+"""Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin
+
+from fastapi import APIRouter
+from fastapi.params import Depends
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from services.api.parameters import Reader, declared
+from services.api.sent import Body
+
+SCHEMAS = "#/components/schemas/{model}"
+
+
+class DeclaredRoute(APIRoute):
+    """A handler's query parameters and body are declared by what they depend on, its answer by `response_model`.
+
+    The framework reads no body and makes no answer: handlers answer with bytes that are exact.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
+        self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
+        self.shown: type[BaseModel] | None = options.pop("response_model", None) or None
+        super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
+
+    def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
+        """The operation as OpenAPI has it, beside what the framework knows itself."""
+        told: dict[str, Any] = {}
+        if readers:
+            schemas = {name: schema for reader in readers for name, schema in reader.schemas.items()}
+            told["parameters"] = declared(schemas)
+        if self.body is not None:
+            content = {media: {"schema": referred(self.body.name)} for media in self.body.media}
+            told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
+        if self.shown is not None:
+            content = {"application/json": {"schema": referred(self.shown.__name__)}}
+            told["responses"] = {"200": {"content": content}}
+        return told
+
+
+def referred(name: str) -> dict[str, Any]:
+    """The schema of this name."""
+    return {"$ref": SCHEMAS.format(model=name)}
+
+
+def router_of(*tags: str, prefix: str = "") -> APIRouter:
+    """A router of such routes."""
+    return APIRouter(prefix=prefix, tags=list(tags), route_class=DeclaredRoute, default_response_class=Response)
+
+
+def _depends_on(endpoint: Callable[..., Any]) -> list[Any]:
+    """What the handler's own parameters depend on."""
+    found = []
+    for parameter in inspect.signature(endpoint).parameters.values():
+        if get_origin(parameter.annotation) is Annotated:
+            found += [one.dependency for one in get_args(parameter.annotation)[1:] if isinstance(one, Depends)]
+    return found

@@ -1,0 +1,107 @@
+"""The OpenAPI document: the framework's, with schemas of bodies and answers as the wire has them."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from services.api.answers import Error
+from services.api.declaring import SCHEMAS, DeclaredRoute
+from services.api.sent import Body
+
+Mode = Literal["validation", "serialization"]
+#: Every failure has this shape, whatever its status (`errors.py`).
+FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is refused; the message says why.", "model": Error},
+    "5XX": {"description": "The request cannot be served now; the message says why.", "model": Error},
+}
+
+
+class WireSchema(GenerateJsonSchema):
+    """Numbers are numbers, in bodies and in answers alike; and in an answer nothing is null."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        """A JSON number of any size and precision."""
+        found: JsonSchemaValue = {"type": "number"}
+        self.update_with_validations(found, schema, self.ValidationsMapping.numeric)
+        return found
+
+    def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
+        """How events spell a value is not how the wire does."""
+        return None
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """A null in a body counts as absent."""
+        if self.mode == "serialization":
+            return self.generate_inner(schema["schema"])
+        return super().nullable_schema(schema)
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """A default of None is absence, and so no default."""
+        found = super().default_schema(schema)
+        return {name: value for name, value in found.items() if name != "default" or value is not None}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """A field's name says enough."""
+        return False
+
+
+def serve_openapi(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """The app's document, made when it is first asked for."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, DeclaredRoute)]
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            document["components"] = {"schemas": dict(sorted(_components(routes).items()))}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
+    """Schemas by name: of bodies by what they are called, of answers by their class."""
+    bodies = {route.body.name: route.body for route in routes if route.body is not None}
+    answers = {route.shown for route in routes if route.shown is not None} | {Error}
+    models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
+    models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]
+    named, made = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS, schema_generator=WireSchema)
+    schemas: dict[str, Any] = _spelled(made.get("$defs", {}))
+    for name, body in bodies.items():
+        schemas[name] = _body_schema(body, _named(schemas, named[body.model, "validation"]))
+    return schemas
+
+
+#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+
+
+def _spelled(schema: Any) -> Any:
+    """The schema with JSON Schema's names of bounds. No member of the wire is called like one of pydantic's."""
+    if isinstance(schema, dict):
+        return {_BOUNDS.get(name, name): _spelled(value) for name, value in schema.items()}
+    return [_spelled(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any]:
+    found: dict[str, Any] = schemas[reference["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The model's schema with the members that may stand beside its fields."""
+    beside: dict[str, Any] = {name: {"readOnly": True} for name in body.unread}
+    required = [name for name in schema.get("required", []) if name not in body.defaults]
+    if body.version != "unread":
+        beside["version"] = {"type": "integer", "minimum": 0}
+    if body.version == "required":
+        required.append("version")
+    if body.dated:
+        beside["effectiveDate"] = {"type": "string", "format": "date"}
+    found = schema | {"properties": {**schema.get("properties", {}), **beside}}
+    return found | ({"required": required} if required else {})

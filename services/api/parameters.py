@@ -1,0 +1,198 @@
+"""Query parameters: each is declared once, by an object that reads it for a handler and describes it in OpenAPI.
+
+Everything that is not understood is refused by name.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+from starlette.requests import Request
+
+from events.resources.bounds import TEXT_MAX
+from services.api.wire import day, instant, unescaped
+from services.commands.errors import InvalidField, shortened
+
+T = TypeVar("T")
+#: A query's parameters with all their values.
+Found = dict[str, list[str]]
+#: Values of a list, as many as the largest page has resources.
+VALUES_MAX = 200
+#: Values of a parameter that is a truth.
+FLAG = ("true", "false")
+
+
+class Reader(Generic[T]):
+    """Reads one or several parameters. An instance is a dependency: `Annotated[T, Depends(reader)]`."""
+
+    #: OpenAPI's schemas, by the parameters' names.
+    schemas: dict[str, dict[str, Any]]
+
+    def read(self, found: Found) -> T:
+        """What the query says. Raises: InvalidField."""
+        raise NotImplementedError
+
+    async def __call__(self, request: Request) -> T:
+        return self.read(parameters_of(request))
+
+
+class Text(Reader[str | None]):
+    """A text, given once or not at all."""
+
+    def __init__(self, name: str, **schema: Any) -> None:
+        self.name = name
+        self.schemas = {name: text_schema(**schema)}
+
+    def read(self, found: Found) -> str | None:
+        return one(found, self.name)
+
+
+class Choice(Text):
+    """One of a few texts; `check_parameters` refuses any other."""
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        super().__init__(name)
+        self.schemas = {name: {"type": "string", "enum": list(values)}}
+
+
+class Flag(Reader[bool]):
+    """A truth; false when it is not given."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.schemas = name, {name: {"type": "boolean"}}
+
+    def read(self, found: Found) -> bool:
+        return is_true(found, self.name)
+
+
+class Texts(Reader[list[str]]):
+    """Several texts, joined by commas or given several times."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.schemas = name, {name: texts_schema()}
+
+    def read(self, found: Found) -> list[str]:
+        return several(found, self.name)
+
+
+class Day(Reader[date | None]):
+    """A day; `blank`: an empty text counts as none."""
+
+    def __init__(self, name: str, *, blank: bool = False) -> None:
+        self.name, self.blank, self.schemas = name, blank, {name: day_schema()}
+
+    def read(self, found: Found) -> date | None:
+        text = one(found, self.name)
+        return None if text is None or (self.blank and not text) else day(text, self.name)
+
+
+class Instant(Reader[datetime | None]):
+    """A date-time with an offset."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.schemas = name, {name: {"type": "string", "format": "date-time"}}
+
+    def read(self, found: Found) -> datetime | None:
+        text = one(found, self.name)
+        return None if text is None else instant({self.name: unescaped(text)}, self.name)
+
+
+class Whole(Reader[int]):
+    """A whole number from `low` to `high`."""
+
+    def __init__(self, name: str, default: int, low: int, high: int) -> None:
+        self.name, self.default, self.low, self.high = name, default, low, high
+        self.schemas = {name: {"type": "integer", "minimum": low, "maximum": high, "default": default}}
+
+    def read(self, found: Found) -> int:
+        return whole_number(found, self.name, self.default, self.low, self.high)
+
+
+def text_schema(most: int = TEXT_MAX, **more: Any) -> dict[str, Any]:
+    """OpenAPI's schema of a text."""
+    return {"type": "string", "maxLength": most, **more}
+
+
+def texts_schema() -> dict[str, Any]:
+    """OpenAPI's schema of several texts."""
+    return {"type": "array", "items": text_schema(), "maxItems": VALUES_MAX}
+
+
+def day_schema() -> dict[str, Any]:
+    """OpenAPI's schema of a day."""
+    return {"type": "string", "format": "date"}
+
+
+def declared(schemas: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parameters as OpenAPI has them."""
+    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()]
+
+
+async def check_parameters(request: Request) -> None:
+    """For every request about an organization: what its query says is known to its route. Raises: InvalidField."""
+    extra: dict[str, Any] = request.scope["route"].openapi_extra or {}
+    known = {parameter["name"]: _values(parameter["schema"]) for parameter in extra.get("parameters", ())}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            rule = f"is not a parameter here; there are: {', '.join(known) or 'none'}"
+            raise InvalidField(field=shortened(name), rule=rule)
+        if "\0" in value:
+            raise InvalidField(field=name, rule="must not contain the character NUL")
+        if known[name] and value not in known[name]:
+            raise InvalidField(field=name, rule=choice_rule(known[name]))
+
+
+def _values(schema: dict[str, Any]) -> Sequence[str]:
+    """All values that a parameter may have, if they are few."""
+    return FLAG if schema["type"] == "boolean" else schema.get("enum", ())
+
+
+def choice_rule(values: Sequence[str]) -> str:
+    """How a value that is none of these is refused."""
+    return "must be true or false" if tuple(values) == FLAG else f"must be one of {', '.join(values)}"
+
+
+def parameters_of(request: Request) -> Found:
+    """The query's parameters with all their values."""
+    found: Found = {}
+    for name, value in request.query_params.multi_items():
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def one(found: Found, name: str, most: int = TEXT_MAX) -> str | None:
+    """The parameter's value. Raises: InvalidField if it is given twice, or is longer than `most`."""
+    values = found.get(name, [])
+    if len(values) > 1:
+        raise InvalidField(field=name, rule="must be given once")
+    return check_length(values[0], name, most) if values else None
+
+
+def several(found: Found, name: str) -> list[str]:
+    """The parameter's values, joined by commas or given several times. Raises: InvalidField."""
+    values = [part for text in found.get(name, []) for part in text.split(",") if part]
+    if len(values) > VALUES_MAX:
+        raise InvalidField(field=name, rule=f"must have at most {VALUES_MAX} values")
+    return [check_length(value, name) for value in values]
+
+
+def check_length(text: str, name: str, most: int = TEXT_MAX) -> str:
+    """The text. Raises: InvalidField if it is longer than `most`."""
+    if len(text) > most:
+        raise InvalidField(field=name, rule=f"must have at most {most} characters")
+    return text
+
+
+def whole_number(found: Found, name: str, default: int, low: int, high: int) -> int:
+    """Raises: InvalidField unless it is a whole number from `low` to `high`."""
+    text = one(found, name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or not low <= int(text) <= high:
+        raise InvalidField(field=name, rule=f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def is_true(found: Found, name: str) -> bool:
+    """Whether a parameter that is a FLAG is given and true. Raises: InvalidField if it is given twice."""
+    return one(found, name) == "true"

@@ -1,0 +1,90 @@
+"""Bodies of requests: each is declared once, by an object that reads it for a handler and describes it in OpenAPI.
+
+It is read by the exact parser of `wire.py`, not by the framework's, which knows floats and takes a name twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from services.api.errors import BodyTooLargeError
+from services.api.wire import parse_object
+from services.commands.bodies import effective_date_of, parse_model, version_of
+
+M = TypeVar("M", bound=BaseModel)
+BODY_BYTES_MAX = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[M]):
+    """A body that was read. `effective`: the day from which on the fees of an updated plan or template hold."""
+
+    body: M
+    document: dict[str, Any]
+    effective: date | None
+
+    @property
+    def version(self) -> int | None:
+        """The version that the client saw last. Raises: InvalidField."""
+        return version_of(self.document)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Body(Generic[M]):
+    """A JSON object of this model. An instance is a dependency: `Annotated[Sent[M], Depends(body)]`."""
+
+    model: type[M]
+    #: Members of answers that may be sent back, and are not read.
+    unread: tuple[str, ...] = ()
+    #: What becomes of a `version` beside the model's fields.
+    version: Literal["unread", "optional", "required"] = "unread"
+    #: Whether an `effectiveDate` may stand beside the model's fields.
+    dated: bool = False
+    #: Whether no body at all is as good as an empty object.
+    may_be_absent: bool = False
+    #: Members that may be left out, and are kept all the same.
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    media: tuple[str, ...] = ("application/json",)
+    #: What OpenAPI calls it, if not as its model.
+    title: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What OpenAPI calls it."""
+        return self.title or self.model.__name__
+
+    async def __call__(self, request: Request) -> "Sent[M]":
+        return Sent(await body_of(request), self)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Generic[M]):
+    """The bytes of a body. Whether the organization exists, and whether a key was used before, is asked before it is
+    read."""
+
+    raw: bytes
+    declared: Body[M]
+
+    def read(self, **beside: Any) -> Given[M]:
+        """The body; `beside` are members that the query may give instead. Raises: InvalidField, InvalidBody."""
+        declared = self.declared
+        document = {} if declared.may_be_absent and not self.raw else parse_object(self.raw)
+        effective = None
+        if declared.dated:
+            document, effective = effective_date_of(document)
+        document = {**declared.defaults, **beside, **document}
+        return Given(parse_model(declared.model, document, declared.unread), document, effective)
+
+
+async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
+    """The body's bytes. Raises: BodyTooLargeError, before it is held whole."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLargeError(limit=limit)
+    return bytes(body)

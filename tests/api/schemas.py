@@ -1,0 +1,151 @@
+"""The OpenAPI document as tests use it: which operation a request is of, and what in an answer its schema forbids."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import httpx
+
+from services.api.app import create_app
+
+#: What is looked at, of a schema's members; any other in the document fails the test that finds it.
+SPELLED = {
+    *("$ref", "anyOf", "type", "enum", "const", "properties", "required", "additionalProperties", "items", "format"),
+    *("minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
+}
+#: What says nothing about a value.
+WORDS = {"title", "description", "default", "readOnly"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, Decimal),
+    "null": (type(None),),
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document of an app that reaches nothing."""
+    return create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1").openapi()
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and operation of everything that is served."""
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+#: Method and path of everything below an organization.
+OPERATIONS_BELOW = [(method, path) for method, path, _ in operations() if path.startswith("/organizations/{orgId}/")]
+
+
+def placed(path: str, organization: str) -> str:
+    """The path with an organization, and with ids of nothing."""
+    return re.sub(r"{[^}]+}", "none", path.replace("{orgId}", organization))
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema itself, if it is referred to."""
+    while "$ref" in schema:
+        found: Any = document()
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        schema = found
+    return schema
+
+
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
+    """The operation of a request; a path without a placeholder comes before one with."""
+    for known, methods in sorted(document()["paths"].items(), key=lambda item: item[0].count("{")):
+        if method.lower() in methods and re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", known), path):
+            found: dict[str, Any] = methods[method.lower()]
+            return found
+    return None
+
+
+def faults(schema: dict[str, Any], value: Any, path: str = "answer") -> list[str]:
+    """Why the value is not what the schema says."""
+    schema = resolved(schema)
+    unknown = schema.keys() - SPELLED - WORDS
+    assert not unknown, f"{path}: nobody checks {unknown}"
+    if "anyOf" in schema:
+        tried = [faults(one, value, path) for one in schema["anyOf"]]
+        return [] if [] in tried else min(tried, key=len)
+    types = _TYPES.get(schema.get("type", ""))
+    if types and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+        return [f"{path}: {value!r} is no {schema['type']}"]
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return [f"{path}: {value!r} is not a choice"]
+    return [*_bounds(schema, value, path), *_members(schema, value, path)]
+
+
+def _bounds(schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        low, above, high = (schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
+        inside = (low is None or value >= low) and (above is None or value > above) and (high is None or value <= high)
+        if not inside:
+            yield f"{path}: {value} is out of bounds"
+    if isinstance(value, str):
+        if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+            yield f"{path}: {value!r} has a wrong length"
+        try:
+            {"date": date.fromisoformat, "date-time": datetime.fromisoformat}.get(schema.get("format", ""), str)(value)
+        except ValueError:
+            yield f"{path}: {value!r} is no {schema['format']}"
+        if schema.get("format") == "date-time" and "T" not in value:
+            yield f"{path}: {value!r} is no date-time"
+
+
+def _members(schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list):
+        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
+            yield f"{path}: has {len(value)} items"
+        for number, one in enumerate(value):
+            yield from faults(schema.get("items", {}), one, f"{path}[{number}]")
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+        yield from (f"{path}: lacks {name}" for name in schema.get("required", ()) if name not in value)
+        for name, member in value.items():
+            if name not in known and others is False:
+                yield f"{path}: {name} is not declared"
+            else:
+                yield from faults(known.get(name, others if isinstance(others, dict) else {}), member, f"{path}.{name}")
+
+
+def check_answer(method: str, path: str, status: int, text: str) -> None:
+    """The answer is what the document says that this operation answers with this status."""
+    operation = operation_of(method, path)
+    if operation is None or status == 405:
+        return
+    responses = operation["responses"]
+    [content] = responses.get(str(status), responses.get(f"{status // 100}XX"))["content"].items()
+    if content[0] == "application/json":
+        value = json.loads(text, parse_float=Decimal)
+        assert faults(content[1]["schema"], value) == [], f"{method} {path} {status}: {text[:500]}"
+
+
+def check_sent(method: str, path: str, body: bytes) -> None:
+    """A body that was taken is what the document says that this operation takes."""
+    operation = operation_of(method, path)
+    assert operation is not None
+    if body and "requestBody" in operation:
+        value = json.loads(body, parse_float=Decimal)
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert faults(schema, value, "body") == [], f"{method} {path}: {body[:500]!r}"
+
+
+async def check_exchange(response: httpx.Response) -> None:
+    """An event hook of an HTTP client: each answer, and each body that was taken, is as it is declared."""
+    await response.aread()
+    request = response.request
+    check_answer(request.method, request.url.path, response.status_code, response.text)
+    if response.status_code == 200:
+        check_sent(request.method, request.url.path, request.content)

@@ -1,0 +1,178 @@
+"""A command is answered once: whoever sends it again gets the same bytes, whatever happened after the commit."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from services.api.calls import Call
+from services.api.derived import derived_fields
+from services.api.wire import encode
+from services.postgres import PostgresUnreachableError
+from services.store.view import load_config
+from tests.api.answers import message_of
+from tests.api.schemas import OPERATIONS_BELOW, placed
+from tests.api_client import CONFIG
+from tests.store.kit import Store
+
+pytestmark = pytest.mark.stack
+KEY = {"Idempotency-Key": "once"}
+
+
+def terms(account: str, **more: Any) -> dict[str, Any]:
+    term = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
+    return {"accountId": account, "amount": 100, "currency": "USD", **term, **more}
+
+
+async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = terms(await store.account())
+
+    async def crash(*_: Any) -> bytes:
+        raise AssertionError("the process is gone")
+
+    monkeypatch.setattr("services.api.commanding._whole", crash)
+    assert (await http.post("/commitments", json=body, headers=KEY)).status_code == 500
+    monkeypatch.undo()
+    answers = await asyncio.gather(*(http.post("/commitments", json=body, headers=KEY) for _ in range(3)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert answers[0].json()["amountSpent"] == 0
+    assert len((await http.get("/commitments")).json()["data"]) == 1
+    assert "used before with another body" in message_of(
+        await http.post("/commitments", json=body | {"amount": 7}, headers=KEY), 409
+    )
+
+
+async def test_what_changed_or_went_before_its_answer_was_made_is_answered_as_it_was_made(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = terms(await store.account())
+
+    async def crash(*_: Any) -> bytes:
+        raise AssertionError("the process is gone")
+
+    monkeypatch.setattr("services.api.commanding._whole", crash)
+    await http.post("/commitments", json=body, headers=KEY)
+    monkeypatch.undo()
+    [made] = (await http.get("/commitments")).json()["data"]
+    assert (await http.put(f"/commitments/{made['id']}", json=made | {"amount": 5})).status_code == 200
+    changed = await http.post("/commitments", json=body, headers=KEY)
+    assert "amountSpent" not in changed.json()
+    assert (changed.json()["id"], changed.json()["version"], changed.json()["amount"]) == (made["id"], 1, 100)
+    assert (await http.delete(f"/commitments/{made['id']}?force=true")).status_code == 200
+    assert (await http.post("/commitments", json=body, headers=KEY)).content == changed.content
+
+
+async def test_an_answer_that_cannot_be_kept_is_given_to_nobody(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = terms(await store.account())
+
+    async def away(*_: Any) -> bytes:
+        raise PostgresUnreachableError("postgresql://u@host/db", ConnectionRefusedError("refused"))
+
+    monkeypatch.setattr("services.store.idempotency.make_whole", away)
+    assert "did not answer" in message_of(await http.post("/commitments", json=body, headers=KEY), 503)
+    assert (await http.post("/commitments", json=terms(body["accountId"]))).status_code == 200
+    monkeypatch.undo()
+    answers = [await http.post("/commitments", json=body, headers=KEY) for _ in range(2)]
+    assert answers[0].status_code == 200 and answers[0].content == answers[1].content
+    assert len((await http.get("/commitments")).json()["data"]) == 2
+
+
+async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = terms(await store.account())
+    asked, second_done = list[int](), asyncio.Event()
+
+    async def derived(*arguments: Any) -> dict[str, dict[str, Any]]:
+        asked.append(1)
+        number = len(asked)
+        if number == 1:
+            await second_done.wait()
+        found = await derived_fields(*arguments)
+        return {id: fields | {"amountSpent": number} for id, fields in found.items()}
+
+    monkeypatch.setattr("services.api.commanding.derived_fields", derived)
+    first = asyncio.create_task(http.post("/commitments", json=body, headers=KEY))
+    while not asked:
+        await asyncio.sleep(0.01)
+    second = await http.post("/commitments", json=body, headers=KEY)
+    second_done.set()
+    assert (await first).content == second.content
+    assert (second.json()["amountSpent"], len(asked)) == (2, 2)
+
+
+async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    account, made = await store.account(), list[Any]()
+
+    def counted(document: Any) -> bytes:
+        made.append(document)
+        return encode(document)
+
+    monkeypatch.setattr("services.api.commanding.encode", counted)
+    for path, body, headers in (
+        ("/products", {"code": "p", "name": "P"}, KEY),
+        ("/products", {"code": "q", "name": "Q"}, {}),
+        ("/commitments", terms(account), {}),
+    ):
+        made.clear()
+        assert (await http.post(path, json=body, headers=headers)).status_code == 200
+        assert len(made) == 1, path
+
+
+@pytest.fixture
+def configurations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose configuration was read, in order."""
+    found: list[str] = []
+
+    def counting(load: Callable[..., Any]) -> Callable[..., Any]:
+        async def counted(connection: Any, organization: str) -> Any:
+            found.append(organization)
+            return await load(connection, organization)
+
+        return counted
+
+    for place in ("services.api.calls.load_config", "services.api.commanding.load_config"):
+        monkeypatch.setattr(place, counting(load_config))
+    return found
+
+
+async def test_configuration_is_read_once_per_request(
+    http: httpx.AsyncClient, store: Store, configurations: list[str]
+) -> None:
+    account = await store.account()
+    held = await store.commitment(account)
+    for method, path, body in (
+        ("GET", "/accounts", None),
+        ("GET", f"/commitments/{held}", None),
+        ("GET", "/bills", None),
+        ("GET", "/clock", None),
+        ("PUT", "/organizationconfig", CONFIG | {"version": 1}),
+        ("POST", "/products", {"code": "p", "name": "P"}),
+        ("POST", f"/commitments/{held}/topups", {"amount": 1, "date": "2026-02-01", "version": 1}),
+        ("DELETE", f"/commitments/{held}", None),
+        ("POST", "/billjobs", {"billDate": "2026-02-01"}),
+        ("POST", "/bills/approve", {"billIds": ["0" * 36]}),
+    ):
+        configurations.clear()
+        assert (await http.request(method, path, json=body)).status_code in (200, 404), path
+        assert configurations == [store.organization], path
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS_BELOW, ids=[f"{one} {path}" for one, path in OPERATIONS_BELOW])
+async def test_nothing_below_an_organization_is_reached_but_by_the_one_way_in(
+    url: str, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    def untouched(*_: Any) -> Any:
+        raise AssertionError("it was reached")
+
+    monkeypatch.setattr(Call, "reading", untouched)
+    async with httpx.AsyncClient(base_url=url) as client:
+        answer = await client.request(method, placed(path, "x" * 81), content=b"{}")
+    assert message_of(answer, 400) == "orgId: must be 1 to 80 printable characters"
