@@ -8,20 +8,18 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 
 #: As long as clients wait for an answer; by then nobody listens.
 WAIT_SECONDS = 60.0
 
 
-class NoTurnError(ExpectedFailure, Passing):
-    """{whose} has waited {seconds} s for its turn at {what}: too much is asked at once, try again later."""
+class NoTurnError(Worded, ExpectedFailure, Passing):
+    """{who} has waited {seconds:.0f} s for its turn at {what}: too much is asked at once, try again later"""
 
     def __init__(self, whose: str, what: str, seconds: float) -> None:
         who = f"organization {whose}" if whose else "this process"
-        super().__init__(
-            f"{who} has waited {seconds:.0f} s for its turn at {what}: too much is asked at once, try again later"
-        )
+        super().__init__(who=who, seconds=seconds, what=what)
 
 
 class Turns:

@@ -9,7 +9,7 @@ class Worded(Exception):
 
     def __init__(self, **values: object) -> None:
         self.values = values
-        super().__init__((type(self).__doc__ or "").format(**values))
+        super().__init__(" ".join((type(self).__doc__ or "").split()).format(**values))
 
 
 class ExpectedFailure(Exception):

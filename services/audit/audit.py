@@ -21,7 +21,7 @@ from services.audit.foreign import foreign_records
 from services.audit.hashes import first_difference
 from services.audit.residues import conservation, unexplained
 from services.continuity.guard import Guard
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.projection.filling import Progress, fold_to, settle_due
@@ -39,11 +39,11 @@ LOOK_SECONDS = 0.1
 _ACCOUNTS = "SELECT count(*) FROM {schema}.account_directory"
 
 
-class StillDueError(ExpectedFailure):
+class StillDueError(Worded, ExpectedFailure):
     """{count} accounts still wait to be settled: is the projector running?"""
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"{count} accounts still wait to be settled: is the projector running?")
+        super().__init__(count=count)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import click
 import uvloop
 
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
 from services.readside.live import read_live
 from services.run.settings import load_settings
@@ -45,11 +45,11 @@ async def acknowledge(connection: Any, record: ForeignRecord) -> None:
     await connection.execute(_ACKNOWLEDGE, record.topic, record.partition, record.offset)
 
 
-class NoSuchRecordError(ExpectedFailure):
-    """{place} is no foreign record that waits to be acknowledged."""
+class NoSuchRecordError(Worded, ExpectedFailure):
+    """{place} is no foreign record that waits to be acknowledged; `trueup foreign` lists them"""
 
     def __init__(self, place: str) -> None:
-        super().__init__(f"{place} is no foreign record that waits to be acknowledged; `trueup foreign` lists them")
+        super().__init__(place=place)
 
 
 @click.command()

@@ -12,7 +12,7 @@ from services.billing.run import BillRun
 from services.billing.runner import organization_time
 from services.billing.selection import Selection
 from services.continuity.guard import Guard
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
@@ -21,13 +21,11 @@ from services.store.generations import load_generations
 from services.store.view import load_config
 
 
-class UnknownOrganizationError(ExpectedFailure):
-    """Organization {organization} does not exist: it comes into being with its first PUT organizationconfig."""
+class UnknownOrganizationError(Worded, ExpectedFailure):
+    """organization {organization} does not exist: it comes into being with its first PUT organizationconfig"""
 
     def __init__(self, organization: str) -> None:
-        super().__init__(
-            f"organization {organization} does not exist: it comes into being with its first PUT organizationconfig"
-        )
+        super().__init__(organization=organization)
 
 
 class Day(click.ParamType[date]):

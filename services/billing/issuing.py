@@ -16,7 +16,7 @@ from projections.settlement import DraftBill, draft_bills, issue
 from services.billing.appending import Settled, append_page
 from services.billing.selection import Target
 from services.concurrency import compute
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
 from services.readside.progress import Waiter
@@ -27,11 +27,11 @@ TURN_SECONDS = 0.05
 ATTEMPTS = 20
 
 
-class BillContentionError(ExpectedFailure):
-    """The bills of account {root_id} changed during each of {attempts} attempts to issue one."""
+class BillContentionError(Worded, ExpectedFailure):
+    """the bills of account {root_id} changed during each of {attempts} attempts to issue one"""
 
     def __init__(self, root_id: str) -> None:
-        super().__init__(f"the bills of account {root_id} changed during each of {ATTEMPTS} attempts to issue one")
+        super().__init__(root_id=root_id, attempts=ATTEMPTS)
 
 
 @dataclass(frozen=True, slots=True)

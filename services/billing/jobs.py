@@ -8,7 +8,7 @@ from typing import Any
 
 from events.actors import BILLING
 from services.commands.errors import CommandError
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
@@ -70,11 +70,11 @@ class Failure:
         return {name: id for name, id in named.items() if id is not None} | {"message": message}
 
 
-class TooManyJobsError(Exception):
+class TooManyJobsError(Worded):
     """{limit} bill jobs of this organization are running already; wait for one to end"""
 
     def __init__(self) -> None:
-        super().__init__(f"{RUNNING_MAX} bill jobs of this organization are running already; wait for one to end")
+        super().__init__(limit=RUNNING_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 
 #: Families that are settled from one snapshot and appended in one transaction, and between two looks at whether the
@@ -44,11 +44,11 @@ WHERE organization = $1 AND kind = 'commitment' AND jsonb_array_length(coalesce(
 """
 
 
-class UnknownAccountError(ExpectedFailure):
-    """Account {account_id} does not exist in organization {organization}."""
+class UnknownAccountError(Worded, ExpectedFailure):
+    """account {account_id} does not exist in organization {organization}"""
 
     def __init__(self, organization: str, account_id: str) -> None:
-        super().__init__(f"account {account_id} does not exist in organization {organization}")
+        super().__init__(account_id=account_id, organization=organization)
 
 
 @dataclass(frozen=True, slots=True)

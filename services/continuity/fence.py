@@ -7,7 +7,7 @@ is compared anew, its connections are not used.
 import asyncio
 from typing import Any
 
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 
 #: Changes with each start of the server, with another database of the same name, and with a table filled anew.
 IDENTITY = """
@@ -16,13 +16,8 @@ concat_ws('/', extract(epoch FROM pg_postmaster_start_time())::text,
 """
 
 
-class NotComparedError(ExpectedFailure, Passing):
-    """Postgres was restarted or restored, and is being compared with the log; try again."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Postgres was restarted or restored, and is being compared with the log; try again in a moment"
-        )
+class NotComparedError(Worded, ExpectedFailure, Passing):
+    """Postgres was restarted or restored, and is being compared with the log; try again in a moment"""
 
 
 class Fence:

@@ -13,7 +13,7 @@ from services.continuity.check import check_beginnings, check_ends, check_record
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
 from services.continuity.mending import check_nobody_mends
-from services.failures import Passing
+from services.failures import Passing, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.readside.live import OutdatedReadModelsError
 from services.store.events import head
@@ -31,14 +31,8 @@ _log = structlog.get_logger(__name__)
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 
-class GenerationsMovedError(Passing):
-    """Store or `usage` goes on under another name since this process began, or records have another limit: it begins
-    anew."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "store or usage go on under another name, or records have another limit: somebody has seen to it"
-        )
+class GenerationsMovedError(Worded, Passing):
+    """store or usage go on under another name, or records have another limit: somebody has seen to it"""
 
 
 class Guard:

@@ -18,7 +18,7 @@ from projections.rating.terms import Reader
 from projections.resources import Resources
 from projections.usage.cells import MeterPlan, meter_plans
 from services.continuity.breaks import StoreWentBackError
-from services.failures import Passing
+from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
 from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres
@@ -127,13 +127,11 @@ _STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 log = structlog.get_logger(__name__)
 
 
-class RelayBehindError(Passing):
-    """The relay stands at {relayed} of the event store's {head} since {seconds} s; usage waits. Is it running?"""
+class RelayBehindError(Worded, Passing):
+    """the relay stands at {at} of the event store's {wanted} since {seconds:.0f} s; usage waits. Is it running?"""
 
     def __init__(self, at: int, wanted: int, seconds: float) -> None:
-        super().__init__(
-            f"the relay stands at {at} of the event store's {wanted} since {seconds:.0f} s; usage waits. Is it running?"
-        )
+        super().__init__(at=at, wanted=wanted, seconds=seconds)
 
 
 class CommandGate:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 
 REQUEST_TIMEOUT_S = 30.0
 
@@ -16,14 +16,13 @@ class KafkaUnreachableError(ExpectedFailure, Passing):
         super().__init__(f"Kafka at {bootstrap} did not answer: {what.removesuffix(': ')}")
 
 
-class LogHoleError(ExpectedFailure):
-    """{topic}/{partition} has no offsets {start} to {end}: records of the log are lost."""
+class LogHoleError(Worded, ExpectedFailure):
+    """{topic}/{partition} has no offsets {start} to {last}, but has what comes after them: records are lost; restore
+    Kafka's data
+    """
 
     def __init__(self, topic: str, partition: int, start: int, end: int) -> None:
-        super().__init__(
-            f"{topic}/{partition} has no offsets {start} to {end - 1}, but has what comes after them: records are lost;"
-            " restore Kafka's data"
-        )
+        super().__init__(topic=topic, partition=partition, start=start, last=end - 1)
 
 
 @contextmanager
@@ -41,8 +40,8 @@ def kafka_errors(bootstrap: str) -> Iterator[None]:
         raise KafkaUnreachableError(bootstrap, error) from error
 
 
-class ReadStalledError(Passing):
-    """Reading {topic}/{partition} made no progress for {seconds} s at offset {offset}."""
+class ReadStalledError(Worded, Passing):
+    """reading {topic}/{partition} made no progress for {seconds:.0f} s at offset {offset}"""
 
     def __init__(self, topic: str, partition: int, offset: int, seconds: float) -> None:
-        super().__init__(f"reading {topic}/{partition} made no progress for {seconds:.0f} s at offset {offset}")
+        super().__init__(topic=topic, partition=partition, seconds=seconds, offset=offset)

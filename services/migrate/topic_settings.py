@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from events.topics import CATALOG, EVENTS, USAGE, Topic
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 
 #: The log of record: what it holds is this database's, or the database is another one's.
 LOG = (EVENTS, CATALOG)
@@ -17,11 +17,11 @@ LIMIT, MIN_IN_SYNC = "max.message.bytes", "min.insync.replicas"
 _log = structlog.get_logger(__name__)
 
 
-class TopicMismatchError(ExpectedFailure):
+class TopicMismatchError(Worded, ExpectedFailure):
     """topic {name}: {what} is {found} but must be {wanted}"""
 
     def __init__(self, name: str, what: str, found: object, wanted: object) -> None:
-        super().__init__(f"topic {name}: {what} is {found} but must be {wanted}")
+        super().__init__(name=name, what=what, found=found, wanted=wanted)
 
 
 class Found(NamedTuple):

@@ -19,7 +19,7 @@ from aiokafka.errors import (
 
 from events.topics import TOPICS, USAGE_REJECTED, Topic
 from services.continuity.breaks import TopicMissingError
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaUnreachableError, LogReader
 from services.migrate.topic_settings import (
     LIMIT,
@@ -39,33 +39,31 @@ _NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
 _log = structlog.get_logger(__name__)
 
 
-class TopicRefusedError(ExpectedFailure):
-    """topic {name} was refused by Kafka: {cause}; it was asked for with {config}"""
+class TopicRefusedError(Worded, ExpectedFailure):
+    """topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow as much
+    {limit}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow it: what the
+    topics hold depends on each of them
+    """
 
     def __init__(self, name: str, cause: object, config: Mapping[str, str]) -> None:
         asked = ", ".join(f"{setting}={value}" for setting, value in sorted(config.items()))
-        super().__init__(
-            f"topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow"
-            f" as much {LIMIT}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow"
-            " it: what the topics hold depends on each of them"
-        )
+        super().__init__(name=name, cause=cause, asked=asked, limit=LIMIT)
 
 
-class TopicNotMadeError(ExpectedFailure):
+class TopicNotMadeError(Worded, ExpectedFailure):
     """topic {name} could not be made: {cause}"""
 
     def __init__(self, name: str, cause: object) -> None:
-        super().__init__(f"topic {name} could not be made: {cause}")
+        super().__init__(name=name, cause=cause)
 
 
-class UnknownLogError(ExpectedFailure):
-    """topic {name} holds records that this database knows nothing of."""
+class UnknownLogError(Worded, ExpectedFailure):
+    """topic {name} holds records that this database knows nothing of; restore Postgres, or run `trueup rebuild-store`
+    to fill this database from the log, or give another Kafka
+    """
 
     def __init__(self, name: str) -> None:
-        super().__init__(
-            f"topic {name} holds records that this database knows nothing of; restore Postgres, or run"
-            " `trueup rebuild-store` to fill this database from the log, or give another Kafka"
-        )
+        super().__init__(name=name)
 
 
 class Answer(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.run.settings import redacted
 
 #: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
@@ -16,21 +16,19 @@ from services.run.settings import redacted
 _STATEMENT = ("21", "22", "23", "3F", "42", "44")
 
 
-class PostgresUnreachableError(ExpectedFailure, Passing):
-    """Postgres at {url} did not answer: {cause}."""
+class PostgresUnreachableError(Worded, ExpectedFailure, Passing):
+    """Postgres at {url} did not answer: {what}"""
 
     def __init__(self, url: str, cause: BaseException) -> None:
         what = str(cause) or type(cause).__name__
-        super().__init__(f"Postgres at {redacted(url)} did not answer: {what}")
+        super().__init__(url=redacted(url), what=what)
 
 
-class TablesMovedError(ExpectedFailure, Passing):
-    """Postgres at {url} has no such table: read models were just replaced, or the database is another one."""
+class TablesMovedError(Worded, ExpectedFailure, Passing):
+    """Postgres at {url}: {cause}; read models were just replaced, or the database is another one"""
 
     def __init__(self, url: str, cause: BaseException) -> None:
-        super().__init__(
-            f"Postgres at {redacted(url)}: {cause}; read models were just replaced, or the database is another one"
-        )
+        super().__init__(url=redacted(url), cause=cause)
 
 
 class Fence(Protocol):

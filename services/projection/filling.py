@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from events.topics import EVENTS
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.kafka import LogReader, Polled
 from services.projection.projection import Projection
 
@@ -12,11 +12,11 @@ CHUNK = 200_000
 DUE_CHUNK = 1_000
 
 
-class NewerLogError(ExpectedFailure):
-    """{why}; run a newer version of Trueup."""
+class NewerLogError(Worded, ExpectedFailure):
+    """{why}; run a newer version of Trueup"""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"{why}; run a newer version of Trueup")
+        super().__init__(why=why)
 
 
 Progress = Callable[[int], None]

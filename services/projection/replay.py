@@ -19,7 +19,7 @@ import structlog
 
 from events.topics import CATALOG, EVENTS
 from services.continuity.guard import Guard
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import LogReader
 from services.postgres import Connection, Postgres
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
@@ -43,11 +43,11 @@ DROP_ATTEMPTS = 5
 _ALIVE = "SELECT 1"
 
 
-class NotCaughtUpError(ExpectedFailure, Passing):
-    """The replay does not catch up: the log grows faster than it is folded."""
+class NotCaughtUpError(Worded, ExpectedFailure, Passing):
+    """the replay does not catch up: still {lag} records behind; try again under less load"""
 
     def __init__(self, lag: int) -> None:
-        super().__init__(f"the replay does not catch up: still {lag} records behind; try again under less load")
+        super().__init__(lag=lag)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.live import create_read_models, read_live
 
@@ -26,14 +26,8 @@ SELECT EXISTS (
 log = structlog.get_logger(__name__)
 
 
-class AlreadyRunningError(ExpectedFailure):
-    """Another replay or audit works on this database, or a projector that fills read models."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "another replay or audit works on this database, or a projector that fills read models; wait for it, or"
-            " stop it"
-        )
+class AlreadyRunningError(Worded, ExpectedFailure):
+    """another replay or audit works on this database, or a projector that fills read models; wait for it, or stop it"""
 
 
 async def only_one(connection: Any) -> None:

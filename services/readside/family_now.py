@@ -22,6 +22,7 @@ from projections.readmodels.settled import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
 from services.concurrency import compute
+from services.failures import Worded
 from services.postgres import Postgres
 from services.readside.family_state import FamilyState
 from services.readside.live import reading_live
@@ -48,11 +49,11 @@ SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND (e.root_id 
 """
 
 
-class UnknownFamilyError(Exception):
-    """Root account {root_id} of organization {organization} is not in the read models."""
+class UnknownFamilyError(Worded):
+    """root account {root_id} of organization {organization} is not in the read models"""
 
     def __init__(self, organization: str, root_id: str) -> None:
-        super().__init__(f"root account {root_id} of organization {organization} is not in the read models")
+        super().__init__(root_id=root_id, organization=organization)
 
 
 @dataclass(frozen=True, slots=True)

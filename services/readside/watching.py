@@ -12,7 +12,7 @@ from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import Outcome, SharedAnswer
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
@@ -24,12 +24,12 @@ LOOK_SECONDS, REST_SECONDS = 0.02, 0.2
 PROGRESS_SECONDS = 60.0
 
 
-class ProjectionStalledError(ExpectedFailure, Passing):
-    """Waited for {what} for {seconds} s without progress, or in all: is {who} running?"""
+class ProjectionStalledError(Worded, ExpectedFailure, Passing):
+    """waited for {what} for {seconds:.0f} s{why}"""
 
     def __init__(self, what: str, who: str, seconds: float, *, moving: bool = False) -> None:
         why = f": the {who} has not caught up yet, try again" if moving else f" without progress: is the {who} running?"
-        super().__init__(f"waited for {what} for {seconds:.0f} s{why}")
+        super().__init__(what=what, seconds=seconds, why=why)
 
 
 class Deadline:

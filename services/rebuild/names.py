@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from events.topics import USAGE
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.rebuild.scan import Scan
 from services.store.generations import COMMANDS
 
@@ -19,14 +19,13 @@ ON CONFLICT (part) DO UPDATE SET generation = EXCLUDED.generation, begins = '{}'
 """
 
 
-class AnotherLogError(ExpectedFailure):
-    """The log is of store {found}, this database holds store {held}."""
+class AnotherLogError(Worded, ExpectedFailure):
+    """the log is of store {found}, but this database holds store {held}: they never belonged together; give the
+    database that this log is of, or an empty one
+    """
 
     def __init__(self, found: str, held: str) -> None:
-        super().__init__(
-            f"the log is of store {found}, but this database holds store {held}: they never belonged together; give the"
-            " database that this log is of, or an empty one"
-        )
+        super().__init__(found=found, held=held)
 
 
 async def adopt_names(connection: Any, seen: Scan, *, is_new: bool) -> None:

@@ -14,7 +14,7 @@ from services.continuity.check import check_ends, check_records
 from services.continuity.memory import Known, newest_noted, note, note_writer, read, written
 from services.continuity.mending import mending
 from services.continuity.tails import log_partitions
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
 from services.migrate.migrate import (
     MIGRATE_LOCK,
@@ -41,11 +41,8 @@ _LOCK_APPENDS = "SELECT pg_advisory_xact_lock($1)"
 _KNOWN_TOPICS = "SELECT name, partitions FROM store.topics"
 
 
-class RelayRunsError(ExpectedFailure):
-    """A relay is at work, so store and log agree; to rebuild all the same, stop Trueup first."""
-
-    def __init__(self) -> None:
-        super().__init__("a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first")
+class RelayRunsError(Worded, ExpectedFailure):
+    """a relay is at work, so store and log agree; to rebuild all the same, stop Trueup first"""
 
 
 @dataclass(slots=True)

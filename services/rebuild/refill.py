@@ -9,7 +9,7 @@ from events.codec import decode, encode
 from events.envelope import Envelope
 from events.facts.base import Route
 from events.facts.bills import BillFact
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.rebuild.scan import Place
 from services.store.rows import COLUMNS, envelope_of
 from services.store.streams import stream_of
@@ -58,26 +58,22 @@ _COUNT = "SELECT count(*) FROM store.events WHERE position > $1"
 _SEQUENCE = "SELECT setval(pg_get_serial_sequence('store.events', 'position'), greatest($1::bigint, 1), $1::bigint > 0)"
 
 
-class StrayEventsError(ExpectedFailure):
-    """The store holds events at {positions} that the log cannot take any more."""
+class StrayEventsError(Worded, ExpectedFailure):
+    """the store holds {count} events (at {shown}) that it took after Postgres was restored and that the log cannot take
+    any more; run `trueup rebuild-store --discard`: it removes them and prints each as JSON, to be given again
+    """
 
     def __init__(self, positions: list[int]) -> None:
-        super().__init__(
-            f"the store holds {len(positions)} events (at {_shown(positions)}) that it took after Postgres was restored"
-            " and that the log cannot take any more; run `trueup rebuild-store --discard`: it removes them and prints"
-            " each as JSON, to be given again"
-        )
+        super().__init__(count=len(positions), shown=_shown(positions))
 
 
-class LogLostError(ExpectedFailure):
-    """{topic}/{partition} lacks acknowledged events at {positions}, but holds later ones, or none at all."""
+class LogLostError(Worded, ExpectedFailure):
+    """{topic}/{partition} lacks {count} events of the store (at {shown}) that Kafka had acknowledged, though not only
+    at its end: the topic was made anew. What it held of usage stands nowhere else: restore Kafka's data
+    """
 
     def __init__(self, place: Place, positions: list[int]) -> None:
-        super().__init__(
-            f"{place[0]}/{place[1]} lacks {len(positions)} events of the store (at {_shown(positions)}) that Kafka had"
-            " acknowledged, though not only at its end: the topic was made anew. What it held of usage stands nowhere"
-            " else: restore Kafka's data"
-        )
+        super().__init__(topic=place[0], partition=place[1], count=len(positions), shown=_shown(positions))
 
 
 class Held(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from projections.readmodels import columns
-from services.failures import Passing
+from services.failures import Passing, Worded
 from services.kafka import Mark
 from services.relay.records import Place
 from services.store.events import RELAYED
@@ -40,11 +40,8 @@ WHERE marks.next_offset < EXCLUDED.next_offset
 _NOTIFY = f"SELECT pg_notify('{RELAYED}', '')"
 
 
-class CursorMovedError(Passing):
-    """The relay's cursor is not where this relay left it: another relay is at work."""
-
-    def __init__(self) -> None:
-        super().__init__("the relay's cursor is not where this relay left it: another relay is at work")
+class CursorMovedError(Worded, Passing):
+    """the relay's cursor is not where this relay left it: another relay is at work"""
 
 
 async def try_lead(connection: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.simulate.player import RefusedError
 
 TIMEOUT_SECONDS = 90.0
@@ -16,11 +16,11 @@ _NO_JUDGEMENT = (401, 408, 429)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-class ApiFailedError(ExpectedFailure):
-    """{method} {url} {what}."""
+class ApiFailedError(Worded, ExpectedFailure):
+    """{method} {url} {what}"""
 
     def __init__(self, method: str, url: object, what: str) -> None:
-        super().__init__(f"{method} {url} {what}")
+        super().__init__(method=method, url=url, what=what)
 
 
 class LiveOrganization:

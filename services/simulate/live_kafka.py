@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from events.topics import USAGE, USAGE_REJECTED
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 from services.ingest.elsewhere import RULE_HEADER
 from services.kafka import KafkaUnreachableError, LogReader
 
@@ -19,11 +19,11 @@ T = TypeVar("T")
 WAIT_SECONDS = 60.0
 
 
-class KafkaFailedError(ExpectedFailure):
-    """Kafka at {bootstrap} did not {what}: {cause}."""
+class KafkaFailedError(Worded, ExpectedFailure):
+    """Kafka at {bootstrap} did not {what}: {cause}"""
 
     def __init__(self, bootstrap: str, what: str, cause: object) -> None:
-        super().__init__(f"Kafka at {bootstrap} did not {what}: {cause}")
+        super().__init__(bootstrap=bootstrap, what=what, cause=cause)
 
 
 class UsagePipe:

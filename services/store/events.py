@@ -11,6 +11,7 @@ from events.codec import encode
 from events.envelope import Envelope
 from events.facts.base import Fact
 from services.continuity.fence import IDENTITY
+from services.failures import Worded
 from services.store.generations import Generations
 from services.store.rows import COLUMNS, envelope_of
 
@@ -44,18 +45,18 @@ _STREAM_VERSION = "SELECT coalesce(max(version), 0) FROM store.events WHERE orga
 _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 AND stream = $2 ORDER BY version"
 
 
-class StreamMovedError(Exception):
-    """Stream {stream} of {organization} has a version {version} already: somebody else was faster."""
+class StreamMovedError(Worded):
+    """stream {stream} of {organization} has a version {version} already: somebody else was faster"""
 
     def __init__(self, organization: str, stream: str, version: int) -> None:
-        super().__init__(f"stream {stream} of {organization} has a version {version} already: somebody else was faster")
+        super().__init__(stream=stream, organization=organization, version=version)
 
 
-class RecordTooLargeError(Exception):
-    """A {type} of {size} bytes is over the {limit} bytes that a record of the log may have."""
+class RecordTooLargeError(Worded):
+    """a {type} of {size} bytes is over the {limit} bytes that a record of the log may have"""
 
     def __init__(self, type_name: str, size: int, limit: int) -> None:
-        super().__init__(f"a {type_name} of {size} bytes is over the {limit} bytes that a record of the log may have")
+        super().__init__(type=type_name, size=size, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from events.origins import Origins
 from events.topics import USAGE
-from services.failures import ExpectedFailure
+from services.failures import ExpectedFailure, Worded
 
 COMMANDS = "commands"
 #: Everything about them as one JSON text, also to be a part of another question.
@@ -28,11 +28,8 @@ SELECT EXISTS (
 """
 
 
-class NotMigratedError(ExpectedFailure):
-    """The database has no event store of this version yet: run `trueup migrate` first."""
-
-    def __init__(self) -> None:
-        super().__init__("the database has no event store of this version yet: run `trueup migrate` first")
+class NotMigratedError(Worded, ExpectedFailure):
+    """the database has no event store of this version yet: run `trueup migrate` first"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from events.dedupe import WINDOW_DAYS
+from services.failures import Worded
 
 KEY_LENGTH_MAX = 255
 _FIND = """
@@ -27,11 +28,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 
 
-class KeyReusedError(Exception):
-    """Idempotency-Key {key} was used before with another body."""
+class KeyReusedError(Worded):
+    """Idempotency-Key {key} was used before with another body"""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"Idempotency-Key {key} was used before with another body")
+        super().__init__(key=key)
 
 
 @dataclass(frozen=True, slots=True)

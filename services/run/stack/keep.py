@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol
 
 import structlog
 
+from services.failures import Worded
 from services.run.stack.errors import StackError
 
 _log = structlog.get_logger(__name__)
@@ -39,11 +40,11 @@ class Patience:
     failed_starts: int = 5
 
 
-class CannotStart(StackError):
-    """Something that has to run does not start any more, however often it is tried."""
+class CannotStart(Worded, StackError):
+    """{name} cannot be started: {starts} starts in a row failed; the last one: {last}"""
 
     def __init__(self, name: str, starts: int, last: StackError) -> None:
-        super().__init__(f"{name} cannot be started: {starts} starts in a row failed; the last one: {last}")
+        super().__init__(name=name, starts=starts, last=last)
 
 
 class Keeper:
