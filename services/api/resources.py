@@ -48,7 +48,7 @@ def resource_router() -> APIRouter:
         ]
         shown = answer_of_kind(kind)
         for operation, method, tail, maker in makers:
-            if operation in kind.operations:
+            if operation != "search" or kind.searched:
                 router.add_api_route(
                     f"/{kind.path}{tail}",
                     maker(kind),

@@ -42,16 +42,6 @@ _COLUMNS = {
     "createdBy": f"coalesce(e.created_by, '{UNNAMED}')",
     "lastModifiedBy": f"coalesce(e.modified_by, '{UNNAMED}')",
 }
-_FIELDS: dict[str, tuple[str, ...]] = {
-    "commitment": (
-        "startDate", "endDate", "contractId", "accountId", "productId", "productIds", "id", "ids", "createdBy",
-        "dtCreated", "lastModifiedBy",
-    ),
-    "account": (
-        "name", "code", "codes", "currency", "purchaseOrderNumber", "parentAccountId", "emailAddress", "id", "ids",
-        "createdBy", "dtCreated", "lastModifiedBy",
-    ),
-}  # fmt: skip
 #: What is compared as a day, and what as an instant, of which a day is its midnight UTC.
 _DAYS, _INSTANTS = {"startDate", "endDate", "billDate", "dueDate"}, {"dtCreated"}
 #: An instant as its column spells it, so that the two compare as texts.
@@ -107,7 +97,7 @@ def _choice(found: Found, name: str, values: tuple[str, str]) -> str:
 
 def _condition(kind: Kind, term: str) -> Condition:
     parts = TERM.match(term)
-    fields = _FIELDS[kind.name]
+    fields = kind.searched
     if parts is None or parts[1] not in fields:
         rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value;"
         rule += f" not {shortened(term)!r}"

@@ -18,10 +18,8 @@ from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity
 from services.commands import filters as f
 from services.commands.filters import Filter
 
-Operation = Literal["create", "get", "list", "update", "delete", "search"]
 #: Members of every answer that a client may send back in a PUT; they are not read.
 ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
-CRUD: frozenset[Operation] = frozenset({"create", "get", "list", "update", "delete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ class Kind:
     fixed: tuple[str, ...] = ()
     #: Lists of references, beside `model.references`: field -> kind.
     reference_lists: tuple[tuple[str, str], ...] = ()
-    operations: frozenset[Operation] = CRUD
+    #: Fields that a search may name; a kind without any has no search.
+    searched: tuple[str, ...] = ()
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
@@ -84,6 +83,7 @@ _COMMITMENT_ENDS = (
 _PLAN_OR_TEMPLATE = (f.equals("planId"), f.equals("planTemplateId"))
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 
 _ROWS = (
     Kind("product", "products", Product, "products", (f.IDS, f.CODES), page_size_max=200),
@@ -111,7 +111,10 @@ _ROWS = (
         (f.IDS, f.CODES),
         owner="self",
         fixed=("parentAccountId",),
-        operations=CRUD | {"search"},
+        searched=(
+            *("name", "code", "codes", "currency", "purchaseOrderNumber", "parentAccountId", "emailAddress"),
+            *_SEARCHED,
+        ),
         entity=AccountEntity,
     ),
     Kind(
@@ -156,7 +159,7 @@ _ROWS = (
         owner="accountId",
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
-        operations=CRUD | {"search"},
+        searched=("startDate", "endDate", "contractId", "accountId", "productId", "productIds", *_SEARCHED),
         derived=(*_SPENT, "amountRemaining", "amountUnscheduled", "periods", "topUps", "cancellation"),
         entity=CommitmentEntity,
     ),
