@@ -14,9 +14,9 @@ from services.projection.backfill import changed_aggregations, rederive
 from services.projection.catalog import CatalogLog
 from services.projection.fold import apply_facts, note_usage
 from services.projection.partition import PartitionState, new_partition
+from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
 from services.projection.target import Target
-from services.projection.totals import merge_cells
 from services.projection.write import Writer
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease

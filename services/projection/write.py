@@ -15,8 +15,7 @@ from projections.readmodels import columns, directory, due, facts, foreign_recor
 from projections.readmodels.usage_totals import TotalRow
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState
-from services.projection.settling import Settler
-from services.projection.totals import merge_cells, merged_rows, rederived_rows, replace_aggregations
+from services.projection.settling import Settler, merge_cells, merged_rows, rederived_rows, replace_aggregations
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import Root, load_families
 

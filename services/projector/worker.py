@@ -1,11 +1,18 @@
-"""The live projector: `Projection` under `services.worker.host.host`, written at the pace that `pace` gives."""
+"""The live projector: `Projection` under `services.worker.host.host`, written at the pace that `pace` gives.
+
+It is woken when the relay has published: a catalog that changed brings no record to its partitions. Postgres tells.
+While that connection is lost nobody is woken, and everything is looked at once there is a new one; the projector looks
+by itself now and then, too.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
+import click
 import structlog
 
 from events.origins import Origins
@@ -14,15 +21,16 @@ from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
-from services.postgres import Postgres, open_postgres
+from services.postgres import Postgres, PostgresUnreachableError, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
-from services.projector.bell import ring_when_relayed
 from services.projector.pace import QUIET_S, Pace
 from services.readside.live import OutdatedReadModelsError
+from services.run.process import Process, run_process
+from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.consumer import BeginAnewError
 from services.worker.host import ResyncError, host
@@ -134,3 +142,34 @@ async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready
         )
         working = when_current(postgres, stop, work, ready, partial(_fill, postgres, bootstrap))
         await guarded(guard, working, ring_when_relayed(postgres_url, woken))
+
+
+AGAIN_SECONDS = 1.0
+log = structlog.get_logger(__name__)
+
+
+async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
+    """Set the event whenever the relay has published, until cancelled."""
+    while True:
+        try:
+            async with connected(postgres_url) as connection:
+                await connection.add_listener(RELAYED, lambda *_: woken.set())
+                woken.set()  # what was published before
+                closed = asyncio.Event()
+                connection.tell_when_closed(closed)
+                await closed.wait()
+        except PostgresUnreachableError as error:
+            log.debug("not_woken_meanwhile", error=str(error))  # the worker says what the outage means to it
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once the projector runs.")
+def projector(ready_file: Path | None) -> None:
+    """Fill the read models from the log, until stopped. Run as many as there are partitions."""
+    run_process(_body, ready_file)
+
+
+async def _body(process: Process) -> None:
+    endpoints = process.endpoints
+    await run_projector(endpoints.kafka_bootstrap, endpoints.database_url, process.stop, process.ready)

@@ -20,7 +20,7 @@ COMMANDS = {
     "api": ("services.api.command:api", "Serve HTTP: commands and queries."),
     "relay": ("services.relay.relay:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
-    "projector": ("services.projector.command:projector", "Fill the read models from the log."),
+    "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.audit.command:replay", "Rebuild every read model from the log and swap it in."),
