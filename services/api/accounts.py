@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.responses import Response
 
-from services.api.calls import Caller
-from services.api.declaring import router_of
+from services.api.calls import Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.resources import existing, page_of
 from services.api.shown import answer_of_kind, listed
@@ -19,7 +18,7 @@ CHILDREN_MAX = 200
 _CHILDREN = "e.root_id = {0} AND e.body->>'parentAccountId' = {0}"
 _ACCOUNT = KINDS["account"]
 
-router = router_of("accounts")
+router = organization_router("accounts")
 
 
 @router.get("/accounts/{id}/children", response_model=listed(answer_of_kind(_ACCOUNT)))

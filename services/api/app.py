@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.api import (
     accounts,
@@ -23,12 +23,11 @@ from services.api import (
     line_items,
     organization,
 )
-from services.api.calls import Api, call_of, check_bounds, require_whole
+from services.api.calls import EVERYWHERE, Api
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.openapi import FAILURES, serve_openapi
-from services.api.parameters import check_parameters
+from services.api.openapi import serve_openapi
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -78,16 +77,14 @@ def create_app(database_url: str, bootstrap: str) -> FastAPI:
                 await app.state.health.close()
 
     crashed, fence = Crash(), Fence()
-    dependencies = [Depends(require_whole), Depends(check_bounds)]
-    app = FastAPI(
-        title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=dependencies, responses=FAILURES
-    )
+    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=EVERYWHERE)
     app.state.crashed = crashed
     handle_errors(app)
-    below = organization_routers()
-    for router in (health.router, auth.router, insight.metrics_router, _organizations(below)):
+    for router in (health.router, auth.router, insight.metrics_router):
         app.include_router(router)
-    serve_openapi(app, [health.router, auth.router, insight.metrics_router, *below])
+    for router in organization_routers():
+        app.router.routes.extend(router.routes)
+    serve_openapi(app)
     return app
 
 
@@ -109,14 +106,6 @@ def organization_routers() -> list[APIRouter]:
         insight.router,
         resource_router(),
     ]
-
-
-def _organizations(routers: list[APIRouter]) -> APIRouter:
-    """The one parent of what is below an organization: nothing there is reached but by `call_of`."""
-    parent = APIRouter(prefix="/organizations/{orgId}", dependencies=[Depends(check_parameters), Depends(call_of)])
-    for router in routers:
-        parent.include_router(router)
-    return parent
 
 
 def _hold(app: FastAPI, postgres: Postgres, bootstrap: str, watcher: Watcher, generations: Generations) -> None:

@@ -9,8 +9,7 @@ from events.decimals import EXACT, plain
 from projections.resources import BalanceEntity
 from projections.settlement import Settlement, settle
 from services.api.answers import BalanceSummary
-from services.api.calls import Call, Caller
-from services.api.declaring import router_of
+from services.api.calls import Call, Caller, organization_router
 from services.api.family import family_of
 from services.api.resources import existing
 from services.api.wire import answer
@@ -19,7 +18,7 @@ from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 
-router = router_of("balances")
+router = organization_router("balances")
 
 
 @router.get("/balances/{id}/transactions/summary", response_model=BalanceSummary)

@@ -12,9 +12,8 @@ from events.actors import shown
 from events.resources.base import Model
 from services.api.answers import JobAnswer
 from services.api.bill_bodies import BillJobBody, RecalculateBody
-from services.api.calls import Call, Caller
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
-from services.api.declaring import router_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Flag
 from services.api.sent import Body, Sent
@@ -34,7 +33,7 @@ from services.billing.life import BillNotPending, load_life
 from services.commands.errors import UnknownResource
 from services.store.view import get
 
-router = router_of("billjobs", prefix="/billjobs")
+router = organization_router("billjobs", prefix="/billjobs")
 _JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBody, may_be_absent=True)
 
 

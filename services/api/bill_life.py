@@ -11,9 +11,8 @@ from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, Bi
 from services.api.answers import BillAnswer, Told
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.calls import Call, Caller
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
-from services.api.declaring import router_of
 from services.api.parameters import Texts
 from services.api.sent import Body, Sent
 from services.api.wire import answer
@@ -34,7 +33,7 @@ from services.store.events import StreamMovedError
 from services.store.execute import now_of
 
 T = TypeVar("T")
-router = router_of("bills", prefix="/bills")
+router = organization_router("bills", prefix="/bills")
 _STATUS, _APPROVAL = Body(StatusBody), Body(ApproveBody, may_be_absent=True)
 
 _PENDING_OF = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING' AND account_id = ANY ($2)"

@@ -15,8 +15,7 @@ from services.api.answers import BillAnswer, BillLineAnswer, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_search import FREQUENCIES, STATUSES, BillSearch
-from services.api.calls import Caller
-from services.api.declaring import router_of
+from services.api.calls import Caller, organization_router
 from services.api.family import family_of
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Day, Flag, Found, Reader, Text, Texts
@@ -31,7 +30,7 @@ from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition, Search
 
-router = router_of("bills")
+router = organization_router("bills")
 
 #: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))

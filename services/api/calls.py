@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from projections.resources import Resources
 from services.api.callers import actor_of
-from services.api.parameters import check_length
+from services.api.declaring import router_of
+from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
 from services.commands.errors import InvalidField
 from services.commands.organization import check_exists
@@ -116,3 +117,17 @@ async def check_bounds(request: Request) -> None:
             if "\0" in value:  # Postgres has no such text
                 raise InvalidField(field=name, rule="must not contain the character NUL")
     check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)
+
+
+#: Of every path.
+EVERYWHERE = (Depends(require_whole), Depends(check_bounds))
+
+
+def organization_router(*tags: str, prefix: str = "") -> APIRouter:
+    """A router of paths below an organization: nothing there is reached but by `call_of`.
+
+    The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
+    its routes looked through twice for each request, and twice as often at each level.
+    """
+    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of)]
+    return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)

@@ -12,9 +12,8 @@ from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
 from projections.resources import Entity
 from services.api.answers import HistoryEntry, TransactionShown
-from services.api.calls import Call, Caller
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once, once_with_entity
-from services.api.declaring import router_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
 from services.api.sent import Body, Sent
@@ -34,7 +33,7 @@ _TRANSACTION = answer_of(BalanceTransaction, TransactionShown)
 _TOP_UP, _CANCELLATION = Body(TopUp, version="required"), Body(Cancellation, version="required")
 _TYPE_ID, _ENTITY_ID, _ENTITY_TYPE = Text("transactionTypeId"), Text("entityId"), Choice("entityType", _ENTITY_TYPES)
 
-router = router_of("commitments")
+router = organization_router("commitments")
 
 
 @router.post("/commitments/{id}/topups", response_model=answer_of_kind(_COMMITMENT))

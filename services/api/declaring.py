@@ -1,7 +1,7 @@
 """Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import APIRouter
@@ -10,10 +10,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from services.api.answers import Error
 from services.api.parameters import Reader, declared
 from services.api.sent import Body
 
 SCHEMAS = "#/components/schemas/{model}"
+#: Every failure has this shape, whatever its status (`errors.py`).
+FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is refused; the message says why.", "model": Error},
+    "5XX": {"description": "The request cannot be served now; the message says why.", "model": Error},
+}
 
 
 class DeclaredRoute(APIRoute):
@@ -48,9 +54,16 @@ def referred(name: str) -> dict[str, Any]:
     return {"$ref": SCHEMAS.format(model=name)}
 
 
-def router_of(*tags: str, prefix: str = "") -> APIRouter:
+def router_of(*tags: str, prefix: str = "", dependencies: Sequence[Depends] = ()) -> APIRouter:
     """A router of such routes."""
-    return APIRouter(prefix=prefix, tags=list(tags), route_class=DeclaredRoute, default_response_class=Response)
+    return APIRouter(
+        prefix=prefix,
+        tags=list(tags),
+        dependencies=dependencies,
+        responses=FAILURES,
+        route_class=DeclaredRoute,
+        default_response_class=Response,
+    )
 
 
 def _depends_on(endpoint: Callable[..., Any]) -> list[Any]:

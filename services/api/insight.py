@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
-from services.api.calls import Api, Call, Caller
+from services.api.calls import Api, Call, Caller, organization_router
 from services.api.declaring import router_of
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
 from services.api.parameters import Day, Instant, Whole
@@ -19,7 +19,7 @@ from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_st
 from services.readside.live import live_schema, reading_live
 from services.readside.past import balance
 
-router = router_of("insight")
+router = organization_router("insight")
 #: What is asked of the whole process.
 metrics_router = router_of("insight")
 _LIMIT = Whole("limit", LIMIT_DEFAULT, 0, LIMIT_MAX)

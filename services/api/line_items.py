@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from events.facts.bills import BillIssued, LineType
 from services.api.answers import BillLineAnswer
-from services.api.calls import Caller
-from services.api.declaring import router_of
+from services.api.calls import Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Found, Reader, Text
 from services.api.shown import listed
@@ -20,7 +19,7 @@ from services.billing.wire import line_document, referred_ids
 from services.readside.live import reading_live
 from services.store.listing import Condition, placed
 
-router = router_of("bills")
+router = organization_router("bills")
 
 #: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
 _LINES_MAX = 100_000_000

@@ -13,9 +13,8 @@ from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
 from projections.resources import AccountEntity
 from services.api.bill_life import Changing, change_bill, held_bill
-from services.api.calls import Call, Caller
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
-from services.api.declaring import router_of
 from services.api.paging import Page, Paging
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
@@ -35,7 +34,7 @@ _KINDS: dict[str, type[CreditMemo] | type[DebitMemo]] = {"creditlineitems": Cred
 
 def memo_router() -> APIRouter:
     """The paths of both kinds."""
-    router = router_of("bills", prefix="/bills/{bill}")
+    router = organization_router("bills", prefix="/bills/{bill}")
     for path, model in _KINDS.items():
         shown = answer_of(model)
         for method, tail, maker in (

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
@@ -14,11 +15,6 @@ from services.api.declaring import SCHEMAS, DeclaredRoute
 from services.api.sent import Body
 
 Mode = Literal["validation", "serialization"]
-#: Every failure has this shape, whatever its status (`errors.py`).
-FAILURES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request is refused; the message says why.", "model": Error},
-    "5XX": {"description": "The request cannot be served now; the message says why.", "model": Error},
-}
 
 
 class WireSchema(GenerateJsonSchema):
@@ -50,12 +46,13 @@ class WireSchema(GenerateJsonSchema):
         return False
 
 
-def serve_openapi(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+def serve_openapi(app: FastAPI) -> None:
     """The app's document, made when it is first asked for."""
-    routes = [route for router in routers for route in router.routes if isinstance(route, DeclaredRoute)]
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
+            every = (context.original_route for context in iter_route_contexts(app.routes))
+            routes = [route for route in every if isinstance(route, DeclaredRoute)]
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
             document["components"] = {"schemas": dict(sorted(_components(routes).items()))}
             app.openapi_schema = document

@@ -12,16 +12,15 @@ from starlette.responses import Response
 from events.resources.organization import OrganizationConfig
 from services.api.answers import Time
 from services.api.bill_bodies import ClockBody
-from services.api.calls import Caller
+from services.api.calls import Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
-from services.api.declaring import router_of
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of
 from services.api.wire import answer, document_of
 from services.commands.messages import AdvanceClock, ConfigureOrganization
 from services.store.execute import now_of
 
-router = router_of("organization")
+router = organization_router("organization")
 _CONFIG, _CLOCK = Body(OrganizationConfig, version="optional"), Body(ClockBody)
 
 

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
-from services.api.calls import Call, Caller
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_with_entity
-from services.api.declaring import router_of
 from services.api.derived import derived_fields, has_billed, has_drawn
 from services.api.filters import Filters
 from services.api.paging import Page, Paging
@@ -36,7 +35,7 @@ _AS_OF, _FORCE = Day("asOf"), Flag("force")
 
 def resource_router() -> APIRouter:
     """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
-    router = router_of()
+    router = organization_router()
     for kind in KINDS.values():
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
