@@ -1,6 +1,8 @@
 """Schemas of read models beside the live one: made, found and dropped."""
 
+import asyncio
 import re
+import time
 from typing import Any
 
 import structlog
@@ -12,6 +14,8 @@ from services.readside.live import create_read_models, read_live
 #: Held on its own connection for as long as a replay or an audit works on schemas.
 LOCK = 7_217_004
 SCRATCH = "rm_audit"
+#: Longer than a replay that has swapped waits for the last readers of what it replaced.
+PATIENCE_S = 15.0
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
@@ -31,9 +35,14 @@ class AlreadyRunningError(Worded, ExpectedFailure):
 
 
 async def only_one(connection: Any) -> None:
-    """Take the lock until the connection closes. Raises: AlreadyRunningError."""
-    if not await connection.fetchval(_TRY_LOCK, LOCK):
-        raise AlreadyRunningError
+    """Take the lock until the connection is given back. Who has just swapped a schema in is waited for while it clears
+    the old one away. Raises: AlreadyRunningError.
+    """
+    over = time.monotonic() + PATIENCE_S
+    while not await connection.fetchval(_TRY_LOCK, LOCK):
+        if time.monotonic() > over:
+            raise AlreadyRunningError
+        await asyncio.sleep(0.5)
 
 
 async def fresh_schema(postgres: Postgres) -> str:

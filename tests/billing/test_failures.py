@@ -122,7 +122,7 @@ async def test_a_job_that_cannot_be_carried_out_ends_and_says_so(
 async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    async def approve(_: Any, __: Any, ___: str, bill_id: str, ____: Any) -> BillDropped:
+    async def approve(_: Any, __: Any, ___: str, bill_id: str, *____: Any) -> BillDropped:
         asked.append(bill_id)
         if bill_id == "broken":
             raise AssertionError("a bug")
