@@ -20,8 +20,8 @@ from services.store.events import head
 from services.store.generations import Generations, load_generations
 
 #: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
-CHECK_SECONDS = 10.0
-RECORDS_EACH = 6
+CHECK_SECONDS = 15.0
+RECORDS_EACH = 4
 #: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
 MARK_BYTES = 64 * 1024
 _NOW = "SELECT clock_timestamp()"
