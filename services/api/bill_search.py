@@ -5,8 +5,8 @@ from typing import get_args
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from services.api.parameters import FLAG, choice_rule
-from services.api.search import TERM, Searching, compared
-from services.commands.errors import InvalidField, shortened
+from services.api.search import Searching, compared, only_equal
+from services.commands.errors import InvalidField
 from services.store.listing import Condition
 
 _CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
@@ -38,27 +38,18 @@ _CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
 class BillSearch(Searching):
     """A search for bills."""
 
-    def condition(self, term: str) -> Condition:
-        return _condition(term)
+    fields = tuple(_FIELDS)
+
+    def test(self, name: str, comparator: str, value: str) -> Condition:
+        if name == "ids":
+            only_equal(name, comparator)
+            return Condition("bill_id = ANY({})", value.split(","))
+        if comparator == ":" and value not in _CHOICES.get(name, (value,)):
+            raise InvalidField(field="searchQuery", rule=f"{name} {choice_rule(_CHOICES[name])}")
+        return compared(name, _FIELDS[name], comparator, value)
 
     def order(self, name: str | None) -> str:
         found = (_FIELDS | _SORTED_ONLY).get(name) if name else "position"
         if found is None:
             raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(_FIELDS | _SORTED_ONLY)}")
         return found
-
-
-def _condition(term: str) -> Condition:
-    parts = TERM.match(term)
-    if parts is None or parts[1] not in _FIELDS:
-        rule = f"each term must be one of {', '.join(_FIELDS)}, then one of > >= : < <= ~, then a value;"
-        rule += f" not {shortened(term)!r}"
-        raise InvalidField(field="searchQuery", rule=rule)
-    name, comparator, text = parts.groups()
-    if name == "ids":
-        if comparator != ":":
-            raise InvalidField(field="searchQuery", rule="ids can be compared with : only")
-        return Condition("bill_id = ANY({})", text.split(","))
-    if comparator == ":" and text not in _CHOICES.get(name, (text,)):
-        raise InvalidField(field="searchQuery", rule=f"{name} {choice_rule(_CHOICES[name])}")
-    return compared(name, _FIELDS[name], comparator, text)

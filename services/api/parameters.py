@@ -3,6 +3,7 @@
 Everything that is not understood is refused by name.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -22,15 +23,15 @@ VALUES_MAX = 200
 FLAG = ("true", "false")
 
 
-class Reader(Generic[T]):
+class Reader(ABC, Generic[T]):
     """Reads one or several parameters. An instance is a dependency: `Annotated[T, Depends(reader)]`."""
 
     #: OpenAPI's schemas, by the parameters' names.
     schemas: dict[str, dict[str, Any]]
 
+    @abstractmethod
     def read(self, found: Found) -> T:
         """What the query says. Raises: InvalidField."""
-        raise NotImplementedError
 
     async def __call__(self, request: Request) -> T:
         return self.read(parameters_of(request))

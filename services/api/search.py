@@ -5,6 +5,8 @@ do). `:` is equal, `~` is "starts with".
 """
 
 import re
+from abc import abstractmethod
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import UnionType
@@ -67,11 +69,26 @@ class Searching(Reader[Search]):
 
     def condition(self, term: str) -> Condition:
         """What a term asks for. Raises: InvalidField."""
-        raise NotImplementedError
+        parts = TERM.match(term)
+        if parts is None or parts[1] not in self.fields:
+            rule = f"each term must be one of {', '.join(self.fields)}, then one of > >= : < <= ~, then a value;"
+            rule += f" not {shortened(term)!r}"
+            raise InvalidField(field="searchQuery", rule=rule)
+        name, comparator, value = parts.groups()
+        return self.test(name, comparator, value)
 
+    @property
+    @abstractmethod
+    def fields(self) -> Sequence[str]:
+        """What a term may name."""
+
+    @abstractmethod
+    def test(self, name: str, comparator: str, value: str) -> Condition:
+        """That a field compares so with the value. Raises: InvalidField."""
+
+    @abstractmethod
     def order(self, name: str | None) -> str:
         """An SQL expression to sort by. Raises: InvalidField."""
-        raise NotImplementedError
 
 
 class ResourceSearch(Searching):
@@ -80,8 +97,18 @@ class ResourceSearch(Searching):
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
 
-    def condition(self, term: str) -> Condition:
-        return _condition(self.kind, term)
+    @property
+    def fields(self) -> Sequence[str]:
+        return self.kind.searched
+
+    def test(self, name: str, comparator: str, value: str) -> Condition:
+        if name in _LISTS:
+            only_equal(name, comparator)
+            return Condition(f"{_LISTS[name]} = ANY({{}})", value.split(","))
+        if name in ("productId", "productIds"):
+            only_equal(name, comparator)
+            return Condition("e.body->'productIds' ?| {}", value.split(","))
+        return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
     def order(self, name: str | None) -> str:
         return _order(self.kind, name)
@@ -93,23 +120,6 @@ def _choice(found: Found, name: str, values: tuple[str, str]) -> str:
     if text not in values:
         raise InvalidField(field=name, rule=choice_rule(values))
     return text
-
-
-def _condition(kind: Kind, term: str) -> Condition:
-    parts = TERM.match(term)
-    fields = kind.searched
-    if parts is None or parts[1] not in fields:
-        rule = f"each term must be one of {', '.join(fields)}, then one of > >= : < <= ~, then a value;"
-        rule += f" not {shortened(term)!r}"
-        raise InvalidField(field="searchQuery", rule=rule)
-    name, comparator, value = parts.groups()
-    if name in _LISTS:
-        _only_equal(name, comparator)
-        return Condition(f"{_LISTS[name]} = ANY({{}})", value.split(","))
-    if name in ("productId", "productIds"):
-        _only_equal(name, comparator)
-        return Condition("e.body->'productIds' ?| {}", value.split(","))
-    return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
 
 def compared(name: str, column: str, comparator: str, value: str) -> Condition:
@@ -129,7 +139,7 @@ def compared(name: str, column: str, comparator: str, value: str) -> Condition:
     return Condition(f"{column} {'=' if comparator == ':' else comparator} {{}}", value)
 
 
-def _only_equal(name: str, comparator: str) -> None:
+def only_equal(name: str, comparator: str) -> None:
     if comparator != ":":
         raise InvalidField(field="searchQuery", rule=f"{name} can be compared with : only")
 

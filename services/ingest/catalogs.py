@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import structlog
 
+from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from events.origins import Origins
@@ -24,6 +25,11 @@ from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
 from services.store.events import head, relayed
+
+#: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
+RELAY_WAIT_S = 20.0
+_STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+log = structlog.get_logger(__name__)
 
 
 class CatalogFollower(CatalogFold):
@@ -55,6 +61,9 @@ class CatalogFollower(CatalogFold):
     def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
         self._applied.append(envelope)
         self.evolve(envelope)
+
+    def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
+        """Nothing: the projection names strangers' records."""
 
     def evolve(self, envelope: Envelope) -> None:
         """Hold what a fact says; a tick of the real clock is no organization's."""
@@ -119,12 +128,6 @@ class Catalogs:
         if held is None:
             held = self._readers[directory.organization] = FamilyReaders(directory.resources)
         return held.of(key)
-
-
-#: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
-RELAY_WAIT_S = 20.0
-_STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
-log = structlog.get_logger(__name__)
 
 
 class RelayBehindError(Worded, Passing):

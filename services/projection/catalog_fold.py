@@ -3,6 +3,7 @@
 Ingest and projection follow the same topic by it; what each remembers of a fact beyond the resources is its own.
 """
 
+from abc import ABC, abstractmethod
 from contextlib import aclosing
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
@@ -23,7 +24,7 @@ class CatalogStoppedError(ExpectedFailure):
         super().__init__(f"{self.why}; run a newer version of Trueup")
 
 
-class CatalogFold:
+class CatalogFold(ABC):
     """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded."""
 
     def __init__(self, origins: Origins) -> None:
@@ -60,13 +61,14 @@ class CatalogFold:
         if envelope is not None and self._sequences.accepts(envelope.source, envelope.sequence):
             self.apply(record, envelope)
 
+    @abstractmethod
     def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
         """Evolve by a fact that is new."""
-        raise NotImplementedError
 
     def passes_over(self, value: bytes) -> bool:
         """Whether a record need not even be decoded."""
         return False
 
+    @abstractmethod
     def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
         """A stranger's record was passed over."""
