@@ -2,20 +2,11 @@
 
 from typing import Any
 
-from benchmarks.workload import CENTS, FIELD, METER, START, TIER
+from benchmarks.workload import CENTS, FIELD, METER, ORGANIZATION, START, TIER
 from services.demo.wire import Client
 
 TODAY = "2026-02-01T00:00:00Z"
-CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 30,
-    "testClock": True,
-}
+CONFIG: dict[str, Any] = ORGANIZATION | {"testClock": True}
 BANDS = [
     {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": CENTS[0] / 100},
     {"lowerLimit": TIER, "fixedPrice": 0, "unitPrice": CENTS[1] / 100},

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from benchmarks.workload import ORGANIZATION
 from events.envelope import seal
 from events.facts import FACTS
 from projections.aggregates import DayState
@@ -20,15 +21,6 @@ FIRST = date(2026, 1, 1)
 #: Usage falls on this many days of each month.
 DAYS_PER_MONTH = 28
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_CONFIG = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "2026-01-01",
-    "monthEpoch": "2026-01-01",
-    "weekEpoch": "2026-01-05",
-    "dayEpoch": "2026-01-01",
-    "daysBeforeBillDue": 30,
-}
 _BANDS = [
     {"lowerLimit": 0, "fixedPrice": 0, "unitPrice": "0.02"},
     {"lowerLimit": 1_000, "fixedPrice": 1, "unitPrice": "0.0125"},
@@ -51,7 +43,7 @@ def family(months: int, charges: int, commitments: int) -> Family:
 def resources(months: int, charges: int, commitments: int) -> Resources:
     """Catalog, account and commitments, from facts."""
     found = Resources("benchmark")
-    facts = [_fact("OrganizationConfigured", "benchmark", **_CONFIG), *_catalog(charges)]
+    facts = [_fact("OrganizationConfigured", "benchmark", **ORGANIZATION), *_catalog(charges)]
     account = {"code": "account", "name": "Account", "emailAddress": "a@example.com"}
     placed = {"root_id": ACCOUNT, "partition": 0, "timezone": "UTC"}
     facts.append(FACTS["AccountCreated"].model_validate({"id": ACCOUNT, "version": 1, "body": account, **placed}))

@@ -15,6 +15,16 @@ from services.kafka import Record
 ACCOUNTS = 1_000
 DAYS = 28
 START = datetime(2026, 1, 1, tzinfo=UTC)
+#: How the measured organization is configured.
+ORGANIZATION = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "2026-01-01",
+    "monthEpoch": "2026-01-01",
+    "weekEpoch": "2026-01-05",
+    "dayEpoch": "2026-01-01",
+    "daysBeforeBillDue": 30,
+}
 METER = "api"
 FIELD = "calls"
 #: Tiered and cumulative: two cents a call up to the limit, one cent a call above it.

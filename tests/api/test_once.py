@@ -26,15 +26,20 @@ def terms(account: str, **more: Any) -> dict[str, Any]:
     return {"accountId": account, "amount": 100, "currency": "USD", **term, **more}
 
 
-async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
-    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = terms(await store.account())
+def crash_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is undone: after the commit, before what settlement derives is read."""
 
     async def crash(*_: Any) -> bytes:
         raise AssertionError("the process is gone")
 
     monkeypatch.setattr("services.api.commanding._whole", crash)
+
+
+async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
+    http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = terms(await store.account())
+    crash_before_the_answer(monkeypatch)
     assert (await http.post("/commitments", json=body, headers=KEY)).status_code == 500
     monkeypatch.undo()
     answers = await asyncio.gather(*(http.post("/commitments", json=body, headers=KEY) for _ in range(3)))
@@ -51,11 +56,7 @@ async def test_what_changed_or_went_before_its_answer_was_made_is_answered_as_it
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = terms(await store.account())
-
-    async def crash(*_: Any) -> bytes:
-        raise AssertionError("the process is gone")
-
-    monkeypatch.setattr("services.api.commanding._whole", crash)
+    crash_before_the_answer(monkeypatch)
     await http.post("/commitments", json=body, headers=KEY)
     monkeypatch.undo()
     [made] = (await http.get("/commitments")).json()["data"]
