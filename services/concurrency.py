@@ -10,6 +10,10 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from services.failures import ExpectedFailure, Passing, Worded
 
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
 #: As long as clients wait for an answer; by then nobody listens.
 WAIT_SECONDS = 60.0
 
@@ -114,9 +118,6 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
             wait.cancel()
 
 
-T = TypeVar("T")
-
-
 @dataclass
 class Outcome(Generic[T]):
     """What asking came to. An error is a value until it is raised: nobody may be there any more to hear of it."""
@@ -175,9 +176,6 @@ class SharedAnswer(Generic[T]):
         for waiting in self._waiting:
             waiting.cancel()
 
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: Of the process, as its one interpreter is.
 _TURNS = Turns("the computing of bills and balances", most=2, share=1)

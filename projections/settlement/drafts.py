@@ -13,6 +13,7 @@ from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Settlement
 
 BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
+ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,6 @@ class DraftBill:
     settlement: Settlement
     #: The pending bill that it is the content of.
     pending: PendingBill | None = None
-
-
-ONE = Decimal(1)
 
 
 def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:

@@ -20,6 +20,7 @@ SELECT topic, partition, next_offset, record_offset, record_ms, record_digest FR
 _READ = """
 SELECT topic, partition, next_offset, sequences::text, mark::text FROM "{schema}".positions
 """
+GROUP = "trueup-relay"
 
 
 class Known(NamedTuple):
@@ -70,9 +71,6 @@ def mark_of_json(text: str | None) -> Mark | None:
 def mark_of_fact(held: RecordMark | None) -> Mark | None:
     """The mark that `UsageRead` tells."""
     return None if held is None else Mark(held.offset, held.ms, bytes.fromhex(held.digest))
-
-
-GROUP = "trueup-relay"
 
 
 def note_writer(bootstrap: str) -> NoteWriter:

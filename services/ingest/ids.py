@@ -23,6 +23,12 @@ import numpy.typing as npt
 
 from events.dedupe import CONTENT_HASH_BYTES, DIGEST_BYTES, ID_HASH_BYTES, WINDOW_DAYS
 
+#: Ids that may stand in the dict (about 170 bytes each) before they become a run.
+RECENT_IDS = 16_384
+_LAYOUT = np.dtype([("high", ">u8"), ("low", ">u4"), ("content", "S4")])
+assert _LAYOUT.itemsize == DIGEST_BYTES
+Array = npt.NDArray[Any]
+
 
 class Hash(Protocol):
     """A hash that can still be fed."""
@@ -64,15 +70,6 @@ def content_digest(
         for code in sorted(fields) if len(fields) > 1 else fields:
             text = f"{text}\0{code}\0{fields[code]}"
     return crc32(text.encode(), meter).to_bytes(CONTENT_HASH_BYTES, "big")
-
-
-#: Ids that may stand in the dict (about 170 bytes each) before they become a run.
-RECENT_IDS = 16_384
-
-_LAYOUT = np.dtype([("high", ">u8"), ("low", ">u4"), ("content", "S4")])
-assert _LAYOUT.itemsize == DIGEST_BYTES
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(slots=True)

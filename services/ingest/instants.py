@@ -11,6 +11,15 @@ from events.topics import ARRIVAL_HEADER
 from projections.usage.cells import ZoneDays
 
 _SECONDS = len("2026-01-01T00:00:00Z")
+#: How far beyond its arrival (or its organization's test clock) a record's time may lie.
+FUTURE_LIMIT = timedelta(days=1)
+#: Latest time that usage may have at all: arithmetic beyond it leaves the calendar.
+LATEST = datetime(9999, 12, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
+#: A re-route happens while the record still stands in `usage`, which keeps 40 days.
+_OLDEST_MS = 40 * _DAY_MS
+Headers = Iterable[tuple[str, bytes | None]]
 
 
 def utc_text(moment: datetime) -> str:
@@ -56,18 +65,6 @@ def _usual(text: str) -> bool:
 def _parse_any(text: str) -> tuple[datetime, str]:
     moment = instant_of(text)
     return moment, utc_text(moment)
-
-
-#: How far beyond its arrival (or its organization's test clock) a record's time may lie.
-FUTURE_LIMIT = timedelta(days=1)
-#: Latest time that usage may have at all: arithmetic beyond it leaves the calendar.
-LATEST = datetime(9999, 12, 1, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_MS = 86_400_000
-#: A re-route happens while the record still stands in `usage`, which keeps 40 days.
-_OLDEST_MS = 40 * _DAY_MS
-
-Headers = Iterable[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,10 @@ from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from services.kafka.failures import LogHoleError
 
+log = structlog.get_logger(__name__)
+MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
+DIGEST_BYTES = 8
+
 
 class Polled(NamedTuple):
     """What a poll brought of a partition: records in order, and the offset to go on from, which may lie further on
@@ -114,9 +118,6 @@ class RawResult(fetcher.FetchResult):  # type: ignore[misc]
         return taken
 
 
-log = structlog.get_logger(__name__)
-
-
 def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
     """The library's method, which reads these names otherwise: it makes its objects of our classes."""
     assert isinstance(method, FunctionType) and method.__closure__ is None
@@ -124,9 +125,6 @@ def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
     ours = FunctionType(method.__code__, method.__globals__ | names, method.__name__, method.__defaults__)
     ours.__kwdefaults__ = method.__kwdefaults__
     return ours
-
-
-MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 
 
 class _Buffer(bytearray):
@@ -191,9 +189,6 @@ def read_leniently(consumer: AIOKafkaConsumer) -> None:
     """From now on; what was fetched before must be fetched again."""
     consumer._fetcher.__class__ = LenientFetcher
     log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
-
-
-DIGEST_BYTES = 8
 
 
 class Mark(NamedTuple):

@@ -47,6 +47,8 @@ MAX_RECORDS = 20_000
 IDLE_S = 5.0
 #: As many as a replay needs.
 CONNECTIONS = 6
+#: How long until the next attempt to be told of what the relay publishes, once the connection for it is lost.
+AGAIN_SECONDS = 1.0
 
 
 class ProjectorHandler:
@@ -142,10 +144,6 @@ async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready
         )
         working = when_current(postgres, stop, work, ready, partial(_fill, postgres, bootstrap))
         await guarded(guard, working, ring_when_relayed(postgres_url, woken))
-
-
-AGAIN_SECONDS = 1.0
-log = structlog.get_logger(__name__)
 
 
 async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:

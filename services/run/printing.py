@@ -22,6 +22,7 @@ from projections.line_types import LINES
 NARROWEST, WIDEST = 64, 100
 #: What a log's lines have, unless COLUMNS says otherwise.
 LOG_WIDTH = 80
+#: Types of lines whose quantity is shown.
 COUNTED = frozenset(row.type for row in LINES.values() if row.counted)
 #: One grid for all bills of a run, whatever stands in them.
 LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10

@@ -11,6 +11,20 @@ from services.simulate.entities import reference_fields
 from services.simulate.player import RefusedError
 
 _ID = re.compile(r"(with id )?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+TEXTS = ("who", "what", "where", "other", "metadata")
+NUMBERS = ("measure", "income", "cost")
+#: The publisher of usage that has a uid in the file, and that of other usage: ids of different publishers never meet.
+SOURCE, STEPS = "/simulate", "/simulate/steps"
+#: What a rule of ingest says of the wire, and what stands in the file instead.
+_IN_THE_FILE = (
+    (re.compile(r"^id\b"), "uid"),
+    (re.compile(r"^subject\b"), "account"),
+    (re.compile(r"^time\b"), "ts"),
+    (re.compile(r"^data\."), ""),
+    (re.compile(r" must stand in data\."), " must stand in "),
+    (re.compile(r"^ets must not be before time$"), "ets must not be before ts"),
+    (re.compile(rf" of source '{SOURCE}' was used with other content$"), " was used with other content"),
+)
 
 
 def id_of(kind: str, code: str) -> str:
@@ -43,22 +57,6 @@ def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
     if not names:
         return text
     return re.sub(rf"\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
-
-
-TEXTS = ("who", "what", "where", "other", "metadata")
-NUMBERS = ("measure", "income", "cost")
-#: The publisher of usage that has a uid in the file, and that of other usage: ids of different publishers never meet.
-SOURCE, STEPS = "/simulate", "/simulate/steps"
-#: What a rule of ingest says of the wire, and what stands in the file instead.
-_IN_THE_FILE = (
-    (re.compile(r"^id\b"), "uid"),
-    (re.compile(r"^subject\b"), "account"),
-    (re.compile(r"^time\b"), "ts"),
-    (re.compile(r"^data\."), ""),
-    (re.compile(r" must stand in data\."), " must stand in "),
-    (re.compile(r"^ets must not be before time$"), "ets must not be before ts"),
-    (re.compile(rf" of source '{SOURCE}' was used with other content$"), " was used with other content"),
-)
 
 
 def refusal(rule: str) -> RefusedError:

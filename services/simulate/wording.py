@@ -13,6 +13,9 @@ from projections.settlement import AgreementState, DraftBill, DraftLine
 from services.run.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
+#: Who replaces one of these has given the schedule's terms anew.
+TERMS = ("amount", "amountPrePaid", "feeDates", "currency")
+
 
 def played_bill(codes: Mapping[str, str], draft: DraftBill) -> PlayedBill:
     """A draft as a scenario shows it. `codes` are of everything that was ever created, by id."""
@@ -81,10 +84,6 @@ def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str,
     if state.kind == "MINIMUM":
         document["periods"] = [one.document() for one in state.periods]
     return document
-
-
-#: Who replaces one of these has given the schedule's terms anew.
-TERMS = ("amount", "amountPrePaid", "feeDates", "currency")
 
 
 def schedule_notes(commitment: str, body: Commitment) -> list[str]:

@@ -24,6 +24,9 @@ from services.readside.past.family import load_past
 from services.readside.progress import Waiter
 
 _ROOT = "SELECT root_id FROM facts WHERE organization = $1 AND resource_id = $2 AND root_id IS NOT NULL LIMIT 1"
+_NAME = b'{"type":"ClockTicked"'
+#: A tick comes each quarter hour, so it mostly stands within the first look back.
+_FIRST_LOOK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,6 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
     return Positions(partition=partition, log=min(log, place.next_offset), catalog=min(catalog, place.catalog_offset))
-
-
-_NAME = b'{"type":"ClockTicked"'
-#: A tick comes each quarter hour, so it mostly stands within the first look back.
-_FIRST_LOOK = 2_000
 
 
 async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:

@@ -33,6 +33,8 @@ PAUSES_SECONDS = (2, 5, 10, 20, 30)
 ATTEMPT_SECONDS = 300.0
 _FETCH = "import sys, jgo; from pathlib import Path; jgo.build(sys.argv[1], cache_dir=Path(sys.argv[2]))"
 _log = structlog.get_logger(__name__)
+OLDEST = 17
+_VERSION = re.compile(r'version "(\d+)')
 
 
 def cache_folder() -> Path:
@@ -125,10 +127,6 @@ def _retry_environment(scratch: Path) -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-OLDEST = 17
-_VERSION = re.compile(r'version "(\d+)')
 
 
 @cache
