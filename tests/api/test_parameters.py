@@ -7,10 +7,13 @@ from typing import Any
 import httpx
 import m3ter
 import pytest
+from fastapi.routing import APIRoute
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
 from services.api.bill_jobs import asked_statuses
+from services.api.calls import call_of, check_bounds, require_whole
+from services.api.parameters import check_parameters
 from services.billing.jobs import STATUSES, create_job
 from tests.api.answers import message_of
 from tests.api_client import http_client
@@ -43,6 +46,15 @@ def placed(path: str, organization: str) -> str:
 
 def test_the_app_has_paths_of_all_sorts() -> None:
     assert len(OPERATIONS) > 100
+
+
+def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handler_takes() -> None:
+    below = [route for route in APP.routes if getattr(route, "path", "").startswith(ORGANIZATION)]
+    assert sum(len(route.methods) for route in below if isinstance(route, APIRoute)) == len(OPERATIONS)
+    for route in below:
+        assert isinstance(route, APIRoute)
+        found = {one.dependency for one in route.dependencies}
+        assert found >= {require_whole, check_bounds, check_parameters, call_of}, route.path
 
 
 @pytest.mark.parametrize("path", ["/health", "/metrics"])
