@@ -31,9 +31,9 @@ from services.api.openapi import serve_openapi
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
-from services.continuity.fence import Fence
 from services.postgres import Postgres, open_postgres
 from services.readside.watching import Watcher, open_watcher
+from services.store.fence import Fence
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import structlog
 
 from services.continuity.breaks import BreakError
-from services.continuity.fence import IDENTITY, Fence, NotComparedError
 from services.continuity.guard import GenerationsMovedError, Guard
 from services.failures import ExpectedFailure, Passing
 from services.postgres import connected
+from services.store.fence import IDENTITY, Fence, NotComparedError
 from services.store.generations import Generations, load_generations
 
 #: How often to look again while something is broken or away.

@@ -32,7 +32,7 @@ class TablesMovedError(Worded, ExpectedFailure, Passing):
 
 
 class Fence(Protocol):
-    """Says which store may be used (services/continuity/fence.py)."""
+    """Says which store may be used (services/store/fence.py)."""
 
     async def admit(self, connection: Any) -> None:
         """Before a new connection is used."""

@@ -10,8 +10,8 @@ import asyncpg
 from events.codec import encode
 from events.envelope import Envelope
 from events.facts.base import Fact
-from services.continuity.fence import IDENTITY
 from services.failures import Worded
+from services.store.fence import IDENTITY
 from services.store.generations import Generations
 from services.store.rows import COLUMNS, envelope_of
 

@@ -11,9 +11,9 @@ from services.api.errors import status_of
 from services.api.health import Health
 from services.api.standing import Standing
 from services.concurrency import NoTurnError
-from services.continuity.fence import Fence
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
+from services.store.fence import Fence
 from tests.api_client import http_client
 from tests.store.kit import Store
 
