@@ -12,7 +12,7 @@ from events.facts.bills import BillFact, BillIssued, BillLine, BillLinesIssued
 
 
 class BrokenBillError(ValueError):
-    """bill {bill_id}: {what} came where {wanted} was due"""
+    """A part of a divided bill does not follow the one before it."""
 
     def __init__(self, bill_id: str, what: str, wanted: str) -> None:
         super().__init__(f"bill {bill_id}: {what} came where {wanted} was due")

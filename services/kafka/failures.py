@@ -8,12 +8,12 @@ from services.failures import ExpectedFailure, Passing, Worded
 REQUEST_TIMEOUT_S = 30.0
 
 
-class KafkaUnreachableError(ExpectedFailure, Passing):
-    """Kafka at {bootstrap} did not answer: {cause}."""
+class KafkaUnreachableError(Worded, ExpectedFailure, Passing):
+    """Kafka at {bootstrap} did not answer: {what}"""
 
     def __init__(self, bootstrap: str, cause: object) -> None:
         what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)
-        super().__init__(f"Kafka at {bootstrap} did not answer: {what.removesuffix(': ')}")
+        super().__init__(bootstrap=bootstrap, what=what.removesuffix(": "))
 
 
 class LogHoleError(Worded, ExpectedFailure):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import asyncpg
 
 from projections.readmodels import registry
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, Worded
 from services.postgres import Postgres, TablesMovedError
 from services.store.generations import NotMigratedError
 
@@ -78,8 +78,8 @@ class Live:
             raise OutdatedReadModelsError(self) from error
 
 
-class OutdatedReadModelsError(ExpectedFailure, Passing):
-    """The live read models {schema} are of another version than this program; {what is done about it}."""
+class OutdatedReadModelsError(Worded, ExpectedFailure, Passing):
+    """the live read models {schema} are of another version than this program: {done}"""
 
     def __init__(self, live: Live) -> None:
         done = (
@@ -87,7 +87,7 @@ class OutdatedReadModelsError(ExpectedFailure, Passing):
             if live.is_wanted
             else "run `trueup migrate` with the version that is to be used, and no other version beside it"
         )
-        super().__init__(f"the live read models {live.schema} are of another version than this program: {done}")
+        super().__init__(schema=live.schema, done=done)
 
 
 async def find_live(connection: Any, lock: Lock = "") -> Live | None:
