@@ -30,14 +30,17 @@ def settled_rows(
     organization = own.organization
     states = {**settlement.commitments, **settlement.balances}
     held: dict[str, CommitmentEntity | BalanceEntity] = {**own.commitments, **own.balances}
-    balances = [_balance(held[id], state, organization, root_id, today) for id, state in states.items() if id in held]
+    balances = [
+        balance_row(held[id], state, organization, root_id, today) for id, state in states.items() if id in held
+    ]
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
     return SettledRows(tuple(sorted(balances)), tuple(draws), tuple(_lines(drafts, organization, root_id)))
 
 
-def _balance(
+def balance_row(
     entity: CommitmentEntity | BalanceEntity, state: AgreementState, organization: str, root_id: str, today: date
 ) -> BalanceRow:
+    """How a commitment or balance stands, `today`."""
     periods = [{name: str(value) for name, value in one.document().items()} for one in state.periods]
     return BalanceRow(
         entity.id,

@@ -2,6 +2,8 @@
 
 They come whole from one settlement (decision 19): the projected row when the projection has passed the
 resource's last command, else a settlement now, from command-side terms and projected totals. Never a mix.
+The answer to a create shows what was made, by a settlement of it alone: what it costs does not grow with what the
+account has already.
 """
 
 import json
@@ -12,8 +14,11 @@ from typing import Any
 
 import structlog
 
-from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from projections.clock import today_of
+from projections.readmodels.settled import balance_row
+from projections.resources import BalanceEntity, CommitmentEntity, Entity, Resources
 from projections.settlement import Billed
+from projections.settlement.undrawn import undrawn
 from services.commands.used import is_used
 from services.failures import Passing
 from services.postgres import Postgres
@@ -75,6 +80,16 @@ async def derived_fields(
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
     return {fund.id: _of_row(rows[fund.id]) for fund in funds if fund.id in rows}
+
+
+def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
+    """The same of a commitment or balance that was made just now, before any usage is drawn on it; {} of all else."""
+    if not isinstance(entity, CommitmentEntity | BalanceEntity):
+        return {}
+    account = resources.accounts[entity.body.account_id]
+    today = today_of(resources, account.timezone, None, entity.created, None)
+    state = undrawn(resources, entity, today)
+    return _of_row(balance_row(entity, state, resources.organization, account.root_id, today)._asdict())
 
 
 async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.commanding import Turn, in_turn, once_with_entity
-from services.api.derived import derived_fields, has_billed, has_drawn
+from services.api.commanding import Turn, in_turn, once, once_with_entity
+from services.api.derived import derived_fields, has_billed, has_drawn, undrawn_fields
 from services.api.filters import Filters
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Flag, Reader
@@ -61,12 +61,13 @@ def resource_router() -> APIRouter:
 
 def _create(kind: Kind) -> Handler:
     async def create(call: Caller, sent: Annotated[Sent[Any], Depends(Body(kind.model, unread_of(kind)))]) -> Response:
-        async def work(turn: Turn) -> Entity[Any]:
+        async def work(turn: Turn) -> dict[str, Any]:
             id = str(uuid4())
             done = await turn.execute(CreateResource(kind.name, id, sent.read().body, turn.now))
-            return kind.held(done.after)[id]
+            made = kind.held(done.after)[id]
+            return document_of(made, undrawn_fields(done.after, made))
 
-        return await once_with_entity(call, sent, kind, work)
+        return await once(call, sent, work)
 
     return create
 

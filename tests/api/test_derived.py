@@ -65,6 +65,25 @@ async def test_a_row_that_is_behind_is_not_mixed_in(store: Store, http: httpx.As
     assert (shown["amountSpent"], shown["amountRemaining"]) == (0, 100)
 
 
+async def test_a_create_shows_what_was_made_and_settles_nothing_beside_it(
+    store: Store, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settle(*_: Any) -> Any:
+        raise AssertionError("the family is settled")
+
+    account = await store.account()
+    await store.commitment(account)
+    monkeypatch.setattr("services.api.derived.settle_now", settle)
+    terms = {"accountId": account, "amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2999-01-01"}
+    prepaid = (await http.post("/commitments", json=terms)).json()
+    assert (prepaid["amountSpent"], prepaid["amountRemaining"], prepaid["status"]) == (0, 100, "ACTIVE")
+    minimum = (await http.post("/commitments", json=terms | {"commitmentType": "MINIMUM"})).json()
+    assert (minimum["amountSpent"], minimum["amountRemaining"], len(minimum["periods"])) == (0, 100, 1)
+    later = {"startDate": "2998-01-01T00:00:00Z", "endDate": "2999-01-01T00:00:00Z", "code": "wallet", "name": "Wallet"}
+    balance = (await http.post("/balances", json=terms | later)).json()
+    assert (balance["amountSpent"], balance["amount"], balance["status"]) == (0, 0, "UPCOMING")
+
+
 async def test_what_has_drawn_is_deleted_by_force_only(store: Store, http: httpx.AsyncClient) -> None:
     account = await store.account()
     held = await store.commitment(account, code="prepaid")
@@ -147,6 +166,7 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
 ) -> None:
     good, bad = await store.account(), await store.account()
     await store.commitment(good)
+    held = await store.commitment(bad)
 
     async def settle(postgres: Postgres, organization: str, root_id: str, as_of: date | None = None) -> Any:
         if root_id == bad:
@@ -154,14 +174,13 @@ async def test_a_committed_command_answers_without_fields_that_cannot_be_derived
         return await settle_now(postgres, organization, root_id, as_of)
 
     monkeypatch.setattr("services.api.derived.settle_now", settle)
-    terms = {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
+    body = {"amount": 5, "date": "2026-02-01", "version": 1}
     sent = [
-        await http.post("/commitments", json={"accountId": bad} | terms, headers={"Idempotency-Key": "once"})
-        for _ in range(2)
+        await http.post(f"/commitments/{held}/topups", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2)
     ]
     assert sent[0].status_code == 200 and sent[1].text == sent[0].text
     assert "amountSpent" not in sent[0].json()
-    assert (await http.get(f"/commitments/{sent[0].json()['id']}")).status_code == 500
+    assert (await http.get(f"/commitments/{held}")).status_code == 500
     for path in ("/commitments", "/commitments/search"):
         listed = {one["accountId"]: one for one in (await http.get(path)).json()["data"]}
         assert "amountSpent" not in listed[bad] and listed[good]["amountSpent"] == 0

@@ -26,6 +26,9 @@ def terms(account: str, **more: Any) -> dict[str, Any]:
     return {"accountId": account, "amount": 100, "currency": "USD", **term, **more}
 
 
+TOP_UP = {"amount": 5, "date": "2026-02-01", "version": 1}
+
+
 def crash_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it is undone: after the commit, before what settlement derives is read."""
 
@@ -38,57 +41,61 @@ def crash_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_crash_between_commit_and_answer_leaves_one_answer_to_all_who_ask_again(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = terms(await store.account())
+    held = await store.commitment(await store.account())
+    path = f"/commitments/{held}/topups"
     crash_before_the_answer(monkeypatch)
-    assert (await http.post("/commitments", json=body, headers=KEY)).status_code == 500
+    assert (await http.post(path, json=TOP_UP, headers=KEY)).status_code == 500
     monkeypatch.undo()
-    answers = await asyncio.gather(*(http.post("/commitments", json=body, headers=KEY) for _ in range(3)))
+    answers = await asyncio.gather(*(http.post(path, json=TOP_UP, headers=KEY) for _ in range(3)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
-    assert answers[0].json()["amountSpent"] == 0
-    assert len((await http.get("/commitments")).json()["data"]) == 1
+    assert answers[0].json()["amountRemaining"] == 105
+    assert len((await http.get(f"/commitments/{held}")).json()["topUps"]) == 1
     assert "used before with another body" in message_of(
-        await http.post("/commitments", json=body | {"amount": 7}, headers=KEY), 409
+        await http.post(path, json=TOP_UP | {"amount": 7}, headers=KEY), 409
     )
 
 
 async def test_what_changed_or_went_before_its_answer_was_made_is_answered_as_it_was_made(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = terms(await store.account())
+    account = await store.account()
+    held = await store.commitment(account)
+    path = f"/commitments/{held}/topups"
     crash_before_the_answer(monkeypatch)
-    await http.post("/commitments", json=body, headers=KEY)
+    await http.post(path, json=TOP_UP, headers=KEY)
     monkeypatch.undo()
-    [made] = (await http.get("/commitments")).json()["data"]
-    assert (await http.put(f"/commitments/{made['id']}", json=made | {"amount": 5})).status_code == 200
-    changed = await http.post("/commitments", json=body, headers=KEY)
+    put = await http.put(f"/commitments/{held}", json=terms(account, amount=7, version=2))
+    assert put.status_code == 200
+    changed = await http.post(path, json=TOP_UP, headers=KEY)
     assert "amountSpent" not in changed.json()
-    assert (changed.json()["id"], changed.json()["version"], changed.json()["amount"]) == (made["id"], 1, 100)
-    assert (await http.delete(f"/commitments/{made['id']}?force=true")).status_code == 200
-    assert (await http.post("/commitments", json=body, headers=KEY)).content == changed.content
+    assert (changed.json()["id"], changed.json()["version"], changed.json()["amount"]) == (held, 2, 100)
+    assert (await http.delete(f"/commitments/{held}?force=true")).status_code == 200
+    assert (await http.post(path, json=TOP_UP, headers=KEY)).content == changed.content
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_to_nobody(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = terms(await store.account())
+    account = await store.account()
+    first, second = [f"/commitments/{await store.commitment(account)}/topups" for _ in range(2)]
 
     async def away(*_: Any) -> bytes:
         raise PostgresUnreachableError("postgresql://u@host/db", ConnectionRefusedError("refused"))
 
     monkeypatch.setattr("services.store.idempotency.make_whole", away)
-    assert "did not answer" in message_of(await http.post("/commitments", json=body, headers=KEY), 503)
-    assert (await http.post("/commitments", json=terms(body["accountId"]))).status_code == 200
+    assert "did not answer" in message_of(await http.post(first, json=TOP_UP, headers=KEY), 503)
+    assert (await http.post(second, json=TOP_UP)).status_code == 200
     monkeypatch.undo()
-    answers = [await http.post("/commitments", json=body, headers=KEY) for _ in range(2)]
+    answers = [await http.post(first, json=TOP_UP, headers=KEY) for _ in range(2)]
     assert answers[0].status_code == 200 and answers[0].content == answers[1].content
-    assert len((await http.get("/commitments")).json()["data"]) == 2
+    assert len(answers[0].json()["topUps"]) == 1
 
 
 async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
     http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = terms(await store.account())
+    path = f"/commitments/{await store.commitment(await store.account())}/topups"
     asked, second_done = list[int](), asyncio.Event()
 
     async def derived(*arguments: Any) -> dict[str, dict[str, Any]]:
@@ -100,10 +107,10 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
         return {id: fields | {"amountSpent": number} for id, fields in found.items()}
 
     monkeypatch.setattr("services.api.commanding.derived_fields", derived)
-    first = asyncio.create_task(http.post("/commitments", json=body, headers=KEY))
+    first = asyncio.create_task(http.post(path, json=TOP_UP, headers=KEY))
     while not asked:
         await asyncio.sleep(0.01)
-    second = await http.post("/commitments", json=body, headers=KEY)
+    second = await http.post(path, json=TOP_UP, headers=KEY)
     second_done.set()
     assert (await first).content == second.content
     assert (second.json()["amountSpent"], len(asked)) == (2, 2)
@@ -111,6 +118,7 @@ async def test_two_who_make_an_answer_whole_at_once_tell_the_same(
 
 async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     account, made = await store.account(), list[Any]()
+    held = await store.commitment(account)
 
     def counted(document: Any) -> bytes:
         made.append(document)
@@ -121,6 +129,7 @@ async def test_an_answer_is_made_once(http: httpx.AsyncClient, store: Store, mon
         ("/products", {"code": "p", "name": "P"}, KEY),
         ("/products", {"code": "q", "name": "Q"}, {}),
         ("/commitments", terms(account), {}),
+        (f"/commitments/{held}/topups", TOP_UP, {}),
     ):
         made.clear()
         assert (await http.post(path, json=body, headers=headers)).status_code == 200

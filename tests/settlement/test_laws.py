@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.zones import time_zone
-from projections.settlement import Family, Kept, Settlement, draft_bills, settle
+from projections.settlement import Billed, Family, Kept, Settlement, compile_terms, draft_bills, settle
+from projections.settlement.undrawn import undrawn
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
@@ -41,6 +42,19 @@ def test_incremental_settlement_equals_settlement_from_scratch(
         incremental = settle(held, through=through, accrued=accrued, kept=kept)
         assert known(incremental) == known(settle(family_of(player), through=through, accrued=accrued))
         kept = incremental.kept
+
+
+@laws
+@given(families(), days(0, DAYS))
+def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(family: Random, through: date) -> None:
+    resources = replace(play_terms(family).resources, account_plans={}, counter_adjustments={})
+    held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
+    settlement = settle(held, through=through, accrued=True)
+    entities = (*resources.commitments.values(), *resources.balances.values())
+    assert {one.id: undrawn(resources, one, through) for one in entities} == {
+        **settlement.commitments,
+        **settlement.balances,
+    }
 
 
 @laws
