@@ -1,0 +1,235 @@
+"""`python -m benchmarks.http`: the API against a bare FastAPI and asyncpg handler, requests a second on one Postgres.
+
+A commitment is created, got and listed on accounts with none, a hundred and a thousand others: what one command costs
+must not grow with its neighbours. Bare and product take turns, so that both meet the machine's good and bad hours.
+"""
+
+import asyncio
+import http.client
+import json
+import statistics
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.accounts import TERM
+from benchmarks.catalog import CONFIG
+from benchmarks.running import ORGANIZATION, empty_system
+from benchmarks.waiting import until
+from services.demo.wire import Client
+from services.failures import ExpectedFailure
+from services.postgres import open_postgres
+from services.run.logs import configure_logs
+from services.run.settings import load_settings
+from services.run.stack.child import Command
+from services.run.up import System
+from services.store.generations import load_generations
+
+CLIENTS, ROUNDS, START_SECONDS = 4, 3, 60.0
+NEIGHBOURS = (0, 100, 1000)
+AIMS = {"get": 0.6, "create": 0.4}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One kind of request: what is sent, and which bare request it is compared with."""
+
+    name: str
+    method: str
+    path: str
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+    bare: str = "get"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Requests a second, the median of the rounds; `ratio` is the median of each round's, against the bare handler."""
+
+    name: str
+    per_second: float
+    bare_per_second: float
+    ratio: float
+
+
+def send(port: int, asked: Asked, times: int) -> None:
+    """So many requests over one connection, one after the other. Raises: RefusedRequestError."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    body = None if asked.body is None else json.dumps(asked.body).encode()
+    headers = {"content-type": "application/json", **dict(asked.headers)}
+    for _ in range(times):
+        connection.request(asked.method, asked.path, body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status != 200:
+            raise RefusedRequestError(asked, answer.status, said)
+    connection.close()
+
+
+class RefusedRequestError(ExpectedFailure):
+    """A request of the load was not answered with 200."""
+
+    def __init__(self, asked: Asked, status: int, said: bytes) -> None:
+        super().__init__(f"{asked.method} {asked.path}: {status} {said[:300].decode('utf-8', 'replace')}")
+
+
+async def per_second(port: int, asked: Asked, requests: int) -> float:
+    """Requests a second of several clients at once."""
+    started = time.perf_counter()
+    each = requests // CLIENTS
+    await asyncio.gather(*(asyncio.to_thread(send, port, asked, each) for _ in range(CLIENTS)))
+    return each * CLIENTS / (time.perf_counter() - started)
+
+
+async def measure(
+    system: System, folder: Path, requests: int, neighbours: Iterable[int], say: Callable[[str], None]
+) -> list[Measured]:
+    """All kinds of request, each against its bare one, in turns. Raises: RefusedRequestError, NotFinishedError."""
+    say("setting the organization up")
+    port = urlsplit(system.addresses.api_url).port or 0
+    bare_port = await _start_bare(system, folder)
+    bare = {"create": Asked("bare create", "POST", "/things", {"amount": 1.5, "currency": "USD", **TERM})}
+    bare["get"] = Asked("bare get", "GET", f"/things/{await _made(bare_port, bare['create'])}")
+    found = []
+    for asked in await _load(system, neighbours):
+        say(asked.name)
+        other = bare[asked.bare]
+        ours, theirs, ratios = [], [], []
+        for _ in range(ROUNDS):
+            theirs.append(await per_second(bare_port, other, requests))
+            ours.append(await per_second(port, asked, requests))
+            ratios.append(ours[-1] / theirs[-1])
+        medians = (statistics.median(one) for one in (ours, theirs, ratios))
+        found.append(Measured(asked.name, *medians))
+    return found
+
+
+async def _start_bare(system: System, folder: Path) -> int:
+    ready_file = folder / "bare.json"
+    argv = [sys.executable, "-m", "benchmarks.bare", system.endpoints.database_url, str(ready_file)]
+    system.supervisor.start(Command("bare", argv, {}, folder / "bare.log"))
+
+    async def look() -> tuple[bool, object]:
+        return ready_file.exists(), "not ready"
+
+    await until("the start of the bare server", START_SECONDS, look, system.supervisor)
+    port: int = json.loads(ready_file.read_text())["port"]
+    return port
+
+
+async def _made(port: int, asked: Asked) -> str:
+    """The id of one that is created."""
+
+    def create() -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request(asked.method, asked.path, json.dumps(asked.body), {"content-type": "application/json"})
+        document: dict[str, str] = json.loads(connection.getresponse().read())
+        return document["id"]
+
+    return await asyncio.to_thread(create)
+
+
+async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
+    """The requests, on accounts with so many commitments."""
+    client = Client(system.addresses.api_url, ORGANIZATION)
+    here, found = f"/organizations/{ORGANIZATION}", list[Asked]()
+    credentials = b64encode(b"benchmark:benchmark").decode()
+    try:
+        await client.call("PUT", "organizationconfig", CONFIG | {"testClock": False})
+        for number in neighbours:
+            account = await client.create("accounts", code=f"n{number}", name="N", emailAddress="n@example.com")
+            terms = {"accountId": account, "amount": 100, "currency": "USD", **TERM}
+            for _ in range(number):
+                await client.create("commitments", **terms)
+            one = await client.create("commitments", **terms)
+            found += [
+                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}"),
+                Asked(
+                    f"list 10 of the account's {number}", "GET", f"{here}/commitments?accountId={account}&pageSize=10"
+                ),
+                Asked(
+                    f"create commitment, the account's {number}th and on",
+                    "POST",
+                    f"{here}/commitments",
+                    terms,
+                    bare="create",
+                ),
+            ]
+    finally:
+        await client.close()
+    token = (("authorization", f"Basic {credentials}"),)
+    found += [
+        Asked("search commitments", "GET", f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"),
+        Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, token),
+    ]
+    await _until_projected(system)
+    return found
+
+
+async def _until_projected(system: System) -> None:
+    """All commands so far are settled, so that what is read is what a quiet system has."""
+    async with open_postgres(system.endpoints.database_url, most=1) as postgres, postgres.connection() as connection:
+        await load_generations(connection)
+
+        async def look() -> tuple[bool, object]:
+            head = await connection.fetchval("SELECT max(position) FROM store.events")
+            relayed = await connection.fetchval("SELECT position FROM store.relay")
+            schema = await connection.fetchval("SELECT name FROM store.live_schema")
+            due = await connection.fetchval(f'SELECT count(*) FROM "{schema}".due_accounts')
+            balances = await connection.fetchval(f'SELECT count(*) FROM "{schema}".commitment_balances')
+            wanted = await connection.fetchval("SELECT count(*) FROM store.entities WHERE kind = 'commitment'")
+            seen = (relayed, due, balances)
+            return seen == (head, 0, wanted), f"relayed, due, balances: {seen}; wanted {head}, 0, {wanted}"
+
+        await until("the projection of the commitments", START_SECONDS * 2, look, system.supervisor)
+
+
+def table(found: Iterable[Measured]) -> Table:
+    """Requests a second against the bare handler's."""
+    shown = Table(title=f"the API against a bare FastAPI and asyncpg handler, {CLIENTS} clients")
+    for column in ("request", "a second", "bare", "ratio", "aim"):
+        shown.add_column(column, justify="left" if column == "request" else "right")
+    for one in found:
+        aim = AIMS.get(one.name.split()[0])
+        numbers = (f"{one.per_second:,.0f}", f"{one.bare_per_second:,.0f}", f"{one.ratio:.2f}")
+        shown.add_row(one.name, *numbers, "" if aim is None else f">= {aim}")
+    return shown
+
+
+@click.command()
+@click.option("--requests", type=click.IntRange(CLIENTS, 1_000_000), default=400, help="Requests of each kind a round.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(requests: int, file: Path | None) -> None:
+    """Measure HTTP; the last line of the output is JSON."""
+
+    async def run(folder: Path, say: Callable[[str], None]) -> list[Measured]:
+        say("starting Kafka, Postgres, relay, projector and API")
+        async with empty_system(load_settings(home=folder / "home", api_port=0), folder) as system:
+            return await measure(system, folder, requests, NEIGHBOURS, say)
+
+    try:
+        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
+            configure_logs("WARNING")
+            found = uvloop.run(run(Path(folder), status.update))
+    except ExpectedFailure as error:
+        sys.exit(f"benchmarks.http: {error}")
+    Console(width=100).print(table(found))
+    document = json.dumps([asdict(one) for one in found])
+    if file is not None:
+        file.write_text(document + "\n")
+    click.echo(document)
+
+
+if __name__ == "__main__":
+    main()
