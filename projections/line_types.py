@@ -75,6 +75,12 @@ LINES: dict[LineType, LineRow] = {
             " 3.14).",
         ),
         LineRow(
+            "AD_HOC",
+            "A charge that was put on the account as it is: its amount, or its units at its unit price, rounded to the"
+            f" minor unit ({_IN} 3.18).",
+            counted=True,
+        ),
+        LineRow(
             "COUNTER_ADJUSTMENT_CREDIT",
             f"Falls inside the period: (C(new) - C(old)) x days left / full days ({_IN} 3.15).",
             counted=True,
@@ -107,8 +113,7 @@ LINES: dict[LineType, LineRow] = {
             "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
             f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
         ),
-        LineRow("BALANCE_FEE", NOT_DERIVED),
-        LineRow("AD_HOC", NOT_DERIVED, counted=True),
+        LineRow("BALANCE_FEE", f"A fee that was put on the account for one of its balances ({_IN} 3.18)."),
         LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
         LineRow(
             "DEBIT_MEMO",
@@ -135,6 +140,8 @@ class ChargeRow(NamedTuple):
     type: ChargeType
     #: It reduces other charges, and draws nothing (rules 3.16).
     credit: bool = False
+    #: It was put on the account by a command; no account plan stands behind it.
+    one_off: bool = False
     #: What is left over of it as a credit is paid out; a credit that is not never takes its scope below zero.
     payable: bool = False
 
@@ -148,6 +155,8 @@ CHARGES: dict[ChargeType, ChargeRow] = {
         ChargeRow("COUNTER_ADJUSTMENT_DEBIT"),
         ChargeRow("USAGE"),
         ChargeRow("MINIMUM_SPEND"),
+        ChargeRow("AD_HOC", one_off=True),
+        ChargeRow("BALANCE_FEE", one_off=True),
         ChargeRow("COUNTER_ADJUSTMENT_CREDIT", credit=True, payable=True),
         ChargeRow("USAGE_CREDIT", credit=True),
     )

@@ -27,6 +27,7 @@ from events.facts.resources import (
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
@@ -144,6 +145,7 @@ class Resources:
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
+    charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -187,7 +189,8 @@ class Resources:
         return replace(_touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
-        held: dict[str, Any] = getattr(self, _ATTRIBUTES[_subject(fact)])
+        subject = type(fact).__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
+        held: dict[str, Any] = getattr(self, _ATTRIBUTES[subject])
         return held
 
 
@@ -206,11 +209,8 @@ _ATTRIBUTES = {
     "Commitment": "commitments",
     "Balance": "balances",
     "CounterAdjustment": "counter_adjustments",
+    "AccountCharge": "charges",
 }
-
-
-def _subject(fact: ResourceFact) -> str:
-    return type(fact).__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
 
 
 def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:

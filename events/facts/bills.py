@@ -16,6 +16,8 @@ ChargeType = Literal[
     "COUNTER_ADJUSTMENT_DEBIT",
     "USAGE",
     "MINIMUM_SPEND",
+    "AD_HOC",
+    "BALANCE_FEE",
     "COUNTER_ADJUSTMENT_CREDIT",
     "USAGE_CREDIT",
 ]
@@ -45,8 +47,8 @@ LineType = Literal[
 class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
-    The key (rules 8) is bill account, type, account, product, plan, pricing or counter, period start, commitment or
-    balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the bill's currency;
+    The key (rules 8) is bill account, type, account, product, plan, pricing or one-off charge, period start, commitment
+    or balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the bill's currency;
     `quantity` and `units` are differences too.
     """
 
@@ -74,6 +76,8 @@ class BillLine(FactModel):
     counter_id: str | None = None
     meter_id: str | None = None
     segment: str = ""
+    #: The one-off charge that it is, or pays.
+    charge_id: str | None = None
     commitment_id: str | None = None
     balance_id: str | None = None
     #: Of a draw: the type of the charge it pays. Before version 2 of the fact only where it is usage.

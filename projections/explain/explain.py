@@ -1,16 +1,16 @@
 """One bill line explained, from the settlement that it is the difference of."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from events.facts.bills import BillIssued, BillLine
+from events.facts.bills import BillIssued, BillLine, LineType
 from projections.explain.agreements import fee_parts, true_up_part
+from projections.explain.charges import counter_part, minimum_part, one_off_part, standing_part
 from projections.explain.draws import draw_part
 from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
 from projections.explain.rating import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
-from projections.explain.recurring import counter_part, minimum_part, standing_part
 from projections.line_types import LINES, MEMO_TYPES, TRUE_UP
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey
@@ -68,12 +68,17 @@ def _charge_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fun
             return usage_part(settlement, charge, amount)
         case "USAGE_CREDIT":
             return credit_part(settlement, charge, amount)
-        case "STANDING_CHARGE":
-            return standing_part(settlement, charge)
         case "MINIMUM_SPEND" | "MINIMUM_SPEND_REFUND":
             return minimum_part(settlement, charge, refund=key.type == "MINIMUM_SPEND_REFUND")
         case _:
-            return counter_part(settlement, charge)
+            return _OTHER_PARTS.get(key.type, counter_part)(settlement, charge)
+
+
+_OTHER_PARTS: dict[LineType, Callable[[Settlement, Charge], Part]] = {
+    "STANDING_CHARGE": standing_part,
+    "AD_HOC": one_off_part,
+    "BALANCE_FEE": one_off_part,
+}
 
 
 def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund, amount: int) -> Part:

@@ -140,11 +140,13 @@ def charge_document(charge: Charge) -> Document:
         "type": charge.type,
         "accountId": charge.account.id,
         "accountCode": charge.account.code,
-        "productId": plan.product_id,
-        "planId": plan.plan_id,
-        "accountPlanId": plan.id,
+        "productId": plan.product_id or None,
+        "planId": plan.plan_id or None,
+        "accountPlanId": plan.id or None,
         "contractId": plan.contract_id,
-        "pricingId": charge.key.pricing_id or None,
+        "pricingId": charge.pricing_id,
+        "chargeId": charge.charge_id,
+        "balanceId": charge.balance_id,
         "aggregationId": charge.aggregation_id,
         "segment": charge.segment or None,
         "counterId": charge.counter_id,
@@ -159,5 +161,5 @@ def charge_resources(charge: Charge) -> frozenset[str]:
     """Ids of the terms that a charge follows."""
     plan = charge.plan
     of_plan = (plan.id, plan.plan_id, plan.template_id, plan.contract_id)
-    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id)
+    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, charge.balance_id)
     return frozenset(one for one in found if one)

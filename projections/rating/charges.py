@@ -7,11 +7,15 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from events.facts.bills import ChargeType
-from projections.rating.terms import AccountTerms, PlanTerms
+from projections.line_types import CHARGES
+from projections.rating.terms import AccountTerms, ChargeTerms, PlanTerms
 
 
 class ChargeKey(NamedTuple):
-    """What names a charge: its type, account, account plan, pricing ("" for a plan's own) and first day."""
+    """What names a charge: its type, account, account plan, pricing ("" for a plan's own) and first day.
+
+    A one-off charge has no account plan, and its own id in the pricing's place.
+    """
 
     type: ChargeType
     account_id: str
@@ -37,7 +41,7 @@ class Charge:
     """
 
     key: ChargeKey
-    plan: PlanTerms
+    plan: ChargeTerms
     account: AccountTerms
     end: date
     due: date
@@ -46,13 +50,15 @@ class Charge:
     quantity: Fraction
     units: Fraction
     description: str
-    #: Code of the pricing or counter, "" for a plan's own charges; part of the draw order.
+    #: Code of the pricing, counter or one-off charge, "" for a plan's own charges; part of the draw order.
     item_code: str = ""
     unit: str = ""
     aggregation_id: str | None = None
     meter_id: str | None = None
     segment: str = ""
     counter_id: str | None = None
+    #: Of a BALANCE_FEE, the balance that it is for.
+    balance_id: str | None = None
     accounting_product_id: str | None = None
     in_advance: int | None = None
     #: GLOBAL_CREDIT pricings credit every product's charges.
@@ -67,6 +73,27 @@ class Charge:
     def start(self) -> date:
         """First day of its service period."""
         return self.key.start
+
+    @property
+    def is_one_off(self) -> bool:
+        """Whether it was put on the account as it is."""
+        return CHARGES[self.key.type].one_off
+
+    @property
+    def account_plan(self) -> PlanTerms:
+        """The account plan of a charge that is not one-off."""
+        assert isinstance(self.plan, PlanTerms)
+        return self.plan
+
+    @property
+    def pricing_id(self) -> str | None:
+        """The pricing or counter pricing; None of what has none."""
+        return None if self.is_one_off else self.key.pricing_id or None
+
+    @property
+    def charge_id(self) -> str | None:
+        """The id of a one-off charge."""
+        return self.key.pricing_id if self.is_one_off else None
 
 
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:

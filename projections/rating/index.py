@@ -71,6 +71,7 @@ KINDS = {
     "Commitment": "commitments",
     "Balance": "balances",
     "CounterAdjustment": "counter_adjustments",
+    "AccountCharge": "charges",
 }
 
 

@@ -155,15 +155,10 @@ class CounterSeries:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlanTerms:
-    """One account plan: a plan attached to an account for `[start, end)`.
-
-    `members` are the accounts whose usage it rates: its own, and for a root's plan the children that are or were
-    pooled with it, ordered by account code.
-    """
+class ChargeTerms:
+    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("")."""
 
     id: str
-    account: AccountTerms
     plan_id: str
     template_id: str
     code: str
@@ -173,6 +168,17 @@ class PlanTerms:
     rounding: Rounding
     contract_id: str | None
     mode: ChildBillingMode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanTerms(ChargeTerms):
+    """One account plan: a plan attached to an account for `[start, end)`.
+
+    `members` are the accounts whose usage it rates: its own, and for a root's plan the children that are or were
+    pooled with it, ordered by account code.
+    """
+
+    account: AccountTerms
     start: date
     end: date | None
     grid: Grid

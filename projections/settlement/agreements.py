@@ -58,7 +58,7 @@ def refusal(agreement: Agreement, drawer: Drawer) -> str | None:
         return f"it is in {agreement.currency}, the charge in {drawer.currency}"
     if agreement.products and drawer.product_id not in agreement.products:
         return "its productIds do not name the charge's product"
-    if agreement.types and drawer.type not in agreement.types:
+    if drawer.type not in agreement.types:
         return f"its lineItemTypes do not name {drawer.type}"
     if agreement.contract_id is not None and agreement.contract_id != drawer.contract_id:
         return "its contract is not the account plan's contract"

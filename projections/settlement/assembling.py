@@ -33,6 +33,7 @@ def together(catalog: Resources, own: Resources, clock: datetime | None) -> Reso
         commitments=own.commitments,
         balances=own.balances,
         counter_adjustments=own.counter_adjustments,
+        charges=own.charges,
     )
 
 

@@ -180,7 +180,7 @@ def _due_date(settlement: Settlement, account: AccountTerms, pending: PendingBil
 def _frequency(
     settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
 ) -> tuple[BillingFrequency, int | None]:
-    """AD_HOC when nothing but scheduled fees is on it, MIXED when several frequencies are, or none is (memos alone)."""
+    """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
     found: set[tuple[BillingFrequency, int]] = set()
     only_scheduled = not memos
     for line in lines:

@@ -80,8 +80,10 @@ def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
             days |= {minimum.start, minimum.end, *minimum.edges}
     days |= {day for held in family.totals.values() for day in held}
     for charge in last.charges.values():
-        plan = charge.plan
-        days |= {charge.due, charge.end, plan.period(plan.grid.number(charge.start)).end}
+        days |= {charge.due, charge.end}
+        if not charge.is_one_off:
+            plan = charge.account_plan
+            days.add(plan.period(plan.grid.number(charge.start)).end)
     return sorted(day for day in days if start <= day <= last.through)
 
 

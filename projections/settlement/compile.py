@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import get_args
 
 from events.facts.billing_grid import BillingGrid
+from events.facts.bills import ChargeType
 from events.resources.catalog import Frequency
-from events.resources.commitments import Commitment
+from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
 from projections.money import Rounding
 from projections.rating.index import FamilyIndex
@@ -18,6 +20,10 @@ from projections.settlement.agreements import Fund, Precedence, paid_in
 from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
+
+#: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
+OF_COMMITMENTS: tuple[ChargeType, ...] = get_args(DrawableType)
+OF_BALANCES: tuple[ChargeType, ...] = (*OF_COMMITMENTS, "AD_HOC")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +105,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         rounding=rounding,
         contract_id=body.contract_id,
         products=products,
-        types=frozenset(body.line_item_types or ()),
+        types=frozenset(body.line_item_types or OF_COMMITMENTS),
         mode=body.child_billing_mode or "PARENT_BREAKDOWN",
         start=body.start_date,
         end=body.end_date if cancelled is None else cancelled,
@@ -146,7 +152,7 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         rounding=rounding,
         contract_id=body.contract_id,
         products=products,
-        types=frozenset(body.line_item_types or ()),
+        types=frozenset(body.line_item_types or OF_BALANCES),
         mode="PARENT_BREAKDOWN",
         start=start,
         end=end,
@@ -191,7 +197,7 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         rounding=rounding,
         contract_id=body.contract_id,
         products=frozenset(body.product_ids or ()),
-        types=frozenset(body.line_item_types or ()),
+        types=frozenset(body.line_item_types or OF_COMMITMENTS),
         mode=body.child_billing_mode or "PARENT_BREAKDOWN",
         start=body.start_date,
         end=body.end_date,

@@ -8,6 +8,7 @@ from projections.aggregates import Totals, TotalsKey
 from projections.calendar import named_days
 from projections.rating.charges import Charge
 from projections.rating.index import FamilyIndex, index_families
+from projections.rating.one_off import one_off_charges
 from projections.rating.plans import compile_plans
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
 from projections.resources import AccountEntity, Resources
@@ -21,13 +22,14 @@ from projections.settlement.minimums import Minimum
 class FamilyTerms:
     """All terms of a family. It holds until a fact about a resource of the family or the catalog arrives.
 
-    `accounts` are by id; `plans` oldest first; `funds` are the prepayments and balances that may be drawn; `cuts` the
-    days on which slices start (rules 4.1), sorted.
+    `accounts` are by id; `plans` oldest first; `one_offs` the charges that no plan makes; `funds` are the prepayments
+    and balances that may be drawn; `cuts` the days on which slices start (rules 4.1), sorted.
     """
 
     root_id: str
     accounts: Mapping[str, AccountTerms]
     plans: tuple[PlanTerms, ...]
+    one_offs: tuple[Charge, ...]
     readers: Readers
     prepayments: tuple[Prepayment, ...]
     funds: tuple[Fund, ...]
@@ -79,6 +81,7 @@ def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None 
         root_id=root_id,
         accounts=accounts,
         plans=plans,
+        one_offs=tuple(one for account in accounts.values() for one in one_off_charges(resources, index, account)),
         readers=_readers(plans),
         prepayments=prepayments,
         funds=funds,

@@ -39,6 +39,7 @@ class DueLine:
     fund: Fund | None = None
     fee: Prepayment | None = None
     minimum: Minimum | None = None
+    #: It is billed on a date that was given for it, whatever the billing period.
     scheduled: bool = False
 
     @property
@@ -49,7 +50,9 @@ class DueLine:
     @property
     def billed_by(self) -> PlanTerms | Prepayment | Minimum | None:
         """Whose billing frequency it is billed at."""
-        return self.charge.plan if self.charge is not None else self.fee or self.minimum
+        if self.charge is not None:
+            return None if self.charge.is_one_off else self.charge.account_plan
+        return self.fee or self.minimum
 
 
 class DueLines:
@@ -74,13 +77,15 @@ class DueLines:
         """A charge's own line, or a credit's or refund's; it stands at 0, too, where there is a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, None)
-            self.add(key, DueLine(amount, quantity, units, charge.end, charge.plan.rounding, charge))
+            rounding, dated = charge.plan.rounding, charge.is_one_off
+            self.add(key, DueLine(amount, quantity, units, charge.end, rounding, charge, scheduled=dated))
 
     def fund(self, charge: Charge, line_type: LineType, fund: Fund, amount: int, quantity: Fraction = NOTHING) -> None:
         """A draw, or an overage line of the fund whose terms hold."""
         key = charge_key(charge, line_type, fund)
         if amount or quantity:
-            self.add(key, DueLine(amount, quantity, quantity, charge.end, charge.plan.rounding, charge, fund))
+            rounding, dated = charge.plan.rounding, charge.is_one_off
+            self.add(key, DueLine(amount, quantity, quantity, charge.end, rounding, charge, fund, scheduled=dated))
 
     def fees(self, prepayments: Iterable[Prepayment], through: date) -> None:
         """Fees that are due, without those of 0."""
@@ -121,7 +126,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
         charge.plan.plan_id,
         charge.key.pricing_id,
         charge.start,
-        fund.id if fund else "",
+        fund.id if fund else charge.balance_id or "",
         charge.type if line_type in DRAWS else "",
     )
 

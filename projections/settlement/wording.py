@@ -47,11 +47,13 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
     assert charge is not None
     wording: dict[str, Any] = {
         "description": charge.description,
-        "product_id": charge.plan.product_id,
-        "plan_id": charge.plan.plan_id,
-        "account_plan_id": charge.plan.id,
+        "product_id": charge.plan.product_id or None,
+        "plan_id": charge.plan.plan_id or None,
+        "account_plan_id": charge.plan.id or None,
         "contract_id": charge.plan.contract_id,
-        "pricing_id": charge.key.pricing_id or None,
+        "pricing_id": charge.pricing_id,
+        "charge_id": charge.charge_id,
+        "balance_id": charge.balance_id,
         "aggregation_id": charge.aggregation_id,
         "counter_id": charge.counter_id,
         "meter_id": charge.meter_id,
@@ -92,6 +94,9 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
     A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
     """
+    one_off = next((one for one in terms.one_offs if one.charge_id == key.item_id), None)
+    if one_off is not None:
+        return one_off.end if one_off.start == key.start else None
     if not key.plan_id:
         fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
         return max((fee.end for fee in fees if fee.start == key.start), default=None)

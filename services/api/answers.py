@@ -74,6 +74,7 @@ class BillLineAnswer(Shown):
     accounting_product_code: str | None = None
     plan_id: str | None = None
     pricing_id: str | None = None
+    charge_id: str | None = None
     aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None

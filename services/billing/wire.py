@@ -122,6 +122,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "accountingProductCode": accounting.get("code"),
         "planId": line.plan_id,
         "pricingId": line.pricing_id,
+        "chargeId": line.charge_id,
         "aggregationId": line.aggregation_id,
         "counterId": line.counter_id,
         "meterId": line.meter_id,

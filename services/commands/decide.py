@@ -12,6 +12,7 @@ from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, Pricing
+from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
@@ -125,5 +126,7 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             terms.check_commitment(resources, body, held)
         case Balance():
             terms.check_balance(resources, body)
+        case AccountCharge():
+            terms.check_charge(resources, body)
         case _:
             pass

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from pydantic.alias_generators import to_snake
 
-from events.facts import resources as facts
+from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
@@ -52,8 +53,7 @@ class Kind:
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""
-        found: type[Fact] = getattr(facts, self.model.__name__ + ending)
-        return found
+        return FACTS[self.model.__name__ + ending]
 
     def held(self, resources: Resources) -> dict[str, Entity[Any]]:
         """The resources of this kind, by id."""
@@ -195,6 +195,21 @@ _ROWS = (
             f.by_day("dateEnd", "date", "<"),
         ),
         unique=(("accountId", "counterId", "date"),),
+        owner="accountId",
+        fixed=("accountId",),
+    ),
+    Kind(
+        "charge",
+        "charges",
+        AccountCharge,
+        "charges",
+        (
+            f.IDS,
+            f.equals("accountId"),
+            f.by_day("billDate", "billDate", "="),
+            f.equals("entityId"),
+            f.equals("entityType"),
+        ),
         owner="accountId",
         fixed=("accountId",),
     ),

@@ -8,6 +8,7 @@ from typing import get_args
 from events.decimals import plain
 from events.facts.billing_grid import BillingGrid
 from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
+from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
@@ -91,6 +92,17 @@ def check_balance(resources: Resources, body: Balance) -> None:
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
+
+
+def check_charge(resources: Resources, body: AccountCharge) -> None:
+    """Its service does not end before it starts, its amount can be paid, its contract and balance are the account's."""
+    zone = resources.accounts[body.account_id].timezone
+    names = ("servicePeriodStartDate", "servicePeriodEndDate")
+    check_term(body.service_period_start_date, body.service_period_end_date, zone, names)
+    check_precision("amount", body.amount, body.currency)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+    if body.entity_id is not None and resources.balances[body.entity_id].body.account_id != body.account_id:
+        raise InvalidField(field="entityId", rule="must name a balance of the account")
 
 
 def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp:

@@ -27,11 +27,12 @@ LISTS = {
     "accountPlans": "accountPlan",
     "commitments": "commitment",
     "balances": "balance",
+    "charges": "charge",
 }
 _DATE = re.compile(r"^(\d{4}-\d\d-\d\d)([T ].*)?$")
-_NAMED = {"product", "meter", "aggregation", "planTemplate", "plan", "counter", "contract", "account", "balance"}
+_NAMED = set(LISTS.values()) - {"pricing", "counterPricing", "accountPlan", "commitment"}
 _DATED = {"pricing", "counterPricing", "accountPlan"}
-_PRICED = {"planTemplate", "commitment", "balance"}
+_PRICED = {"planTemplate", "commitment", "balance", "charge"}
 
 
 def earliest_date(document: Any) -> date | None:
@@ -177,6 +178,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "planTemplate": {"standingCharge": 0, "billFrequency": "MONTHLY"},
     "aggregation": {"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"},
     "counter": {"unit": "1"},
+    "charge": {"entityType": "AD_HOC", "lineItemType": "AD_HOC"},
 }
 
 

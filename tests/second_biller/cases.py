@@ -27,6 +27,7 @@ def cases_of(generated: Thing) -> Counter[str]:
     found: Counter[str] = Counter(told_cases(scenario, played))
     found.update(moment_cases(world))
     found.update(empty_cases(world))
+    found.update(f"one-off: {'a fee' if one.get('entity') else 'a charge'}" for one in world.all("charges"))
     for root in world.roots():
         found.update(settled_cases(world, settle(world, root, player.clock, True)))
     return found

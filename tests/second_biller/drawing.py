@@ -10,7 +10,7 @@ from .world import World
 
 RANK = {
     "STANDING_CHARGE": 0, "COUNTER_RUNNING_TOTAL_CHARGE": 1, "COUNTER_ADJUSTMENT_DEBIT": 2, "USAGE": 3,
-    "MINIMUM_SPEND": 4,
+    "MINIMUM_SPEND": 4, "AD_HOC": 5, "BALANCE_FEE": 6,
 }  # fmt: skip
 
 Pair = tuple[Charge, Slice]

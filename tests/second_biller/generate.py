@@ -135,6 +135,28 @@ def balance(c: Choices, number: int, people: list[Thing], contracts: bool) -> Th
     return found
 
 
+def charge(c: Choices, number: int, people: list[Thing], balances: list[Thing], contracts: bool) -> Thing:
+    """A one-off charge, or a fee for a balance."""
+    start = c.day(0, 150)
+    found: Thing = {"code": f"x{number}", "servicePeriodStartDate": start}
+    found["servicePeriodEndDate"] = start + timedelta(days=c.number(0, 40))
+    if balances and c.chance(3):
+        of = c.pick(balances)
+        found |= {"account": of["account"], "entity": of["code"]}
+    else:
+        account = c.pick(people)
+        found["account"] = account["code"]
+        if contracts and c.chance(3):
+            found["contract"] = c.pick(contracts_for(account))
+    if c.chance(3):
+        found |= {"units": c.number(0, 9), "unitPrice": c.pick([Decimal("0.335"), Decimal("12.5"), 7])}
+    else:
+        found["amount"] = c.money(0, 120)
+    if c.chance(2):
+        found["billDate"] = c.day(0, 180)
+    return found
+
+
 def make(c: Choices) -> Thing:
     currency = c.pick(["USD", "USD", "USD", "JPY", "KWD"])
     c.decimals = decimals_of(currency)
@@ -155,6 +177,8 @@ def make(c: Choices) -> Thing:
         found["balances"] = balances
     found["steps"] = steps(c, found, lambda code: commitment(c, code, people, plans, contracts, False), contracts)
     tell_in_moments(c, found)
+    if c.chance(3):
+        found["charges"] = [charge(c, number, people, balances, contracts) for number in range(c.number(1, 3))]
     return found
 
 

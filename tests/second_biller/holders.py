@@ -8,6 +8,11 @@ from .money import floor_money
 from .reading import Thing, absent, day, flag, money_or_zero, num, num_or, texts
 from .world import World
 
+#: What a commitment pays for, or counts, where it names nothing.
+OF_COMMITMENTS = [
+    "STANDING_CHARGE", "COUNTER_RUNNING_TOTAL_CHARGE", "COUNTER_ADJUSTMENT_DEBIT", "USAGE", "MINIMUM_SPEND"
+]  # fmt: skip
+
 
 class Holder:
     """A prepayment or a balance, with what has been drawn so far."""
@@ -109,11 +114,14 @@ class Holder:
 def eligible(world: World, thing: Thing, charge: Charge) -> bool:
     """All of 4.3 but the dates."""
     products, types = texts(thing.get("products")), texts(thing.get("lineItemTypes"))
+    if not types:
+        is_balance = any(thing is one for one in world.all("balances"))
+        types = [*OF_COMMITMENTS, "AD_HOC"] if is_balance else OF_COMMITMENTS
     return (
         str(thing["account"]) in {charge.account, world.root_of(charge.account)}
         and world.currency_of(thing) == charge.currency
         and (not products or charge.product in products)
-        and (not types or charge.type in types)
+        and charge.type in types
         and (absent(thing.get("contract")) or thing["contract"] == charge.contract)
     )
 

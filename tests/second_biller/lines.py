@@ -113,6 +113,8 @@ def due_lines(world: World, settled: Settlement) -> Due:
         elif id(charge) in spends:
             for kind, amount in spends[id(charge)].lines_at(settled.today):
                 lander.charge(charge, kind, amount)
+        elif charge.type in ("AD_HOC", "BALANCE_FEE"):
+            one_off_line(world, lander, charge)
         else:
             lander.charge(charge, charge.type, charge.amount, charge.quantity)
         for piece in charge.slices:
@@ -128,6 +130,14 @@ def due_lines(world: World, settled: Settlement) -> Due:
         lander.put(key, credit.end, credit.line_amount, None, credit.account_plan)
     fee_lines(world, lander, settled)
     return Due(lander.lines, settled.ends)
+
+
+def one_off_line(world: World, lander: Lander, charge: Charge) -> None:
+    """In its own words; a fee names its balance, and counts nothing."""
+    told = world.get("charges", charge.item)
+    text = told.get("description") or told.get("name") or told["code"]
+    quantity = charge.quantity if charge.type == "AD_HOC" else None
+    lander.charge(charge, charge.type, charge.amount, quantity, description=text, balance=told.get("entity"))
 
 
 def usage_lines(world: World, lander: Lander, charge: Charge) -> None:

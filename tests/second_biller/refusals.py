@@ -36,6 +36,8 @@ def check_thing(world: World, kind: str, thing: Thing) -> None:
         raise Refused("overagePricingBands need cumulative, and go with no tiersSpanPlan")
     if kind in {"commitments", "balances", "accountPlans"}:
         check_of_account(world, thing)
+    if kind == "charges":
+        check_charge(world, thing)
 
 
 def check_of_account(world: World, thing: Thing) -> None:
@@ -47,6 +49,23 @@ def check_of_account(world: World, thing: Thing) -> None:
     contract = world.things["contracts"].get(str(thing.get("contract")))
     if contract is not None and contract["account"] not in {account, world.root_of(account)}:
         raise Refused(f"contract {contract['code']} is another account's")
+
+
+def check_charge(world: World, charge: Thing) -> None:
+    """An amount, or units at a price; of the account's own balance."""
+    per_unit = [name for name in ("units", "unitPrice") if not absent(charge.get(name))]
+    if absent(charge.get("amount")) and len(per_unit) < 2:
+        raise Refused("amount: is required, or units with unitPrice")
+    if not absent(charge.get("amount")) and per_unit:
+        raise Refused("amount: does not go with units and unitPrice")
+    if not is_whole(money_or_zero(charge.get("amount")), world.currency_of(charge)):
+        raise Refused("amount is finer than the minor unit")
+    names = ("servicePeriodStartDate", "servicePeriodEndDate")
+    start, end = (world.day_of(str(charge["account"]), charge[name]) for name in names)
+    if start > end:
+        raise Refused(f"servicePeriodEndDate {end} is before servicePeriodStartDate {start}")
+    if not absent(charge.get("entity")) and world.get("balances", charge["entity"])["account"] != charge["account"]:
+        raise Refused("entity must name a balance of the account")
 
 
 def check_commitment(world: World, commitment: Thing, grid: Grid | None) -> None:

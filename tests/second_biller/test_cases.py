@@ -46,6 +46,9 @@ WANTED = [
         for commitment in ("its own", "the parent's")
         for plan in ("its own", "the pool's")
     ),
+    "one-off: a charge",
+    "one-off: a fee",
+    "draws of AD_HOC and USAGE",
     "pool: an account below zero beside one above",
     "pool: none above zero, one below",
     *(

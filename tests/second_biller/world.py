@@ -12,7 +12,7 @@ from .readings import EMPTY_ACCOUNT_PLANS_ARE_NONE
 
 KINDS = (
     "products", "meters", "aggregations", "planTemplates", "plans", "pricings", "counters", "counterPricings",
-    "contracts", "accounts", "accountPlans", "commitments", "balances",
+    "contracts", "accounts", "accountPlans", "commitments", "balances", "charges",
 )  # fmt: skip
 SINGULAR = {kind[:-1]: kind for kind in KINDS}
 EPOCHS = {"DAILY": "dayEpoch", "WEEKLY": "weekEpoch", "MONTHLY": "monthEpoch", "ANNUALLY": "yearEpoch"}

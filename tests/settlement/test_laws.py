@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.zones import time_zone
+from projections.resources import BalanceEntity, CommitmentEntity
 from projections.settlement import Billed, Family, Kept, Settlement, compile_terms, draft_bills, settle
 from projections.settlement.undrawn import undrawn
 from services.simulate.naming import id_of
@@ -50,7 +51,7 @@ def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(famil
     resources = replace(play_terms(family).resources, account_plans={}, counter_adjustments={})
     held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
     settlement = settle(held, through=through, accrued=True)
-    entities = (*resources.commitments.values(), *resources.balances.values())
+    entities: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *resources.balances.values()]
     assert {one.id: undrawn(resources, one, through) for one in entities} == {
         **settlement.commitments,
         **settlement.balances,

@@ -1,4 +1,4 @@
-"""Standing charges, minimum spends and counters (rules 3.11 to 3.15)."""
+"""Charges that are not usage: standing charges, minimum spends, counters, one-off ones (rules 3.11 to 3.15, 3.18)."""
 
 from datetime import date
 from fractions import Fraction
@@ -15,7 +15,7 @@ from projections.settlement import Settlement
 
 def standing_part(settlement: Settlement, charge: Charge) -> Part:
     """A standing charge by days."""
-    plan = charge.plan
+    plan = charge.account_plan
     (covered, full), fee = standing_period(plan, plan.grid.number(charge.start)), plan.standing.amount_on(charge.start)
     inputs: Document = {
         "standingCharge": fee,
@@ -37,7 +37,7 @@ def _since(terms: Recurring, start: date) -> Document:
 
 def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Part:
     """A minimum spend: the shortfall, or in advance the whole minimum, which a refund line restates."""
-    plan, number_ = charge.plan, charge.plan.grid.number(charge.start)
+    plan, number_ = charge.account_plan, charge.account_plan.grid.number(charge.start)
     period = plan.period(number_)
     minimum = _minimum(settlement, charge, number_)
     in_advance, money = charge.in_advance, plan.rounding.decimal
@@ -83,7 +83,7 @@ def _shortfall(minimum: MinimumSpend) -> tuple[Add, ...]:
 
 def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpend:
     """The minimum that the charge is, with the usage of its account plan in its billing period."""
-    plan, start = charge.plan, charge.plan.period(number).start
+    plan, start = charge.account_plan, charge.account_plan.period(number).start
     rated = [
         one
         for many in settlement.kept.rated.usage.values()
@@ -92,6 +92,11 @@ def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpen
     ]
     found = {one.pricing.id if one.pricing else "": one for one in minimums_of(plan, number, rated)}
     return found[charge.key.pricing_id]
+
+
+def one_off_part(settlement: Settlement, charge: Charge) -> Part:
+    """A charge that was put on the account as it is: its amount, or its units at its unit price."""
+    return _part(settlement, charge, (Add("the charge as it was put on the account", charge.amount),), {})
 
 
 def counter_part(settlement: Settlement, charge: Charge) -> Part:
@@ -107,7 +112,7 @@ def counter_part(settlement: Settlement, charge: Charge) -> Part:
 
 
 def _counter_pool(charge: Charge) -> CounterPool:
-    plan = charge.plan
+    plan = charge.account_plan
     pools = counter_pools(plan, plan.grid.number(charge.start))
     return next(one for one in pools if one.pricing.id == charge.key.pricing_id and one.span.start == charge.start)
 
