@@ -209,6 +209,7 @@ _ROWS = (
             f.by_day("billDate", "billDate", "="),
             f.equals("entityId"),
             f.equals("entityType"),
+            f.equals("scheduleId"),  # schedules of charges are not offered, so it finds none
         ),
         owner="accountId",
         fixed=("accountId",),

@@ -74,12 +74,12 @@ async def test_a_create_shows_what_was_made_and_settles_nothing_beside_it(
     account = await store.account()
     await store.commitment(account)
     monkeypatch.setattr("services.api.derived.settle_now", settle)
-    terms = {"accountId": account, "amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2999-01-01"}
+    terms = {"accountId": account, "amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2190-01-01"}
     prepaid = (await http.post("/commitments", json=terms)).json()
     assert (prepaid["amountSpent"], prepaid["amountRemaining"], prepaid["status"]) == (0, 100, "ACTIVE")
     minimum = (await http.post("/commitments", json=terms | {"commitmentType": "MINIMUM"})).json()
     assert (minimum["amountSpent"], minimum["amountRemaining"], len(minimum["periods"])) == (0, 100, 1)
-    later = {"startDate": "2998-01-01T00:00:00Z", "endDate": "2999-01-01T00:00:00Z", "code": "wallet", "name": "Wallet"}
+    later = {"startDate": "2189-01-01T00:00:00Z", "endDate": "2190-01-01T00:00:00Z", "code": "wallet", "name": "Wallet"}
     balance = (await http.post("/balances", json=terms | later)).json()
     assert (balance["amountSpent"], balance["amount"], balance["status"]) == (0, 0, "UPCOMING")
 

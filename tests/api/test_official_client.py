@@ -60,6 +60,46 @@ async def a_plan(sdk: AsyncM3ter) -> tuple[str, str]:
     return product.id, plan.id
 
 
+async def test_charges_are_put_on_an_account_found_changed_and_taken_off(sdk: AsyncM3ter, store: Store) -> None:
+    account = await store.account()
+    wallet = await store.create(
+        "balance",
+        accountId=account,
+        **{"code": "wallet", "name": "W", "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},
+    )
+    period: Any = {
+        "service_period_start_date": "2026-01-01T00:00:00Z",
+        "service_period_end_date": "2026-02-01T00:00:00Z",
+    }
+    common: Any = {"account_id": account, "currency": "USD", **period}
+    charge = await sdk.charges.create(
+        code="a", name="A", entity_type="AD_HOC", line_item_type="AD_HOC", units=3, unit_price=1.5, **common
+    )
+    fee = await sdk.charges.create(
+        code="f", name="F", entity_type="BALANCE", entity_id=wallet, line_item_type="BALANCE_FEE", amount=2, **common,
+        bill_date="2026-03-01",
+    )  # fmt: skip
+    for wanted, found in (
+        ({"entity_type": "AD_HOC"}, [charge.id]),
+        ({"entity_id": wallet}, [fee.id]),
+        ({"bill_date": "2026-03-01"}, [fee.id]),
+        ({"account_id": account}, [fee.id, charge.id]),
+        ({"ids": [charge.id]}, [charge.id]),
+        ({"schedule_id": wallet}, []),
+    ):
+        wanted_now: Any = wanted
+        assert [one.id async for one in sdk.charges.list(**wanted_now)] == found, wanted
+    changed = await sdk.charges.update(
+        charge.id, code="a", name="A", entity_type="AD_HOC", line_item_type="AD_HOC", amount=5, version=1, **common
+    )
+    assert (changed.amount, changed.units, changed.version) == (5, None, 2)
+    assert (await sdk.charges.delete(charge.id)).id == charge.id
+    with pytest.raises(m3ter.NotFoundError):
+        await sdk.charges.retrieve(charge.id)
+    with pytest.raises(m3ter.ConflictError, match="charge"):
+        await sdk.balances.delete(wallet)
+
+
 async def test_the_whole_way_to_a_priced_account(sdk: AsyncM3ter) -> None:
     product, plan = await a_plan(sdk)
     meter = await sdk.meters.create(

@@ -215,3 +215,25 @@ def test_an_aggregation_uses_its_meters_fields(more: dict[str, Any], message: st
     fields = [{"code": "n", "category": "MEASURE"}, {"code": "who", "category": "WHO"}]
     story = given(create("meter", "m2", code="m2", dataFields=fields))
     story.when(create("aggregation", "a2", meterId="@m2", **more)).refused(refused.InvalidField, message)
+
+
+def test_a_charge_is_of_its_accounts_own_contract_and_balance_and_can_be_paid() -> None:
+    term = {"startDate": "2026-01-01", "endDate": "2027-01-01"}
+    story = given(
+        create("account", "other", code="other"),
+        create("balance", "theirs", accountId="@other"),
+        create("contract", "deal", accountId="@other", **term),
+    )
+    fee = {"entityType": "BALANCE", "lineItemType": "BALANCE_FEE"}
+    for more, error, message in (
+        ({"contractId": "@deal"}, refused.InvalidField, "contractId: names a contract of another account"),
+        ({"entityId": "@theirs", **fee}, refused.InvalidField, "entityId: must name a balance of the account"),
+        ({"amount": Decimal("0.001")}, refused.TooFineAmount, "amount"),
+        (
+            {"servicePeriodEndDate": "2025-12-31"},
+            refused.InvalidField,
+            "servicePeriodEndDate: must not be before servicePeriodStartDate",
+        ),
+    ):
+        story.when(create("charge", "x", accountId="@acme", **more)).refused(error, message)
+    story.given(create("charge", "x", accountId="@acme", servicePeriodEndDate="2026-01-01"))
