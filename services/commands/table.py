@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from pydantic.alias_generators import to_snake
@@ -70,9 +71,13 @@ class Kind:
                 yield f"{field}[{number}]", kind, id
 
 
+#: A field's name in Python; there are few, and each command asks for dozens.
+_attribute = cache(to_snake)
+
+
 def value_of(body: Resource, field: str) -> Any:
     """The value of a field by its name on the wire."""
-    return getattr(body, to_snake(field))
+    return getattr(body, _attribute(field))
 
 
 _TERM_ENDS = (f.by_day("endDateStart", "endDate", ">="), f.by_day("endDateEnd", "endDate", "<"))

@@ -70,6 +70,12 @@ class Connection:
 
     def __init__(self, raw: Any, url: str, fence: Fence | None = None) -> None:
         self._raw, self._url, self.fence = raw, url, fence
+        self._asked = 0
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the server has not answered yet what was asked of it."""
+        return self._asked > 0
 
     async def execute(self, query: str, *arguments: Any) -> str:
         with self._guarded():
@@ -137,6 +143,7 @@ class Connection:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
+        self._asked += 1
         try:
             yield
         except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError) as error:
@@ -146,3 +153,5 @@ class Connection:
                 raise
             throw_away(self._raw)
             raise PostgresUnreachableError(self._url, error) from error
+        finally:
+            self._asked -= 1

@@ -38,13 +38,18 @@ class Postgres:
                 raise
             except Exception as error:
                 raise PostgresUnreachableError(self.url, error) from error
+            connection = Connection(raw, self.url, self._fence)
             try:
-                yield Connection(raw, self.url, self._fence)
+                yield connection
             finally:
-                await self._release(raw)
+                await self._release(raw, connection)
 
-    async def _release(self, raw: Any) -> None:
-        """Nothing depends on it any more: one that cannot be given back is thrown away, and the pool makes another."""
+    async def _release(self, raw: Any, connection: Connection) -> None:
+        """Nothing depends on it any more: one that cannot be given back, or in the middle of a statement, is thrown
+        away, and the pool makes another.
+        """
+        if connection.is_at_work:
+            throw_away(raw)
         try:
             await self._pool.release(raw)
         except Exception:
@@ -74,6 +79,7 @@ async def open_postgres(
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             init=fence.admit if fence else None,
+            reset=_as_it_is,
         )
         if fence is None:
             await pool.release(await pool.acquire(timeout=CONNECT_SECONDS))
@@ -83,6 +89,12 @@ async def open_postgres(
         yield Postgres(url, pool, Turns("a connection to Postgres", most, share or most), fence)
     finally:
         await _close(pool)
+
+
+async def _as_it_is(connection: Any) -> None:
+    """Given back without a word to the server: a transaction that is open was rolled back by now, and nothing that is
+    done on a pool's connection outlives its transaction (locks and settings are the transaction's).
+    """
 
 
 async def _close(pool: "asyncpg.Pool[Any]") -> None:

@@ -32,13 +32,13 @@ ENVELOPE_BYTES = 4 * 1024
 # happens within seconds under two writers. With it, the holder commits before the next position is given, so position
 # order is commit order. The lock belongs to the transaction: it goes with COMMIT, ROLLBACK or a lost connection, never
 # later. It is taken last, right before the INSERT, so that different organizations load and decide side by side.
-_LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity"
+# Whoever follows is told at the commit, whenever in the transaction that is asked for.
+_LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity, pg_notify('{CHANNEL}', '')"
 _INSERT = """
 INSERT INTO store.events (organization, stream, version, route, partition, account, type, schema_version, time,
                           correlation, causation, actor, data)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING """
-_NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 _HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 _RELAYED = "SELECT position FROM store.relay"
 _STREAM_VERSION = "SELECT coalesce(max(version), 0) FROM store.events WHERE organization = $1 AND stream = $2"
@@ -90,9 +90,7 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
     row = await connection.fetchrow(_LOCK, APPEND_LOCK)
     if connection.fence is not None:
         connection.fence.check(row["identity"])
-    appended = [await _insert(connection, event, generations) for event in events]
-    await connection.execute(_NOTIFY)
-    return appended
+    return [await _insert(connection, event, generations) for event in events]
 
 
 async def _insert(connection: Any, event: NewEvent, generations: Generations) -> Envelope:

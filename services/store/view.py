@@ -34,9 +34,12 @@ ON CONFLICT (organization, kind, id) DO UPDATE SET
     version = EXCLUDED.version, body = EXCLUDED.body, extra = EXCLUDED.extra, refs = EXCLUDED.refs,
     folded = EXCLUDED.folded, modified = EXCLUDED.modified, modified_by = EXCLUDED.modified_by
 """
-_CLOCK = """
-SELECT (data->>'now')::timestamptz FROM store.events
-WHERE organization = $1 AND stream = 'clock' ORDER BY version DESC LIMIT 1
+_CONFIG = f"""
+SELECT {COLUMNS}, (
+    SELECT (data->>'now')::timestamptz FROM store.events
+    WHERE organization = $1 AND stream = 'clock' ORDER BY version DESC LIMIT 1
+) AS clock
+FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
 
@@ -91,12 +94,10 @@ def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
 async def load_config(connection: Any, organization: str) -> Resources:
     """Resources with the configuration and the test clock only; empty for an unknown organization."""
     resources = Resources(organization)
-    rows = await connection.fetch(_GET_IDS, organization, [organization])
-    clock = await connection.fetchval(_CLOCK, organization)
-    for row in rows:
-        if row["kind"] == CONFIG:
-            put_row(resources, row)
-    resources.clock = clock
+    row = await connection.fetchrow(_CONFIG, organization)
+    if row is not None:
+        put_row(resources, row)
+        resources.clock = row["clock"]
     return resources
 
 
