@@ -33,8 +33,8 @@ PURE = (
     "services.store.rows",
     "services.explain.text",
     "services.billing.wire",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "decimal_price", "directory", "ids", "instants")),
-    *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "ids", "instants")),
+    *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running_charge")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     *(f"services.simulate.{name}" for name in ("entities", "memory_usage", "naming", "player", "values", "yaml_lines")),
 )

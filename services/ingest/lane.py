@@ -19,7 +19,7 @@ from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.ids import Hash, id_hash
 from services.ingest.json_text import members
 from services.ingest.refusal import Reason, Refused
-from services.ingest.running import Running
+from services.ingest.running_charge import RunningCharge
 from services.ingest.totals import Cell
 
 #: What an event says of its lane: organization, account code, meter code.
@@ -47,7 +47,7 @@ class DayAtHand(NamedTuple):
 
     day: date
     cell: Cell
-    charges: tuple[Running, ...]
+    charges: tuple[RunningCharge, ...]
 
 
 @dataclass(slots=True, eq=False)
