@@ -11,8 +11,17 @@ BILL_LINES = "billing.bill-line-items"
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Record headers. Arrival: the usage's first LogAppendTime in ms, carried through a re-route to the right partition.
-ARRIVAL_HEADER = "trueup-arrival"
+#: Headers: everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
+HEADER_PREFIX = "trueup-"
+#: The usage's first LogAppendTime in ms, carried through a re-route to the right partition.
+ARRIVAL_HEADER = f"{HEADER_PREFIX}arrival"
+#: Of a refused record: why, where it stood, and how large it was if its value is cut.
+REASON_HEADER = f"{HEADER_PREFIX}reason"
+RULE_HEADER = f"{HEADER_PREFIX}rule"
+TOPIC_HEADER = f"{HEADER_PREFIX}topic"
+PARTITION_HEADER = f"{HEADER_PREFIX}partition"
+OFFSET_HEADER = f"{HEADER_PREFIX}offset"
+CUT_HEADER = f"{HEADER_PREFIX}cut"
 
 
 @dataclass(frozen=True, slots=True)
