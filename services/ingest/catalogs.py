@@ -13,7 +13,7 @@ import structlog
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
-from events.origins import Origins
+from events.sources import Origins
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
 from projections.resources import Resources

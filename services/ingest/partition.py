@@ -23,9 +23,8 @@ from events.codec import ForeignRecordError, decode_own
 from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.usage import UsageRead
-from events.origins import Origins
-from events.sequence import LastSequences
-from events.topics import EVENTS, partition_of
+from events.sources import LastSequences, Origins, usage_partition_of
+from events.topics import EVENTS
 from services.continuity.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs
@@ -120,7 +119,7 @@ class PartitionState:
 
     def _is_next(self, source: str, sequence: int) -> bool:
         """The sequence rule, for what is of this partition."""
-        return partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
+        return usage_partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
 
     def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
         if not self._is_next(rated.source, rated.sequence):

@@ -7,7 +7,7 @@ never used costs nothing.
 
 from collections.abc import Mapping
 
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.resources import Resources

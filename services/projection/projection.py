@@ -6,7 +6,7 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from events.origins import Origins
+from events.sources import Origins
 from projections.readmodels import directory, due
 from projections.usage.cells import MeterPlan, ZoneDays, meter_plans
 from services.kafka import LogReader, Polled

@@ -15,7 +15,7 @@ from typing import TypeVar
 import click
 import structlog
 
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import EVENTS
 from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded

@@ -13,9 +13,8 @@ import msgspec
 from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRead
-from events.origins import KINDS
-from events.sequence import LastSequences
-from events.topics import USAGE, partition_of
+from events.sources import KINDS, LastSequences, usage_partition_of
+from events.topics import USAGE
 from projections.readmodels import columns
 from services.continuity.memory import Known, mark_of_fact
 from services.continuity.tails import log_partitions
@@ -115,7 +114,7 @@ class Scan:
             fact = decode(value).data
             assert isinstance(fact, UsageRead)
             mark = mark_of_fact(fact.mark)
-            self.usage[named.source] = Known(USAGE, partition_of(named.source), fact.next_offset, mark)
+            self.usage[named.source] = Known(USAGE, usage_partition_of(named.source), fact.next_offset, mark)
 
 
 async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapping[Place, int]) -> Scan:

@@ -22,8 +22,8 @@ from events.actors import RELAY
 from events.envelope import seal
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
-from events.sequence import LastSequences
-from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
+from events.sources import LastSequences, clock_source, commands_source
+from events.topics import BILL_LINES, CATALOG
 from services.concurrency import first_of
 from services.continuity.clocks import ClockWatch
 from services.continuity.guard import Guard, guarded

@@ -17,8 +17,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from events.partition import usage_key
 from events.resources.base import Resource
+from events.topics import usage_key
 from services.api.signing_in import SignedIn
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS

@@ -16,7 +16,7 @@ from events.facts.resources import (
     OrganizationConfigured,
     ProductDeleted,
 )
-from events.partition import partition_of
+from events.topics import partition_of
 from services.commands import errors as refused
 from tests.commands.world import (
     AdvanceClock,

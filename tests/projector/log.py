@@ -26,7 +26,8 @@ from events.facts.resources import (
     ProductCreated,
 )
 from events.facts.usage import UsageRated, UsageRead
-from events.topics import CATALOG, EVENTS, read_source, usage_source
+from events.sources import read_source, usage_source
+from events.topics import CATALOG, EVENTS
 from services.kafka import BatchWriter, Record
 from tests.api_client import CONFIG
 

@@ -10,8 +10,7 @@ import pytest
 from events.bill_parts import divided
 from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
-from events.partition import partition_of
-from events.topics import BILL_LINES, EVENTS
+from events.topics import BILL_LINES, EVENTS, partition_of
 from services.kafka import BatchWriter, FetchedRecord, LogReader
 from services.postgres import PostgresUnreachableError
 from services.rebuild.lines import write_lines

@@ -8,7 +8,7 @@ from typing import Any
 from events.codec import decode
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
-from events.origins import Origins
+from events.sources import Origins
 from events.zones import time_zone
 from projections.aggregates import meter_aggregation
 from projections.rating.index import FamilyIndex
