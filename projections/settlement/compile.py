@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from events.facts.billing_grid import BillingGrid
+from events.facts.commitments import BillingGrid
 from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment
 from projections.calendar import Grid, grid, named_day

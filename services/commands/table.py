@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic.alias_generators import to_snake
 
-from events.facts import resources as facts
+from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
@@ -52,8 +52,7 @@ class Kind:
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""
-        found: type[Fact] = getattr(facts, self.model.__name__ + ending)
-        return found
+        return FACTS[self.model.__name__ + ending]
 
     def held(self, resources: Resources) -> dict[str, Entity[Any]]:
         """The resources of this kind, by id."""

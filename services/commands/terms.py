@@ -6,8 +6,13 @@ from itertools import accumulate
 from typing import get_args
 
 from events.decimals import plain
-from events.facts.billing_grid import BillingGrid
-from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
+from events.facts.commitments import (
+    BalanceTransacted,
+    BillingGrid,
+    CancelPolicy,
+    CommitmentCancelled,
+    CommitmentToppedUp,
+)
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day

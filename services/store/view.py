@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import plain
-from events.facts.billing_grid import BillingGrid
-from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity, Resources

@@ -13,11 +13,11 @@ from events.codec import encode
 from events.envelope import Envelope, seal
 from events.facts.base import Fact, Route
 from events.facts.clock import ClockTicked
+from events.facts.commitments import CommitmentCreated
 from events.facts.resources import (
     AccountCreated,
     AccountPlanCreated,
     AggregationCreated,
-    CommitmentCreated,
     MeterCreated,
     OrganizationConfigured,
     PlanCreated,
