@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 from events.facts.bills import BillLine, LineType
 from projections.calendar import named_day
-from projections.settlement.billed import LineKey
-from projections.settlement.pending import PendingBill
+from projections.settlement.billed import LineKey, PendingBill
 from projections.settlement.settle import Settlement
 
 BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]

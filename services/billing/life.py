@@ -22,7 +22,7 @@ from events.facts.bills import (
 )
 from events.resources.memos import Memo
 from projections.settlement import PendingBill
-from projections.settlement.pending import evolve_pending
+from projections.settlement.billed import evolve_pending
 from services.commands.errors import CommandError, UnknownResource
 from services.store.events import NewEvent, append, stream_version
 from services.store.generations import load_generations
