@@ -11,9 +11,9 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
-from events.zones import time_zone
+from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
-from projections.usage.cells import MeterPlan, ZoneDays
+from projections.usage import MeterPlan
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.ids import Hash, id_hash

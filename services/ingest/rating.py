@@ -14,8 +14,7 @@ from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
-from projections.usage.cells import MeterPlan
-from projections.usage.rated import joined
+from projections.usage import MeterPlan, joined
 from services.ingest.directory import Directory
 from services.ingest.lane import DayAtHand
 from services.ingest.running_charge import Applied, DecimalPrice, RunningCharge, decimal_price

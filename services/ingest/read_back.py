@@ -4,7 +4,7 @@ import msgspec
 
 from events.codec import ForeignRecordError, decode_own, encode
 from events.sources import Origins
-from projections.usage.rated import PREFIX as USUAL_PREFIX
+from projections.usage import PREFIX as USUAL_PREFIX
 
 #: How `events.codec.encode` begins a record of either kind, of any schema version: the type is the first member.
 RATED_PREFIX = b'{"type":"UsageRated"'
