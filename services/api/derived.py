@@ -14,7 +14,7 @@ import structlog
 
 from projections.resources import BalanceEntity, CommitmentEntity, Entity
 from projections.settlement import Billed
-from services.commands.used import is_used
+from services.commands.commitments import is_used
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import settle_now

@@ -8,9 +8,8 @@ from typing import Any, Self
 from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued
 from services.readside.family_now import LoadedFamily
-from services.store.events import APPEND_LOCK, NewEvent, append, fact_room
+from services.store.events import APPEND_LOCK, NewEvent, append, bills_of, fact_room
 from services.store.generations import load_generations
-from services.store.streams import bills_of
 
 _LOCK = "SELECT pg_advisory_xact_lock($1)"
 #: A look-up per stream, however many versions it has; $1 organization, $2 streams.

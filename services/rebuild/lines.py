@@ -5,7 +5,7 @@ from typing import Any
 from events.topics import BILL_LINES
 from services.kafka import BatchWriter, LogReader, Mark, digest_of
 from services.relay.records import line_records
-from services.store.bills import whole_bill
+from services.store.events import whole_bill
 from services.store.rows import COLUMNS, envelope_of
 
 _BILLS = f"""

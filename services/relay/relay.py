@@ -34,8 +34,7 @@ from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
 from services.run.process import Process, run_process
-from services.store.bills import whole_bill
-from services.store.events import CHANNEL
+from services.store.events import CHANNEL, whole_bill
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
 from services.worker.outage import until_stopped

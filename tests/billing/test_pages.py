@@ -25,7 +25,7 @@ from services.postgres import Postgres, open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
-from services.store.streams import bills_of
+from services.store.events import bills_of
 from tests.billing.conftest import Shop, opened_shop
 from tests.store.kit import Store
 

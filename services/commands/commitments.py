@@ -1,4 +1,6 @@
-"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18)."""
+"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18), and
+when one is used, so that it is not deleted without force (rules 8.10).
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -18,6 +20,7 @@ from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
 from projections.rating.index import index_families
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.settlement import Billed
 from projections.settlement.billing_periods import billing_grid
 from services.commands.accounts import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
@@ -30,6 +33,8 @@ POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
     "MINIMUM": ("TRUE_UP", "PRORATE", "WAIVE"),
     "PREPAYMENT": ("ACCELERATE", "KEEP", "WAIVE"),
 }
+
+
 assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
 
 
@@ -182,3 +187,8 @@ def _check_in_term(body: Commitment, day: date) -> None:
     if not body.start_date <= day < body.end_date:
         rule = f"must lie in the commitment's term, from {body.start_date} until before {body.end_date}"
         raise InvalidField(field="date", rule=rule)
+
+
+def is_used(agreement_id: str, *, billed: Billed, spent: Decimal) -> bool:
+    """Whether it has drawn or billed anything: `billed` are its root's bills, `spent` is what was drawn on it."""
+    return bool(spent) or any(key.agreement_id == agreement_id for key in billed.by_key)
