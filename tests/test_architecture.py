@@ -32,7 +32,7 @@ PURE = (
     "services.readside.family_state",
     "services.store.rows",
     "services.explain.text",
-    "services.billing.wire",
+    "services.billing.bill_document",
     *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "ids", "instants")),
     *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running_charge")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),

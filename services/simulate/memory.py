@@ -26,7 +26,7 @@ from projections.settlement import (
     unbilled,
 )
 from services.api.wire import encode, parse_object
-from services.billing.wire import unpriced_documents
+from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
 from services.commands.commitments import is_used
 from services.commands.decide import decide

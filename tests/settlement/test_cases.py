@@ -9,7 +9,7 @@ import pytest
 
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
-from services.billing.wire import unpriced_documents
+from services.billing.bill_document import unpriced_documents
 from services.simulate.memory import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
