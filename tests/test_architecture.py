@@ -36,7 +36,10 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "ids", "instants")),
     *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running_charge")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
-    *(f"services.simulate.{name}" for name in ("entities", "memory_usage", "naming", "player", "values", "yaml_lines")),
+    *(
+        f"services.simulate.{name}"
+        for name in ("entities", "memory_usage", "naming", "player", "story", "values", "yaml_lines")
+    ),
 )
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 60
