@@ -20,9 +20,9 @@ from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Drawn, Outcome, apply_credits, draw_down, pieces_of
 from projections.settlement.family import Family, FamilyTerms
-from projections.settlement.lines import NOTHING, DueLine, DueLines
+from projections.settlement.lines import DueLine, DueLines, usage_lines
 from projections.settlement.minimums import MinimumPeriod, settle_minimum
-from projections.settlement.overage import usage_lines
+from projections.settlement.overage import NOTHING
 from projections.settlement.states import AgreementState, fund_state, minimum_state
 from projections.settlement.unpriced import Unpriced, unpriced
 
