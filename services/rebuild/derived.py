@@ -12,7 +12,7 @@ from events.topics import BILL_LINES
 from projections.resources import Resources
 from services.commands.table import KINDS
 from services.kafka import BatchWriter, LogReader, Mark, digest_of
-from services.relay.records import line_records
+from services.relay.relay import line_records
 from services.store.events import whole_bill
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import store_config, store_entity

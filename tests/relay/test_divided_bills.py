@@ -15,7 +15,7 @@ from services.kafka import BatchWriter, FetchedRecord, LogReader
 from services.postgres import PostgresUnreachableError
 from services.rebuild.derived import write_lines
 from services.relay import cursor
-from services.relay.records import line_records
+from services.relay.relay import line_records
 from services.store.events import NewEvent, append, whole_bill
 from tests.relay.driving import caught_up_head, log_of, relay, relayed_all, until
 from tests.store.kit import NOW, Store
