@@ -13,9 +13,9 @@ import structlog
 from events.actors import BILLING
 from events.facts.bills import BillDropped, BillFact, BillIssued
 from projections.settlement import DraftBill, PendingBill, draft_bills
-from services.billing.appending import Settled, append_page
-from services.billing.issuing import ATTEMPTS, BillContentionError, BillRequest, issued_bill, opened_or_moved
+from services.billing.issuing import ATTEMPTS, BillContentionError, Settled, append_page, issued_bill, opened_or_moved
 from services.billing.life import BillIsEmpty, BillLife, load_life
+from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import Turns, compute
 from services.failures import Passing

@@ -14,8 +14,9 @@ from projections.explain import Explanation, explain_line
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.settlement import settle
 from services.billing.approving import Pending, load_pending
-from services.billing.issuing import BillRequest, issued_bill
+from services.billing.issuing import issued_bill
 from services.billing.life import BillLife, load_life
+from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.explain.events import count_events, read_events

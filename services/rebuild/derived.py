@@ -15,14 +15,10 @@ from services.kafka import BatchWriter, LogReader, Mark, digest_of
 from services.relay.relay import line_records
 from services.store.events import whole_bill
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import store_config, store_entity
+from services.store.view import note_invoice_number, store_config, store_entity
 
 _EVENTS = f"SELECT {COLUMNS} FROM store.events WHERE organization = $1 ORDER BY position"
 _DROP = "DELETE FROM store.entities WHERE organization = $1"
-_NUMBER = """
-INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, EXCLUDED.last)
-"""
 _EVENTS_AT_ONCE = 1_000
 _BILLS = f"""
 SELECT {COLUMNS} FROM store.events
@@ -45,7 +41,7 @@ async def rebuild_view(connection: Any, organization: str, generation: str) -> N
         for id in kind.held(resources):
             await store_entity(connection, resources, kind, id)
     if numbers.last:
-        await connection.execute(_NUMBER, organization, numbers.last)
+        await note_invoice_number(connection, organization, numbers.last)
 
 
 class InvoiceNumbers:

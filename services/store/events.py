@@ -3,7 +3,7 @@
 A stream is of one resource, of the test clock, of the configuration, or of a family's bills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -51,6 +51,11 @@ _NOTIFY = f"SELECT pg_notify('{CHANNEL}', '')"
 _HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 _RELAYED = "SELECT position FROM store.relay"
 _STREAM_VERSION = "SELECT coalesce(max(version), 0) FROM store.events WHERE organization = $1 AND stream = $2"
+#: A look-up per stream, however many versions it has; $1 organization, $2 streams.
+_STREAM_VERSIONS = """
+SELECT stream, (SELECT max(version) FROM store.events held WHERE held.organization = $1 AND held.stream = asked.stream)
+FROM unnest($2::text[]) AS asked (stream)
+"""
 _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 AND stream = $2 ORDER BY version"
 CLOCK = "clock"
 _PARTS = f"""
@@ -95,6 +100,11 @@ class NewEvent:
 def fact_room(generations: Generations) -> int:
     """Bytes of JSON that a fact may have, to be sure that its record is not too large."""
     return generations.record_bytes - BATCH_ROOM_BYTES - ENVELOPE_BYTES
+
+
+async def lock_appends(connection: Any) -> None:
+    """Nobody else appends until the caller's transaction ends: what is read now still stands when it appends."""
+    await connection.execute(_LOCK, APPEND_LOCK)
 
 
 async def append(connection: Any, events: Sequence[NewEvent], generations: Generations) -> list[Envelope]:
@@ -154,6 +164,12 @@ async def relayed(connection: Any) -> int:
 async def stream_version(connection: Any, organization: str, stream: str) -> int:
     """The stream's newest version; 0 for a stream that does not exist."""
     return int(await connection.fetchval(_STREAM_VERSION, organization, stream))
+
+
+async def stream_versions(connection: Any, organization: str, streams: Iterable[str]) -> dict[str, int]:
+    """The newest version of each of these streams; 0 for one that does not exist."""
+    rows = await connection.fetch(_STREAM_VERSIONS, organization, sorted(streams))
+    return {stream: version or 0 for stream, version in rows}
 
 
 async def read_stream(connection: Any, organization: str, stream: str, generation: str) -> list[tuple[int, Envelope]]:
