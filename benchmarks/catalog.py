@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.workload import CENTS, FIELD, METER, ORGANIZATION, START, TIER
-from services.demo.wire import Client
+from services.demo.client import Client
 
 TODAY = "2026-02-01T00:00:00Z"
 CONFIG: dict[str, Any] = ORGANIZATION | {"testClock": True}

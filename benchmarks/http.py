@@ -27,7 +27,7 @@ from benchmarks.accounts import TERM
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, empty_system
 from benchmarks.waiting import until
-from services.demo.wire import Client
+from services.demo.client import Client
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.run.logs import configure_logs

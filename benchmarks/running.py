@@ -12,7 +12,7 @@ from benchmarks.catalog import create_catalog, end_month
 from benchmarks.waiting import until
 from benchmarks.workload import PREPAID
 from events.topics import EVENTS, USAGE
-from services.demo.wire import Client
+from services.demo.client import Client
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres

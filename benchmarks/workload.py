@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
 
-from events.partition import partition_of, usage_key
+from events.topics import partition_of, usage_key
 from services.kafka import Record
 
 ACCOUNTS = 1_000

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from events.envelope import Envelope, event_id
 from events.facts import FACTS
-from events.origins import Origins
+from events.sources import Origins
 
 #: A function from one version's data to the next version's; by (type, schema version).
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]

@@ -1,4 +1,7 @@
-"""The topics and their settings; made by `trueup migrate`, never by auto-creation. Partition counts are for life."""
+"""The topics and their settings; made by `trueup migrate`, never by auto-creation. Partition counts are for life.
+
+An account's log lies where Kafka's default partitioner puts its key: murmur2 says where.
+"""
 
 from dataclasses import dataclass
 
@@ -11,8 +14,20 @@ BILL_LINES = "billing.bill-line-items"
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Record headers. Arrival: the usage's first LogAppendTime in ms, carried through a re-route to the right partition.
-ARRIVAL_HEADER = "trueup-arrival"
+#: Headers: everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
+HEADER_PREFIX = "trueup-"
+#: The usage's first LogAppendTime in ms, carried through a re-route to the right partition.
+ARRIVAL_HEADER = f"{HEADER_PREFIX}arrival"
+#: Of a refused record: why, where it stood, and how large it was if its value is cut.
+REASON_HEADER = f"{HEADER_PREFIX}reason"
+RULE_HEADER = f"{HEADER_PREFIX}rule"
+TOPIC_HEADER = f"{HEADER_PREFIX}topic"
+PARTITION_HEADER = f"{HEADER_PREFIX}partition"
+OFFSET_HEADER = f"{HEADER_PREFIX}offset"
+CUT_HEADER = f"{HEADER_PREFIX}cut"
+_SEED = 0x9747B28C
+_MULTIPLIER = 0x5BD1E995
+_MASK = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +57,6 @@ TOPICS = (
 )
 
 
-def usage_source(generation: str, partition: int) -> str:
-    """Source of `UsageRated`; its sequence is the record's offset in `usage`."""
-    return f"usage/{generation}/{partition}"
-
-
-def read_source(generation: str, partition: int) -> str:
-    """Source of `UsageRead`; its sequence is the next offset of `usage`."""
-    return f"read/{generation}/{partition}"
-
-
 def home_of(partition: int, partitions: int) -> int:
     """The partition of `billing.events` that tells of a partition of `usage`, of which there may be more by accident.
 
@@ -60,16 +65,28 @@ def home_of(partition: int, partitions: int) -> int:
     return partition % partitions
 
 
-def partition_of(source: str) -> int:
-    """The partition of `usage` that a `usage_source` or `read_source` is of."""
-    return int(source.rpartition("/")[2])
+def _mix(word: int) -> int:
+    word = word * _MULTIPLIER & _MASK
+    return (word ^ word >> 24) * _MULTIPLIER & _MASK
 
 
-def commands_source(generation: str) -> str:
-    """Source of facts of the event store; the sequence is the store's position."""
-    return f"commands/{generation}"
+def murmur2(data: bytes) -> int:
+    """The unsigned 32-bit hash that Kafka's clients partition keys by."""
+    whole = len(data) & ~3
+    value = (_SEED ^ len(data)) & _MASK
+    for start in range(0, whole, 4):
+        value = (value * _MULTIPLIER & _MASK) ^ _mix(int.from_bytes(data[start : start + 4], "little"))
+    if tail := data[whole:]:
+        value = (value ^ int.from_bytes(tail, "little")) * _MULTIPLIER & _MASK
+    value = (value ^ value >> 13) * _MULTIPLIER & _MASK
+    return value ^ value >> 15
 
 
-def clock_source(generation: str) -> str:
-    """Source of the relay's ticks; the sequence is the number of quarter hours since 1970."""
-    return f"clock/{generation}"
+def usage_key(organization: str, account_code: str) -> bytes:
+    """The record key with which a publisher hits a root account's partition."""
+    return f"{organization}/{account_code}".encode()
+
+
+def partition_of(organization: str, account_code: str, partitions: int) -> int:
+    """The partition of a root account at its creation, kept for life."""
+    return (murmur2(usage_key(organization, account_code)) & 0x7FFFFFFF) % partitions

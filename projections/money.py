@@ -2,6 +2,8 @@
 
 Inside rating and settlement a rounded amount is an `int` of minor units (cents of USD, yen of JPY); what is not yet
 rounded is a `Fraction`. So nothing can be lost between the two: `Rounding.minor` is the only place that rounds money.
+
+How many digits a currency's minor unit has is said by ISO 4217.
 """
 
 from collections.abc import Sequence
@@ -10,10 +12,21 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from events.currencies import minor_digits
 from events.decimals import EXACT
 
 RoundingMode = Literal["HALF_EVEN", "HALF_UP"]
+#: Digits of the minor units that have not two.
+_NOT_TWO = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+_DIGITS = {currency: digits for digits, currencies in _NOT_TWO.items() for currency in currencies.split()}
+
+
+def minor_digits(currency: str) -> int:
+    """Digits after the point of an amount that can be paid: USD 2, JPY 0, KWD 3; 2 for a currency unknown to ISO."""
+    return _DIGITS.get(currency.upper(), 2)
 
 
 def is_whole_minor(amount: Decimal, currency: str) -> bool:

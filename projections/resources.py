@@ -10,13 +10,17 @@ from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from events.envelope import Envelope
-from events.facts.billing_grid import BillingGrid
 from events.facts.clock import ClockTicked
-from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.commitments import (
+    BalanceTransacted,
+    BillingGrid,
+    CommitmentCancelled,
+    CommitmentCreated,
+    CommitmentToppedUp,
+    CommitmentUpdated,
+)
 from events.facts.resources import (
     AccountCreated,
-    CommitmentCreated,
-    CommitmentUpdated,
     FeesChanged,
     OrganizationConfigured,
     ResourceCreated,
@@ -180,8 +184,6 @@ class Resources:
                 held_by_id[fact.id] = replace(_touched(held_by_id[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
-            case _:
-                pass
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:

@@ -14,8 +14,7 @@ from projections.settlement import AgreementState, Settlement, settle
 from services.simulate.memory import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.player import PlayedBill, PlayedLine
-from services.simulate.steps import Step
-from services.simulate.story import read_story
+from services.simulate.story import Step, read_story
 
 Row = tuple[str, ...]
 #: Rows of one kind of table, by the label of the bill (or step) that they belong to.
@@ -121,7 +120,7 @@ def _slices(label: str, settlement: Settlement) -> Iterator[Row]:
 def shown(path: Path) -> Shown:
     """Play the story. Raises: AssertionError when it does not hold, ScenarioError or OSError when it is no story."""
     recorder = _Recorder()
-    played = play(read_story(path), recorder)
+    played = play(read_story(path.read_bytes()), recorder)
     assert not [one.differences for one in played if one.differences], f"{path.name} does not hold"
     book = recorder.book
     periods = {label: list(_periods(label, states)) for label, states in book.states.items()}

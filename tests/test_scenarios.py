@@ -35,7 +35,7 @@ steps:
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_the_story_holds(path: Path) -> None:
-    story = read_story(path)
+    story = read_story(path.read_bytes())
     assert any(step.expect is not None or step.expect_error for step in story.steps), "a story that expects nothing"
     for played in play(story, MemoryPlayer()):
         assert not played.differences, f"step {played.step.index}, line {played.step.line}: {played.differences}"

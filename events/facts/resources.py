@@ -9,13 +9,10 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import Field
 
 from events.facts.base import Fact, Route
-from events.facts.billing_grid import BillingGrid
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
-from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
-from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 
 R = TypeVar("R", bound=Resource)
@@ -200,41 +197,6 @@ class ContractUpdated(ResourceUpdated[Contract]):
 
 
 class ContractDeleted(ResourceDeleted):
-    pass
-
-
-class CommitmentCreated(ResourceCreated[Commitment]):
-    """`grid`: the billing periods that a MINIMUM counts its commitment periods in, fixed when it is made.
-
-    Without one, the account plans of today give them: before version 2, and where a whole term is one period anyway.
-    """
-
-    schema_version: ClassVar[int] = 2
-
-    grid: BillingGrid | None = None
-
-
-class CommitmentUpdated(ResourceUpdated[Commitment]):
-    """`grid` as in `CommitmentCreated`: the same as before, or fixed anew by this amendment."""
-
-    schema_version: ClassVar[int] = 2
-
-    grid: BillingGrid | None = None
-
-
-class CommitmentDeleted(ResourceDeleted):
-    pass
-
-
-class BalanceCreated(ResourceCreated[Balance]):
-    pass
-
-
-class BalanceUpdated(ResourceUpdated[Balance]):
-    pass
-
-
-class BalanceDeleted(ResourceDeleted):
     pass
 
 

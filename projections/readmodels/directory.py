@@ -8,13 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
-    AccountPlanUpdated,
-    BalanceCreated,
-    CommitmentCreated,
-)
+from events.facts.commitments import BalanceCreated, CommitmentCreated
+from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
 from projections.readmodels.table import Table
 
 TABLE = Table(

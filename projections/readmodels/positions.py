@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from events.facts.usage import RecordMark, UsageRead
-from events.sequence import LastSequences
-from events.topics import EVENTS, partition_of
+from events.sources import LastSequences, usage_partition_of
+from events.topics import EVENTS
 from projections.readmodels.table import Table
 
 TABLE = Table(
@@ -86,7 +86,7 @@ class UsageRow(NamedTuple):
 def usage_row(source: str, read: UsageRead) -> UsageRow:
     """How far a partition of `usage` was read, by the source that says so."""
     mark = None if read.mark is None else read.mark.model_dump_json()
-    return UsageRow(partition_of(source), read.next_offset, source, mark)
+    return UsageRow(usage_partition_of(source), read.next_offset, source, mark)
 
 
 @dataclass(slots=True)

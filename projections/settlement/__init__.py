@@ -2,16 +2,14 @@
 
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
-from projections.settlement.assembling import assemble, terms_of, together
-from projections.settlement.billed import Billed, LineKey
+from projections.settlement.billed import Billed, LineKey, PendingBill
 from projections.settlement.bills import draft_bills, issue, unbilled
 from projections.settlement.drafts import DraftBill, DraftLine
-from projections.settlement.family import Family, FamilyTerms, compile_terms
+from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
 from projections.settlement.lines import DueLine
-from projections.settlement.pending import PendingBill
-from projections.settlement.rated import Unpriced, unpriced
 from projections.settlement.settle import Draw, Kept, Settlement, settle
 from projections.settlement.states import AgreementState, PeriodState
+from projections.settlement.unpriced import Unpriced, unpriced
 
 __all__ = [
     "AgreementState",

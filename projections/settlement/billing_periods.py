@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from events.facts.billing_grid import BillingGrid
+from events.facts.commitments import BillingGrid
 from events.resources.accounts import AccountPlan
 from events.resources.commitments import Commitment
 from projections.calendar import named_days

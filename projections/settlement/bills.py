@@ -12,13 +12,18 @@ from events.facts.bills import BillIssued, Positions
 from projections.aggregates import shown
 from projections.line_types import READING_PLACE
 from projections.rating.terms import AccountTerms
-from projections.settlement.billed import BilledLine, LineKey
-from projections.settlement.drafts import BillingFrequency, DraftBill, DraftLine, memo_lines
+from projections.settlement.billed import BilledLine, LineKey, PendingBill
+from projections.settlement.drafts import (
+    BillingFrequency,
+    DraftBill,
+    DraftLine,
+    given_back_wording,
+    memo_lines,
+    wording_of,
+)
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine
-from projections.settlement.pending import PendingBill
 from projections.settlement.settle import Kept, Settlement, settle
-from projections.settlement.wording import given_back_wording, wording_of
 
 
 def draft_bills(

@@ -6,8 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import get_args
 
-from events.facts.billing_grid import BillingGrid
 from events.facts.bills import ChargeType
+from events.facts.commitments import BillingGrid
 from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day

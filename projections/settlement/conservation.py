@@ -17,10 +17,9 @@ from projections.money import Rounding
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Outcome
-from projections.settlement.gathered import gathered_lines
 from projections.settlement.lines import DueLine
 from projections.settlement.overage import separated, uncovered
-from projections.settlement.settle import Settlement
+from projections.settlement.settle import Settlement, gathered_lines
 from projections.settlement.states import AgreementState
 
 Gathered = list[tuple[LineKey, DueLine]]

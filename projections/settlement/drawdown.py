@@ -1,4 +1,5 @@
-"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2).
+"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2), after
+credits have reduced the charges of their product, or all, latest slice first (rules 3.16).
 
 Slices that start on one day are settled as a group. The state before each group is kept, so a later settlement goes on
 from the first group that differs: nothing that comes later in service time can change what came earlier.
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from projections.line_types import DRAW_RANK
+from projections.line_types import CHARGES, DRAW_RANK
 from projections.rating.charges import Charge, ChargeKey
 from projections.settlement.agreements import Drawer, Fund, Window, drawer_of
 from projections.settlement.family import FamilyTerms
@@ -85,6 +86,58 @@ def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
         )
     found.sort()
     return found
+
+
+class Credited(NamedTuple):
+    """The slices after credits, and what each credit is worth on its line (minor units, positive)."""
+
+    pieces: list[Piece]
+    worth: dict[ChargeKey, int]
+
+
+def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
+    """Counters' credits before PRODUCT_CREDIT before GLOBAL_CREDIT, each over its account's slices in its period.
+
+    What is left over of a counter's credit is payable; a credit pricing never takes its scope below zero.
+    """
+    if not credits:
+        return Credited(pieces, {})
+    left, worth = list(pieces), {}
+    leftover: list[tuple[Charge, int]] = []
+    for credit in sorted(credits, key=_order):
+        scope = [place for place, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
+        # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
+        rest = max(0, credit.amount)
+        if not CHARGES[credit.type].payable:
+            beyond = sum(amount for other, amount in leftover if _covers(credit, drawer_of(other), other.start))
+            rest = min(rest, max(0, sum(left[place].amount for place in scope) - beyond))
+        worth[credit.key] = rest
+        for place in reversed(scope):
+            piece = left[place]
+            taken = min(rest, max(0, piece.amount))
+            if taken:
+                left[place] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
+                rest -= taken
+        if rest and CHARGES[credit.type].payable:
+            leftover.append((credit, rest))
+    return Credited(left, worth)
+
+
+def _order(credit: Charge) -> tuple[object, ...]:
+    """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
+    rank = 0 if CHARGES[credit.type].payable else 2 if credit.every_product else 1
+    words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
+    return rank, credit.start, *words, credit.key
+
+
+def _covers(credit: Charge, drawer: Drawer, start: date) -> bool:
+    """Whether what starts on this day, of this account, product and currency, lies in the credit's scope."""
+    return (
+        drawer.account_id == credit.account.id
+        and (credit.every_product or drawer.product_id == credit.plan.product_id)
+        and drawer.currency == credit.plan.currency
+        and credit.start <= start < credit.end
+    )
 
 
 def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None) -> Drawn:

@@ -1,8 +1,10 @@
-"""A family: one root account with its children, and the terms that hold for it (rules 1.1, 4.1, 4.5, 7.5)."""
+"""A family: one root account with its children, the terms that hold for it (rules 1.1, 4.1, 4.5, 7.5), and how it is
+put together: of what the catalog says and its own resources, what it used, and what was billed.
+"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
 from projections.aggregates import Totals, TotalsKey
 from projections.calendar import named_days
@@ -138,3 +140,44 @@ def _cuts(fund: Fund) -> set[date]:
     """Start, end, top-ups or transactions, cancel and rollover end (rules 4.1)."""
     days = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
     return days | ({fund.rollover_end} if fund.rollover_end is not None else set())
+
+
+class _BothIndexes(FamilyIndex):
+    """The index of the family's own resources, then the catalog's: no kind of resource stands in both."""
+
+    def __init__(self, own: FamilyIndex, catalog: FamilyIndex) -> None:
+        super().__init__(prices=catalog.prices)
+        self._own, self._catalog = own, catalog
+
+    def ids(self, kind: str, owner: str) -> Iterable[str]:
+        return self._own.ids(kind, owner) or self._catalog.ids(kind, owner)
+
+
+def together(catalog: Resources, own: Resources, clock: datetime | None) -> Resources:
+    """One `Resources` over the catalog's and the family's entities; it shares them, so never evolve it."""
+    return replace(
+        catalog,
+        clock=clock,
+        accounts=own.accounts,
+        account_plans=own.account_plans,
+        contracts=own.contracts,
+        commitments=own.commitments,
+        balances=own.balances,
+        counter_adjustments=own.counter_adjustments,
+        charges=own.charges,
+    )
+
+
+def terms_of(resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex) -> FamilyTerms:
+    """Compile the terms of a family without looking at the rest of its organization.
+
+    `resources` are the catalog's and the family's `together`, `own` the family's alone.
+    """
+    return compile_terms(resources, root_id, _BothIndexes(index_families(own), catalog_index))
+
+
+def assemble(
+    resources: Resources, root_id: str, own: Resources, catalog_index: FamilyIndex, totals: Totals, billed: Billed
+) -> Family:
+    """The family under these terms, with these quantities and bills."""
+    return Family(terms_of(resources, root_id, own, catalog_index), totals, billed)

@@ -1,6 +1,9 @@
-"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines (rules 4.6, 7.2 to 7.4, 8.5)."""
+"""What is due, by line key: charges, draws, overage, fees and true-ups as bill lines.
 
-from collections.abc import Iterable
+Rules 4.6, 5, 7.2 to 7.4, 7.8 and 8.5.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -10,16 +13,18 @@ from typing import assert_never
 from events.facts.bills import LineType
 from events.resources.accounts import ChildBillingMode
 from projections.line_types import DRAWS
-from projections.money import Rounding
+from projections.money import Rounding, divide
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
+from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
 from projections.settlement.compile import Prepayment
+from projections.settlement.drawdown import Outcome
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
+from projections.settlement.overage import NOTHING, Beyond, separated, uncovered
 
-NOTHING = Fraction(0)
 ONE = Fraction(1)
 
 
@@ -107,6 +112,73 @@ class DueLines:
             key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
             one = ONE if period.true_up else NOTHING
             self.add(key, DueLine(period.true_up, one, one, period.end, minimum.rounding, minimum=minimum))
+
+
+@dataclass(slots=True)
+class _Part:
+    """One account's part of a charge, and what is `uncovered` of it."""
+
+    charge: Charge
+    uncovered: dict[int, int]
+
+
+def usage_lines(
+    lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
+) -> None:
+    """The lines of a usage charge: USAGE, and what overage makes of the rest. `outcomes` by part."""
+    parts = [_Part(charge, uncovered(settled)) for charge, settled in zip(rated.parts, outcomes, strict=True)]
+    apart = _separate(lines, rated, parts, outcomes, funds)
+    for part, (amount, quantity) in zip(parts, apart, strict=True):
+        charge = part.charge
+        share = quantity / charge.quantity if charge.quantity else NOTHING
+        lines.charge(charge, "USAGE", charge.amount - amount, charge.quantity - quantity, charge.units * (1 - share))
+    _surcharge(lines, rated, parts, funds)
+
+
+def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
+    """Overage x p / 100 per charge and fund, rounded once; of a pool, divided by each account's overage."""
+    for number in sorted({number for part in parts for number in part.uncovered}):
+        fund = funds[number]
+        if fund.surcharge:
+            rest = [part.uncovered.get(number, 0) for part in parts]
+            worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
+            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in rest])
+            for part, amount in zip(parts, amounts, strict=True):
+                lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
+
+
+def _separate(
+    lines: DueLines,
+    rated: RatedUsage,
+    parts: Sequence[_Part],
+    outcomes: Sequence[Sequence[Outcome]],
+    funds: Sequence[Fund],
+) -> list[tuple[int, Fraction]]:
+    """OVERAGE_USAGE lines; returns what they take off each part's USAGE line: (minor units, quantity)."""
+    taken = []
+    for part in parts:
+        apart = separated(part.uncovered, funds)
+        taken.append((sum(apart.values()), apart))
+    if not any(amount for amount, _ in taken):
+        return [(0, NOTHING)] * len(parts)
+    beyond = Beyond(rated, outcomes, funds)
+    total = sum(beyond.units.values(), NOTHING)
+    found = []
+    for place, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
+        quantity = _quantity(rated, part, amount, total)
+        found.append((amount, quantity))
+        for number in sorted(apart):
+            share = quantity * apart[number] / amount
+            worth = sum(beyond.worth(place, number).values()) if rated.pool.pricing.overage else apart[number]
+            lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
+    return found
+
+
+def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> Fraction:
+    """How much of a part's quantity is overage: what lies beyond exhaustion, of a pool by money."""
+    if len(rated.parts) == 1 and rated.pool.pricing.price.cumulative:
+        return min(part.charge.quantity, beyond * rated.pool.series.quantity_per_unit)
+    return part.charge.quantity * amount / part.charge.amount if part.charge.amount else NOTHING
 
 
 def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKey:

@@ -1,28 +1,18 @@
-"""Overage: what commitments and balances together left uncovered of usage, under the terms that hold (rules 5, 7.8)."""
+"""Overage: what commitments and balances together left uncovered of usage, its units and bands (rules 5, 7.8)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from itertools import accumulate
 
 from projections.money import divide
-from projections.rating.charges import Charge
 from projections.rating.pools import GivenBack
 from projections.rating.usage import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome
-from projections.settlement.lines import NOTHING, DueLines
 
+NOTHING = Fraction(0)
 NONE_GIVEN = GivenBack(0, NOTHING)
-
-
-@dataclass(slots=True)
-class _Part:
-    """One account's part of a charge, and what is `uncovered` of it."""
-
-    charge: Charge
-    uncovered: dict[int, int]
 
 
 def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
@@ -37,65 +27,6 @@ def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
 def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, int]:
     """Of what is uncovered, what has lines of its own."""
     return {number: amount for number, amount in amounts.items() if funds[number].separate and amount}
-
-
-def usage_lines(
-    lines: DueLines, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]
-) -> None:
-    """The lines of a usage charge: USAGE, and what overage makes of the rest. `outcomes` by part."""
-    parts = [_Part(charge, uncovered(settled)) for charge, settled in zip(rated.parts, outcomes, strict=True)]
-    apart = _separate(lines, rated, parts, outcomes, funds)
-    for part, (amount, quantity) in zip(parts, apart, strict=True):
-        charge = part.charge
-        share = quantity / charge.quantity if charge.quantity else NOTHING
-        lines.charge(charge, "USAGE", charge.amount - amount, charge.quantity - quantity, charge.units * (1 - share))
-    _surcharge(lines, rated, parts, funds)
-
-
-def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds: Sequence[Fund]) -> None:
-    """Overage x p / 100 per charge and fund, rounded once; of a pool, divided by each account's overage."""
-    for number in sorted({number for part in parts for number in part.uncovered}):
-        fund = funds[number]
-        if fund.surcharge:
-            rest = [part.uncovered.get(number, 0) for part in parts]
-            worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
-            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in rest])
-            for part, amount in zip(parts, amounts, strict=True):
-                lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
-
-
-def _separate(
-    lines: DueLines,
-    rated: RatedUsage,
-    parts: Sequence[_Part],
-    outcomes: Sequence[Sequence[Outcome]],
-    funds: Sequence[Fund],
-) -> list[tuple[int, Fraction]]:
-    """OVERAGE_USAGE lines; returns what they take off each part's USAGE line: (minor units, quantity)."""
-    taken = []
-    for part in parts:
-        apart = separated(part.uncovered, funds)
-        taken.append((sum(apart.values()), apart))
-    if not any(amount for amount, _ in taken):
-        return [(0, NOTHING)] * len(parts)
-    beyond = Beyond(rated, outcomes, funds)
-    total = sum(beyond.units.values(), NOTHING)
-    found = []
-    for place, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
-        quantity = _quantity(rated, part, amount, total)
-        found.append((amount, quantity))
-        for number in sorted(apart):
-            share = quantity * apart[number] / amount
-            worth = sum(beyond.worth(place, number).values()) if rated.pool.pricing.overage else apart[number]
-            lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
-    return found
-
-
-def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> Fraction:
-    """How much of a part's quantity is overage: what lies beyond exhaustion, of a pool by money."""
-    if len(rated.parts) == 1 and rated.pool.pricing.price.cumulative:
-        return min(part.charge.quantity, beyond * rated.pool.series.quantity_per_unit)
-    return part.charge.quantity * amount / part.charge.amount if part.charge.amount else NOTHING
 
 
 class Beyond:

@@ -5,7 +5,7 @@ the order in which anything arrived.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -15,17 +15,16 @@ from projections.rating.charges import Charge, ChargeKey
 from projections.rating.counters import counter_charges
 from projections.rating.recurring import minimum_spends, standing_charge
 from projections.rating.terms import PlanTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage import Rated, RatedUsage, rate_family
 from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
-from projections.settlement.credits import apply_credits
-from projections.settlement.drawdown import Drawn, Outcome, draw_down, pieces_of
+from projections.settlement.drawdown import Drawn, Outcome, apply_credits, draw_down, pieces_of
 from projections.settlement.family import Family, FamilyTerms
-from projections.settlement.lines import NOTHING, DueLine, DueLines
+from projections.settlement.lines import DueLine, DueLines, usage_lines
 from projections.settlement.minimums import MinimumPeriod, settle_minimum
-from projections.settlement.overage import usage_lines
-from projections.settlement.rated import Rated, Unpriced, rate_family, unpriced
+from projections.settlement.overage import NOTHING
 from projections.settlement.states import AgreementState, fund_state, minimum_state
+from projections.settlement.unpriced import Unpriced, unpriced
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,7 @@ def settle(family: Family, *, through: date, accrued: bool, kept: Kept | None = 
     terms = family.terms
     if kept is not None and kept.terms is not terms:
         kept = None
-    rated = rate_family(terms, family.totals, kept.rated if kept else None)
+    rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
     every = [one for key in sorted(rated.usage) for one in rated.usage[key]]
     due = every if accrued else [one for one in every if one.pool.period.end <= through]
     debits = [one for one in due if one.pool.series.kind == "DEBIT"]
@@ -228,3 +227,19 @@ def _fixed(terms: FamilyTerms, plan: PlanTerms, number: int) -> tuple[Charge, ..
         found = (*standing_charge(plan, number), *counter_charges(plan, number))
         terms.fixed[plan.id, number] = found
     return found
+
+
+class _Gathered(DueLines):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[LineKey, DueLine]] = []
+
+    def add(self, key: LineKey, line: DueLine) -> None:
+        self.found.append((key, replace(line)))
+
+
+def gathered_lines(settlement: Settlement) -> list[tuple[LineKey, DueLine]]:
+    """What every charge, draw, fee and true-up adds to which key, in the order in which they are added."""
+    lines = _Gathered()
+    settlement.write_lines(lines)
+    return lines.found

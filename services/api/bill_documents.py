@@ -9,9 +9,9 @@ from events.facts.bills import BillIssued
 from projections.settlement import issue
 from services.api.calls import Call
 from services.billing.approving import Pending, load_pending
+from services.billing.bill_document import Stamps, bill_document, referred_ids
 from services.billing.life import BillLife, load_life
-from services.billing.reading import StoredBill, read_bills, read_names
-from services.billing.wire import Stamps, bill_document, referred_ids
+from services.billing.stored_bills import StoredBill, read_bills, read_names
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live

@@ -22,8 +22,8 @@ from services.api.parameters import Choice, Day, Flag, Found, Reader, Text, Text
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer
-from services.billing.reading import newest_first
-from services.billing.wire import unpriced_documents
+from services.billing.bill_document import unpriced_documents
+from services.billing.stored_bills import newest_first
 from services.commands.errors import UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute

@@ -19,7 +19,7 @@ from projections.readmodels.settled import balance_row
 from projections.resources import BalanceEntity, CommitmentEntity, Entity, Resources
 from projections.settlement import Billed
 from projections.settlement.undrawn import undrawn
-from services.commands.used import is_used
+from services.commands.commitments import is_used
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import settle_now

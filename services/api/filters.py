@@ -7,8 +7,7 @@ from services.api.parameters import Found, Reader, day_schema, is_true, one, sev
 from services.api.wire import day
 from services.commands.errors import InvalidField
 from services.commands.filters import Filter
-from services.store.filtering import condition_of
-from services.store.listing import Condition
+from services.store.listing import Condition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}
 

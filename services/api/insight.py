@@ -15,7 +15,7 @@ from services.api.parameters import Day, Instant, Whole
 from services.api.wire import answer
 from services.audit.conservation import check_organization
 from services.audit.residues import conservation as residue_of_rows
-from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
+from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
 from services.readside.live import live_schema, reading_live
 from services.readside.past import balance
 

@@ -14,8 +14,8 @@ from services.api.calls import Caller, organization_router
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Found, Reader, Text
 from services.api.shown import listed
-from services.billing.reading import read_names
-from services.billing.wire import line_document, referred_ids
+from services.billing.bill_document import line_document, referred_ids
+from services.billing.stored_bills import read_names
 from services.readside.live import reading_live
 from services.store.listing import Condition, placed
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import plain
-from events.origins import Origins
+from events.sources import Origins
 from projections.readmodels import due
 from projections.readmodels.positions import Position
 from services.audit.bills import derive_again, issued_bills

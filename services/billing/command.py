@@ -7,10 +7,9 @@ import click
 
 from events.dates import read_day
 from events.facts.bills import BillIssued
-from services.billing.issuing import BillRequest
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
-from services.billing.selection import Selection
+from services.billing.selection import BillRequest, Selection
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.postgres import open_postgres

@@ -5,21 +5,24 @@ is due again for the next run.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
+from typing import Any, Self
 from uuid import uuid4
 
-from events.actors import BILLING
+from events.bill_parts import divided
 from events.facts.bills import BillFact, BillIssued, BillMoved, BillOpened
 from projections.settlement import DraftBill, draft_bills, issue
-from services.billing.appending import Settled, append_page
-from services.billing.selection import Target
+from services.billing.selection import BillRequest, Target
 from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_page
 from services.readside.progress import Waiter
+from services.store.events import NewEvent, append, bills_of, fact_room, lock_appends, stream_versions
+from services.store.generations import load_generations
+from services.store.view import take_invoice_numbers
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05
@@ -35,15 +38,27 @@ class BillContentionError(Worded, ExpectedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class BillRequest:
-    """What to bill: everything due on or before `through`."""
+class Settled:
+    """What a family was settled to, good as long as its bills' stream has the version that was settled from."""
 
     organization: str
-    through: date
-    due_date: date | None = None
-    bill_job_id: str | None = None
-    #: Who asked for it.
-    actor: str | None = BILLING
+    root_id: str
+    #: The one account that was to be billed, if not all were.
+    account_id: str | None
+    version: int
+    partition: int
+    #: Prefix of invoice numbers and the number before the first; None: bills have none.
+    numbering: tuple[str, int] | None
+    facts: tuple[BillFact, ...]
+
+    @classmethod
+    def of(cls, loaded: LoadedFamily, facts: Sequence[BillFact], account_id: str | None = None) -> Self:
+        """Facts that the loaded family came to; what it was loaded with is let go."""
+        config = loaded.resources.config
+        prefix = config.body.bill_prefix if config else None
+        numbering = (prefix, config.body.sequence_start_number or 0) if config and prefix else None
+        place = loaded.bills_version, loaded.positions.partition
+        return cls(loaded.organization, loaded.root_id, account_id, *place, numbering, tuple(facts))
 
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
@@ -96,6 +111,89 @@ async def issue_page(
         await waiter.until_commands_projected()
         page = await settle_page(postgres, request, [Target(one.root_id, one.account_id) for one in moved])
     raise BillContentionError(page[0].root_id)
+
+
+async def append_page(
+    connection: Any,
+    page: Sequence[Settled],
+    now: datetime,
+    correlation: str | None = None,
+    actor: str | None = None,
+) -> tuple[list[BillFact], list[Settled]]:
+    """Append the facts of all families of one organization in the caller's transaction, with their invoice numbers.
+
+    Returns what was appended, durable with the commit (a bill whole, also one that no record has room for), and the
+    families whose bills changed since they were settled: of them nothing was appended, and they have to be settled
+    again. Raises: RecordTooLargeError.
+    """
+    generations = await load_generations(connection)
+    # The lock comes before the look at the versions: nobody can append between the two, so a page that is found to
+    # stand is inserted whole. Before the numbers, too, which all paths take in this order, so none waits for another.
+    await lock_appends(connection)
+    standing, moved = await _standing(connection, page)
+    if not standing:
+        return [], moved
+    facts, room = await _numbered(connection, standing), fact_room(generations)
+    events = [
+        NewEvent(
+            organization=one.organization,
+            stream=bills_of(one.root_id),
+            version=one.version + place,
+            fact=fact,
+            time=now,
+            account=fact.account_id,
+            partition=one.partition,
+            correlation=correlation,
+            actor=actor,
+        )
+        for one, of_family in zip(standing, facts, strict=True)
+        for place, fact in enumerate(_stored(of_family, room), start=1)
+    ]
+    await append(connection, events, generations)
+    return [fact for of_family in facts for fact in of_family], moved
+
+
+def _stored(facts: Sequence[BillFact], room: int) -> Iterator[BillFact]:
+    """The facts as the store and the log have them."""
+    for fact in facts:
+        if isinstance(fact, BillIssued):
+            yield from divided(fact, room)
+        else:
+            yield fact
+
+
+async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Settled], list[Settled]]:
+    """The families whose bills are as they were settled from, and the others.
+
+    Of two accounts of one family the second is among the others: the first one's bill moves it.
+    """
+    versions = await stream_versions(connection, page[0].organization, {bills_of(one.root_id) for one in page})
+    standing: list[Settled] = []
+    moved: list[Settled] = []
+    for one in page:
+        stands = versions.pop(bills_of(one.root_id), None) == one.version
+        (standing if stands else moved).append(one)
+    return standing, moved
+
+
+async def _numbered(connection: Any, page: Sequence[Settled]) -> list[list[BillFact]]:
+    """The families' facts; each bill that is issued has the next invoice number, where there are such."""
+    facts = [list(one.facts) for one in page]
+    # One numbering for all, but while a change of the configuration is on its way to the partitions.
+    for prefix, before in dict.fromkeys(one.numbering for one in page if one.numbering is not None):
+        bills = [
+            (of_family, place)
+            for one, of_family in zip(page, facts, strict=True)
+            if one.numbering == (prefix, before)
+            for place, fact in enumerate(of_family)
+            if isinstance(fact, BillIssued)
+        ]
+        if bills:
+            last = await take_invoice_numbers(connection, page[0].organization, before, len(bills))
+            for number, (of_family, place) in enumerate(bills, start=last - len(bills) + 1):
+                numbered = {"sequential_invoice_number": f"{prefix}{number}"}
+                of_family[place] = of_family[place].model_copy(update=numbered)
+    return facts
 
 
 def issued_bill(request: BillRequest, loaded: LoadedFamily, draft: DraftBill) -> BillIssued:

@@ -22,12 +22,11 @@ from events.facts.bills import (
 )
 from events.resources.memos import Memo
 from projections.settlement import PendingBill
-from projections.settlement.pending import evolve_pending
+from projections.settlement.billed import evolve_pending
 from services.commands.errors import CommandError, UnknownResource
-from services.store.events import NewEvent, append, stream_version
+from services.store.events import NewEvent, append, bills_of, stream_version
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
-from services.store.streams import bills_of
 
 _FACTS = f"""
 SELECT {COLUMNS} FROM store.events

@@ -11,7 +11,7 @@ from itertools import groupby
 
 import structlog
 
-from services.billing.auto_approval import AutoApprover
+from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.run import BillRun
 from services.concurrency import Turns

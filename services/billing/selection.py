@@ -1,10 +1,12 @@
-"""Which families a bill run settles, in pages: memory stays flat whatever their number."""
+"""What a bill run is asked for, and which families it settles, in pages: memory stays flat whatever their number."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
+from events.actors import BILLING
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres
 
@@ -66,6 +68,18 @@ class Selection:
     account_ids: tuple[str, ...] = ()
     frequency: str | None = None
     interval: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillRequest:
+    """What to bill: everything due on or before `through`."""
+
+    organization: str
+    through: date
+    due_date: date | None = None
+    bill_job_id: str | None = None
+    #: Who asked for it.
+    actor: str | None = BILLING
 
 
 def selection_of(request: dict[str, Any]) -> Selection:

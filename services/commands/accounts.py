@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 
 from events.facts.resources import AccountCreated
-from events.partition import partition_of
 from events.resources.accounts import Account, AccountPlan
+from events.topics import partition_of
 from projections.calendar import named_days
 from projections.resources import Entity, Resources
 from services.commands.checks import check_term

@@ -4,11 +4,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from events.currencies import minor_digits
 from events.decimals import plain
 from events.resources.base import Resource
 from projections.calendar import named_day
-from projections.money import is_whole_minor
+from projections.money import is_whole_minor, minor_digits
 from projections.resources import Entity, Resources
 from services.commands.errors import (
     IdInUse,

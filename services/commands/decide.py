@@ -17,7 +17,7 @@ from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
 from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
-from services.commands import organization, terms
+from services.commands import commitments, organization
 from services.commands.accounts import account_created, check_account, check_account_plan
 from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
 from services.commands.checks import (
@@ -60,11 +60,11 @@ def decide(resources: Resources, command: Command, partitions: int) -> list[Fact
         case DeleteResource():
             facts = [_delete(resources, command)]
         case TopUpCommitment():
-            facts = [terms.top_up(resources, command)]
+            facts = [commitments.top_up(resources, command)]
         case CancelCommitment():
-            facts = [terms.cancel(resources, command)]
+            facts = [commitments.cancel(resources, command)]
         case TransactBalance():
-            facts = [terms.transact(resources, command)]
+            facts = [commitments.transact(resources, command)]
         case AdvanceClock():
             facts = organization.advance(resources, command)
         case _:
@@ -78,7 +78,7 @@ def _create(resources: Resources, command: CreateResource, partitions: int) -> F
     _check_body(resources, kind, command.id, command.body, None)
     if isinstance(command.body, Account):
         return account_created(resources, command.id, command.body, partitions)
-    more = terms.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    more = commitments.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
     return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
 
 
@@ -93,7 +93,7 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
         more = fee_dates(resources, held, command)
     elif isinstance(held, CommitmentEntity):
         assert isinstance(command.body, Commitment)
-        more = terms.grid_of(resources, command.body, held)
+        more = commitments.grid_of(resources, command.body, held)
     return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
 
 
@@ -123,10 +123,10 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
-            terms.check_commitment(resources, body, held)
+            commitments.check_commitment(resources, body, held)
         case Balance():
-            terms.check_balance(resources, body)
+            commitments.check_balance(resources, body)
         case AccountCharge():
-            terms.check_charge(resources, body)
+            commitments.check_charge(resources, body)
         case _:
             pass

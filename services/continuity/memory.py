@@ -9,7 +9,8 @@ import json
 from typing import Any, NamedTuple
 
 from events.facts.usage import RecordMark
-from events.topics import CATALOG, EVENTS, USAGE, commands_source, read_source
+from events.sources import commands_source, read_source
+from events.topics import CATALOG, EVENTS, USAGE
 from services.kafka import KafkaAdmin, Mark, Note, NoteWriter
 from services.readside.live import find_live
 from services.store.generations import Generations

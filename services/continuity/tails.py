@@ -4,9 +4,8 @@ from typing import Any
 
 import msgspec
 
-from events.origins import Origins
-from events.sequence import LastSequences
-from events.topics import CATALOG, EVENTS, commands_source
+from events.sources import LastSequences, Origins, commands_source
+from events.topics import CATALOG, EVENTS
 from services.continuity.breaks import StoreWentBackError
 from services.continuity.memory import Known
 from services.kafka import FetchedRecord, LogReader

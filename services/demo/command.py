@@ -15,10 +15,10 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
+from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
-from services.demo.wire import Client, DemoError, dealt, publish, set_up
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
 from services.run.settings import load_settings

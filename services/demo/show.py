@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from projections.line_types import DRAWS
+from services.demo.client import Client, DemoError
 from services.demo.story import CUSTOMERS, Customer
 from services.demo.trace_file import Request
-from services.demo.wire import Client, DemoError
 from services.run.printing import Line, bill_table, charges_by_pricing, grid, show
 
 BAR = 16

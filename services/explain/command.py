@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from services.commands.errors import CommandError
-from services.explain.reading import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
+from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored, organization_of_bill
 from services.explain.text import lines_of
 from services.postgres import open_postgres
 from services.readside.progress import HTTP_SECONDS, Waiter

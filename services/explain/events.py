@@ -12,7 +12,7 @@ from events.zones import time_zone
 from projections.aggregates import MeterAggregation, contributions, meter_aggregation, value
 from projections.explain import UsageRef
 from projections.explain.parts import number
-from projections.usage.rated import details_of
+from projections.usage import details_of
 from services.concurrency import compute
 from services.kafka import LogReader
 from services.readside.past import PastFamily

@@ -2,17 +2,32 @@
 
 Pure: it takes records and memory, and returns what is to be written where. Memory is updated as it goes, so whoever
 fails to write the outcome must drop the memory of the partition (`PartitionState`) and fold the log again.
+
+A refused record goes to `usage.rejected`, a strayed one to the right partition of `usage`. A crash may write either
+twice. For a re-route the second copy is a duplicate of the first (same id, same content). For a refusal both copies are
+equal, byte for byte, and name the coordinates of the original: readers count those once.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 
 from events.decimals import EXACT
 from events.dedupe import ID_HASH_BYTES
+from events.topics import (
+    ARRIVAL_HEADER,
+    CUT_HEADER,
+    HEADER_PREFIX,
+    OFFSET_HEADER,
+    PARTITION_HEADER,
+    REASON_HEADER,
+    RULE_HEADER,
+    TOPIC_HEADER,
+    USAGE,
+)
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
-from services.ingest.elsewhere import rejected, rerouted, size_of
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
 from services.ingest.json_text import check_names, marks
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
@@ -20,7 +35,17 @@ from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.refusal import Reason, Refused
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, conflict
-from services.kafka import FetchedRecord, Record, mark_of
+from services.kafka import FetchedRecord, Record, header_bytes, mark_of
+
+#: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
+#: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,
+#: where no append could ever succeed and the partition would stop for good.
+KEPT_SHARE = 2
+MAX_RULE_LENGTH = 1000
+#: Records that are settled without a break: a few milliseconds' worth.
+_PART = 500
+#: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
+_Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
 @dataclass(slots=True)
@@ -40,12 +65,6 @@ class Outcome:
     records: list[Record] = field(default_factory=list)
     counts: ReadData = field(default_factory=lambda: ReadData(0, 0, 0, 0, 0))
     reasons: dict[Reason, int] = field(default_factory=dict)
-
-
-#: Records that are settled without a break: a few milliseconds' worth.
-_PART = 500
-#: A valid record of this partition that may still be a duplicate: a plain tuple, there is one for each record.
-_Candidate = tuple[FetchedRecord, Arrival, Usage]
 
 
 def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
@@ -149,6 +168,42 @@ def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) 
     outcome.rejected.append(rejected(record, outcome.partition, refused, ms, outcome.record_bytes))
     outcome.counts.rejected += 1
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
+
+
+def rerouted(record: FetchedRecord, arrival: int) -> Record:
+    """The record as it came, for another partition, with its first arrival in ms."""
+    others = [(name, value) for name, value in record.headers if name != ARRIVAL_HEADER]
+    return Record(record.key, record.value, [*others, (ARRIVAL_HEADER, b"%d" % arrival)])
+
+
+def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: int, record_bytes: int) -> Record:
+    """Original bytes, key and headers of a record of this partition of `usage`, and why.
+
+    Of one larger than half of what a record may have the value may be cut, and says so. `record_bytes`: that much.
+    """
+    key, value, most = record.key, record.value or b"", record_bytes // KEPT_SHARE
+    kept = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
+    if size_of(record) > most:
+        key = key if len(key or b"") <= most // 8 else None
+        kept = kept if header_bytes(kept) <= most // 8 else []
+    ours = [
+        (REASON_HEADER, refused.reason.value.encode()),
+        (RULE_HEADER, refused.rule[:MAX_RULE_LENGTH].encode(errors="replace")),
+        (TOPIC_HEADER, USAGE.encode()),
+        (PARTITION_HEADER, b"%d" % partition),
+        (OFFSET_HEADER, b"%d" % record.offset),
+        (ARRIVAL_HEADER, b"%d" % arrival),
+    ]
+    if len(value) > most:
+        ours.append((CUT_HEADER, f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}".encode()))
+        value = value[:most]
+    return Record(key, value, [*kept, *ours])
+
+
+def size_of(record: FetchedRecord) -> int:
+    """Bytes of key, value and headers."""
+    size = len(record.key or b"") + len(record.value or b"")
+    return size + header_bytes(record.headers) if record.headers else size
 
 
 def finish(last: FetchedRecord | None, state: PartitionState, outcome: Outcome) -> None:

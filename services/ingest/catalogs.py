@@ -13,11 +13,11 @@ import structlog
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
-from events.origins import Origins
+from events.sources import Origins
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
 from projections.resources import Resources
-from projections.usage.cells import MeterPlan, meter_plans
+from projections.usage import MeterPlan, meter_plans
 from services.continuity.breaks import StoreWentBackError
 from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of

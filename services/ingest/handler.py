@@ -25,8 +25,7 @@ from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
-from services.ingest.partition import PartitionState
-from services.ingest.position import check_gap, gaps
+from services.ingest.partition import PartitionState, gaps, second_writer
 from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
 from services.postgres import Postgres
@@ -215,21 +214,21 @@ class IngestHandler:
 
         Nothing rests on the memory of a surplus partition: what two workers carry elsewhere twice counts once there.
         """
-        lost: list[ResyncError] = []
+        lost: dict[int, str] = {}
         for partition, batches in acknowledged.items():
             state = self._states[partition]
             if state.is_surplus:
                 continue
             between, position = gaps(partition, state.position, batches)
             sources = frozenset((state.writer.usage_source, state.writer.read_source))
-            try:
-                for start, end in between:
-                    await check_gap(partition, sources, self._reader.read(EVENTS, partition, start, end))
-            except ResyncError as error:
-                lost.append(error)
+            for start, end in between:
+                why = await second_writer(sources, self._reader.read(EVENTS, partition, start, end))
+                if why is not None:
+                    lost[partition] = why
+                    break
             state.position = position
         if lost:
-            raise ResyncError([error.partitions[0] for error in lost], "; ".join(map(str, lost)))
+            raise ResyncError(list(lost), "; ".join(lost.values()))
 
     def _report(self, outcomes: Mapping[int, Outcome]) -> None:
         for partition, outcome in outcomes.items():

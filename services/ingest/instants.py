@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from events.dates import instant_of
 from events.topics import ARRIVAL_HEADER
-from projections.usage.cells import ZoneDays
+from events.zones import ZoneDays
 
 _SECONDS = len("2026-01-01T00:00:00Z")
 #: How far beyond its arrival (or its organization's test clock) a record's time may lie.

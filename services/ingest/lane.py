@@ -11,15 +11,15 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
-from events.zones import time_zone
+from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
-from projections.usage.cells import MeterPlan, ZoneDays
+from projections.usage import MeterPlan
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.ids import Hash, id_hash
 from services.ingest.json_text import members
 from services.ingest.refusal import Reason, Refused
-from services.ingest.running import Running
+from services.ingest.running_charge import RunningCharge
 from services.ingest.totals import Cell
 
 #: What an event says of its lane: organization, account code, meter code.
@@ -47,7 +47,7 @@ class DayAtHand(NamedTuple):
 
     day: date
     cell: Cell
-    charges: tuple[Running, ...]
+    charges: tuple[RunningCharge, ...]
 
 
 @dataclass(slots=True, eq=False)

@@ -4,19 +4,28 @@
 
 A partition that somebody added to `usage` has no accounts and no partition of `billing.events`: its records are carried
 to where they belong, and its `UsageRead` stands in the log of its `home`.
+
+Was what we appended the next thing in the log? Kafka does not fence us: a worker that lost its partition in a rebalance
+while its append was on the way still succeeds (decision 8). The base offset that each acknowledged batch carries tells.
+If it follows what we know, nobody else wrote. If not, the gap is read: facts of the event store and ticks are expected
+there; a record of *our* source that we did not write means that another worker judged the same usage on a memory of its
+own. Ours is then wrong (it lacks, say, an id that the other one accepted), so it is dropped and folded anew from the
+log, where the sequence rule has already settled who was first.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from decimal import localcontext
+
+import msgspec
 
 from events.codec import ForeignRecordError, decode_own
 from events.decimals import EXACT
 from events.envelope import Envelope
 from events.facts.usage import UsageRead
-from events.origins import Origins
-from events.sequence import LastSequences
-from events.topics import partition_of
+from events.sources import LastSequences, Origins, usage_partition_of
+from events.topics import EVENTS
+from services.continuity.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs
 from services.ingest.instants import day_number, parse_instant
@@ -25,7 +34,14 @@ from services.ingest.rating import Rater
 from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
-from services.kafka import FetchedRecord
+from services.kafka import Appended, FetchedRecord
+
+
+class _Sourced(msgspec.Struct):
+    source: str
+
+
+_SOURCES = msgspec.json.Decoder(_Sourced)
 
 
 class PartitionState:
@@ -103,7 +119,7 @@ class PartitionState:
 
     def _is_next(self, source: str, sequence: int) -> bool:
         """The sequence rule, for what is of this partition."""
-        return partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
+        return usage_partition_of(source) == self.partition and self._sequences.accepts(source, sequence)
 
     def _note_rated(self, rated: RatedEnvelope, day: int, catalogs: Catalogs) -> None:
         if not self._is_next(rated.source, rated.sequence):
@@ -124,3 +140,37 @@ class PartitionState:
         if self._is_next(envelope.source, envelope.sequence) and envelope.source == self.writer.read_source:
             assert isinstance(envelope.data, UsageRead)
             self.mark = mark_of_fact(envelope.data.mark)
+
+
+def gaps(partition: int, position: int, acknowledged: Sequence[Appended]) -> tuple[list[tuple[int, int]], int]:
+    """The ranges `[start, end)` that others wrote between our batches, and the position after them.
+
+    `acknowledged` are our batches in order. Raises: LogWentBackError.
+    """
+    found = []
+    for base, count, _ in acknowledged:
+        if base < position:
+            raise LogWentBackError(EVENTS, partition, base, position)
+        if base > position:
+            found.append((position, base))
+        position = base + count
+    return found, position
+
+
+async def second_writer(sources: frozenset[str], gap: AsyncGenerator[list[FetchedRecord], None]) -> str | None:
+    """What shows that another worker wrote into the gap: a record of one of our sources; None if there is none."""
+    async with aclosing(gap):
+        async for records in gap:
+            for record in records:
+                source = _source_of(record)
+                if source in sources:
+                    return f"another worker wrote {source} at offset {record.offset} of {EVENTS}"
+    return None
+
+
+def _source_of(record: FetchedRecord) -> str | None:
+    """Of a stranger's record nothing."""
+    try:
+        return _SOURCES.decode(record.value or b"").source
+    except msgspec.MsgspecError:
+        return None

@@ -14,12 +14,10 @@ from projections.aggregates import TotalsKey, contributions
 from projections.calendar import ONE_DAY, Period
 from projections.rating.terms import Reader
 from projections.rating.timelines import held_days
-from projections.usage.cells import MeterPlan
-from projections.usage.rated import joined
-from services.ingest.decimal_price import DecimalPrice, decimal_price
+from projections.usage import MeterPlan, joined
 from services.ingest.directory import Directory
 from services.ingest.lane import DayAtHand
-from services.ingest.running import Applied, Running
+from services.ingest.running_charge import Applied, DecimalPrice, RunningCharge, decimal_price
 from services.ingest.totals import PartitionTotals
 from services.ingest.validate import Usage
 
@@ -33,9 +31,9 @@ class Rater:
 
     def __init__(self, totals: PartitionTotals) -> None:
         self._totals = totals
-        self._others: dict[tuple[str, str, str, date], tuple[Running, ...]] = {}
-        self._held: dict[TotalsKey, tuple[Period, tuple[Running, ...]]] = {}
-        self._running: dict[tuple[str, str, str, str, str, Period], Running] = {}
+        self._others: dict[tuple[str, str, str, date], tuple[RunningCharge, ...]] = {}
+        self._held: dict[TotalsKey, tuple[Period, tuple[RunningCharge, ...]]] = {}
+        self._running: dict[tuple[str, str, str, str, str, Period], RunningCharge] = {}
         self._prices: dict[tuple[str, str], DecimalPrice | None] = {}
 
     def forget(self) -> None:
@@ -89,7 +87,7 @@ class Rater:
         self._totals.add(account_id, day, plan, parts)
         return found
 
-    def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[Running, ...]:
+    def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[RunningCharge, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
         held = self._held.get(key)
         if held is None or not held[0].holds(day):
@@ -97,13 +95,13 @@ class Rater:
             held = self._held[key] = (days, tuple(self._of(key, one) for one in applied))
         return held[1]
 
-    def _of(self, key: TotalsKey, applied: Applied) -> Running:
+    def _of(self, key: TotalsKey, applied: Applied) -> RunningCharge:
         """One running state per charge, shared by all days of it, made before the record counts in the totals."""
         identity = (*key, applied.plan.id, applied.pricing.id, applied.days[0])
         running = self._running.get(identity)
         if running is None:
             state = self._totals.over(key, applied.series.function, applied.days)
-            running = self._running[identity] = Running(key, applied, self._price(key[1], applied), state)
+            running = self._running[identity] = RunningCharge(key, applied, self._price(key[1], applied), state)
         return running
 
     def _price(self, aggregation_id: str, applied: Applied) -> DecimalPrice | None:

@@ -3,8 +3,8 @@
 import msgspec
 
 from events.codec import ForeignRecordError, decode_own, encode
-from events.origins import Origins
-from projections.usage.rated import PREFIX as USUAL_PREFIX
+from events.sources import Origins
+from projections.usage import PREFIX as USUAL_PREFIX
 
 #: How `events.codec.encode` begins a record of either kind, of any schema version: the type is the first member.
 RATED_PREFIX = b'{"type":"UsageRated"'

@@ -13,7 +13,7 @@ import numpy as np
 
 from events.envelope import NAMESPACE
 from events.facts.usage import UsageRated, UsageRead
-from events.topics import read_source, usage_source
+from events.sources import read_source, usage_source
 from services.ingest.json_text import members, quoted
 from services.ingest.validate import Usage
 from services.kafka import Record

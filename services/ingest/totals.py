@@ -11,8 +11,7 @@ from decimal import Decimal
 from events.resources.catalog import AggregationFunction
 from projections.aggregates import Contribution, DayState, TotalsKey, contributions, merge, merge_all
 from projections.calendar import Period
-from projections.usage.cells import MeterPlan
-from projections.usage.rated import joined
+from projections.usage import MeterPlan, joined
 from services.ingest.read_back import RatedEnvelope
 
 _ZERO = Decimal(0)

@@ -4,7 +4,7 @@ aiokafka hands every record through three Python frames and into a dataclass of 
 reading its JSON does. A consumer that reads raw gets the records of aiokafka's own parser as they are: same bytes, same
 checks, same positions (a test holds the two equal).
 
-Only the consumers that are given to `read_raw` differ; aiokafka itself is left as it is for everybody else.
+Only the consumers that are given to the functions below differ; aiokafka itself is left as it is for everybody else.
 
 Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
 are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
@@ -30,6 +30,8 @@ from services.kafka.failures import LogHoleError
 log = structlog.get_logger(__name__)
 MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 DIGEST_BYTES = 8
+#: aiokafka looks this often whether there is something to fetch, beside all that wakes it for that.
+LOOK_S = 10.0
 
 
 class Polled(NamedTuple):
@@ -173,6 +175,11 @@ class LenientFetcher(RawFetcher):
     """The same with the slower parser, for records whose header names nobody can read."""
 
     _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=LenientRecords)
+
+
+def look_seldom(consumer: AIOKafkaConsumer) -> None:
+    """Once it is started. aiokafka has no option for it, and looks five times a second."""
+    consumer._fetcher._fetcher_timeout = LOOK_S
 
 
 def read_raw(consumer: AIOKafkaConsumer) -> None:

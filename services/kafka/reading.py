@@ -8,8 +8,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from services.kafka.arriving import look_seldom
-from services.kafka.consuming import FetchedRecord, read_leniently, read_raw, reads_leniently
+from services.kafka.consuming import FetchedRecord, look_seldom, read_leniently, read_raw, reads_leniently
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 
 FETCH_BYTES = 8 * 1024 * 1024

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import structlog
+import uvloop
 
 from events.topics import USAGE
 from services.continuity.mending import mending
@@ -18,8 +20,8 @@ from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
 from services.postgres import connected
 from services.readside.live import Live, make_read_models
-from services.run.settings import Settings
-from services.run.stack import Endpoints
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, known_endpoints
 from services.store.generations import COMMANDS, Generations, load_generations
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -118,3 +120,16 @@ async def record_topic(connection: Any, name: str, partitions: int) -> None:
 async def record_limit(connection: Any, record_bytes: int) -> None:
     """Remember what all topics take, for every process to hold to."""
     await connection.execute(_RECORD_LIMIT, record_bytes)
+
+
+@click.command("migrate")
+@click.option("--new-usage", is_flag=True, help="Topic usage was made anew or lost records: go on with what it holds.")
+def command(new_usage: bool) -> None:
+    """Create topics, schema and read models, or check that they are as they should be."""
+    made = uvloop.run(_command(new_usage))
+    click.echo(f"migrated: {made.partitions} partitions, store {made.commands}, usage {made.usage}")
+
+
+async def _command(new_usage: bool) -> Generations:
+    settings = load_settings()
+    return await migrate(settings, await known_endpoints(settings), new_usage=new_usage, tell=click.echo)

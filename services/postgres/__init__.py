@@ -1,8 +1,14 @@
 """Postgres as the services use it: a pool taken by turns, single connections, and errors that name the address."""
 
-from services.postgres.connection import Connection, Fence, PostgresUnreachableError, TablesMovedError
+from services.postgres.connection import (
+    Connection,
+    Fence,
+    OwnConnection,
+    PostgresUnreachableError,
+    TablesMovedError,
+    connected,
+)
 from services.postgres.pool import Postgres, open_postgres
-from services.postgres.single import OwnConnection, connected
 
 __all__ = [
     "Connection",

@@ -9,8 +9,14 @@ import asyncpg
 
 from services.concurrency import Turns
 from services.failures import Passing
-from services.postgres.connection import Connection, Fence, PostgresUnreachableError, throw_away
-from services.postgres.single import CONNECT_SECONDS, STATEMENT_SECONDS
+from services.postgres.connection import (
+    CONNECT_SECONDS,
+    STATEMENT_SECONDS,
+    Connection,
+    Fence,
+    PostgresUnreachableError,
+    throw_away,
+)
 
 
 class Postgres:

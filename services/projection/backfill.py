@@ -7,11 +7,12 @@ never used costs nothing.
 
 from collections.abc import Mapping
 
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import EVENTS
+from events.zones import ZoneDays
 from projections.readmodels.positions import Position
 from projections.resources import Resources
-from projections.usage.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage, meter_plans
+from projections.usage import Cell, CellKey, MeterPlan, fold_usage, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.catalog import CatalogChange
 from services.projection.taking import take

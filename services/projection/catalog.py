@@ -17,7 +17,7 @@ import structlog
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import CATALOG
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row

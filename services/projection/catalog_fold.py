@@ -8,8 +8,7 @@ from contextlib import aclosing
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
-from events.origins import Origins
-from events.sequence import LastSequences
+from events.sources import LastSequences, Origins
 from events.topics import CATALOG
 from projections.resources import Resources
 from services.failures import ExpectedFailure

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.zones import ZoneDays
 from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
 from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
-from projections.usage.cells import Cell, CellKey, MeterPlan, ZoneDays, fold_usage
+from projections.usage import Cell, CellKey, MeterPlan, fold_usage
 from services.projection.catalog import CatalogChange
 from services.projection.taking import Decoded
 from services.projection.unwritten_bills import UnwrittenBills

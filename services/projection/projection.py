@@ -6,9 +6,10 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from events.origins import Origins
+from events.sources import Origins
+from events.zones import ZoneDays
 from projections.readmodels import directory, due
-from projections.usage.cells import MeterPlan, ZoneDays, meter_plans
+from projections.usage import MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
 from services.projection.backfill import changed_aggregations, rederive
 from services.projection.catalog import CatalogLog

@@ -11,7 +11,7 @@ from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.settlement import Family, settle, together, unbilled
-from projections.usage.cells import Cell, CellKey
+from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
 from services.readside.family_state import FamilyCache, FamilyState

@@ -11,9 +11,9 @@ from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from events.facts.usage import RecordMark, UsageRated, UsageRead
-from events.origins import Origins
+from events.sources import Origins
 from projections.readmodels.positions import Position
-from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
+from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, Polled, mark_of
 
 

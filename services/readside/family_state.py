@@ -12,7 +12,7 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.bills import BillFact
-from events.zones import time_zone
+from events.zones import ZoneDays, time_zone
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
@@ -20,7 +20,7 @@ from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled import SettledRows
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, assemble, terms_of
-from projections.usage.cells import Cell, CellKey, ZoneDays
+from projections.usage import Cell, CellKey
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
 MAX_FAMILIES = 200_000

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from events.topics import home_of, read_source
+from events.sources import read_source
+from events.topics import home_of
 from services.readside.looking import Seen
 
 

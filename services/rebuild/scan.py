@@ -1,9 +1,10 @@
 """What the log holds of the event store, of ticks and of `usage`: read once, and kept in a temporary table.
 
 Ours is what bears an id that follows from its source and sequence, whatever the generation: a lost Postgres took their
-names with it.
+names with it. The sources of the log tell them again.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,13 +14,14 @@ import msgspec
 from events.codec import decode
 from events.envelope import event_id
 from events.facts.usage import UsageRead
-from events.origins import KINDS
-from events.sequence import LastSequences
-from events.topics import USAGE, partition_of
+from events.sources import KINDS, LastSequences, usage_partition_of
+from events.topics import USAGE
 from projections.readmodels import columns
 from services.continuity.memory import Known, mark_of_fact
 from services.continuity.tails import log_partitions
+from services.failures import ExpectedFailure, Worded
 from services.kafka import FetchedRecord, LogReader, Mark, mark_of
+from services.store.generations import COMMANDS
 
 Place = tuple[str, int]
 
@@ -34,6 +36,15 @@ CREATE TEMPORARY TABLE found (
 _DROP = "DROP TABLE IF EXISTS pg_temp.found"
 _PUT = "INSERT INTO found SELECT * FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::bytea[])"
 _INDEX = "CREATE INDEX ON found (sequence)"
+#: Kinds of sources by the part whose generation they name.
+_KINDS = {COMMANDS: ("commands", "clock"), USAGE: ("usage", "read")}
+_CURRENT = "SELECT generation FROM store.generations WHERE part = $1"
+_PAST = "SELECT generation FROM store.past_generations WHERE part = $1"
+_ADD_PAST = "INSERT INTO store.past_generations (part, generation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_SET = """
+INSERT INTO store.generations (part, generation) VALUES ($1, $2)
+ON CONFLICT (part) DO UPDATE SET generation = EXCLUDED.generation, begins = '{}', made_at = now()
+"""
 
 
 class _Named(msgspec.Struct):
@@ -115,7 +126,7 @@ class Scan:
             fact = decode(value).data
             assert isinstance(fact, UsageRead)
             mark = mark_of_fact(fact.mark)
-            self.usage[named.source] = Known(USAGE, partition_of(named.source), fact.next_offset, mark)
+            self.usage[named.source] = Known(USAGE, usage_partition_of(named.source), fact.next_offset, mark)
 
 
 async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapping[Place, int]) -> Scan:
@@ -134,3 +145,36 @@ async def scan(connection: Any, reader: LogReader, partitions: int, starts: Mapp
                 await connection.execute(_PUT, *columns(rows, 4))
     await connection.execute(_INDEX)
     return found
+
+
+class AnotherLogError(Worded, ExpectedFailure):
+    """the log is of store {found}, but this database holds store {held}: they never belonged together; give the
+    database that this log is of, or an empty one
+    """
+
+    def __init__(self, found: str, held: str) -> None:
+        super().__init__(found=found, held=held)
+
+
+async def adopt_names(connection: Any, seen: Scan, *, is_new: bool) -> None:
+    """Record what the log knows and the database does not. `is_new`: it has no events of its own.
+
+    Raises: AnotherLogError.
+    """
+    await _adopt(connection, seen, COMMANDS, may_change=is_new)
+    await _adopt(connection, seen, USAGE, may_change=True)
+
+
+async def _adopt(connection: Any, seen: Scan, part: str, *, may_change: bool) -> None:
+    by_age = sorted((ms, one.name) for one, ms in seen.newest.items() if one.kind in _KINDS[part])
+    named = [name for _, name in by_age]
+    held = await connection.fetchval(_CURRENT, part)
+    past = {row["generation"] for row in await connection.fetch(_PAST, part)}
+    unknown = [name for name in named if name != held and name not in past]
+    if unknown and not may_change:
+        raise AnotherLogError(unknown[-1], held)
+    current = unknown[-1] if unknown else held or secrets.token_hex(4)
+    if current != held:
+        await connection.execute(_SET, part, current)
+    for name in {*named} - {current}:
+        await connection.execute(_ADD_PAST, part, name)

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from projections.readmodels import columns
 from services.failures import Passing, Worded
 from services.kafka import Mark
-from services.relay.records import Place
 from services.store.events import RELAYED
 from services.store.rows import COLUMNS
 
+#: A topic and a partition.
+Place = tuple[str, int]
 #: One step carries at most this many events and about this many bytes; a larger event goes alone.
 STEP_EVENTS = 500
 STEP_BYTES = 8 * 1024 * 1024

@@ -9,43 +9,106 @@ acknowledged before the next, and after any error all memory is dropped and the 
 Ticks are numbered one after the other, not by the time that they tell: a clock may be set back.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import click
-import structlog
+from typing import Any
 
 from events.actors import RELAY
-from events.envelope import seal
+from events.codec import encode
+from events.envelope import Envelope, seal
+from events.facts.base import Route
 from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
-from events.sequence import LastSequences
-from events.topics import BILL_LINES, CATALOG, clock_source, commands_source
-from services.concurrency import first_of
+from events.sources import LastSequences, clock_source, commands_source
+from events.topics import BILL_LINES, CATALOG, EVENTS
 from services.continuity.clocks import ClockWatch
-from services.continuity.guard import Guard, guarded
-from services.continuity.memory import note, note_writer, written
-from services.continuity.tails import Tails, read_tails
-from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
-from services.postgres import Connection, connected
+from services.continuity.memory import note
+from services.continuity.tails import Tails
+from services.kafka import EPOCH, BatchWriter, Mark, NoteWriter, Record, digest_of
+from services.postgres import Connection
 from services.relay import cursor
-from services.relay.records import Outgoing, Place
-from services.run.process import Process, run_process
-from services.store.bills import whole_bill
-from services.store.events import CHANNEL
-from services.store.generations import Generations, load_generations
+from services.relay.cursor import Place
+from services.store.events import whole_bill
+from services.store.generations import Generations
 from services.store.rows import envelope_of
-from services.worker.outage import until_stopped
 
 QUARTER_S = 15 * 60
-#: A notification may be lost with its connection; looking this often bounds what that costs.
-LOOK_SECONDS = 5.0
-STANDBY_SECONDS = 0.3
 _NOW = "SELECT clock_timestamp()"
-_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """Records by place, in the order in which the places are written.
+
+    `billing.events` comes before `billing.catalog`: ingest learns of an account from the catalog, so usage can never
+    precede its account in the log. Each record stands with its sequence.
+    """
+
+    log: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    catalog: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+    lines: dict[Place, list[tuple[int, Record]]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, envelope: Envelope, partition: int | None, partitions: int) -> None:
+        """Put the fact's record where its route says; `partition` is its account's."""
+        record = Record((envelope.account or envelope.organization).encode() or None, encode(envelope))
+        for place in places(envelope.data.route, partition, partitions):
+            target = self.catalog if place[0] == CATALOG else self.log
+            target[place].append((envelope.sequence, record))
+
+    def add_lines(self, envelope: Envelope, bill: BillIssued, partition: int) -> None:
+        """Put the lines of a bill, which is whole, where invoicing reads them."""
+        records = line_records(envelope, bill)
+        self.lines[BILL_LINES, partition] += [(envelope.sequence, record) for record in records]
+
+    def in_order(self) -> Iterable[tuple[Place, list[tuple[int, Record]]]]:
+        """Places to write, one after the other."""
+        for group in (self.log, self.catalog, self.lines):
+            yield from sorted(group.items())
+
+
+def places(route: Route, partition: int | None, partitions: int) -> list[Place]:
+    """Topic and partition of each record of a fact with this route."""
+    everywhere: list[Place] = [(EVENTS, number) for number in range(partitions)]
+    own: list[Place] = [] if partition is None else [(EVENTS, partition)]
+    match route:
+        case Route.CATALOG:
+            return [(CATALOG, 0)]
+        case Route.ACCOUNT:
+            return own
+        case Route.BOTH:
+            return [*own, (CATALOG, 0)]
+        case Route.EVERYWHERE:
+            return [*everywhere, (CATALOG, 0)]
+
+
+def line_records(envelope: Envelope, bill: BillIssued) -> list[Record]:
+    """The lines of a whole bill for invoicing consumers, keyed by billing account, as of the event that issued it.
+
+    A consumer that keeps the last (position, line number) per partition drops what is written twice after a crash.
+    """
+    shared: dict[str, Any] = {
+        "organization": envelope.organization,
+        "billId": bill.bill_id,
+        "billAccountId": bill.account_id,
+        "billDate": bill.bill_date.isoformat(),
+        "currency": bill.currency,
+    }
+    position = str(envelope.sequence).encode()
+    return [
+        Record(
+            bill.root_id.encode(),
+            _compact(shared | line.model_dump(mode="json", by_alias=True, exclude_none=True)),
+            [("position", position), ("line", str(line.number).encode())],
+        )
+        for line in bill.lines
+    ]
+
+
+def _compact(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Relay:
@@ -121,76 +184,3 @@ class Relay:
         # Bill lines carry no source; their consumers drop repeats by (position, line number).
         there = LastSequences() if place[0] == BILL_LINES else self._tails.get(place, LastSequences())
         return there.missing(source, numbered)
-
-
-async def run_relay(
-    bootstrap: str,
-    database_url: str,
-    stop: asyncio.Event,
-    *,
-    ready: Callable[[], None] = lambda: None,
-    wall_seconds: Callable[[], float] = time.time,
-) -> None:
-    """Lead whenever no other relay does, until `stop` is set. `ready` is called once it leads or stands by.
-
-    Raises: BreakError, NotMigratedError; what passes by itself is waited out.
-    """
-
-    async def lead() -> None:
-        async with connected(database_url) as connection:
-            await _stand_by(connection, stop, ready)
-            if not stop.is_set():
-                guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
-                await guard.check()
-                await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
-
-    await until_stopped(stop, "relay_begins_anew", lead)
-
-
-async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    first = True
-    while not stop.is_set() and not await cursor.try_lead(connection):
-        if first:
-            _log.info("relay_stands_by")
-            ready()
-            first = False
-        await first_of(STANDBY_SECONDS, stop)
-
-
-async def _lead(
-    connection: Connection,
-    bootstrap: str,
-    stop: asyncio.Event,
-    ready: Callable[[], None],
-    wall_seconds: Callable[[], float],
-) -> None:
-    woken = asyncio.Event()
-    await connection.add_listener(CHANNEL, lambda *_: woken.set())
-    connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
-    generations = await load_generations(connection)
-    async with LogReader(bootstrap) as reader:
-        tails = await read_tails(connection, reader, generations, await written(connection))
-    at = await cursor.read_cursor(connection)
-    async with BatchWriter(bootstrap) as writer, note_writer(bootstrap) as notes:
-        relay = Relay(connection, writer, notes, generations, tails, at)
-        _log.info("relay_leads", position=at.position, partitions=generations.partitions)
-        ready()
-        while not stop.is_set():
-            woken.clear()
-            now = wall_seconds()
-            await relay.tick(now)
-            if not await relay.step():
-                await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)
-
-
-async def _relay(process: Process) -> None:
-    await run_relay(
-        process.endpoints.kafka_bootstrap, process.endpoints.database_url, process.stop, ready=process.ready
-    )
-
-
-@click.command()
-@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the relay works.")
-def relay(ready_file: Path | None) -> None:
-    """Carry facts from the event store to Kafka, in commit order, until Ctrl-C. Several may run: one leads."""
-    run_process(_relay, ready_file)

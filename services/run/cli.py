@@ -15,10 +15,10 @@ from services.run.settings import load_settings
 #: Command name -> (module:attribute, help line).
 COMMANDS = {
     "up": ("services.run.up:up", "Run stack, API, relay, ingest and projector in one command."),
-    "migrate": ("services.migrate.command:migrate", "Create or check topics, schema and read models."),
+    "migrate": ("services.migrate.migrate:command", "Create or check topics, schema and read models."),
     "rebuild-store": ("services.rebuild.command:rebuild", "Make event store and log agree after a loss of either."),
     "api": ("services.api.command:api", "Serve HTTP: commands and queries."),
-    "relay": ("services.relay.relay:relay", "Carry facts from the event store to Kafka."),
+    "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),

@@ -33,7 +33,7 @@ def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str
 
 def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
     try:
-        story = read_story(path)
+        story = read_story(path.read_bytes())
         played = play(story, player)
     except (ScenarioError, OSError) as error:
         _print_wrong(console, path, str(error), json)

@@ -17,15 +17,14 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from events.partition import usage_key
 from events.resources.base import Resource
+from events.topics import usage_key
 from services.api.signing_in import SignedIn
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
-from services.simulate.live_names import LiveNames
-from services.simulate.live_wording import bill_of, commitment_of
+from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.memory import DEFAULT_CONFIG
 from services.simulate.naming import in_words, refusal
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord

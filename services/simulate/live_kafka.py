@@ -10,9 +10,8 @@ from typing import Any, Self, TypeVar
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from events.topics import USAGE, USAGE_REJECTED
+from events.topics import RULE_HEADER, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Worded
-from services.ingest.elsewhere import RULE_HEADER
 from services.kafka import KafkaUnreachableError, LogReader
 
 T = TypeVar("T")

@@ -26,8 +26,9 @@ from projections.settlement import (
     unbilled,
 )
 from services.api.wire import encode, parse_object
-from services.billing.wire import unpriced_documents
+from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
+from services.commands.commitments import is_used
 from services.commands.decide import decide
 from services.commands.errors import CommandError
 from services.commands.messages import (
@@ -43,7 +44,6 @@ from services.commands.messages import (
     UpdateResource,
 )
 from services.commands.table import KINDS
-from services.commands.used import is_used
 from services.simulate.entities import references
 from services.simulate.memory_usage import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved

@@ -23,8 +23,7 @@ from services.simulate.player import (
     UsageRecord,
     nameless,
 )
-from services.simulate.steps import Step
-from services.simulate.story import Story
+from services.simulate.story import Step, Story
 from services.simulate.wording import TERMS, schedule_notes
 from services.simulate.yaml_lines import ScenarioError
 

@@ -1,16 +1,185 @@
-"""A scenario file as a story: organization, entities and steps (docs/scenarios.md)."""
+"""A scenario file as a story: organization, entities, and steps, checked field by field (docs/scenarios.md)."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from services.commands.table import ANSWERED
-from services.simulate.entities import LISTS, Entities, earliest_date
+from services.commands.catalog import DATED
+from services.commands.table import ANSWERED, KINDS
+from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
+from services.simulate.naming import NUMBERS, TEXTS
 from services.simulate.player import Document
-from services.simulate.steps import Step, check_records, read_step
 from services.simulate.values import typed
 from services.simulate.yaml_lines import Mapping, ScenarioError, decode_yaml
+
+#: Fields of each kind of step that has a mapping: field -> (what it must be, required).
+_FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
+    "usage": {
+        "account": ("text", True),
+        "meter": ("text", True),
+        "ts": ("wire instant", True),
+        "uid": ("text", False),
+        "ets": ("wire instant", False),
+        "repeat": ("mapping", False),
+        **{category: ("mapping", False) for category in NUMBERS},
+        **{category: ("texts", False) for category in TEXTS},
+    },
+    "bill": {"date": ("bill date", True), "account": ("text", False)},
+    "preview": {"date": ("bill date", True), "account": ("text", True)},
+    "unbilled": {"account": ("text", True), "date": ("date", True)},
+    "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
+    "delete": {"force": ("flag", False)},
+    "topUp": {
+        "commitment": ("text", True),
+        "amount": ("number", True),
+        "date": ("date", True),
+        "recurring": ("flag", False),
+    },
+    "cancel": {"commitment": ("text", True), "date": ("date", True), "policy": ("text", False)},
+    "adjustment": {
+        "account": ("text", True),
+        "counter": ("text", True),
+        "date": ("date", True),
+        "value": ("number", True),
+    },
+    "transaction": {"balance": ("text", True), "amount": ("number", True), "date": ("date", True)},
+    "approve": {"account": ("text", True)},
+    "create": {},
+    "commitment": {},
+}
+_REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+#: A step that repeats less often than this is none: stories are about years, and dates end at 9999.
+_LONGEST = timedelta(days=366)
+#: Records of usage in a story: minutes of four months, or seconds of two days.
+MOST_RECORDS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: `fields` are checked and of the right types; for `create`, `documents` are what it makes."""
+
+    index: int
+    kind: str
+    line: int
+    fields: dict[str, Any]
+    expect: Any
+    expect_error: str | None
+    documents: tuple[Document, ...] = ()
+
+
+def read_step(index: int, step: Any, line: int, entities: Entities) -> Step:
+    """The step at this place of the list. Raises: ScenarioError."""
+    if not isinstance(step, Mapping):
+        raise ScenarioError(line, f"steps[{index}]", "must be a mapping")
+    kinds = [key for key in step if key in _FIELDS]
+    if len(kinds) != 1:
+        raise ScenarioError(step.line, f"steps[{index}]", f"must name one kind of step of {', '.join(sorted(_FIELDS))}")
+    [kind] = kinds
+    for key in step:
+        if key not in (kind, "expect", "expectError"):
+            raise ScenarioError(step.line_of(key), key, "is not a field of a step")
+    expect, error = _expected(step)
+    documents: tuple[Document, ...] = ()
+    if kind == "create":
+        documents = tuple(_created(step, entities, refused=error is not None))
+        fields: dict[str, Any] = {}
+    elif kind == "commitment":
+        fields = {"commitment": typed(step, "commitment", "text")}
+    else:
+        fields = _fields(kind, step[kind], step.line)
+    return Step(index, kind, step.line, fields, expect, error, documents)
+
+
+def _expected(step: Mapping) -> tuple[Any, str | None]:
+    """What the step is to give, or to be refused with."""
+    if "expect" in step and step["expect"] is None:
+        raise ScenarioError(step.line_of("expect"), "expect", "must say something; `expect: []` is no bill")
+    if "expect" in step and "expectError" in step:
+        raise ScenarioError(step.line_of("expect"), "expect", "does not go with expectError")
+    return step.get("expect"), typed(step, "expectError", "text") if "expectError" in step else None
+
+
+def check_records(steps: Sequence[Step]) -> None:
+    """A story has no more usage than can be played. Raises: ScenarioError, at the step that is too much."""
+    count = 0
+    for step in steps:
+        if step.kind == "usage":
+            every, until = step.fields.get("repeat", (None, None))
+            count += max(1, -((step.fields["ts"] - until) // every)) if every else 1
+        if count > MOST_RECORDS:
+            what = f"brings the story's usage to {count:,} records, of which at most {MOST_RECORDS:,} are played"
+            raise ScenarioError(step.line, f"steps[{step.index}]", what)
+
+
+def _created(step: Mapping, entities: Entities, *, refused: bool) -> list[Document]:
+    lists = step["create"]
+    if not isinstance(lists, Mapping):
+        raise ScenarioError(step.line, "create", "must be a mapping of lists")
+    for key in lists:
+        if key not in LISTS:
+            raise ScenarioError(lists.line_of(key), f"create.{key}", "is not a list of entities")
+    return entities.refused(lists) if refused else entities.documents(lists)
+
+
+def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
+    """The step's fields, each of its type; update and delete name their entity by its kind."""
+    if not isinstance(body, Mapping):
+        raise ScenarioError(line, kind, "must be a mapping")
+    known = _FIELDS[kind]
+    found: dict[str, Any] = _entity(kind, body) if kind in ("update", "delete") else {}
+    for key in body:
+        if key in known:
+            found[key] = typed(body, key, known[key][0])
+        elif key != found.get("kind"):
+            raise ScenarioError(body.line_of(key), f"{kind}.{key}", "is not a field of this step")
+    for key, (_, required) in known.items():
+        if required and key not in found:
+            raise ScenarioError(body.line, f"{kind}.{key}", "is required")
+    if kind == "update":
+        _check_update(body, found)
+    if "repeat" in found:
+        found["repeat"] = _repeat(found["repeat"], found["ts"])
+    return found
+
+
+def _entity(kind: str, body: Mapping) -> dict[str, Any]:
+    """The one entity that an update or delete names: its kind and its code."""
+    named = [key for key in body if key in KINDS]
+    if not named:
+        raise ScenarioError(body.line, kind, "must name an entity, such as `commitment: CODE`")
+    if len(named) > 1:
+        raise ScenarioError(body.line_of(named[1]), f"{kind}.{named[1]}", f"is one entity too many beside {named[0]}")
+    return {"kind": named[0], "code": typed(body, named[0], "text")}
+
+
+def _check_update(body: Mapping, found: dict[str, Any]) -> None:
+    kind, fields = found["kind"], found["set"]
+    if "effectiveDate" in fields:
+        raise ScenarioError(fields.line_of("effectiveDate"), "set.effectiveDate", "stands beside `set`, not in it")
+    if "effectiveDate" in found and kind not in DATED:
+        problem = f"is for the fees of {' or '.join(DATED)}"
+        raise ScenarioError(body.line_of("effectiveDate"), "update.effectiveDate", problem)
+    check_fields(kind, fields)
+
+
+def _repeat(body: Mapping, first: datetime) -> tuple[timedelta, datetime]:
+    for key in body:
+        if key not in ("every", "until"):
+            raise ScenarioError(body.line_of(key), f"repeat.{key}", "is not a field of repeat")
+    match = _REPEAT.fullmatch(str(body.get("every", "")))
+    every = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else timedelta(0)
+    if not timedelta(0) < every <= _LONGEST:
+        problem = f"must be such as 1d, 12h or 30m, and at most {_LONGEST.days}d"
+        raise ScenarioError(body.line_of("every"), "repeat.every", problem)
+    if "until" not in body:
+        raise ScenarioError(body.line, "repeat.until", "is required")
+    until = typed(body, "until", "instant")
+    if until <= first:
+        raise ScenarioError(body.line_of("until"), "repeat.until", "must be after ts")
+    return every, until
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +193,9 @@ class Story:
     earliest: date
 
 
-def read_story(path: Path) -> Story:
-    """Read a scenario file. Raises: ScenarioError, OSError."""
-    return parse_story(decode_yaml(path.read_bytes()))
+def read_story(content: bytes) -> Story:
+    """The story that a scenario file tells. Raises: ScenarioError."""
+    return parse_story(decode_yaml(content))
 
 
 def parse_story(document: Any) -> Story:

@@ -1,19 +1,28 @@
-"""Append to `store.events`, and read how far it and the relay are."""
+"""The event store: append to `store.events`, by streams, and read how far it and the relay are.
 
-from collections.abc import Sequence
+A stream is of one resource, of the test clock, of the configuration, or of a family's bills.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
+from events.bill_parts import BillParts
 from events.codec import encode
 from events.envelope import Envelope
 from events.facts.base import Fact
+from events.facts.bills import BillFact, BillIssued
+from events.facts.clock import ClockTicked
+from events.facts.resources import OrganizationConfigured, ResourceFact
+from services.commands.table import kind_of
 from services.failures import Worded
 from services.store.fence import IDENTITY
 from services.store.generations import Generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.view import CONFIG
 
 #: Key of the lock under which positions are given. Any number that nothing else in the database locks.
 APPEND_LOCK = 7_217_001
@@ -42,7 +51,19 @@ RETURNING """
 _HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 _RELAYED = "SELECT position FROM store.relay"
 _STREAM_VERSION = "SELECT coalesce(max(version), 0) FROM store.events WHERE organization = $1 AND stream = $2"
+#: A look-up per stream, however many versions it has; $1 organization, $2 streams.
+_STREAM_VERSIONS = """
+SELECT stream, (SELECT max(version) FROM store.events held WHERE held.organization = $1 AND held.stream = asked.stream)
+FROM unnest($2::text[]) AS asked (stream)
+"""
 _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 AND stream = $2 ORDER BY version"
+CLOCK = "clock"
+_PARTS = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE organization = $1 AND stream LIKE 'bills-%' AND data->>'billId' = $2 AND type = 'BillLinesIssued'
+    AND position < $3
+ORDER BY position
+"""
 
 
 class StreamMovedError(Worded):
@@ -79,6 +100,11 @@ class NewEvent:
 def fact_room(generations: Generations) -> int:
     """Bytes of JSON that a fact may have, to be sure that its record is not too large."""
     return generations.record_bytes - BATCH_ROOM_BYTES - ENVELOPE_BYTES
+
+
+async def lock_appends(connection: Any) -> None:
+    """Nobody else appends until the caller's transaction ends: what is read now still stands when it appends."""
+    await connection.execute(_LOCK, APPEND_LOCK)
 
 
 async def append(connection: Any, events: Sequence[NewEvent], generations: Generations) -> list[Envelope]:
@@ -138,7 +164,51 @@ async def stream_version(connection: Any, organization: str, stream: str) -> int
     return int(await connection.fetchval(_STREAM_VERSION, organization, stream))
 
 
+async def stream_versions(connection: Any, organization: str, streams: Iterable[str]) -> dict[str, int]:
+    """The newest version of each of these streams; 0 for one that does not exist."""
+    rows = await connection.fetch(_STREAM_VERSIONS, organization, sorted(streams))
+    return {stream: version or 0 for stream, version in rows}
+
+
 async def read_stream(connection: Any, organization: str, stream: str, generation: str) -> list[tuple[int, Envelope]]:
     """The stream's events, oldest first, each with its version in the stream."""
     rows = await connection.fetch(_STREAM, organization, stream)
     return [(row["version"], envelope_of(row, generation)) for row in rows]
+
+
+def stream_of(fact: Fact) -> str:
+    """The name of the fact's stream in its organization."""
+    match fact:
+        case OrganizationConfigured():
+            return CONFIG
+        case ClockTicked():
+            return CLOCK
+        case BillFact(root_id=root_id):
+            return bills_of(root_id)
+        case ResourceFact(id=id):
+            kind = kind_of(fact)
+            assert kind is not None
+            return f"{kind.name}-{id}"
+        case _:
+            raise TypeError(f"{type(fact).__name__} is not a fact of the event store")
+
+
+def bills_of(root_id: str) -> str:
+    """The stream of a family's bills: its version is what makes two bill runs at once bill once."""
+    return f"bills-{root_id}"
+
+
+async def whole_bill(connection: Any, envelope: Envelope) -> BillIssued:
+    """The bill that an event of the store issues. Raises: BrokenBillError."""
+    bill = envelope.data
+    assert isinstance(bill, BillIssued)
+    if not bill.lines_before:
+        return bill
+    parts = BillParts()
+    for row in await connection.fetch(_PARTS, envelope.organization, bill.bill_id, envelope.sequence):
+        part = envelope_of(row, "").data
+        assert isinstance(part, BillFact)
+        parts.whole(part)
+    whole = parts.whole(bill)
+    assert isinstance(whole, BillIssued)
+    return whole

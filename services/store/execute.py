@@ -18,10 +18,9 @@ from services.commands.decide import decide
 from services.commands.messages import Command
 from services.commands.organization import clock_of
 from services.commands.table import kind_of
-from services.store.events import NewEvent, append, stream_version
+from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
-from services.store.streams import CLOCK, stream_of
 from services.store.view import load_config, owner, store_config, store_entity
 
 _LOCK_ORGANIZATION = "SELECT pg_advisory_xact_lock(hashtextextended('organization ' || $1, 0))"

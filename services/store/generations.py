@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import USAGE
 from services.failures import ExpectedFailure, Worded
 

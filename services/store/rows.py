@@ -8,7 +8,7 @@ from typing import Any
 from events.codec import upcast
 from events.envelope import Envelope, seal
 from events.facts import FACTS
-from events.topics import commands_source
+from events.sources import commands_source
 
 COLUMNS = (
     "position, organization, account, type, schema_version, time, correlation, causation, actor, data, route, partition"

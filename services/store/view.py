@@ -1,4 +1,4 @@
-"""The command side's view: what exists now, as rows of `store.entities`.
+"""The command side's view: what exists now, as rows of `store.entities`, and the invoice numbers that are taken.
 
 A row is written from the evolved `Resources` in the transaction of its events; it is never computed in a second way.
 """
@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import plain
-from events.facts.billing_grid import BillingGrid
-from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
+from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity, Resources
@@ -42,6 +41,16 @@ SELECT {COLUMNS}, (
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
+#: $2 the number before the first, $3 how many are taken; the last of them is returned.
+_TAKE_NUMBERS = """
+INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2::bigint + $3::bigint)
+ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, $2::bigint) + $3::bigint
+RETURNING last
+"""
+_NUMBER_TAKEN = """
+INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2)
+ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, EXCLUDED.last)
+"""
 
 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
@@ -175,3 +184,13 @@ async def _put(
         _PUT, organization, kind, entity.id, entity.version, body, json.dumps(extra), list(refs), root, partition, zone,
         *stamps,
     )  # fmt: skip
+
+
+async def take_invoice_numbers(connection: Any, organization: str, before: int, count: int) -> int:
+    """Take the organization's next numbers, of which none is `before` or less; returns the last one."""
+    return int(await connection.fetchval(_TAKE_NUMBERS, organization, before, count))
+
+
+async def note_invoice_number(connection: Any, organization: str, number: int) -> None:
+    """A bill has this number, so it is taken, and all before it."""
+    await connection.execute(_NUMBER_TAKEN, organization, number)

@@ -1,6 +1,7 @@
-"""The consumer of a worker: FastStream builds, starts and stops it; it is read by `Arrivals`."""
+"""The consumer of a worker: FastStream builds, starts and stops it; `Arrivals` reads it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,12 +11,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
+from services.concurrency import first_of
 from services.failures import Passing
-from services.kafka import FETCH_BYTES, Polled, kafka_errors, read_raw
-from services.kafka.arriving import BUSY_WAIT_MS, Arrivals
+from services.kafka import FETCH_BYTES, Polled, kafka_errors, look_seldom, read_raw
 
 #: So soon it is noticed that somebody has added partitions to the topic.
 METADATA_MS = 10_000
+#: How long the broker holds a fetch while records come, in milliseconds; the consumer is made with it.
+BUSY_WAIT_MS = 50
+#: The same once nothing has come for QUIET_S. A partition that is assigned anew waits for at most this long.
+QUIET_WAIT_MS = 2_500
+QUIET_S = 1.0
 
 
 class BeginAnewError(Passing):
@@ -76,6 +82,58 @@ def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener,
         max_poll_interval_ms=300_000,
         auto_commit_interval_ms=30_000,  # for lag tools only: the handler's offsets count
     )
+
+
+class Arrivals:
+    """The records of a started consumer, waited for together with events, at no cost while nothing comes.
+
+    aiokafka's `getmany` waits for records or a time, not for an event, and must not be cut off: it would count as going
+    on for ever. So what it waits for is awaited here, and it is asked only for what is there.
+
+    On a busy topic the broker holds a fetch for a moment only, because a second one, for partitions whose records were
+    taken late, has to wait for the first. On a quiet one it holds it for long: it answers at once when a record comes,
+    and answers with nothing in them are what costs an idle broker and its consumers most.
+
+    The consumer was made with `fetch_max_wait_ms=BUSY_WAIT_MS`.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, max_records: int) -> None:
+        self._consumer, self._max_records = consumer, max_records
+        self._came_at = time.monotonic()
+        look_seldom(consumer)
+
+    async def next(
+        self, seconds: float, *events: asyncio.Event, ends: "Sequence[asyncio.Future[Any]]" = ()
+    ) -> Mapping[TopicPartition, Sequence[Any]]:
+        """The next records; nothing if an event is set, one of `ends` is done or the time is over before any come.
+
+        Nothing, too, where only ends of transactions came: the consumer's position tells.
+        Raises: KafkaError; UnicodeDecodeError for a header's name, see `services.kafka.consuming`.
+        """
+        fetched = await self._there()
+        if not fetched:
+            await self._until_some_come(seconds, events, ends)
+            fetched = await self._there()
+        now = time.monotonic()
+        if fetched:
+            self._came_at = now
+        self._consumer._fetcher._fetch_max_wait_ms = BUSY_WAIT_MS if now - self._came_at < QUIET_S else QUIET_WAIT_MS
+        return fetched
+
+    async def _there(self) -> dict[TopicPartition, Sequence[Any]]:
+        found: dict[TopicPartition, Sequence[Any]] = await self._consumer.getmany(max_records=self._max_records)
+        return found
+
+    async def _until_some_come(
+        self, seconds: float, events: Sequence[asyncio.Event], ends: "Sequence[asyncio.Future[Any]]"
+    ) -> None:
+        come = self._consumer._fetcher._create_fetch_waiter()
+        try:
+            await first_of(seconds, *events, futures=[come, *ends])
+        finally:
+            come.cancel()
+        if not come.cancelled():
+            come.result()  # an error of the group is raised here
 
 
 @dataclass(frozen=True, slots=True)

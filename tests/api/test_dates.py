@@ -18,7 +18,7 @@ from services.api.search import ResourceSearch
 from services.api.wire import day
 from services.commands.errors import InvalidField
 from services.commands.table import KINDS, Kind
-from services.store.filtering import condition_of
+from services.store.listing import condition_of
 from tests.api.answers import message_of
 from tests.events.dates import FAR, FORMS
 from tests.store.kit import Store

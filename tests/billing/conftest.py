@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest_asyncio
 
-from events.partition import partition_of, usage_key
-from events.topics import USAGE
+from events.topics import USAGE, partition_of, usage_key
 from services.audit.audit import Report, audit
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres

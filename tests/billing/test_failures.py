@@ -12,8 +12,8 @@ import structlog
 
 from events.facts.bills import BillDropped
 from services.api.bill_jobs import job_document
-from services.billing import auto_approval, run, runner
-from services.billing.auto_approval import AutoApprover
+from services.billing import approving, run, runner
+from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job, open_jobs
 from services.billing.life import BillNotPending
 from services.billing.runner import JobRunner
@@ -128,7 +128,7 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
             raise AssertionError("a bug")
         return BillDropped(bill_id=bill_id, account_id="account", root_id="account")
 
-    monkeypatch.setattr(auto_approval, "approve_or_drop", approve)
+    monkeypatch.setattr(approving, "approve_or_drop", approve)
     async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
         approver = AutoApprover(store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
         done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]

@@ -10,10 +10,9 @@ import pytest_asyncio
 
 from events.facts.bills import BillIssued
 from services.billing import selection
-from services.billing.issuing import BillRequest
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
-from services.billing.selection import Selection
+from services.billing.selection import BillRequest, Selection
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher

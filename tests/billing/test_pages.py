@@ -15,17 +15,16 @@ import pytest
 import pytest_asyncio
 
 from events.facts.bills import BillFact, BillIssued
-from services.billing import appending, issuing, selection
-from services.billing.appending import Settled
-from services.billing.issuing import BillRequest, issue_page, settle_page
+from services.billing import issuing, selection
+from services.billing.issuing import Settled, append_page, issue_page, settle_page
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
-from services.billing.selection import Selection, Target, pages
+from services.billing.selection import BillRequest, Selection, Target, pages
 from services.postgres import Postgres, open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
-from services.store.streams import bills_of
+from services.store.events import bills_of
 from tests.billing.conftest import Shop, opened_shop
 from tests.store.kit import Store
 
@@ -121,7 +120,7 @@ async def test_a_family_that_fails_costs_no_other_of_its_page(page: Page, monkey
     broken = page.roots[3]
 
     async def append(connection: Any, settled: Sequence[Settled], *rest: Any) -> Any:
-        found = await appending.append_page(connection, settled, *rest)
+        found = await append_page(connection, settled, *rest)
         if broken in {one.root_id for one in settled}:
             raise ValueError("a bill that the store refuses")
         return found

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from services.billing import run, runner, selection
-from services.billing.auto_approval import AutoApprover
+from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job
 from services.billing.runner import JobLocks, JobRunner
 from services.billing.selection import Target

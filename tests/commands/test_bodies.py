@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.currencies import minor_digits
+from projections.money import minor_digits
 from services.api.wire import day, instant
 from services.commands.bodies import parse_body, version_of
 from services.commands.errors import InvalidBody, InvalidField

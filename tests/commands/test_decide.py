@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from events.facts.clock import ClockTicked
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
-    CommitmentCreated,
-    CommitmentDeleted,
-    CommitmentUpdated,
-    OrganizationConfigured,
-    ProductDeleted,
-)
-from events.partition import partition_of
+from events.facts.commitments import CommitmentCreated, CommitmentDeleted, CommitmentUpdated
+from events.facts.resources import AccountCreated, AccountPlanCreated, OrganizationConfigured, ProductDeleted
+from events.topics import partition_of
 from services.commands import errors as refused
 from tests.commands.world import (
     AdvanceClock,

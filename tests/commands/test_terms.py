@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from events.facts.commitments import BalanceTransacted, CommitmentCancelled, CommitmentToppedUp
-from events.facts.resources import (
+from events.facts.commitments import (
+    BalanceTransacted,
+    CommitmentCancelled,
     CommitmentCreated,
     CommitmentDeleted,
+    CommitmentToppedUp,
 )
 from events.resources.credits import BalanceTransaction
 from services.commands import errors as refused

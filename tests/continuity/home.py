@@ -20,7 +20,7 @@ from services.kafka import BatchWriter, LogReader, Record
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
-from services.relay.relay import run_relay
+from services.relay.command import run_relay
 from services.run.settings import Settings
 from services.run.stack import Stack
 from tests.system.story import Left, Wire, left_by, settled

@@ -32,7 +32,7 @@ KEPT = {
 @pytest.fixture(autouse=True)
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bill is larger than a fact may be."""
-    monkeypatch.setattr("services.billing.appending.fact_room", lambda _: ROOM)
+    monkeypatch.setattr("services.billing.issuing.fact_room", lambda _: ROOM)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -8,8 +8,8 @@ import structlog
 from events.codec import encode
 from events.envelope import seal
 from events.facts.clock import ClockTicked
-from events.partition import partition_of
-from events.topics import BILL_LINES, CATALOG, EVENTS, clock_source
+from events.sources import clock_source
+from events.topics import BILL_LINES, CATALOG, EVENTS, partition_of
 from services.continuity.breaks import LogChangedError, LogCutError, LogWentBackError
 from services.postgres import connected
 from services.store.generations import load_generations

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from events.partition import partition_of, usage_key
-from events.topics import USAGE
+from events.topics import USAGE, partition_of, usage_key
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish, usage
 from tests.system.story import ACCOUNTS, set_up

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from events.partition import partition_of, usage_key
-from events.topics import USAGE
+from events.topics import USAGE, partition_of, usage_key
 from services.continuity.breaks import LogChangedError, LogWentBackError, UsageLostError
 from services.kafka import BatchWriter, Record
 from tests.api_client import http_client

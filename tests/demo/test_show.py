@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from services.demo.client import DemoError
 from services.demo.show import burn_down, check_spent, printed_bill
 from services.demo.story import CUSTOMERS
-from services.demo.wire import DemoError
 from services.run.printing import make_console, show
 
 ACORN, BIRCH, CEDAR, _ = CUSTOMERS

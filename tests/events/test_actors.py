@@ -7,7 +7,7 @@ import pytest
 
 from events.actors import ACTOR_LENGTH_MAX, CALLER_LENGTH_MAX, UNNAMED, caller, shown
 from events.codec import UndecodableRecordError, decode, encode
-from projections.usage.rated import decode_rated
+from projections.usage import decode_rated
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 #: As every record was before there were actors.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.sequence import NONE, LastSequences
+from events.sources import NONE, LastSequences
 
 
 def test_what_is_not_greater_than_the_last_of_its_source_is_passed_over() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from events.envelope import seal
-from events.origins import Origins
+from events.sources import Origins
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState

@@ -14,7 +14,7 @@ from services.ingest.command import run_ingest
 from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
 from services.migrate.migrate import migrate
 from services.postgres import open_postgres
-from services.relay.relay import run_relay
+from services.relay.command import run_relay
 from services.run.settings import load_settings
 from services.run.stack import Endpoints
 from services.store.events import NewEvent, append

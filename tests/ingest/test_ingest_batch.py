@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
-from services.ingest.batch import Outcome
-from services.ingest.elsewhere import rejected, size_of
+from services.ingest.batch import Outcome, rejected, size_of
 from services.ingest.refusal import Reason, Refused
 from services.kafka import digest_of
 from services.run.settings import RECORD_BYTES_LEAST

@@ -19,13 +19,12 @@ from events.facts.usage import RatedCharge, UsageRated, UsageRead
 from events.resources.catalog import PricingBand
 from projections.pricing import price_of
 from projections.resources import Resources
-from services.ingest.decimal_price import decimal_price
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.ids import RECENT_IDS, SeenIds, meter_crc
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of
 from services.ingest.record import EventIds, ReadData, RecordWriter
-from services.ingest.running import Applied, Running, charge_members, decimal_of
+from services.ingest.running_charge import Applied, RunningCharge, charge_members, decimal_of, decimal_price
 from services.ingest.validate import Usage
 from services.kafka import Record
 
@@ -144,7 +143,7 @@ def test_what_records_add_sums_to_the_charge_with_the_digits_of_the_log(numbers:
     series: Any = SimpleNamespace(function="SUM", rounding="NONE", quantity_per_unit=Fraction(per))
     pricing: Any = SimpleNamespace(price=price, id="p")
     applied = Applied(SimpleNamespace(id="ap"), series, pricing, ())  # type: ignore[arg-type]
-    running, gained = Running(("acc", "a", ""), applied, decimal_price(series, pricing), None), Decimal(0)
+    running, gained = RunningCharge(("acc", "a", ""), applied, decimal_price(series, pricing), None), Decimal(0)
     with localcontext(EXACT):
         for count, number in enumerate(numbers, 1):
             gained += Decimal(running.gain(number, str(number)) or 0)

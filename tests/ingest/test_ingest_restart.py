@@ -10,8 +10,8 @@ from decimal import Decimal
 
 import pytest
 
-from events.sequence import LastSequences
-from events.topics import EVENTS, read_source, usage_source
+from events.sources import LastSequences, read_source, usage_source
+from events.topics import EVENTS
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments

@@ -15,7 +15,8 @@ import pytest
 from events.codec import encode
 from events.envelope import seal
 from events.facts.usage import UsageRated, UsageRead
-from events.topics import EVENTS, usage_source
+from events.sources import usage_source
+from events.topics import EVENTS
 from services.kafka import Record
 from tests.ingest.live import PATIENCE_S, Live, usages
 from tests.ingest.world import NOW, World

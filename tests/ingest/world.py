@@ -17,7 +17,7 @@ from events.facts.resources import (
     PricingCreated,
     ProductCreated,
 )
-from events.partition import partition_of
+from events.topics import partition_of
 from tests.api_client import CONFIG
 
 PRICES = [

@@ -21,7 +21,7 @@ STORIES = sorted(FOLDER.rglob("*.yaml"))
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 def test_every_line_of_the_story_adds_up(path: Path) -> None:
     player = ExplainingPlayer()
-    play(read_story(path), player)
+    play(read_story(path.read_bytes()), player)
     for explanation in player.explained:
         assert explanation.adds_up, explanation.document()
 
@@ -30,7 +30,7 @@ def test_the_stories_have_lines_of_every_type() -> None:
     player_types: Counter[LineType] = Counter()
     for path in STORIES:
         player = ExplainingPlayer()
-        play(read_story(path), player)
+        play(read_story(path.read_bytes()), player)
         player_types.update(one.line.type for one in player.explained)
     assert {
         "USAGE",
@@ -66,7 +66,7 @@ def test_every_line_of_random_families_adds_up(data: st.DataObject, family: Rand
 
 def test_a_charge_follows_its_account_plan_its_plan_and_their_template() -> None:
     player = ExplainingPlayer()
-    play(read_story(FOLDER / "a-standing-charge-every-third-bill.yaml"), player)
+    play(read_story((FOLDER / "a-standing-charge-every-third-bill.yaml").read_bytes()), player)
     [told] = {one.resources for one in player.explained if one.line.type == "STANDING_CHARGE"}
     held = player.resources
     assert told == {*held.account_plans, *held.plans, *held.plan_templates}

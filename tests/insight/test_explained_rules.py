@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def told(story: str, line_type: str) -> list[Explanation]:
     """The explanations of a story's lines of a type, in the order of their bills."""
     player = ExplainingPlayer()
-    play(read_story(ROOT / "tests" / "scenarios" / f"{story}.yaml"), player)
+    play(read_story((ROOT / "tests" / "scenarios" / f"{story}.yaml").read_bytes()), player)
     return [one for one in player.explained if one.line.type == line_type]
 
 

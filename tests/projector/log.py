@@ -13,11 +13,11 @@ from events.codec import encode
 from events.envelope import Envelope, seal
 from events.facts.base import Fact, Route
 from events.facts.clock import ClockTicked
+from events.facts.commitments import CommitmentCreated
 from events.facts.resources import (
     AccountCreated,
     AccountPlanCreated,
     AggregationCreated,
-    CommitmentCreated,
     MeterCreated,
     OrganizationConfigured,
     PlanCreated,
@@ -26,7 +26,8 @@ from events.facts.resources import (
     ProductCreated,
 )
 from events.facts.usage import UsageRated, UsageRead
-from events.topics import CATALOG, EVENTS, read_source, usage_source
+from events.sources import read_source, usage_source
+from events.topics import CATALOG, EVENTS
 from services.kafka import BatchWriter, Record
 from tests.api_client import CONFIG
 

@@ -8,7 +8,7 @@ from aiokafka import ConsumerRecord
 from events.codec import encode
 from events.envelope import seal
 from events.facts.resources import ProductCreated
-from events.origins import Origins
+from events.sources import Origins
 from services.ingest.catalogs import CatalogFollower
 from services.projection.catalog import CatalogLog
 from services.projection.catalog_fold import CatalogFold, CatalogStoppedError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.projector import pace
-from services.projector.pace import FOLD_SHARE, MAX_SECONDS, MAX_UNWRITTEN, OVERHEAD_S, QUIET_S, QUIET_SHARE, Pace
+from services.projector import worker
+from services.projector.worker import FOLD_SHARE, MAX_SECONDS, MAX_UNWRITTEN, OVERHEAD_S, QUIET_S, QUIET_SHARE, Pace
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(worker, "time", made)
     return made
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import EVENTS
 from projections.readmodels.settled import SettledRows
 from services.kafka import LogReader, Polled

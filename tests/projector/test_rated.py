@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from events.codec import decode, encode
 from events.envelope import seal
 from events.facts.usage import UsageRated
-from events.zones import time_zone
-from projections.usage.cells import ZoneDays
-from projections.usage.rated import PREFIX, decode_rated, details_of, rated_of
+from events.zones import ZoneDays, time_zone
+from projections.usage import PREFIX, decode_rated, details_of, rated_of
 
 TEXTS = st.dictionaries(st.text(min_size=1, max_size=8), st.text(max_size=8), max_size=2)
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**9), max_value=10**9)

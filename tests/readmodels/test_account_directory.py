@@ -3,14 +3,8 @@
 from typing import Any
 
 from events.envelope import Envelope
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
-    AccountPlanDeleted,
-    AccountPlanUpdated,
-    BalanceCreated,
-    CommitmentCreated,
-)
+from events.facts.commitments import BalanceCreated, CommitmentCreated
+from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanDeleted, AccountPlanUpdated
 from projections.readmodels.directory import DirectoryRow, Member, directory_rows, note_member
 from tests.projector.log import id_of
 from tests.readmodels.given import told

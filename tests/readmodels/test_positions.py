@@ -3,7 +3,7 @@
 import json
 
 from events.facts.usage import RecordMark, UsageRead
-from events.sequence import LastSequences
+from events.sources import LastSequences
 from events.topics import EVENTS
 from projections.readmodels.positions import Position, UsageRow, move_arguments, position_of, usage_row
 from tests.readmodels.given import AT

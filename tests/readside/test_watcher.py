@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiokafka.errors import RequestTimedOutError
 
-from events.origins import Origins
-from events.topics import CATALOG, EVENTS, USAGE, read_source
+from events.sources import Origins, read_source
+from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import Turns
 from services.kafka import KafkaUnreachableError
 from services.readside import watching

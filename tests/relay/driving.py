@@ -9,10 +9,11 @@ from uuid import uuid4
 
 from events.codec import decode
 from events.envelope import Envelope
-from events.topics import CATALOG, EVENTS, commands_source
+from events.sources import commands_source
+from events.topics import CATALOG, EVENTS
 from services.continuity.tails import log_partitions
 from services.kafka import LogReader
-from services.relay.relay import run_relay
+from services.relay.command import run_relay
 from services.store.events import head, relayed
 from tests.store.kit import Store
 

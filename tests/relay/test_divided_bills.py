@@ -10,15 +10,13 @@ import pytest
 from events.bill_parts import divided
 from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
-from events.partition import partition_of
-from events.topics import BILL_LINES, EVENTS
+from events.topics import BILL_LINES, EVENTS, partition_of
 from services.kafka import BatchWriter, FetchedRecord, LogReader
 from services.postgres import PostgresUnreachableError
-from services.rebuild.lines import write_lines
+from services.rebuild.derived import write_lines
 from services.relay import cursor
-from services.relay.records import line_records
-from services.store.bills import whole_bill
-from services.store.events import NewEvent, append
+from services.relay.relay import line_records
+from services.store.events import NewEvent, append, whole_bill
 from tests.relay.driving import caught_up_head, log_of, relay, relayed_all, until
 from tests.store.kit import NOW, Store
 

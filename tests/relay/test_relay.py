@@ -15,7 +15,8 @@ import structlog
 
 from events.envelope import Envelope
 from events.facts.bills import BillIssued
-from events.topics import BILL_LINES, clock_source, commands_source
+from events.sources import clock_source, commands_source
+from events.topics import BILL_LINES
 from services.continuity.tails import log_partitions
 from services.kafka import BatchWriter, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S

@@ -22,7 +22,7 @@ PERIOD = ("amount", "counted")
 
 def results_of_product(path: Path) -> list[Any]:
     """Every step's result; the text of a refusal for a refused step."""
-    story = read_story(path)
+    story = read_story(path.read_bytes())
     document = json.loads(story_json(path, story.title, play_product(story, make_player(None))))
     return [step["result"] for step in document["steps"]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
-from services.billing.wire import unpriced_documents
+from services.billing.bill_document import unpriced_documents
 from services.simulate.memory import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
@@ -147,5 +147,5 @@ def test_unpriced_usage_is_kept_and_shown() -> None:
 
 def test_stories_play_the_same_twice() -> None:
     for path in sorted(SETTLED.glob("*.yaml"))[:5]:
-        first, second = (play(read_story(path), MemoryPlayer()) for _ in range(2))
+        first, second = (play(read_story(path.read_bytes()), MemoryPlayer()) for _ in range(2))
         assert [one.result for one in first] == [one.result for one in second]

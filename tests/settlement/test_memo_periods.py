@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from events.resources.memos import CreditMemo
+from projections.settlement.billed import PendingBill
 from projections.settlement.drafts import memo_lines
-from projections.settlement.pending import PendingBill
 from services.simulate.naming import id_of
 
 DAY = date(2026, 1, 1)

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.currencies import minor_digits
 from events.resources.catalog import PricingBand
-from projections.money import Rounding, divide, is_whole_minor, rounding_of
+from projections.money import Rounding, divide, is_whole_minor, minor_digits, rounding_of
 from projections.pricing import Price, price_of
 
 Row = tuple[str, str, str]

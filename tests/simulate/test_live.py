@@ -100,7 +100,7 @@ steps:
 
 
 def results(path: Path, player: Player) -> list[Any]:
-    story = read_story(path)
+    story = read_story(path.read_bytes())
     return list(json.loads(story_json(path, story.title, play(story, player)))["steps"])
 
 
@@ -148,7 +148,7 @@ async def test_the_projected_row_says_what_a_settlement_as_of_the_clock_says(liv
 
     def rows() -> tuple[Any, Any]:
         player = live.players.player()
-        play(read_story(path), player)
+        play(read_story(path.read_bytes()), player)
         [commitment] = player.organization.call("GET", "commitments")["data"]
         clock = player.organization.call("GET", "clock")["now"][:10]
         return commitment, player.organization.call("GET", f"commitments/{commitment['id']}", asOf=clock)
@@ -186,7 +186,7 @@ async def test_exit_statuses(live: Live, tmp_path: Path) -> None:
 async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
     path, kafka = tmp_path / "story.yaml", live.system.addresses.kafka_bootstrap
     path.write_text(REFUSED)
-    story = read_story(path)
+    story = read_story(path.read_bytes())
 
     def at(url: str) -> None:
         with LiveSystem(url, kafka) as players:

@@ -63,7 +63,7 @@ def test_a_bill_of_several_periods_tells_each_above_its_lines() -> None:
 def test_every_scenario_fits_80_columns_with_nothing_cut() -> None:
     out = io.StringIO()
     for path in sorted(SCENARIOS.rglob("*.yaml")):
-        story = read_story(path)
+        story = read_story(path.read_bytes())
         print_story(make_console(out), path.relative_to(SCENARIOS), story.title, play(story, make_player(None)))
     lines = out.getvalue().splitlines()
     assert len(lines) > 1000

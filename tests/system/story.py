@@ -13,8 +13,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from events.partition import partition_of, usage_key
-from events.topics import USAGE
+from events.topics import USAGE, partition_of, usage_key
 from services.failures import Passing
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres

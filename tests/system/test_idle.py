@@ -12,8 +12,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from events.partition import usage_key
-from events.topics import USAGE
+from events.topics import USAGE, usage_key
 from tests.system.story import ACCOUNTS, Wire, set_up, usage_of
 from tests.system.up import Up, running_up
 

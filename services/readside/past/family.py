@@ -8,15 +8,15 @@ from typing import Any
 from events.codec import decode
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
-from events.origins import Origins
-from events.zones import time_zone
+from events.sources import Origins
+from events.zones import ZoneDays, time_zone
 from projections.aggregates import meter_aggregation
 from projections.rating.index import FamilyIndex
 from projections.readmodels import directory, usage_totals
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Family, together
-from projections.usage.cells import Cell, CellKey, ZoneDays, fold_usage, meter_plans
+from projections.usage import Cell, CellKey, fold_usage, meter_plans
 from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres

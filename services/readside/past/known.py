@@ -8,7 +8,7 @@ from typing import Any
 from events.codec import ForeignRecordError, decode_own
 from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
-from events.origins import Origins
+from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.clock import counted_tick
 from projections.readmodels import directory

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from events.codec import ForeignRecordError, decode_own
 from events.facts.usage import UsageRated
-from events.origins import Origins
-from events.sequence import LastSequences
+from events.sources import LastSequences, Origins
 from events.topics import EVENTS
-from projections.usage.rated import PREFIX, RatedRecord, decode_rated, rated_of
+from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, LogReader
 
 #: Up to so many accounts are looked for in the bytes before anything is decoded.

@@ -1,15 +1,24 @@
 """Named commands as children: `trueup up`'s API, relay, ingest and projector, started, stopped and killed one by one.
 
-None outlives this process, even when it is killed. Starting again what ended by itself is the business of `keep`.
+None outlives this process, even when it is killed. What must run is kept running: what ends by itself is started again,
+after a pause that grows while it does not last. What cannot start is given up on: what has ended, or was not ready in
+time, at several starts in a row. What runs for a while begins anew with the shortest pause.
 """
 
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
 
+import structlog
+
+from services.failures import Worded
 from services.run.stack.child import Child, Command
 from services.run.stack.errors import StackError
+
+_log = structlog.get_logger(__name__)
 
 
 class Supervisor:
@@ -72,3 +81,92 @@ def stop_on_signals(event: asyncio.Event) -> Iterator[asyncio.Event]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+class Kept(Protocol):
+    """Something that is kept running: one of our processes, or a part of the stack that is ours."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def start(self) -> object:
+        """Starts it and returns once it is ready. Raises: StackError saying why it is not; then nothing of it runs."""
+
+    async def ended(self) -> str:
+        """Waits until it ends by itself; returns how, in words that begin with its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before which restart, and when to give up."""
+
+    pauses: tuple[float, ...] = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+    #: Running for this long is holding.
+    healthy_seconds: float = 60.0
+    failed_starts: int = 5
+
+
+class CannotStart(Worded, StackError):
+    """{name} cannot be started: {starts} starts in a row failed; the last one: {last}"""
+
+    def __init__(self, name: str, starts: int, last: StackError) -> None:
+        super().__init__(name=name, starts=starts, last=last)
+
+
+class Keeper:
+    """Keeps one thing running that runs already. It is started again only while all that it `needs` is running."""
+
+    def __init__(self, kept: Kept, needs: Iterable["Keeper"] = (), patience: Patience | None = None) -> None:
+        self._kept, self._needs, self._patience = kept, tuple(needs), patience or Patience()
+        self._runs = asyncio.Event()
+        self._runs.set()
+        self._restarts = 0
+
+    async def keep(self) -> NoReturn:
+        """Until cancelled. Raises: CannotStart."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            since = clock()
+            how = await self._kept.ended()
+            self._runs.clear()
+            ended = clock()
+            if ended - since >= self._patience.healthy_seconds:
+                self._restarts = 0
+            _log.warning("process_ended", name=self._kept.name, how=how, again_in_seconds=self._pause)
+            await self._start_again()
+            self._runs.set()
+            _log.warning("process_runs_again", name=self._kept.name, after_seconds=round(clock() - ended, 1))
+
+    @property
+    def _pause(self) -> float:
+        pauses = self._patience.pauses
+        return pauses[min(self._restarts, len(pauses) - 1)]
+
+    async def _start_again(self) -> None:
+        failed = 0
+        while True:
+            await asyncio.sleep(self._pause)
+            self._restarts += 1
+            for needed in self._needs:
+                await needed._runs.wait()
+            try:
+                await self._kept.start()
+                return
+            except StackError as error:
+                failed += 1
+                if failed == self._patience.failed_starts:
+                    raise CannotStart(self._kept.name, failed, error) from error
+                again = {"failed_starts": failed, "again_in_seconds": self._pause}
+                _log.warning("process_did_not_start", name=self._kept.name, error=str(error), **again)
+
+
+async def keep_all(keepers: Sequence[Keeper]) -> NoReturn:
+    """All of them, until cancelled. Raises: CannotStart of the first that gives up."""
+    tasks = [asyncio.ensure_future(keeper.keep()) for keeper in keepers]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    raise next(error for task in done if (error := task.exception()) is not None)

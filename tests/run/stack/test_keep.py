@@ -13,8 +13,7 @@ import structlog
 
 from services.run.stack import StackError
 from services.run.stack.child import Command, log_tail
-from services.run.stack.keep import CannotStart, Keeper, Patience, keep_all
-from services.run.stack.supervise import Supervisor
+from services.run.stack.supervise import CannotStart, Keeper, Patience, Supervisor, keep_all
 
 QUICK = Patience(pauses=(0.01, 0.2, 0.4), healthy_seconds=1.0, failed_starts=3)
 

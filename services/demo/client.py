@@ -9,8 +9,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from events.partition import usage_key
-from events.topics import USAGE
+from events.topics import USAGE, usage_key
 from services.api.signing_in import SignedIn
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request

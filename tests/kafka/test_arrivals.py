@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.kafka import BatchWriter, Record, read_raw
-from services.kafka.arriving import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
 from services.run.stack import Stack
+from services.worker.consumer import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
 
 pytestmark = pytest.mark.stack
 TOPIC = "arriving"

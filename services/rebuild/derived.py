@@ -1,4 +1,6 @@
-"""What the command side keeps beside its events, derived from them again: resources and invoice numbers."""
+"""What is derived from the events of the store, made again: the command side's resources and invoice numbers, and the
+lines of bills that `billing.bill-line-items` has lost.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,24 +8,29 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.bills import BillIssued
 from events.facts.resources import OrganizationConfigured
+from events.topics import BILL_LINES
 from projections.resources import Resources
 from services.commands.table import KINDS
+from services.kafka import BatchWriter, LogReader, Mark, digest_of
+from services.relay.relay import line_records
+from services.store.events import whole_bill
 from services.store.rows import COLUMNS, envelope_of
-from services.store.view import store_config, store_entity
+from services.store.view import note_invoice_number, store_config, store_entity
 
 _EVENTS = f"SELECT {COLUMNS} FROM store.events WHERE organization = $1 ORDER BY position"
 _DROP = "DELETE FROM store.entities WHERE organization = $1"
-_NUMBER = """
-INSERT INTO store.invoice_numbers AS held (organization, last) VALUES ($1, $2)
-ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, EXCLUDED.last)
+_EVENTS_AT_ONCE = 1_000
+_BILLS = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE type = 'BillIssued' AND partition = $1 AND position >= $2 AND position <= $3 ORDER BY position
 """
-_BATCH = 1_000
+_BILLS_AT_ONCE = 100
 
 
 async def rebuild_view(connection: Any, organization: str, generation: str) -> None:
     """Write an organization's rows anew, from all of its events."""
     resources, numbers = Resources(organization), InvoiceNumbers()
-    async for row in connection.cursor(_EVENTS, organization, prefetch=_BATCH):
+    async for row in connection.cursor(_EVENTS, organization, prefetch=_EVENTS_AT_ONCE):
         envelope = envelope_of(row, generation)
         resources.evolve(envelope)
         numbers.evolve(envelope)
@@ -34,7 +41,7 @@ async def rebuild_view(connection: Any, organization: str, generation: str) -> N
         for id in kind.held(resources):
             await store_entity(connection, resources, kind, id)
     if numbers.last:
-        await connection.execute(_NUMBER, organization, numbers.last)
+        await note_invoice_number(connection, organization, numbers.last)
 
 
 class InvoiceNumbers:
@@ -61,3 +68,31 @@ def _numbers(written: str, prefixes: Iterable[str]) -> list[int]:
         if written.startswith(prefix) and rest.isdigit():
             return [int(rest)]
     return []
+
+
+async def last_lines(reader: LogReader, partition: int) -> int:
+    """Position of the bill whose lines stand last in the partition; 0 if there are none."""
+    beginning = (await reader.beginning_offsets(BILL_LINES, [partition]))[partition]
+    end = (await reader.end_offsets(BILL_LINES, [partition]))[partition]
+    position = 0
+    async for records in reader.read(BILL_LINES, partition, max(beginning, end - 1), end):
+        headers = dict(records[-1].headers)
+        position = int(headers.get("position") or 0)
+    return position
+
+
+async def write_lines(
+    connection: Any, writer: BatchWriter, partition: int, start: int, end: int, generation: str
+) -> tuple[int, Mark | None]:
+    """Write the lines of the bills at positions `[start, end]` of the store; consumers drop what they have.
+
+    Returns: how many, and the last one.
+    """
+    count, mark = 0, None
+    async for row in connection.cursor(_BILLS, partition, start, end, prefetch=_BILLS_AT_ONCE):
+        envelope = envelope_of(row, generation)
+        records = line_records(envelope, await whole_bill(connection, envelope))
+        base, number, ms = (await writer.append(BILL_LINES, partition, records))[-1]
+        count += len(records)
+        mark = Mark(base + number - 1, ms, digest_of(records[-1].key, records[-1].value))
+    return count, mark

@@ -1,26 +1,139 @@
-"""The hot loop: what usage adds to totals between two transactions.
+"""Usage as the log has it, decoded fast and added up by day: the hot loop of every worker that folds it.
+
+`UsageRated` is decoded a poll's records in one go, only the fields that plain sums are made of.
+
+The pydantic fact in `events.facts.usage` is the definition; a test holds these structs equal to it. A record that does
+not look the usual way (another member first, another schema version) goes through `events.codec` and comes out the
+same.
 
 A `Cell` is what the usage of one account, aggregation, segment and day added since the last write. Cells are merged
 into the family's totals once per transaction, so an event costs a dictionary look-up and an addition, and nothing of
 it depends on how polls were cut.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, timedelta, tzinfo
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
 from decimal import Decimal, localcontext
 from typing import NamedTuple
 
-from events.decimals import EXACT
+import msgspec
+
+from events.codec import UndecodableRecordError, decode
+from events.decimals import EXACT, plain
+from events.envelope import Envelope
+from events.facts.usage import UsageRated
+from events.resources.base import moment_text
 from events.resources.catalog import AggregationFunction
+from events.zones import ZoneDays
 from projections.aggregates import DayState, MeterAggregation, contributions, merge, meter_aggregation
 from projections.resources import Resources
-from projections.usage.rated import Details, RatedRecord, details_of
 
+#: How `events.codec.encode` begins a UsageRated of the current schema version.
+PREFIX = b'{"type":"UsageRated","schema":%d,' % UsageRated.schema_version
 #: Account, aggregation, segment text, day of the account's zone.
 CellKey = tuple[str, str, str, date]
-#: A dozen years: usage comes in order of time, so what was forgotten is rarely asked for.
-_MOST_HOURS = 100_000
 _NOTHING: Mapping[str, str] = {}
+
+
+class RatedData(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What a plain sum and the ids seen need. `ts` and the numbers stay texts: most are summed up without more."""
+
+    meter_id: str
+    ts: str
+    digest: str
+    measure: dict[str, str] | None = None
+
+
+class RatedRecord(msgspec.Struct, frozen=True, gc=False):
+    """An envelope around it; `time` is the usage's arrival."""
+
+    source: str
+    sequence: int
+    account: str
+    time: datetime
+    data: RatedData
+
+
+class Details(NamedTuple):
+    """What the other aggregations need besides: numbers and texts by field code."""
+
+    usage_id: str
+    ts: datetime
+    numbers: Mapping[str, Decimal]
+    texts: Mapping[str, str]
+
+
+class _Details(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    usage_id: str
+    ts: datetime
+    measure: dict[str, Decimal] | None = None
+    who: dict[str, str] | None = None
+    what: dict[str, str] | None = None
+    where: dict[str, str] | None = None
+    other: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+
+
+class _DetailedRecord(msgspec.Struct, frozen=True, gc=False):
+    data: _Details
+
+
+_RECORDS = msgspec.json.Decoder(list[RatedRecord])
+_RECORD = msgspec.json.Decoder(RatedRecord)
+_DETAILS = msgspec.json.Decoder(_DetailedRecord)
+
+
+def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]:
+    """The records of these values, in order, and the places of values that are none; all begin with PREFIX.
+
+    A value of a stranger may hold two, or half of one, so that those beside it make one of both: then each is decoded
+    by itself.
+    """
+    with suppress(msgspec.MsgspecError):
+        together = _RECORDS.decode(b"[" + b",".join(values) + b"]")
+        if len(together) == len(values):
+            return together, []
+    found, strange = [], []
+    for place, value in enumerate(values):
+        try:
+            found.append(_RECORD.decode(value))
+        except msgspec.MsgspecError:
+            strange.append(place)
+    return found, strange
+
+
+def details_of(value: bytes) -> Details:
+    """The rest of a usage record. Raises: UndecodableRecordError."""
+    if not value.startswith(PREFIX):
+        fact = _fact(decode(value))
+        categories = (fact.who, fact.what, fact.where, fact.other, fact.metadata)
+        return Details(fact.usage_id, fact.ts, fact.measure, joined(categories))
+    try:
+        data = _DETAILS.decode(value).data
+    except msgspec.MsgspecError as error:
+        raise UndecodableRecordError(f"not a record of the log: {error}") from error
+    texts = joined((data.who, data.what, data.where, data.other, data.metadata))
+    return Details(data.usage_id, data.ts, data.measure or {}, texts)
+
+
+def rated_of(envelope: Envelope) -> RatedRecord:
+    """The same from a decoded envelope."""
+    fact = _fact(envelope)
+    assert envelope.account is not None
+    measure = {code: plain(number) for code, number in fact.measure.items()}
+    data = RatedData(fact.meter_id, moment_text(fact.ts), fact.digest, measure)
+    return RatedRecord(envelope.source, envelope.sequence, envelope.account, envelope.time, data)
+
+
+def _fact(envelope: Envelope) -> UsageRated:
+    assert isinstance(envelope.data, UsageRated)
+    return envelope.data
+
+
+def joined(categories: Iterable[Mapping[str, str] | None]) -> dict[str, str]:
+    """The fields of several categories in one; codes are unique within a meter, whatever their category."""
+    return {code: text for category in categories if category for code, text in category.items()}
 
 
 class Cell:
@@ -41,35 +154,6 @@ class Cell:
     def day_state(self) -> DayState:
         """What was added, as a state that merges."""
         return DayState(Decimal(self.number), self.count) if self.state is None else self.state
-
-
-class ZoneDays(dict[str, date]):
-    """The day of the zone by the text of an hour of UTC, for the hours that lie in one day.
-
-    Nearly every instant is found by the first 13 characters of its text; the rest (an hour in which a day begins, a
-    text with another offset than Z) is worked out.
-    """
-
-    def __init__(self, zone: tzinfo) -> None:
-        super().__init__()
-        self.zone = zone
-        self._torn: set[str] = set()
-
-    def day(self, ts: str) -> date:
-        """The day of an instant that is not known by its hour."""
-        at = datetime.fromisoformat(ts)
-        day = at.astimezone(self.zone).date()
-        hour = ts[:13]
-        if ts[-1] == "Z" and ts[10] == "T" and hour not in self._torn:
-            start = at.replace(minute=0, second=0, microsecond=0)
-            last = start + timedelta(minutes=59, seconds=59, microseconds=999_999)
-            if start.astimezone(self.zone).date() == last.astimezone(self.zone).date():
-                if len(self) >= _MOST_HOURS:
-                    self.clear()
-                self[hour] = day
-            else:
-                self._torn.add(hour)
-        return day
 
 
 class MeterPlan(NamedTuple):

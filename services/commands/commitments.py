@@ -1,4 +1,6 @@
-"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18)."""
+"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18), and
+when one is used, so that it is not deleted without force (rules 8.10).
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -6,14 +8,20 @@ from itertools import accumulate
 from typing import get_args
 
 from events.decimals import plain
-from events.facts.billing_grid import BillingGrid
-from events.facts.commitments import BalanceTransacted, CancelPolicy, CommitmentCancelled, CommitmentToppedUp
+from events.facts.commitments import (
+    BalanceTransacted,
+    BillingGrid,
+    CancelPolicy,
+    CommitmentCancelled,
+    CommitmentToppedUp,
+)
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
 from projections.rating.index import index_families
 from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.settlement import Billed
 from projections.settlement.billing_periods import billing_grid
 from services.commands.accounts import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
@@ -26,6 +34,8 @@ POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
     "MINIMUM": ("TRUE_UP", "PRORATE", "WAIVE"),
     "PREPAYMENT": ("ACCELERATE", "KEEP", "WAIVE"),
 }
+
+
 assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
 
 
@@ -189,3 +199,8 @@ def _check_in_term(body: Commitment, day: date) -> None:
     if not body.start_date <= day < body.end_date:
         rule = f"must lie in the commitment's term, from {body.start_date} until before {body.end_date}"
         raise InvalidField(field="date", rule=rule)
+
+
+def is_used(agreement_id: str, *, billed: Billed, spent: Decimal) -> bool:
+    """Whether it has drawn or billed anything: `billed` are its root's bills, `spent` is what was drawn on it."""
+    return bool(spent) or any(key.agreement_id == agreement_id for key in billed.by_key)

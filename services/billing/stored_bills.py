@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.facts.bills import BillIssued
-from services.billing.wire import Names, Stamps
+from services.billing.bill_document import Names, Stamps
 from services.store.listing import Condition, Search, placed
 
 _BILLS = """

@@ -1,0 +1,59 @@
+"""Usage that no price holds for: kept and shown, never billed (rules 3.8)."""
+
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from events.resources.catalog import Aggregation
+from projections.aggregates import Totals, merge_all, shown, value
+from projections.calendar import ONE_DAY
+from projections.rating.terms import Reader
+from projections.settlement.family import FamilyTerms
+
+
+class Unpriced(NamedTuple):
+    """Usage that no pricing and no account plan held on its days: kept, shown, never billed."""
+
+    account_id: str
+    aggregation_id: str
+    segment: str
+    days: tuple[date, ...]
+
+    @property
+    def start(self) -> date:
+        """Its first day."""
+        return self.days[0]
+
+    @property
+    def end(self) -> date:
+        """The day after its last one."""
+        return self.days[-1] + ONE_DAY
+
+    def quantity(self, aggregation: Aggregation, totals: Totals) -> Decimal:
+        """What it adds up to over its days, for people: no money is derived from it."""
+        days = totals[self.account_id, self.aggregation_id, self.segment]
+        merged = merge_all(aggregation.aggregation, [days[day] for day in self.days])
+        return shown(value(aggregation.aggregation, merged))
+
+
+def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
+    """All such usage of the family, by account, aggregation and segment."""
+    found = []
+    for key in sorted(totals):
+        account = terms.accounts.get(key[0])
+        if account is None:
+            continue
+        readers = terms.readers.get(key, ())
+        days = tuple(
+            day
+            for day in sorted(totals[key])
+            if not any(reader.plan.rates(account, day) and _holds(reader, day) for reader in readers)
+        )
+        if days:
+            found.append(Unpriced(*key, days))
+    return found
+
+
+def _holds(reader: Reader, day: date) -> bool:
+    """Timelines of pricings are clipped to the account plan, so this asks for both."""
+    return any(span.start <= day and (span.end is None or day < span.end) for span in reader.series.spans)

@@ -1,0 +1,100 @@
+"""`trueup relay`: one relay leads, the others stand by until they can."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import structlog
+
+from services.concurrency import first_of
+from services.continuity.guard import Guard, guarded
+from services.continuity.memory import note_writer, written
+from services.continuity.tails import read_tails
+from services.kafka import BatchWriter, LogReader
+from services.postgres import Connection, connected
+from services.relay import cursor
+from services.relay.relay import QUARTER_S, Relay
+from services.run.process import Process, run_process
+from services.store.events import CHANNEL
+from services.store.generations import load_generations
+from services.worker.outage import until_stopped
+
+#: A notification may be lost with its connection; looking this often bounds what that costs.
+LOOK_SECONDS = 5.0
+STANDBY_SECONDS = 0.3
+_log = structlog.get_logger(__name__)
+
+
+async def run_relay(
+    bootstrap: str,
+    database_url: str,
+    stop: asyncio.Event,
+    *,
+    ready: Callable[[], None] = lambda: None,
+    wall_seconds: Callable[[], float] = time.time,
+) -> None:
+    """Lead whenever no other relay does, until `stop` is set. `ready` is called once it leads or stands by.
+
+    Raises: BreakError, NotMigratedError; what passes by itself is waited out.
+    """
+
+    async def lead() -> None:
+        async with connected(database_url) as connection:
+            await _stand_by(connection, stop, ready)
+            if not stop.is_set():
+                guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
+                await guard.check()
+                await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
+
+    await until_stopped(stop, "relay_begins_anew", lead)
+
+
+async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    first = True
+    while not stop.is_set() and not await cursor.try_lead(connection):
+        if first:
+            _log.info("relay_stands_by")
+            ready()
+            first = False
+        await first_of(STANDBY_SECONDS, stop)
+
+
+async def _lead(
+    connection: Connection,
+    bootstrap: str,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    wall_seconds: Callable[[], float],
+) -> None:
+    woken = asyncio.Event()
+    await connection.add_listener(CHANNEL, lambda *_: woken.set())
+    connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
+    generations = await load_generations(connection)
+    async with LogReader(bootstrap) as reader:
+        tails = await read_tails(connection, reader, generations, await written(connection))
+    at = await cursor.read_cursor(connection)
+    async with BatchWriter(bootstrap) as writer, note_writer(bootstrap) as notes:
+        relay = Relay(connection, writer, notes, generations, tails, at)
+        _log.info("relay_leads", position=at.position, partitions=generations.partitions)
+        ready()
+        while not stop.is_set():
+            woken.clear()
+            now = wall_seconds()
+            await relay.tick(now)
+            if not await relay.step():
+                await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)
+
+
+async def _relay(process: Process) -> None:
+    await run_relay(
+        process.endpoints.kafka_bootstrap, process.endpoints.database_url, process.stop, ready=process.ready
+    )
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the relay works.")
+def relay(ready_file: Path | None) -> None:
+    """Carry facts from the event store to Kafka, in commit order, until Ctrl-C. Several may run: one leads."""
+    run_process(_relay, ready_file)
