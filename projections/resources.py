@@ -31,6 +31,7 @@ from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
+from projections.calendar import later
 
 R = TypeVar("R", bound=Resource)
 E = TypeVar("E", bound="Entity[Any]")
@@ -106,10 +107,7 @@ def _changed(
 
 @dataclass(frozen=True, slots=True)
 class CommitmentEntity(Entity[Commitment]):
-    """A commitment with its top-ups (oldest first) and, once cancelled, its cancellation.
-
-    `grid`: the billing periods that a MINIMUM's commitment periods are counted in, as its last fact fixed them.
-    """
+    """A commitment with its top-ups (oldest first), its cancellation, and, of a MINIMUM, its fact's billing grid."""
 
     top_ups: tuple[CommitmentToppedUp, ...] = ()
     cancellation: CommitmentCancelled | None = None
@@ -156,7 +154,7 @@ class Resources:
             case OrganizationConfigured():
                 self.config = self._configured(envelope, envelope.data)
             case ClockTicked(now=now) if envelope.organization:
-                self.clock = max(self.clock or now, now)
+                self.clock = later(self.clock, now)
             case CommitmentToppedUp() as fact:
                 held = self.commitments[fact.id]
                 self.commitments[fact.id] = replace(_touched(held, envelope), top_ups=(*held.top_ups, fact))
@@ -180,6 +178,10 @@ class Resources:
                 self._of(fact).pop(fact.id, None)
             case _:
                 pass
+
+    def put(self, attribute: str, entity: Entity[Any]) -> None:
+        """Hold an entity as it is, under the attribute of its kind, without the facts that made it so."""
+        getattr(self, attribute)[entity.id] = entity
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:

@@ -180,7 +180,7 @@ class IngestHandler:
         while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
             async for records in self._reader.read(EVENTS, partition, state.position, end):
                 state.fold(records, self._gate.catalogs)
-            state.position = end
+            state.appended_up_to(end)
 
     async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
         """Refusals and re-routes of all partitions, by target, each acknowledged."""
@@ -227,7 +227,7 @@ class IngestHandler:
                     await check_gap(partition, sources, self._reader.read(EVENTS, partition, start, end))
             except ResyncError as error:
                 lost.append(error)
-            state.position = position
+            state.appended_up_to(position)
         if lost:
             raise ResyncError([error.partitions[0] for error in lost], "; ".join(map(str, lost)))
 

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.envelope import Envelope
+from events.facts.bills import BillFact
+from projections.calendar import later
 from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
@@ -40,6 +43,10 @@ class Unwritten:
     def note_fact(self, row: FactRow) -> None:
         """A fact to append."""
         self.facts.append(row)
+
+    def note_bill(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
+        """What happened to a bill, as `UnwrittenBills.note` takes it."""
+        self.bills.note(envelope, fact, number, version)
 
     def note_family(self, root_id: str) -> None:
         """A family that a fact was about."""
@@ -93,7 +100,7 @@ class Unwritten:
 
 @dataclass(slots=True)
 class PartitionState:
-    """A partition in memory: where it stands, its clocks, and what is unwritten."""
+    """A partition in memory: where it stands, its clocks, and what is unwritten. Only its own functions change it."""
 
     position: Position
     #: Test clocks by organization.
@@ -110,9 +117,18 @@ class PartitionState:
         """Whether the next transaction has to move this partition."""
         return self.position.next_offset != self.position.stored or self.position.catalog_offset != self.stored_catalog
 
+    def move_clock(self, organization: str, now: datetime) -> None:
+        """An organization's test clock was moved; it never goes back."""
+        self.clocks[organization] = later(self.clocks.get(organization), now)
+        self.unwritten.note_clock(organization)
+
+    def stop(self, why: str | None) -> None:
+        """Nothing is folded any more, unless there is no reason why."""
+        self.stopped = why
+
     def committed(self) -> None:
         """All that was unwritten is in Postgres."""
-        self.position.stored = self.position.next_offset
+        self.position.committed()
         self.stored_tick = self.position.tick
         self.stored_catalog = self.position.catalog_offset
         self.unwritten = Unwritten()

@@ -87,7 +87,7 @@ class Projection:
             apply_facts(state, decoded, self.cache)
             note_usage(state, decoded)
             state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
-            state.stopped = decoded.stopped
+            state.stop(decoded.stopped)
 
     async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
@@ -135,7 +135,7 @@ class Projection:
             origins, organizations = self._origins, self.catalog.organizations
             rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
             held.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
-        position.catalog_offset = self.catalog.offset
+        position.follow_catalog(self.catalog.offset)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
         """The family as of everything that was folded, written or not."""

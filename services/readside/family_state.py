@@ -14,6 +14,7 @@ from events.envelope import Envelope
 from events.facts.bills import BillFact
 from events.zones import time_zone
 from projections.aggregates import DayState, TotalsKey, merge
+from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
@@ -76,7 +77,7 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
-        self.newest = envelope.time if self.newest is None else max(self.newest, envelope.time)
+        self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):
             self.bills_version += 1
             self.billed.evolve(envelope.data)

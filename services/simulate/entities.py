@@ -105,10 +105,7 @@ class Entities:
             for one in entries or ():
                 if not isinstance(one, Lines):
                     raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be mappings")
-                held = Lines(one.line)
-                held.update({field: code, **one})
-                held.lines.update(one.lines)
-                self._expand(inner_kind, held, found)
+                self._expand(inner_kind, one.beside(field, code), found)
 
     def _code(self, kind: str, entry: Lines) -> str:
         code = entry.get("code")

@@ -5,7 +5,7 @@ A row is written from the evolved `Resources` in the transaction of its events; 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -79,25 +79,31 @@ def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) 
     )
 
 
-def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
-    """Hold what the row says in the resources."""
-    if row["kind"] == CONFIG:
-        body = OrganizationConfig.model_validate(json.loads(row["body"]))
-        resources.config = Entity(row["id"], row["version"], body, **_stamps(row))
-    else:
-        KINDS[row["kind"]].held(resources)[row["id"]] = entity_of(row)
+def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
+    """What the rows hold of an organization, whose test clock stands there."""
+    found = list(rows)
+    config = next((_config_of(row) for row in found if row["kind"] == CONFIG), None)
+    resources = Resources(organization, config, clock)
+    put_rows(resources, [row for row in found if row["kind"] != CONFIG])
+    return resources
+
+
+def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Hold the resources that these rows hold, too."""
+    for row in rows:
+        resources.put(KINDS[row["kind"]].attribute, entity_of(row))
+
+
+def _config_of(row: Mapping[str, Any]) -> Entity[OrganizationConfig]:
+    body = OrganizationConfig.model_validate(json.loads(row["body"]))
+    return Entity(row["id"], row["version"], body, **_stamps(row))
 
 
 async def load_config(connection: Any, organization: str) -> Resources:
     """Resources with the configuration and the test clock only; empty for an unknown organization."""
-    resources = Resources(organization)
-    rows = await connection.fetch(_GET_IDS, organization, [organization])
+    row = await connection.fetchrow(_GET, organization, CONFIG, organization)
     clock = await connection.fetchval(_CLOCK, organization)
-    for row in rows:
-        if row["kind"] == CONFIG:
-            put_row(resources, row)
-    resources.clock = clock
-    return resources
+    return resources_of(organization, [] if row is None else [row], clock)
 
 
 async def get(connection: Any, organization: str, kind: str, id: str) -> Entity[Any] | None:

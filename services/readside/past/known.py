@@ -10,6 +10,7 @@ from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.origins import Origins
 from events.topics import CATALOG, EVENTS
+from projections.calendar import later
 from projections.clock import counted_tick
 from projections.readmodels import directory
 from projections.resources import Resources
@@ -96,7 +97,7 @@ async def last_tick(reader: LogReader, partition: int, end: int, origins: Origin
             for record in records:
                 now = _tick(record, origins)
                 if now is not None:
-                    newest = now if newest is None else max(newest, now)
+                    newest = later(newest, now)
         if newest is not None:
             return newest
         stop, length = start, length * 2
