@@ -179,9 +179,9 @@ class Resources:
             case _:
                 pass
 
-    def put(self, attribute: str, entity: Entity[Any]) -> None:
-        """Hold an entity as it is, under the attribute of its kind, without the facts that made it so."""
-        getattr(self, attribute)[entity.id] = entity
+    def put(self, entity: Entity[Any]) -> None:
+        """Hold an entity as it is, without the facts that made it so."""
+        getattr(self, ATTRIBUTES[type(entity.body)])[entity.id] = entity
 
     def _configured(self, envelope: Envelope, fact: OrganizationConfigured) -> Entity[OrganizationConfig]:
         if self.config is None:
@@ -189,30 +189,29 @@ class Resources:
         return replace(_touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
-        held: dict[str, Any] = getattr(self, _ATTRIBUTES[_subject(fact)])
+        held: dict[str, Any] = getattr(self, _OF_FACT[type(fact).__name__])
         return held
 
 
-_ATTRIBUTES = {
-    "Product": "products",
-    "Meter": "meters",
-    "Aggregation": "aggregations",
-    "PlanTemplate": "plan_templates",
-    "Plan": "plans",
-    "Pricing": "pricings",
-    "Counter": "counters",
-    "CounterPricing": "counter_pricings",
-    "Account": "accounts",
-    "AccountPlan": "account_plans",
-    "Contract": "contracts",
-    "Commitment": "commitments",
-    "Balance": "balances",
-    "CounterAdjustment": "counter_adjustments",
+#: By the body of a kind, the attribute of `Resources` that holds its entities.
+ATTRIBUTES: dict[type[Resource], str] = {
+    Product: "products",
+    Meter: "meters",
+    Aggregation: "aggregations",
+    PlanTemplate: "plan_templates",
+    Plan: "plans",
+    Pricing: "pricings",
+    Counter: "counters",
+    CounterPricing: "counter_pricings",
+    Account: "accounts",
+    AccountPlan: "account_plans",
+    Contract: "contracts",
+    Commitment: "commitments",
+    Balance: "balances",
+    CounterAdjustment: "counter_adjustments",
 }
-
-
-def _subject(fact: ResourceFact) -> str:
-    return type(fact).__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
+_ENDINGS = ("Created", "Updated", "Deleted")
+_OF_FACT = {model.__name__ + ending: held for model, held in ATTRIBUTES.items() for ending in _ENDINGS}
 
 
 def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:

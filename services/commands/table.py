@@ -14,9 +14,18 @@ from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pri
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, Resources
+from projections.resources import (
+    ATTRIBUTES,
+    AccountEntity,
+    BalanceEntity,
+    CommitmentEntity,
+    Entity,
+    PlanEntity,
+    Resources,
+)
 from services.commands import filters as f
 from services.commands.filters import Filter
+from services.commands.in_stories import PLAIN, InnerList, InStories
 
 #: Members of every answer that a client may send back in a PUT; they are not read.
 ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
@@ -28,11 +37,7 @@ class Kind:
 
     #: camelCase singular, as streams and messages name it.
     name: str
-    #: Last part of its HTTP path.
-    path: str
     model: type[Resource]
-    #: Attribute of `Resources` that holds it.
-    attribute: str
     filters: tuple[Filter, ...]
     #: Combinations of fields that no two resources of the kind share in an organization (when all are given).
     unique: tuple[tuple[str, ...], ...] = (("code",),)
@@ -49,6 +54,18 @@ class Kind:
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
     entity: type[Entity[Any]] = Entity
+    #: None: a scenario file has no list of them.
+    in_stories: InStories | None = PLAIN
+
+    @property
+    def path(self) -> str:
+        """Last part of its HTTP path."""
+        return f"{self.name.lower()}s"
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of `Resources` that holds it."""
+        return ATTRIBUTES[self.model]
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""
@@ -75,39 +92,46 @@ def value_of(body: Resource, field: str) -> Any:
     return getattr(body, to_snake(field))
 
 
-_TERM_ENDS = (f.by_day("endDateStart", "endDate", ">="), f.by_day("endDateEnd", "endDate", "<"))
-_COMMITMENT_ENDS = (
-    f.by_day("endDateStart", "endDate", ">=", needs="accountId"),
-    f.by_day("endDateEnd", "endDate", "<", needs="accountId"),
-)
-_PLAN_OR_TEMPLATE = (f.equals("planId"), f.equals("planTemplateId"))
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_BEGINS = InStories(begins_with_file=True)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 
+#: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
 _ROWS = (
-    Kind("product", "products", Product, "products", (f.IDS, f.CODES), page_size_max=200),
-    Kind("meter", "meters", Meter, "meters", (f.IDS, f.CODES, f.one_of("productId"))),
-    Kind("aggregation", "aggregations", Aggregation, "aggregations", (f.IDS, f.CODES, f.PRODUCTS_OF_METER)),
+    Kind("product", Product, (f.IDS, f.CODES), page_size_max=200, in_stories=InStories(made_when_named=True)),
+    Kind("meter", Meter, (f.IDS, f.CODES, f.one_of("productId"))),
+    Kind(
+        "aggregation",
+        Aggregation,
+        (f.IDS, f.CODES, f.PRODUCTS_OF_METER),
+        in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"}),
+    ),
     Kind(
         "planTemplate",
-        "plantemplates",
         PlanTemplate,
-        "plan_templates",
         (f.IDS, f.equals("productId")),
         entity=PlanEntity,
+        in_stories=InStories({"standingCharge": 0, "billFrequency": "MONTHLY"}),
     ),
-    Kind("plan", "plans", Plan, "plans", (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN), entity=PlanEntity),
-    Kind("pricing", "pricings", Pricing, "pricings", (f.IDS, f.ACTIVE, f.equals("aggregationId"), *_PLAN_OR_TEMPLATE)),
-    Kind("counter", "counters", Counter, "counters", (f.IDS, f.CODES, f.one_of("productId"))),
     Kind(
-        "counterPricing", "counterpricings", CounterPricing, "counter_pricings", (f.IDS, f.ACTIVE, *_PLAN_OR_TEMPLATE)
+        "plan",
+        Plan,
+        (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN),
+        entity=PlanEntity,
+        in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
     ),
+    Kind(
+        "pricing",
+        Pricing,
+        (f.IDS, f.ACTIVE, f.equals("aggregationId"), *f.PLAN_OR_TEMPLATE),
+        in_stories=_BEGINS,
+    ),
+    Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
+    Kind("counterPricing", CounterPricing, (f.IDS, f.ACTIVE, *f.PLAN_OR_TEMPLATE), in_stories=_BEGINS),
     Kind(
         "account",
-        "accounts",
         Account,
-        "accounts",
         (f.IDS, f.CODES),
         owner="self",
         fixed=("parentAccountId",),
@@ -116,12 +140,23 @@ _ROWS = (
             *_SEARCHED,
         ),
         entity=AccountEntity,
+        in_stories=InStories(
+            {"emailAddress": "{code}@example.com"},
+            inner=InnerList("plans", "accountPlan", "account"),
+            read_otherwise=("startDate",),
+        ),
+    ),
+    Kind(
+        "contract",
+        Contract,
+        (f.IDS, f.CODES, f.equals("accountId")),
+        owner="accountId",
+        fixed=("accountId",),
+        in_stories=InStories(made_when_named=True),
     ),
     Kind(
         "accountPlan",
-        "accountplans",
         AccountPlan,
-        "account_plans",
         (
             f.IDS,
             f.ACTIVE,
@@ -133,28 +168,18 @@ _ROWS = (
         ),
         owner="accountId",
         fixed=("accountId",),
-    ),
-    Kind(
-        "contract",
-        "contracts",
-        Contract,
-        "contracts",
-        (f.IDS, f.CODES, f.equals("accountId")),
-        owner="accountId",
-        fixed=("accountId",),
+        in_stories=_BEGINS,
     ),
     Kind(
         "commitment",
-        "commitments",
         Commitment,
-        "commitments",
         (
             f.IDS,
             f.ACTIVE,
             f.equals("accountId"),
             f.DRAWS_FOR_PRODUCT,
             f.unlinked_or_equals("contractId"),
-            *_COMMITMENT_ENDS,
+            *f.COMMITMENT_ENDS,
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -165,15 +190,13 @@ _ROWS = (
     ),
     Kind(
         "balance",
-        "balances",
         Balance,
-        "balances",
         (
             f.IDS,
             f.equals("accountId"),
             f.unlinked_or_equals("contractId"),
             f.unlinked_or_equals("contractId", "contract"),
-            *_TERM_ENDS,
+            *f.TERM_ENDS,
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -183,9 +206,7 @@ _ROWS = (
     ),
     Kind(
         "counterAdjustment",
-        "counteradjustments",
         CounterAdjustment,
-        "counter_adjustments",
         (
             f.IDS,
             f.equals("accountId"),
@@ -197,6 +218,7 @@ _ROWS = (
         unique=(("accountId", "counterId", "date"),),
         owner="accountId",
         fixed=("accountId",),
+        in_stories=None,
     ),
 )
 

@@ -91,7 +91,7 @@ def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: da
 def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
     """Hold the resources that these rows hold, too."""
     for row in rows:
-        resources.put(KINDS[row["kind"]].attribute, entity_of(row))
+        resources.put(entity_of(row))
 
 
 def _config_of(row: Mapping[str, Any]) -> Entity[OrganizationConfig]:
