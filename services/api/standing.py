@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from services.continuity.breaks import BreakError
+from services.breaks import BreakError
 from services.continuity.guard import GenerationsMovedError, Guard
 from services.failures import ExpectedFailure, Passing
 from services.postgres import connected

@@ -7,7 +7,7 @@ import msgspec
 from events.origins import Origins
 from events.sequence import LastSequences
 from events.topics import CATALOG, EVENTS, commands_source
-from services.continuity.breaks import StoreWentBackError
+from services.breaks import StoreWentBackError
 from services.continuity.memory import Known
 from services.kafka import FetchedRecord, LogReader
 from services.store.events import head

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from events.topics import EVENTS
-from services.continuity.breaks import LogWentBackError
+from services.breaks import LogWentBackError
 from services.kafka import Appended, FetchedRecord
 from services.worker.host import ResyncError
 

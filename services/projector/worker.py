@@ -21,6 +21,7 @@ from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
+from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
@@ -34,7 +35,6 @@ from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.consumer import BeginAnewError
 from services.worker.host import ResyncError, host
-from services.worker.outage import until_stopped
 from services.worker.versions import when_current
 
 T = TypeVar("T")

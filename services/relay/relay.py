@@ -30,6 +30,7 @@ from services.continuity.guard import Guard, guarded
 from services.continuity.memory import note, note_writer, written
 from services.continuity.tails import Tails, read_tails
 from services.kafka import EPOCH, BatchWriter, LogReader, Mark, NoteWriter, Record, digest_of
+from services.outage import until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.records import Outgoing, Place
@@ -38,7 +39,6 @@ from services.store.bills import whole_bill
 from services.store.events import CHANNEL
 from services.store.generations import Generations, load_generations
 from services.store.rows import envelope_of
-from services.worker.outage import until_stopped
 
 QUARTER_S = 15 * 60
 #: A notification may be lost with its connection; looking this often bounds what that costs.

@@ -10,7 +10,7 @@ from events.envelope import seal
 from events.facts.clock import ClockTicked
 from events.partition import partition_of
 from events.topics import BILL_LINES, CATALOG, EVENTS, clock_source
-from services.continuity.breaks import LogChangedError, LogCutError, LogWentBackError
+from services.breaks import LogChangedError, LogCutError, LogWentBackError
 from services.postgres import connected
 from services.store.generations import load_generations
 from tests.continuity.conftest import PARTITIONS

@@ -7,7 +7,7 @@ import pytest
 
 from events.partition import partition_of, usage_key
 from events.topics import USAGE
-from services.continuity.breaks import LogChangedError, LogWentBackError, UsageLostError
+from services.breaks import LogChangedError, LogWentBackError, UsageLostError
 from services.kafka import BatchWriter, Record
 from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
