@@ -69,7 +69,7 @@ class CatalogLog(CatalogFold):
         """The index of the organization's part of the catalog."""
         return self._indexes.setdefault(organization, FamilyIndex())
 
-    def since(self, offset: int) -> list[CatalogChange]:
+    def changes_since(self, offset: int) -> list[CatalogChange]:
         """Changes at or after the offset, in order."""
         return self._changes[bisect_left(self._changes, offset, key=lambda change: change.offset) :]
 

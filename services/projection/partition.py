@@ -84,7 +84,7 @@ class Unwritten:
     def note_catalog(
         self, changes: Iterable[CatalogChange], facts: Iterable[FactRow], foreign: Iterable[ForeignRow]
     ) -> None:
-        """What the catalog brought."""
+        """Facts of the catalog up to which the partition is brought: whom they touch, and their rows."""
         self.changes.extend(changes)
         self.facts.extend(facts)
         self.foreign.extend(foreign)
@@ -123,7 +123,7 @@ class PartitionState:
         self.unwritten.note_clock(organization)
 
     def stop(self, why: str | None) -> None:
-        """Nothing is folded any more, unless there is no reason why."""
+        """A record that this program does not understand is next: nothing is folded any more. None: it goes on."""
         self.stopped = why
 
     def committed(self) -> None:

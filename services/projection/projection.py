@@ -40,12 +40,12 @@ class Projection:
         self._writer = Writer(self.catalog, self.cache)
 
     @property
-    def unwritten(self) -> int:
+    def unwritten_records(self) -> int:
         """Records that are folded and not written."""
         return sum(state.unwritten.records for state in self.partitions.values())
 
     @property
-    def touched(self) -> int:
+    def touched_totals(self) -> int:
         """Totals that what is folded and not written touches: what a write costs follows it."""
         return sum(len(state.unwritten.cells) for state in self.partitions.values())
 
@@ -125,7 +125,7 @@ class Projection:
     async def _advance_partition(self, state: PartitionState) -> None:
         """Totals of the past for changed aggregations, and whom to settle again."""
         held, position = state.unwritten, state.position
-        changes = self.catalog.since(position.catalog_offset)
+        changes = self.catalog.changes_since(position.catalog_offset)
         before = position.catalog_offset
         held.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
         changed = changed_aggregations(changes)

@@ -79,12 +79,12 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
-        cells, settled = self.projection.touched, 0
-        if self._pace.due(cells, self.projection.unwritten):
+        cells, settled = self.projection.touched_totals, 0
+        if self._pace.due(cells, self.projection.unwritten_records):
             started = time.monotonic()
             settled = await self._guarded(self.projection.write())
             self._pace.wrote(cells, started)
-        if self.projection.unwritten:
+        if self.projection.unwritten_records:
             return QUIET_S / 2
         return 0.0 if settled else IDLE_S  # more roots may be due
 

@@ -54,7 +54,7 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally.
     kept: Any = None
     #: The rows that settlement last wrote; None before it first did since the family was loaded.
-    shown: SettledRows | None = None
+    written: SettledRows | None = None
 
     @property
     def timezone(self) -> str:
@@ -116,9 +116,9 @@ class FamilyState:
         """Hold what settlement keeps; None: the next one begins anew."""
         self.kept = kept
 
-    def show(self, rows: SettledRows) -> None:
-        """These rows are written."""
-        self.shown = rows
+    def note_written(self, rows: SettledRows) -> None:
+        """Settlement's rows in Postgres are these now."""
+        self.written = rows
 
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
@@ -178,7 +178,7 @@ class FamilyCache:
             self.zones[account_id] = self.days_in(member.timezone)
 
     def days_in(self, zone: str) -> ZoneDays:
-        """The days of a zone."""
+        """What is known of a zone's days; accounts of one zone share it."""
         if zone not in self._days:
             self._days[zone] = ZoneDays(time_zone(zone))
         return self._days[zone]

@@ -31,7 +31,7 @@ _FIRST_LOOK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
 
     family: Family
@@ -42,7 +42,7 @@ class Known:
 
 async def load_known(
     postgres: Postgres, bootstrap: str, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
-) -> Known:
+) -> KnownFamily:
     """The family of a resource as it was known at a moment; None: as it is known now.
 
     Raises: UnknownResource, for a resource that nobody had heard of by then.
@@ -55,20 +55,20 @@ async def load_known(
         raise UnknownResource(kind=kind, id=id)
     if at is None:
         now = await load_family(postgres, organization, root_id)
-        return Known(now.family, now.resources, now.today, now.positions)
+        return KnownFamily(now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, bootstrap, organization, root_id, at)
     except UnknownFamilyError as error:
         raise UnknownResource(kind=kind, id=id) from error
 
 
-async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> Known:
+async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> KnownFamily:
     async with LogReader(bootstrap) as reader:
         positions = await _cut(postgres, reader, organization, root_id, at)
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
-    return Known(past.family, resources, state.today(resources, tick), positions)
+    return KnownFamily(past.family, resources, state.today(resources, tick), positions)
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
