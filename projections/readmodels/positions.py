@@ -119,10 +119,13 @@ class Position:
         """The real clock ticked in this partition."""
         self.tick = later(self.tick, now)
 
-    def note_usage(self, newest: datetime, meters: Iterable[tuple[str, int]]) -> None:
-        """Usage came: its newest arrival, and meter and log offset of each record, in order."""
+    def note_usage(self, newest: datetime) -> None:
+        """Usage came, of which this is the newest arrival."""
         self.log_time = later(self.log_time, newest)
-        for meter, offset in meters:
+
+    def note_meters(self, offsets: Iterable[tuple[str, int]]) -> None:
+        """Usage of meters, each with its log offset, in order: a meter's usage begins with its first."""
+        for meter, offset in offsets:
             self.meters.setdefault(meter, offset)
 
     def follow_catalog(self, next_offset: int) -> None:

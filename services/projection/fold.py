@@ -73,6 +73,6 @@ def note_usage(state: PartitionState, decoded: Decoded) -> None:
     if not usage:
         return
     state.unwritten.note_ids(decoded.offsets[0], [record.data.digest for record in usage])
-    meters = [record.data.meter_id for record in usage]
-    begun = () if state.position.meters.keys() >= set(meters) else zip(meters, decoded.offsets, strict=True)
-    state.position.note_usage(max([record.time for record in usage]), begun)
+    state.position.note_usage(max([record.time for record in usage]))
+    if not {record.data.meter_id for record in usage} <= state.position.meters.keys():
+        state.position.note_meters(zip((record.data.meter_id for record in usage), decoded.offsets, strict=True))
