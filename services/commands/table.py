@@ -1,4 +1,4 @@
-"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store and HTTP alike."""
+"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
