@@ -82,7 +82,7 @@ class Folded:
                 held[1] += 1
                 accounts[event.subject][0] += calls
                 touched.add(key)
-            self._patterns.positions[place.partition].next_offset = records[-1].offset + 1
+            self._patterns.positions[place.partition].pass_over(records[-1].offset + 1)
             self.seen[place.partition] = self.seen.get(place.partition, 0) + len(records)
             folded += len(records)
         self.records += folded
@@ -100,7 +100,7 @@ class Folded:
             await connection.fetch(due.NEXT, partitions, 200)
             await self._write_settled(connection)
         for position in self._patterns.positions:
-            position.stored = position.next_offset
+            position.committed()
         self.touched, self.seen, self.records = set(), {}, 0
 
     async def _write_seen(self, connection: Any) -> None:

@@ -20,6 +20,11 @@ DEFAULT_EPOCH = date(1970, 1, 1)
 DEFAULT_WEEK_EPOCH = date(1970, 1, 5)
 
 
+def later(known: datetime | None, now: datetime) -> datetime:
+    """The later of two moments; nothing may be known yet."""
+    return now if known is None else max(known, now)
+
+
 class Period(NamedTuple):
     """Days `[start, end)`."""
 

@@ -3,7 +3,8 @@
 import ast
 import re
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ IMPURE = {
 #: Modules of services, and rooms, that decide and derive and do not act.
 PURE = (
     "services.commands",
-    "services.continuity.breaks",
+    "services.breaks",
     "services.failures",
     "services.words",
     "services.kafka.failures",
@@ -81,11 +82,30 @@ def test_imports_go_one_way(room: str) -> None:
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
+def imported_of_services(path: Path) -> list[list[str]]:
+    """What a module imports of services, wherever it does: room, and module or room below it."""
+    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    return [name.split(".")[1:3] for name in modules if name and name.startswith("services.")]
+
+
 def imported_rooms(path: Path) -> set[str]:
     """The rooms of services that a module imports from, and the modules one below a room."""
-    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    parts = [name.split(".")[1:3] for name in modules if name and name.startswith("services.")]
-    return {".".join(names[:depth]) for names in parts for depth in (1, 2)}
+    return {".".join(names[:depth]) for names in imported_of_services(path) for depth in (1, 2)}
+
+
+def room_of(parts: Sequence[str]) -> str:
+    """A room is a folder; what stands in front of all rooms counts by itself, whichever folder it is in."""
+    place = ".".join(parts[:2])
+    return place if place in FRONTS else parts[0]
+
+
+def test_rooms_of_services_form_no_cycle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in sources("services"):
+        room = room_of(path.relative_to(ROOT / "services").with_suffix("").parts)
+        rooms.setdefault(room, set()).update({room_of(names) for names in imported_of_services(path)} - {room})
+    TopologicalSorter(rooms).prepare()
+    assert {"run.up", "migrate", "run", "continuity", "readside"} <= rooms.keys()
 
 
 @pytest.mark.parametrize("worker", WORKERS)

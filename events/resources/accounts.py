@@ -48,6 +48,7 @@ class AccountPlan(Resource):
     """A plan attached to an account for `[startDate, endDate)`, perhaps under a contract."""
 
     references: ClassVar[dict[str, str]] = {"accountId": "account", "planId": "plan", "contractId": "contract"}
+    indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Id
     plan_id: Id | None = None

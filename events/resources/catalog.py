@@ -162,6 +162,7 @@ class Pricing(Resource):
         "aggregationId": "aggregation",
         "accountingProductId": "product",
     }
+    indexed_by: ClassVar[tuple[str, ...]] = ("plan_id", "plan_template_id")
 
     code: Code | None = None
     plan_id: Id | None = None

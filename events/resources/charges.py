@@ -21,6 +21,7 @@ class AccountCharge(Resource):
         "contractId": "contract",
         "accountingProductId": "product",
     }
+    indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Id
     code: Code

@@ -53,6 +53,7 @@ class Commitment(Resource):
         "feesAccountingProductId": "product",
         "drawdownsAccountingProductId": "product",
     }
+    indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     #: Ours: a name for people and scenario files; never on m3ter's wire.
     code: Code | None = None

@@ -29,6 +29,7 @@ class CounterPricing(Resource):
         "planTemplateId": "planTemplate",
         "accountingProductId": "product",
     }
+    indexed_by: ClassVar[tuple[str, ...]] = ("plan_id", "plan_template_id")
 
     code: Code | None = None
     counter_id: Id
@@ -56,6 +57,7 @@ class CounterAdjustment(Resource):
     """The counter's absolute value on an account from `date` on; one per counter, account and day."""
 
     references: ClassVar[dict[str, str]] = {"accountId": "account", "counterId": "counter"}
+    indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Id
     counter_id: Id

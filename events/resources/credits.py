@@ -19,6 +19,7 @@ class Balance(Resource):
         "consumptionsAccountingProductId": "product",
         "feesAccountingProductId": "product",
     }
+    indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Id
     code: Code

@@ -8,12 +8,11 @@ from events.envelope import Envelope
 from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
 from events.resources.base import Resource
 from events.resources.catalog import PricingBand
+from projections.entities import Entity
 from projections.pricing import Price, price_of
-from projections.resources import Entity, Resources
+from projections.resources import ATTRIBUTES, Resources
 
 Bands = tuple[PricingBand, ...]
-#: Fields of a body that own it, tried on every resource.
-_OWNERS = ("account_id", "plan_id", "plan_template_id")
 
 
 @dataclass(slots=True)
@@ -57,22 +56,10 @@ class FamilyIndex:
         self.held.setdefault((kind, owner), {})[entity_id] = None
 
     def _add_body(self, entity_id: str, body: Resource) -> None:
-        kind = KINDS.get(type(body).__name__)
-        for name in _OWNERS:
-            owner = getattr(body, name, None)
-            if kind is not None and owner is not None:
-                self._add(kind, owner, entity_id)
-
-
-KINDS = {
-    "AccountPlan": "account_plans",
-    "Pricing": "pricings",
-    "CounterPricing": "counter_pricings",
-    "Commitment": "commitments",
-    "Balance": "balances",
-    "CounterAdjustment": "counter_adjustments",
-    "AccountCharge": "charges",
-}
+        for name in body.indexed_by:
+            owner = getattr(body, name)
+            if owner is not None:
+                self._add(ATTRIBUTES[type(body)], owner, entity_id)
 
 
 def index_families(resources: Resources) -> FamilyIndex:
@@ -80,8 +67,8 @@ def index_families(resources: Resources) -> FamilyIndex:
     index = FamilyIndex()
     for account in resources.accounts.values():
         index._add("accounts", account.root_id, account.id)
-    for kind in KINDS.values():
-        entities: dict[str, Entity[Any]] = getattr(resources, kind)
+    for attribute in (attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by):
+        entities: dict[str, Entity[Any]] = getattr(resources, attribute)
         for entity in entities.values():
             index._add_body(entity.id, entity.body)
     return index

@@ -8,11 +8,12 @@ from events.resources.accounts import AccountPlan
 from events.resources.catalog import Frequency, Plan, PlanTemplate
 from events.resources.organization import OrganizationConfig
 from projections.calendar import Grid, grid, named_days
+from projections.entities import Dated, Entity, PlanEntity
 from projections.money import Rounding, rounding_of
 from projections.rating.index import FamilyIndex
 from projections.rating.prices import PlanPrices, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
-from projections.resources import Dated, Entity, PlanEntity, Resources
+from projections.resources import Resources
 
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:

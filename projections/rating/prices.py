@@ -10,6 +10,7 @@ from events.resources.catalog import Pricing, PricingType
 from events.resources.counters import CounterPricing
 from projections.aggregates import segment_text
 from projections.calendar import named_days
+from projections.entities import Entity
 from projections.pricing import price_of
 from projections.rating.index import FamilyIndex
 from projections.rating.terms import (
@@ -23,7 +24,7 @@ from projections.rating.terms import (
     Series,
 )
 from projections.rating.timelines import Candidate, timeline
-from projections.resources import Entity, Resources
+from projections.resources import Resources
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ zombie, whose lease was raised by the next owner, and for anyone who folded from
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from events.facts.usage import RecordMark, UsageRead
 from events.sources import LastSequences, usage_partition_of
 from events.topics import EVENTS
+from projections.calendar import later
 from projections.readmodels.table import Table
 
 TABLE = Table(
@@ -93,7 +94,8 @@ def usage_row(source: str, read: UsageRead) -> UsageRow:
 class Position:
     """Where a partition of `billing.events` stands. Offsets are next offsets; `stored` is what Postgres holds.
 
-    `mark` is the last record before `next_offset`: offset, LogAppendTime in ms, hash in hexadecimal.
+    `mark` is the last record before `next_offset`: offset, LogAppendTime in ms, hash in hexadecimal. Only its own
+    functions move it; `sequences` does by `LastSequences.accepts`.
     """
 
     partition: int
@@ -106,6 +108,33 @@ class Position:
     meters: dict[str, int] = field(default_factory=dict)
     mark: RecordMark | None = None
     stored: int = 0
+
+    def pass_over(self, next_offset: int, mark: RecordMark | None = None) -> None:
+        """Everything before this offset is taken; `mark` is the last record before it, None if none came."""
+        self.next_offset = max(self.next_offset, next_offset)
+        if mark is not None:
+            self.mark = mark
+
+    def note_tick(self, now: datetime) -> None:
+        """The real clock ticked in this partition."""
+        self.tick = later(self.tick, now)
+
+    def note_usage(self, newest: datetime) -> None:
+        """Usage came, of which this is the newest arrival."""
+        self.log_time = later(self.log_time, newest)
+
+    def note_meters(self, offsets: Iterable[tuple[str, int]]) -> None:
+        """Usage of meters, each with its log offset, in order: a meter's usage begins with its first."""
+        for meter, offset in offsets:
+            self.meters.setdefault(meter, offset)
+
+    def follow_catalog(self, next_offset: int) -> None:
+        """The rows hold up to this offset of `billing.catalog`."""
+        self.catalog_offset = next_offset
+
+    def committed(self) -> None:
+        """Postgres holds what memory does."""
+        self.stored = self.next_offset
 
 
 def position_of(record: Mapping[str, Any]) -> Position:

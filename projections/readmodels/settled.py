@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
+from projections.entities import BalanceEntity, CommitmentEntity
 from projections.readmodels.accrued_lines import AccruedRow
 from projections.readmodels.balances import BalanceRow
 from projections.readmodels.draws import DrawRow
-from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.resources import Resources
 from projections.settlement import AgreementState, DraftBill, Draw, Settlement
 
 

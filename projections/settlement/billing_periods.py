@@ -6,9 +6,10 @@ from events.facts.commitments import BillingGrid
 from events.resources.accounts import AccountPlan
 from events.resources.commitments import Commitment
 from projections.calendar import named_days
+from projections.entities import AccountEntity, Entity
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import plan_grid
-from projections.resources import AccountEntity, Entity, Resources
+from projections.resources import Resources
 
 
 def billing_grid(

@@ -11,11 +11,12 @@ from events.facts.commitments import BillingGrid
 from events.resources.catalog import Frequency
 from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
 from projections.money import Rounding
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Resources
+from projections.resources import Resources
 from projections.settlement.agreements import Fund, Precedence, paid_in
 from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees

@@ -8,12 +8,15 @@ from datetime import date, datetime
 
 from projections.aggregates import Totals, TotalsKey
 from projections.calendar import named_days
+from projections.entities import AccountEntity
 from projections.rating.charges import Charge
+from projections.rating.counters import counter_charges
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.one_off import one_off_charges
 from projections.rating.plans import compile_plans
+from projections.rating.recurring import standing_charge
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
-from projections.resources import AccountEntity, Resources
+from projections.resources import Resources
 from projections.settlement.agreements import Drawer, Fund, Window, draw_order
 from projections.settlement.billed import Billed
 from projections.settlement.compile import Prepayment, compile_balances, compile_commitments
@@ -40,6 +43,13 @@ class FamilyTerms:
     #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders.
     fixed: dict[tuple[str, int], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
+
+    def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
+        """Standing charge and counters of a billing period: they depend on the terms alone."""
+        found = self.fixed.get((plan.id, number))
+        if found is None:
+            found = self.fixed[plan.id, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+        return found
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
         """The draw order of charges like this one."""

@@ -12,8 +12,7 @@ from functools import cached_property
 
 from projections.line_types import CHARGES, LINES
 from projections.rating.charges import Charge, ChargeKey
-from projections.rating.counters import counter_charges
-from projections.rating.recurring import minimum_spends, standing_charge
+from projections.rating.recurring import minimum_spends
 from projections.rating.terms import PlanTerms
 from projections.rating.usage import Rated, RatedUsage, rate_family
 from projections.settlement.agreements import Considered, considered, drawer_of
@@ -210,7 +209,7 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
             usage.setdefault(one.pool.period.start, []).append(one)
     number = plan.grid.number(plan.start)
     while (period := plan.period(number)).start <= through and period.start < period.end:
-        for charge in _fixed(terms, plan, number):
+        for charge in terms.fixed_charges(plan, number):
             if charge.due <= through:
                 yield charge
         if has_minimum:
@@ -218,15 +217,6 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
                 if charge.due <= through:
                     yield charge
         number += 1
-
-
-def _fixed(terms: FamilyTerms, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
-    """Standing charge and counters of a billing period: they depend on the terms alone."""
-    found = terms.fixed.get((plan.id, number))
-    if found is None:
-        found = (*standing_charge(plan, number), *counter_charges(plan, number))
-        terms.fixed[plan.id, number] = found
-    return found
 
 
 class _Gathered(DueLines):

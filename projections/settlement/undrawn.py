@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import date
 
-from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.entities import BalanceEntity, CommitmentEntity
+from projections.resources import Resources
 from projections.settlement.billed import Billed
 from projections.settlement.family import Family, compile_terms
 from projections.settlement.settle import settle

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from events.decimals import EXACT, plain
-from projections.resources import BalanceEntity
+from projections.entities import BalanceEntity
 from projections.settlement import Settlement, settle
 from services.api.answers import BalanceSummary
 from services.api.calls import Call, Caller, organization_router

@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 import structlog
 from starlette.responses import Response
 
-from projections.resources import Entity, Resources
+from projections.entities import Entity
+from projections.resources import Resources
 from services.api.calls import Call
 from services.api.derived import derived_fields, is_fund
 from services.api.sent import Sent
 from services.api.wire import document_of, encode, parse_object, raw_answer
 from services.commands.errors import InvalidField
+from services.commands.kind import Kind
 from services.commands.messages import Command
 from services.commands.organization import check_exists
-from services.commands.table import Kind
 from services.store import idempotency
 from services.store.events import StreamMovedError
 from services.store.execute import Executed, execute, lock_organization, now_of

@@ -10,7 +10,7 @@ from events.actors import shown
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
-from projections.resources import Entity
+from projections.entities import Entity
 from services.api.answers import HistoryEntry, TransactionShown
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once, once_with_entity

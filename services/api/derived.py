@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 
 from projections.clock import today_of
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.readmodels.settled import balance_row
-from projections.resources import BalanceEntity, CommitmentEntity, Entity, Resources
+from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.undrawn import undrawn
 from services.commands.commitments import is_used

@@ -1,6 +1,6 @@
 """An account's family as a read that derives needs it: with every command that was acknowledged."""
 
-from projections.resources import AccountEntity
+from projections.entities import AccountEntity
 from services.api.calls import Call
 from services.api.resources import existing
 from services.commands.table import KINDS

@@ -11,7 +11,7 @@ from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
 from projections.calendar import named_days
-from projections.resources import AccountEntity
+from projections.entities import AccountEntity
 from services.api.bill_life import Changing, change_bill, held_bill
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
@@ -23,7 +23,7 @@ from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
 from services.commands.checks import check_precision, check_version
 from services.commands.errors import InvalidField, UnknownReference, UnknownResource
-from services.commands.table import ANSWERED
+from services.commands.kind import ANSWERED
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]

@@ -8,7 +8,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, undrawn_fields
@@ -22,8 +22,9 @@ from services.api.wire import answer, document_of
 from services.commands.bodies import unread_of
 from services.commands.catalog import DATED
 from services.commands.errors import UnknownResource
+from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
-from services.commands.table import KINDS, Kind
+from services.commands.table import KINDS
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 

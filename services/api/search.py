@@ -18,7 +18,7 @@ from services.api.paging import PAGE_SIZE_MAX
 from services.api.parameters import Found, Reader, choice_rule, one, text_schema, whole_number
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
-from services.commands.table import Kind
+from services.commands.kind import Kind
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.alias_generators import to_camel
 
 from events.facts.commitments import CancelPolicy
-from projections.resources import BalanceEntity, CommitmentEntity
+from projections.entities import BalanceEntity, CommitmentEntity
 from projections.settlement.states import Status
-from services.commands.table import Kind
+from services.commands.kind import Kind
 
 
 class Shown(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from services.continuity.breaks import BreakError
+from services.breaks import BreakError
 from services.continuity.guard import GenerationsMovedError, Guard
 from services.failures import ExpectedFailure, Passing
 from services.postgres import connected
@@ -53,7 +53,7 @@ class Standing:
 
     async def _watch_one(self) -> None:
         """Compare, and go on comparing until a connection reaches another store. Raises: what is broken or away."""
-        self._fence.doubted.clear()
+        self._fence.compare_anew()
         async with connected(self._database_url) as connection:
             identity = await connection.fetchval(f"SELECT {IDENTITY}")
             generations = await load_generations(connection)
@@ -73,7 +73,7 @@ class Standing:
 
     def _found_whole(self, identity: str, generations: Generations) -> None:
         self._moved(generations)
-        self._fence.whole = identity
+        self._fence.found(identity)
         if self.looked.is_set() and self.broken is not None:
             _log.info("whole_again", was=str(self.broken))
         self.broken = None
@@ -86,5 +86,6 @@ class Standing:
             return
         if str(error) != str(self.broken):
             _log.error("broken", why=str(error))
-        self._fence.whole, self.broken = None, error
+        self._fence.found(None)
+        self.broken = error
         self.looked.set()

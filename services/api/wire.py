@@ -14,7 +14,7 @@ from events.actors import shown
 from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
 from events.resources.base import Model
-from projections.resources import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from services.commands.errors import InvalidField, shortened
 
 T = TypeVar("T")

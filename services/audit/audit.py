@@ -26,7 +26,7 @@ from services.kafka import LogReader
 from services.postgres import Postgres
 from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_schema, only_one, scratch_schema
+from services.projection.schemas import drop_schema, lock_schemas, scratch_schema
 from services.projection.target import FixedTarget
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
@@ -83,7 +83,7 @@ async def audit(
     """
     async with postgres.connection() as guard:
         (await read_live(guard)).require_current()
-        await only_one(guard)
+        await lock_schemas(guard)
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)

@@ -16,12 +16,12 @@ from services.billing.jobs import BillJob, open_jobs
 from services.billing.run import BillRun
 from services.concurrency import Turns
 from services.failures import Passing
+from services.outage import Outage
 from services.postgres import OwnConnection, Postgres, PostgresUnreachableError
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 from services.store.execute import now_of
 from services.store.view import load_config
-from services.worker.outage import Outage
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,8 @@ from events.facts.resources import AccountCreated
 from events.resources.accounts import Account, AccountPlan
 from events.topics import partition_of
 from projections.calendar import named_days
-from projections.resources import Entity, Resources
+from projections.entities import Entity
+from projections.resources import Resources
 from services.commands.checks import check_term
 from services.commands.errors import InvalidField, OverlappingPlan
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from events.resources.base import Day, Model, Resource
 from events.resources.bounds import FROM_CLIENT
 from services.commands.errors import InvalidBody, InvalidField, shortened
-from services.commands.table import ANSWERED, KINDS, Kind
+from services.commands.kind import ANSWERED, Kind
+from services.commands.table import KINDS
 from services.words import rule_of
 
 M = TypeVar("M", bound=BaseModel)

@@ -5,11 +5,13 @@ from typing import Any
 
 from events.resources.catalog import Aggregation, Plan, Pricing
 from projections.calendar import local_day
-from projections.resources import PlanEntity, Resources
+from projections.entities import PlanEntity
+from projections.resources import Resources
 from services.commands.checks import check_term
 from services.commands.errors import InvalidField
+from services.commands.kind import value_of
 from services.commands.messages import UpdateResource
-from services.commands.table import KINDS, value_of
+from services.commands.table import KINDS
 
 #: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
 DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)

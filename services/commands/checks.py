@@ -7,8 +7,9 @@ from typing import Any, Protocol
 from events.decimals import plain
 from events.resources.base import Resource
 from projections.calendar import named_day
+from projections.entities import Entity
 from projections.money import is_whole_minor, minor_digits
-from projections.resources import Entity, Resources
+from projections.resources import Resources
 from services.commands.errors import (
     IdInUse,
     InvalidField,
@@ -20,7 +21,8 @@ from services.commands.errors import (
     VersionConflict,
     VersionMissing,
 )
-from services.commands.table import KINDS, Kind, value_of
+from services.commands.kind import Kind, value_of
+from services.commands.table import KINDS
 
 
 def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:

@@ -19,8 +19,9 @@ from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
+from projections.entities import BalanceEntity, CommitmentEntity
 from projections.rating.index import index_families
-from projections.resources import BalanceEntity, CommitmentEntity, Resources
+from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.billing_periods import billing_grid
 from services.commands.accounts import check_contract_owner

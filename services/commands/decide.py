@@ -16,7 +16,8 @@ from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
-from projections.resources import CommitmentEntity, Entity, PlanEntity, Resources
+from projections.entities import CommitmentEntity, Entity, PlanEntity
+from projections.resources import Resources
 from services.commands import commitments, organization
 from services.commands.accounts import account_created, check_account, check_account_plan
 from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
@@ -31,6 +32,7 @@ from services.commands.checks import (
     existing,
 )
 from services.commands.errors import AlreadyUsed
+from services.commands.kind import Kind
 from services.commands.messages import (
     AdvanceClock,
     CancelCommitment,
@@ -42,7 +44,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.table import KINDS, Kind
+from services.commands.table import KINDS
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:

@@ -107,3 +107,9 @@ PRODUCTS_OF_METER = Filter("productId", Through("meterId", "meter", IsOneOf("pro
 PRODUCT_OF_ACCOUNT_PLAN = Filter(
     "product", Through("planId", "plan", Through("planTemplateId", "planTemplate", Equals("productId")))
 )
+TERM_ENDS = (by_day("endDateStart", "endDate", ">="), by_day("endDateEnd", "endDate", "<"))
+COMMITMENT_ENDS = (
+    by_day("endDateStart", "endDate", ">=", needs="accountId"),
+    by_day("endDateEnd", "endDate", "<", needs="accountId"),
+)
+PLAN_OR_TEMPLATE = (equals("planId"), equals("planTemplateId"))

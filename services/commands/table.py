@@ -1,118 +1,57 @@
-"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store and HTTP alike."""
+"""THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
-
-from pydantic.alias_generators import to_snake
-
-from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
-from events.resources.base import Resource
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, Resources
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
 from services.commands import filters as f
-from services.commands.filters import Filter
+from services.commands.in_stories import InnerList, InStories
+from services.commands.kind import Kind
 
-#: Members of every answer that a client may send back in a PUT; they are not read.
-ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of resource. Its fact classes are named after it: `CommitmentCreated`, ...Updated, ...Deleted."""
-
-    #: camelCase singular, as streams and messages name it.
-    name: str
-    #: Last part of its HTTP path.
-    path: str
-    model: type[Resource]
-    #: Attribute of `Resources` that holds it.
-    attribute: str
-    filters: tuple[Filter, ...]
-    #: Combinations of fields that no two resources of the kind share in an organization (when all are given).
-    unique: tuple[tuple[str, ...], ...] = (("code",),)
-    #: Whose log it lies in: its own (an account's), that of its `accountId`, or the catalog's only.
-    owner: Literal["self", "accountId", "catalog"] = "catalog"
-    #: Fields that keep the value they were created with.
-    fixed: tuple[str, ...] = ()
-    #: Lists of references, beside `model.references`: field -> kind.
-    reference_lists: tuple[tuple[str, str], ...] = ()
-    #: Fields that a search may name; a kind without any has no search.
-    searched: tuple[str, ...] = ()
-    #: Most resources on a page of the list, as m3ter has it.
-    page_size_max: int = 100
-    #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
-    derived: tuple[str, ...] = ()
-    entity: type[Entity[Any]] = Entity
-
-    def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
-        """The fact class with this ending."""
-        return FACTS[self.model.__name__ + ending]
-
-    def held(self, resources: Resources) -> dict[str, Entity[Any]]:
-        """The resources of this kind, by id."""
-        found: dict[str, Entity[Any]] = getattr(resources, self.attribute)
-        return found
-
-    def references(self, body: Resource) -> Iterator[tuple[str, str, str]]:
-        """Every reference in the body: its field, the kind and the id that it names."""
-        for field, kind in self.model.references.items():
-            if id := value_of(body, field):
-                yield field, kind, id
-        for field, kind in self.reference_lists:
-            for number, id in enumerate(value_of(body, field) or ()):
-                yield f"{field}[{number}]", kind, id
-
-
-#: A field's name in Python; there are few, and each command asks for dozens.
-_attribute = cache(to_snake)
-
-
-def value_of(body: Resource, field: str) -> Any:
-    """The value of a field by its name on the wire."""
-    return getattr(body, _attribute(field))
-
-
-_TERM_ENDS = (f.by_day("endDateStart", "endDate", ">="), f.by_day("endDateEnd", "endDate", "<"))
-_COMMITMENT_ENDS = (
-    f.by_day("endDateStart", "endDate", ">=", needs="accountId"),
-    f.by_day("endDateEnd", "endDate", "<", needs="accountId"),
-)
-_PLAN_OR_TEMPLATE = (f.equals("planId"), f.equals("planTemplateId"))
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_BEGINS = InStories(begins_with_file=True)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 
+#: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
 _ROWS = (
-    Kind("product", "products", Product, "products", (f.IDS, f.CODES), page_size_max=200),
-    Kind("meter", "meters", Meter, "meters", (f.IDS, f.CODES, f.one_of("productId"))),
-    Kind("aggregation", "aggregations", Aggregation, "aggregations", (f.IDS, f.CODES, f.PRODUCTS_OF_METER)),
+    Kind("product", Product, (f.IDS, f.CODES), page_size_max=200, in_stories=InStories(made_when_named=True)),
+    Kind("meter", Meter, (f.IDS, f.CODES, f.one_of("productId"))),
+    Kind(
+        "aggregation",
+        Aggregation,
+        (f.IDS, f.CODES, f.PRODUCTS_OF_METER),
+        in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"}),
+    ),
     Kind(
         "planTemplate",
-        "plantemplates",
         PlanTemplate,
-        "plan_templates",
         (f.IDS, f.equals("productId")),
         entity=PlanEntity,
+        in_stories=InStories({"standingCharge": 0, "billFrequency": "MONTHLY"}),
     ),
-    Kind("plan", "plans", Plan, "plans", (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN), entity=PlanEntity),
-    Kind("pricing", "pricings", Pricing, "pricings", (f.IDS, f.ACTIVE, f.equals("aggregationId"), *_PLAN_OR_TEMPLATE)),
-    Kind("counter", "counters", Counter, "counters", (f.IDS, f.CODES, f.one_of("productId"))),
     Kind(
-        "counterPricing", "counterpricings", CounterPricing, "counter_pricings", (f.IDS, f.ACTIVE, *_PLAN_OR_TEMPLATE)
+        "plan",
+        Plan,
+        (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN),
+        entity=PlanEntity,
+        in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
     ),
+    Kind(
+        "pricing",
+        Pricing,
+        (f.IDS, f.ACTIVE, f.equals("aggregationId"), *f.PLAN_OR_TEMPLATE),
+        in_stories=_BEGINS,
+    ),
+    Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
+    Kind("counterPricing", CounterPricing, (f.IDS, f.ACTIVE, *f.PLAN_OR_TEMPLATE), in_stories=_BEGINS),
     Kind(
         "account",
-        "accounts",
         Account,
-        "accounts",
         (f.IDS, f.CODES),
         owner="self",
         fixed=("parentAccountId",),
@@ -121,12 +60,23 @@ _ROWS = (
             *_SEARCHED,
         ),
         entity=AccountEntity,
+        in_stories=InStories(
+            {"emailAddress": "{code}@example.com"},
+            inner=InnerList("plans", "accountPlan", "account"),
+            read_otherwise=("startDate",),
+        ),
+    ),
+    Kind(
+        "contract",
+        Contract,
+        (f.IDS, f.CODES, f.equals("accountId")),
+        owner="accountId",
+        fixed=("accountId",),
+        in_stories=InStories(made_when_named=True),
     ),
     Kind(
         "accountPlan",
-        "accountplans",
         AccountPlan,
-        "account_plans",
         (
             f.IDS,
             f.ACTIVE,
@@ -138,28 +88,18 @@ _ROWS = (
         ),
         owner="accountId",
         fixed=("accountId",),
-    ),
-    Kind(
-        "contract",
-        "contracts",
-        Contract,
-        "contracts",
-        (f.IDS, f.CODES, f.equals("accountId")),
-        owner="accountId",
-        fixed=("accountId",),
+        in_stories=_BEGINS,
     ),
     Kind(
         "commitment",
-        "commitments",
         Commitment,
-        "commitments",
         (
             f.IDS,
             f.ACTIVE,
             f.equals("accountId"),
             f.DRAWS_FOR_PRODUCT,
             f.unlinked_or_equals("contractId"),
-            *_COMMITMENT_ENDS,
+            *f.COMMITMENT_ENDS,
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -170,15 +110,13 @@ _ROWS = (
     ),
     Kind(
         "balance",
-        "balances",
         Balance,
-        "balances",
         (
             f.IDS,
             f.equals("accountId"),
             f.unlinked_or_equals("contractId"),
             f.unlinked_or_equals("contractId", "contract"),
-            *_TERM_ENDS,
+            *f.TERM_ENDS,
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -188,9 +126,7 @@ _ROWS = (
     ),
     Kind(
         "counterAdjustment",
-        "counteradjustments",
         CounterAdjustment,
-        "counter_adjustments",
         (
             f.IDS,
             f.equals("accountId"),
@@ -202,12 +138,11 @@ _ROWS = (
         unique=(("accountId", "counterId", "date"),),
         owner="accountId",
         fixed=("accountId",),
+        in_stories=None,
     ),
     Kind(
         "charge",
-        "charges",
         AccountCharge,
-        "charges",
         (
             f.IDS,
             f.equals("accountId"),
@@ -218,6 +153,7 @@ _ROWS = (
         ),
         owner="accountId",
         fixed=("accountId",),
+        in_stories=InStories({"entityType": "AD_HOC", "lineItemType": "AD_HOC"}),
     ),
 )
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE
-from services.continuity.breaks import (
+from services.breaks import (
     LogChangedError,
     LogCutError,
     LogShrunkError,

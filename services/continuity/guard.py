@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from services.continuity.breaks import BreakError, StoreWentBackError
+from services.breaks import BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.continuity.breaks import BeingMendedError
+from services.breaks import BeingMendedError
 
 MENDING_LOCK = 7_217_006
 

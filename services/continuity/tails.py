@@ -6,7 +6,7 @@ import msgspec
 
 from events.sources import LastSequences, Origins, commands_source
 from events.topics import CATALOG, EVENTS
-from services.continuity.breaks import StoreWentBackError
+from services.breaks import StoreWentBackError
 from services.continuity.memory import Known
 from services.kafka import FetchedRecord, LogReader
 from services.store.events import head

@@ -63,8 +63,10 @@ class Outcome:
     rerouted: dict[int, list[Record]] = field(default_factory=dict)
     #: For `billing.events`: `UsageRated` in order of offset, then one `UsageRead`.
     records: list[Record] = field(default_factory=list)
-    counts: ReadData = field(default_factory=lambda: ReadData(0, 0, 0, 0, 0))
+    duplicate: int = 0
     reasons: dict[Reason, int] = field(default_factory=dict)
+    #: What became of the records, once all are settled: what the `UsageRead` says.
+    counts: ReadData = field(default_factory=lambda: ReadData(0, 0, 0, 0, 0))
 
 
 def parts_of(records: Sequence[FetchedRecord]) -> Iterator[Sequence[FetchedRecord]]:
@@ -91,12 +93,12 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
             if content is None:
                 accepted.append((record.offset, arrived.text, usage, rate(usage, catalogs.readers)))
             elif content == digest[ID_HASH_BYTES:]:
-                outcome.counts.duplicate += 1
+                outcome.duplicate += 1
             else:
                 _reject(record, arrived.ms, conflict(usage), outcome)
     if accepted:
         outcome.records += state.writer.rated(accepted, catalogs.offset)
-        state.last_rated = accepted[-1][0]
+        state.rated_up_to(accepted[-1][0])
 
 
 def _judged(
@@ -121,7 +123,6 @@ def _judged(
             candidates.append((record, arrived, accept(event, lane, arrived)))
         except _StrayedError as strayed:
             outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))
-            outcome.counts.rerouted += 1
         except Refused as refused:
             _reject(record, ms, refused, outcome)
     strings = sum([usage.strings for _, _, usage in candidates])
@@ -166,7 +167,6 @@ def _oversized() -> Refused:
 
 def _reject(record: FetchedRecord, ms: int, refused: Refused, outcome: Outcome) -> None:
     outcome.rejected.append(rejected(record, outcome.partition, refused, ms, outcome.record_bytes))
-    outcome.counts.rejected += 1
     outcome.reasons[refused.reason] = outcome.reasons.get(refused.reason, 0) + 1
 
 
@@ -211,11 +211,15 @@ def finish(last: FetchedRecord | None, state: PartitionState, outcome: Outcome) 
 
     `last` is its last record; None if there was none, because only ends of transactions were read.
     """
-    if last is not None:
-        state.mark = mark_of(last)
-    counts, mark = outcome.counts, state.mark
-    counts.rated = len(outcome.records)
-    counts.mark = None if mark is None else MarkData(mark.offset, mark.ms, mark.digest.hex())
-    counts.next_offset = state.last_read = outcome.next_offset
-    value = state.writer.read(arrival(0 if mark is None else mark.ms).text, counts)
+    state.read_up_to(outcome.next_offset, None if last is None else mark_of(last))
+    mark = state.mark
+    outcome.counts = ReadData(
+        outcome.next_offset,
+        rated=len(outcome.records),
+        duplicate=outcome.duplicate,
+        rejected=len(outcome.rejected),
+        rerouted=sum(map(len, outcome.rerouted.values())),
+        mark=None if mark is None else MarkData(mark.offset, mark.ms, mark.digest.hex()),
+    )
+    value = state.writer.read(arrival(0 if mark is None else mark.ms).text, outcome.counts)
     outcome.records.append(Record(None, value))

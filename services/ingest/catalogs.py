@@ -18,7 +18,7 @@ from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
 from projections.resources import Resources
 from projections.usage import MeterPlan, meter_plans
-from services.continuity.breaks import StoreWentBackError
+from services.breaks import StoreWentBackError
 from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
 from services.kafka import FetchedRecord, LogReader

@@ -14,12 +14,12 @@ from services.continuity.guard import Guard, guarded
 from services.ingest.catalogs import CatalogFollower, CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
+from services.outage import until_stopped
 from services.postgres import open_postgres
 from services.run.process import Process, run_process
 from services.run.stack import Endpoints
 from services.store.generations import load_generations
 from services.worker.host import host
-from services.worker.outage import until_stopped
 from services.worker.versions import when_current
 
 GROUP = "trueup-ingest"

@@ -10,9 +10,10 @@ from datetime import datetime
 from events.envelope import Envelope
 from events.resources.catalog import FieldCategory, Meter
 from projections.aggregates import TotalsKey
+from projections.entities import AccountEntity, Entity
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.terms import Reader, Readers
-from projections.resources import AccountEntity, Entity, Resources
+from projections.resources import Resources
 from projections.settlement.family import compile_terms
 from services.ingest.ids import meter_crc
 from services.ingest.instants import FUTURE_LIMIT, LATEST

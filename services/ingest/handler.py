@@ -179,7 +179,7 @@ class IngestHandler:
         while state.position < (end := (await self._reader.end_offsets(EVENTS, [partition]))[partition]):
             async for records in self._reader.read(EVENTS, partition, state.position, end):
                 state.fold(records, self._gate.catalogs)
-            state.position = end
+            state.appended_up_to(end)
 
     async def _write_elsewhere(self, outcomes: Mapping[int, Outcome]) -> None:
         """Refusals and re-routes of all partitions, by target, each acknowledged."""
@@ -226,7 +226,7 @@ class IngestHandler:
                 if why is not None:
                     lost[partition] = why
                     break
-            state.position = position
+            state.appended_up_to(position)
         if lost:
             raise ResyncError(list(lost), "; ".join(lost.values()))
 

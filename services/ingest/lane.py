@@ -59,6 +59,11 @@ class RunningSum:
     key: TotalsKey
     at_hand: DayAtHand | None = None
 
+    def take_up(self, day: DayAtHand) -> DayAtHand:
+        """Another day is at hand from now on."""
+        self.at_hand = day
+        return day
+
 
 @dataclass(slots=True, eq=False)
 class Lane:

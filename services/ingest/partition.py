@@ -25,7 +25,7 @@ from events.envelope import Envelope
 from events.facts.usage import UsageRead
 from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
-from services.continuity.breaks import LogWentBackError
+from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
 from services.ingest.catalogs import Catalogs
 from services.ingest.instants import day_number, parse_instant
@@ -34,7 +34,7 @@ from services.ingest.rating import Rater
 from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
-from services.kafka import Appended, FetchedRecord
+from services.kafka import Appended, FetchedRecord, Mark
 
 
 class _Sourced(msgspec.Struct):
@@ -77,23 +77,28 @@ class PartitionState:
         """The last offset of `usage` that was rated; -1 before the first."""
         return self._sequences.last(self.writer.usage_source)
 
-    @last_rated.setter
-    def last_rated(self, offset: int) -> None:
-        self._sequences[self.writer.usage_source] = offset
-
     @property
     def last_read(self) -> int:
         """The next offset of `usage` by the last `UsageRead`; -1 before the first."""
         return self._sequences.last(self.writer.read_source)
 
-    @last_read.setter
-    def last_read(self, next_offset: int) -> None:
-        self._sequences[self.writer.read_source] = next_offset
-
     @property
     def is_surplus(self) -> bool:
         """Whether the partition was added to `usage` later."""
         return self.partition != self.home
+
+    def rated_up_to(self, offset: int) -> None:
+        """This offset of `usage` was rated, the last of some."""
+        self._sequences[self.writer.usage_source] = offset
+
+    def read_up_to(self, next_offset: int, mark: Mark | None) -> None:
+        """`usage` was read up to this offset; `mark` is the last record that came, None if none did."""
+        self._sequences[self.writer.read_source] = next_offset
+        self.mark = self.mark if mark is None else mark
+
+    def appended_up_to(self, position: int) -> None:
+        """The records of the log before this offset are known here."""
+        self.position = position
 
     def forget(self) -> None:
         """The catalog moved: what was worked out from it is worked out again when it is needed."""

@@ -55,7 +55,7 @@ class Rater:
                 continue
             at_hand = running_sum.at_hand
             if at_hand is None or at_hand.day != day:
-                at_hand = running_sum.at_hand = self._day_of(running_sum.key, day, partial(readers, lane.directory))
+                at_hand = running_sum.take_up(self._day_of(running_sum.key, day, partial(readers, lane.directory)))
             _, cell, charges = at_hand
             number = Decimal(text)
             cell.number += number

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from events.topics import USAGE
-from services.continuity.breaks import BreakError
+from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known, read
 from services.kafka import EPOCH, LogReader

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 )
 
 from events.topics import TOPICS, USAGE_REJECTED, Topic
-from services.continuity.breaks import TopicMissingError
+from services.breaks import TopicMissingError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaUnreachableError, LogReader
 from services.migrate.topic_settings import (

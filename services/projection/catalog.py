@@ -19,10 +19,11 @@ from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.sources import Origins
 from events.topics import CATALOG
+from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.readmodels.foreign_records import ForeignRow
-from projections.resources import Entity, Resources
+from projections.resources import Resources
 from services.kafka import FetchedRecord, LogReader
 from services.projection.catalog_fold import CatalogFold, CatalogStoppedError
 
@@ -69,7 +70,7 @@ class CatalogLog(CatalogFold):
         """The index of the organization's part of the catalog."""
         return self._indexes.setdefault(organization, FamilyIndex())
 
-    def since(self, offset: int) -> list[CatalogChange]:
+    def changes_since(self, offset: int) -> list[CatalogChange]:
         """Changes at or after the offset, in order."""
         return self._changes[bisect_left(self._changes, offset, key=lambda change: change.offset) :]
 

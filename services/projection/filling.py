@@ -39,7 +39,7 @@ async def fold_to(
         async for records in log.read(EVENTS, partition, start, end):
             await projection.fold({partition: Polled(records, records[-1].offset + 1)})
             progress(len(records))
-            if projection.unwritten >= CHUNK:
+            if projection.unwritten_records >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
         if partition in projection.stopped:
             raise NewerLogError(projection.stopped[partition])

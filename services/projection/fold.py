@@ -4,8 +4,6 @@ Facts come first within a poll, because a family must be known before its usage;
 totals, resources and bills do not read each other until they are settled.
 """
 
-from datetime import datetime
-
 from events.bill_parts import BrokenBillError
 from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued, BillLinesIssued
@@ -32,11 +30,10 @@ def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> 
                 state.unwritten.note_read(usage_row(envelope.source, read))
                 continue
             case ClockTicked() as tick if not envelope.organization:
-                state.position.tick = _later(state.position.tick, counted_tick(tick, ms))
+                state.position.note_tick(counted_tick(tick, ms))
                 continue
             case ClockTicked(now=now):
-                state.clocks[envelope.organization] = _later(state.clocks.get(envelope.organization), now)
-                state.unwritten.note_clock(envelope.organization)
+                state.move_clock(envelope.organization, now)
                 root_id = None
             case _:
                 try:
@@ -67,7 +64,7 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
 
 def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
     told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
-    state.unwritten.bills.note(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
+    state.unwritten.note_bill(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:
@@ -75,13 +72,7 @@ def note_usage(state: PartitionState, decoded: Decoded) -> None:
     usage = decoded.usage
     if not usage:
         return
-    position = state.position
     state.unwritten.note_ids(decoded.offsets[0], [record.data.digest for record in usage])
-    position.log_time = _later(position.log_time, max([record.time for record in usage]))
-    if not {record.data.meter_id for record in usage} <= position.meters.keys():
-        for offset, record in zip(decoded.offsets, usage, strict=True):
-            position.meters.setdefault(record.data.meter_id, offset)
-
-
-def _later(known: datetime | None, now: datetime) -> datetime:
-    return now if known is None else max(known, now)
+    state.position.note_usage(max([record.time for record in usage]))
+    if not {record.data.meter_id for record in usage} <= state.position.meters.keys():
+        state.position.note_meters(zip((record.data.meter_id for record in usage), decoded.offsets, strict=True))

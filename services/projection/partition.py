@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from events.envelope import Envelope
+from events.facts.bills import BillFact
 from events.zones import ZoneDays
+from projections.calendar import later
 from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
@@ -42,6 +45,10 @@ class Unwritten:
         """A fact to append."""
         self.facts.append(row)
 
+    def note_bill(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
+        """What happened to a bill, as `UnwrittenBills.note` takes it."""
+        self.bills.note(envelope, fact, number, version)
+
     def note_family(self, root_id: str) -> None:
         """A family that a fact was about."""
         self.families.add(root_id)
@@ -78,7 +85,7 @@ class Unwritten:
     def note_catalog(
         self, changes: Iterable[CatalogChange], facts: Iterable[FactRow], foreign: Iterable[ForeignRow]
     ) -> None:
-        """What the catalog brought."""
+        """Facts of the catalog up to which the partition is brought: whom they touch, and their rows."""
         self.changes.extend(changes)
         self.facts.extend(facts)
         self.foreign.extend(foreign)
@@ -94,7 +101,7 @@ class Unwritten:
 
 @dataclass(slots=True)
 class PartitionState:
-    """A partition in memory: where it stands, its clocks, and what is unwritten."""
+    """A partition in memory: where it stands, its clocks, and what is unwritten. Only its own functions change it."""
 
     position: Position
     #: Test clocks by organization.
@@ -111,9 +118,18 @@ class PartitionState:
         """Whether the next transaction has to move this partition."""
         return self.position.next_offset != self.position.stored or self.position.catalog_offset != self.stored_catalog
 
+    def move_clock(self, organization: str, now: datetime) -> None:
+        """An organization's test clock was moved; it never goes back."""
+        self.clocks[organization] = later(self.clocks.get(organization), now)
+        self.unwritten.note_clock(organization)
+
+    def stop(self, why: str | None) -> None:
+        """A record that this program does not understand is next: nothing is folded any more. None: it goes on."""
+        self.stopped = why
+
     def committed(self) -> None:
         """All that was unwritten is in Postgres."""
-        self.position.stored = self.position.next_offset
+        self.position.committed()
         self.stored_tick = self.position.tick
         self.stored_catalog = self.position.catalog_offset
         self.unwritten = Unwritten()

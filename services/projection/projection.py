@@ -41,12 +41,12 @@ class Projection:
         self._writer = Writer(self.catalog, self.cache)
 
     @property
-    def unwritten(self) -> int:
+    def unwritten_records(self) -> int:
         """Records that are folded and not written."""
         return sum(state.unwritten.records for state in self.partitions.values())
 
     @property
-    def touched(self) -> int:
+    def touched_totals(self) -> int:
         """Totals that what is folded and not written touches: what a write costs follows it."""
         return sum(len(state.unwritten.cells) for state in self.partitions.values())
 
@@ -88,7 +88,7 @@ class Projection:
             apply_facts(state, decoded, self.cache)
             note_usage(state, decoded)
             state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
-            state.stopped = decoded.stopped
+            state.stop(decoded.stopped)
 
     async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
@@ -126,7 +126,7 @@ class Projection:
     async def _advance_partition(self, state: PartitionState) -> None:
         """Totals of the past for changed aggregations, and whom to settle again."""
         held, position = state.unwritten, state.position
-        changes = self.catalog.since(position.catalog_offset)
+        changes = self.catalog.changes_since(position.catalog_offset)
         before = position.catalog_offset
         held.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
         changed = changed_aggregations(changes)
@@ -136,7 +136,7 @@ class Projection:
             origins, organizations = self._origins, self.catalog.organizations
             rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
             held.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
-        position.catalog_offset = self.catalog.offset
+        position.follow_catalog(self.catalog.offset)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
         """The family as of everything that was folded, written or not."""

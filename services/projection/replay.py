@@ -24,7 +24,7 @@ from services.kafka import LogReader
 from services.postgres import Connection, Postgres
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_unused, fresh_schema, only_one
+from services.projection.schemas import drop_unused, fresh_schema, lock_schemas
 from services.projection.target import FixedTarget
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
@@ -52,7 +52,7 @@ class NotCaughtUpError(Worded, ExpectedFailure, Passing):
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a replay did."""
+    """Which schema took the place of which, after how many records and seconds."""
 
     schema: str
     replaced: str
@@ -71,7 +71,7 @@ async def replay(
     """
     started = time.monotonic()
     async with postgres.connection() as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
-        await only_one(guard)
+        await lock_schemas(guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()

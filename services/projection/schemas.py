@@ -34,9 +34,10 @@ class AlreadyRunningError(Worded, ExpectedFailure):
     """another replay or audit works on this database, or a projector that fills read models; wait for it, or stop it"""
 
 
-async def only_one(connection: Any) -> None:
-    """Take the lock until the connection is given back. Who has just swapped a schema in is waited for while it clears
-    the old one away. Raises: AlreadyRunningError.
+async def lock_schemas(connection: Any) -> None:
+    """Nobody else works on schemas until the connection is given back.
+
+    Who has just swapped a schema in is waited for while it clears the old one away. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
     while not await connection.fetchval(_TRY_LOCK, LOCK):

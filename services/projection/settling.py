@@ -45,7 +45,7 @@ class Settler:
             log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
             family.keep(None)
             return False
-        if rows != family.shown:
+        if rows != family.written:
             self._changed.append((family, rows))
         return True
 
@@ -74,12 +74,12 @@ class Settler:
         await connection.execute(accrued_lines.DROP_EXCESS, roots, [len(rows.lines) for _, rows in changed])
         for table, rows_of in _FILLED:
             rows = sorted(
-                row for family, now in changed for row in _new(rows_of(now), rows_of(family.shown or NOTHING))
+                row for family, now in changed for row in _new(rows_of(now), rows_of(family.written or NOTHING))
             )
             if rows:
                 await connection.execute(table.UPSERT, *columns(rows, table.WIDTH))
         for family, now in changed:
-            family.show(now)
+            family.note_written(now)
 
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:

@@ -4,8 +4,9 @@ The sequence rule is applied here, so what comes out is applied once, whatever w
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
+from typing import NamedTuple
 
 from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
@@ -21,23 +22,23 @@ class BrokenLogError(Exception):
     """The log is not what a log can be: records that go back, or a fact about an account that was never created."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """A poll's records that are ours and that the sequence rule lets through, with their log offsets.
 
     `stopped` says why the poll was taken only up to some record: one that this program does not understand.
     """
 
-    facts: list[tuple[int, int, Envelope, bytes]] = field(default_factory=list)
-    usage: list[RatedRecord] = field(default_factory=list)
+    #: Offset, LogAppendTime in ms, envelope and bytes of each.
+    facts: Sequence[tuple[int, int, Envelope, bytes]] = ()
+    usage: Sequence[RatedRecord] = ()
     #: Log offset of each record of `usage`.
     offsets: Sequence[int] = ()
     #: The bytes of the poll by log offset.
     value_at: Callable[[int], bytes] = b"".__getitem__  # type: ignore[assignment]
     #: Records that are none of ours: log offset and why.
-    foreign: list[tuple[int, str]] = field(default_factory=list)
-    #: Usage in another form than the usual one, with its offset.
-    odd: list[tuple[int, RatedRecord]] = field(default_factory=list)
+    foreign: Sequence[tuple[int, str]] = ()
+    #: How many records were taken, of whomever.
     records: int = 0
     stopped: str | None = None
 
@@ -58,67 +59,95 @@ def take(position: Position, polled: Polled, origins: Origins) -> Decoded:
 
     Raises: BrokenLogError if it does not follow the position.
     """
-    records, decoded = polled.records, Decoded()
+    records, next_offset = polled.records, polled.next_offset
     if not records:
-        position.next_offset = max(position.next_offset, polled.next_offset)
-        return decoded
+        position.pass_over(next_offset)
+        return Decoded()
     if records[0].offset < position.next_offset:
         raise BrokenLogError(
             f"partition {position.partition}: offset {records[0].offset} came where {position.next_offset} was due"
         )
     values = [record.value or b"" for record in records]
     places = [place for place, value in enumerate(values) if not value.startswith(PREFIX)]
-    stop = _take_others(decoded, position, records, places, origins)
-    if stop is not None:
-        records, values = records[:stop], values[:stop]
-        places = [place for place in places if place < stop]
-    _take_usage(decoded, position, records, values, places, origins)
-    decoded.records = len(records)
-    if records:
-        last = mark_of(records[-1])
-        position.mark = RecordMark(offset=last.offset, ms=last.ms, digest=last.digest.hex())
-        decoded.value_at = _by_offset(records, values)
-    position.next_offset = polled.next_offset if stop is None else polled.records[stop].offset
-    return decoded
+    others = _take_others(position, records, places, origins)
+    if others.stop is not None:
+        next_offset = records[others.stop].offset
+        records, values = records[: others.stop], values[: others.stop]
+        places = [place for place in places if place < others.stop]
+    usage = _take_usage(position, records, values, places, others.odd, origins)
+    position.pass_over(next_offset, _mark(records[-1]) if records else None)
+    return Decoded(
+        facts=others.facts,
+        usage=usage.records,
+        offsets=usage.offsets,
+        value_at=_by_offset(records, values),
+        foreign=[*others.foreign, *usage.foreign],
+        records=len(records),
+        stopped=others.why,
+    )
+
+
+def _mark(record: FetchedRecord) -> RecordMark:
+    mark = mark_of(record)
+    return RecordMark(offset=mark.offset, ms=mark.ms, digest=mark.digest.hex())
 
 
 def _by_offset(records: Sequence[FetchedRecord], values: Sequence[bytes]) -> Callable[[int], bytes]:
     """Offsets nearly always follow each other; the end of a stranger's transaction takes one without a record."""
-    base = records[0].offset
-    if records[-1].offset - base == len(values) - 1:
+    if records and records[-1].offset - (base := records[0].offset) == len(values) - 1:
         return lambda offset: values[offset - base]
     return {record.offset: value for record, value in zip(records, values, strict=True)}.__getitem__
 
 
+class _Others(NamedTuple):
+    """What of a poll is not usage in the usual form, up to a record that is not understood: its place, and why."""
+
+    facts: list[tuple[int, int, Envelope, bytes]]
+    #: Usage in another form, with its offset.
+    odd: list[tuple[int, RatedRecord]]
+    foreign: list[tuple[int, str]]
+    stop: int | None = None
+    why: str | None = None
+
+
 def _take_others(
-    decoded: Decoded, position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins
-) -> int | None:
-    """What is not usage in the usual form; returns the place of the first record that is not understood."""
+    position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins
+) -> _Others:
+    """The records at these places, decoded one by one."""
+    found = _Others([], [], [])
     for place in places:
         record = records[place]
         try:
             envelope = decode_own(record.value, origins)
         except ForeignRecordError as error:
-            decoded.foreign.append((record.offset, str(error)))
+            found.foreign.append((record.offset, str(error)))
             continue
         except UndecodableRecordError as error:
-            decoded.stopped = f"billing.events/{position.partition} at offset {record.offset}: {error}"
-            return place
+            why = f"billing.events/{position.partition} at offset {record.offset}: {error}"
+            return found._replace(stop=place, why=why)
         if isinstance(envelope.data, UsageRated):
-            decoded.odd.append((record.offset, rated_of(envelope)))
+            found.odd.append((record.offset, rated_of(envelope)))
         elif position.sequences.accepts(envelope.source, envelope.sequence):
-            decoded.facts.append((record.offset, record.timestamp, envelope, record.value))
-    return None
+            found.facts.append((record.offset, record.timestamp, envelope, record.value))
+    return found
+
+
+class _Usage(NamedTuple):
+    """Usage with its log offsets, and what looked like it and is a stranger's."""
+
+    records: list[RatedRecord]
+    offsets: list[int]
+    foreign: list[tuple[int, str]]
 
 
 def _take_usage(
-    decoded: Decoded,
     position: Position,
     records: Sequence[FetchedRecord],
     values: list[bytes],
     others: Sequence[int],
+    odd: Sequence[tuple[int, RatedRecord]],
     origins: Origins,
-) -> None:
+) -> _Usage:
     """Usage in the usual form, all of a poll at once, and what of it was in another form."""
     usual, offsets = values, [record.offset for record in records]
     if others:
@@ -126,35 +155,31 @@ def _take_usage(
         for place in reversed(others):
             del usual[place], offsets[place]
     usage, strange = decode_rated(usual)
-    for place in reversed(strange):
-        decoded.foreign.append((offsets.pop(place), "it begins as usage does and is none"))
-    usage += [record for _, record in decoded.odd]
-    offsets += [offset for offset, _ in decoded.odd]
-    _accept(decoded, position, offsets, usage, origins)
+    foreign = [(offsets.pop(place), "it begins as usage does and is none") for place in reversed(strange)]
+    usage += [record for _, record in odd]
+    offsets += [offset for offset, _ in odd]
+    return _accept(position, _Usage(usage, offsets, foreign), origins)
 
 
-def _accept(
-    decoded: Decoded, position: Position, offsets: list[int], usage: list[RatedRecord], origins: Origins
-) -> None:
+def _accept(position: Position, came: _Usage, origins: Origins) -> _Usage:
     """The sequence rule for usage. Nearly always all of it is new and from one source: that is seen without a loop."""
+    usage, offsets, foreign = came
     if not usage:
-        return
+        return came
     sources = {record.source for record in usage}
     strange = {source for source in sources if not origins.own(source)}
-    if strange:
-        decoded.foreign += [
-            (offset, f"its source {one.source[:80]!r} is none of this system's")
-            for offset, one in zip(offsets, usage, strict=True)
-            if one.source in strange
-        ]
     one_source = not strange and len(sources) == 1
     if one_source and position.sequences.accepts_all(usage[0].source, [record.sequence for record in usage]):
-        decoded.usage, decoded.offsets = usage, offsets
-        return
+        return came
+    strangers = [
+        (offset, f"its source {one.source[:80]!r} is none of this system's")
+        for offset, one in zip(offsets, usage, strict=True)
+        if one.source in strange
+    ]
     in_order = sorted(zip(offsets, usage, strict=True), key=itemgetter(0))
     kept = [
         (offset, one)
         for offset, one in in_order
         if one.source not in strange and position.sequences.accepts(one.source, one.sequence)
     ]
-    decoded.usage, decoded.offsets = [one for _, one in kept], [offset for offset, _ in kept]
+    return _Usage([one for _, one in kept], [offset for offset, _ in kept], [*foreign, *strangers])

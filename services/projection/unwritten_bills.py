@@ -46,7 +46,7 @@ class UnwrittenBills:
             self.versions[fact.bill_id] = (version, envelope.actor)
 
     async def write(self, connection: Any) -> None:
-        """Write what is remembered."""
+        """Into `bills` and `bill_line_items`, inside the caller's transaction."""
         moved = [(id, one.bill_date, _moved(one)) for id, one in self.moved.items()]
         for statement, rows, width in (
             (bills.PUT_BILLS, self.opened, bills.BILLS_WIDTH),

@@ -54,38 +54,38 @@ class Writer:
         Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
         """
         dirty = [state for state in states if state.dirty]
-        if not dirty and not await self._waiting(connection, states, 1):
+        if not dirty and not await self._next_due(connection, states, 1):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
-        await self._move(connection, states)
-        await self._append(connection, dirty)
+        await self._move_positions(connection, states)
+        await self._write_records(connection, dirty)
         touched: dict[str, FamilyState] = {}
         for state in dirty:
-            touched |= await self._totals(connection, state)
-        await self._directory(connection, dirty, touched)
+            touched |= await self._write_totals(connection, state)
+        await self._write_directory(connection, dirty, touched)
         for state in dirty:
-            await self._mark(connection, state)
+            await self._mark_touched(connection, state)
         if not settle:
             await self._mark_due(connection, touched.values(), "rebuild")
             return 0
-        waiting = await self._waiting(connection, states, due_limit)
+        waiting = await self._next_due(connection, states, due_limit)
         return await self._settle(connection, states, touched, waiting)
 
-    async def _waiting(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
+    async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)
         # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
         rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
         found = [(row["organization"], row["root_id"], row["partition"]) for row in rows]
         return [root for root in found if root[1] not in self._failed][:limit]
 
-    async def _move(self, connection: Any, states: Sequence[PartitionState]) -> None:
+    async def _move_positions(self, connection: Any, states: Sequence[PartitionState]) -> None:
         arguments = positions.move_arguments([state.position for state in states])
         moved = {row["partition"] for row in await connection.fetch(positions.MOVE, *arguments)}
         lost = {state.position.partition for state in states} - moved
         if lost:
             raise LeaseLostError(lost)
 
-    async def _append(self, connection: Any, states: Sequence[PartitionState]) -> None:
+    async def _write_records(self, connection: Any, states: Sequence[PartitionState]) -> None:
         held = [state.unwritten for state in states]
         # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
         found = {(row.partition, row.log_offset): row for one in held for row in one.facts}
@@ -102,7 +102,7 @@ class Writer:
         for one in held:
             await one.bills.write(connection)
 
-    async def _totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
+    async def _write_totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
         """Totals of one partition; returns the families whose totals changed."""
         held, partition = state.unwritten, state.position.partition
         rederived: list[TotalRow] = []
@@ -116,7 +116,7 @@ class Writer:
         await _put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
         return touched
 
-    async def _directory(
+    async def _write_directory(
         self, connection: Any, states: Sequence[PartitionState], touched: dict[str, FamilyState]
     ) -> None:
         rows = []
@@ -127,7 +127,7 @@ class Writer:
             rows += directory.directory_rows(family.organization, family.partition, root_id, family.members)
         await _put(connection, directory.UPSERT, sorted(rows), directory.WIDTH)
 
-    async def _mark(self, connection: Any, state: PartitionState) -> None:
+    async def _mark_touched(self, connection: Any, state: PartitionState) -> None:
         partition, catalogs = state.position.partition, self._catalog.organizations
         for change in state.unwritten.changes:
             if change.plans is None:
@@ -154,19 +154,19 @@ class Writer:
         settled: list[str] = []
         failed: list[FamilyState] = []
 
-        def one(family: FamilyState) -> None:
+        def settle(family: FamilyState) -> None:
             if self._settler.settle(family, by_partition[family.partition]):
                 settled.append(family.root_id)
             else:
                 failed.append(family)
 
         for count, family in enumerate(touched.values()):
-            one(family)
+            settle(family)
             if count % 64 == 63:
                 await asyncio.sleep(0)  # heartbeats of the consumer share this loop
         deadline = time.monotonic() + DUE_SECONDS
-        for family in await self._due(connection, [root for root in waiting if root[1] not in touched]):
-            one(family)
+        for family in await self._load_due(connection, [root for root in waiting if root[1] not in touched]):
+            settle(family)
             if time.monotonic() > deadline:
                 break
         await self._settler.flush(connection)
@@ -179,7 +179,7 @@ class Writer:
         marked = sorted((one.root_id, one.organization, one.partition, reason) for one in families)
         await _put(connection, due.MARK, marked, 4)
 
-    async def _due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
+    async def _load_due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
         for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
             self._cache.add(family)
         return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]

@@ -21,6 +21,7 @@ from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
+from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
@@ -33,7 +34,6 @@ from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.consumer import BeginAnewError
 from services.worker.host import ResyncError, host
-from services.worker.outage import until_stopped
 from services.worker.versions import when_current
 
 T = TypeVar("T")
@@ -123,12 +123,12 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
-        cells, settled = self.projection.touched, 0
-        if self._pace.due(cells, self.projection.unwritten):
+        cells, settled = self.projection.touched_totals, 0
+        if self._pace.due(cells, self.projection.unwritten_records):
             started = time.monotonic()
             settled = await self._guarded(self.projection.write())
             self._pace.wrote(cells, started)
-        if self.projection.unwritten:
+        if self.projection.unwritten_records:
             return QUIET_S / 2
         return 0.0 if settled else IDLE_S  # more roots may be due
 

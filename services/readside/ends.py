@@ -4,8 +4,8 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from events.topics import USAGE
+from services.breaks import TopicMissingError
 from services.concurrency import SharedAnswer
-from services.continuity.breaks import TopicMissingError
 from services.kafka import KafkaAdmin, KafkaUnreachableError, LogReader
 
 #: How long Kafka may take to say where a topic ends.

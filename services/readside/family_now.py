@@ -13,6 +13,7 @@ from typing import Any
 
 from events.codec import decode
 from events.facts.bills import Positions
+from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
@@ -27,7 +28,7 @@ from services.postgres import Postgres
 from services.readside.family_state import FamilyState
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
-from services.store.view import COLUMNS, put_row
+from services.store.view import COLUMNS, resources_of
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
 _CATALOGS_KEPT = 8
@@ -173,13 +174,12 @@ async def settle_now(
 def _settled_now(
     page: PageRows, rows: Sequence[Mapping[str, Any]], root_id: str, as_of: date | None
 ) -> dict[str, Mapping[str, Any]]:
-    terms = Resources(page.organization)
-    for row in rows:
-        put_row(terms, row)
+    [clock] = page.clocks.values()
+    terms = resources_of(page.organization, rows, clock)
     account = terms.accounts[root_id]
     [state] = families_of(page.families)
-    place, terms.clock = page.places.get(account.partition), page.clocks[account.partition]
-    newest = account.modified if state.newest is None else max(state.newest, account.modified)
+    place = page.places.get(account.partition)
+    newest = later(state.newest, account.modified)
     today = today_of(terms, account.timezone, place.tick if place else None, newest, state.newest_usage_day())
     through = state.billed.through(as_of or today)
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)

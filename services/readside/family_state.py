@@ -14,6 +14,7 @@ from events.envelope import Envelope
 from events.facts.bills import BillFact
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import DayState, TotalsKey, merge
+from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
@@ -53,7 +54,7 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally.
     kept: Any = None
     #: The rows that settlement last wrote; None before it first did since the family was loaded.
-    shown: SettledRows | None = None
+    written: SettledRows | None = None
 
     @property
     def timezone(self) -> str:
@@ -76,7 +77,7 @@ class FamilyState:
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply a fact of the family's partition."""
-        self.newest = envelope.time if self.newest is None else max(self.newest, envelope.time)
+        self.newest = later(self.newest, envelope.time)
         if isinstance(envelope.data, BillFact):
             self.bills_version += 1
             self.billed.evolve(envelope.data)
@@ -115,9 +116,9 @@ class FamilyState:
         """Hold what settlement keeps; None: the next one begins anew."""
         self.kept = kept
 
-    def show(self, rows: SettledRows) -> None:
-        """These rows are written."""
-        self.shown = rows
+    def note_written(self, rows: SettledRows) -> None:
+        """Settlement's rows in Postgres are these now."""
+        self.written = rows
 
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
@@ -177,7 +178,7 @@ class FamilyCache:
             self.zones[account_id] = self.days_in(member.timezone)
 
     def days_in(self, zone: str) -> ZoneDays:
-        """The days of a zone."""
+        """What is known of a zone's days; accounts of one zone share it."""
         if zone not in self._days:
             self._days[zone] = ZoneDays(time_zone(zone))
         return self._days[zone]

@@ -111,7 +111,7 @@ async def read_live(connection: Any, lock: Lock = "") -> Live:
 
 
 async def live_schema(connection: Any) -> str:
-    """The name of the live schema."""
+    """For who asks for nothing else of it. Raises: NotMigratedError."""
     return (await read_live(connection)).schema
 
 

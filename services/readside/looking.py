@@ -80,7 +80,7 @@ class Looker:
         raise NotMigratedError
 
     def close(self) -> None:
-        """Let the connection go."""
+        """There are no more looks."""
         self._connection.close()
 
 

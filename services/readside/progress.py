@@ -6,7 +6,7 @@ whoever published usage and then asked for a bill expects it on this one.
 
 from events.topics import CATALOG, EVENTS, USAGE
 from services.readside.ends import KAFKA_SECONDS
-from services.readside.targets import Folded, Read, Relayed
+from services.readside.targets import LogProjected, Relayed, UsageProjected
 from services.readside.watching import Deadline, ProjectionStalledError, Watcher
 
 #: What an HTTP request waits in all: less than a client does, so that it is told what is missing.
@@ -30,7 +30,7 @@ class Waiter:
         """
         deadline = Deadline(self._within)
         for _ in range(2):
-            await self._watcher.until(Read(await self._ends(deadline, USAGE)), deadline)
+            await self._watcher.until(UsageProjected(await self._ends(deadline, USAGE)), deadline)
         await self._until_relayed_and_folded(deadline)
 
     async def until_commands_projected(self) -> None:
@@ -49,7 +49,7 @@ class Waiter:
             raise
         ends = (await self._ends(deadline, EVENTS))[: seen.generations.partitions]
         [(_, catalog)] = (await self._ends(deadline, CATALOG))[:1]
-        await self._watcher.until(Folded(ends, catalog), deadline)
+        await self._watcher.until(LogProjected(ends, catalog), deadline)
 
     async def _ends(self, deadline: Deadline, topic: str) -> tuple[tuple[int, int], ...]:
         """Raises: KafkaUnreachableError, naming Kafka's address."""

@@ -58,7 +58,7 @@ class Relayed:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class UsageProjected:
     """Usage up to these ends of `usage`, by partition, is rated and projected."""
 
     ends: tuple[tuple[int, int], ...]
@@ -78,7 +78,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class LogProjected:
     """The read models have folded these ends of `billing.events`, by partition, and of `billing.catalog` in each."""
 
     ends: tuple[tuple[int, int], ...]

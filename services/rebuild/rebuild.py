@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
-from services.continuity.breaks import BreakError, TopicMissingError
+from services.breaks import BreakError, TopicMissingError
 from services.continuity.check import check_ends, check_records
 from services.continuity.memory import Known, newest_noted, note, note_writer, read, written
 from services.continuity.mending import mending

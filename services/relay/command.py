@@ -13,13 +13,13 @@ from services.continuity.guard import Guard, guarded
 from services.continuity.memory import note_writer, written
 from services.continuity.tails import read_tails
 from services.kafka import BatchWriter, LogReader
+from services.outage import until_stopped
 from services.postgres import Connection, connected
 from services.relay import cursor
 from services.relay.relay import QUARTER_S, Relay
 from services.run.process import Process, run_process
 from services.store.events import CHANNEL
 from services.store.generations import load_generations
-from services.worker.outage import until_stopped
 
 #: A notification may be lost with its connection; looking this often bounds what that costs.
 LOOK_SECONDS = 5.0

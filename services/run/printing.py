@@ -75,12 +75,18 @@ def show(console: Console, shown: ConsoleRenderable | str, *, wrap: bool = True)
     console.file.flush()
 
 
-def grid(console: Console, title: str) -> Table:
+def grid(console: Console, title: str, *, footer: bool = False) -> Table:
     """An empty table in the house's style, its title above its left edge."""
-    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE, show_edge=False)
-    table.width = min(max(console.width, NARROWEST), WIDEST)
-    table.pad_edge, table.padding = False, (0, 1, 0, 0)
-    return table
+    return Table(
+        title=Text(title, "bold"),
+        title_justify="left",
+        box=box.SIMPLE,
+        show_edge=False,
+        show_footer=footer,
+        width=min(max(console.width, NARROWEST), WIDEST),
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def grouped(number: Decimal) -> str:
@@ -93,8 +99,7 @@ def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line
     periods = sorted({line.period for line in lines})
     if len(periods) == 1:
         title += f", for {' to '.join(periods[0])}"
-    table = grid(console, title)
-    table.show_footer = True
+    table = grid(console, title, footer=True)
     table.add_column("line", footer="total", no_wrap=True, min_width=LINE_WIDTH)
     table.add_column("about", ratio=1)
     table.add_column("quantity", justify="right", no_wrap=True, min_width=QUANTITY_WIDTH)

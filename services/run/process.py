@@ -10,10 +10,10 @@ from typing import Any
 
 import uvloop
 
+from services.outage import until_stopped
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
-from services.worker.outage import until_stopped
 
 
 @dataclass(frozen=True, slots=True)

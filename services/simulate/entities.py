@@ -7,32 +7,16 @@ from typing import Any
 
 from events.dates import LATEST, read_day
 from events.resources.catalog import Plan, PlanTemplate
-from services.commands.table import ANSWERED, KINDS
+from services.commands.in_stories import InnerList, InStories
+from services.commands.kind import ANSWERED
+from services.commands.table import KINDS
 from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
 from services.simulate.yaml_lines import ScenarioError
 
 #: Lists of the top level and of `create`, in the order in which entities are made: what is referred to first.
-LISTS = {
-    "products": "product",
-    "meters": "meter",
-    "aggregations": "aggregation",
-    "planTemplates": "planTemplate",
-    "plans": "plan",
-    "pricings": "pricing",
-    "counters": "counter",
-    "counterPricings": "counterPricing",
-    "accounts": "account",
-    "contracts": "contract",
-    "accountPlans": "accountPlan",
-    "commitments": "commitment",
-    "balances": "balance",
-    "charges": "charge",
-}
+LISTS = {f"{kind.name}s": kind.name for kind in KINDS.values() if kind.in_stories is not None}
 _DATE = re.compile(r"^(\d{4}-\d\d-\d\d)([T ].*)?$")
-_NAMED = set(LISTS.values()) - {"pricing", "counterPricing", "accountPlan", "commitment"}
-_DATED = {"pricing", "counterPricing", "accountPlan"}
-_PRICED = {"planTemplate", "commitment", "balance", "charge"}
 
 
 def earliest_date(document: Any) -> date | None:
@@ -70,7 +54,9 @@ class Entities:
         for name, kind in LISTS.items():
             for entry in _entries(lists, name):
                 self._expand(kind, entry, found)
-        found["account"].sort(key=lambda one: "parentAccount" in one.fields)
+        for kind, documents in found.items():
+            own = [name for name, (_, to) in reference_fields(kind).items() if to == kind]
+            documents.sort(key=lambda one: any(name in one.fields for name in own))
         for made in self._only_named([one for documents in found.values() for one in documents]):
             found[made.kind].append(made)
         return [one for documents in found.values() for one in documents]
@@ -85,35 +71,22 @@ class Entities:
     def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
         check_fields(kind, entry)
-        fields = dict(entry)
-        inner: list[tuple[str, str, Any]] = []
-        if kind == "plan":
-            inner = [("pricing", "plan", entry.get("pricings"))]
-            fields.pop("pricings", None)
-        if kind == "account":
-            inner = [("accountPlan", "account", entry.get("plans"))]
-            fields.pop("plans", None)
-            fields.pop("startDate", None)
+        row, inner = _row(kind), _row(kind).inner
+        left_out = (*row.read_otherwise, *((inner.name,) if inner else ()))
+        fields = {name: value for name, value in entry.items() if name not in left_out}
         code = self._code(kind, entry)
         if kind == "account" and entry.get("parentAccount") is not None:
             self._parents[code] = entry["parentAccount"]
         if kind == "plan":
             fields = self._plan(code, entry, fields, found)
         found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
-        for inner_kind, field, entries in inner:
-            if entries is not None and not isinstance(entries, list):
-                raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be a list")
-            for one in entries or ():
-                if not isinstance(one, Lines):
-                    raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner_kind}s must be mappings")
-                held = Lines(one.line)
-                held.update({field: code, **one})
-                held.lines.update(one.lines)
-                self._expand(inner_kind, held, found)
+        if inner is not None:
+            for one in _inner_entries(kind, code, entry, inner):
+                self._expand(inner.kind, one, found)
 
     def _code(self, kind: str, entry: Lines) -> str:
         code = entry.get("code")
-        if code is None and kind in _NAMED:
+        if code is None and _is_named(kind):
             raise ScenarioError(entry.line, f"{kind}.code", "is required")
         if code is None:
             self._count += 1
@@ -143,21 +116,21 @@ class Entities:
 
     def _filled(self, kind: str, code: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Plain defaults of what the wire requires."""
-        defaults: dict[str, Any] = {"code": code, "name": code} if kind in _NAMED else {}
-        if kind in _DATED:
+        row, model = _row(kind), KINDS[kind].model.model_fields
+        defaults: dict[str, Any] = {"code": code, "name": code} if _is_named(kind) else {}
+        if row.begins_with_file:
             defaults["startDate"] = self._earliest.isoformat()
-        if kind in _PRICED:
+        if "currency" in model and model["currency"].is_required():
             defaults["currency"] = self._currency
-        defaults |= _DEFAULTS.get(kind, {})
-        if kind == "account":
-            defaults["emailAddress"] = f"{code}@example.com"
+        for name, value in row.defaults.items():
+            defaults[name] = value.format(code=code) if isinstance(value, str) else value
         return with_band_defaults({**defaults, **fields})
 
     def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """Products and contracts that are named somewhere and stand nowhere."""
+        """What is named somewhere, stands nowhere, and may be made for that alone."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
-                if kind in ("product", "contract") and (kind, code) not in self._known:
+                if _row(kind).made_when_named and (kind, code) not in self._known:
                     self._known.add((kind, code))
                     fields = self._contract(document) if kind == "contract" else {}
                     yield Document(kind, code, document.line, self._filled(kind, code, fields))
@@ -174,12 +147,28 @@ _TEMPLATE_ONLY = {
     *(field.alias or name for name, field in PlanTemplate.model_fields.items() if name not in Plan.model_fields),
     "product",
 } - {"productId"}
-_DEFAULTS: dict[str, dict[str, Any]] = {
-    "planTemplate": {"standingCharge": 0, "billFrequency": "MONTHLY"},
-    "aggregation": {"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"},
-    "counter": {"unit": "1"},
-    "charge": {"entityType": "AD_HOC", "lineItemType": "AD_HOC"},
-}
+
+
+def _row(kind: str) -> InStories:
+    found = KINDS[kind].in_stories
+    assert found is not None, "a kind that a file has a list of, or that stands inside or is named by one"
+    return found
+
+
+def _is_named(kind: str) -> bool:
+    """Whether its code names it, and is required: what has a name on the wire."""
+    return "name" in KINDS[kind].model.model_fields
+
+
+def _inner_entries(kind: str, code: str, entry: Lines, inner: InnerList) -> Iterator[Lines]:
+    """What stands inside an entry, each with the entry's code. Raises: ScenarioError."""
+    entries = entry.get(inner.name)
+    if entries is not None and not isinstance(entries, list):
+        raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner.kind}s must be a list")
+    for one in entries or ():
+        if not isinstance(one, Lines):
+            raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner.kind}s must be mappings")
+        yield one.beside(inner.field, code)
 
 
 def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.commands.catalog import DATED
-from services.commands.table import ANSWERED, KINDS
+from services.commands.kind import ANSWERED
+from services.commands.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
 from services.simulate.naming import NUMBERS, TEXTS
 from services.simulate.player import Document

@@ -8,7 +8,7 @@ from typing import Any
 from events.decimals import normal, plain
 from events.resources.commitments import Commitment
 from projections.aggregates import segment_text, segment_values
-from projections.resources import CommitmentEntity
+from projections.entities import CommitmentEntity
 from projections.settlement import AgreementState, DraftBill, DraftLine
 from services.run.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced

@@ -37,6 +37,13 @@ class Mapping(dict[str, Any]):
         """The line of a key; of the mapping, for a key that it has not."""
         return self.lines.get(key, self.line)
 
+    def beside(self, key: str, value: Any) -> "Mapping":
+        """The same mapping with a key more, which stands in no line of its own; what it has already stays."""
+        found = Mapping(self.line)
+        found.update({key: value, **self})
+        found.lines = self.lines
+        return found
+
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader whose only values besides text are null, true, false and JSON's numbers, with an end to nesting.

@@ -30,6 +30,14 @@ class Fence:
         self.whole: str | None = None
         self.doubted = asyncio.Event()
 
+    def compare_anew(self) -> None:
+        """What was doubted is about to be compared."""
+        self.doubted.clear()
+
+    def found(self, whole: str | None) -> None:
+        """This store goes on from what is known; None: none does."""
+        self.whole = whole
+
     async def admit(self, connection: Any) -> None:
         """Before a new connection is used. Raises: NotComparedError."""
         self.check(await connection.fetchval(f"SELECT {IDENTITY}"))

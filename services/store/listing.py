@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from projections.resources import Entity
+from projections.entities import Entity
 from services.commands.filters import (
     DrawsFor,
     Equals,

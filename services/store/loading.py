@@ -11,6 +11,7 @@ from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
 from projections.resources import Resources
+from services.commands.kind import Kind, value_of
 from services.commands.messages import (
     CancelCommitment,
     Command,
@@ -20,8 +21,8 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.table import KINDS, Kind, value_of
-from services.store.view import COLUMNS, get_ids, put_row
+from services.commands.table import KINDS
+from services.store.view import COLUMNS, get_ids, put_rows
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
@@ -41,12 +42,10 @@ class _Loader:
 
     async def ids(self, ids: Iterable[str | None]) -> None:
         wanted = {id for id in ids if id is not None}
-        for row in await get_ids(self._connection, self.resources.organization, sorted(wanted)):
-            put_row(self.resources, row)
+        put_rows(self.resources, await get_ids(self._connection, self.resources.organization, sorted(wanted)))
 
     async def rows(self, query: str, *arguments: str) -> None:
-        for row in await self._connection.fetch(query, self.resources.organization, *arguments):
-            put_row(self.resources, row)
+        put_rows(self.resources, await self._connection.fetch(query, self.resources.organization, *arguments))
 
     async def same_key(self, kind: Kind, body: Resource) -> None:
         """Those with the same values in a uniqueness key, which the key's index or the account's finds."""

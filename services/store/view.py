@@ -5,7 +5,7 @@ A row is written from the evolved `Resources` in the transaction of its events; 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +13,10 @@ from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity, Resources
-from services.commands.table import KINDS, Kind, value_of
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity
+from projections.resources import Resources
+from services.commands.kind import Kind, value_of
+from services.commands.table import KINDS
 
 CONFIG = "organizationConfig"
 COLUMNS = (
@@ -91,23 +93,30 @@ def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) 
     )
 
 
-def put_row(resources: Resources, row: Mapping[str, Any]) -> None:
-    """Hold what the row says in the resources."""
-    if row["kind"] == CONFIG:
-        body = OrganizationConfig.model_validate(json.loads(row["body"]))
-        resources.config = Entity(row["id"], row["version"], body, **_stamps(row))
-    else:
-        KINDS[row["kind"]].held(resources)[row["id"]] = entity_of(row)
+def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
+    """What the rows hold of an organization, whose test clock stands there."""
+    found = list(rows)
+    config = next((_config_of(row) for row in found if row["kind"] == CONFIG), None)
+    resources = Resources(organization, config, clock)
+    put_rows(resources, [row for row in found if row["kind"] != CONFIG])
+    return resources
+
+
+def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Hold the resources that these rows hold, too."""
+    for row in rows:
+        resources.put(entity_of(row))
+
+
+def _config_of(row: Mapping[str, Any]) -> Entity[OrganizationConfig]:
+    body = OrganizationConfig.model_validate(json.loads(row["body"]))
+    return Entity(row["id"], row["version"], body, **_stamps(row))
 
 
 async def load_config(connection: Any, organization: str) -> Resources:
     """Resources with the configuration and the test clock only; empty for an unknown organization."""
-    resources = Resources(organization)
     row = await connection.fetchrow(_CONFIG, organization)
-    if row is not None:
-        put_row(resources, row)
-        resources.clock = row["clock"]
-    return resources
+    return Resources(organization) if row is None else resources_of(organization, [row], row["clock"])
 
 
 async def get(connection: Any, organization: str, kind: str, id: str) -> Entity[Any] | None:

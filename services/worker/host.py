@@ -14,8 +14,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from services.concurrency import first_of
 from services.failures import Passing
 from services.kafka import Polled, read_leniently, reads_leniently
+from services.outage import Outage
 from services.worker.consumer import BeginAnewError, Fetching, consuming
-from services.worker.outage import Outage
 
 log = structlog.get_logger(__name__)
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from services.concurrency import first_of
+from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.live import OutdatedReadModelsError, read_live
-from services.worker.outage import Outage
 
 
 async def when_current(

@@ -17,7 +17,8 @@ from services.api.parameters import Day, parameters_of
 from services.api.search import ResourceSearch
 from services.api.wire import day
 from services.commands.errors import InvalidField
-from services.commands.table import KINDS, Kind
+from services.commands.kind import Kind
+from services.commands.table import KINDS
 from services.store.listing import condition_of
 from tests.api.answers import message_of
 from tests.events.dates import FAR, FORMS

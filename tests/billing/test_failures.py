@@ -158,7 +158,7 @@ def test_every_advisory_lock_has_a_number_of_its_own() -> None:
 async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so_is_its_end(
     store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.worker.outage.BACKOFF_S", (0.0,))
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
     away = True
 
     async def run_job(_: Any, __: BillJob) -> None:

@@ -10,7 +10,7 @@ from events.envelope import seal
 from events.facts.clock import ClockTicked
 from events.sources import clock_source
 from events.topics import BILL_LINES, CATALOG, EVENTS, partition_of
-from services.continuity.breaks import LogChangedError, LogCutError, LogWentBackError
+from services.breaks import LogChangedError, LogCutError, LogWentBackError
 from services.postgres import connected
 from services.store.generations import load_generations
 from tests.continuity.conftest import PARTITIONS

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from events.topics import USAGE
-from services.continuity.breaks import BeingMendedError, BreakError, LogWentBackError
+from services.breaks import BeingMendedError, BreakError, LogWentBackError
 from services.continuity.guard import GenerationsMovedError, Guard, guarded
 from services.continuity.mending import check_nobody_mends, mending
 from services.store.generations import Generations

@@ -3,7 +3,7 @@
 import pytest
 
 from events.bill_parts import divided
-from services.continuity.breaks import StoreWentBackError
+from services.breaks import StoreWentBackError
 from services.postgres import open_postgres
 from services.store.generations import load_generations
 from tests.api_client import CONFIG, http_client

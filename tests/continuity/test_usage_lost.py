@@ -6,7 +6,7 @@ import json
 import pytest
 
 from events.topics import USAGE, partition_of, usage_key
-from services.continuity.breaks import LogChangedError, LogWentBackError, UsageLostError
+from services.breaks import LogChangedError, LogWentBackError, UsageLostError
 from services.kafka import BatchWriter, Record
 from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home

@@ -15,7 +15,7 @@ from events.topics import EVENTS
 from projections.aggregates import DayState
 from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments
-from services.continuity.breaks import LogWentBackError
+from services.breaks import LogWentBackError
 from services.ingest import catalogs as commands
 from services.kafka import BatchWriter, KafkaUnreachableError, Record
 from services.kafka.writing import Appended

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
 from projections.readmodels.registry import VERSION
-from services.continuity.breaks import TopicMissingError
+from services.breaks import TopicMissingError
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics

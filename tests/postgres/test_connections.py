@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from services.failures import Passing
+from services.outage import until_stopped
 from services.postgres import Connection, PostgresUnreachableError, TablesMovedError, connected, open_postgres
 from services.run.stack import Stack
-from services.worker.outage import until_stopped
 
 
 class Raw:
@@ -97,7 +97,7 @@ async def test_what_ends_a_transaction_counts_more_than_a_rollback_that_fails() 
 
 
 async def test_a_worker_survives_what_passes_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.worker.outage.BACKOFF_S", (0.0,))
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.0,))
     stop, attempts = asyncio.Event(), 0
 
     async def attempt() -> None:

@@ -14,7 +14,8 @@ DIGESTS = ["00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100
 def test_the_ids_of_a_write_are_one_row_from_the_first_offset_on() -> None:
     state = new_partition(Position(3, log_time=AT), {})
     assert state.seen_row() is None
-    state.unwritten.digests, state.unwritten.digests_first = DIGESTS, 40
+    state.unwritten.note_ids(40, DIGESTS[:1])
+    state.unwritten.note_ids(41, DIGESTS[1:])
     row = state.seen_row()
     assert row == SeenRow(partition=3, first_offset=40, newest_arrival=AT, digests=bytes.fromhex("".join(DIGESTS)))
     assert len(row.digests) == 2 * DIGEST_BYTES

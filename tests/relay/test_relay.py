@@ -74,7 +74,7 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         return done
 
     monkeypatch.setattr(BatchWriter, "append", shaky)
-    monkeypatch.setattr("services.worker.outage.BACKOFF_S", (0.05,))
+    monkeypatch.setattr("services.outage.BACKOFF_S", (0.05,))
     await commands(store, 4)
     async with log_of(store) as log, relay(store):
         await until(lambda: relayed_all(store))

@@ -142,7 +142,12 @@ def charge(c: Choices, number: int, people: list[Thing], balances: list[Thing], 
     found["servicePeriodEndDate"] = start + timedelta(days=c.number(0, 40))
     if balances and c.chance(3):
         of = c.pick(balances)
-        found |= {"account": of["account"], "entity": of["code"]}
+        found |= {
+            "account": of["account"],
+            "entity": of["code"],
+            "entityType": "BALANCE",
+            "lineItemType": "BALANCE_FEE",
+        }
     else:
         account = c.pick(people)
         found["account"] = account["code"]

@@ -12,8 +12,9 @@ from events.facts.base import Fact
 from events.facts.clock import ClockTicked
 from events.facts.resources import PlanCreated, PlanUpdated
 from events.resources.catalog import Plan
+from projections.entities import Dated, PlanEntity
 from projections.rating.terms import Recurring
-from projections.resources import Dated, PlanEntity, Resources
+from projections.resources import Resources
 from services.simulate.naming import id_of
 
 ALWAYS = date.min

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from events.zones import time_zone
-from projections.resources import BalanceEntity, CommitmentEntity
+from projections.entities import BalanceEntity, CommitmentEntity
 from projections.settlement import Billed, Family, Kept, Settlement, compile_terms, draft_bills, settle
 from projections.settlement.undrawn import undrawn
 from services.simulate.naming import id_of

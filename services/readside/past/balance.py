@@ -11,7 +11,7 @@ from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state
 from services.commands.errors import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.postgres import Postgres
-from services.readside.past.known import Known, load_known
+from services.readside.past.known import KnownFamily, load_known
 from services.readside.progress import Waiter
 
 #: How far ahead of its today a family is settled.
@@ -39,7 +39,7 @@ async def balance_document(postgres: Postgres, bootstrap: str, waiter: Waiter, a
     return await compute(asked.organization, _document, known, asked)
 
 
-def _document(known: Known, asked: Asked) -> Document:
+def _document(known: KnownFamily, asked: Asked) -> Document:
     settlement = _settled(known, asked.as_of)
     id = asked.commitment_id
     state = state_of(settlement, id)
@@ -78,7 +78,7 @@ def _day(one: BurnDay, *, minimum: bool) -> Document:
     return document | {"rolledOver": one.rolled_over, "lapsed": one.lapsed}
 
 
-def _settled(known: Known, as_of: date | None) -> Settlement:
+def _settled(known: KnownFamily, as_of: date | None) -> Settlement:
     """Without a day: as the live read models are settled, never before the latest bill."""
     if as_of is not None:
         return as_of_day(known.family, as_of)

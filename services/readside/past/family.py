@@ -1,7 +1,7 @@
 """One family folded to positions: its facts come from the read models, its usage from totals and, where these have
 moved on since, from the range of the log that the totals' own offsets name."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ class PastFamily:
 
     @property
     def organization(self) -> str:
-        """Its organization."""
+        """That its root belongs to."""
         return self.state.organization
 
 
@@ -73,17 +73,17 @@ class _Rows:
     catalog_now: CatalogRows
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Past:
-    """What the read models tell of it, and what is still to be folded from the log."""
+    """What the read models tell of it, and what is still to be folded from the log, from offset `start` on."""
 
     origins: Origins
     state: FamilyState
     resources: Resources
     index: FamilyIndex
     #: Aggregations to derive whole, and single totals to derive up to the positions.
-    aggregations: set[str]
-    straddling: set[CellKey]
+    aggregations: Set[str]
+    straddling: Set[CellKey]
     start: int
 
 
@@ -136,11 +136,13 @@ def _past_of(rows: _Rows) -> _Past:
         assert isinstance(fact, ClockTicked)
         clock = fact.now
     changed = {id for id in catalog.aggregations if _counts(catalog, id) != _counts(now, id)}
-    past = _Past(rows.origins, state, together(catalog, state.own, clock), index, changed, set(), rows.positions.log)
-    _take_totals(past, [row for row in rows.totals if row["account_id"] in state.members], catalog)
-    meters, place = {catalog.aggregations[id].body.meter_id for id in changed}, rows.place
-    past.start = min([past.start, *(place.meters[meter] for meter in meters if meter in place.meters)])
-    return past
+    same, end = catalog.aggregations.keys() - changed, rows.positions.log
+    own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
+    straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end)
+    meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.place.meters
+    start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
+    resources = together(catalog, state.own, clock)
+    return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
 
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
@@ -149,19 +151,16 @@ def _counts(catalog: Resources, aggregation_id: str) -> Any:
     return held and (held.body.meter_id, meter_aggregation(held.id, held.body))
 
 
-def _take_totals(past: _Past, rows: Iterable[Mapping[str, Any]], catalog: Resources) -> None:
-    """Totals that stood then as they stand now; those that grew since are noted, with where they begin."""
-    end = past.start
+def _take_totals(state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int) -> dict[CellKey, int]:
+    """Totals that stood at the end as they stand now; returns those that grew since, with where they begin."""
+    grown = {}
     for row in rows:
-        key = (row["account_id"], row["aggregation_id"], row["segment"])
-        if key[1] in past.aggregations or key[1] not in catalog.aggregations or row["first_offset"] >= end:
-            continue
+        key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
         if row["last_offset"] < end:
-            offsets = row["first_offset"], row["last_offset"]
-            past.state.put_total((*key, row["day"]), usage_totals.day_state(row), offsets)
+            state.put_total(key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"]))
         else:
-            past.straddling.add((*key, row["day"]))
-            past.start = min(past.start, row["first_offset"])
+            grown[key] = row["first_offset"]
+    return grown
 
 
 async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:

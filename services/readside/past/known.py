@@ -10,6 +10,7 @@ from events.facts.bills import Positions
 from events.facts.clock import ClockTicked
 from events.sources import Origins
 from events.topics import CATALOG, EVENTS
+from projections.calendar import later
 from projections.clock import counted_tick
 from projections.readmodels import directory
 from projections.resources import Resources
@@ -30,7 +31,7 @@ _FIRST_LOOK = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFamily:
     """A family, its day, and the positions that it was folded to."""
 
     family: Family
@@ -41,7 +42,7 @@ class Known:
 
 async def load_known(
     postgres: Postgres, bootstrap: str, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
-) -> Known:
+) -> KnownFamily:
     """The family of a resource as it was known at a moment; None: as it is known now.
 
     Raises: UnknownResource, for a resource that nobody had heard of by then.
@@ -54,20 +55,20 @@ async def load_known(
         raise UnknownResource(kind=kind, id=id)
     if at is None:
         now = await load_family(postgres, organization, root_id)
-        return Known(now.family, now.resources, now.today, now.positions)
+        return KnownFamily(now.family, now.resources, now.today, now.positions)
     try:
         return await _load(postgres, bootstrap, organization, root_id, at)
     except UnknownFamilyError as error:
         raise UnknownResource(kind=kind, id=id) from error
 
 
-async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> Known:
+async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> KnownFamily:
     async with LogReader(bootstrap) as reader:
         positions = await _cut(postgres, reader, organization, root_id, at)
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)
     state, resources = past.state, past.resources
-    return Known(past.family, resources, state.today(resources, tick), positions)
+    return KnownFamily(past.family, resources, state.today(resources, tick), positions)
 
 
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
@@ -96,7 +97,7 @@ async def last_tick(reader: LogReader, partition: int, end: int, origins: Origin
             for record in records:
                 now = _tick(record, origins)
                 if now is not None:
-                    newest = now if newest is None else max(newest, now)
+                    newest = later(newest, now)
         if newest is not None:
             return newest
         stop, length = start, length * 2

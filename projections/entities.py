@@ -1,0 +1,150 @@
+"""A resource as its facts made it: its body, and its history in short."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from events.envelope import Envelope
+from events.facts.commitments import (
+    BalanceTransacted,
+    BillingGrid,
+    CommitmentCancelled,
+    CommitmentCreated,
+    CommitmentToppedUp,
+)
+from events.facts.resources import (
+    AccountCreated,
+    FeesChanged,
+    OrganizationConfigured,
+    ResourceCreated,
+    ResourceFact,
+)
+from events.resources.accounts import Account
+from events.resources.base import Resource
+from events.resources.catalog import Plan, PlanTemplate
+from events.resources.commitments import Commitment
+from events.resources.credits import Balance
+
+R = TypeVar("R", bound=Resource)
+F = TypeVar("F", Plan, PlanTemplate)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity(Generic[R]):
+    """A resource with its history in short.
+
+    `position` is the event-store position of its creation: "created first" means the lower one. `folded` is the
+    position of its last fact; reads compare it with the command side to see whether a projection has caught up.
+    """
+
+    id: str
+    version: int
+    body: R
+    position: int
+    folded: int
+    created: datetime
+    modified: datetime
+    #: Who created it, and who changed it last; None where the fact has no actor.
+    created_by: str | None = field(default=None, kw_only=True)
+    modified_by: str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountEntity(Entity[Account]):
+    """An account with what was decided for life at its creation. `root_id` is its own id when it has no parent."""
+
+    root_id: str
+    partition: int
+    timezone: str
+
+
+class Dated(NamedTuple):
+    """What a plan's or template's body gave from a day on; None: nothing."""
+
+    start: date
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntity(Entity[F]):
+    """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
+
+    The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
+    """
+
+    standing_charges: tuple[Dated, ...]
+    minimum_spends: tuple[Dated, ...]
+
+    def with_fees(self, fact: FeesChanged[F]) -> "PlanEntity[F]":
+        """The same with the amounts of an update; a change without a day is a correction of all that was."""
+        old, new = self.body, fact.body
+        standing = (old.standing_charge, new.standing_charge, fact.standing_charge_from)
+        minimum = (old.minimum_spend, new.minimum_spend, fact.minimum_spend_from)
+        return replace(
+            self,
+            body=new,
+            standing_charges=_changed(self.standing_charges, *standing),
+            minimum_spends=_changed(self.minimum_spends, *minimum),
+        )
+
+
+def _changed(
+    held: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
+) -> tuple[Dated, ...]:
+    if start is not None:
+        return (*held, Dated(start, new))
+    return held if old == new else (Dated(date.min, new),)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitmentEntity(Entity[Commitment]):
+    """A commitment with its top-ups (oldest first), its cancellation, and, of a MINIMUM, its fact's billing grid."""
+
+    top_ups: tuple[CommitmentToppedUp, ...] = ()
+    cancellation: CommitmentCancelled | None = None
+    grid: BillingGrid | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceEntity(Entity[Balance]):
+    """A balance with its transactions, oldest first."""
+
+    transactions: tuple[BalanceTransacted, ...] = ()
+
+
+def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
+    return envelope.sequence, envelope.sequence, envelope.time, envelope.time
+
+
+def touched(entity: Any, envelope: Envelope) -> Any:
+    """The entity with version, position, time and actor of the fact that is being applied to it."""
+    fact = envelope.data
+    assert isinstance(fact, ResourceFact)
+    stamps = {"folded": envelope.sequence, "modified": envelope.time, "modified_by": envelope.actor}
+    return replace(entity, version=fact.version, **stamps)
+
+
+def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
+    """The entity that a fact brings into being, by whoever did it."""
+    made = _made(envelope, fact)
+    return replace(made, created_by=envelope.actor, modified_by=envelope.actor)
+
+
+def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
+    body: Any = fact.body
+    arguments = (fact.id, fact.version, body, *_at(envelope))
+    match body:
+        case Account():
+            assert isinstance(fact, AccountCreated)
+            return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
+        case Plan() | PlanTemplate():
+            first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
+            return PlanEntity(*arguments, *first)
+        case Commitment():
+            assert isinstance(fact, CommitmentCreated)
+            return CommitmentEntity(*arguments, grid=fact.grid)
+        case Balance():
+            return BalanceEntity(*arguments)
+        case _:
+            return Entity(*arguments)

@@ -1,0 +1,83 @@
+"""What is particular to a kind of resource: its row in the table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from pydantic.alias_generators import to_snake
+
+from events.facts import FACTS
+from events.facts.base import Fact
+from events.resources.base import Resource
+from projections.entities import Entity
+from projections.resources import ATTRIBUTES, Resources
+from services.commands.filters import Filter
+from services.commands.in_stories import PLAIN, InStories
+
+#: Members of every answer that a client may send back in a PUT; they are not read.
+ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of resource. Its fact classes are named after it: `CommitmentCreated`, ...Updated, ...Deleted."""
+
+    #: camelCase singular, as streams and messages name it.
+    name: str
+    model: type[Resource]
+    filters: tuple[Filter, ...]
+    #: Combinations of fields that no two resources of the kind share in an organization (when all are given).
+    unique: tuple[tuple[str, ...], ...] = (("code",),)
+    #: Whose log it lies in: its own (an account's), that of its `accountId`, or the catalog's only.
+    owner: Literal["self", "accountId", "catalog"] = "catalog"
+    #: Fields that keep the value they were created with.
+    fixed: tuple[str, ...] = ()
+    #: Lists of references, beside `model.references`: field -> kind.
+    reference_lists: tuple[tuple[str, str], ...] = ()
+    #: Fields that a search may name; a kind without any has no search.
+    searched: tuple[str, ...] = ()
+    #: Most resources on a page of the list, as m3ter has it.
+    page_size_max: int = 100
+    #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
+    derived: tuple[str, ...] = ()
+    entity: type[Entity[Any]] = Entity
+    #: None: a scenario file has no list of them.
+    in_stories: InStories | None = PLAIN
+
+    @property
+    def path(self) -> str:
+        """Last part of its HTTP path."""
+        return f"{self.name.lower()}s"
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of `Resources` that holds it."""
+        return ATTRIBUTES[self.model]
+
+    def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
+        """The fact class with this ending."""
+        return FACTS[self.model.__name__ + ending]
+
+    def held(self, resources: Resources) -> dict[str, Entity[Any]]:
+        """The resources of this kind, by id."""
+        found: dict[str, Entity[Any]] = getattr(resources, self.attribute)
+        return found
+
+    def references(self, body: Resource) -> Iterator[tuple[str, str, str]]:
+        """Every reference in the body: its field, the kind and the id that it names."""
+        for field, kind in self.model.references.items():
+            if id := value_of(body, field):
+                yield field, kind, id
+        for field, kind in self.reference_lists:
+            for number, id in enumerate(value_of(body, field) or ()):
+                yield f"{field}[{number}]", kind, id
+
+
+#: A field's name in Python; there are few, and each command asks for dozens.
+_attribute = cache(to_snake)
+
+
+def value_of(body: Resource, field: str) -> Any:
+    """The value of a field by its name on the wire."""
+    return getattr(body, _attribute(field))
