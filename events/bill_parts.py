@@ -36,8 +36,8 @@ def divided(bill: BillIssued, most: int) -> list[BillFact]:
     *first, last = (tuple(group) for group in groups)
     if not first:
         return [bill]
-    place = {"bill_id": bill.bill_id, "account_id": bill.account_id, "root_id": bill.root_id}
-    parts = [BillLinesIssued(**place, part=part, lines=lines) for part, lines in enumerate(first, 1)]
+    whose = {"bill_id": bill.bill_id, "account_id": bill.account_id, "root_id": bill.root_id}
+    parts = [BillLinesIssued(**whose, part=part, lines=lines) for part, lines in enumerate(first, 1)]
     return [*parts, bill.model_copy(update={"lines": last})]
 
 

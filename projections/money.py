@@ -82,7 +82,7 @@ def divide(amount: int, weights: Sequence[Fraction]) -> list[int]:
     sign, rest = (-1, -amount) if amount < 0 else (1, amount)
     exact = [weight * rest / total for weight in weights]
     parts = [share.numerator // share.denominator for share in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda place: (parts[place] - exact[place], place))
-    for place in by_remainder[: rest - sum(parts)]:
-        parts[place] += 1
+    by_remainder = sorted(range(len(parts)), key=lambda index: (parts[index] - exact[index], index))
+    for index in by_remainder[: rest - sum(parts)]:
+        parts[index] += 1
     return [sign * part for part in parts]

@@ -87,6 +87,6 @@ def price_of(bands: Iterable[PricingBand], *, cumulative: bool) -> Price:
     fixed = tuple(Fraction(band.fixed_price) for band in ordered)
     unit = tuple(Fraction(band.unit_price) for band in ordered)
     entered = [ZERO]
-    for place, (lower, upper) in enumerate(pairwise(lowers)):
-        entered.append(entered[-1] + fixed[place] + (upper - lower) * unit[place])
+    for index, (lower, upper) in enumerate(pairwise(lowers)):
+        entered.append(entered[-1] + fixed[index] + (upper - lower) * unit[index])
     return Price(cumulative, tuple(band.id for band in ordered), lowers, fixed, unit, tuple(entered))

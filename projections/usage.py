@@ -85,7 +85,7 @@ _DETAILS = msgspec.json.Decoder(_DetailedRecord)
 
 
 def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]:
-    """The records of these values, in order, and the places of values that are none; all begin with PREFIX.
+    """The records of these values, in order, and the indexes of values that are none; all begin with PREFIX.
 
     A value of a stranger may hold two, or half of one, so that those beside it make one of both: then each is decoded
     by itself.
@@ -95,11 +95,11 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
         if len(together) == len(values):
             return together, []
     found, strange = [], []
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         try:
             found.append(_RECORD.decode(value))
         except msgspec.MsgspecError:
-            strange.append(place)
+            strange.append(index)
     return found, strange
 
 

@@ -11,7 +11,7 @@ from events.decimals import plain
 from projections.aggregates import segment_text
 from projections.explain.draws import slice_documents
 from projections.settlement import AgreementState, Settlement, settle
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.story import Step, read_story

@@ -39,7 +39,7 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     *(
         f"services.simulate.{name}"
-        for name in ("entities", "memory_usage", "naming", "player", "story", "values", "yaml_lines")
+        for name in ("entities", "memory_ingest", "naming", "player", "story", "values", "yaml_lines")
     ),
 )
 MAX_FILE_LINES = 250

@@ -101,11 +101,11 @@ def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     found: list[Slice] = []
     for one in slices:
         rest = one.amount
-        for place in range(len(found) - 1, -1, -1):
+        for index in range(len(found) - 1, -1, -1):
             if rest >= 0:
                 break
-            taken = min(-rest, max(0, found[place].amount))
-            found[place] = Slice(found[place].start, found[place].amount - taken)
+            taken = min(-rest, max(0, found[index].amount))
+            found[index] = Slice(found[index].start, found[index].amount - taken)
             rest += taken
         found.append(Slice(one.start, rest))
     return tuple(one for one in found if one.amount)

@@ -101,10 +101,10 @@ class CounterPool:
         for change in self.changes():
             debit += max(Fraction(0), change.worth * change.left)
             credit += max(Fraction(0), -change.worth * change.left)
-            for place, (old, new) in enumerate(zip(change.before, change.after, strict=True)):
+            for index, (old, new) in enumerate(zip(change.before, change.after, strict=True)):
                 # A change that is worth nothing goes by the count: more seats inside a free tier are no credit.
                 grows = change.worth > 0 or (not change.worth and sum(change.after) > sum(change.before))
-                (dearer if grows else cheaper)[place] += abs(new - old)
+                (dearer if grows else cheaper)[index] += abs(new - old)
         minor = self._plan.rounding.minor
         yield from self._charges("COUNTER_ADJUSTMENT_DEBIT", minor(debit), dearer, self._due)
         yield from self._charges("COUNTER_ADJUSTMENT_CREDIT", minor(credit), cheaper, self._due)

@@ -114,9 +114,9 @@ class Pool:
                 yield start, held, states
                 states = []
             if not states:
-                place = bisect_right(cuts, one.day)
-                start = max(self.start, cuts[place - 1]) if place else self.start
-                stop = cuts[place] if place < len(cuts) else date.max
+                index = bisect_right(cuts, one.day)
+                start = max(self.start, cuts[index - 1]) if index else self.start
+                stop = cuts[index] if index < len(cuts) else date.max
                 held = one.held
             states.append(one.state)
         yield start, held, states
@@ -135,9 +135,9 @@ class Pool:
         below = [self.gets_its_own_back(share) for share in self.shares]
         parts: list[list[Slice]] = [[] for _ in self.shares]
         given, total = [0] * len(self.shares), 0
-        for place, one in enumerate(slices):
+        for index, one in enumerate(slices):
             total += one.amount
-            stop = slices[place + 1].start if place + 1 < len(slices) else self.end
+            stop = slices[index + 1].start if index + 1 < len(slices) else self.end
             credits = [
                 self._own_back(share, stop).amount if back else 0
                 for share, back in zip(self.shares, below, strict=True)

@@ -105,18 +105,18 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
     left, worth = list(pieces), {}
     leftover: list[tuple[Charge, int]] = []
     for credit in sorted(credits, key=_order):
-        scope = [place for place, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
+        scope = [index for index, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
         # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
         rest = max(0, credit.amount)
         if not CHARGES[credit.type].payable:
             beyond = sum(amount for other, amount in leftover if _covers(credit, drawer_of(other), other.start))
-            rest = min(rest, max(0, sum(left[place].amount for place in scope) - beyond))
+            rest = min(rest, max(0, sum(left[index].amount for index in scope) - beyond))
         worth[credit.key] = rest
-        for place in reversed(scope):
-            piece = left[place]
+        for index in reversed(scope):
+            piece = left[index]
             taken = min(rest, max(0, piece.amount))
             if taken:
-                left[place] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
+                left[index] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
                 rest -= taken
         if rest and CHARGES[credit.type].payable:
             leftover.append((credit, rest))

@@ -164,12 +164,12 @@ def _separate(
     beyond = Beyond(rated, outcomes, funds)
     total = sum(beyond.units.values(), NOTHING)
     found = []
-    for place, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
+    for index, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
         quantity = _quantity(rated, part, amount, total)
         found.append((amount, quantity))
         for number in sorted(apart):
             share = quantity * apart[number] / amount
-            worth = sum(beyond.worth(place, number).values()) if rated.pool.pricing.overage else apart[number]
+            worth = sum(beyond.worth(index, number).values()) if rated.pool.pricing.overage else apart[number]
             lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
     return found
 

@@ -42,15 +42,15 @@ class Beyond:
         #: What each part has uncovered under a fund's terms, by slice: minor units by (part, fund).
         self.uncovered: dict[date, dict[tuple[int, int], int]] = {}
         self._worth: dict[tuple[int, int], dict[date, int]] = {}
-        for place, settled in enumerate(outcomes):
+        for part, settled in enumerate(outcomes):
             for one in settled:
                 for number, amount in separated(uncovered([one]), funds).items():
-                    self.uncovered.setdefault(one.piece.start, {})[place, number] = amount
+                    self.uncovered.setdefault(one.piece.start, {})[part, number] = amount
         self._rate()
 
-    def worth(self, place: int, fund: int) -> dict[date, int]:
+    def worth(self, part: int, fund: int) -> dict[date, int]:
         """What the bands charge a part under a fund's terms, by slice, in minor units."""
-        return self._worth.get((place, fund), {})
+        return self._worth.get((part, fund), {})
 
     def _rate(self) -> None:
         pool, steps = self._rated.pool, self._rated.steps
@@ -73,10 +73,10 @@ class Beyond:
     def _share(self, start: date, worth: int) -> None:
         """Divide the overage of a slice by what each account has uncovered in it."""
         left = self.uncovered[start]
-        places = sorted(left)
-        weights = [Fraction(left[place]) for place in places]
-        for place, amount in zip(places, divide(worth, weights), strict=True):
-            self._worth.setdefault(place, {})[start] = amount
+        parts = sorted(left)
+        weights = [Fraction(left[part]) for part in parts]
+        for part, amount in zip(parts, divide(worth, weights), strict=True):
+            self._worth.setdefault(part, {})[start] = amount
 
 
 def _kept_units(totals: Sequence[Fraction]) -> list[Fraction]:

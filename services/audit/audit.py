@@ -16,9 +16,9 @@ from events.decimals import plain
 from events.sources import Origins
 from projections.readmodels import due
 from projections.readmodels.positions import Position
-from services.audit.bills import derive_again, issued_bills
 from services.audit.foreign import foreign_records
 from services.audit.hashes import first_difference
+from services.audit.issued_bills import derive_again, issued_bills
 from services.audit.residues import conservation, unexplained
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded

@@ -6,7 +6,7 @@ from typing import Any
 from events.decimals import EXACT
 from projections.line_types import MEMO_TYPES
 from projections.settlement import settle
-from services.audit.bills import family_of, resources_of
+from services.audit.issued_bills import family_of, resources_of
 from services.projection.projection import Projection
 from services.readside.loading import load_families
 

@@ -57,8 +57,8 @@ class Settled:
         config = loaded.resources.config
         prefix = config.body.bill_prefix if config else None
         numbering = (prefix, config.body.sequence_start_number or 0) if config and prefix else None
-        place = loaded.bills_version, loaded.positions.partition
-        return cls(loaded.organization, loaded.root_id, account_id, *place, numbering, tuple(facts))
+        version, partition = loaded.bills_version, loaded.positions.partition
+        return cls(loaded.organization, loaded.root_id, account_id, version, partition, numbering, tuple(facts))
 
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
@@ -138,7 +138,7 @@ async def append_page(
         NewEvent(
             organization=one.organization,
             stream=bills_of(one.root_id),
-            version=one.version + place,
+            version=one.version + number,
             fact=fact,
             time=now,
             account=fact.account_id,
@@ -147,7 +147,7 @@ async def append_page(
             actor=actor,
         )
         for one, of_family in zip(standing, facts, strict=True)
-        for place, fact in enumerate(_stored(of_family, room), start=1)
+        for number, fact in enumerate(_stored(of_family, room), start=1)
     ]
     await append(connection, events, generations)
     return [fact for of_family in facts for fact in of_family], moved
@@ -182,17 +182,17 @@ async def _numbered(connection: Any, page: Sequence[Settled]) -> list[list[BillF
     # One numbering for all, but while a change of the configuration is on its way to the partitions.
     for prefix, before in dict.fromkeys(one.numbering for one in page if one.numbering is not None):
         bills = [
-            (of_family, place)
+            (of_family, index)
             for one, of_family in zip(page, facts, strict=True)
             if one.numbering == (prefix, before)
-            for place, fact in enumerate(of_family)
+            for index, fact in enumerate(of_family)
             if isinstance(fact, BillIssued)
         ]
         if bills:
             last = await take_invoice_numbers(connection, page[0].organization, before, len(bills))
-            for number, (of_family, place) in enumerate(bills, start=last - len(bills) + 1):
+            for number, (of_family, index) in enumerate(bills, start=last - len(bills) + 1):
                 numbered = {"sequential_invoice_number": f"{prefix}{number}"}
-                of_family[place] = of_family[place].model_copy(update=numbered)
+                of_family[index] = of_family[index].model_copy(update=numbered)
     return facts
 
 

@@ -102,8 +102,8 @@ async def pages(
     """The families page by page. Raises: UnknownAccountError, unless accounts may be missing."""
     if selection.account_ids:
         targets = await _named(postgres, organization, selection.account_ids, missing_ok)
-        for place in range(0, len(targets), PAGE):
-            yield targets[place : place + PAGE]
+        for first in range(0, len(targets), PAGE):
+            yield targets[first : first + PAGE]
         return
     async with postgres.connection() as connection:
         frequent = await _frequent(connection, organization, selection)

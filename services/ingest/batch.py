@@ -29,7 +29,7 @@ from events.topics import (
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
-from services.ingest.json_text import check_names, marks
+from services.ingest.json_text import check_names, quotation_marks
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
@@ -126,7 +126,7 @@ def _judged(
         except Refused as refused:
             _reject(record, ms, refused, outcome)
     strings = sum([usage.strings for _, _, usage in candidates])
-    if marks([record.value for record, _, _ in candidates]) == 2 * strings:
+    if quotation_marks([record.value for record, _, _ in candidates]) == 2 * strings:
         return candidates
     return list(_named_once(candidates, outcome))
 
@@ -135,7 +135,7 @@ def _named_once(candidates: Sequence[_Candidate], outcome: Outcome) -> Iterator[
     """Those in which no name stands twice; the others are refused."""
     for record, arrived, usage in candidates:
         try:
-            if marks([record.value]) != 2 * usage.strings:
+            if quotation_marks([record.value]) != 2 * usage.strings:
                 check_names(record.value)
             yield record, arrived, usage
         except Refused as refused:

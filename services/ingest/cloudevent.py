@@ -74,7 +74,7 @@ _BINARY_MARK = "ce_specversion"
 
 
 def decode(value: bytes, headers: Headers) -> CloudEvent:
-    """The event of one record. That no name stands twice in its value is yet to be checked (`names`), by the batch.
+    """The event of one record. That no name stands twice in its value is yet to be checked (`json_text`), by the batch.
 
     Raises: Refused (not JSON, not a CloudEvent, another type of event, no time).
     """

@@ -1,7 +1,7 @@
 """The ingest worker's partitions: loaded from the log, polled, written. What is judged where stands in `batch`.
 
 Order of a poll, and why:
-1. commands (`commands`): the catalog is at least as new as what a publisher was told before it sent this usage;
+1. commands (`catalogs`): the catalog is at least as new as what a publisher was told before it sent this usage;
 2. judge and rate in memory (`batch`);
 3. refused and re-routed records are written and acknowledged, of all partitions;
 4. `UsageRated` records and then `UsageRead` are appended to `billing.events`.

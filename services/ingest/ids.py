@@ -92,16 +92,16 @@ class _Run:
         content = np.frombuffer(digests, dtype=np.uint32).reshape(-1, 4)[:, 3]
         return cls(high[order], table["low"].astype(np.uint32)[order], content[order], days[order])
 
-    def content_of(self, place: int, high: int, low: int, oldest_day: int) -> bytes | None:
-        """The content of an id, whose `high` stands at `place` and may do so further on, if it is not too old.
+    def content_of(self, index: int, high: int, low: int, oldest_day: int) -> bytes | None:
+        """The content of an id, whose `high` stands at `index` and may do so further on, if it is not too old.
 
         Equal first 8 bytes of different ids, and one id remembered again after the window, stand side by side.
         """
         found = None
-        while place < len(self) and self.high[place] == high:
-            if self.low[place] == low and int(self.day[place]) >= oldest_day:
-                found = self.content[place].tobytes()
-            place += 1
+        while index < len(self) and self.high[index] == high:
+            if self.low[index] == low and int(self.day[index]) >= oldest_day:
+                found = self.content[index].tobytes()
+            index += 1
         return found
 
     def merged(self, other: "_Run", oldest_day: int) -> "_Run":
@@ -163,10 +163,10 @@ class SeenIds:
         for run in self._runs:
             left = run.high.searchsorted(wanted)
             for index in np.flatnonzero(run.high.take(left, mode="clip") == wanted):
-                place = order[index]
-                content = run.content_of(int(left[index]), wanted[index], table["low"][place], day - WINDOW_DAYS)
+                asked = order[index]
+                content = run.content_of(int(left[index]), wanted[index], table["low"][asked], day - WINDOW_DAYS)
                 if content is not None:
-                    found[digests[place][:ID_HASH_BYTES]] = content
+                    found[digests[asked][:ID_HASH_BYTES]] = content
         return found
 
     def _flush(self, day: int) -> None:

@@ -33,7 +33,7 @@ def members(texts: dict[str, str]) -> str:
     return quoted(texts)[1:-1]
 
 
-def marks(values: Sequence[bytes]) -> int:
+def quotation_marks(values: Sequence[bytes]) -> int:
     """Quotation marks in all these texts together."""
     return int(np.count_nonzero(np.frombuffer(b"".join(values), np.uint8) == _MARK[0]))
 

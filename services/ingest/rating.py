@@ -77,10 +77,10 @@ class Rater:
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
         for aggregation_id, segment, state in parts:
-            place = (account_id, aggregation_id, segment, day)
-            charges = self._others.get(place)
+            key_on_day = (account_id, aggregation_id, segment, day)
+            charges = self._others.get(key_on_day)
             if charges is None:
-                charges = self._others[place] = self._find(place[:3], day, readers)
+                charges = self._others[key_on_day] = self._find(key_on_day[:3], day, readers)
             for charge in charges:
                 if amount := charge.gain_state(state):
                     found.append(f'{{{charge.members},"amount":"{amount}"}}')

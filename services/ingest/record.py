@@ -138,7 +138,7 @@ class EventIds:
         octets[:, 8] = octets[:, 8] & 0x3F | 0x80  # the variant of RFC 9562
         characters = _HEXADECIMAL[octets].view(np.uint8)
         spelt = np.full((len(hashes), _TEXT_LENGTH), ord("-"), dtype=np.uint8)
-        for start, end, place in _GROUPS:
-            spelt[:, place : place + end - start] = characters[:, start:end]
+        for start, end, begin in _GROUPS:
+            spelt[:, begin : begin + end - start] = characters[:, start:end]
         texts = spelt.tobytes().decode("ascii")
-        return [texts[place : place + _TEXT_LENGTH] for place in range(0, len(texts), _TEXT_LENGTH)]
+        return [texts[begin : begin + _TEXT_LENGTH] for begin in range(0, len(texts), _TEXT_LENGTH)]

@@ -20,13 +20,13 @@ from services.ingest.json_text import members
 _WIDE = Context(prec=120, rounding=ROUND_HALF_EVEN)
 _QUANTUM = Decimal(1).scaleb(-MAX_FRACTION_DIGITS)
 _ZERO = Decimal(0)
-#: Numbers that a line remembers.
+#: Numbers that a stretch remembers.
 _MOST_GAINS = 4096
 _MOST_GAINED = Decimal(10) ** MAX_WHOLE_DIGITS
 _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 
 
-class Line(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of quantities `(lower, upper]` on which C is a line: each unit adds `slope`.
 
     `gains` remembers what numbers add, by their texts: usage mostly says the same few.
@@ -38,8 +38,8 @@ class Line(NamedTuple):
     gains: dict[str, str]
 
 
-#: A line that holds no quantity.
-NO_LINE = Line(_ZERO, _ZERO, _ZERO, {})
+#: A stretch that holds no quantity.
+NO_STRETCH = Stretch(_ZERO, _ZERO, _ZERO, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +53,21 @@ class DecimalPrice:
     unit: tuple[Decimal, ...]
     entered: tuple[Decimal, ...]
     #: What is not above zero, and then each band.
-    lines: tuple[Line, ...]
+    stretches: tuple[Stretch, ...]
 
     def charge(self, quantity: Decimal) -> Decimal:
         """C of a quantity before it is divided by quantityPerUnit, unrounded."""
-        units = quantity * self.per_unit
-        if units <= 0:
-            return units * self.unit[0]
-        band = bisect_left(self.lowers, units) - 1
+        in_units = quantity * self.per_unit
+        if in_units <= 0:
+            return in_units * self.unit[0]
+        band = bisect_left(self.lowers, in_units) - 1
         if not self.cumulative:
-            return self.fixed[band] + units * self.unit[band]
-        return self.entered[band] + self.fixed[band] + (units - self.lowers[band]) * self.unit[band]
+            return self.fixed[band] + in_units * self.unit[band]
+        return self.entered[band] + self.fixed[band] + (in_units - self.lowers[band]) * self.unit[band]
 
-    def line(self, quantity: Decimal) -> Line:
+    def stretch(self, quantity: Decimal) -> Stretch:
         """The stretch around a quantity: its band, or all that is not above zero."""
-        return self.lines[bisect_left(self.lowers, quantity * self.per_unit)]
+        return self.stretches[bisect_left(self.lowers, quantity * self.per_unit)]
 
 
 def decimal_price(series: Series, pricing: PricingTerms) -> DecimalPrice | None:
@@ -84,15 +84,15 @@ def decimal_price(series: Series, pricing: PricingTerms) -> DecimalPrice | None:
     if not all(_finite(number) for table in ((per_unit,), *tables) for number in table) or not _short(per_unit):
         return None
     lowers, fixed, unit, entered = (tuple(_decimal(number) for number in table) for table in tables)
-    lines = _lines(price, series.quantity_per_unit)
-    return DecimalPrice(price.cumulative, _decimal(per_unit), lowers, fixed, unit, entered, lines)
+    stretches = _stretches(price, series.quantity_per_unit)
+    return DecimalPrice(price.cumulative, _decimal(per_unit), lowers, fixed, unit, entered, stretches)
 
 
-def _lines(price: Price, quantity_per_unit: Fraction) -> tuple[Line, ...]:
+def _stretches(price: Price, quantity_per_unit: Fraction) -> tuple[Stretch, ...]:
     limits = [_decimal(lower * quantity_per_unit) for lower in price.lowers]
     slopes = [_decimal(unit / quantity_per_unit) for unit in price.unit]
     bands = zip(limits, [*limits[1:], _MOST], slopes, strict=True)
-    return (Line(_LEAST, limits[0], slopes[0], {}), *(Line(*band, {}) for band in bands))
+    return (Stretch(_LEAST, limits[0], slopes[0], {}), *(Stretch(*band, {}) for band in bands))
 
 
 def _finite(number: Fraction) -> bool:
@@ -130,7 +130,7 @@ class RunningCharge:
     worked out. Whoever leaves the line, or would need more digits, works out C before and after.
     """
 
-    __slots__ = ("_cumulative", "_line", "_price", "_state", "_total", "applied", "members")
+    __slots__ = ("_cumulative", "_price", "_state", "_stretch", "_total", "applied", "members")
 
     def __init__(self, key: TotalsKey, applied: Applied, price: DecimalPrice | None, state: DayState | None) -> None:
         self.applied = applied
@@ -139,26 +139,26 @@ class RunningCharge:
         self._state = state
         self._total = _ZERO if state is None else state.number
         self._price = price
-        self._line = NO_LINE
+        self._stretch = NO_STRETCH
         #: C, where decimals are not exact and there is no price in decimals.
         self._cumulative = self._in_fractions() if price is None else _ZERO
 
     def gain(self, number: Decimal, text: str) -> str:
         """Add a number, whose text this is, to a plain sum; what C gained, as the log has it, or "" for nothing."""
         total = self._total + number
-        lower, upper, slope, gains = self._line
+        lower, upper, slope, gains = self._stretch
         if lower < total <= upper:
             gained = gains.get(text)
             if gained is None:
                 gained = _along(slope, number)
                 if gained is None:
-                    return self._leave_line(number, total)
+                    return self._leave_stretch(number, total)
                 if len(gains) >= _MOST_GAINS:
                     gains.clear()
                 gains[text] = gained
             self._total = total
             return gained
-        return self._leave_line(number, total)
+        return self._leave_stretch(number, total)
 
     def gain_state(self, part: DayState) -> str:
         """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
@@ -169,14 +169,14 @@ class RunningCharge:
         self._cumulative = self._in_fractions()
         return _written(self._cumulative - before)
 
-    def _leave_line(self, number: Decimal, total: Decimal) -> str:
+    def _leave_stretch(self, number: Decimal, total: Decimal) -> str:
         price = self._price
         if price is None:
             return self.gain_state(DayState(number, 1))
         before, charge = _kept(price.charge(self._total)), price.charge(total)
         after = _kept(charge)
         self._total = total
-        self._line = price.line(total) if after == charge else NO_LINE
+        self._stretch = price.stretch(total) if after == charge else NO_STRETCH
         return _written(after - before)
 
     def _in_fractions(self) -> Decimal:

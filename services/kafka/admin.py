@@ -67,18 +67,18 @@ class KafkaAdmin:
 
     async def read_note(self, group: str, topic: str) -> Note | None:
         """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
-        place = TopicPartition(topic, 0)
+        topic_partition = TopicPartition(topic, 0)
         with kafka_errors(self._bootstrap):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                held = await self._noted(group, place)
-        note = held.get(place)
+                held = await self._noted(group, topic_partition)
+        note = held.get(topic_partition)
         return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
 
-    async def _noted(self, group: str, place: TopicPartition) -> dict[TopicPartition, OffsetAndMetadata]:
+    async def _noted(self, group: str, topic_partition: TopicPartition) -> dict[TopicPartition, OffsetAndMetadata]:
         """A new cluster makes its table of groups when it is first asked for one, and a moved one takes a moment."""
         while True:
             try:
-                return dict(await self._open.list_consumer_group_offsets(group, partitions=[place]))
+                return dict(await self._open.list_consumer_group_offsets(group, partitions=[topic_partition]))
             except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError):
                 await asyncio.sleep(0.1)
 

@@ -132,9 +132,9 @@ def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
 class _Buffer(bytearray):
     """Bytes whose slices decode with U+FFFD in the place of what is not UTF-8."""
 
-    def __getitem__(self, place: Any) -> Any:
-        found = super().__getitem__(place)
-        return _Buffer(found) if isinstance(place, slice) else found
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return _Buffer(found) if isinstance(key, slice) else found
 
     def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
         return super().decode(encoding, "replace")

@@ -70,7 +70,7 @@ class LogReader:
         with kafka_errors(self._bootstrap):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(wanted)
-        return {place.partition: offset for place, offset in ends.items()}
+        return {key.partition: offset for key, offset in ends.items()}
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """First offset that is still there, of each partition."""
@@ -78,7 +78,7 @@ class LogReader:
         with kafka_errors(self._bootstrap):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 starts = await self._open.beginning_offsets(wanted)
-        return {place.partition: offset for place, offset in starts.items()}
+        return {key.partition: offset for key, offset in starts.items()}
 
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
@@ -89,33 +89,33 @@ class LogReader:
                 ends = await self._open.end_offsets(list(wanted))
                 found = await self._open.offsets_for_times(wanted)
         # Ends come first: a record that is appended in between is later than any moment that has passed.
-        return {place.partition: found[place].offset if found[place] else end for place, end in ends.items()}
+        return {key.partition: found[key].offset if found[key] else end for key, end in ends.items()}
 
     async def read(
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = 20_000
     ) -> AsyncGenerator[list[FetchedRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
-        place = TopicPartition(topic, partition)
+        topic_partition = TopicPartition(topic, partition)
         consumer = self._open
         if start >= end:
             return
         # No await between the two: without a position aiokafka would ask for a reset, which is an error here.
-        consumer.assign([place])
-        consumer.seek(place, start)
+        consumer.assign([topic_partition])
+        consumer.seek(topic_partition, start)
         position, idle_since = start, asyncio.get_running_loop().time()
         try:
             while position < end:
                 try:
                     with kafka_errors(self._bootstrap):
-                        polled = await consumer.getmany(place, timeout_ms=200, max_records=max_records)
-                        reached = await consumer.position(place)
+                        polled = await consumer.getmany(topic_partition, timeout_ms=200, max_records=max_records)
+                        reached = await consumer.position(topic_partition)
                 except UnicodeDecodeError:  # a header's name
                     if reads_leniently(consumer):
                         raise
                     read_leniently(consumer)
-                    consumer.seek(place, position)
+                    consumer.seek(topic_partition, position)
                     continue
-                fetched = polled.get(place, [])
+                fetched = polled.get(topic_partition, [])
                 now = asyncio.get_running_loop().time()
                 if reached == position:
                     if now - idle_since > REQUEST_TIMEOUT_S:
@@ -128,7 +128,7 @@ class LogReader:
                     yield wanted
         finally:
             # Stays assigned until the next range: aiokafka's fetcher fails on a consumer without an assignment.
-            consumer.pause(place)
+            consumer.pause(topic_partition)
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -112,9 +112,9 @@ class BatchWriter:
 def _fill(batch: Any, records: Sequence[Record]) -> None:
     """`batch.append` of every record, without what that does for each: ask for serializers and look at the clock."""
     append, now = batch._builder.append, int(time.time() * 1000)
-    for place, record in enumerate(records):
+    for index, record in enumerate(records):
         headers = list(record.headers) if record.headers else _NO_HEADERS
-        if append(place, now, record.key, record.value, headers) is None:
+        if append(index, now, record.key, record.value, headers) is None:
             raise ValueError(f"a record of {len(record.value)} bytes does not fit {RECORD_BYTES_MOST} bytes")
     batch._relative_offset = len(records)
 

@@ -27,7 +27,7 @@ from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
 from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
-from services.rebuild.derived import last_lines, rebuild_view, write_lines
+from services.rebuild.rederived import last_lines, rebuild_view, write_lines
 from services.rebuild.refill import Held, StrayEventsError, Unfinished
 from services.rebuild.scan import Place, Scan, adopt_names, scan
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead

@@ -14,7 +14,7 @@ from rich.text import Text
 from services.run.printing import make_console, printable, printable_json, show
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.player import Player
 from services.simulate.report import print_story, story_json
@@ -51,7 +51,7 @@ def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Playe
     if live is None:
         yield MemoryPlayer
         return
-    from services.simulate.live import LiveSystem
+    from services.simulate.live_player import LiveSystem
 
     with LiveSystem(live, kafka or _bootstrap()) as system:
         yield system.player

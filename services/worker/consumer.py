@@ -153,16 +153,16 @@ class Fetching:
         try:
             with kafka_errors(self.bootstrap):
                 fetched = await self.arrivals.next(seconds, *events, ends=self._tasks)
-                places = [TopicPartition(self.topic, partition) for partition in ready]
-                reached = {place: await self.consumer.position(place) for place in places if self._holds(place)}
+                keys = [TopicPartition(self.topic, partition) for partition in ready]
+                reached = {key: await self.consumer.position(key) for key in keys if self._holds(key)}
         except Passing as error:
             raise ConsumerLostError(str(error)) from error
         if any(task.done() for task in self._tasks):
             raise ConsumerLostError(f"the consumer of {self.topic} has stopped fetching")
         return {
-            place.partition: Polled(fetched.get(place, ()), offset)
-            for place, offset in reached.items()
-            if offset != ready[place.partition]
+            key.partition: Polled(fetched.get(key, ()), offset)
+            for key, offset in reached.items()
+            if offset != ready[key.partition]
         }
 
     @property
@@ -170,9 +170,9 @@ class Fetching:
         """The client's own, which run as long as it does."""
         return self.consumer._fetcher._fetch_task, self.consumer._coordinator._coordination_task
 
-    def _holds(self, place: TopicPartition) -> bool:
+    def _holds(self, topic_partition: TopicPartition) -> bool:
         """Whether the partition is still ours: a rebalance may take it away while we wait."""
-        return place in self.consumer.assignment()
+        return topic_partition in self.consumer.assignment()
 
     def seek(self, starts: Mapping[int, int]) -> None:
         """Fetch these partitions from here on."""

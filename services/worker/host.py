@@ -79,11 +79,11 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self.consumer()
         assert consumer is not None
         consumer.pause(*assigned)
-        for place in assigned:
-            consumer.seek(place, 0)
+        for topic_partition in assigned:
+            consumer.seek(topic_partition, 0)
         self.epoch += 1
         self.ready.clear()
-        self.waiting = {place.partition for place in assigned}
+        self.waiting = {one.partition for one in assigned}
         self.woken.set()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -92,7 +92,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self.waiting.clear()
             self.ready.clear()
             if revoked:
-                await self.handler.revoked([place.partition for place in revoked])
+                await self.handler.revoked([one.partition for one in revoked])
 
 
 def tune_garbage_collection() -> None:
@@ -124,32 +124,32 @@ async def host(
     Raises: BeginAnewError; what the handler raises, other than ResyncError and what passes by itself.
     """
     assignment = _Assignment(handler, woken or asyncio.Event())
-    async with consuming(bootstrap, topic, group, assignment, session_ms, max_records) as place:
+    async with consuming(bootstrap, topic, group, assignment, session_ms, max_records) as fetching:
         tune_garbage_collection()
         log.info("worker_started", topic=topic, group=group)
         try:
-            await _loop(place, assignment, stop, ready)
+            await _loop(fetching, assignment, stop, ready)
         finally:
             log.info("worker_stopped", topic=topic, group=group)
 
 
 async def _loop(
-    place: Fetching,
+    fetching: Fetching,
     assignment: _Assignment,
     stop: asyncio.Event,
     ready: Callable[[], None] | None,
 ) -> None:
-    outage = Outage("server_unavailable", topic=place.topic)
-    resync = Outage("partitions_resynced", topic=place.topic)
+    outage = Outage("server_unavailable", topic=fetching.topic)
+    resync = Outage("partitions_resynced", topic=fetching.topic)
     while not stop.is_set():
         try:
-            await _load_waiting(place, assignment)
+            await _load_waiting(fetching, assignment)
             if ready is not None:
                 ready()
                 ready = None
             epoch = assignment.epoch
             # Outside the lock: during a rebalance getmany waits for the listener, and the listener for the lock.
-            polled = await place.fetch(assignment.quiet_s, assignment.ready, stop, assignment.woken)
+            polled = await fetching.fetch(assignment.quiet_s, assignment.ready, stop, assignment.woken)
             assignment.woken.clear()
             async with assignment.busy:
                 if epoch != assignment.epoch:
@@ -157,53 +157,53 @@ async def _loop(
                 if assignment.ready:
                     assignment.ready.update({partition: one.next_offset for partition, one in polled.items()})
                     assignment.quiet_s = await assignment.handler.poll(polled)
-            _stop_some(place, assignment)
+            _stop_some(fetching, assignment)
             outage.over()
             resync.over()
         except ResyncError as error:
-            _send_back(place, assignment, error.partitions)
+            _send_back(fetching, assignment, error.partitions)
             await first_of(resync.met(error), stop)
         except UnicodeDecodeError:
-            if reads_leniently(place.consumer):
+            if reads_leniently(fetching.consumer):
                 raise
             # Raised inside getmany by a header's name; pausing drops what was fetched and parsed strictly.
-            read_leniently(place.consumer)
-            _send_back(place, assignment, tuple(assignment.ready))
+            read_leniently(fetching.consumer)
+            _send_back(fetching, assignment, tuple(assignment.ready))
         except BeginAnewError:
             raise
         except Passing as error:
-            _send_back(place, assignment, tuple(assignment.ready))
+            _send_back(fetching, assignment, tuple(assignment.ready))
             await first_of(outage.met(error), stop)
 
 
-async def _load_waiting(place: Fetching, assignment: _Assignment) -> None:
+async def _load_waiting(fetching: Fetching, assignment: _Assignment) -> None:
     async with assignment.busy:
         waiting = sorted(assignment.waiting)
         if not waiting:
             return
         starts = await assignment.handler.assigned(waiting)
-        place.seek(starts)
+        fetching.seek(starts)
         assignment.waiting.difference_update(waiting)
         assignment.ready.update(starts)
         assignment.quiet_s = 0.0
-        log.info("partitions_assigned", topic=place.topic, starts=dict(starts))
-    _stop_some(place, assignment)
+        log.info("partitions_assigned", topic=fetching.topic, starts=dict(starts))
+    _stop_some(fetching, assignment)
 
 
-def _stop_some(place: Fetching, assignment: _Assignment) -> None:
+def _stop_some(fetching: Fetching, assignment: _Assignment) -> None:
     """Fetch no more of partitions that must not go on."""
     stopped = {partition: why for partition, why in assignment.handler.stopped.items() if partition in assignment.ready}
     if stopped:
-        place.pause(list(stopped))
+        fetching.pause(list(stopped))
         for partition, why in stopped.items():
             del assignment.ready[partition]
-            log.error("partition_stopped", topic=place.topic, partition=partition, why=why)
+            log.error("partition_stopped", topic=fetching.topic, partition=partition, why=why)
 
 
-def _send_back(place: Fetching, assignment: _Assignment, partitions: Sequence[int]) -> None:
+def _send_back(fetching: Fetching, assignment: _Assignment, partitions: Sequence[int]) -> None:
     """Let the partitions wait to be loaded again, without a record being fetched meanwhile."""
     ours = [partition for partition in partitions if partition in assignment.ready]
-    place.pause(ours)
+    fetching.pause(ours)
     for partition in ours:
         del assignment.ready[partition]
     assignment.waiting.update(ours)

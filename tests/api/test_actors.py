@@ -9,7 +9,7 @@ import pytest
 from events.actors import CALLER_LENGTH_MAX
 from services.api.signing_in import SignedIn
 from services.demo.client import Client
-from services.simulate.live import LiveSystem
+from services.simulate.live_player import LiveSystem
 from services.store.events import read_stream
 from tests.api.answers import message_of
 from tests.api_client import CONFIG

@@ -7,7 +7,7 @@ import pytest
 
 from events.facts.bills import BillIssued, Positions
 from projections.settlement import DraftBill, draft_bills, issue
-from services.audit.bills import difference
+from services.audit.issued_bills import difference
 from services.simulate.naming import id_of
 from tests.settlement.playing import play_text
 

@@ -24,7 +24,7 @@ from projections.resources import Resources
 from projections.settlement import Billed, draft_bills
 from projections.settlement.drafts import memo_lines
 from services.billing.life import BillLife
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.player import Document
 

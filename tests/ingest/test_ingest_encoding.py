@@ -127,7 +127,7 @@ def test_a_decimal_price_is_the_price(
     if fast is not None:
         with localcontext(EXACT):
             assert Fraction(fast.charge(quantity)) == price.charge(Fraction(quantity) / Fraction(per))
-            line = fast.line(quantity)
+            line = fast.stretch(quantity)
             other = min(max(line.lower + Decimal("0.001"), quantity - 7), line.upper)
             assert line.lower < quantity <= line.upper
             assert fast.charge(quantity) - fast.charge(other) == (quantity - other) * line.slope

@@ -8,7 +8,7 @@ from typing import Any
 
 from projections.explain import Explanation, explain_line
 from projections.settlement import DraftBill, issue
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from tests.insight.bills import NOWHERE, bill_id_of
 
 

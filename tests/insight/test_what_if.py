@@ -12,7 +12,7 @@ from projections.settlement import DraftBill, Family, draft_bills
 from services.commands.errors import AlreadyCancelled, InvalidBody, UnknownReference, UnknownResource
 from services.commands.what_if import supposed_family
 from services.simulate.entities import Entities
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import LAST, START, Random, days, families, usage

@@ -13,7 +13,7 @@ from events.facts.bills import BillFact, BillIssued
 from events.topics import BILL_LINES, EVENTS, partition_of
 from services.kafka import BatchWriter, FetchedRecord, LogReader
 from services.postgres import PostgresUnreachableError
-from services.rebuild.derived import write_lines
+from services.rebuild.rederived import write_lines
 from services.relay import cursor
 from services.relay.relay import line_records
 from services.store.events import NewEvent, append, whole_bill

@@ -6,7 +6,7 @@ from typing import Any
 
 from projections.settlement import Family
 from services.simulate.entities import Entities
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
 from services.simulate.player import Document, RefusedError

@@ -10,7 +10,7 @@ import pytest
 from events.facts.bills import BillVoided, Positions
 from projections.settlement import Billed, Family, compile_terms, draft_bills, issue, settle
 from services.billing.bill_document import unpriced_documents
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
 from services.simulate.story import read_story

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from projections.settlement import settle
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from services.simulate.play import play
 from services.simulate.story import parse_story

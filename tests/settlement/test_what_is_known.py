@@ -9,7 +9,7 @@ import pytest
 from events.facts.bills import BillMoved, BillOpened, BillVoided
 from events.facts.resources import AccountDeleted
 from projections.settlement import Family, draft_bills, settle, unpriced
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
 from tests.settlement.playing import play_text
 

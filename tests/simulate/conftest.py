@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.run.settings import load_settings
-from services.simulate.live import LiveSystem
+from services.simulate.live_player import LiveSystem
 from tests.simulate.living import Live
 from tests.system.running import running_system
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.run.up import System
-from services.simulate.live import LiveSystem
-from services.simulate.memory import MemoryPlayer
+from services.simulate.live_player import LiveSystem
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml

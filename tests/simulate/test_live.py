@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from services.simulate import simulate
-from services.simulate.live import LiveSystem
 from services.simulate.live_http import ApiFailedError
-from services.simulate.memory import MemoryPlayer
+from services.simulate.live_player import LiveSystem
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.player import Player
 from services.simulate.report import story_json

@@ -1,6 +1,6 @@
 """What has no code or uid in the file meets none that stands there, and no message shows one that was made for it."""
 
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import ScenarioError, load_yaml

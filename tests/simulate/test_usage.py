@@ -1,6 +1,6 @@
 """Usage of a story counts, is dropped or is refused as ingest has it, in the file's words."""
 
-from services.simulate.memory import MemoryPlayer
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml

@@ -14,7 +14,7 @@ ALTER TABLE store.relay_offsets RENAME TO marks;
 ALTER TABLE store.marks
     ADD COLUMN record_offset bigint,            -- null until the relay has written once more
     ADD COLUMN record_ms bigint,                -- its LogAppendTime
-    ADD COLUMN record_digest bytea;             -- services/kafka/marks.py
+    ADD COLUMN record_digest bytea;             -- services/kafka/consuming.py
 
 -- Which quarter hour was told last; `tick` only numbers the ticks, because a clock may be set back.
 ALTER TABLE store.relay ADD COLUMN quarter bigint NOT NULL DEFAULT 0;

@@ -25,7 +25,7 @@ from services.commands.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
-from services.simulate.memory import DEFAULT_CONFIG
+from services.simulate.memory_player import DEFAULT_CONFIG
 from services.simulate.naming import in_words, refusal
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced

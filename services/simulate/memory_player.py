@@ -45,7 +45,7 @@ from services.commands.messages import (
 )
 from services.commands.table import KINDS
 from services.simulate.entities import references
-from services.simulate.memory_usage import MemoryUsage
+from services.simulate.memory_ingest import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved
 from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_bill, played_unpriced, state_document
