@@ -7,7 +7,10 @@ holds no money and no usage. A deleted commitment is gone, as if it had never be
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic.alias_generators import to_snake
 
 from events.envelope import Envelope
 from events.facts.billing_grid import BillingGrid
@@ -31,6 +34,7 @@ from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
+from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 
 R = TypeVar("R", bound=Resource)
 E = TypeVar("E", bound="Entity[Any]")
@@ -144,6 +148,10 @@ class Resources:
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
+    currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
+    credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
+    debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
+    transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -187,30 +195,19 @@ class Resources:
         return replace(_touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
-        held: dict[str, Any] = getattr(self, _ATTRIBUTES[_subject(fact)])
+        held: dict[str, Any] = getattr(self, _attribute(type(fact)))
         return held
 
 
-_ATTRIBUTES = {
-    "Product": "products",
-    "Meter": "meters",
-    "Aggregation": "aggregations",
-    "PlanTemplate": "plan_templates",
-    "Plan": "plans",
-    "Pricing": "pricings",
-    "Counter": "counters",
-    "CounterPricing": "counter_pricings",
-    "Account": "accounts",
-    "AccountPlan": "account_plans",
-    "Contract": "contracts",
-    "Commitment": "commitments",
-    "Balance": "balances",
-    "CounterAdjustment": "counter_adjustments",
-}
+#: Names whose plural is not made by an s.
+_PLURALS = {"Currency": "currencies"}
 
 
-def _subject(fact: ResourceFact) -> str:
-    return type(fact).__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
+@cache
+def _attribute(fact: type[ResourceFact]) -> str:
+    """Where `Resources` holds what such a fact is about: under the plural of its name."""
+    subject = fact.__name__.removesuffix("Created").removesuffix("Updated").removesuffix("Deleted")
+    return _PLURALS.get(subject) or f"{to_snake(subject)}s"
 
 
 def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic.alias_generators import to_snake
 
-from events.facts import resources as facts
+from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
@@ -14,6 +14,7 @@ from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pri
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
+from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 from projections.resources import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, Resources
 from services.commands import filters as f
 from services.commands.filters import Filter
@@ -52,8 +53,7 @@ class Kind:
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
         """The fact class with this ending."""
-        found: type[Fact] = getattr(facts, self.model.__name__ + ending)
-        return found
+        return FACTS[self.model.__name__ + ending]
 
     def held(self, resources: Resources) -> dict[str, Entity[Any]]:
         """The resources of this kind, by id."""
@@ -83,6 +83,7 @@ _COMMITMENT_ENDS = (
 _PLAN_OR_TEMPLATE = (f.equals("planId"), f.equals("planTemplateId"))
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
+_PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 
 _ROWS = (
@@ -198,6 +199,10 @@ _ROWS = (
         owner="accountId",
         fixed=("accountId",),
     ),
+    Kind("currency", "picklists/currency", Currency, "currencies", _PICKED),
+    Kind("creditReason", "picklists/creditreasons", CreditReason, "credit_reasons", _PICKED),
+    Kind("debitReason", "picklists/debitreasons", DebitReason, "debit_reasons", _PICKED),
+    Kind("transactionType", "picklists/transactiontypes", TransactionType, "transaction_types", _PICKED),
 )
 
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}

@@ -9,6 +9,7 @@ from services.commands.filters import (
     HasId,
     IsActive,
     IsOneOf,
+    OfPicklist,
     OnDay,
     Test,
     Through,
@@ -40,6 +41,8 @@ def _sql(test: Test, row: str) -> str:
         case DrawsFor():
             names = f"{row}.body->'productIds'"
             sql = f"(coalesce({names}, '[]') = '[]' OR {names} ? {{0}})"
+        case OfPicklist():
+            sql = f"({{0}}::boolean OR {row}.body->>'archived' IS DISTINCT FROM 'true')"
         case Through(field, kind, of_named):
             named = f"{row}_named"
             sql = (

@@ -47,6 +47,10 @@ LEAST: dict[str, dict[str, Any]] = {
     "counter": {"name": "Seats", "unit": "seat"},
     "counterPricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
     "counterAdjustment": {"date": "2026-02-01", "value": 5},
+    "currency": {"name": "US dollar"},
+    "creditReason": {"name": "Goodwill"},
+    "debitReason": {"name": "Late fee"},
+    "transactionType": {"name": "Bank transfer"},
 }  # fmt: skip
 
 
