@@ -18,6 +18,7 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    ending,
     health,
     insight,
     line_items,
@@ -96,6 +97,7 @@ def organization_routers() -> list[APIRouter]:
     return [
         organization.router,
         accounts.router,
+        ending.router,
         balances.router,
         commitments.router,
         bills.router,
