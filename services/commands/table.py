@@ -47,6 +47,8 @@ class Kind:
     searched: tuple[str, ...] = ()
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
+    #: Whether a list may be asked for oldest first.
+    sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
     entity: type[Entity[Any]] = Entity
@@ -194,7 +196,11 @@ _ROWS = (
             f.by_day("date", "date", "="),
             f.by_day("dateStart", "date", ">="),
             f.by_day("dateEnd", "date", "<"),
+            # It has one day only; m3ter's newer names of the same range.
+            f.by_day("endDateStart", "date", ">="),
+            f.by_day("endDateEnd", "date", "<"),
         ),
+        sorts=True,
         unique=(("accountId", "counterId", "date"),),
         owner="accountId",
         fixed=("accountId",),

@@ -1,4 +1,4 @@
-"""Lists of resources, newest first, page by page; and search."""
+"""Lists of resources, newest first unless asked otherwise, page by page; and search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,18 @@ class Condition:
 
 
 async def list_page(
-    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int
+    connection: Any,
+    organization: str,
+    kind: str,
+    conditions: Sequence[Condition],
+    size: int,
+    *,
+    oldest_first: bool = False,
 ) -> list[Entity[Any]]:
-    """Up to `size` resources that fulfil all conditions, newest first."""
+    """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
     arguments: list[Any] = [organization, kind]
     query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
-    query += f" ORDER BY e.position DESC LIMIT {size}"
+    query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
 
