@@ -45,7 +45,8 @@ _COLUMNS = {
     "lastModifiedBy": f"coalesce(e.modified_by, '{UNNAMED}')",
 }
 #: What is compared as a day, and what as an instant, of which a day is its midnight UTC.
-_DAYS, _INSTANTS = {"startDate", "endDate", "billDate", "dueDate"}, {"dtCreated"}
+_DAYS = {"startDate", "endDate", "billDate", "dueDate", "externalInvoiceDate"}
+_INSTANTS = {"dtCreated"}
 #: An instant as its column spells it, so that the two compare as texts.
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
