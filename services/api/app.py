@@ -23,6 +23,7 @@ from services.api import (
     insight,
     line_items,
     organization,
+    usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
 from services.api.errors import handle_errors
@@ -106,6 +107,7 @@ def organization_routers() -> list[APIRouter]:
         memo_router(),
         bill_jobs.router,
         insight.router,
+        usage_query.router,
         resource_router(),
     ]
 

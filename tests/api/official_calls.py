@@ -38,7 +38,7 @@ class _Sent:
 
 
 def official_calls(*modules: str) -> list[Call]:
-    """All calls of these modules of the client (`bills`, `balances.transactions`), in its order."""
+    """All calls of these modules of the client (`balances.transactions`), in its order, or one (`usage.query`)."""
     sent = _Sent()
     with (
         httpx.Client(transport=httpx.MockTransport(sent), verify=False) as http,
@@ -52,25 +52,27 @@ def official_calls(*modules: str) -> list[Call]:
             max_retries=0,
         ) as client,
     ):
-        return [_called(sent, module, name, method) for module in modules for name, method in _methods(client, module)]
+        return [_called(sent, name, method) for module in modules for name, method in _methods(client, module)]
 
 
 def _methods(client: M3ter, module: str) -> Iterator[tuple[str, Any]]:
     resource: Any = client
     for part in module.split("."):
         resource = getattr(resource, part)
+    if inspect.ismethod(resource):
+        yield module, resource
+        return
+    assert isinstance(resource, SyncAPIResource)
     for name, member in vars(type(resource)).items():
         if not name.startswith("_") and name not in _HELPERS and inspect.isfunction(member):
-            method = getattr(resource, name)
-            assert isinstance(resource, SyncAPIResource)
-            yield name, method
+            yield f"{module}.{name}", getattr(resource, name)
 
 
-def _called(sent: _Sent, module: str, name: str, method: Any) -> Call:
+def _called(sent: _Sent, name: str, method: Any) -> Call:
     arguments = {one: "x" for one in inspect.signature(method).parameters if one not in _OPTIONS}
     before = len(sent.requests)
     method(**arguments)
     [request] = sent.requests[before:]
     query = frozenset(parse_qs(request.url.query.decode(), keep_blank_values=True))
     body = frozenset(httpx.Response(200, content=request.content).json()) if request.content else frozenset[str]()
-    return Call(f"{module}.{name}", request.method, request.url.path, query, body)
+    return Call(name, request.method, request.url.path, query, body)
