@@ -19,6 +19,7 @@ from services.api import (
     bills,
     commitments,
     ending,
+    events,
     health,
     insight,
     line_items,
@@ -108,6 +109,7 @@ def organization_routers() -> list[APIRouter]:
         bill_jobs.router,
         insight.router,
         usage_query.router,
+        events.router,
         resource_router(),
     ]
 
