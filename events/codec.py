@@ -52,6 +52,7 @@ def _draws_name_their_charge(bill: dict[str, Any]) -> dict[str, Any]:
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {
     ("BillIssued", 1): _draws_name_their_charge,
+    ("BillIssued", 2): _unchanged,
     ("CommitmentCreated", 1): _unchanged,
     ("CommitmentUpdated", 1): _unchanged,
     ("PlanUpdated", 1): _unchanged,

@@ -32,6 +32,7 @@ from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
+from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 from projections.calendar import later
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, created, touched
 
@@ -58,6 +59,10 @@ class Resources:
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
     charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
+    currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
+    credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
+    debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
+    transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -124,6 +129,10 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Balance: "balances",
     CounterAdjustment: "counter_adjustments",
     AccountCharge: "charges",
+    Currency: "currencies",
+    CreditReason: "credit_reasons",
+    DebitReason: "debit_reasons",
+    TransactionType: "transaction_types",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: held for model, held in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -161,7 +161,7 @@ class BillIssued(BillFact):
     Of a bill that no record has room for the first lines stand before it, in `BillLinesIssued`.
     """
 
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
 
     bill_job_id: str | None = None
     #: The date it was settled for: due on or before it. Earlier than the run's when nothing forced it forward.
@@ -174,6 +174,8 @@ class BillIssued(BillFact):
     currency: str
     timezone: str
     sequential_invoice_number: str | None = None
+    #: As the organization's setting had it; before version 3 the bill's date.
+    external_invoice_date: date | None = None
     total: Number
     #: Numbered on from those that stand before it; from 1 if none do.
     lines: Annotated[tuple[BillLine, ...], Field(min_length=1)]

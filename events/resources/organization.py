@@ -77,6 +77,11 @@ class OrganizationConfig(Resource):
         unit = _GRACE_UNITS[self.auto_approve_bills_grace_period_unit or "DAYS"]
         return (self.auto_approve_bills_grace_period or 0) * unit
 
+    @property
+    def invoiced_before(self) -> timedelta:
+        """How long before a bill's date, which is the first day after its period, its external invoice date lies."""
+        return timedelta(days=1) if self.external_invoice_date == "LAST_DAY_OF_ARREARS" else timedelta(0)
+
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:
         if is_from_client(info) and self.grace_period > timedelta(days=GRACE_DAYS_MAX):

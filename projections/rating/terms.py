@@ -5,7 +5,7 @@ the catalog. All days are days of the account's zone.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -32,6 +32,7 @@ class AccountTerms:
     root_id: str
     zone: str
     days_before_due: int
+    invoiced_before: timedelta
     credit_order: tuple[CreditKind, ...]
     pooled_until: date | None
 

@@ -55,6 +55,7 @@ class DraftBill:
     currency: str
     bill_date: date
     due_date: date
+    external_invoice_date: date
     start: date
     end: date
     frequency: BillingFrequency

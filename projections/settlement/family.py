@@ -4,7 +4,7 @@ put together: of what the catalog says and its own resources, what it used, and 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from projections.aggregates import Totals, TotalsKey
 from projections.calendar import named_days
@@ -125,6 +125,7 @@ def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in
         root_id=entity.root_id,
         zone=entity.timezone,
         days_before_due=entity.body.days_before_bill_due or (config.days_before_bill_due if config else 1),
+        invoiced_before=config.invoiced_before if config else timedelta(0),
         credit_order=("PREPAYMENT", "BALANCE") if in_hierarchy or not order else order,
         pooled_until=min(own) if own and entity.id != entity.root_id else None,
     )

@@ -96,6 +96,7 @@ class BillContent(Shown):
     end_date_time_utc: datetime | None = Field(None, alias="endDateTimeUTC")
     bill_date: date | None = None
     due_date: date | None = None
+    external_invoice_date: date | None = None
     billing_frequency: str | None = None
     bill_frequency_interval: int | None = None
     timezone: str | None = None

@@ -18,10 +18,13 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    ending,
+    events,
     health,
     insight,
     line_items,
     organization,
+    usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
 from services.api.errors import handle_errors
@@ -96,6 +99,7 @@ def organization_routers() -> list[APIRouter]:
     return [
         organization.router,
         accounts.router,
+        ending.router,
         balances.router,
         commitments.router,
         bills.router,
@@ -104,6 +108,8 @@ def organization_routers() -> list[APIRouter]:
         memo_router(),
         bill_jobs.router,
         insight.router,
+        usage_query.router,
+        events.router,
         resource_router(),
     ]
 

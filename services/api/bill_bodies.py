@@ -1,9 +1,9 @@
 """Bodies of paths beside those of resources."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from events.dates import read_instant
 from events.resources.base import Day, Id, Model
@@ -67,12 +67,25 @@ class PreviewBody(Model):
     `commitments` and `pricings` are bodies as their own paths take them, with the `id` of the one that each replaces.
     """
 
-    account_id: Id
+    account_id: Id | None = None
+    #: m3ter's other way to name the account: a preview is of one.
+    account_ids: Annotated[tuple[Id, ...], Field(min_length=1, max_length=1)] | None = None
     commitments: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
     pricings: Annotated[tuple[Document, ...], Field(max_length=100)] | None = None
     last_date_in_billing_period: Day | None = None
     billing_frequency: Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC"] | None = None
     bill_frequency_interval: Annotated[int, Field(ge=1, le=365)] | None = None
+
+    @property
+    def account(self) -> str:
+        """Whose bill it is."""
+        return self.account_id or (self.account_ids or ("",))[0]
+
+    @model_validator(mode="after")
+    def _one_account(self) -> Self:
+        if (self.account_id is None) == (self.account_ids is None):
+            raise ValueError("accountId: exactly one of accountId and accountIds must be given")
+        return self
 
 
 class ClockBody(BaseModel):

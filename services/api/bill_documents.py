@@ -113,6 +113,7 @@ def _content(found: Pending) -> BillIssued:
         billing_frequency="AD_HOC",
         currency=held.currency,
         timezone=account.zone if account else str(UTC),
+        external_invoice_date=held.bill_date - account.invoiced_before if account else None,
         total=Decimal(0),
         positions=found.loaded.positions,
         lines=(),

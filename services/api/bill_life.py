@@ -11,6 +11,7 @@ from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, Bi
 from services.api.answers import BillAnswer, Told
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
+from services.api.bill_filters import INVOICED_RANGE, BillFilters
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
 from services.api.parameters import Texts
@@ -31,12 +32,13 @@ from services.commands.errors import InvalidField
 from services.readside.live import reading_live
 from services.store.events import StreamMovedError
 from services.store.execute import now_of
+from services.store.listing import Condition, placed
 
 T = TypeVar("T")
 router = organization_router("bills", prefix="/bills")
 _STATUS, _APPROVAL = Body(StatusBody), Body(ApproveBody, may_be_absent=True)
 
-_PENDING_OF = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING' AND account_id = ANY ($2)"
+_PENDING = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +117,43 @@ async def delete(call: Caller, bill: str) -> Response:
 async def approve(
     call: Caller,
     listed: Annotated[list[str], Depends(Texts("accountIds"))],
+    invoiced: Annotated[list[Condition], Depends(BillFilters(INVOICED_RANGE))],
     sent: Annotated[Sent[ApproveBody], Depends(_APPROVAL)],
 ) -> Response:
-    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts.
+    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts; of
+    either, those whose external invoice date lies in a range.
 
     One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
     """
     body = sent.read(accountIds=listed or None).body
 
     async def work() -> dict[str, Any]:
-        facts = await _approve(call, await _wanted(call, body), approve_or_drop)
+        facts = await _approve(call, await _wanted(call, body, invoiced), approve_or_drop)
         return {"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"}
 
     return await once_by_itself(call, sent, work)
 
 
-async def _wanted(call: Call, body: ApproveBody) -> list[str]:
-    """Ids of the bills to approve, each checked to be there. Raises: UnknownResource, InvalidField."""
-    if body.bill_ids is None and body.account_ids is None:
+async def _wanted(call: Call, body: ApproveBody, invoiced: list[Condition]) -> list[str]:
+    """Ids of the bills to approve, each named one checked to be there. Raises: UnknownResource, InvalidField."""
+    if body.bill_ids is None and body.account_ids is None and not invoiced:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
-        await call.waiter.until_commands_projected()
-        async with reading_live(call.postgres) as connection:
-            rows = await connection.fetch(_PENDING_OF, call.organization, list(body.account_ids or ()))
-        return [row["bill_id"] for row in rows]
+        of_accounts = [Condition("account_id = ANY ({})", list(body.account_ids))] if body.account_ids else []
+        return await _pending(call, [*of_accounts, *invoiced])
     async with call.postgres.connection() as connection:
         lives = [await load_life(connection, call.organization, id) for id in dict.fromkeys(body.bill_ids)]
-    return [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
+    named = [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
+    return await _pending(call, [Condition("bill_id = ANY ({})", named), *invoiced]) if invoiced else named
+
+
+async def _pending(call: Call, conditions: list[Condition]) -> list[str]:
+    """Ids of the pending bills that fulfil all conditions, as of the last command."""
+    await call.waiter.until_commands_projected()
+    arguments: list[Any] = [call.organization]
+    query = _PENDING + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    async with reading_live(call.postgres) as connection:
+        return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
 
 
 async def _approve(call: Call, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:

@@ -1,9 +1,7 @@
 """m3ter's search grammar for bills: conditions on rows of table `bills`."""
 
-from typing import get_args
-
 from events.actors import UNNAMED
-from events.facts.bills import BillIssued
+from services.api.bill_filters import FREQUENCIES, INVOICED, STATUSES
 from services.api.parameters import FLAG, choice_rule
 from services.api.search import Searching, compared, only_equal
 from services.commands.errors import InvalidField
@@ -19,6 +17,7 @@ _FIELDS = {
     "startDate": "bill->>'startDate'",
     "endDate": "bill->>'endDate'",
     "dueDate": "bill->>'dueDate'",
+    "externalInvoiceDate": f"({INVOICED})::text",
     "billingFrequency": "bill->>'billingFrequency'",
     "id": "bill_id",
     "ids": "bill_id",
@@ -29,8 +28,6 @@ _FIELDS = {
 _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
 
 
-STATUSES = ("PENDING", "APPROVED")
-FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
 #: Fields that have few values: nothing equals another.
 _CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
 

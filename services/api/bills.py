@@ -14,17 +14,19 @@ from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_search import FREQUENCIES, STATUSES, BillSearch
-from services.api.calls import Caller, organization_router
+from services.api.bill_filters import FILTERS, FREQUENCIES, OF_FREQUENCY, BillFilters
+from services.api.bill_search import BillSearch
+from services.api.calls import Call, Caller, organization_router
 from services.api.family import family_of
 from services.api.paging import AnyPage, Page, Paging
-from services.api.parameters import Choice, Day, Flag, Found, Reader, Text, Texts
+from services.api.parameters import Choice, Day, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
 from services.api.shown import listed
-from services.api.wire import answer
+from services.api.wire import answer, day
 from services.billing.bill_document import unpriced_documents
+from services.billing.run import through_of
 from services.billing.stored_bills import newest_first
-from services.commands.errors import UnknownResource
+from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
@@ -34,18 +36,6 @@ router = organization_router("bills")
 
 #: Ids of a preview's lines are derived from it, as an issued bill's are from its own; it is never shown.
 PREVIEW = str(uuid5(NAMESPACE, "preview"))
-#: Conditions on a row of `bills`, by their parameters.
-FILTERS: dict[Reader[Any], str] = {
-    Text("accountId"): "account_id = {}",
-    Day("billDate"): "bill_date = {}",
-    Day("billDateStart"): "bill_date >= {}",
-    Day("billDateEnd"): "bill_date < {}",
-    Choice("billingFrequency", FREQUENCIES): "bill->>'billingFrequency' = {}",
-    Text("billJobId"): "bill->>'billJobId' = {}",
-    Texts("ids"): "bill_id = ANY ({})",
-    Flag("locked"): "locked = {}",
-    Choice("status", STATUSES): "status = {}",
-}
 #: Bills that are not there, and the documents of usage that no price holds for.
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
@@ -53,31 +43,48 @@ _Ignored = Annotated[str | None, Depends(Text("additional"))]
 _PREVIEW = Body(PreviewBody)
 
 
-class BillFilters(Reader[list[Condition]]):
-    """Which bills are asked for."""
-
-    def __init__(self) -> None:
-        self.schemas = {name: schema for filter in FILTERS for name, schema in filter.schemas.items()}
-
-    def read(self, found: Found) -> list[Condition]:
-        asked = {name for filter in FILTERS for name in filter.schemas} & found.keys()
-        return [Condition(sql, filter.read(found)) for filter, sql in FILTERS.items() if asked & filter.schemas.keys()]
-
-
 @router.get("/bills", response_model=listed(BillAnswer))
 async def list_bills(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(BillFilters())],
+    wanted: Annotated[list[Condition], Depends(BillFilters(FILTERS))],
+    frequency: Annotated[str | None, Depends(Choice("billingFrequency", FREQUENCIES))],
     additional: _Ignored,
     page: Annotated[Page, Depends(Paging())],
     bare: Annotated[bool, Depends(Flag("excludeLineItems"))],
     with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
 ) -> Response:
     """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
+    return await _page_of(call, wanted, page, frequency, lines=not bare)
+
+
+@router.get("/bills/accountid/{account}", response_model=listed(BillAnswer))
+async def bills_of_account(
+    call: Caller, account: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
+) -> Response:
+    """The same of one account."""
+    return await _page_of(call, [Condition("account_id = {}", account)], page)
+
+
+@router.get("/bills/billingperiod/{lastDate}/{frequency}", response_model=listed(BillAnswer))
+async def bills_of_period(
+    call: Caller, lastDate: str, frequency: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
+) -> Response:
+    """The same of the billing periods of a frequency that end with a day."""
+    through = through_of(day(lastDate, "lastDate"))
+    if frequency not in FREQUENCIES:
+        raise InvalidField(field="frequency", rule=choice_rule(FREQUENCIES))
+    wanted = [Condition("bill_date = {}", through), Condition(OF_FREQUENCY, frequency)]
+    return await _page_of(call, wanted, page, frequency)
+
+
+async def _page_of(
+    call: Call, wanted: Sequence[Condition], page: Page, frequency: str | None = None, *, lines: bool = True
+) -> Response:
+    """A page of bills; `frequency`: of pending ones it is known once they are derived, so a page may be shorter."""
     conditions = [*wanted, *page.older("position")]
-    stored, documents = await found_bills(call, newest_first(conditions, page.fetched), lines=not bare)
+    stored, documents = await found_bills(call, newest_first(conditions, page.fetched), lines=lines)
     shown = {bill.bill_id for bill in page.shown(stored)}
-    data = [document for document in documents if document["id"] in shown]
+    data = [one for one in documents if one["id"] in shown and frequency in (None, one["billingFrequency"])]
     return page.answer(data, stored, lambda bill: bill.position)
 
 
@@ -127,17 +134,17 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
     Under the commitments and pricings of the body, if it has any: what if?
     """
     body = sent.read().body
-    loaded = await family_of(call, body.account_id)
+    loaded = await family_of(call, body.account)
     bills, unpriced = await compute(loaded.organization, _previewed, loaded, body, datetime.now(UTC))
-    return answer(_view(await preview_documents(call, bills), body.account_id, unpriced))
+    return answer(_view(await preview_documents(call, bills), body.account, unpriced))
 
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
     last = body.last_date_in_billing_period
     through = loaded.today if last is None else last + timedelta(days=1)
     family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
-    drafts = draft_bills(family, date=through, account_id=body.account_id)
-    return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account_id)
+    drafts = draft_bills(family, date=through, account_id=body.account)
+    return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account)
 
 
 @router.get("/accounts/{account}/unbilled", response_model=Preview)

@@ -1,4 +1,5 @@
-"""Pages of the list paths, newest first: how much is asked for and from where on, and the token of what follows.
+"""Pages of the list paths, newest first unless asked otherwise: how much is asked for, from where on, and the token of
+what follows.
 
 A token names the position of a page's last entry, so entries that come or go between two pages neither repeat nor hide
 others, and the last page has no token: clients follow it until it ends.
@@ -19,14 +20,17 @@ from services.store.listing import Condition
 
 T = TypeVar("T")
 PAGE_SIZE_MAX = 100
+#: By when entries were made; the first is the default.
+ORDERS = ("DESC", "ASC")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Up to `size` entries, those at positions below `before`; None: the newest."""
+    """Up to `size` entries, those at positions below `before`; None: the newest. Of `oldest_first`, those above it."""
 
     size: int
     before: int | None
+    oldest_first: bool = False
 
     @property
     def fetched(self) -> int:
@@ -35,7 +39,9 @@ class Page:
 
     def older(self, place: str) -> list[Condition]:
         """The condition on a column or SQL expression that is an entry's position."""
-        return [] if self.before is None else [Condition(f"{place} < {{}}", self.before)]
+        if self.before is None:
+            return []
+        return [Condition(f"{place} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
     def fetched_of(self, newest_first: Iterable[T], position: Callable[[T], int]) -> list[T]:
         """What would be fetched of entries that are all at hand."""
@@ -48,7 +54,12 @@ class Page:
     def answer(self, data: list[Any], entries: Sequence[T], position: Callable[[T], int]) -> Response:
         """`data` are the documents of what is shown of `entries`."""
         more = len(entries) > self.size
-        return answer({"data": data} | ({"nextToken": _token(position(entries[self.size - 1]))} if more else {}))
+        next_page = {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
+        return answer({"data": data} | next_page)
+
+    def _token(self, position: int) -> str:
+        text = f"{_word(self.oldest_first)} {position}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 class AnyPage(Reader[None]):
@@ -62,27 +73,31 @@ class AnyPage(Reader[None]):
 
 
 class Paging(Reader[Page]):
-    """`pageSize`, up to `most`, and `nextToken`."""
+    """`pageSize`, up to `most`, and `nextToken`; `sorts`: and a `sortOrder`."""
 
-    def __init__(self, most: int = PAGE_SIZE_MAX) -> None:
+    def __init__(self, most: int = PAGE_SIZE_MAX, *, sorts: bool = False) -> None:
         self.most = most
         size = {"type": "integer", "minimum": 1, "maximum": most, "default": PAGE_SIZE_MAX}
         self.schemas = {"pageSize": size, "nextToken": text_schema()}
+        if sorts:
+            self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS)}
 
     def read(self, found: Found) -> Page:
         token = one(found, "nextToken")
         size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, self.most)
-        return Page(size, _position(token) if token else None)
+        oldest_first = one(found, "sortOrder") == "ASC"
+        return Page(size, _position(token, _word(oldest_first)) if token else None, oldest_first)
 
 
-def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(f"before {position}".encode()).decode().rstrip("=")
+def _word(oldest_first: bool) -> str:
+    """What a token says before its position: one of the other order is no token here."""
+    return "after" if oldest_first else "before"
 
 
-def _position(token: str) -> int:
+def _position(token: str, expected: str) -> int:
     try:
         word, _, position = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().partition(" ")
-        if word == "before" and position.isdecimal() and len(position) <= 18:
+        if word == expected and position.isdecimal() and len(position) <= 18:
             return int(position)
     except (binascii.Error, ValueError):
         pass

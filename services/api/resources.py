@@ -150,11 +150,12 @@ async def _shown(call: Call, kind: Kind, id: str, as_of: date | None) -> Respons
 
 def _list(kind: Kind) -> Handler:
     filters: Reader[list[Condition]] = Filters(kind.filters)
+    paging = Paging(kind.page_size_max, sorts=kind.sorts)
 
     async def list_some(
         call: Caller,
         wanted: Annotated[list[Condition], Depends(filters)],
-        page: Annotated[Page, Depends(Paging(kind.page_size_max))],
+        page: Annotated[Page, Depends(paging)],
     ) -> Response:
         return await page_of(call, kind, wanted, page, tolerant=True)
 
@@ -164,10 +165,12 @@ def _list(kind: Kind) -> Handler:
 async def page_of(
     call: Call, kind: Kind, wanted: Sequence[Condition], page: Page, *, tolerant: bool = False
 ) -> Response:
-    """A page of the kind's resources that fulfil all conditions, newest first."""
+    """A page of the kind's resources that fulfil all conditions, in the page's order."""
     async with call.reading() as connection:
         conditions = [*wanted, *page.older("e.position")]
-        entities = await list_page(connection, call.organization, kind.name, conditions, page.fetched)
+        entities = await list_page(
+            connection, call.organization, kind.name, conditions, page.fetched, oldest_first=page.oldest_first
+        )
     data = await documents(call, page.shown(entities), tolerant=tolerant)
     return page.answer(data, entities, lambda entity: entity.position)
 

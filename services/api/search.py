@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
-from services.api.paging import PAGE_SIZE_MAX
+from services.api.paging import ORDERS, PAGE_SIZE_MAX
 from services.api.parameters import Found, Reader, choice_rule, one, text_schema, whole_number
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
@@ -25,7 +25,7 @@ DEFAULT_SIZE = 10
 #: Characters of a search: several terms, of which one may list ids.
 SEARCH_MAX = 10_000
 OFFSET_MAX = 2**31 - 1
-OPERATORS, ORDERS = ("AND", "OR"), ("DESC", "ASC")
+OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "searchQuery": text_schema(SEARCH_MAX),
     "fromDocument": {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
@@ -45,7 +45,8 @@ _COLUMNS = {
     "lastModifiedBy": f"coalesce(e.modified_by, '{UNNAMED}')",
 }
 #: What is compared as a day, and what as an instant, of which a day is its midnight UTC.
-_DAYS, _INSTANTS = {"startDate", "endDate", "billDate", "dueDate"}, {"dtCreated"}
+_DAYS = {"startDate", "endDate", "billDate", "dueDate", "externalInvoiceDate"}
+_INSTANTS = {"dtCreated"}
 #: An instant as its column spells it, so that the two compare as texts.
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
 _LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}

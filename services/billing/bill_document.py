@@ -45,6 +45,7 @@ def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, line
         "endDateTimeUTC": instant(bill.end_date, bill.timezone),
         "billDate": bill.bill_date.isoformat(),
         "dueDate": bill.due_date.isoformat(),
+        "externalInvoiceDate": (bill.external_invoice_date or bill.bill_date).isoformat(),
         "billingFrequency": bill.billing_frequency,
         "billFrequencyInterval": bill.bill_frequency_interval,
         "timezone": bill.timezone,

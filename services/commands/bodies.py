@@ -48,10 +48,15 @@ def parse_model(model: type[M], document: Any, unread: Collection[str] = ()) -> 
         kept = {name: value for name, value in document.items() if name != "version" and name not in unread}
         body = model.model_validate(kept, context=FROM_CLIENT)
     except ValidationError as error:
-        raise _refused(describe(dict(item)) for item in error.errors()) from None
+        raise described(error) from None
     if converted := list(_converted(body, kept, [])):
         raise _refused(converted)
     return body
+
+
+def described(error: ValidationError) -> InvalidBody:
+    """What is wrong, each field with its rule."""
+    return _refused(describe(dict(item)) for item in error.errors())
 
 
 def _refused(problems: Iterable[str]) -> InvalidBody:

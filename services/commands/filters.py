@@ -51,6 +51,11 @@ class DrawsFor:
 
 
 @dataclass(frozen=True, slots=True)
+class OfPicklist:
+    """It is not archived; true asks for those that are, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Through:
     """The body's field names a resource of another kind that passes the test."""
 
@@ -59,7 +64,7 @@ class Through:
     test: "Test"
 
 
-Test = HasId | Equals | IsOneOf | EqualsOrLacks | OnDay | IsActive | DrawsFor | Through
+Test = HasId | Equals | IsOneOf | EqualsOrLacks | OnDay | IsActive | DrawsFor | OfPicklist | Through
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ CODES = one_of("code", "codes")
 ACTIVE = Filter("date", IsActive(), "day")
 #: Of all dates, whatever day is asked for.
 INCLUDE_ALL = Filter("includeall", None, "flag", lifts="date")
+ARCHIVED = Filter("archived", OfPicklist(), "flag")
 DRAWS_FOR_PRODUCT = Filter("productId", DrawsFor())
 PRODUCT_OF_PLAN = Filter("productId", Through("planTemplateId", "planTemplate", Equals("productId")))
 PRODUCTS_OF_METER = Filter("productId", Through("meterId", "meter", IsOneOf("productId")), "texts")

@@ -39,16 +39,20 @@ class Kind:
     searched: tuple[str, ...] = ()
     #: Most resources on a page of the list, as m3ter has it.
     page_size_max: int = 100
+    #: Whether a list may be asked for oldest first.
+    sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
     entity: type[Entity[Any]] = Entity
+    #: Its HTTP path, where that is not the plural of its name.
+    at: str | None = None
     #: None: a scenario file has no list of them.
     in_stories: InStories | None = PLAIN
 
     @property
     def path(self) -> str:
         """Last part of its HTTP path."""
-        return f"{self.name.lower()}s"
+        return self.at or f"{self.name.lower()}s"
 
     @property
     def attribute(self) -> str:

@@ -7,6 +7,7 @@ from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
+from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
 from services.commands import filters as f
 from services.commands.in_stories import InnerList, InStories
@@ -15,6 +16,7 @@ from services.commands.kind import Kind
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)
 _BEGINS = InStories(begins_with_file=True)
+_PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
 
 #: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
@@ -134,7 +136,11 @@ _ROWS = (
             f.by_day("date", "date", "="),
             f.by_day("dateStart", "date", ">="),
             f.by_day("dateEnd", "date", "<"),
+            # It has one day only; m3ter's newer names of the same range.
+            f.by_day("endDateStart", "date", ">="),
+            f.by_day("endDateEnd", "date", "<"),
         ),
+        sorts=True,
         unique=(("accountId", "counterId", "date"),),
         owner="accountId",
         fixed=("accountId",),
@@ -155,6 +161,10 @@ _ROWS = (
         fixed=("accountId",),
         in_stories=InStories({"entityType": "AD_HOC", "lineItemType": "AD_HOC"}),
     ),
+    Kind("currency", Currency, _PICKED, at="picklists/currency", in_stories=None),
+    Kind("creditReason", CreditReason, _PICKED, at="picklists/creditreasons", in_stories=None),
+    Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
+    Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
 )
 
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
@@ -166,11 +176,12 @@ def kind_of(fact: Fact) -> Kind | None:
     for ending in ("Created", "Updated", "Deleted"):
         if name.endswith(ending):
             return _BY_MODEL.get(name.removesuffix(ending))
-    return _OTHER_FACTS.get(name)
+    return OTHER_FACTS.get(name)
 
 
 _BY_MODEL = {row.model.__name__: row for row in _ROWS}
-_OTHER_FACTS = {
+#: Facts that change a resource and are not called after it: what each is about.
+OTHER_FACTS = {
     "CommitmentToppedUp": KINDS["commitment"],
     "CommitmentCancelled": KINDS["commitment"],
     "BalanceTransacted": KINDS["balance"],

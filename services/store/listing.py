@@ -1,4 +1,5 @@
-"""Lists of resources, newest first, page by page, their filters as conditions on rows of `store.entities`; and search.
+"""Lists of resources, newest first unless asked otherwise, page by page, their filters as conditions on rows of
+`store.entities`; and search.
 
 Days are compared as text `YYYY-MM-DD`.
 """
@@ -15,6 +16,7 @@ from services.commands.filters import (
     HasId,
     IsActive,
     IsOneOf,
+    OfPicklist,
     OnDay,
     Test,
     Through,
@@ -33,12 +35,18 @@ class Condition:
 
 
 async def list_page(
-    connection: Any, organization: str, kind: str, conditions: Sequence[Condition], size: int
+    connection: Any,
+    organization: str,
+    kind: str,
+    conditions: Sequence[Condition],
+    size: int,
+    *,
+    oldest_first: bool = False,
 ) -> list[Entity[Any]]:
-    """Up to `size` resources that fulfil all conditions, newest first."""
+    """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
     arguments: list[Any] = [organization, kind]
     query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
-    query += f" ORDER BY e.position DESC LIMIT {size}"
+    query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
 
@@ -97,6 +105,8 @@ def _sql(test: Test, row: str) -> str:
         case DrawsFor():
             names = f"{row}.body->'productIds'"
             sql = f"(coalesce({names}, '[]') = '[]' OR {names} ? {{0}})"
+        case OfPicklist():
+            sql = f"({{0}}::boolean OR {row}.body->>'archived' IS DISTINCT FROM 'true')"
         case Through(field, kind, of_named):
             named = f"{row}_named"
             sql = (

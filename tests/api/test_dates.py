@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from events.dates import DAY_RULE, MOMENT_RULE
-from services.api import bills
+from services.api import bill_filters
 from services.api.bill_search import BillSearch
 from services.api.filters import list_conditions
 from services.api.parameters import Day, parameters_of
@@ -47,12 +47,12 @@ def parameters() -> Iterator[tuple[str, Read]]:
                     return next(found.value for found in conditions if found.sql == sql)
 
                 yield f"{kind.path} {filter.parameter}", listed
-    for reader in bills.FILTERS:
+    for reader in bill_filters.FILTERS:
         if isinstance(reader, Day):
             yield f"bills {reader.name}", partial(filtered, reader)
     for term in ("startDate>=", "endDate:"):
         yield f"commitments/search {term}", partial(searched, KINDS["commitment"], term)
-    for term in ("billDate<", "startDate:", "endDate>", "dueDate<="):
+    for term in ("billDate<", "startDate:", "endDate>", "dueDate<=", "externalInvoiceDate:"):
         yield f"bills/search {term}", partial(searched, None, term)
     yield "asOf", lambda text: day(text, "asOf").isoformat()
 

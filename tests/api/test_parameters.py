@@ -108,6 +108,12 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/bills", "excludeLineItems"),
         ("/bills", "includeBillTotal"),
         ("/lineitems", "lineItemType"),
+        ("/counteradjustments", "sortOrder"),
+        ("/events", "includeActioned"),
+        ("/picklists/currency", "archived"),
+        ("/picklists/creditreasons", "archived"),
+        ("/picklists/debitreasons", "archived"),
+        ("/picklists/transactiontypes", "archived"),
     }
 
 

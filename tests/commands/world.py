@@ -51,6 +51,10 @@ LEAST: dict[str, dict[str, Any]] = {
         "code": "x", "name": "X", "currency": "USD", "entityType": "AD_HOC", "lineItemType": "AD_HOC", "amount": 5,
         "servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2026-02-01",
     },
+    "currency": {"name": "US dollar"},
+    "creditReason": {"name": "Goodwill"},
+    "debitReason": {"name": "Late fee"},
+    "transactionType": {"name": "Bank transfer"},
 }  # fmt: skip
 
 

@@ -1,0 +1,172 @@
+"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+from pydantic import Field
+from starlette.responses import Response
+
+from events.facts.resources import ResourceFact
+from events.resources.organization import OrganizationConfig
+from projections.entities import Entity
+from services.api.calls import Call, Caller, organization_router
+from services.api.event_fields import fields_of
+from services.api.paging import Page, Paging
+from services.api.parameters import Flag, Found, Reader, Text, Texts
+from services.api.shown import Shown, listed
+from services.api.wire import answer, document_of
+from services.billing.stored_bills import read_names
+from services.commands.errors import InvalidField, UnknownResource
+from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
+from services.concurrency import compute
+from services.store.happened import Asked, Happened, happened, position_in, positions_of, read_history
+
+router = organization_router("events")
+#: Filters of the list that leave nothing: there are no notifications that an event could have triggered.
+_OF_NOTIFICATIONS = ("notificationCode", "notificationId")
+_NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
+
+
+class EventData(Shown):
+    """The resource after the event, and before it; without what settlement derives."""
+
+    new_dto: dict[str, Any] | None = None
+    old_dto: dict[str, Any] | None = None
+
+
+class EventContent(Shown):
+    """What an event says."""
+
+    event_name: str
+    event_time: datetime
+    event_data: EventData
+
+
+class EventAnswer(Shown):
+    """Something that happened to a resource. `eventType` is one of `events/types`; nothing is ever actioned."""
+
+    id: str
+    event_name: str
+    event_type: str
+    event_time: datetime
+    m3ter_event: EventContent = Field(alias="m3terEvent")
+
+
+class EventTypes(Shown):
+    """Names of all events that there may be."""
+
+    events: tuple[str, ...]
+
+
+class EventFields(Shown):
+    """By the name of an event, what its data has: `new.amount` and its type."""
+
+    events: dict[str, dict[str, str]]
+
+
+class Wanted(Reader[dict[str, Any]]):
+    """The filters of the list that are given."""
+
+    _TEXTS = (*_NAMED, _ACCOUNT, _RESOURCE, *_OF_NOTIFICATIONS)
+
+    def __init__(self) -> None:
+        self._readers: list[Reader[Any]] = [*(Text(name) for name in self._TEXTS), Texts("ids")]
+        self.schemas = {name: schema for reader in self._readers for name, schema in reader.schemas.items()}
+
+    def read(self, found: Found) -> dict[str, Any]:
+        given = {name: reader.read(found) for reader in self._readers for name in reader.schemas if name in found}
+        if "ids" in given and len(given) > 1:
+            raise InvalidField(field="ids", rule="cannot be used with other filters")
+        return {name: value for name, value in given.items() if value}
+
+
+@router.get("/events", response_model=listed(EventAnswer))
+async def list_events(
+    call: Caller,
+    wanted: Annotated[dict[str, Any], Depends(Wanted())],
+    actioned: Annotated[bool, Depends(Flag("includeActioned"))],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Newest first. Nothing is actioned, so it changes nothing whether actioned ones are asked for."""
+    async with call.reading() as connection:
+        positions = await _positions(connection, call, wanted, page)
+    data = await _documents(call, page.shown(positions))
+    ids = {id.lower() for id in wanted.get("ids", ())}
+    kept = [one for one in data if one["id"] in ids] if ids else data
+    return page.answer(kept, positions, lambda position: position)
+
+
+@router.get("/events/types", response_model=EventTypes)
+async def event_types(call: Caller) -> Response:
+    """The names of all events."""
+    async with call.reading():
+        return answer({"events": NAMES})
+
+
+@router.get("/events/fields", response_model=EventFields)
+async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
+    """What the data of events has: of all of them, or of one."""
+    async with call.reading():
+        asked = [one for one in NAMES if name in (None, "", one)]
+    return answer({"events": {one: _fields(one) for one in asked}})
+
+
+@router.get("/events/{id}", response_model=EventAnswer)
+async def get_event(call: Caller, id: str) -> Response:
+    """One event."""
+    position = position_in(id)
+    for document in await _documents(call, [] if position is None else [position]):
+        if document["id"] == id.lower():
+            return answer(document)
+    raise UnknownResource(kind="event", id=id)
+
+
+async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], page: Page) -> list[int]:
+    if "ids" in wanted:
+        found = {position_in(id) for id in wanted["ids"]} - {None}
+        return page.fetched_of(sorted((one for one in found if one), reverse=True), lambda position: position)
+    if any(name in wanted for name in _OF_NOTIFICATIONS):
+        return []
+    names = {wanted[name] for name in _NAMED if name in wanted}
+    happenings = [one for one in HAPPENINGS if names <= {one.name}]
+    asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched)
+    return await positions_of(connection, call.organization, asked)
+
+
+async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any]]:
+    """The events at these positions, newest first. No connection is held while they are folded."""
+    organization = call.organization
+    async with call.reading() as connection:
+        history = await read_history(connection, organization, positions)
+    found = await compute(organization, happened, history, call.api.generations.commands)
+    owners = {getattr(entity.body, "account_id", None) for one in found for entity in _states(one).values()}
+    async with call.postgres.connection() as connection:
+        names = await read_names(connection, organization, sorted(owner for owner in owners if owner))
+    return [_document(organization, one, names) for one in found]
+
+
+def _states(event: Happened) -> dict[str, Entity[Any]]:
+    found = {"newDto": event.after, "oldDto": event.before}
+    return {name: entity for name, entity in found.items() if entity is not None}
+
+
+def _document(organization: str, event: Happened, names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    fact, time = event.envelope.data, event.envelope.time
+    assert isinstance(fact, ResourceFact)
+    name = name_of(fact)
+    data = {state: _dto(organization, entity, names) for state, entity in _states(event).items()}
+    content = {"eventName": name, "eventTime": time, "eventData": data}
+    return {"id": event.id, "eventName": name, "eventType": name, "eventTime": time, "m3terEvent": content}
+
+
+def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The resource as the wire shows it, with whose it is; an account that is gone has no code any more."""
+    code = names.get(getattr(entity.body, "account_id", None) or "", {}).get("code")
+    return {"orgId": organization, **document_of(entity), **({"accountCode": code} if code else {})}
+
+
+def _fields(name: str) -> dict[str, str]:
+    kind = kind_named(name)
+    return fields_of(OrganizationConfig if kind is None else kind.model, name)

@@ -1,0 +1,235 @@
+"""POST usage/query: what usage adds up to, by account, span of days and dimension, from the totals that are kept."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import Depends
+from pydantic import Field, model_validator
+from starlette.responses import Response
+
+from events.dates import EARLIEST, LATEST
+from events.resources.base import Code, Day, Id, Model
+from events.resources.bounds import MANY, TABLE, UsageText, items
+from events.resources.catalog import FIELDS_MAX, AggregationFunction, Meter
+from projections.aggregates import shown
+from projections.entities import Entity
+from projections.usage_sources import TOLD_BY, source_of
+from services.api.calls import Call, Caller, organization_router
+from services.api.sent import Body, Sent
+from services.api.shown import Shown
+from services.api.wire import answer
+from services.billing.stored_bills import read_names
+from services.commands.errors import InvalidField, UnknownReference
+from services.readside.live import reading_live
+from services.readside.usage_sums import Asked, Span, SumKey, after, merged, read_sums
+from services.store.view import COLUMNS, entity_of
+
+router = organization_router("usage")
+#: Most rows of an answer, as m3ter has it.
+ROWS_MAX = 20_000
+#: Categories of a meter's fields that are numbers.
+_MEASURES = ("MEASURE", "INCOME", "COST")
+_OF_DIMENSIONS: tuple[AggregationFunction, ...] = ("COUNT", "UNIQUE")
+_NAMED = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = ANY($3)"
+_OF_METERS = (
+    f"SELECT {COLUMNS} FROM store.entities e"
+    " WHERE e.organization = $1 AND e.kind = 'aggregation' AND e.body->>'meterId' = ANY($2)"
+)
+
+
+class AskedAggregation(Model):
+    """A function of a meter's field."""
+
+    field_code: Code
+    field_type: Literal["DIMENSION", "MEASURE"]
+    function: AggregationFunction
+    meter_id: Id
+
+
+class DimensionFilter(Model):
+    """Values of a dimension that count."""
+
+    field_code: Code
+    meter_id: Id
+    values: Annotated[tuple[UsageText, ...], items(MANY), Field(min_length=1)]
+
+
+class Group(Model):
+    """What is told apart: accounts, spans of days (`frequency`), or the values of a dimension (`fieldCode`)."""
+
+    group_type: Literal["ACCOUNT", "DIMENSION", "TIME"]
+    frequency: Literal["DAY", "HOUR", "WEEK", "MONTH", "QUARTER"] | None = None
+    field_code: Code | None = None
+    meter_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        if self.group_type == "TIME" and self.frequency is None:
+            raise ValueError("frequency: is required with groupType TIME")
+        if self.frequency == "HOUR":
+            raise ValueError("frequency: HOUR is not kept, for usage is added up by day; DAY, WEEK, MONTH, QUARTER are")
+        if self.group_type == "DIMENSION" and self.field_code is None:
+            raise ValueError("fieldCode: is required with groupType DIMENSION")
+        return self
+
+
+class UsageQuery(Model):
+    """POST usage/query. Days are those of each account's zone; `endDate` is exclusive."""
+
+    account_ids: Annotated[tuple[Id, ...], items(TABLE)] | None = None
+    meter_ids: Annotated[tuple[Id, ...], items(MANY)] | None = None
+    aggregations: Annotated[tuple[AskedAggregation, ...], Field(min_length=1), items(FIELDS_MAX)]
+    dimension_filters: Annotated[tuple[DimensionFilter, ...], items(FIELDS_MAX)] = ()
+    groups: Annotated[tuple[Group, ...], items(FIELDS_MAX)] = ()
+    start_date: Day = EARLIEST
+    end_date: Day = LATEST
+    limit: Annotated[int, Field(ge=1, le=ROWS_MAX)] = ROWS_MAX
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        groups = [group.field_code if group.group_type == "DIMENSION" else group.group_type for group in self.groups]
+        filters = [one.field_code for one in self.dimension_filters]
+        for name, given in (("groups", groups), ("dimensionFilters", filters)):
+            if len(set(given)) < len(given):
+                raise ValueError(f"{name}: must not name the same twice")
+        return self
+
+    @property
+    def span(self) -> Span | None:
+        """What days are put together to."""
+        found = next((group.frequency for group in self.groups if group.group_type == "TIME"), None)
+        return None if found == "HOUR" else found
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The dimensions that are told apart."""
+        return tuple(group.field_code for group in self.groups if group.field_code and group.group_type == "DIMENSION")
+
+    @property
+    def by_account(self) -> bool:
+        """Whether accounts are told apart."""
+        return any(group.group_type == "ACCOUNT" for group in self.groups)
+
+
+class UsageValue(Shown):
+    """What an aggregation that was asked for comes to."""
+
+    meter_id: str
+    field_code: str
+    function: AggregationFunction
+    value: Decimal
+
+
+class UsageRow(Shown):
+    """One of the groups; `startDate` until before `endDate` is its span of days."""
+
+    account_id: str | None = None
+    account_code: str | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    dimensions: dict[str, str] | None = None
+    aggregations: tuple[UsageValue, ...]
+
+
+class UsageAnswer(Shown):
+    """Newest first, then by account and dimension. What has no usage has no value, and no row."""
+
+    data: tuple[UsageRow, ...]
+    has_more_data: bool
+
+
+@router.post("/usage/query", response_model=UsageAnswer)
+async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(UsageQuery))]) -> Response:
+    """Sums of what usage has been projected; nothing of the log is read."""
+    async with call.reading():
+        body = sent.read().body
+    await call.waiter.until_commands_projected()
+    async with reading_live(call.postgres) as connection:
+        asked = await _asked(connection, call, body)
+        found = [await read_sums(connection, call.organization, one, body.limit + 1) for one in asked]
+        keys = merged(found)
+        accounts = sorted({key.account_id for key in keys if key.account_id})
+        names = await read_names(connection, call.organization, accounts)
+    data = [_row(body, key, found, names) for key in keys[: body.limit]]
+    return answer({"data": data, "hasMoreData": len(keys) > body.limit})
+
+
+async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[Asked]:
+    """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
+
+    async def named(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
+        found = {row["id"]: entity_of(row) for row in await connection.fetch(_NAMED, call.organization, kind, ids)}
+        for id in ids:
+            if id not in found:
+                raise UnknownReference(field=field, kind=kind, id=id)
+        return found
+
+    await named("account", "accountIds", list(body.account_ids or ()))
+    await named("meter", "meterIds", list(body.meter_ids or ()))
+    meters = await named("meter", "aggregations.meterId", sorted({one.meter_id for one in body.aggregations}))
+    rows = await connection.fetch(_OF_METERS, call.organization, list(meters))
+    kept = [entity_of(row) for row in rows]
+    _check_dimensions(body)
+    return [_sum_of(body, number, meters[one.meter_id].body, kept) for number, one in enumerate(body.aggregations)]
+
+
+def _check_dimensions(body: UsageQuery) -> None:
+    """A dimension is told apart, or chosen, for all that is asked: so all is of its meter."""
+    of_groups = [(f"groups[{number}]", group.meter_id) for number, group in enumerate(body.groups) if group.field_code]
+    of_filters = [(f"dimensionFilters[{number}]", one.meter_id) for number, one in enumerate(body.dimension_filters)]
+    for field, meter_id in (*of_groups, *of_filters):
+        if any(meter_id not in (None, one.meter_id) for one in body.aggregations):
+            raise InvalidField(field=f"{field}.meterId", rule="must be the meter of every one of the aggregations")
+
+
+def _sum_of(body: UsageQuery, number: int, meter: Meter, kept: Sequence[Entity[Any]]) -> Asked:
+    """The sum over the totals of an aggregation that tells what is asked. Raises: InvalidField."""
+    one, field = body.aggregations[number], f"aggregations[{number}]"
+    if body.meter_ids is not None and one.meter_id not in body.meter_ids:
+        raise InvalidField(field=f"{field}.meterId", rule="must be one of meterIds")
+    _check_field(meter, one, field)
+    only = {chosen.field_code: chosen.values for chosen in body.dimension_filters}
+    source = source_of(kept, one.meter_id, one.field_code, one.function, {*body.fields, *only})
+    if source is None:
+        apart = " and ".join(dict.fromkeys((*body.fields, *only)))
+        rule = f"no aggregation of the meter adds up {one.field_code} for {one.function}"
+        rule += f" by {apart}" if apart else ""
+        kinds = ", ".join(TOLD_BY[one.function])
+        raise InvalidField(field=field, rule=f"{rule}; make one of {kinds}{' with segmentedFields' if apart else ''}")
+    return Asked(
+        source.id, one.function, body.start_date, body.end_date, body.account_ids, body.by_account, body.span,
+        body.fields, only,
+    )  # fmt: skip
+
+
+def _check_field(meter: Meter, one: AskedAggregation, field: str) -> None:
+    categories = {held.code: held.category for held in meter.data_fields}
+    if one.field_code not in categories:
+        rule = f"must be one of the meter's dataFields: {', '.join(categories)}"
+        raise InvalidField(field=f"{field}.fieldCode", rule=rule)
+    held = "MEASURE" if categories[one.field_code] in _MEASURES else "DIMENSION"
+    if one.field_type != held:
+        raise InvalidField(field=f"{field}.fieldType", rule=f"must be {held}, as the meter has it")
+    if held == "DIMENSION" and one.function not in _OF_DIMENSIONS:
+        raise InvalidField(field=f"{field}.function", rule=f"must be {' or '.join(_OF_DIMENSIONS)} for a DIMENSION")
+
+
+def _row(
+    body: UsageQuery, key: SumKey, found: Sequence[Mapping[SumKey, Fraction]], names: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    if key.account_id is not None:
+        row |= {"accountId": key.account_id, "accountCode": names[key.account_id]["code"]}
+    if key.start is not None and body.span is not None:
+        row |= {"startDate": key.start, "endDate": after(key.start, body.span)}
+    if body.fields:
+        row["dimensions"] = dict(zip(body.fields, key.segment, strict=True))
+    row["aggregations"] = [
+        {"meterId": one.meter_id, "fieldCode": one.field_code, "function": one.function, "value": shown(sums[key])}
+        for one, sums in zip(body.aggregations, found, strict=True)
+        if key in sums
+    ]
+    return row

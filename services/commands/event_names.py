@@ -1,0 +1,53 @@
+"""m3ter's names of what happens to resources, `configuration.plan.updated`, and the facts that each stands for."""
+
+from typing import Literal, NamedTuple
+
+from events.facts.resources import OrganizationConfigured, ResourceFact
+from services.commands.kind import Kind
+from services.commands.table import KINDS, OTHER_FACTS
+
+Ending = Literal["created", "updated", "deleted"]
+CONFIGURATION = "organizationconfig"
+#: Kinds that m3ter counts to billing; all others are configuration.
+_BILLING = ("balance", "counterAdjustment")
+
+
+class Happening(NamedTuple):
+    """An event's name, and a type of facts that it stands for; `first`: the first of a stream alone, or all others."""
+
+    name: str
+    fact_type: str
+    first: bool | None = None
+
+
+def group_of(kind: Kind) -> str:
+    """What the names of a kind's events begin with."""
+    return f"{'billing' if kind.name in _BILLING else 'configuration'}.{kind.name.lower()}"
+
+
+def _happenings() -> list[Happening]:
+    found = [
+        Happening(f"{group_of(kind)}.{ending.lower()}", kind.model.__name__ + ending)
+        for kind in KINDS.values()
+        for ending in ("Created", "Updated", "Deleted")
+    ]
+    found += [Happening(f"{group_of(kind)}.updated", fact_type) for fact_type, kind in OTHER_FACTS.items()]
+    for ending, first in (("created", True), ("updated", False)):
+        found.append(Happening(f"configuration.{CONFIGURATION}.{ending}", OrganizationConfigured.__name__, first))
+    return found
+
+
+HAPPENINGS = _happenings()
+#: All names, in their order.
+NAMES = sorted({one.name for one in HAPPENINGS})
+
+
+def name_of(fact: ResourceFact) -> str:
+    """The name of the event that a fact about a resource, or the configuration, is."""
+    found = (one for one in HAPPENINGS if one.fact_type == type(fact).__name__)
+    return next(one.name for one in found if one.first in (None, fact.version == 1))
+
+
+def kind_named(name: str) -> Kind | None:
+    """The kind whose events have this name; None for the organization's configuration."""
+    return next((kind for kind in KINDS.values() if name.startswith(f"{group_of(kind)}.")), None)

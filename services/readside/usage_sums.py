@@ -1,0 +1,122 @@
+"""Sums of usage from table `usage_totals`: by account, span of days and segment. No record of usage is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any, Literal, NamedTuple
+
+from events.resources.catalog import AggregationFunction
+from projections.calendar import ONE_DAY, add_months
+
+Span = Literal["DAY", "WEEK", "MONTH", "QUARTER"]
+#: Days are those of each account's zone; weeks begin on Mondays.
+_STARTS: dict[Span, str] = {
+    "DAY": "day",
+    "WEEK": "date_trunc('week', day::timestamp)::date",
+    "MONTH": "date_trunc('month', day::timestamp)::date",
+    "QUARTER": "date_trunc('quarter', day::timestamp)::date",
+}
+_NUMBERS: dict[AggregationFunction, str] = {
+    "SUM": "sum(total)",
+    "MEAN": "sum(total)",
+    "COUNT": "sum(records)",
+    "MIN": "min(total)",
+    "MAX": "max(total)",
+    "LATEST": """(array_agg(total ORDER BY state->>'l' COLLATE "C" DESC, total DESC))[1]""",
+    "UNIQUE": "count(DISTINCT distinct_value)",
+}
+#: The fence (OFFSET 0) keeps it a look into the table's key per account: the table has other organizations, too.
+_SUMS = """
+SELECT {keys}, {number} AS number, sum(records) AS records
+FROM store.entities e CROSS JOIN LATERAL (
+    SELECT account_id, segment, day, records, total, state FROM usage_totals
+    WHERE account_id = e.id AND aggregation_id = $2 AND day >= $3 AND day < $4 OFFSET 0
+) totals {values}
+WHERE e.organization = $1 AND e.kind = 'account' {conditions}
+GROUP BY 1, 2, 3 ORDER BY 1 DESC NULLS LAST, 2, 3 LIMIT {limit}
+"""
+_VALUES = "CROSS JOIN LATERAL jsonb_array_elements_text(state->'v') AS of_day (distinct_value)"
+_OF_SEGMENT = "coalesce(nullif(segment, '')::jsonb->>${}::text, '')"
+
+
+class SumKey(NamedTuple):
+    """What a sum is of; each part is None, or empty, where nothing is told apart by it."""
+
+    start: date | None
+    account_id: str | None
+    #: Values of the fields that are asked for, in their order.
+    segment: tuple[str, ...]
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """Newest first, then by account and segment: the order of the question."""
+        return -(self.start or date.min).toordinal(), self.account_id or "", self.segment
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One function over the totals of one aggregation."""
+
+    aggregation_id: str
+    function: AggregationFunction
+    start: date
+    end: date
+    #: None: of all accounts.
+    accounts: tuple[str, ...] | None = None
+    by_account: bool = False
+    span: Span | None = None
+    by_fields: tuple[str, ...] = ()
+    #: Field -> the values that count.
+    only: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+async def read_sums(connection: Any, organization: str, asked: Asked, limit: int) -> dict[SumKey, Fraction]:
+    """The first sums, of which there are up to `limit`. The connection's transaction reads the live schema."""
+    arguments: list[Any] = [organization, asked.aggregation_id, asked.start, asked.end]
+
+    def placed(value: Any) -> int:
+        arguments.append(value)
+        return len(arguments)
+
+    segment = [_OF_SEGMENT.format(placed(name)) for name in asked.by_fields]
+    keys = (
+        f"{_STARTS[asked.span] if asked.span else 'NULL::date'} AS start",
+        f'{"account_id" if asked.by_account else "NULL::text"} COLLATE "C" AS account_id',
+        f'ARRAY[{", ".join(segment)}]::text[] COLLATE "C" AS segment',
+    )
+    conditions = [f"AND e.id = ANY(${placed(list(asked.accounts))}::text[])"] if asked.accounts is not None else []
+    for name, values in asked.only.items():
+        conditions.append(f"AND {_OF_SEGMENT.format(placed(name))} = ANY(${placed(list(values))}::text[])")
+    query = _SUMS.format(
+        keys=", ".join(keys),
+        number=_NUMBERS[asked.function],
+        values=_VALUES if asked.function == "UNIQUE" else "",
+        conditions=" ".join(conditions),
+        limit=limit,
+    )
+    rows = await connection.fetch(query, *arguments)
+    return {SumKey(row["start"], row["account_id"], tuple(row["segment"])): _value(asked.function, row) for row in rows}
+
+
+def _value(function: AggregationFunction, row: Any) -> Fraction:
+    number = Fraction(row["number"])
+    return number / int(row["records"]) if function == "MEAN" else number
+
+
+def after(start: date, span: Span) -> date:
+    """The day after a span of days."""
+    match span:
+        case "DAY":
+            return start + ONE_DAY
+        case "WEEK":
+            return start + timedelta(days=7)
+        case "MONTH":
+            return add_months(start, 1)
+        case "QUARTER":
+            return add_months(start, 3)
+
+
+def merged(found: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
+    """The keys of all, in the order of the question."""
+    return sorted({key for sums in found for key in sums}, key=lambda key: key.place)

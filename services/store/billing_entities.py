@@ -1,0 +1,60 @@
+"""What an account or a contract is billed by: contracts, account plans, commitments, and prices of its own plans."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from projections.entities import AccountEntity, Entity
+from services.store.view import COLUMNS, entity_of
+
+_OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
+_ACCOUNT = f"{_OF_KIND} AND e.id = $3"
+_CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3 ORDER BY e.position"
+_OWNED = f"{_OF_KIND} AND e.body->>'accountId' = ANY($3) ORDER BY e.position"
+_PRICES = f"{_OF_KIND} AND e.refs && $3::text[] AND e.body->>'planId' = ANY($3) ORDER BY e.position"
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """Accounts, perhaps as far as a contract of theirs goes."""
+
+    organization: str
+    #: By id.
+    accounts: Mapping[str, AccountEntity]
+    #: The contract's id; None: all that the accounts have.
+    contract: str | None = None
+
+    async def of_kind(self, connection: Any, kind: str) -> Sequence[Entity[Any]]:
+        """Theirs of this kind, in the order in which they were made."""
+        if kind in ("pricing", "counterPricing"):
+            return await self._rows(connection, _PRICES, kind, await self._plans(connection))
+        owned = await self._rows(connection, _OWNED, kind, list(self.accounts))
+        return [one for one in owned if self._is_theirs(kind, one)]
+
+    def zone_of(self, entity: Entity[Any]) -> str:
+        """In which its days are: prices hold for accounts of every zone."""
+        account_id = getattr(entity.body, "account_id", None)
+        return "UTC" if account_id is None else self.accounts[account_id].timezone
+
+    def _is_theirs(self, kind: str, entity: Entity[Any]) -> bool:
+        named = entity.id if kind == "contract" else entity.body.contract_id
+        return self.contract in (None, named)
+
+    async def _plans(self, connection: Any) -> list[str]:
+        """Ids of the accounts' own plans, of a contract those that it attaches: others have customers beside these."""
+        own = {plan.id for plan in await self._rows(connection, _OWNED, "plan", list(self.accounts))}
+        if self.contract is not None:
+            own &= {attached.body.plan_id for attached in await self.of_kind(connection, "accountPlan")}
+        return sorted(own)
+
+    async def _rows(self, connection: Any, query: str, kind: str, ids: list[str]) -> list[Entity[Any]]:
+        return [entity_of(row) for row in await connection.fetch(query, self.organization, kind, ids)]
+
+
+async def accounts_of(connection: Any, organization: str, id: str, *, children: bool) -> dict[str, AccountEntity]:
+    """The account and, if asked, its children; nothing for an account that is not there."""
+    rows = await connection.fetch(_ACCOUNT, organization, "account", id)
+    if children:
+        rows += await connection.fetch(_CHILDREN, organization, "account", id)
+    found = [entity_of(row) for row in rows]
+    return {one.id: one for one in found if isinstance(one, AccountEntity)}

@@ -1,0 +1,145 @@
+"""What happened to resources, newest first: which events of the store, and each with the resource before and after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from events.envelope import NAMESPACE, Envelope
+from events.facts.resources import OrganizationConfigured, ResourceFact
+from projections.entities import Entity
+from projections.resources import Resources
+from services.commands.event_names import HAPPENINGS, Happening
+from services.commands.table import KINDS, kind_of
+from services.store.rows import COLUMNS, envelope_of
+from services.store.view import CONFIG
+
+#: $1 organization, $2 types, $3 for each whether only first or only later ones count, $4 position, $5 how many. A look
+#: into the index for each type: however much else there is, no more is read than is shown.
+_OF_TYPES = """
+SELECT position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) CROSS JOIN LATERAL (
+    SELECT position FROM store.events e
+    WHERE e.organization = $1 AND e.type = asked.type AND e.position < $4
+        AND (asked.first IS NULL OR asked.first = (e.version = 1))
+    ORDER BY e.position DESC LIMIT $5
+) found ORDER BY position DESC LIMIT $5
+"""
+_OF_PLACE = """
+SELECT e.position FROM unnest($2::text[], $3::boolean[]) AS asked (type, first) JOIN store.events e
+    ON e.type = asked.type AND (asked.first IS NULL OR asked.first = (e.version = 1))
+WHERE e.organization = $1 AND e.position < $4 AND {place} ORDER BY e.position DESC LIMIT $5
+"""
+_AT = f"SELECT stream, version, {COLUMNS} FROM store.events WHERE organization = $1 AND position = ANY($2::bigint[])"
+#: Streams with the version up to which each is read.
+_HISTORY = f"""
+SELECT stream, version, {COLUMNS} FROM store.events e
+JOIN unnest($2::text[], $3::bigint[]) AS asked (named, last) ON e.stream = asked.named AND e.version <= asked.last
+WHERE e.organization = $1 ORDER BY e.position
+"""
+_POSITION_BITS, _TAG_BITS = 62, 60
+_LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event, with the resource before and after it; None: it was not there yet, or no more."""
+
+    id: str
+    envelope: Envelope
+    before: Entity[Any] | None
+    after: Entity[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which events: those of these names, perhaps of one account or resource, before a position."""
+
+    happenings: Sequence[Happening]
+    account: str | None
+    resource: str | None
+    before: int | None
+    most: int
+
+
+def event_id_of(organization: str, stream: str, version: int, position: int) -> str:
+    """The id by which an event is asked for: its position, so that it is found, and a tag, so that nobody guesses it.
+
+    A UUID of version 8. It stays what it is when the store is filled again from the log, whose positions it keeps.
+    """
+    tag = uuid5(NAMESPACE, f"event/{organization}/{stream}/{version}").int >> (128 - _TAG_BITS)
+    high = (tag >> 12) << 16 | 8 << 12 | tag & 0xFFF
+    return str(UUID(int=high << 64 | 0b10 << _POSITION_BITS | position))
+
+
+def position_in(id: str) -> int | None:
+    """The position that an id names; None for what is no id of an event."""
+    try:
+        number = UUID(id).int
+    except ValueError:
+        return None
+    return int(number & (2**_POSITION_BITS - 1))
+
+
+async def positions_of(connection: Any, organization: str, asked: Asked) -> list[int]:
+    """Positions of the events that are asked for, newest first."""
+    types = [one.fact_type for one in asked.happenings], [one.first for one in asked.happenings]
+    arguments: list[Any] = [organization, *types, _LAST if asked.before is None else asked.before, asked.most]
+    places = []
+    if asked.resource is not None:
+        arguments.append(_streams(organization, asked.resource))
+        places.append(f"e.stream = ANY(${len(arguments)}::text[])")
+    if asked.account is not None:
+        arguments.append(asked.account)
+        places.append(f"e.account = ${len(arguments)}")
+    query = _OF_PLACE.format(place=" AND ".join(places)) if places else _OF_TYPES
+    return [row["position"] for row in await connection.fetch(query, *arguments)]
+
+
+def _streams(organization: str, resource: str) -> list[str]:
+    """Every stream that the resource of this id may have; the configuration has the organization's id."""
+    own = [CONFIG] if resource == organization else []
+    return [*own, *(f"{kind}-{resource}" for kind in KINDS)]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that happened to some resources up to the events at `wanted`, oldest first."""
+
+    organization: str
+    rows: Sequence[Mapping[str, Any]]
+    wanted: frozenset[int]
+
+
+async def read_history(connection: Any, organization: str, positions: Sequence[int]) -> History:
+    """What led to the events at these positions; what happened to no resource is left out."""
+    rows = await connection.fetch(_AT, organization, list(positions))
+    types = {one.fact_type for one in HAPPENINGS}
+    wanted = frozenset(row["position"] for row in rows if row["type"] in types)
+    last: dict[str, int] = {}
+    for row in rows:
+        if row["position"] in wanted:
+            last[row["stream"]] = max(row["version"], last.get(row["stream"], 0))
+    history = await connection.fetch(_HISTORY, organization, list(last), list(last.values()))
+    return History(organization, history, wanted)
+
+
+def happened(history: History, generation: str) -> list[Happened]:
+    """The events, newest first; each resource as it was before and after, by the one fold of resources."""
+    resources, found = Resources(history.organization), []
+    for row in history.rows:
+        envelope = envelope_of(row, generation)
+        assert isinstance(envelope.data, ResourceFact)
+        before = _held(resources, envelope.data)
+        resources.evolve(envelope)
+        if row["position"] in history.wanted:
+            id = event_id_of(history.organization, row["stream"], row["version"], row["position"])
+            found.append(Happened(id, envelope, before, _held(resources, envelope.data)))
+    return found[::-1]
+
+
+def _held(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:
+    if isinstance(fact, OrganizationConfigured):
+        return resources.config
+    kind = kind_of(fact)
+    assert kind is not None
+    return kind.held(resources).get(fact.id)

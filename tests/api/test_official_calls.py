@@ -1,0 +1,50 @@
+"""Every call of m3ter's client, with every argument that it takes, is one that the OpenAPI document knows."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.official_calls import ORGANIZATION, Call, official_calls
+from tests.api.schemas import operation_of, resolved
+
+MODULES = (
+    *("accounts", "account_plans", "contracts", "commitments", "balances", "balances.transactions"),
+    *("bills", "bills.line_items", "bills.credit_line_items", "bills.debit_line_items", "bill_jobs"),
+    *("organization_config", "counters", "counter_adjustments", "counter_pricings", "meters", "aggregations"),
+    *("plans", "plan_templates", "pricings", "products", "usage.query", "events"),
+    *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
+)
+CALLS = official_calls(*MODULES)
+#: Taken beside every body; where nothing is replaced, it is not read.
+EVERYWHERE = {"version"}
+#: Members of bodies that are refused by name, instead of being accepted and ignored.
+REFUSED = {
+    "aggregations": {"customSql"},
+    "pricings": {"compoundAggregationId"},
+}
+
+
+def members(call: Call) -> set[str]:
+    """What the call's body may have by the document."""
+    operation = known(call)
+    if "requestBody" not in operation:
+        return set()
+    return set(resolved(operation["requestBody"]["content"]["application/json"]["schema"])["properties"])
+
+
+def known(call: Call) -> dict[str, Any]:
+    operation = operation_of(call.method, call.path.replace(f"/{ORGANIZATION}/", "/organization/"))
+    assert operation is not None, f"{call.name}: {call.method} {call.path}"
+    return operation
+
+
+@pytest.mark.parametrize("call", CALLS, ids=[call.name for call in CALLS])
+def test_a_call_of_the_client_is_known_with_all_that_it_sends(call: Call) -> None:
+    parameters = {one["name"] for one in known(call).get("parameters", ()) if one["in"] == "query"}
+    assert call.query <= parameters
+    refused = REFUSED.get(call.name.partition(".")[0], set()) if call.body else set()
+    assert call.body - members(call) - EVERYWHERE == refused
+
+
+def test_the_client_has_as_many_calls_as_are_looked_at() -> None:
+    assert len(CALLS) > 100
