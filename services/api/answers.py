@@ -16,25 +16,6 @@ class Error(Shown):
     message: str
 
 
-class RefusedItem(Shown):
-    """An item of a request that was not taken: its place in the list, from 0, and why."""
-
-    index: int
-    message: str
-
-
-class ItemsRefused(Error):
-    """Why items were not taken; `refused` names each, where it is about items."""
-
-    refused: tuple[RefusedItem, ...] | None = None
-
-
-class Accepted(Shown):
-    """All of it is durable."""
-
-    result: Literal["accepted"]
-
-
 class Told(Shown):
     """What was done, in words."""
 

@@ -23,6 +23,7 @@ from services.api import (
     line_items,
     measurements,
     organization,
+    rejected,
 )
 from services.api.calls import EVERYWHERE, Api
 from services.api.errors import handle_errors
@@ -115,6 +116,7 @@ def organization_routers() -> list[APIRouter]:
         memo_router(),
         bill_jobs.router,
         measurements.router,
+        rejected.router,
         insight.router,
         resource_router(),
     ]

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.topics import USAGE
-from services.api.answers import Accepted, ItemsRefused
 from services.api.calls import Caller, organization_router
 from services.api.commanding import key_of, once_by_itself
 from services.api.errors import BodyTooLargeError, NotConfirmedError, PayloadTooLargeError
 from services.api.measurement_accounts import places_of
+from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Measurements, read_items
 from services.api.measurement_records import Placed, placed, stem_of
 from services.api.sent import Body, Sent, body_of

@@ -9,15 +9,16 @@ import hashlib
 from events.topics import ARRIVAL_HEADER, USAGE
 from services.ingest.refusal import Refused
 from services.kafka import FetchedRecord, Record, header_bytes
+from services.refusals.headers import (
+    CUT_HEADER,
+    OFFSET_HEADER,
+    PARTITION_HEADER,
+    PREFIX,
+    REASON_HEADER,
+    RULE_HEADER,
+    TOPIC_HEADER,
+)
 
-#: Everything that Trueup itself says about a record; a replay from `usage.rejected` strips these.
-PREFIX = "trueup-"
-REASON_HEADER = f"{PREFIX}reason"
-RULE_HEADER = f"{PREFIX}rule"
-TOPIC_HEADER = f"{PREFIX}topic"
-PARTITION_HEADER = f"{PREFIX}partition"
-OFFSET_HEADER = f"{PREFIX}offset"
-CUT_HEADER = f"{PREFIX}cut"
 #: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
 #: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,
 #: where no append could ever succeed and the partition would stop for good.

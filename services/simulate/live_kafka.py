@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from events.topics import USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Worded
-from services.ingest.elsewhere import RULE_HEADER
 from services.kafka import KafkaUnreachableError, LogReader
+from services.refusals.headers import RULE_HEADER
 
 T = TypeVar("T")
 WAIT_SECONDS = 60.0

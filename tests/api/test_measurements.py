@@ -2,120 +2,66 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from m3ter import AsyncM3ter, M3ter
 
-from events.facts.usage import UsageRated
 from events.topics import USAGE
 from services.api.calls import Call
 from services.api.measurement_records import SOURCE
 from services.api.signing_in import SignedIn
 from services.kafka import Appended, KafkaUnreachableError, Record, SharedWriter
-from services.readside.progress import Waiter
-from services.run.stack import Stack
 from tests.api.answers import message_of
-from tests.api.schemas import check_exchange
+from tests.api.measured import body, counted, item, refused_of, submitted
 from tests.api_client import http_client
-from tests.ingest.live import Live, live
+from tests.ingest.live import Live
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
-FIELDS = [("calls", "MEASURE"), ("usd", "COST"), ("eur", "INCOME"), ("user", "WHO"), ("note", "METADATA")]
-TS = "2026-01-15T12:00:00Z"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def system(stack: Stack) -> AsyncIterator[Live]:
-    async with live(stack.endpoints) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
-    """Below an organization with the meter "api"; each exchange is as the document has it."""
-    product = await store.create("product", code="ai", name="AI")
-    fields = [{"code": code, "name": code, "category": category, "unit": "1"} for code, category in FIELDS]
-    fields = [field if field["category"] in ("MEASURE", "COST", "INCOME") else without_unit(field) for field in fields]
-    await store.create("meter", code="api", name="API", productId=product, dataFields=fields, derivedFields=[])
-    async with http_client(f"{url}/organizations/{store.organization}") as client:
-        client.event_hooks = {"response": [check_exchange]}
-        yield client
-
-
-def without_unit(field: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in field.items() if name != "unit"}
-
-
-def item(account: str, uid: str | None = None, **more: Any) -> dict[str, Any]:
-    named = {} if uid is None else {"uid": uid}
-    return {"account": account, "meter": "api", "ts": TS, "measure": {"calls": 2}, **named, **more}
-
-
-def body(*items: dict[str, Any]) -> dict[str, Any]:
-    return {"measurements": list(items)}
-
-
-async def counted(system: Live, store: Store) -> list[UsageRated]:
-    """The organization's usage, once all that was sent is settled."""
-    log = await system.settled()
-    return [one.data for one in log if isinstance(one.data, UsageRated) and one.organization == store.organization]
-
-
-async def refused_of(system: Live, store: Store) -> list[str]:
-    """The reasons of what ingest refused."""
-    return [one["reason"] for one in await system.rejected() if store.organization in one["value"]]
-
-
-async def submitted(http: httpx.AsyncClient, *items: dict[str, Any], key: str | None = None) -> None:
-    answer = await http.post("/measurements", json=body(*items), headers={"Idempotency-Key": key} if key else {})
-    assert (answer.status_code, answer.json()) == (200, {"result": "accepted"}), answer.text
 
 
 async def test_what_is_submitted_is_counted_with_all_it_says(
-    http: httpx.AsyncClient, store: Store, system: Live
+    metered: httpx.AsyncClient, store: Store, system: Live
 ) -> None:
     account = await store.account("acme")
     async with system.worker():
         more = {"cost": {"usd": 0.1}, "income": {"eur": 1e-7}, "who": {"user": "ada"}, "metadata": {"note": "x"}}
-        await submitted(http, item("acme", "u-1", ets="2026-01-15T13:00:00+00:00", **more))
+        await submitted(metered, item("acme", "u-1", ets="2026-01-15T13:00:00+00:00", **more))
         [usage] = await counted(system, store)
     assert (usage.usage_id, usage.usage_source) == ("u-1", SOURCE)
-    assert {code: str(number) for code, number in (usage.measure or {}).items()} == {
-        "calls": "2", "usd": "0.1", "eur": "0.0000001",
-    }  # fmt: skip
+    assert usage.measure == {"calls": Decimal(2), "usd": Decimal("0.1"), "eur": Decimal("0.0000001")}
     assert (usage.who, usage.metadata) == ({"user": "ada"}, {"note": "x"})
     assert account
 
 
-async def test_a_request_that_is_sent_again_counts_once(http: httpx.AsyncClient, store: Store, system: Live) -> None:
+async def test_a_request_that_is_sent_again_counts_once(metered: httpx.AsyncClient, store: Store, system: Live) -> None:
     await store.account("acme")
     named = [item("acme", f"u-{number}") for number in range(50)]
     nameless = [item("acme") for _ in range(50)]
     async with system.worker():
         for _ in range(3):
-            await submitted(http, *named)
-            await submitted(http, *nameless, key="batch-1")
+            await submitted(metered, *named)
+            await submitted(metered, *nameless, key="batch-1")
         assert len(await counted(system, store)) == 100
-        await submitted(http, *nameless)
+        await submitted(metered, *nameless)
         assert len(await counted(system, store)) == 150
 
 
-async def test_a_key_stands_for_one_body(http: httpx.AsyncClient, store: Store) -> None:
+async def test_a_key_stands_for_one_body(metered: httpx.AsyncClient, store: Store) -> None:
     await store.account("acme")
-    await submitted(http, item("acme"), key="k")
-    other = await http.post("/measurements", json=body(item("acme"), item("acme")), headers={"Idempotency-Key": "k"})
+    await submitted(metered, item("acme"), key="k")
+    other = await metered.post("/measurements", json=body(item("acme"), item("acme")), headers={"Idempotency-Key": "k"})
     assert "used before with another body" in message_of(other, 409)
 
 
 @pytest.mark.parametrize("source", [None, "/gateway"])
 async def test_one_uid_by_http_and_as_a_cloudevent_counts_once(
-    http: httpx.AsyncClient, store: Store, system: Live, source: str | None
+    metered: httpx.AsyncClient, store: Store, system: Live, source: str | None
 ) -> None:
     id = await store.account("acme")
     async with store.postgres.connection() as connection:
@@ -129,33 +75,35 @@ async def test_one_uid_by_http_and_as_a_cloudevent_counts_once(
                 "data": {"meter": "api", "measure": {"calls": 2.0}},
             }  # fmt: skip
             if first_by_http:
-                await submitted(http, item("acme", uid, **named))
+                await submitted(metered, item("acme", uid, **named))
             await system.publish(partition, [json.dumps(event).encode()])
             if not first_by_http:
-                await submitted(http, item("acme", uid, **named))
+                await submitted(metered, item("acme", uid, **named))
         assert [usage.usage_id for usage in await counted(system, store)] == ["u-1", "u-2"]
         assert await refused_of(system, store) == []
 
 
 async def test_what_is_wrong_is_told_by_index_and_nothing_is_taken(
-    http: httpx.AsyncClient, store: Store, system: Live
+    metered: httpx.AsyncClient, store: Store, system: Live
 ) -> None:
     items = [item("unheard-of", f"u-{number}") for number in range(5)]
     items[1].pop("meter")
     items[3] |= {"uid": "u" * 51, "ts": "today"}
-    answer = await http.post("/measurements", json=body(*items))
+    answer = await metered.post("/measurements", json=body(*items))
     assert answer.status_code == 400
     assert [one["index"] for one in answer.json()["refused"]] == [1, 3]
     assert answer.json()["message"].startswith("measurements[1]: meter: is required; measurements[3]: ")
     assert await system.records(USAGE) == []
-    assert (await http.get("/accounts")).json()["data"] == []
+    assert (await metered.get("/accounts")).json()["data"] == []
 
 
 @pytest.mark.parametrize(("size", "status"), [(511_999, 200), (512_000, 403)])
-async def test_a_body_has_less_than_512000_bytes(http: httpx.AsyncClient, store: Store, size: int, status: int) -> None:
+async def test_a_body_has_less_than_512000_bytes(
+    metered: httpx.AsyncClient, store: Store, size: int, status: int
+) -> None:
     await store.account("acme")
     content = json.dumps(body(item("acme", "u"))).encode().ljust(size)
-    answer = await http.post("/measurements", content=content)
+    answer = await metered.post("/measurements", content=content)
     assert answer.status_code == status, answer.text
 
 
@@ -164,20 +112,26 @@ async def test_an_unknown_organization_is_told_so(url: str) -> None:
         assert "unknown" in message_of(await client.post("/measurements", json=body(item("acme"))), 403)
 
 
-async def test_what_ingest_knows_better_is_refused_later(http: httpx.AsyncClient, store: Store, system: Live) -> None:
+async def test_what_ingest_knows_better_is_refused_later(
+    metered: httpx.AsyncClient, store: Store, system: Live
+) -> None:
     await store.account("acme")
     async with system.worker():
-        await submitted(http, item("acme", "u-1", meter="none"), item("acme", "u-2", measure={"none": 1}), item("acme"))
+        await submitted(
+            metered, item("acme", "u-1", meter="none"), item("acme", "u-2", measure={"none": 1}), item("acme")
+        )
         assert len(await counted(system, store)) == 1
         assert sorted(await refused_of(system, store)) == ["unknown-field", "unknown-meter"]
 
 
-async def test_usage_brings_accounts_into_being(http: httpx.AsyncClient, store: Store, system: Live) -> None:
+async def test_usage_brings_accounts_into_being(
+    metered: httpx.AsyncClient, url: str, store: Store, system: Live
+) -> None:
     known = await store.account("acme")
     items = [item(f"new-{number % 250}", f"u-{number}") for number in range(500)]
-    http.auth = SignedIn("ada")
-    async with system.worker():
-        await asyncio.gather(*(submitted(http, *items, item("acme", "u")) for _ in range(3)))
+    async with system.worker(), http_client(f"{url}/organizations/{store.organization}") as ada:
+        ada.auth = SignedIn("ada")
+        await asyncio.gather(*(submitted(ada, *items, item("acme", "u")) for _ in range(3)))
         assert len(await counted(system, store)) == 501
     async with store.postgres.connection() as connection:
         rows = await connection.fetch(
@@ -187,16 +141,16 @@ async def test_usage_brings_accounts_into_being(http: httpx.AsyncClient, store: 
         )
     assert sorted(row["code"] for row in rows) == sorted(["acme", *(f"new-{number}" for number in range(250))])
     [one] = [row["id"] for row in rows if row["code"] == "new-7"]
-    made = (await http.get(f"/accounts/{one}")).json()
+    made = (await metered.get(f"/accounts/{one}")).json()
     assert (made["name"], made["createdBy"], "emailAddress" in made) == ("new-7", "USER_ada", False)
     whole = made | {"emailAddress": "a@example.com"}
-    assert "emailAddress: is required" in message_of(await http.put(f"/accounts/{one}", json=made), 400)
-    assert (await http.put(f"/accounts/{one}", json=whole)).json()["version"] == 2
+    assert "emailAddress: is required" in message_of(await metered.put(f"/accounts/{one}", json=made), 400)
+    assert (await metered.put(f"/accounts/{one}", json=whole)).json()["version"] == 2
     assert known in [row["id"] for row in rows]
 
 
 async def test_where_that_is_not_wished_for_the_usage_is_refused(
-    http: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
+    metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading = Call.reading
 
@@ -206,14 +160,14 @@ async def test_where_that_is_not_wished_for_the_usage_is_refused(
 
     monkeypatch.setattr(Call, "reading", off)
     async with system.worker():
-        await submitted(http, item("nobody", "u-1"))
+        await submitted(metered, item("nobody", "u-1"))
         assert await counted(system, store) == []
         assert await refused_of(system, store) == ["unknown-account"]
 
 
 @pytest.mark.parametrize(("named", "again"), [(True, None), (False, "false")])
 async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_sent_again(
-    http: httpx.AsyncClient,
+    metered: httpx.AsyncClient,
     store: Store,
     system: Live,
     monkeypatch: pytest.MonkeyPatch,
@@ -234,7 +188,7 @@ async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_se
         return done
 
     monkeypatch.setattr(SharedWriter, "append", half)
-    answer = await http.post("/measurements", json=body(*items))
+    answer = await metered.post("/measurements", json=body(*items))
     monkeypatch.undo()
     assert answer.status_code == 503 and answer.headers.get("x-should-retry") == again
     expected = [number for number, code in enumerate(codes) if f"{store.organization}/{code}".encode() in lost]
@@ -242,12 +196,12 @@ async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_se
     assert all("the answer was lost" in one["message"] for one in answer.json()["refused"])
     if named:
         async with system.worker():
-            await submitted(http, *items)
+            await submitted(metered, *items)
             assert len(await counted(system, store)) == 20
 
 
 async def test_the_official_clients_submit(
-    http: httpx.AsyncClient, url: str, store: Store, sdk: AsyncM3ter, system: Live
+    metered: httpx.AsyncClient, url: str, store: Store, sdk: AsyncM3ter, system: Live
 ) -> None:
     many: list[Any] = [item("acme", f"a-{number}") for number in range(1500)]
     async with system.worker():

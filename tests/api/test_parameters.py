@@ -108,6 +108,7 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/bills", "excludeLineItems"),
         ("/bills", "includeBillTotal"),
         ("/lineitems", "lineItemType"),
+        ("/usage/rejected", "reason"),
     }
 
 
