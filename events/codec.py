@@ -51,6 +51,7 @@ def _draws_name_their_charge(bill: dict[str, Any]) -> dict[str, Any]:
 
 
 UPCASTERS: dict[tuple[str, int], Upcaster] = {
+    ("AccountCreated", 1): _unchanged,
     ("BillIssued", 1): _draws_name_their_charge,
     ("BillIssued", 2): _unchanged,
     ("CommitmentCreated", 1): _unchanged,

@@ -16,7 +16,10 @@ ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydanti
 #: Rooms of services that are processes, or run inside one: what two of them share lies below both.
 WORKERS = ("ingest", "relay", "projector", "billing", "audit")
 #: What lies below the workers.
-SHARED = {"readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "worker", "run.stack"}
+SHARED = {
+    *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
+    "run.stack",
+}
 #: Who stands in front of the workers, or plays them: nothing below imports these.
 FRONTS = ("api", "demo", "simulate", "run.cli", "run.up")
 IMPURE = {

@@ -97,7 +97,6 @@ class FeesChanged(ResourceUpdated[R]):
     """
 
     schema_version: ClassVar[int] = 2
-
     standing_charge_from: date | None = None
     minimum_spend_from: date | None = None
 
@@ -159,8 +158,9 @@ class CounterPricingDeleted(ResourceDeleted):
 
 
 class AccountCreated(ResourceCreated[Account]):
-    """`rootId`, `partition` and `timezone` are decided here for life: where its log lies, what its days are."""
+    """Root, partition and zone are decided here for life. Since version 2, what usage made has no `emailAddress`."""
 
+    schema_version: ClassVar[int] = 2
     route: ClassVar[Route] = Route.BOTH
 
     root_id: str

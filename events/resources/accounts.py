@@ -1,11 +1,11 @@
 """Who is billed: accounts, the plans attached to them and the contracts that group these."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
-from events.resources.bounds import MANY, Currency, Text, UsageText, items
+from events.resources.bounds import MANY, Currency, Text, UsageText, is_from_client, items
 from events.resources.organization import CreditOrder, Timezone
 
 ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
@@ -24,14 +24,22 @@ class Address(Model):
     country: Text | None = None
 
 
-class Account(Resource):
-    """An end customer. Its parent and its time zone are set at creation and never change."""
+def _require_address(schema: dict[str, Any]) -> None:
+    schema["required"] = [*schema.get("required", []), "emailAddress"]
 
+
+class Account(Resource):
+    """An end customer. Its parent and its time zone are set at creation and never change.
+
+    A client gives an e-mail address; an account that its first usage brought into being has none yet.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_require_address)
     references: ClassVar[dict[str, str]] = {"parentAccountId": "account"}
 
     code: Code
     name: Name
-    email_address: Annotated[Text, Field(min_length=1)]
+    email_address: Annotated[Text, Field(min_length=1)] | None = None
     parent_account_id: Id | None = None
     timezone: Timezone | None = None
     currency: Currency | None = None
@@ -42,6 +50,12 @@ class Account(Resource):
     address: Address | None = None
     auto_generate_statement_mode: Literal["NONE", "JSON", "JSON_AND_CSV"] | None = None
     statement_definition_id: Text | None = None
+
+    @model_validator(mode="after")
+    def _has_address(self, info: ValidationInfo) -> Self:
+        if is_from_client(info) and self.email_address is None:
+            raise ValueError("emailAddress: is required")
+        return self
 
 
 class AccountPlan(Resource):

@@ -20,13 +20,18 @@ Name = Annotated[
     rule(lambda value: UNSEEN.search(value) is None, "must have no control or invisible characters"),
 ]
 Description = Annotated[str, Field(max_length=200)]
+CODE_MAX = 80
+
+
+def is_plain(code: str) -> bool:
+    """Whether a code has only what everybody sees, and no white space at its edges."""
+    return code == code.strip() and UNSEEN.search(code) is None and JOINERS.isdisjoint(code)
+
+
 Code = Annotated[
     str,
-    Field(min_length=1, max_length=80),
-    rule(
-        lambda value: value == value.strip() and UNSEEN.search(value) is None and JOINERS.isdisjoint(value),
-        "must have no control or invisible characters and no white space at its edges",
-    ),
+    Field(min_length=1, max_length=CODE_MAX),
+    rule(is_plain, "must have no control or invisible characters and no white space at its edges"),
 ]
 
 

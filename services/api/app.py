@@ -23,7 +23,9 @@ from services.api import (
     health,
     insight,
     line_items,
+    measurements,
     organization,
+    rejected,
     usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
@@ -34,8 +36,9 @@ from services.api.openapi import serve_openapi
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
-from services.postgres import Postgres, open_postgres
-from services.readside.watching import Watcher, open_watcher
+from services.kafka import SharedWriter
+from services.postgres import open_postgres
+from services.readside.watching import open_watcher
 from services.store.fence import Fence
 from services.store.generations import Generations
 
@@ -55,16 +58,25 @@ class Crash:
 CONNECTIONS, SHARE = 20, 5
 
 
-def create_app(database_url: str, bootstrap: str) -> FastAPI:
-    """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError."""
+def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = True) -> FastAPI:
+    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being.
+
+    Its start raises: PostgresUnreachableError, NotMigratedError.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_postgres(database_url, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
             open_watcher(database_url, bootstrap) as watcher,
+            SharedWriter(bootstrap) as usage,
         ):
-            standing = Standing(database_url, bootstrap, fence, partial(_hold, app, postgres, bootstrap, watcher))
+
+            def hold(generations: Generations) -> None:
+                """From now on these generations hold, for every request that begins."""
+                app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
+
+            standing = Standing(database_url, bootstrap, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, watcher)
@@ -107,16 +119,13 @@ def organization_routers() -> list[APIRouter]:
         bill_life.router,
         memo_router(),
         bill_jobs.router,
+        measurements.router,
+        rejected.router,
         insight.router,
         usage_query.router,
         events.router,
         resource_router(),
     ]
-
-
-def _hold(app: FastAPI, postgres: Postgres, bootstrap: str, watcher: Watcher, generations: Generations) -> None:
-    """From now on these generations hold, for every request that begins."""
-    app.state.api = Api(postgres, generations, bootstrap, watcher)
 
 
 def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":

@@ -16,6 +16,7 @@ from services.api.standing import Standing
 from services.commands.errors import InvalidField
 from services.commands.organization import check_exists
 from services.concurrency import Turns
+from services.kafka import SharedWriter
 from services.postgres import Postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
@@ -36,6 +37,10 @@ class Api:
     generations: Generations
     bootstrap: str
     watcher: Watcher
+    #: What is submitted as measurements goes to Kafka here.
+    usage: SharedWriter
+    #: Whether usage of an account that is not there brings it into being.
+    skeleton_accounts: bool
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
     #: are for reads and for other organizations.
     commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))

@@ -84,7 +84,11 @@ async def _serve(process: Process, host: str, port: int) -> None:
     async with connected(endpoints.database_url) as connection:
         await load_generations(connection)
     with bind(host, port) as bound:
-        app = create_app(endpoints.database_url, endpoints.kafka_bootstrap)
+        app = create_app(
+            endpoints.database_url,
+            endpoints.kafka_bootstrap,
+            skeleton_accounts=process.settings.skeleton_accounts_http,
+        )
         server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():

@@ -112,6 +112,8 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
         kept = await idempotency.find(connection, asked)
     if kept is None:
         payload = encode(await work())
+        if asked.key is None:
+            return raw_answer(payload)
         async with locked(call) as connection:
             # A request with the same key may have come in between: its answer holds.
             kept = await idempotency.find(connection, asked)
@@ -177,10 +179,10 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
 
 def _asked(call: Call, sent: Sent[Any]) -> idempotency.Request:
     request = call.request
-    return idempotency.Request(call.organization, request.method, request.url.path, _key_of(call), sent.raw)
+    return idempotency.Request(call.organization, request.method, request.url.path, key_of(call), sent.raw)
 
 
-def _key_of(call: Call) -> str | None:
+def key_of(call: Call) -> str | None:
     """The Idempotency-Key of a POST; None without one. Raises: InvalidField."""
     request = call.request
     key = request.headers.get("idempotency-key") if request.method == "POST" else None

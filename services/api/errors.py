@@ -1,7 +1,10 @@
 """THE table of HTTP statuses, and how every failure becomes `{"message": ...}`.
 
-A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain.
+A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain. So does a
+503 about usage that would count twice if it were sent again.
 """
+
+from collections.abc import Sequence
 
 import structlog
 from fastapi import FastAPI
@@ -23,6 +26,36 @@ _log = structlog.get_logger(__name__)
 
 class BodyTooLargeError(Worded):
     """body: is larger than {limit} bytes"""
+
+
+class PayloadTooLargeError(Worded):
+    """body: must have less than {limit} bytes, as m3ter's ingest has it; send fewer measurements at once"""
+
+
+class ItemsError(Worded):
+    """{told}"""
+
+    #: Items that a message tells of; `refused` has all.
+    _TOLD = 5
+
+    def __init__(self, refused: Sequence[tuple[int, str]], before: str = "") -> None:
+        told = [f"measurements[{index}]: {message}" for index, message in refused[: self._TOLD]]
+        more = [f"and {len(refused) - len(told)} more"] if len(refused) > len(told) else []
+        super().__init__(told=before + "; ".join([*told, *more]))
+        self.refused = [{"index": index, "message": message} for index, message in refused]
+
+
+class RefusedItemsError(ItemsError, refused.CommandError):
+    """{told}"""
+
+
+class NotConfirmedError(ItemsError, ExpectedFailure):
+    """{told}"""
+
+    def __init__(self, refused: Sequence[tuple[int, str]], *, again: bool) -> None:
+        super().__init__(refused, "not confirmed, send again: " if again else "not confirmed, may be there or not: ")
+        #: Whether what is sent again counts once.
+        self.again = again
 
 
 class NotAuthenticatedError(Worded):
@@ -48,6 +81,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (StreamMovedError, 409),
     (KeyReusedError, 409),
     (BodyTooLargeError, 413),
+    (PayloadTooLargeError, 403),
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
     (ExpectedFailure, 503),
@@ -69,7 +103,9 @@ def response_to(error: Exception) -> Response:
     if status == 500:
         _log.error("request_failed", exc_info=error)
         return answer({"message": "an error inside Trueup; its log says more"}, 500)
-    return answer({"message": str(error)}, status, {"x-should-retry": "false"} if status == 409 else None)
+    refused_items = {"refused": error.refused} if isinstance(error, ItemsError) else {}
+    once = status == 409 or (isinstance(error, NotConfirmedError) and not error.again)
+    return answer({"message": str(error), **refused_items}, status, {"x-should-retry": "false"} if once else None)
 
 
 def handle_errors(app: FastAPI) -> None:

@@ -65,6 +65,7 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     """Schemas by name: of bodies by what they are called, of answers by their class."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     answers = {route.shown for route in routes if route.shown is not None} | {Error}
+    answers |= {told["model"] for route in routes for told in route.responses.values() if "model" in told}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
     models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]
     named, made = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS, schema_generator=WireSchema)

@@ -16,6 +16,7 @@ from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
 from services.outage import until_stopped
 from services.postgres import open_postgres
+from services.refusals.keeper import Keeper
 from services.run.process import Process, run_process
 from services.run.stack import Endpoints
 from services.store.generations import load_generations
@@ -46,7 +47,7 @@ async def run_ingest(
 async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int) -> None:
     bootstrap = endpoints.kafka_bootstrap
     async with AsyncExitStack() as stack:
-        postgres = await stack.enter_async_context(open_postgres(endpoints.database_url, most=2))
+        postgres = await stack.enter_async_context(open_postgres(endpoints.database_url, most=3))
         reader = await stack.enter_async_context(LogReader(bootstrap))
         writer = await stack.enter_async_context(BatchWriter(bootstrap))
         async with postgres.connection() as connection:
@@ -54,7 +55,8 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
         guard = Guard(bootstrap, postgres.connection, generations)
         await guard.check()
         gate = CommandGate(postgres, CatalogFollower(bootstrap, generations.origins))
-        handler = IngestHandler(postgres, gate, reader, writer, generations)
+        keeper = Keeper(postgres, bootstrap, generations.partitions)
+        handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake)
         work = partial(
             host,
             bootstrap,
@@ -67,7 +69,7 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
             session_ms=session_ms,
         )
         try:
-            await guarded(guard, when_current(postgres, stop, work, ready))
+            await guarded(guard, when_current(postgres, stop, work, ready), keeper.run())
         finally:
             await handler.abandon()
             log.info("ingest_stopped", **handler.counts)

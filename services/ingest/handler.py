@@ -15,7 +15,7 @@ refused record that stands before the last accepted one: the log says that its o
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -43,16 +43,20 @@ IDLE_S = 30.0
 
 
 class IngestHandler:
-    """`services.worker.host.PartitionHandler` over `usage`. Owns nothing: who made reader and writer closes them."""
+    """`services.worker.host.PartitionHandler` over `usage`; calls `refused` when `usage.rejected` may have more.
+
+    Owns nothing: who made reader and writer closes them.
+    """
 
     def __init__(
-        self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter, generations: Generations
-    ) -> None:
+        self, postgres: Postgres, gate: CommandGate, reader: LogReader, writer: BatchWriter,
+        generations: Generations, refused: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._postgres = postgres
         self._gate = gate
         self._reader = reader
         self._writer = writer
-        self._generations = generations
+        self._generations, self._refused = generations, refused
         self._stopped: dict[int, str] = {}
         self._states: dict[int, PartitionState] = {}
         #: What writes the last polls, oldest first; each begins when the one before it has ended well.
@@ -86,6 +90,7 @@ class IngestHandler:
                 loaded[state.partition] = state
         await self._check_usage(loaded)
         self._states |= loaded
+        self._refused()
         return {partition: state.next_usage for partition, state in loaded.items()}
 
     async def _snapshots(self, partitions: Sequence[int]) -> list[PartitionState]:
@@ -191,6 +196,8 @@ class IngestHandler:
                 wanted.setdefault((USAGE_REJECTED, outcome.home), []).extend(outcome.rejected)
         for (topic, partition), records in wanted.items():
             await self._writer.append(topic, partition, records)
+        if any(outcome.rejected for outcome in outcomes.values()):
+            self._refused()
 
     async def _append(self, outcomes: Mapping[int, Outcome]) -> dict[int, list[Appended]]:
         """Append to all partitions side by side; returns the batches of each.

@@ -17,6 +17,7 @@ from services.kafka.consuming import (
 )
 from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
+from services.kafka.sharing import SharedWriter
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Polled",
     "ReadStalledError",
     "Record",
+    "SharedWriter",
     "digest_of",
     "header_bytes",
     "kafka_errors",

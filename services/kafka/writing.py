@@ -60,6 +60,10 @@ class BatchWriter:
     ) -> None:
         await self.reset()
 
+    async def start(self) -> None:
+        """Start the producer, which the first append would else do. Raises: KafkaUnreachableError."""
+        await self._started()
+
     async def reset(self) -> None:
         """Drop the producer; the next append starts a new one."""
         producer, self._producer = self._producer, None

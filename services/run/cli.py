@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("services.audit.command:replay", "Rebuild every read model from the log and swap it in."),
     "audit": ("services.audit.command:audit", "Prove that the read models and bills equal their replay."),
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
+    "import": ("services.importing.command:import_file", "Send a file of usage over HTTP; goes on where it stopped."),
     "simulate": ("services.simulate:simulate", "Play billing stories from YAML files."),
     "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
 }

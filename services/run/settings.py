@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     #: 0 takes a free port.
     api_port: int = Field(default=0, ge=0, le=65535)
+    #: Whether usage over HTTP for an account that is not there brings it into being, as m3ter does.
+    skeleton_accounts_http: bool = True
     #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
     worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
 

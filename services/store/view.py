@@ -42,6 +42,10 @@ SELECT {COLUMNS}, (
 ) AS clock
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
+_PARTITIONS = """
+SELECT e.body->>'code' AS code, e.partition FROM store.entities e
+WHERE e.organization = $1 AND e.kind = 'account' AND e.body ? 'code' AND e.body->>'code' = ANY($2)
+"""
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
 #: $2 the number before the first, $3 how many are taken; the last of them is returned.
 _TAKE_NUMBERS = """
@@ -128,6 +132,12 @@ async def get(connection: Any, organization: str, kind: str, id: str) -> Entity[
 async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
     """Rows of the resources with these ids, of any kind."""
     return list(await connection.fetch(_GET_IDS, organization, list(ids)))
+
+
+async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
+    """Where the usage of accounts goes, by code; without those that are not there."""
+    rows = await connection.fetch(_PARTITIONS, organization, codes)
+    return {row["code"]: row["partition"] for row in rows}
 
 
 async def store_config(connection: Any, resources: Resources) -> None:

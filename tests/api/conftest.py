@@ -11,7 +11,11 @@ from m3ter import AsyncM3ter
 from services.api.app import create_app
 from services.api.command import bind, server_of
 from services.readside.progress import Waiter
+from services.run.stack import Stack
+from tests.api.measured import make_meter
+from tests.api.schemas import check_exchange
 from tests.api_client import http_client
+from tests.ingest.live import Live, live
 from tests.store.kit import Store
 
 
@@ -56,4 +60,20 @@ async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[Asy
     async with AsyncM3ter(
         api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=30
     ) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def system(stack: Stack) -> AsyncIterator[Live]:
+    """Relay, log and usage; an ingest worker where a test asks for one."""
+    async with live(stack.endpoints) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def metered(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
+    """Below an organization with the meter "api"; each exchange is as the document has it."""
+    await make_meter(store)
+    async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.event_hooks = {"response": [check_exchange]}
         yield client

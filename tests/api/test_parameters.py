@@ -114,6 +114,7 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
         ("/picklists/creditreasons", "archived"),
         ("/picklists/debitreasons", "archived"),
         ("/picklists/transactiontypes", "archived"),
+        ("/usage/rejected", "reason"),
     }
 
 

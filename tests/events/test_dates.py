@@ -51,7 +51,7 @@ def dated_fields(model: type[Model]) -> Iterator[tuple[str, Read, bool]]:
         def read(text: str, adapter: TypeAdapter[Any] = adapter) -> Any:
             return adapter.validate_python(text, context=FROM_CLIENT)
 
-        if kinds:
+        if date in kinds:  # an instant alone names no day
             yield f"{model.__name__}.{name}", read, datetime in kinds
 
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.run.up import System
+from tests.system.measured import counted_calls, sent_calls, submit_all
 from tests.system.running import running_system
 from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
 
@@ -91,6 +92,21 @@ async def test_servers_that_crash_in_mid_load_change_nothing(disturbed: Disturbe
             await disturbed.stack.restart_postgres(crash=True)
 
     assert await disturbed.played("crashed", restart) == disturbed.undisturbed
+
+
+async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_and_answer(disturbed: Disturbed) -> None:
+    """Clients send again what was not confirmed; the API is killed twice, then the broker, all in mid-request."""
+
+    async def kill(part: int) -> None:
+        if part < 2:
+            await disturbed.revive("api")
+        if part == 2:
+            await disturbed.stack.restart_kafka(crash=True)
+
+    wire = Wire(lambda: disturbed.system.addresses.api_url, "measured")
+    await submit_all(wire, kill)
+    await settled(disturbed.system.endpoints)
+    assert counted_calls(await left_by(disturbed.system.endpoints.database_url, wire)) == sent_calls()
 
 
 async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:

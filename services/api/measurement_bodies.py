@@ -1,0 +1,197 @@
+"""The body of POST measurements: m3ter's shape, read fast, and told item by item where it is wrong.
+
+Its bounds stand here once. msgspec reads a body that keeps them; of one that does not, each item is read again by the
+model that OpenAPI has, which names every field and its rule.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import AfterValidator, Field
+
+from events.decimals import MAX_WHOLE_DIGITS, Number, parse_decimal, read_decimal
+from events.resources.base import CODE_MAX, Code, Model, is_plain
+from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX, Text, UsageText, items
+from services.api.errors import RefusedItemsError
+from services.commands.bodies import parse_model
+from services.commands.errors import CommandError, InvalidBody, InvalidField, shortened
+from services.ingest.instants import parse_instant
+from services.ingest.json_text import check_names
+from services.ingest.lane import MAX_SOURCE_LENGTH
+from services.ingest.refusal import Refused
+
+ITEMS_MAX, UID_MAX = 1000, 50
+TIME_RULE = "must be an RFC 3339 date-time; one without an offset is UTC"
+
+
+def time_of(text: str) -> str:
+    """The text as ingest reads it: m3ter's clients send a time of no zone without an offset. Raises: ValueError."""
+    for written in (text, f"{text}Z"):
+        try:
+            parse_instant(written)
+        except ValueError:
+            continue
+        return written
+    raise ValueError(TIME_RULE)
+
+
+Time = Annotated[str, AfterValidator(time_of), Field(json_schema_extra={"format": "date-time"})]
+_UID, _SOURCE = Field(min_length=1, max_length=UID_MAX), Field(min_length=1, max_length=MAX_SOURCE_LENGTH)
+Numbers = Annotated[dict[Text, Number], items(MANY)]
+Texts = Annotated[dict[Text, UsageText], items(MANY)]
+
+
+class Measurement(Model):
+    """A piece of usage: `account` and `meter` are codes; the maps hold the meter's fields of these categories.
+
+    `source` is Trueup's own: who measured it, as a CloudEvent says it.
+    """
+
+    account: Code
+    meter: Annotated[str, Field(min_length=1, max_length=CODE_MAX)]
+    ts: Time
+    uid: Annotated[str, _UID] | None = None
+    ets: Time | None = None
+    source: Annotated[str, _SOURCE] | None = None
+    measure: Numbers | None = None
+    cost: Numbers | None = None
+    income: Numbers | None = None
+    who: Texts | None = None
+    what: Texts | None = None
+    where: Texts | None = None
+    other: Texts | None = None
+    metadata: Texts | None = None
+
+
+class Measurements(Model):
+    """What a client submits at once; it is taken as a whole or, with one refusal for all that is wrong, not at all."""
+
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=ITEMS_MAX)]
+
+
+_CodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_MAX)]
+_Name = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
+_UsageText = Annotated[str, msgspec.Meta(max_length=USAGE_TEXT_MAX)]
+_Numbers = Annotated[dict[_Name, Any], msgspec.Meta(max_length=MANY)]
+_Texts = Annotated[dict[_Name, _UsageText], msgspec.Meta(max_length=MANY)]
+
+
+class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """`Measurement`, read fast. Numbers are ints, or the very text of a fraction."""
+
+    account: _CodeText
+    meter: _CodeText
+    ts: str
+    uid: Annotated[str, msgspec.Meta(min_length=1, max_length=UID_MAX)] | None = None
+    ets: str | None = None
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SOURCE_LENGTH)] | None = None
+    measure: _Numbers | None = None
+    cost: _Numbers | None = None
+    income: _Numbers | None = None
+    who: _Texts | None = None
+    what: _Texts | None = None
+    where: _Texts | None = None
+    other: _Texts | None = None
+    metadata: _Texts | None = None
+
+
+class _Items(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    measurements: list[Item]
+
+
+class _Raws(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    measurements: list[msgspec.Raw]
+
+
+def _as_written(text: str) -> msgspec.Raw:
+    """A fraction, as it is. Raises: ValueError for one that the log cannot hold."""
+    if len(text) > MAX_WHOLE_DIGITS or "e" in text or "E" in text:
+        parse_decimal(text)
+    return msgspec.Raw(text.encode())
+
+
+_decode = msgspec.json.Decoder(_Items, float_hook=_as_written).decode
+_decode_raws = msgspec.json.Decoder(_Raws).decode
+_decode_any = msgspec.json.Decoder(float_hook=read_decimal).decode
+_WHOLE_LIMIT = 10**MAX_WHOLE_DIGITS
+#: Names and texts of a body: "measurements", and of each item its three required ones with theirs.
+_STRINGS, _ITEM_STRINGS = 1, 6
+
+
+def read_items(raw: bytes) -> list[Item]:
+    """The items of a body, times as ingest reads them.
+
+    Raises: RefusedItemsError that names every item that is wrong; InvalidField for what is none of an item.
+    """
+    try:
+        found = _decode(raw).measurements
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _explained(raw, error) from None
+    if not 1 <= len(found) <= ITEMS_MAX:
+        raise InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(found)}")
+    try:
+        strings = sum([_checked(item) for item in found])
+    except ValueError as error:
+        raise _explained(raw, error) from None
+    if raw.count(b'"') != 2 * (_STRINGS + strings):
+        try:
+            check_names(raw)
+        except Refused as refused:
+            raise _explained(raw, refused) from None
+    return found
+
+
+def _checked(item: Item) -> int:
+    """How many names and texts the item has, once its times and numbers are looked at. Raises: ValueError."""
+    if not is_plain(item.account):
+        raise ValueError("account")
+    item.ts, strings = time_of(item.ts), _ITEM_STRINGS
+    if item.ets is not None:
+        item.ets, strings = time_of(item.ets), strings + 2
+    if item.uid is not None:
+        strings += 2
+    if item.source is not None:
+        strings += 2
+    for numbers in (item.measure, item.cost, item.income):
+        if numbers is not None:
+            strings += 1 + len(numbers)
+            for value in numbers.values():
+                if type(value) is int:
+                    if not -_WHOLE_LIMIT < value < _WHOLE_LIMIT:
+                        raise ValueError("a whole number")
+                elif type(value) is not msgspec.Raw:
+                    raise ValueError("a number")
+    for texts in (item.who, item.what, item.where, item.other, item.metadata):
+        if texts is not None:
+            strings += 1 + 2 * len(texts)
+    return strings
+
+
+def _explained(raw: bytes, error: Exception) -> CommandError:
+    """What is wrong with a body that was not read: with its items if it has some."""
+    try:
+        raws = _decode_raws(raw).measurements
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as whole:
+        return InvalidField(field="body", rule=f'must be JSON, {{"measurements": [...]}}: {whole}')
+    if not 1 <= len(raws) <= ITEMS_MAX:
+        return InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(raws)}")
+    found = list(_faults(raws))
+    return RefusedItemsError(found) if found else InvalidField(field="body", rule=str(error))
+
+
+def _faults(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, str]]:
+    """The items that are wrong, by index, each with all that is."""
+    for index, raw in enumerate(raws):
+        try:
+            check_names(bytes(raw))
+            document = _decode_any(raw)
+            parse_model(Measurement, document)
+            for name in set(document) - set(Item.__struct_fields__):
+                yield index, f"{shortened(name)}: is not a field of this resource"
+        except Refused as refused:
+            yield index, refused.rule
+        except InvalidBody as invalid:
+            yield index, str(invalid)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            yield index, f"must be JSON: {error}"

@@ -1,0 +1,173 @@
+"""Usage that was refused: listed with its reasons, read byte for byte, and sent again once the cause is mended."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends
+from pydantic import BeforeValidator, Field
+from starlette.responses import Response
+
+from events.dates import read_instant
+from events.resources.base import Model
+from events.resources.bounds import MANY, Text, items, rule
+from services.api.calls import Call, Caller, organization_router
+from services.api.commanding import once_by_itself
+from services.api.measurement_answers import DownloadUrl, RejectedRecord, RejectedUsage, ReplayAnswer
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Found, Instant, Reader, choice_rule
+from services.api.parameters import Text as TextParameter
+from services.api.sent import Body, Sent
+from services.api.shown import listed
+from services.api.wire import answer
+from services.commands.errors import InvalidField, UnknownResource
+from services.ingest.refusal import Reason
+from services.kafka import FetchedRecord
+from services.refusals import table
+from services.refusals.bytes import read_records
+from services.refusals.replaying import replay_refused
+from services.refusals.table import Listed
+from services.store.listing import Condition
+
+#: Records that one request sends again.
+REPLAY_MAX = 1_000
+_KIND = "refused usage"
+_REASONS = tuple(reason.value for reason in Reason)
+_FILTERS: dict[Reader[Any], str] = {
+    Choice("reason", _REASONS): "reason = {}",
+    TextParameter("accountCode"): "account = {}",
+    Instant("from"): "refused >= {}",
+    Instant("to"): "refused < {}",
+}
+_FILE = TextParameter("file")
+
+
+class RejectedFilters(Reader[list[Condition]]):
+    """Which refused records are asked for; `from` and `to` are of when they were last refused."""
+
+    def __init__(self) -> None:
+        self.schemas = {name: schema for filter in _FILTERS for name, schema in filter.schemas.items()}
+
+    def read(self, found: Found) -> list[Condition]:
+        return [Condition(sql, filter.read(found)) for filter, sql in _FILTERS.items() if found.keys() & filter.schemas]
+
+
+_Moment = Annotated[datetime, BeforeValidator(read_instant)]
+
+
+class ReplayBody(Model):
+    """POST usage/rejected/replay: these, or those that fulfil all that is given; an empty object means all."""
+
+    ids: Annotated[tuple[Text, ...], items(MANY), Field(min_length=1)] | None = None
+    reason: Annotated[Text, rule(_REASONS.__contains__, choice_rule(_REASONS))] | None = None
+    account_code: Text | None = None
+    from_: _Moment | None = Field(None, alias="from")
+    to: _Moment | None = None
+
+    def conditions(self) -> list[Condition]:
+        """The same as conditions on rows."""
+        given = {
+            "id = ANY({})": None if self.ids is None else list(self.ids),
+            # Of these there is nothing to send; who asks for one by its id is told so.
+            "cut = {}": False if self.ids is None else None,
+            "reason = {}": self.reason,
+            "account = {}": self.account_code,
+            "refused >= {}": self.from_,
+            "refused < {}": self.to,
+        }
+        return [Condition(sql, value) for sql, value in given.items() if value is not None]
+
+
+router = organization_router("usage")
+
+
+@router.get("/usage/rejected", response_model=listed(RejectedUsage))
+async def list_rejected(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(RejectedFilters())],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Refused records that were not sent again since, newest first; what was refused several times is there once."""
+    conditions = [*wanted, *page.older("position")]
+    async with call.reading() as connection:
+        rows = await table.page(connection, call.organization, conditions, page.fetched, newest_first=True)
+    return page.answer([_document(one) for one in page.shown(rows)], rows, lambda one: one.position)
+
+
+@router.get("/usage/rejected/{id}", response_model=RejectedRecord)
+async def get_rejected(call: Caller, id: str) -> Response:
+    """One refused record, with what was sent."""
+    one, record = await _read(call, id)
+    shown = {} if record is None else {"payload": (record.value or b"").decode(errors="replace")}
+    return answer(_document(one) | shown)
+
+
+@router.get("/usage/rejected/{id}/bytes")
+async def bytes_of(call: Caller, id: str) -> Response:
+    """The very bytes of a refused record."""
+    _, record = await _read(call, id)
+    if record is None:
+        raise UnknownResource(kind=_KIND, id=id)
+    return Response(record.value or b"", media_type="application/octet-stream")
+
+
+@router.post("/usage/rejected/replay", response_model=ReplayAnswer)
+async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(ReplayBody))]) -> Response:
+    """Send refused records into `usage` again, as they came, oldest first. What is still wrong is refused again."""
+
+    async def work() -> dict[str, Any]:
+        asked = sent.read().body
+        async with call.postgres.connection() as connection:
+            rows = await table.page(
+                connection, call.organization, asked.conditions(), REPLAY_MAX + 1, newest_first=False
+            )
+        api, chosen = call.api, [one.row for one in rows[:REPLAY_MAX]]
+        done = await replay_refused(
+            call.postgres, api.usage, api.bootstrap, call.organization, api.generations.partitions, chosen
+        )
+        unlisted = dict.fromkeys(set(asked.ids or ()) - {row.id for row in chosen}, "is not on the list")
+        left = [{"id": id, "message": message} for id, message in sorted((done.left | unlisted).items())]
+        return {"replayed": done.count, "left": left, "more": len(rows) > REPLAY_MAX}
+
+    return await once_by_itself(call, sent, work)
+
+
+@router.get("/measurements/failedIngest/getDownloadUrl", response_model=DownloadUrl)
+async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]) -> Response:
+    """Where the bytes of a refused record are; `file` is its id."""
+    if not file:
+        raise InvalidField(field="file", rule="is required: the id of a refused record, as usage/rejected lists it")
+    await _listed(call, file)
+    path = f"organizations/{quote(call.organization, safe='')}/usage/rejected/{quote(file, safe='')}/bytes"
+    return answer({"url": f"{call.request.base_url}{path}"})
+
+
+async def _listed(call: Call, id: str) -> Listed:
+    """Raises: UnknownResource."""
+    async with call.reading() as connection:
+        one = await table.get(connection, call.organization, id)
+    if one is None:
+        raise UnknownResource(kind=_KIND, id=id)
+    return one
+
+
+async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
+    """The row and the record; None if the topic has it no more. Raises: UnknownResource, KafkaUnreachableError."""
+    one = await _listed(call, id)
+    found = await read_records(call.api.bootstrap, [one.row])
+    return one, found.get(id)
+
+
+def _document(one: Listed) -> dict[str, Any]:
+    row = one.row
+    members = {
+        "id": row.id,
+        "reason": row.reason,
+        "message": row.rule,
+        "accountCode": row.account,
+        "uid": row.usage_id,
+        "arrivedAt": row.arrived,
+        "rejectedAt": row.refused,
+        "replayedAt": one.replayed,
+    }
+    return {name: value for name, value in members.items() if value is not None}

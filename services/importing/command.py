@@ -1,0 +1,114 @@
+"""`trueup import`: what it is told, and how it tells how far it is."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from services.api.signing_in import SignedIn
+from services.importing.files import rows_of, size_of
+from services.importing.position import Position
+from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
+from services.importing.sending import Request, Sender, Wrong, requests_of
+
+#: Characters of a file's digest in a uid: with a line behind it there is room for both.
+_DIGEST = 32
+TIMEOUT_S, PATIENCE_S = 60.0, 300.0
+
+
+def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`name=value` options by name."""
+    found = {}
+    for text in given:
+        name, mark, value = text.partition("=")
+        if not mark or not name:
+            raise click.BadParameter(f"{text!r} must be NAME=VALUE", param=option)
+        found[name] = value
+    return found
+
+
+def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[tuple[int, dict[str, Any] | Wrong]]:
+    """The rows behind a line, as measurements or as what is wrong with them."""
+    for line, row in rows_of(path, layout):
+        if line <= after:
+            continue
+        if isinstance(row, ValueError):
+            yield line, Wrong(line, str(row))
+            continue
+        try:
+            yield line, measurement_of(row, layout, f"{digest[:_DIGEST]}-{line}")
+        except (RowError, UnmappedColumnError) as error:  # the columns of a CSV were looked at before
+            yield line, Wrong(line, str(error))
+
+
+class Importing:
+    """One run: what was sent, what was wrong, and the bar."""
+
+    def __init__(self, sender: Sender, position: Position, progress: Progress, lines: int) -> None:
+        self._sender, self._position, self._progress = sender, position, progress
+        self._bar = progress.add_task("lines", total=lines, completed=position.line)
+        self.sent = self.wrong = 0
+
+    def run(self, parts: Iterable[Request | Wrong]) -> None:
+        """Send all of it. Raises: ImportStoppedError, ImportRefusedError."""
+        for part in parts:
+            if isinstance(part, Wrong):
+                self._tell(part)
+                continue
+            refused = self._sender.send(part, self._position.line)
+            for one in refused:
+                self._tell(one)
+            self.sent += len(part.items) - len(refused)
+            if part.reached > self._position.line:
+                self._position.reach(part.reached)
+            self._progress.update(self._bar, completed=part.reached)
+
+    def _tell(self, wrong: Wrong) -> None:
+        self.wrong += 1
+        self._progress.console.print(f"line {wrong.line}: {wrong.message}", markup=False, highlight=False)
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--url", required=True, help="Where the API answers, as `trueup up` prints it.")
+@click.option("--organization", required=True, help="Whose usage it is.")
+@click.option("--map", "columns", multiple=True, callback=_pairs, help="COLUMN=FIELD; COLUMN= leaves the column out.")
+@click.option("--set", "fixed", multiple=True, callback=_pairs, help="FIELD=VALUE for rows that do not have it.")
+@click.option("--from-start", is_flag=True, help="Send all of it again, also what was sent before; it counts once.")
+@click.option("--as", "name", default="import", show_default=True, help="Who sends it: the access key id.")
+def import_file(
+    file: Path,
+    url: str,
+    organization: str,
+    columns: dict[str, str],
+    fixed: dict[str, str],
+    from_start: bool,
+    name: str,
+) -> None:
+    """Send the usage in FILE (.csv with a header, or .jsonl) over HTTP. Begun again, it goes on where it stopped."""
+    layout = Layout(
+        {column: field and check_field(field) for column, field in columns.items()},
+        {check_field(field): value for field, value in fixed.items()},
+    )
+    size = size_of(file)
+    position = Position(file, size.digest, organization)
+    if not from_start:
+        position.go_on()
+    console = Console(stderr=True)
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    base = f"{url.rstrip('/')}/organizations/{organization}/"
+    with (
+        httpx.Client(base_url=base, timeout=TIMEOUT_S, auth=SignedIn(name)) as client,
+        Progress(*shown, console=console) as progress,
+    ):
+        run = Importing(Sender(client, PATIENCE_S), position, progress, size.lines)
+        begun = position.line
+        run.run(requests_of(_measured(file, layout, size.digest, begun)))
+    told = f"{run.sent} sent" + (f", {run.wrong} wrong" if run.wrong else "")
+    click.echo(f"{told}; lines to {begun} were sent before" if begun else told)
+    sys.exit(1 if run.wrong else 0)

@@ -1,0 +1,88 @@
+"""A file of usage: its digest, its rows with the lines that they end on."""
+
+import csv
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.failures import ExpectedFailure, Worded
+from services.importing.rows import Layout
+
+_CHUNK = 1024 * 1024
+FORMATS = (".csv", ".jsonl")
+
+
+class UnknownFormatError(Worded, ExpectedFailure):
+    """{path} must end in .csv or .jsonl"""
+
+
+class NoHeaderError(Worded, ExpectedFailure):
+    """{path} has no first line with the names of its columns"""
+
+
+class Size(NamedTuple):
+    """What tells a file from another, and how long it is."""
+
+    digest: str
+    lines: int
+
+
+def size_of(path: Path) -> Size:
+    """Read once, whole."""
+    digest, lines = sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            lines += chunk.count(b"\n")
+    return Size(digest.hexdigest(), lines)
+
+
+def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
+    """Each row with its line, or why it is none. Raises: UnmappedColumnError and others that concern the whole file."""
+    match path.suffix.lower():
+        case ".csv":
+            return _csv_rows(path, layout)
+        case ".jsonl":
+            return _jsonl_rows(path)
+        case _:
+            raise UnknownFormatError(path=path)
+
+
+def _csv_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        columns = next(reader, [])
+        if not columns:
+            raise NoHeaderError(path=path)
+        for column in columns:
+            layout.field_of(column)
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield reader.line_num, ValueError(f"must be CSV: {error}")
+                continue
+            if not cells:
+                continue
+            if len(cells) != len(columns):
+                yield reader.line_num, ValueError(f"must have {len(columns)} cells, not {len(cells)}")
+            else:
+                yield reader.line_num, dict(zip(columns, cells, strict=True))
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text, parse_float=Decimal)
+            except (ValueError, RecursionError) as error:
+                yield line, ValueError(f"must be JSON: {error}")
+            else:
+                yield line, row if isinstance(row, dict) else ValueError("must be a JSON object")

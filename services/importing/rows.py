@@ -1,0 +1,105 @@
+"""A row of a file as a measurement: which column is which field, and what a cell means there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from events.decimals import parse_decimal
+from services.api.measurement_bodies import Measurement
+from services.failures import ExpectedFailure, Worded
+
+NUMBERS = ("measure", "cost", "income")
+MAPS = (*NUMBERS, "who", "what", "where", "other", "metadata")
+PLAIN = tuple(name for name in Measurement.model_fields if name not in MAPS)
+_TIMES = ("ts", "ets")
+#: Where a date and a time of day are written with a space between them, as spreadsheets and databases do.
+_BETWEEN = len("2026-01-01")
+
+
+class UnknownFieldError(Worded, ExpectedFailure):
+    """{field} is no field of usage: there are {plain}, and names in {maps}, such as measure.calls"""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field=repr(field), plain=", ".join(PLAIN), maps=", ".join(MAPS))
+
+
+class UnmappedColumnError(Worded, ExpectedFailure):
+    """column {column} is no field of usage: say which with --map {name}=FIELD, or leave it out with --map {name}="""
+
+    def __init__(self, column: str) -> None:
+        super().__init__(column=repr(column), name=column)
+
+
+class RowError(ValueError):
+    """The row is no measurement; the message says what is wrong, and not where."""
+
+
+def check_field(name: str) -> str:
+    """The name of a field: `account`, or one in a map, `measure.calls`. Raises: UnknownFieldError."""
+    category, point, code = name.partition(".")
+    if name not in PLAIN and not (category in MAPS and point and code):
+        raise UnknownFieldError(name)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`columns`: the field of a column that is not called like it, "" for one that is left out. `fixed`: fields that
+    every row has that does not give them itself."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def field_of(self, column: str) -> str:
+        """The field of a column, "" for none. Raises: UnmappedColumnError."""
+        found = self.columns.get(column)
+        if found is not None:
+            return found
+        try:
+            return check_field(column)
+        except UnknownFieldError:
+            raise UnmappedColumnError(column) from None
+
+
+def measurement_of(row: Mapping[str, Any], layout: Layout, uid: str) -> dict[str, Any]:
+    """The measurement of a row; `uid` for one that has none. Raises: RowError, UnmappedColumnError."""
+    found: dict[str, Any] = {}
+    for column, value in row.items():
+        if column in MAPS and column not in layout.columns and isinstance(value, dict):
+            for code, inner in value.items():
+                _put(found, f"{column}.{code}", inner)
+        elif name := layout.field_of(column):
+            _put(found, name, value)
+    for name, text in layout.fixed.items():
+        category, _, code = name.partition(".")
+        if name not in found and code not in found.get(category, {}):
+            _put(found, name, text)
+    return {"uid": uid} | found
+
+
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    """An empty cell says nothing."""
+    if value is None or value == "":
+        return
+    category, point, code = name.partition(".")
+    if not point:
+        found[name] = _time(value) if name in _TIMES else value
+    elif category in NUMBERS:
+        found.setdefault(category, {})[code] = _number(name, value)
+    else:
+        found.setdefault(category, {})[code] = value
+
+
+def _time(value: Any) -> Any:
+    if isinstance(value, str) and value[_BETWEEN : _BETWEEN + 1] == " ":
+        return f"{value[:_BETWEEN]}T{value[_BETWEEN + 1 :]}"
+    return value
+
+
+def _number(name: str, value: Any) -> Decimal:
+    """The number that a cell spells. Raises: RowError."""
+    try:
+        return parse_decimal(value.strip() if isinstance(value, str) else value)
+    except ValueError as error:
+        raise RowError(f"{name}: {error}") from None

@@ -1,0 +1,1 @@
+"""Refused usage: listed from `usage.rejected`, read there, and sent into `usage` again."""

@@ -1,0 +1,68 @@
+"""Fills the list of what was refused from `usage.rejected`, in the background of an ingest worker, which wakes it.
+
+It belongs to no group and holds no partition: whichever keeper is woken lists what there is, and of two at once one is
+turned away by the position. What is not woken for, because a worker was killed, is listed when the next one begins.
+"""
+
+import asyncio
+
+from events.topics import USAGE_REJECTED
+from services.failures import Passing
+from services.kafka import LogReader
+from services.outage import Outage
+from services.postgres import Postgres
+from services.refusals.rows import row_of
+from services.refusals.table import ListedElsewhereError, forget_old, positions, put
+
+#: Rows of one transaction, and the pause between two looks: many refusals are listed together.
+_AT_ONCE, _PAUSE_S = 2_000, 0.2
+
+
+class Keeper:
+    """`run` beside a worker; `wake` whenever something was refused."""
+
+    def __init__(self, postgres: Postgres, bootstrap: str, partitions: int) -> None:
+        self._postgres, self._bootstrap, self._partitions = postgres, bootstrap, partitions
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something new may stand in the topic."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled; what passes by itself is waited out."""
+        outage = Outage("refusals_not_listed")
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            try:
+                await self.catch_up()
+                outage.over()
+                await asyncio.sleep(_PAUSE_S)
+            except ListedElsewhereError:
+                self._woken.set()  # who was faster may have looked before the last of it came
+                await asyncio.sleep(_PAUSE_S)
+            except Passing as error:
+                self._woken.set()
+                await asyncio.sleep(outage.met(error))
+
+    async def catch_up(self) -> None:
+        """List all that stands in the topic now. Raises: ListedElsewhereError and what else passes."""
+        async with self._postgres.connection() as connection:
+            known = await positions(connection)
+            await forget_old(connection)
+        async with LogReader(self._bootstrap) as reader:
+            begins = await reader.beginning_offsets(USAGE_REJECTED, range(self._partitions))
+            ends = await reader.end_offsets(USAGE_REJECTED, range(self._partitions))
+            for partition, end in ends.items():
+                await self._list(reader, partition, known.get(partition), begins[partition], end)
+
+    async def _list(self, reader: LogReader, partition: int, known: int | None, begin: int, end: int) -> None:
+        # A topic that was made anew ends before the position; of one that forgets, the beginning moves.
+        start = begin if known is None or not begin <= known <= end else known
+        async for records in reader.read(USAGE_REJECTED, partition, start, end, max_records=_AT_ONCE):
+            rows = [row for record in records if (row := row_of(record, partition)) is not None]
+            reached = records[-1].offset + 1
+            async with self._postgres.transaction() as connection:
+                await put(connection, rows, partition, known, reached)
+            known = reached

@@ -1,0 +1,108 @@
+"""A record of `usage.rejected` as a row of the list: whose it is, what it names, why it was refused."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, REASON_HEADER, RULE_HEADER
+from services.kafka import FetchedRecord
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ID_BYTES = 16
+#: As long as an organization's id, an account's code and an id of usage may be, and a little more for wrong ones.
+_NAME_MAX, _USAGE_ID_MAX = 80, 256
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Row(NamedTuple):
+    """A row of `store.refused_usage`, in the order of its insertion."""
+
+    organization: str
+    id: str
+    account: str | None
+    usage_id: str | None
+    reason: str
+    rule: str
+    cut: bool
+    arrived: datetime
+    refused: datetime
+    partition: int
+    log_offset: int
+
+
+class _Said(msgspec.Struct):
+    """What of an event tells whose it is; its types are not looked at, for it is wrong somewhere."""
+
+    organization: object = None
+    subject: object = None
+    id: object = None
+
+
+_decode = msgspec.json.Decoder(_Said).decode
+
+
+def as_it_came(headers: Headers) -> Headers:
+    """The headers without ours."""
+    return [(name, value) for name, value in headers if not name.startswith(HEADER_PREFIX)]
+
+
+def id_of(record: FetchedRecord) -> str:
+    """The same for the same key, value and headers, whenever they come."""
+    content = blake2b(digest_size=_ID_BYTES)
+    for part in (record.key, record.value, *(part for pair in as_it_came(record.headers) for part in pair)):
+        octets = part.encode() if isinstance(part, str) else part
+        content.update(b"-" if octets is None else b"%d:" % len(octets) + octets)
+    return content.hexdigest()
+
+
+def row_of(record: FetchedRecord, partition: int) -> Row | None:
+    """The row of a record; None for a stranger's, and for one that does not tell which organization's it is."""
+    headers = {name: value or b"" for name, value in record.headers}
+    if REASON_HEADER not in headers:
+        return None
+    said = _said(record.value or b"", headers)
+    of_key, slash, code_of_key = (record.key or b"").decode(errors="replace").partition("/")
+    # Never the beginning of one: that could be another organization's.
+    organization = said.organization if isinstance(said.organization, str) else of_key if slash else ""
+    if not 0 < len(organization) <= _NAME_MAX or not organization.isprintable():
+        return None
+    arrival = headers.get(ARRIVAL_HEADER, b"")
+    return Row(
+        organization,
+        id_of(record),
+        _name(said.subject) or (_name(code_of_key) if of_key == organization else None),
+        _name(said.id, _USAGE_ID_MAX),
+        _text(headers[REASON_HEADER]),
+        _text(headers.get(RULE_HEADER, b"")),
+        CUT_HEADER in headers,
+        _instant(int(arrival)) if arrival.isdigit() and len(arrival) < 15 else _instant(record.timestamp),
+        _instant(record.timestamp),
+        partition,
+        record.offset,
+    )
+
+
+def _said(value: bytes, headers: Mapping[str, bytes]) -> _Said:
+    attributes = (f"ce_{name}" for name in ("organization", "subject", "id"))
+    if "ce_specversion" in headers:
+        return _Said(*(_text(headers[name]) if name in headers else None for name in attributes))
+    try:
+        return _decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Said()
+
+
+def _name(said: object, most: int = _NAME_MAX) -> str | None:
+    """The beginning of what should be a text."""
+    return said[:most].replace("\0", "\ufffd") if isinstance(said, str) and said else None
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode(errors="replace").replace("\0", "\ufffd")
+
+
+def _instant(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,0 +1,120 @@
+"""Rows of a file become measurements, or are told to be wrong by their line."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.importing.files import NoHeaderError, UnknownFormatError, rows_of, size_of
+from services.importing.position import FileChangedError, Position
+from services.importing.rows import (
+    Layout,
+    RowError,
+    UnknownFieldError,
+    UnmappedColumnError,
+    check_field,
+    measurement_of,
+)
+from services.importing.sending import Request, Wrong, requests_of
+
+
+def rows(path: Path, text: str | bytes, layout: Layout | None = None) -> list[tuple[int, Any]]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return [(line, str(row) if isinstance(row, ValueError) else row) for line, row in rows_of(path, layout or Layout())]
+
+
+def test_a_row_says_its_fields_by_column() -> None:
+    row = {"account": "acme", "meter": "api", "ts": "2026-01-01 10:00:00Z", "measure.calls": " 1.50 ", "who.user": ""}
+    assert measurement_of(row, Layout(), "id-7") == {
+        "uid": "id-7", "account": "acme", "meter": "api", "ts": "2026-01-01T10:00:00Z",
+        "measure": {"calls": Decimal("1.50")},
+    }  # fmt: skip
+
+
+def test_columns_are_mapped_left_out_and_fixed() -> None:
+    layout = Layout({"when": "ts", "n": "measure.calls", "junk": ""}, {"meter": "api", "who.user": "ada", "uid": "x"})
+    row = {"when": "2026-01-01T00:00:00Z", "n": "3", "junk": "1", "who.user": "bob", "uid": "mine"}
+    found = measurement_of(row, layout, "id-7")
+    assert found["uid"] == "mine" and found["meter"] == "api" and found["who"] == {"user": "bob"}
+    assert found["measure"] == {"calls": Decimal(3)} and "junk" not in found
+
+
+def test_a_json_row_may_have_maps_of_its_own() -> None:
+    row = {"account": "acme", "measure": {"calls": Decimal("0.1"), "bytes": 7}, "other.x": "y"}
+    found = measurement_of(row, Layout(), "id-7")
+    assert found["measure"] == {"calls": Decimal("0.1"), "bytes": Decimal(7)} and found["other"] == {"x": "y"}
+
+
+@pytest.mark.parametrize("text", ["1,000", "three", "NaN", "1e30"])
+def test_a_cell_that_is_no_number_is_told(text: str) -> None:
+    with pytest.raises(RowError, match=r"measure\.calls: must "):
+        measurement_of({"measure.calls": text}, Layout(), "id")
+
+
+def test_what_is_no_field_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    with pytest.raises(UnmappedColumnError, match="column 'colour' is no field of usage: say which with --map colour="):
+        rows(tmp_path / "u.csv", "account,colour\nacme,red\n")
+    for name in ("colour", "measure", "measure.", "sizes.big"):
+        with pytest.raises(UnknownFieldError):
+            check_field(name)
+
+
+def test_lines_of_csv_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    text = '\ufeffaccount,who.user\nacme,"two\nlines"\n\nacme\nacme,last\n'
+    assert rows(tmp_path / "u.csv", text) == [
+        (3, {"account": "acme", "who.user": "two\nlines"}),
+        (5, "must have 2 cells, not 1"),
+        (6, {"account": "acme", "who.user": "last"}),
+    ]
+
+
+def test_lines_of_json_are_told_one_by_one(tmp_path: Path) -> None:
+    assert rows(tmp_path / "u.jsonl", '{"account": "acme", "n": 0.10}\n\n[1]\n') == [
+        (1, {"account": "acme", "n": Decimal("0.10")}),
+        (3, "must be a JSON object"),
+    ]
+    [(line, message)] = rows(tmp_path / "u.jsonl", "nope\n")
+    assert line == 1 and "must be JSON" in message
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownFormatError):
+        rows(tmp_path / "u.xlsx", "")
+    with pytest.raises(NoHeaderError):
+        rows(tmp_path / "u.csv", "")
+
+
+def test_requests_have_at_most_a_thousand_items_and_less_bytes_than_m3ter_takes() -> None:
+    small: list[Any] = [(line, {"account": "acme"}) for line in range(1, 2501)]
+    parts = list(requests_of(small))
+    assert [(len(part.items), part.reached) for part in parts if isinstance(part, Request)] == [
+        (1000, 1000), (1000, 2000), (500, 2500),
+    ]  # fmt: skip
+    large: list[Any] = [(line, {"account": "x" * 110_000}) for line in range(1, 11)]
+    assert [len(part.items) for part in requests_of(large) if isinstance(part, Request)] == [4, 4, 2]
+    [wrong, _] = requests_of([(1, {"account": "x" * 600_000})])
+    assert wrong == Wrong(1, "is too large, or not in UTF-8")
+
+
+def test_what_is_no_utf8_is_told_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "u.csv"
+    path.write_bytes(b"account\nacme\n\xff\n")
+    found = [
+        (line, measurement_of(row, Layout(), "i")) for line, row in rows_of(path, Layout()) if isinstance(row, dict)
+    ]
+    assert [part.line for part in requests_of(found) if isinstance(part, Wrong)] == [3]
+
+
+def test_a_position_is_of_one_file_and_one_organization(tmp_path: Path) -> None:
+    path = tmp_path / "u.csv"
+    path.write_text("account\nacme\n")
+    digest = size_of(path).digest
+    one, other = Position(path, digest, "org"), Position(path, digest, "other")
+    one.reach(1)
+    other.go_on()
+    again = Position(path, digest, "org")
+    again.go_on()
+    assert (again.line, other.line) == (1, 0)
+    with pytest.raises(FileChangedError, match="has changed since its lines to 1 were sent"):
+        Position(path, "another", "org").go_on()

@@ -1,0 +1,72 @@
+"""A request is sent until it is answered; what is wrong of it is left out, and told by its line."""
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from services.importing import sending
+from services.importing.sending import ImportRefusedError, ImportStoppedError, Request, Sender, Wrong
+
+PART = Request([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_WAITS_S", (0.0,))
+
+
+def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 5) -> tuple[Sender, list[list[int]]]:
+    """A sender, and the items of each request that reached the server."""
+    seen = list[list[int]]()
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append([one["n"] for one in json.loads(request.content)["measurements"]])
+        return answer(seen[-1])
+
+    client = httpx.Client(transport=httpx.MockTransport(handler), base_url="http://api/organizations/org/")
+    return Sender(client, patience_s), seen
+
+
+def test_what_is_wrong_is_left_out_and_the_rest_is_sent() -> None:
+    def answer(items: list[int]) -> httpx.Response:
+        if 1 not in items:
+            return httpx.Response(200, json={"result": "accepted"})
+        refused = [{"index": items.index(1), "message": "ts: is required"}]
+        return httpx.Response(400, json={"message": "no", "refused": refused})
+
+    one, seen = sender(answer)
+    assert one.send(PART, 10) == [Wrong(12, "ts: is required")]
+    assert seen == [[0, 1, 2], [0, 2]]
+
+
+def test_a_server_that_is_away_is_asked_again() -> None:
+    outcomes = iter([httpx.ConnectError("refused"), httpx.Response(503, json={"message": "not now"})])
+
+    def answer(_: list[int]) -> httpx.Response:
+        match next(outcomes, None):
+            case Exception() as error:
+                raise error
+            case httpx.Response() as found:
+                return found
+            case _:
+                return httpx.Response(200, json={"result": "accepted"})
+
+    one, seen = sender(answer)
+    assert one.send(PART, 10) == []
+    assert seen == [[0, 1, 2]] * 3
+
+
+def test_one_that_stays_away_ends_the_import_with_the_line_it_came_to() -> None:
+    one, _ = sender(lambda _: httpx.Response(503, json={"message": "not now"}), patience_s=0)
+    with pytest.raises(ImportStoppedError, match=r"not now.*goes on after line 10"):
+        one.send(PART, 10)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_what_is_refused_as_a_whole_ends_the_import(status: int) -> None:
+    one, seen = sender(lambda _: httpx.Response(status, json={"message": "organization org is unknown"}))
+    with pytest.raises(ImportRefusedError, match=f"answered {status}: organization org is unknown"):
+        one.send(PART, 10)
+    assert len(seen) == 1
