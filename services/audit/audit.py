@@ -23,7 +23,7 @@ from services.audit.residues import conservation, unexplained
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import LogReader
-from services.postgres import Postgres
+from services.postgres import Postgres, connected
 from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import drop_schema, lock_schemas, scratch_schema
@@ -81,7 +81,7 @@ async def audit(
     Raises: OutdatedReadModelsError: those of another version are not what this program would fill;
     AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
     """
-    async with postgres.connection() as guard:
+    async with connected(postgres.url) as guard:
         (await read_live(guard)).require_current()
         await lock_schemas(guard)
         generations = await load_generations(guard)

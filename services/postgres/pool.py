@@ -99,7 +99,8 @@ async def open_postgres(
 
 async def _as_it_is(connection: Any) -> None:
     """Given back without a word to the server: a transaction that is open was rolled back by now, and nothing that is
-    done on a pool's connection outlives its transaction (locks and settings are the transaction's).
+    done on a pool's connection outlives its transaction: locks and settings are the transaction's. What belongs to a
+    session needs a connection of its own, `connected`.
     """
 
 

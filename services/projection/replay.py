@@ -21,7 +21,7 @@ from events.topics import CATALOG, EVENTS
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import LogReader
-from services.postgres import Connection, Postgres
+from services.postgres import Connection, Postgres, connected
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import drop_unused, fresh_schema, lock_schemas
@@ -70,7 +70,7 @@ async def replay(
     PostgresUnreachableError.
     """
     started = time.monotonic()
-    async with postgres.connection() as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
+    async with connected(postgres.url) as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
         await lock_schemas(guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)

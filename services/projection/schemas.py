@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from services.failures import ExpectedFailure, Worded
-from services.postgres import Postgres
+from services.postgres import Postgres, connected
 from services.readside.live import create_read_models, read_live
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
@@ -35,7 +35,7 @@ class AlreadyRunningError(Worded, ExpectedFailure):
 
 
 async def lock_schemas(connection: Any) -> None:
-    """Nobody else works on schemas until the connection is given back.
+    """Nobody else works on schemas until the connection, which is no pool's, is closed.
 
     Who has just swapped a schema in is waited for while it clears the old one away. Raises: AlreadyRunningError.
     """
@@ -58,7 +58,7 @@ async def fresh_schema(postgres: Postgres) -> str:
 
 async def drop_leftovers(postgres: Postgres) -> None:
     """Drop what a replay or an audit that was killed has left behind, unless one is at work."""
-    async with postgres.connection() as guard:
+    async with connected(postgres.url) as guard:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
         if await guard.fetchval(_TRY_LOCK, LOCK):
