@@ -2,9 +2,11 @@
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.resolver import Resolver
 
 #: More than any story needs, and far less than what Python's stack or the wire's reader holds.
 DEEPEST = 50
@@ -15,6 +17,8 @@ DIGITS = 100
 _TAG = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,9})?")
 _UNENCODABLE = re.compile("[\0\ud800-\udfff]")
+#: Where libyaml reads what PyYAML refuses, or refuses it in other words: a text with one of these is read by PyYAML.
+_DISPUTED = re.compile("[\t?!\ufeff]")
 
 
 class ScenarioError(Exception):
@@ -45,14 +49,16 @@ class Mapping(dict[str, Any]):
         return found
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader whose only values besides text are null, true, false and JSON's numbers, with an end to nesting.
+class _Bounded(Composer, Resolver):
+    """Values besides text are null, true, false and JSON's numbers alone, and there is an end to nesting.
 
-    What else YAML 1.1 makes of a text is what nobody means who writes `no`, `on` or a date: it stays text.
+    What else YAML 1.1 makes of a text is what nobody means who writes `no`, `on` or a date: it stays text. Subclasses
+    parse: they have the events.
     """
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self) -> None:
+        Composer.__init__(self)
+        Resolver.__init__(self)
         #: The anchors, None where there is none, of the nodes that are being read, and how deep each is so far.
         self._open: list[str | None] = []
         self._depths: list[int] = [0]
@@ -62,9 +68,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """The next node. Raises: ScenarioError for too many values, and for one nested too deeply or in itself."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[attr-defined]
         anchor = getattr(event, "anchor", None)
-        line, is_alias = event.start_mark.line + 1, self.check_event(yaml.AliasEvent)
+        line, is_alias = event.start_mark.line + 1, isinstance(event, yaml.AliasEvent)
         if is_alias and anchor in self._open:
             raise ScenarioError(line, f"*{anchor}", "stands inside itself")
         # An alias counts as what it stands for; one of an unknown anchor is refused below.
@@ -90,16 +96,38 @@ class _Loader(yaml.SafeLoader):
             raise ScenarioError(line, "YAML", f"holds more than {MOST_VALUES:,} values, those behind aliases counted")
 
 
-_Loader.yaml_implicit_resolvers = {
+_Bounded.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag.removeprefix(_TAG) in ("null", "int", "float")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _TRUTH = {
     spelt: value for word, value in (("true", True), ("false", False)) for spelt in (word, word.title(), word.upper())
 }
-_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(f"(?:{'|'.join(_TRUTH)})$"), list("tTfF"))
+_Bounded.add_implicit_resolver(f"{_TAG}bool", re.compile(f"(?:{'|'.join(_TRUTH)})$"), list("tTfF"))
 # YAML 1.1 takes 1e5 for a text; JSON does not.
-_Loader.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
+_Bounded.add_implicit_resolver(f"{_TAG}float", re.compile(f"(?:{_NUMBER.pattern})$"), list("-0123456789"))
+
+
+class _Loader(_Bounded, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser):
+    """PyYAML's own parser: its refusals are the ones that are told."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        _Bounded.__init__(self)
+
+
+if TYPE_CHECKING or not yaml.__with_libyaml__:
+    _Quick = _Loader
+else:
+
+    class _Quick(_Bounded, yaml.cyaml.CParser):
+        """libyaml's parser, which takes a fifth of the time."""
+
+        def __init__(self, text: str) -> None:
+            yaml.cyaml.CParser.__init__(self, text)
+            _Bounded.__init__(self)
 
 
 def decode_yaml(content: bytes) -> Any:
@@ -114,13 +142,25 @@ def decode_yaml(content: bytes) -> Any:
 
 def load_yaml(text: str) -> Any:
     """The document: mappings as `Mapping`, fractions as Decimal, dates as text. Raises: ScenarioError."""
+    node = _judged(text) if _DISPUTED.search(text) else _quickly(text)
+    return None if node is None else _build(node)
+
+
+def _quickly(text: str) -> yaml.Node | None:
+    try:
+        return _Quick(text).get_single_node()
+    except (yaml.YAMLError, ValueError):
+        return _judged(text)
+
+
+def _judged(text: str) -> yaml.Node | None:
+    """As PyYAML reads it, or why it does not. Raises: ScenarioError."""
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         raise _unreadable(text, error) from error
     try:
-        node = loader.get_single_node()
-        return None if node is None else _build(node)
+        return loader.get_single_node()
     except yaml.reader.ReaderError as error:
         raise _unreadable(text, error) from error
     except yaml.MarkedYAMLError as error:
@@ -130,8 +170,6 @@ def load_yaml(text: str) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         # Such as "\UFFFFFFFF", of which the scanner makes a character without a look.
         raise ScenarioError(loader.line + 1, "YAML", f"cannot be read: {error}") from error
-    finally:
-        loader.dispose()
 
 
 def _unreadable(text: str, error: yaml.reader.ReaderError) -> ScenarioError:

@@ -1,6 +1,5 @@
 """A query says only what its path knows: the names it takes, and of a choice the values there are."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -10,24 +9,18 @@ import pytest
 from fastapi.routing import APIRoute
 from m3ter import AsyncM3ter
 
-from services.api.app import create_app
 from services.api.bill_jobs import asked_statuses
 from services.api.calls import call_of, check_bounds, require_whole
 from services.api.parameters import check_parameters
 from services.billing.jobs import STATUSES, create_job
 from tests.api.answers import message_of
+from tests.api.schemas import idle_app, operations, placed
 from tests.api_client import http_client
 from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
 ORGANIZATION = "/organizations/{orgId}"
-APP = create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1")
-OPERATIONS = [
-    (method.upper(), path, operation)
-    for path, methods in APP.openapi()["paths"].items()
-    if path.startswith(ORGANIZATION)
-    for method, operation in methods.items()
-]
+OPERATIONS = [one for one in operations() if one[1].startswith(ORGANIZATION)]
 NAMES = [f"{method} {path.removeprefix(ORGANIZATION)}" for method, path, _ in OPERATIONS]
 
 
@@ -39,17 +32,12 @@ def declared(operation: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
             yield parameter["name"], ["true", "false"] if schema["type"] == "boolean" else schema.get("enum", [])
 
 
-def placed(path: str, organization: str) -> str:
-    """The path with an organization, and with ids of nothing."""
-    return re.sub(r"{[^}]+}", "none", path.replace("{orgId}", organization))
-
-
 def test_the_app_has_paths_of_all_sorts() -> None:
     assert len(OPERATIONS) > 100
 
 
 def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handler_takes() -> None:
-    below = [route for route in APP.routes if getattr(route, "path", "").startswith(ORGANIZATION)]
+    below = [route for route in idle_app().routes if getattr(route, "path", "").startswith(ORGANIZATION)]
     assert sum(len(route.methods or ()) for route in below if isinstance(route, APIRoute)) == len(OPERATIONS)
     for route in below:
         assert isinstance(route, APIRoute)

@@ -1,13 +1,13 @@
 """Every line of every story's bills is explained, and the parts add up to it exactly."""
 
-from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.facts.bills import LineType
+from projections.explain import Explanation
 from services.simulate.play import play
 from services.simulate.story import read_story
 from tests.insight.explaining import ExplainingPlayer
@@ -18,20 +18,22 @@ FOLDER = Path(__file__).parents[1] / "scenarios"
 STORIES = sorted(FOLDER.rglob("*.yaml"))
 
 
-@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
-def test_every_line_of_the_story_adds_up(path: Path) -> None:
+@cache
+def explained(path: Path) -> list[Explanation]:
+    """Of every line of the story's bills."""
     player = ExplainingPlayer()
     play(read_story(path.read_bytes()), player)
-    for explanation in player.explained:
+    return player.explained
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+def test_every_line_of_the_story_adds_up(path: Path) -> None:
+    for explanation in explained(path):
         assert explanation.adds_up, explanation.document()
 
 
 def test_the_stories_have_lines_of_every_type() -> None:
-    player_types: Counter[LineType] = Counter()
-    for path in STORIES:
-        player = ExplainingPlayer()
-        play(read_story(path.read_bytes()), player)
-        player_types.update(one.line.type for one in player.explained)
+    types = {one.line.type for path in STORIES for one in explained(path)}
     assert {
         "USAGE",
         "USAGE_CREDIT",
@@ -46,7 +48,7 @@ def test_the_stories_have_lines_of_every_type() -> None:
         "BALANCE_CONSUMED",
         "OVERAGE_SURCHARGE",
         "OVERAGE_USAGE",
-    } <= set(player_types)
+    } <= types
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

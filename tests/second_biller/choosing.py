@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -58,7 +58,13 @@ class Stamp(str):
     """A time that stands unquoted in YAML."""
 
 
-class _Dumper(yaml.SafeDumper):
+if TYPE_CHECKING or not yaml.__with_libyaml__:
+    from yaml import SafeDumper
+else:
+    from yaml import CSafeDumper as SafeDumper
+
+
+class _Dumper(SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 

@@ -20,12 +20,14 @@ from .refusals import (
     check_top_up,
     check_transaction,
 )
-from .settlement import settle
+from .settlement import Settlement, settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, Unknown, World
 
 SPANS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1),
          "s": timedelta(seconds=1)}  # fmt: skip
+#: Steps that tell nothing that a settlement rests on.
+ASKED = {"bill", "preview", "unbilled", "commitment", "approve"}
 
 
 @dataclass
@@ -45,11 +47,13 @@ class Player:
         self.billed: Lines = {}
         self.latest: dict[str, date] = {}
         self.clock = self.world.earliest
-        self.told = 0
-        self.settled: dict[tuple[str, date, bool, int], Due] = {}
+        #: Of what has been told, until more is.
+        self.settlements: dict[tuple[str, date, bool], Settlement] = {}
+        self.due: dict[tuple[str, date, bool], Due] = {}
 
     def do(self, kind: str, body: Any) -> Any:
-        self.told += 1
+        if kind not in ASKED:
+            self.settlements, self.due = {}, {}
         return getattr(self, f"do_{kind.lower()}")(body)
 
     def tell(self, kind: str, body: Thing) -> None:
@@ -164,15 +168,22 @@ class Player:
         return self.show(str(body["account"]), self.bill_of(str(body["account"]), day(body["date"]), True))
 
     def do_commitment(self, code: str) -> Thing:
-        return commitment_state(self.world, str(code), self.clock)
+        root = self.world.root_of(str(self.world.get("commitments", code)["account"]))
+        return commitment_state(self.world, str(code), self.settled(root, self.clock, True))
 
     def bill_of(self, account: str, at: date, all_usage: bool) -> Lines:
         """The family is settled; the account's lines are what is due less what was billed."""
         at = max(at, self.latest.get(account, at))
-        asked = (self.world.root_of(account), at, all_usage, self.told)
-        if asked not in self.settled:
-            self.settled[asked] = due_lines(self.world, settle(self.world, asked[0], at, all_usage))
-        return difference(self.settled[asked], self.billed, account)
+        asked = (self.world.root_of(account), at, all_usage)
+        if asked not in self.due:
+            self.due[asked] = due_lines(self.world, self.settled(*asked))
+        return difference(self.due[asked], self.billed, account)
+
+    def settled(self, root: str, at: date, all_usage: bool) -> Settlement:
+        asked = (root, at, all_usage)
+        if asked not in self.settlements:
+            self.settlements[asked] = settle(self.world, root, at, all_usage)
+        return self.settlements[asked]
 
     def show(self, account: str, net: Lines) -> list[Thing]:
         """One bill per currency."""

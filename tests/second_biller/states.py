@@ -9,14 +9,12 @@ from .holders import Holder
 from .minimums import MinimumPeriod, lacking
 from .money import show
 from .reading import day
-from .settlement import settle
+from .settlement import Settlement
 from .world import World
 
 
-def commitment_state(world: World, code: str, today: date) -> dict[str, Any]:
-    commitment = world.get("commitments", code)
-    root = world.root_of(str(commitment["account"]))
-    settled = settle(world, root, today, True)
+def commitment_state(world: World, code: str, settled: Settlement) -> dict[str, Any]:
+    commitment, today = world.get("commitments", code), settled.today
     currency = world.currency_of(commitment)
     for minimum, periods in settled.minimums:
         if minimum["code"] == code:

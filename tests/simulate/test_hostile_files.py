@@ -1,15 +1,20 @@
 """A file that is wrong is refused in one line that names its place, whatever stands in it."""
 
 import json
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from services.simulate import run_files
+from services.simulate import run_files, yaml_lines
 from services.simulate.story import parse_story
-from services.simulate.yaml_lines import ScenarioError, load_yaml
+from services.simulate.yaml_lines import Mapping, ScenarioError, load_yaml
 
 USAGE = """
 steps:
@@ -75,6 +80,45 @@ def test_a_number_that_json_does_not_know_is_refused_as_it_stands(spelling: str)
 def test_a_number_of_json_is_read_to_its_last_digit(spelling: str, number: int | Decimal) -> None:
     read = load_yaml(f"amount: {spelling}")["amount"]
     assert (type(read), str(read)) == (type(number), str(number))
+
+
+def outcome(text: str, compose: Callable[[str], Any]) -> str:
+    """The document with the lines of its mappings, or the refusal."""
+    try:
+        node = compose(text)
+        return repr(None if node is None else placed(yaml_lines._build(node)))
+    except ScenarioError as error:
+        return f"refused: {error}"
+
+
+def placed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.line, value.lines, {key: placed(one) for key, one in value.items()}
+    return [placed(one) for one in value] if isinstance(value, list) else value
+
+
+SCENARIOS = [path.read_text() for path in sorted((Path(__file__).parent.parent / "scenarios").rglob("*.yaml"))]
+ODD = ["  ", "\n", "- ", ": ", ":", "#", "'", '"', "[", "]", "{", "}", ",", "&a ", "*a", "%", "@", "|", ">", "---",
+       "...", "\r", "\x85", "\\x41", "é", "0x1", "~", "yes", ".5", "<<: ", "="]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(SCENARIOS), st.lists(st.tuples(st.integers(0, 900), st.sampled_from(ODD)), max_size=3))
+def test_both_parsers_read_or_refuse_alike_whatever_is_typed_into_a_story(
+    text: str, typed: list[tuple[int, str]]
+) -> None:
+    for place, odd in typed:
+        text = text[:place] + odd + text[place:]
+    assert outcome(text, yaml_lines._quickly) == outcome(text, yaml_lines._judged)
+
+
+def test_a_text_of_which_the_parsers_think_differently_is_read_by_the_strict_one() -> None:
+    for text, said in (
+        ("a: b\tc", "found character '\\t' that cannot start any token"),
+        ("a: {b: x?y}", "expected ',' or '}', but got '?'"),
+    ):
+        with pytest.raises(ScenarioError, match=re.escape(said)):
+            load_yaml(text)
 
 
 def test_a_number_in_quotes_stays_text() -> None:
