@@ -113,7 +113,7 @@ async def bytes_of(call: Caller, id: str) -> Response:
 
 @router.post("/usage/rejected/replay", response_model=ReplayAnswer)
 async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(ReplayBody))]) -> Response:
-    """Send refused records into `usage` again, as they came, oldest first. What is still wrong is refused again."""
+    """Send refused records into `usage` again, the longest refused first; what is still wrong comes back."""
 
     async def work() -> dict[str, Any]:
         asked = sent.read().body

@@ -87,10 +87,12 @@ async def get(connection: Any, organization: str, id: str) -> Listed | None:
 async def page(
     connection: Any, organization: str, conditions: Sequence[Condition], size: int, *, newest_first: bool
 ) -> list[Listed]:
-    """Up to `size` rows that are still to be mended and fulfil all conditions."""
+    """Up to `size` rows that are still to be mended and fulfil all conditions: those that came onto the list last, or
+    those that were not refused for the longest time, so that what is refused again and again comes after all others.
+    """
     arguments: list[Any] = [organization]
     query = _OPEN + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
-    query += f" ORDER BY position {'DESC' if newest_first else 'ASC'} LIMIT {size}"
+    query += f" ORDER BY {'position DESC' if newest_first else 'refused, position'} LIMIT {size}"
     return [_listed(row) for row in await connection.fetch(query, *arguments)]
 
 

@@ -145,6 +145,20 @@ async def test_a_record_of_which_the_topic_has_a_part_cannot_be_sent_again(
                          "to send it again"}]  # fmt: skip
 
 
+async def test_what_is_refused_again_and_again_comes_after_all_others(
+    metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with system.worker():
+        await submitted(metered, *(item("acme", f"u-{number}", meter="none") for number in range(3)))
+        first = max(one["rejectedAt"] for one in await on_list(metered, 3))
+        monkeypatch.setattr("services.api.rejected.REPLAY_MAX", 1)
+        for _ in range(3):
+            assert await replayed(metered) == {"replayed": 1, "left": [], "more": True}
+            await system.settled()
+            await on_list(metered, 3)
+        assert all(one["rejectedAt"] > first for one in await on_list(metered, 3))
+
+
 async def test_a_replay_that_kafka_does_not_confirm_leaves_the_list_as_it_is(
     metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,7 +103,8 @@ async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_an
         if part == 2:
             await disturbed.stack.restart_kafka(crash=True)
 
-    wire = Wire(lambda: disturbed.system.addresses.api_url, "measured")
+    url = disturbed.system.addresses.api_url  # which stays the same
+    wire = Wire(lambda: url, "measured")
     await submit_all(wire, kill)
     await settled(disturbed.system.endpoints)
     assert counted_calls(await left_by(disturbed.system.endpoints.database_url, wire)) == sent_calls()

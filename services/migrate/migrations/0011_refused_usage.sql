@@ -17,6 +17,7 @@ CREATE TABLE store.refused_usage (
     PRIMARY KEY (organization, id)
 );
 CREATE INDEX refused_usage_open ON store.refused_usage (organization, position) WHERE replayed IS NULL;
+CREATE INDEX refused_usage_oldest ON store.refused_usage (organization, refused) WHERE replayed IS NULL;
 CREATE INDEX refused_usage_by_age ON store.refused_usage (refused);
 
 -- How far each partition of `usage.rejected` is listed.
