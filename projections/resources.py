@@ -29,6 +29,7 @@ from events.facts.resources import (
 )
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
+from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
@@ -152,6 +153,7 @@ class Resources:
     credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
+    bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:

@@ -8,7 +8,7 @@ from services.commands.table import KINDS, Kind
 Ending = Literal["created", "updated", "deleted"]
 CONFIGURATION = "organizationconfig"
 #: Kinds that m3ter counts to billing; all others are configuration.
-_BILLING = ("balance", "counterAdjustment")
+_BILLING = ("balance", "counterAdjustment", "billConfig")
 
 
 class Happening(NamedTuple):

@@ -10,6 +10,7 @@ from events.facts import FACTS
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
+from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.commitments import Commitment
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
@@ -51,6 +52,8 @@ class Kind:
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
+    #: Whether an organization has one at most, which has paths of its own.
+    single: bool = False
     entity: type[Entity[Any]] = Entity
 
     def fact(self, ending: Literal["Created", "Updated", "Deleted"]) -> Callable[..., Fact]:
@@ -209,6 +212,7 @@ _ROWS = (
     Kind("creditReason", "picklists/creditreasons", CreditReason, "credit_reasons", _PICKED),
     Kind("debitReason", "picklists/debitreasons", DebitReason, "debit_reasons", _PICKED),
     Kind("transactionType", "picklists/transactiontypes", TransactionType, "transaction_types", _PICKED),
+    Kind("billConfig", "billconfig", BillConfig, "bill_configs", (), unique=(), single=True),
 )
 
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}

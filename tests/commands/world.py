@@ -51,6 +51,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "creditReason": {"name": "Goodwill"},
     "debitReason": {"name": "Late fee"},
     "transactionType": {"name": "Bank transfer"},
+    "billConfig": {},
 }  # fmt: skip
 
 
