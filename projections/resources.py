@@ -26,6 +26,7 @@ from events.facts.resources import (
 )
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
+from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
@@ -63,6 +64,7 @@ class Resources:
     credit_reasons: dict[str, Entity[CreditReason]] = field(default_factory=dict)
     debit_reasons: dict[str, Entity[DebitReason]] = field(default_factory=dict)
     transaction_types: dict[str, Entity[TransactionType]] = field(default_factory=dict)
+    bill_configs: dict[str, Entity[BillConfig]] = field(default_factory=dict)
 
     @property
     def grace_period(self) -> timedelta:
@@ -133,6 +135,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     CreditReason: "credit_reasons",
     DebitReason: "debit_reasons",
     TransactionType: "transaction_types",
+    BillConfig: "bill_configs",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
 _OF_FACT = {model.__name__ + ending: held for model, held in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -1,6 +1,7 @@
 """Bills as documents: issued ones as they were issued, pending ones derived now, by the settlement of a bill run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from services.billing.stored_bills import StoredBill, read_bills, read_names
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
+from services.store.bill_lock import read_lock_date
 from services.store.execute import now_of
 from services.store.listing import Search
 
@@ -56,12 +58,14 @@ async def found_bills(
         await call.configured(connection)
         stored = await read_bills(connection, organization, wanted)
         names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
+        lock_date = await read_lock_date(connection, organization)
     if any(one.bill is None for one in stored):
         await call.waiter.until_commands_projected()
     documents = []
     for one in stored:
         if one.bill is not None:
-            documents.append(bill_document(one.bill, names, one.stamps, lines=lines))
+            assert one.stamps is not None
+            documents.append(bill_document(one.bill, names, replace(one.stamps, lock_date=lock_date), lines=lines))
             continue
         try:
             async with call.postgres.connection() as connection:
@@ -82,7 +86,8 @@ async def preview_documents(call: Call, bills: Sequence[BillIssued]) -> list[dic
 async def _shown(call: Call, bill: BillIssued, stamps: Stamps, lines: bool) -> dict[str, Any]:
     async with call.postgres.connection() as connection:
         names = await read_names(connection, call.organization, referred_ids([bill]))
-    return bill_document(bill, names, stamps, lines=lines)
+        lock_date = await read_lock_date(connection, call.organization)
+    return bill_document(bill, names, replace(stamps, lock_date=lock_date), lines=lines)
 
 
 def _stamps(life: BillLife, calculated: datetime) -> Stamps:

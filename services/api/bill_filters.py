@@ -18,6 +18,13 @@ coalesce((bill->>'externalInvoiceDate')::date, bill_date - CASE WHEN status = 'P
     WHERE organization = $1 AND kind = 'organizationConfig' AND id = $1
 ) = 'LAST_DAY_OF_ARREARS' THEN 1 ELSE 0 END)
 """
+#: By itself, or as all are that are issued for a date up to the organization's lock date.
+LOCKED = """
+(locked OR status = 'APPROVED' AND bill_date <= coalesce(
+    (SELECT (body->>'billLockDate')::date FROM store.entities WHERE organization = $1 AND kind = 'billConfig'),
+    '-infinity'::date
+))
+"""
 INVOICED_RANGE: dict[Reader[Any], str] = {
     Day("externalInvoiceDateStart"): f"{INVOICED} >= {{}}",
     Day("externalInvoiceDateEnd"): f"{INVOICED} < {{}}",
@@ -33,7 +40,7 @@ FILTERS: dict[Reader[Any], str] = {
     Text("billJobId"): "bill->>'billJobId' = {}",
     **INVOICED_RANGE,
     Texts("ids"): "bill_id = ANY ({})",
-    Flag("locked"): "locked = {}",
+    Flag("locked"): f"{LOCKED} = {{}}",
     Choice("status", STATUSES): "status = {}",
 }
 

@@ -28,8 +28,10 @@ from services.billing.life import (
     load_life,
     load_to_change,
 )
+from services.commands.bill_lock import is_locked
 from services.commands.errors import InvalidField
 from services.readside.live import reading_live
+from services.store.bill_lock import read_lock_date
 from services.store.events import StreamMovedError
 from services.store.execute import now_of
 from services.store.listing import Condition, placed
@@ -104,7 +106,8 @@ async def delete(call: Caller, bill: str) -> Response:
     async def work(turn: Turn) -> None:
         held = await held_bill(turn, bill)
         life = held.life
-        if life.locked_at is not None:
+        issued, lock_date = life.issued, await read_lock_date(turn.connection, call.organization)
+        if life.locked_at is not None or (issued is not None and is_locked(issued.bill_date, lock_date)):
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
         await held.append(kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id))

@@ -1,7 +1,7 @@
 """m3ter's search grammar for bills: conditions on rows of table `bills`."""
 
 from events.actors import UNNAMED
-from services.api.bill_filters import FREQUENCIES, INVOICED, STATUSES
+from services.api.bill_filters import FREQUENCIES, INVOICED, LOCKED, STATUSES
 from services.api.parameters import FLAG, choice_rule
 from services.api.search import Searching, compared, only_equal
 from services.commands.errors import InvalidField
@@ -11,7 +11,7 @@ _CREATED = "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-
 #: What may be searched and sorted by. All are texts: days and instants sort as their texts do.
 _FIELDS = {
     "accountId": "account_id",
-    "locked": "locked::text",
+    "locked": f"{LOCKED}::text",
     "status": "status",
     "billDate": "bill_date::text",
     "startDate": "bill->>'startDate'",

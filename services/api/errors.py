@@ -17,6 +17,7 @@ from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
+from services.commands.bill_lock import BillsPending
 from services.failures import ExpectedFailure, Passing, Worded
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
@@ -75,6 +76,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillNotPending, 409),
     (BillStillPending, 409),
     (BillIsLocked, 409),
+    (BillsPending, 409),
     (BillIsEmpty, 409),
     (refused.CommandError, 400),
     (NotAuthenticatedError, 401),

@@ -13,6 +13,7 @@ from events.zones import time_zone
 from projections.aggregates import segment_values
 from projections.resources import Resources
 from projections.settlement import Family, unpriced
+from services.commands.bill_lock import is_locked
 
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]
@@ -32,6 +33,8 @@ class Stamps:
     approved_by: str | None
     locked_by: str | None
     modified_by: str | None
+    #: The organization's: it locks what is issued for a date up to it.
+    lock_date: date | None = None
 
 
 def bill_document(bill: BillIssued, names: Names, stamps: Stamps | None, *, lines: bool = True) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def _life(bill: BillIssued, stamps: Stamps) -> dict[str, Any]:
         "id": bill.bill_id,
         "version": stamps.version,
         "status": "APPROVED" if approved else "PENDING",
-        "locked": locked is not None,
+        "locked": locked is not None or (approved is not None and is_locked(bill.bill_date, stamps.lock_date)),
         "billJobId": bill.bill_job_id,
         "sequentialInvoiceNumber": bill.sequential_invoice_number,
         "createdDate": _text(created),

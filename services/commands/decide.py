@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
+from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
@@ -20,6 +21,7 @@ from projections.entities import CommitmentEntity, Entity, PlanEntity
 from projections.resources import Resources
 from services.commands import commitments, organization
 from services.commands.accounts import account_created, check_account, check_account_plan
+from services.commands.bill_lock import check_lock_date
 from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
 from services.commands.checks import (
     check_fixed,
@@ -130,5 +132,7 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             commitments.check_balance(resources, body)
         case AccountCharge():
             commitments.check_charge(resources, body)
+        case BillConfig():
+            check_lock_date(body, held)
         case _:
             pass

@@ -8,8 +8,6 @@ from services.commands.table import KINDS, OTHER_FACTS
 
 Ending = Literal["created", "updated", "deleted"]
 CONFIGURATION = "organizationconfig"
-#: Kinds that m3ter counts to billing; all others are configuration.
-_BILLING = ("balance", "counterAdjustment")
 
 
 class Happening(NamedTuple):
@@ -22,7 +20,7 @@ class Happening(NamedTuple):
 
 def group_of(kind: Kind) -> str:
     """What the names of a kind's events begin with."""
-    return f"{'billing' if kind.name in _BILLING else 'configuration'}.{kind.name.lower()}"
+    return f"{kind.group}.{kind.name.lower()}"
 
 
 def _happenings() -> list[Happening]:

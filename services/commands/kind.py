@@ -43,6 +43,10 @@ class Kind:
     sorts: bool = False
     #: What answers show beside the body and ANSWERED; a client may send it back, and it is not read.
     derived: tuple[str, ...] = ()
+    #: What m3ter counts it to: its events' names begin with it.
+    group: Literal["configuration", "billing"] = "configuration"
+    #: Whether an organization has one at most, which has paths of its own.
+    single: bool = False
     entity: type[Entity[Any]] = Entity
     #: Its HTTP path, where that is not the plural of its name.
     at: str | None = None

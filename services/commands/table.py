@@ -2,6 +2,7 @@
 
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
@@ -120,6 +121,7 @@ _ROWS = (
             f.unlinked_or_equals("contractId", "contract"),
             *f.TERM_ENDS,
         ),
+        group="billing",
         owner="accountId",
         fixed=("accountId",),
         reference_lists=_PRODUCTS,
@@ -142,6 +144,7 @@ _ROWS = (
         ),
         sorts=True,
         unique=(("accountId", "counterId", "date"),),
+        group="billing",
         owner="accountId",
         fixed=("accountId",),
         in_stories=None,
@@ -165,6 +168,7 @@ _ROWS = (
     Kind("creditReason", CreditReason, _PICKED, at="picklists/creditreasons", in_stories=None),
     Kind("debitReason", DebitReason, _PICKED, at="picklists/debitreasons", in_stories=None),
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
+    Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
 )
 
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}

@@ -40,7 +40,7 @@ def snake(name: str) -> str:
     return "".join("_" + c.lower() if c.isupper() else c for c in name)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
 def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any) -> None:
     module = importlib.import_module(f"m3ter.types.{snake(kind.name)}_create_params")
     params = getattr(module, kind.name[0].upper() + kind.name[1:] + "CreateParams")

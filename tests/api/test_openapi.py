@@ -85,7 +85,7 @@ def test_schemas_are_spelled_as_json_schema_spells_them() -> None:
                 assert part.keys() <= SPELLED | WORDS, f"{name}: {part}"
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
 def test_what_is_derived_is_declared_and_may_be_sent_back_unread(kind: Any) -> None:
     derived = derived_of(kind)
     assert sorted(kind.derived) == sorted(str(one.alias) for one in derived.model_fields.values()) if derived else True

@@ -169,6 +169,9 @@ async def the_rest(walk: Walk, ids: dict[str, str]) -> None:
     names = ("timezone", "currency", "year_epoch", "month_epoch", "week_epoch", "day_epoch", "days_before_bill_due")
     fields = {name: getattr(held, name) for name in names}
     kept = {"extra_body": {"testClock": True}}
+    lock: dict[str, Any] = {"bill_lock_date": "2025-12-31"}
+    assert (await walk.call("bill_config.update", **lock)).version == 1
+    assert (await walk.call("bill_config.retrieve")).bill_lock_date.isoformat() == "2025-12-31"
     assert (await walk.call("organization_config.update", **fields, version=held.version, **kept)).currency == "USD"
     events = await walk.call("events.list", page_size=100)
     assert {event.event_name for event in events} <= set((await walk.call("events.get_types")).events)

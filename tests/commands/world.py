@@ -55,6 +55,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "creditReason": {"name": "Goodwill"},
     "debitReason": {"name": "Late fee"},
     "transactionType": {"name": "Bank transfer"},
+    "billConfig": {},
 }  # fmt: skip
 
 

@@ -1,0 +1,31 @@
+"""The date up to which an organization's bills are locked: bills that are issued for it or an earlier one."""
+
+from datetime import date
+from typing import Any
+from uuid import uuid5
+
+from events.envelope import NAMESPACE
+from events.resources.bill_config import BillConfig
+from projections.entities import Entity
+from services.commands.errors import CommandError, InvalidField
+
+
+class BillsPending(CommandError):
+    """billLockDate: {count} bills up to {date} are pending, {id} the first of them; approve or delete them before"""
+
+
+def bill_config_id(organization: str) -> str:
+    """The id of an organization's one bill configuration."""
+    return str(uuid5(NAMESPACE, f"billconfig/{organization}"))
+
+
+def check_lock_date(body: BillConfig, held: Entity[Any] | None) -> None:
+    """What is locked stays so. Raises: InvalidField for an earlier date, or none any more."""
+    locked: date | None = None if held is None else held.body.bill_lock_date
+    if locked is not None and (body.bill_lock_date is None or body.bill_lock_date < locked):
+        raise InvalidField(field="billLockDate", rule=f"must not be before {locked}, up to which bills are locked")
+
+
+def is_locked(bill_date: date, lock_date: date | None) -> bool:
+    """Whether an issued bill of this date is, by the organization's date."""
+    return lock_date is not None and bill_date <= lock_date
