@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 
 async def kafka_jars() -> Path:
-    """The folder of Kafka's checked jars (flat: class path is `<folder>/*`), fetched now if need be.
+    """The folder of Kafka's checked jars (flat), fetched now if need be.
 
     Raises: StackError with the last failure, after all attempts.
     """
@@ -154,9 +154,15 @@ def _candidates() -> Iterator[Path]:
 
 
 def _version(java: Path) -> int | None:
+    found = _VERSION.search(said_of_itself(java))
+    return int(found[1]) if found else None
+
+
+@cache
+def said_of_itself(java: Path) -> str:
+    """What `java -version` says, down to the build; empty if it does not run."""
     try:
         done = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return None  # macOS has a `java` that only says where to buy one
-    found = _VERSION.search(done.stderr + done.stdout)
-    return int(found[1]) if found else None
+        return ""  # macOS has a `java` that only says where to buy one
+    return done.stderr + done.stdout

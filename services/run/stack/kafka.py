@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from services.run.stack.child import Child, Command, log_tail, run_to_end
+from services.run.stack.classes import ClassArchive
 from services.run.stack.errors import StackError
 from services.run.stack.jars import find_java, kafka_jars
 from services.run.stack.parts import EmbeddedPart
@@ -46,9 +47,13 @@ class EmbeddedKafka(EmbeddedPart):
         self._keep_open = keep_open
         self._ports: list[int] | None = None
         self._output = folder / "server.log"
+        self._archive: ClassArchive | None = None
+        self._classes = folder / "classes"
 
     async def start(self) -> str:
-        java = [str(find_java()), *JVM, "-cp", f"{await kafka_jars()}/*"]
+        self._archive = archive = ClassArchive.of(find_java(), await kafka_jars())
+        await archive.make(self._folder / "classes.log")
+        java = [str(archive.java), *JVM, *archive.options(self._classes), *archive.class_path]
         for attempt in range(1, PORT_ATTEMPTS + 1):
             ports = self._ports or free_ports(2)
             try:
@@ -63,6 +68,11 @@ class EmbeddedKafka(EmbeddedPart):
             self._ports = ports
             return f"127.0.0.1:{ports[0]}"
         raise AssertionError("the last attempt returns or raises")
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._archive:
+            self._archive.learn(self._classes)
 
     async def _start_at(self, java: list[str], ports: list[int]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
