@@ -42,8 +42,9 @@ SELECT {COLUMNS}, (
 ) AS clock
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
+#: Two arrays in one row, for a thousand rows cost more to be read than to be found.
 _PARTITIONS = """
-SELECT e.body->>'code' AS code, e.partition FROM store.entities e
+SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions FROM store.entities e
 WHERE e.organization = $1 AND e.kind = 'account' AND e.body ? 'code' AND e.body->>'code' = ANY($2)
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
@@ -136,8 +137,8 @@ async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> lis
 
 async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
     """Where the usage of accounts goes, by code; without those that are not there."""
-    rows = await connection.fetch(_PARTITIONS, organization, codes)
-    return {row["code"]: row["partition"] for row in rows}
+    found = await connection.fetchrow(_PARTITIONS, organization, codes)
+    return dict(zip(found["codes"] or (), found["partitions"] or (), strict=True))
 
 
 async def store_config(connection: Any, resources: Resources) -> None:
