@@ -1,4 +1,4 @@
-"""Bills by the page: what a page is, a conflict, a failure and a kill inside one, and two accounts of one family."""
+"""Bills by the page: a conflict, a failure and a kill inside one, and two accounts of one family."""
 
 import asyncio
 import os
@@ -15,18 +15,17 @@ import pytest
 import pytest_asyncio
 
 from events.facts.bills import BillFact, BillIssued
-from services.billing import issuing, selection
+from services.billing import issuing
 from services.billing.issuing import Settled, append_page, issue_page, settle_page
 from services.billing.run import BillRun
 from services.billing.runner import organization_time
-from services.billing.selection import BillRequest, Selection, Target, pages
+from services.billing.selection import BillRequest, Selection, Target
 from services.postgres import Postgres, open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from services.store.events import bills_of
 from tests.billing.conftest import Shop, opened_shop
-from tests.store.kit import Store
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -144,22 +143,6 @@ async def test_two_accounts_of_one_family_in_one_page_are_billed_both(page: Page
     job = await page.shop.bill("2026-01-31", accountIds=[parent, child])
     assert len(job["billIds"]) == 2
     assert await page.billed() == Counter([(parent, "2026-02-01"), (child, "2026-02-01")])
-
-
-async def test_pages_hold_every_family_once_wherever_a_run_begins(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    roots = sorted([await store.account() for _ in range(5)])
-    for number in range(3):
-        await store.account(f"child-{number}", parentAccountId=roots[1])
-    monkeypatch.setattr(selection, "PAGE", 2)
-    monkeypatch.setattr(selection, "PAGE_ACCOUNTS", 3)
-    for begin in ["", *roots, "~"]:
-        monkeypatch.setattr(selection, "first_root", lambda begin=begin: begin)
-        found = [page async for page in pages(store.postgres, store.organization, Selection())]
-        assert sorted(target.root_id for page in found for target in page) == roots
-        assert max(map(len, found)) == 2
-        assert [Target(roots[1])] in found  # it has more accounts than a page by itself
 
 
 class _GivenUpError(Exception):

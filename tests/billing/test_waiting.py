@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.billing.conftest import Shop, opened_shop
-from tests.billing.plain_http import Answer, ask, refused, slow
+from tests.billing.plain_http import Answer, ask, refused, typical
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -54,7 +54,7 @@ class Other:
     async def usual(self) -> float:
         """The time of its requests while nothing else goes on."""
         await self.get()
-        return max(slow([await self.get() for _ in range(40)]), slow([await self.command() for _ in range(20)]))
+        return max(typical([await self.get() for _ in range(40)]), typical([await self.command() for _ in range(20)]))
 
 
 async def opened_other(shop: Shop) -> Other:
@@ -79,7 +79,7 @@ async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Sh
         assert not [task.result() for task in waiting if task.done()]
     answers = await asyncio.gather(*waiting)
     assert not refused([*reads, *commands, *looks])
-    assert max(slow(reads), slow(commands)) < max(TIMES * usual, FELT_SECONDS)
+    assert max(typical(reads), typical(commands)) < max(TIMES * usual, FELT_SECONDS)
     assert max(look.seconds for look in looks) < 1.5
     assert looks[-1].document["status"] == "degraded"
     assert "the relay is" in looks[-1].document["problems"][0]
@@ -100,7 +100,7 @@ async def test_many_commands_of_one_organization_hold_up_no_other(shop: Shop) ->
         reads.append(await other.get())
         commands.append(await other.command())
     assert not refused([*reads, *commands, *await asyncio.gather(*posts)])
-    assert max(slow(reads), slow(commands)) < max(TIMES * usual, FELT_SECONDS)
+    assert max(typical(reads), typical(commands)) < max(TIMES * usual, FELT_SECONDS)
 
 
 async def test_reads_that_settle_hold_up_no_other(shop: Shop) -> None:
@@ -120,4 +120,4 @@ async def test_reads_that_settle_hold_up_no_other(shop: Shop) -> None:
     while not all(task.done() for task in asked):
         reads.append(await other.get())
     assert not refused([*reads, *await asyncio.gather(*asked)])
-    assert slow(reads) < max(TIMES * usual, FELT_SECONDS)
+    assert typical(reads) < max(TIMES * usual, FELT_SECONDS)
