@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from projections.settlement import settle
 from projections.settlement.burndown import as_of_day, burn_down, state_of
-from tests.settlement.playing import accounts_of, family_of, play_terms
+from services.simulate.naming import id_of
+from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
 from tests.settlement.stories import DAYS, START, Random, days, families, usage
 
 
@@ -29,6 +30,25 @@ def test_each_day_stands_as_settled_on_its_own(data: st.DataObject, family: Rand
             assert (shown.spent, shown.remaining) == (state.amount_spent, state.amount_remaining), day
             assert (shown.rolled_over, shown.lapsed) == (state.amount_rolled_over, state.amount_lapsed), day
             day += timedelta(days=3)
+
+
+ONE_OFF = """
+accounts: [{code: acme}]
+balances: [{code: wallet, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]
+charges:
+  - {code: setup, account: acme, amount: 20, servicePeriodStartDate: 2026-01-10, servicePeriodEndDate: 2026-01-11}
+steps:
+  - transaction: {balance: wallet, amount: 50, date: 2026-01-01}
+"""
+
+
+def test_a_one_off_charge_burns_on_the_day_on_which_it_is_due() -> None:
+    held, wallet = family_of(play_text(ONE_OFF)), id_of("balance", "wallet")
+    entries = burn_down(held, wallet, as_of_day(held, date(2026, 2, 1)))
+    assert [(one.day, one.spent, one.remaining) for one in entries] == [
+        (date(2026, 1, 1), 0, 50),
+        (date(2026, 1, 10), 20, 30),
+    ]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))

@@ -69,6 +69,7 @@ def test_a_price_charges(name: str, priced: Price, units: str, owed: str) -> Non
         (TIERS_E79, "20", "100", "10"),
         (TIERS_E79, "35", "12", "12"),
         (TIERS_E79, "0", "100", "0"),
+        (price(True, ("0", "2", "0")), "-6", "9", "-3"),
         (JUMPS, "30", "20", "10"),
         (JUMPS, "61", "20", "11"),
         (INCLUDED_E40, "0", "130000", "100000"),
