@@ -8,6 +8,7 @@ for. It reads the live tables only to compare them.
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -26,7 +27,7 @@ from services.kafka import LogReader
 from services.postgres import Postgres, connected
 from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_schema, lock_schemas, scratch_schema
+from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
 from services.projection.target import FixedTarget
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
@@ -81,9 +82,10 @@ async def audit(
     Raises: OutdatedReadModelsError: those of another version are not what this program would fill;
     AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
     """
-    async with connected(postgres.url) as guard:
+    async with connected(postgres.url) as guard, AsyncExitStack() as held:
         (await read_live(guard)).require_current()
         await lock_schemas(guard)
+        held.push_async_callback(unlock_schemas, guard)
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()
         partitions = range(generations.partitions)

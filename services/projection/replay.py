@@ -13,6 +13,7 @@ behind is dropped by the next replay, or the next projector that starts.
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
@@ -24,7 +25,7 @@ from services.kafka import LogReader
 from services.postgres import Connection, Postgres, connected
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_unused, fresh_schema, lock_schemas
+from services.projection.schemas import drop_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.projection.target import FixedTarget
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
@@ -70,8 +71,14 @@ async def replay(
     PostgresUnreachableError.
     """
     started = time.monotonic()
-    async with connected(postgres.url) as guard, LogReader(bootstrap) as side, LogReader(bootstrap) as main:
+    async with (
+        connected(postgres.url) as guard,
+        AsyncExitStack() as held,
+        LogReader(bootstrap) as side,
+        LogReader(bootstrap) as main,
+    ):
         await lock_schemas(guard)
+        held.push_async_callback(unlock_schemas, guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
         await Guard(bootstrap, postgres.connection, generations).check()

@@ -1,6 +1,7 @@
 """Schemas of read models beside the live one: made, found and dropped."""
 
 import asyncio
+import contextlib
 import re
 import time
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import structlog
 
 from services.failures import ExpectedFailure, Worded
-from services.postgres import Postgres, connected
+from services.postgres import Postgres, PostgresUnreachableError, connected
 from services.readside.live import create_read_models, read_live
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
@@ -18,6 +19,7 @@ SCRATCH = "rm_audit"
 PATIENCE_S = 15.0
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
+_UNLOCK = "SELECT pg_advisory_unlock($1)"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
 #: Whether another session of this database holds a lock on any of its tables; of Postgres's own ones none matters.
 _USED = """
@@ -34,8 +36,14 @@ class AlreadyRunningError(Worded, ExpectedFailure):
     """another replay or audit works on this database, or a projector that fills read models; wait for it, or stop it"""
 
 
+async def unlock_schemas(connection: Any) -> None:
+    """Others may work on schemas. Said outright: a server may notice that a connection is closed after they ask."""
+    with contextlib.suppress(PostgresUnreachableError):  # then the lock went with the connection
+        await connection.execute(_UNLOCK, LOCK)
+
+
 async def lock_schemas(connection: Any) -> None:
-    """Nobody else works on schemas until the connection, which is no pool's, is closed.
+    """Nobody else works on schemas until it is unlocked, or the connection, which is no pool's, is lost.
 
     Who has just swapped a schema in is waited for while it clears the old one away. Raises: AlreadyRunningError.
     """
@@ -62,8 +70,11 @@ async def drop_leftovers(postgres: Postgres) -> None:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
         if await guard.fetchval(_TRY_LOCK, LOCK):
-            async with guard.transaction():
-                await _drop_leftovers(guard)
+            try:
+                async with guard.transaction():
+                    await _drop_leftovers(guard)
+            finally:
+                await unlock_schemas(guard)
 
 
 async def _drop_leftovers(connection: Any) -> list[str]:
