@@ -12,7 +12,7 @@ from projections.settlement import draft_bills, issue
 from services.audit.audit import Report, audit
 from services.postgres import connected
 from services.projection.replay import replay
-from services.projection.schemas import drop_leftovers
+from services.projection.schemas import LOCK, drop_leftovers
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
 from tests.projector.conftest import Place
@@ -55,7 +55,15 @@ async def _story(place: Place, log: Log) -> None:
 
 
 async def _audit(place: Place) -> Report:
-    return await audit(place.postgres, place.bootstrap)
+    report = await audit(place.postgres, place.bootstrap)
+    assert await _is_free(place)
+    return report
+
+
+async def _is_free(place: Place) -> bool:
+    """Whether whoever comes next may work on schemas at once."""
+    async with place.postgres.connection() as connection:
+        return not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE objid = $1 AND granted", LOCK)
 
 
 async def _execute(place: Place, statement: str) -> str:
