@@ -8,6 +8,7 @@ from events.facts import FACTS
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import ATTRIBUTES, Resources
+from projections.settlement import together
 from services.commands.table import KINDS
 from tests.test_architecture import ROOMS, ROOT, sources
 
@@ -42,6 +43,13 @@ def test_what_a_body_and_a_row_name_exists() -> None:
             assert row.in_stories.defaults.keys() <= wire
             assert row.in_stories.inner is None or row.in_stories.inner.kind in KINDS
             assert not row.in_stories.begins_with_file or "startDate" in wire
+
+
+def test_a_family_has_what_its_accounts_own_and_shares_the_rest() -> None:
+    catalog, own = Resources("org"), Resources("org")
+    both = together(catalog, own, None)
+    for row in KINDS.values():
+        assert row.held(both) is row.held(catalog if row.owner == "catalog" else own), row.name
 
 
 def test_rows_are_in_an_order_in_which_a_story_can_make_them() -> None:

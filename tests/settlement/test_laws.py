@@ -25,6 +25,7 @@ from projections.settlement import (
     together,
 )
 from projections.settlement.undrawn import undrawn
+from services.commands.table import KINDS
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
 from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
@@ -32,7 +33,7 @@ from tests.settlement.stories import DAYS, LAST, START, Random, days, families, 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 END = LAST + timedelta(days=70)
 #: What of an organization's resources is a family's own.
-OWN = ("accounts", "account_plans", "contracts", "commitments", "balances", "counter_adjustments", "charges")
+OWN = tuple(kind.attribute for kind in KINDS.values() if kind.owner != "catalog")
 
 
 def known(settlement: Settlement) -> Any:
