@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from services.run.up import System
 from tests.billing.conftest import Shop, opened_shop
 from tests.billing.plain_http import Answer, ask, refused, typical
 
@@ -25,10 +26,11 @@ STOPPED_SECONDS = 10
 
 
 @contextmanager
-def relay_stopped() -> Iterator[None]:
-    """The relay stands still, as if its host were."""
+def relay_stopped(system: System) -> Iterator[None]:
+    """The system's relay stands still, as if its host were. Other systems of this process have theirs."""
     processes = psutil.Process().children(recursive=True)
-    [relay] = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.run.cli", "relay"]]
+    relays = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.run.cli", "relay"]]
+    [relay] = [one for one in relays if one.environ()["TRUEUP_DATABASE_URL"] == system.endpoints.database_url]
     os.kill(relay.pid, signal.SIGSTOP)
     try:
         yield
@@ -66,7 +68,7 @@ async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Sh
     other, account, url = await opened_other(shop), await shop.account("acme"), shop.system.addresses.api_url
     preview = f"/organizations/{shop.organization}/bills/preview"
     usual = await other.usual()
-    with relay_stopped():
+    with relay_stopped(shop.system):
         await shop.create("products", code="unpublished", name="Unpublished")
         reads, commands, looks = list[Answer](), list[Answer](), [await ask(url, "GET", "/health")]
         asked = {"accountId": account, "lastDateInBillingPeriod": "2026-02-28"}
