@@ -1,6 +1,8 @@
 """Replay swaps in equal tables while reads go on; an audit passes on what is true and names what is not."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -10,7 +12,7 @@ import pytest
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
 from services.audit.audit import Report, audit
-from services.postgres import connected
+from services.postgres import Connection, connected
 from services.projection.replay import replay
 from services.projection.schemas import LOCK, drop_leftovers
 from services.readside.family_now import load_family
@@ -55,9 +57,7 @@ async def _story(place: Place, log: Log) -> None:
 
 
 async def _audit(place: Place) -> Report:
-    report = await audit(place.postgres, place.bootstrap)
-    assert await _is_free(place)
-    return report
+    return await audit(place.postgres, place.bootstrap)
 
 
 async def _is_free(place: Place) -> bool:
@@ -138,3 +138,22 @@ async def test_whoever_reads_replaced_tables_for_long_holds_nobody_up(
         await drop_leftovers(place.postgres)
         left = await reader.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%'")
     assert replayed.replaced == before and [row["nspname"] for row in left] == [replayed.schema]
+
+
+async def test_who_is_done_lets_the_next_one_in_however_late_its_connection_is_closed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as open_still:
+
+        @asynccontextmanager
+        async def closed_late(url: str) -> AsyncIterator[Connection]:
+            yield await open_still.enter_async_context(connected(url))
+
+        for user in ("audit.audit", "projection.replay", "projection.schemas"):
+            monkeypatch.setattr(f"services.{user}.connected", closed_late)
+        assert (await _audit(place)).difference is None and await _is_free(place)
+        await replay(place.postgres, place.bootstrap)
+        assert await _is_free(place)
+        await _execute(place, "CREATE SCHEMA rm_0")
+        await drop_leftovers(place.postgres)
+        assert await _is_free(place)
