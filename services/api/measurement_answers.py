@@ -39,6 +39,14 @@ class RejectedUsage(Shown):
     replayed_at: datetime | None = None
 
 
+class RejectedPage(Shown):
+    """Refused records; `counts`, on the first page: how many there are on all pages, by reason."""
+
+    data: tuple[RejectedUsage, ...]
+    counts: dict[str, int] | None = None
+    next_token: str | None = None
+
+
 class RejectedRecord(RejectedUsage):
     """The same with the record as it came, what is no UTF-8 as U+FFFD; without it when it is not there any more."""
 

@@ -7,8 +7,9 @@ others, and the last page has no token: clients follow it until it ends.
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from fastapi import Response
@@ -33,13 +34,18 @@ class Page:
     oldest_first: bool = False
 
     @property
+    def is_first(self) -> bool:
+        """Whether nothing was listed before it."""
+        return self.before is None
+
+    @property
     def fetched(self) -> int:
         """One more than is shown tells whether another page follows."""
         return self.size + 1
 
     def older(self, place: str) -> list[Condition]:
         """The condition on a column or SQL expression that is an entry's position."""
-        if self.before is None:
+        if self.is_first:
             return []
         return [Condition(f"{place} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
@@ -51,11 +57,17 @@ class Page:
         """Of what was fetched."""
         return entries[: self.size]
 
-    def answer(self, data: list[Any], entries: Sequence[T], position: Callable[[T], int]) -> Response:
-        """`data` are the documents of what is shown of `entries`."""
+    def answer(
+        self,
+        data: list[Any],
+        entries: Sequence[T],
+        position: Callable[[T], int],
+        beside: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Response:
+        """`data` are the documents of what is shown of `entries`; `beside` are further members of the answer."""
         more = len(entries) > self.size
         next_page = {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
-        return answer({"data": data} | next_page)
+        return answer({"data": data, **beside, **next_page})
 
     def _token(self, position: int) -> str:
         text = f"{_word(self.oldest_first)} {position}"

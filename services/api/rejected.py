@@ -13,12 +13,11 @@ from events.resources.base import Model
 from events.resources.bounds import MANY, Text, items, rule
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import once_by_itself
-from services.api.measurement_answers import DownloadUrl, RejectedRecord, RejectedUsage, ReplayAnswer
+from services.api.measurement_answers import DownloadUrl, RejectedPage, RejectedRecord, ReplayAnswer
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Found, Instant, Reader, choice_rule
 from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
-from services.api.shown import listed
 from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
 from services.ingest.refusal import Reason
@@ -81,17 +80,21 @@ class ReplayBody(Model):
 router = organization_router("usage")
 
 
-@router.get("/usage/rejected", response_model=listed(RejectedUsage))
+@router.get("/usage/rejected", response_model=RejectedPage)
 async def list_rejected(
     call: Caller,
     wanted: Annotated[list[Condition], Depends(RejectedFilters())],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Refused records that were not sent again since, newest first; what was refused several times is there once."""
+    """Refused records that were not sent again since, newest first; what was refused several times is there once.
+
+    The first page says how many there are, by reason.
+    """
     conditions = [*wanted, *page.older("position")]
     async with call.reading() as connection:
         rows = await table.page(connection, call.organization, conditions, page.fetched, newest_first=True)
-    return page.answer([_document(one) for one in page.shown(rows)], rows, lambda one: one.position)
+        counts = {"counts": await table.counts(connection, call.organization, wanted)} if page.is_first else {}
+    return page.answer([_document(one) for one in page.shown(rows)], rows, lambda one: one.position, counts)
 
 
 @router.get("/usage/rejected/{id}", response_model=RejectedRecord)

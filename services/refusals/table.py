@@ -31,6 +31,7 @@ WHERE store.refused_positions.next_offset = $2
 _SHOWN = f"{_COLUMNS}, position, replayed"
 _GET = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND id = $2"
 _OPEN = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
+_COUNTS = "SELECT reason, count(*) AS rows FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
 #: Only what was not refused again meanwhile.
 _REPLAYED = """
 UPDATE store.refused_usage r SET replayed = now()
@@ -94,6 +95,14 @@ async def page(
     query = _OPEN + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     query += f" ORDER BY {'position DESC' if newest_first else 'refused, position'} LIMIT {size}"
     return [_listed(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def counts(connection: Any, organization: str, conditions: Sequence[Condition]) -> dict[str, int]:
+    """How many rows are still to be mended and fulfil all conditions, by reason, the most first."""
+    arguments: list[Any] = [organization]
+    query = _COUNTS + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
+    return {row["reason"]: row["rows"] for row in found}
 
 
 async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:

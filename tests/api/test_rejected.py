@@ -96,15 +96,19 @@ async def test_the_list_is_of_the_organization_and_by_page_reason_account_and_ti
             one["uid"] for one in (await metered.get("/usage/rejected", params={"from": last})).json()["data"]
         ]
         assert (await metered.get("/usage/rejected", params={"to": "2020-01-01T00:00:00Z"})).json()["data"] == []
-        pages, token = list[str](), None
+        pages, counts, token = list[str](), list[dict[str, int] | None](), None
         while True:
             query = {"pageSize": 4} | ({"nextToken": token} if token else {})
             page = (await metered.get("/usage/rejected", params=query)).json()
             pages += [one["id"] for one in page["data"]]
+            counts.append(page.get("counts"))
             token = page.get("nextToken")
             if token is None:
                 break
         assert pages == [one["id"] for one in listed]
+        assert counts == [{"unknown-meter": 5, "too-far-in-future": 1}, None]
+        only = (await metered.get("/usage/rejected", params={"accountCode": "a-1", "pageSize": 1})).json()
+        assert (len(only["data"]), only["counts"]) == (1, {"unknown-meter": 2})
 
 
 async def test_the_bytes_are_those_that_came(
