@@ -23,6 +23,8 @@ WAITERS, POSTS = 2_000, 500
 TIMES, FELT_SECONDS = 8, 1.5
 #: Long enough for /health to say that the relay stands still, and shorter than a request waits for a projection.
 STOPPED_SECONDS = 10
+#: So often another organization asks at least: what is typical is not how the arrival of all who wait felt.
+ROUNDS = 9
 
 
 @contextmanager
@@ -74,7 +76,7 @@ async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Sh
         asked = {"accountId": account, "lastDateInBillingPeriod": "2026-02-28"}
         waiting = [asyncio.create_task(ask(url, "POST", preview, asked)) for _ in range(WAITERS)]
         began = time.monotonic()
-        while time.monotonic() < began + STOPPED_SECONDS:
+        while time.monotonic() < began + STOPPED_SECONDS or len(reads) < ROUNDS:
             reads.append(await other.get())
             commands.append(await other.command())
             looks.append(await ask(url, "GET", "/health"))
