@@ -30,6 +30,7 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
@@ -48,6 +49,7 @@ class Resources:
     products: dict[str, Entity[Product]] = field(default_factory=dict)
     meters: dict[str, Entity[Meter]] = field(default_factory=dict)
     aggregations: dict[str, Entity[Aggregation]] = field(default_factory=dict)
+    compound_aggregations: dict[str, Entity[CompoundAggregation]] = field(default_factory=dict)
     plan_templates: dict[str, PlanEntity[PlanTemplate]] = field(default_factory=dict)
     plans: dict[str, PlanEntity[Plan]] = field(default_factory=dict)
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
@@ -119,6 +121,7 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Product: "products",
     Meter: "meters",
     Aggregation: "aggregations",
+    CompoundAggregation: "compound_aggregations",
     PlanTemplate: "plan_templates",
     Plan: "plans",
     Pricing: "pricings",

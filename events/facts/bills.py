@@ -73,6 +73,7 @@ class BillLine(FactModel):
     #: The pricing or counter pricing, and what it prices.
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     segment: str = ""

@@ -54,6 +54,7 @@ class Charge:
     item_code: str = ""
     unit: str = ""
     aggregation_id: str | None = None
+    compound_id: str | None = None
     meter_id: str | None = None
     segment: str = ""
     counter_id: str | None = None

@@ -16,6 +16,7 @@ from events.resources.catalog import Rounding as UnitRounding
 from events.resources.organization import CreditKind
 from projections.aggregates import TotalsKey
 from projections.calendar import Grid, Period
+from projections.measures import Measure, Simple
 from projections.money import Rounding
 from projections.pricing import Price
 
@@ -126,21 +127,35 @@ class CounterSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One aggregation and segment under an account plan, with the pricings that follow each other over it.
+    """One aggregation and segment, or compound aggregation, under an account plan, with the pricings that follow each
+    other over it.
 
-    DEBIT pricings and each kind of credit pricing are series of their own.
+    DEBIT pricings and each kind of credit pricing are series of their own. `sources` are the aggregations whose totals
+    it reads: of a compound one those of its formula, in the formula's order. `aggregation_id` or `compound_id` is set.
     """
 
-    aggregation_id: str
+    aggregation_id: str | None
+    compound_id: str | None
     aggregation_name: str
-    meter_id: str
+    meter_id: str | None
     segment: str
     kind: PricingType
-    function: AggregationFunction
+    measure: Measure
+    sources: tuple[str, ...]
     quantity_per_unit: Fraction
     rounding: UnitRounding
     unit: str
     spans: tuple[PricingSpan, ...]
+
+    @property
+    def function(self) -> AggregationFunction:
+        """The function of a series of one aggregation."""
+        assert isinstance(self.measure, Simple)
+        return self.measure.function
+
+    def keys(self, account_id: str) -> tuple[TotalsKey, ...]:
+        """The totals of an account that it reads, one for each source."""
+        return tuple((account_id, source, self.segment) for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

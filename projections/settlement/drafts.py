@@ -139,6 +139,7 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
         "charge_id": charge.charge_id,
         "balance_id": charge.balance_id,
         "aggregation_id": charge.aggregation_id,
+        "compound_aggregation_id": charge.compound_id,
         "counter_id": charge.counter_id,
         "meter_id": charge.meter_id,
         "segment": charge.segment,

@@ -142,8 +142,8 @@ def _readers(plans: Sequence[PlanTerms]) -> Readers:
     every = [(plan, series) for plan in plans for series in plan.series]
     for place, (plan, series) in enumerate(every):
         for member in plan.members:
-            key = (member.id, series.aggregation_id, series.segment)
-            found.setdefault(key, []).append(Reader(plan, series, place))
+            for key in series.keys(member.id):
+                found.setdefault(key, []).append(Reader(plan, series, place))
     return {key: tuple(readers) for key, readers in found.items()}
 
 

@@ -76,6 +76,7 @@ class BillLineAnswer(Shown):
     pricing_id: str | None = None
     charge_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     contract_id: str | None = None

@@ -45,6 +45,7 @@ class ChargeShown(Shown):
     contract_id: str | None = None
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     segment: str | None = None
     counter_id: str | None = None
     service_period: Span

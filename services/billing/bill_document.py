@@ -128,6 +128,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "pricingId": line.pricing_id,
         "chargeId": line.charge_id,
         "aggregationId": line.aggregation_id,
+        "compoundAggregationId": line.compound_aggregation_id,
         "counterId": line.counter_id,
         "meterId": line.meter_id,
         "contractId": line.contract_id,

@@ -41,6 +41,8 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
 def check_pricing(resources: Resources, body: Pricing) -> None:
     """A segment is made of its aggregation's segmented fields."""
     check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+    if body.aggregation_id is None:
+        return
     fields = resources.aggregations[body.aggregation_id].body.segmented_fields
     if body.segment and not set(body.segment) <= set(fields):
         raise InvalidField(

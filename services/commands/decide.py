@@ -15,6 +15,7 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
 from projections.entities import CommitmentEntity, Entity, PlanEntity
@@ -33,6 +34,7 @@ from services.commands.checks import (
     check_version,
     existing,
 )
+from services.commands.compound import check_compound, check_still_named
 from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
@@ -105,6 +107,8 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
     held = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
+    if isinstance(held.body, Aggregation):
+        check_still_named(resources, held, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
     return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force)
@@ -121,6 +125,10 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account_plan(resources, id, body)
         case Aggregation():
             check_aggregation(resources, body)
+            if held is not None:
+                check_still_named(resources, held, body)
+        case CompoundAggregation():
+            check_compound(resources, body)
         case Pricing():
             check_pricing(resources, body)
         case CounterPricing():

@@ -6,6 +6,7 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
@@ -31,6 +32,12 @@ _ROWS = (
         in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"}),
     ),
     Kind(
+        "compoundAggregation",
+        CompoundAggregation,
+        (f.IDS, f.CODES, f.one_of("productId")),
+        in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1"}),
+    ),
+    Kind(
         "planTemplate",
         PlanTemplate,
         (f.IDS, f.equals("productId")),
@@ -47,7 +54,7 @@ _ROWS = (
     Kind(
         "pricing",
         Pricing,
-        (f.IDS, f.ACTIVE, f.equals("aggregationId"), *f.PLAN_OR_TEMPLATE),
+        (f.IDS, f.ACTIVE, f.equals("aggregationId"), f.equals("compoundAggregationId"), *f.PLAN_OR_TEMPLATE),
         in_stories=_BEGINS,
     ),
     Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),

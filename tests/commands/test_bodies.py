@@ -132,6 +132,13 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("aggregation", {"meterId": ID, "aggregation": "CUSTOM_SQL"}, "aggregation: must be 'SUM'"),
     ("planTemplate", {"productId": ID, "currency": "US"}, "currency: must be a code of 3 to 10 capital letters"),
     ("planTemplate", {"productId": ID, "standingCharge": -1}, "standingCharge: must be greater than or equal to 0"),
+    ("pricing", {"planId": ID}, "aggregationId: exactly one of aggregationId and compoundAggregationId must be given"),
+    ("pricing", {"planId": ID, "aggregationId": ID, "compoundAggregationId": ID}, "aggregationId: exactly one of"),
+    ("pricing", {"planId": ID, "compoundAggregationId": ID, "segment": {"k": "v"}}, "segment: a compound aggregation"),
+    ("compoundAggregation", {"quantityPerUnit": 0}, "quantityPerUnit: "),
+    ("compoundAggregation", {"calculation": ""}, "calculation: "),
+    ("compoundAggregation", {"calculation": None}, "calculation: "),
+    ("compoundAggregation", {"rounding": "SIDEWAYS"}, "rounding: "),
     ("pricing", {"aggregationId": ID}, "planId: exactly one of planId and planTemplateId must be given"),
     ("pricing", {"aggregationId": ID, "planId": ID, "pricingBands": []}, "pricingBands: "),
     (

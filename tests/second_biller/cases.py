@@ -7,10 +7,11 @@ from typing import Any
 
 from .charges import Charge
 from .choosing import as_yaml
+from .formulas import NoValue
 from .holders import Holder
 from .playing import Player, StepResult, played_by
 from .priced import NOT_ADDING_UP, PricedPeriod
-from .reading import Thing, absent, day_named, instant, load_text
+from .reading import Thing, absent, day_named, flag, instant, load_text
 from .refusals import is_minimum
 from .settlement import Settlement, settle
 from .world import World
@@ -124,12 +125,29 @@ def settled_cases(world: World, settled: Settlement) -> Iterator[str]:
 
 def priced_cases(priced: PricedPeriod) -> Iterator[str]:
     kind = str(priced.aggregation.get("aggregation"))
+    if priced.formula is not None:
+        yield from formula_cases(priced)
     if priced.share < 1 and priced.amount:
         assert kind in NOT_ADDING_UP
         yield f"prices share a period: {kind}"
     above = any(quantity > 0 for quantity in priced.own.values())
     if len(priced.own) > 1 and any(quantity < 0 for quantity in priced.own.values()):
         yield "pool: an account below zero beside one above" if above else "pool: none above zero, one below"
+
+
+def formula_cases(priced: PricedPeriod) -> Iterator[str]:
+    records = [record for mine in priced.records.values() for record in mine]
+    assert priced.formula is not None
+    try:
+        priced.formula.strictly(records)
+    except NoValue as why:
+        yield f"formula: {why}"
+    if priced.amount and priced.days_held < priced.period.days:
+        yield "formula: under several prices, or from mid-period"
+    if priced.amount and flag(priced.pricing.get("tiersSpanPlan")):
+        yield "formula: over the plan's life"
+    if len([own for own in priced.own.values() if own]) > 1:
+        yield "formula: of a pool"
 
 
 def charge_cases(world: World, settled: Settlement, charge: Charge) -> Iterator[str]:

@@ -11,8 +11,8 @@ from .reading import Thing, absent, dates_in, day, day_named, flag, texts, whole
 from .readings import EMPTY_ACCOUNT_PLANS_ARE_NONE
 
 KINDS = (
-    "products", "meters", "aggregations", "planTemplates", "plans", "pricings", "counters", "counterPricings",
-    "contracts", "accounts", "accountPlans", "commitments", "balances", "charges",
+    "products", "meters", "aggregations", "compoundAggregations", "planTemplates", "plans", "pricings",
+    "counters", "counterPricings", "contracts", "accounts", "accountPlans", "commitments", "balances", "charges",
 )  # fmt: skip
 SINGULAR = {kind[:-1]: kind for kind in KINDS}
 EPOCHS = {"DAILY": "dayEpoch", "WEEKLY": "weekEpoch", "MONTHLY": "monthEpoch", "ANNUALLY": "yearEpoch"}
