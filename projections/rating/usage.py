@@ -14,7 +14,7 @@ from typing import NamedTuple
 from events.facts.bills import ChargeType
 from projections.aggregates import DayState, Totals, TotalsKey, units
 from projections.calendar import Period, days_of
-from projections.measures import ZERO, Compound, CompoundState, Day, State
+from projections.measures import Compound, CompoundState, Day, State
 from projections.rating.charges import Charge, ChargeKey, Slice
 from projections.rating.pools import ONE, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Reader, Readers, Series
@@ -77,11 +77,14 @@ def _pool(
     if not own:
         return None
     shares = tuple(Share(member, measure.gain(days), days) for member, days in own)
-    if measure.runs_on and not any(one.quantity for one in shares):
-        shares = (Share(plan.account, ZERO, ()),)
     base = None
     if pricing.span or measure.runs_on:
-        base, merged = _running(plan, series, wide, period, runs, readings)
+        every = _running(plan, series, wide, runs, readings)
+        base = measure.merge_all(one.state for one in every if one.day < period.start)
+        merged = tuple(one for one in every if one.day >= period.start)
+        if measure.runs_on and not any(one.quantity for one in shares):
+            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+            shares = (Share(plan.account, measure.gain(every), every),)
     else:
         merged = _merged(series, [(one.day, one.state) for _, days in own for one in days], runs)
     return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
@@ -136,20 +139,17 @@ def _running(
     plan: PlanTerms,
     series: Series,
     wide: Period,
-    period: Period,
     runs: Sequence[Period],
     readings: Sequence[_Reading],
-) -> tuple[State | None, tuple[Day, ...]]:
-    """What the days of `wide` before the period held, and every day of the period, held or not."""
+) -> tuple[Day, ...]:
+    """Every day of `wide`, held or not."""
     states = [
         (day, state)
         for member, days in readings
         for day, state in days.items()
         if wide.holds(day) and plan.rates(member, day)
     ]
-    days = _merged(series, states, runs)
-    base = series.measure.merge_all(one.state for one in days if one.day < period.start)
-    return base, tuple(one for one in days if one.day >= period.start)
+    return _merged(series, states, runs)
 
 
 _TYPES: dict[str, ChargeType] = {"DEBIT": "USAGE", "PRODUCT_CREDIT": "USAGE_CREDIT", "GLOBAL_CREDIT": "USAGE_CREDIT"}

@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .holding import COMPOUND
 from .rates import Record, aggregate
 from .reading import Thing, absent, flag, num
+from .world import World
 
 #: A value of as many digits is none.
 TOO_LARGE = Fraction(10) ** 36
@@ -61,6 +63,14 @@ class Formula:
         if abs(found) >= TOO_LARGE:
             raise NoValue("too large")
         return found
+
+
+def quantity_named(world: World, code: str) -> tuple[Thing, Formula | None]:
+    """What is priced, with the formula of a compound aggregation."""
+    if not code.startswith(COMPOUND):
+        return world.get("aggregations", code), None
+    compound = world.get("compoundAggregations", code.removeprefix(COMPOUND))
+    return compound, Formula(compound, world.things["aggregations"])
 
 
 def used(aggregation: Thing, records: Sequence[Record]) -> bool:

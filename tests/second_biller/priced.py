@@ -10,9 +10,9 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
-from .formulas import Formula
+from .formulas import Formula, quantity_named
 from .grid import Period, periods
-from .holding import COMPOUND, groups, of_aggregations, pool_of, stretches
+from .holding import groups, of_aggregations, pool_of, stretches
 from .money import divide, round_money
 from .rates import Record, aggregate, cumulative_charge, price_of, quantity_for, sorted_bands, to_units
 from .reading import Thing, absent, flag, money_or_zero, num
@@ -51,6 +51,7 @@ class PricedPeriod:
     rounding: str
     steps: list[Step]
     records: dict[str, list[Record]]
+    counted: list[Record]
     home: str
 
     @property
@@ -72,11 +73,14 @@ class PricedPeriod:
     @cached_property
     def own(self) -> dict[str, Fraction]:
         """Each account's own quantity in the period."""
-        return {name: self.quantity_of(name, self.period.end) for name in self.records}
+        own = {name: self.quantity_of(records, self.period.end) for name, records in self.records.items()}
+        if self.formula is not None and not any(own.values()):
+            own[self.home] = self.quantity_of(self.counted, self.period.end)
+        return own
 
-    def quantity_of(self, name: str, until: date) -> Fraction:
-        """An account's own quantity before a day; of a formula what its value moved by on the days held."""
-        records = [record for record in self.records[name] if record.day < until]
+    def quantity_of(self, records: list[Record], until: date) -> Fraction:
+        """A quantity before a day; of a formula what its value moved by on the days held."""
+        records = [record for record in records if record.day < until]
         if self.formula is None:
             return aggregate(self.aggregation, records)
         moved = Fraction(0)
@@ -128,7 +132,9 @@ class PricedPeriod:
     def units_of(self, name: str, until: date) -> Fraction:
         """An account's own quantity before a day, in units that are not rounded."""
         per = self.aggregation.get("quantityPerUnit")
-        quantity = self.quantity_of(name, until if POOL_CREDIT_GROWS_WITH_ITS_QUANTITY else self.period.end)
+        quantity = self.quantity_of(
+            self.records[name], until if POOL_CREDIT_GROWS_WITH_ITS_QUANTITY else self.period.end
+        )
         return quantity / (1 if absent(per) else num(per))
 
     def credited(self, name: str, until: date) -> Fraction:
@@ -194,14 +200,6 @@ def priced_periods(world: World, account_plan: Thing, until: date) -> list[Price
     return found
 
 
-def quantity_named(world: World, code: str) -> tuple[Thing, Formula | None]:
-    """What is priced, with the formula of a compound aggregation."""
-    if not code.startswith(COMPOUND):
-        return world.get("aggregations", code), None
-    compound = world.get("compoundAggregations", code.removeprefix(COMPOUND))
-    return compound, Formula(compound, world.things["aggregations"])
-
-
 def price_period(
     world: World, account_plan: Thing, pricing: Thing, aggregation: Thing, formula: Formula | None, period: Period,
     held: list[tuple[date, date]], share: Fraction, records: list[Record],
@@ -227,7 +225,19 @@ def price_period(
     names = sorted({home, *pooled, *(r.account for r in inside)})
     own = {name: [r for r in (counted if formula else inside) if r.account == name] for name in names}
     return PricedPeriod(
-        account_plan, pricing, aggregation, formula, period, held, share, currency, world.rounding, steps, own, home
+        account_plan,
+        pricing,
+        aggregation,
+        formula,
+        period,
+        held,
+        share,
+        currency,
+        world.rounding,
+        steps,
+        own,
+        counted,
+        home,
     )
 
 

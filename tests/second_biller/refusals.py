@@ -15,6 +15,10 @@ FEE_FIELDS = ("amountPrePaid", "amountFirstBill", "feeDates", "billingInterval",
               "commitmentFeeBillInAdvance", "overageSurchargePercent", "separateOverageUsage")  # fmt: skip
 
 
+#: What no formula may have, and what it names.
+STRANGE = re.compile(r"[^\sA-Za-z0-9_.,()+*/-]")
+NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+MATH = {f"Math.{name}" for name in ("max", "min", "abs", "floor", "ceil", "round")}
 CURRENCY = re.compile("[A-Z][A-Z0-9]{2,9}")
 
 
@@ -38,6 +42,8 @@ def check_thing(world: World, kind: str, thing: Thing) -> None:
         check_of_account(world, thing)
     if kind == "charges":
         check_charge(world, thing)
+    if kind == "compoundAggregations":
+        check_formula(world, thing)
 
 
 def check_of_account(world: World, thing: Thing) -> None:
@@ -49,6 +55,28 @@ def check_of_account(world: World, thing: Thing) -> None:
     contract = world.things["contracts"].get(str(thing.get("contract")))
     if contract is not None and contract["account"] not in {account, world.root_of(account)}:
         raise Refused(f"contract {contract['code']} is another account's")
+
+
+def check_formula(world: World, compound: Thing) -> None:
+    text = str(compound["calculation"])
+    if found := STRANGE.search(text):
+        raise Refused(f"must not have '{found[0]}' at character {found.start() + 1}")
+    for found in NAMED.finditer(text):
+        if not found[0].startswith("aggregation.") and found[0] not in MATH:
+            raise Refused(f"names {found[0]} at character {found.start() + 1}")
+    codes = [found[0].removeprefix("aggregation.") for found in NAMED.finditer(text) if found[0] not in MATH]
+    if not codes:
+        raise Refused("must name an aggregation")
+    for code in codes:
+        if code not in world.things["aggregations"]:
+            raise Refused(f"names aggregation.{code}, and no aggregation has that code")
+
+
+def check_not_named(world: World, code: str, words: str) -> None:
+    """No formula names the aggregation, which is to go or to be called otherwise."""
+    for one in world.all("compoundAggregations"):
+        if re.search(rf"aggregation\.{code}\b", str(one["calculation"])):
+            raise Refused(words)
 
 
 def check_charge(world: World, charge: Thing) -> None:
@@ -130,6 +158,8 @@ def check_transaction(world: World, body: Thing) -> None:
 
 
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
+    if name == "aggregation":
+        check_not_named(world, code, "a compoundAggregation refers to it")
     if name != "commitment" or flag(body.get("force")):
         return
     root = world.root_of(str(world.get("commitments", code)["account"]))
