@@ -51,9 +51,9 @@ LINES: dict[LineType, LineRow] = {
             "USAGE",
             "C of the units at each slice's end less C at its start, each rounded to the minor unit, without what is"
             " billed as separate overage. Where several prices hold in the billing period, what does not add up (MIN,"
-            " MAX, LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days, and a formula what its value moves"
-            f" by on the price's days. A pooled charge is divided by each account's own quantity ({_IN} 3.2, 3.7, 3.22, 4.1"
-            " and 7.6).",
+            " MAX, LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days, and a formula what its value"
+            " moves by on the price's days. A pooled charge is divided by each account's own quantity"
+            f" ({_IN} 3.2, 3.7, 3.22, 4.1 and 7.6).",
             counted=True,
         ),
         LineRow(
