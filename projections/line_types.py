@@ -34,8 +34,8 @@ LINES: dict[LineType, LineRow] = {
     for row in (
         LineRow(
             "STANDING_CHARGE",
-            "The plan's standing charge x days / full days of the billing periods that it covers; the amount is the"
-            f" one that holds on the first of them ({_IN} 3.11 and 8.8).",
+            "The plan's or plan group's standing charge x days / full days of the billing periods that it covers; the"
+            f" amount is the one that holds on the first of them ({_IN} 3.11, 3.24 and 8.8).",
         ),
         LineRow(
             "COUNTER_RUNNING_TOTAL_CHARGE",
@@ -66,9 +66,9 @@ LINES: dict[LineType, LineRow] = {
         LineRow(
             "MINIMUM_SPEND",
             "The prorated minimum less the period's usage charges at normal rates, before draws, overage and credits,"
-            " and of a plan's minimum less what its pricings' own minimums charge, too; billed in advance: the whole"
-            " prorated minimum, of a plan's less its pricings'. The amount is the one that holds when the billing"
-            f" period starts ({_IN} 3.12 to 3.14 and 8.8).",
+            " and of a plan's minimum less what its pricings' own minimums charge, too, of a plan group's less what"
+            " those of its plans do; billed in advance: the whole prorated minimum, less theirs. The amount is the one"
+            f" that holds when the billing period starts ({_IN} 3.12 to 3.14, 3.25 and 8.8).",
         ),
         LineRow(
             "MINIMUM_SPEND_REFUND",

@@ -35,6 +35,7 @@ from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.calendar import later
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, created, touched
 
@@ -56,6 +57,8 @@ class Resources:
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
     accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    plan_groups: dict[str, PlanEntity[PlanGroup]] = field(default_factory=dict)
+    plan_group_links: dict[str, Entity[PlanGroupLink]] = field(default_factory=dict)
     account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
     contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
@@ -128,6 +131,8 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Counter: "counters",
     CounterPricing: "counter_pricings",
     Account: "accounts",
+    PlanGroup: "plan_groups",
+    PlanGroupLink: "plan_group_links",
     AccountPlan: "account_plans",
     Contract: "contracts",
     Commitment: "commitments",

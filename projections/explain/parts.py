@@ -142,6 +142,7 @@ def charge_document(charge: Charge) -> Document:
         "accountCode": charge.account.code,
         "productId": plan.product_id or None,
         "planId": plan.plan_id or None,
+        "planGroupId": plan.group_id or None,
         "accountPlanId": plan.id or None,
         "contractId": plan.contract_id,
         "pricingId": charge.pricing_id,
@@ -161,7 +162,7 @@ def charge_document(charge: Charge) -> Document:
 def charge_resources(charge: Charge) -> frozenset[str]:
     """Ids of the terms that a charge follows."""
     plan = charge.plan
-    of_plan = (plan.id, plan.plan_id, plan.template_id, plan.contract_id)
+    of_plan = (plan.id, plan.plan_id, plan.group_id, plan.template_id, plan.contract_id)
     of_usage = (charge.aggregation_id, charge.compound_id)
     found = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, charge.balance_id)
     return frozenset(one for one in found if one)

@@ -172,10 +172,14 @@ class CounterSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChargeTerms:
-    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("")."""
+    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("").
+
+    Of a plan that is attached through a plan group, `group_id` is that group; the group's own charges have no plan.
+    """
 
     id: str
     plan_id: str
+    group_id: str
     template_id: str
     code: str
     product_id: str
@@ -185,13 +189,19 @@ class ChargeTerms:
     contract_id: str | None
     mode: ChildBillingMode
 
+    @property
+    def of_id(self) -> str:
+        """The plan, or the plan group whose own charge it is."""
+        return self.plan_id or self.group_id
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanTerms(ChargeTerms):
     """One account plan: a plan attached to an account for `[start, end)`.
 
-    `members` are the accounts whose usage it rates: its own, and for a root's plan the children that are or were
-    pooled with it, ordered by account code.
+    An account plan of a plan group is one for each of the group's plans, and one for the group's own charges, which has
+    them in `grouped`. `members` are the accounts whose usage it rates: its own, and for a root's plan the children that
+    are or were pooled with it, ordered by account code.
     """
 
     account: AccountTerms
@@ -205,6 +215,7 @@ class PlanTerms(ChargeTerms):
     series: tuple[Series, ...]
     counters: tuple[CounterSeries, ...]
     members: tuple[AccountTerms, ...]
+    grouped: tuple["PlanTerms", ...] = ()
 
     def period(self, number: int) -> Period:
         """The billing period with this number of the grid, clipped to the account plan."""

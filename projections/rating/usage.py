@@ -162,7 +162,7 @@ def _parts(pool: Pool, steps: Sequence[Step]) -> tuple[Charge, ...]:
 def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
     plan, series, pricing = pool.plan, pool.series, pool.pricing
     return Charge(
-        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start),
+        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start, plan.of_id),
         plan=plan,
         account=share.account,
         end=pool.end,

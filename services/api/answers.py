@@ -73,6 +73,7 @@ class BillLineAnswer(Shown):
     accounting_product_name: str | None = None
     accounting_product_code: str | None = None
     plan_id: str | None = None
+    plan_group_id: str | None = None
     pricing_id: str | None = None
     charge_id: str | None = None
     aggregation_id: str | None = None

@@ -41,6 +41,7 @@ class ChargeShown(Shown):
     account_code: str | None = None
     product_id: str | None = None
     plan_id: str | None = None
+    plan_group_id: str | None = None
     account_plan_id: str | None = None
     contract_id: str | None = None
     pricing_id: str | None = None

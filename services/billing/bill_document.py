@@ -125,6 +125,7 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
         "accountingProductName": accounting.get("name"),
         "accountingProductCode": accounting.get("code"),
         "planId": line.plan_id,
+        "planGroupId": line.plan_group_id,
         "pricingId": line.pricing_id,
         "chargeId": line.charge_id,
         "aggregationId": line.aggregation_id,

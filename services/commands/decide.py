@@ -18,6 +18,7 @@ from events.resources.commitments import Commitment
 from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
+from events.resources.plan_groups import PlanGroupLink
 from projections.entities import CommitmentEntity, Entity, PlanEntity
 from projections.resources import Resources
 from services.commands import commitments, organization
@@ -48,6 +49,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.plan_groups import check_link
 from services.commands.table import KINDS
 
 
@@ -123,6 +125,21 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account(resources, body, held)
         case AccountPlan():
             check_account_plan(resources, id, body)
+        case Commitment():
+            assert held is None or isinstance(held, CommitmentEntity)
+            commitments.check_commitment(resources, body, held)
+        case Balance():
+            commitments.check_balance(resources, body)
+        case AccountCharge():
+            commitments.check_charge(resources, body)
+        case BillConfig():
+            check_lock_date(body, held)
+        case _:
+            _check_of_catalog(resources, id, body, held)
+
+
+def _check_of_catalog(resources: Resources, id: str, body: Resource, held: Entity[Any] | None) -> None:
+    match body:
         case Aggregation():
             check_aggregation(resources, body)
             if held is not None:
@@ -133,14 +150,7 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_pricing(resources, body)
         case CounterPricing():
             check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
-        case Commitment():
-            assert held is None or isinstance(held, CommitmentEntity)
-            commitments.check_commitment(resources, body, held)
-        case Balance():
-            commitments.check_balance(resources, body)
-        case AccountCharge():
-            commitments.check_charge(resources, body)
-        case BillConfig():
-            check_lock_date(body, held)
+        case PlanGroupLink():
+            check_link(resources, id, body)
         case _:
             pass

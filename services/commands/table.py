@@ -10,6 +10,7 @@ from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
 from services.commands import filters as f
 from services.commands.in_stories import InnerList, InStories
@@ -77,6 +78,20 @@ _ROWS = (
         ),
     ),
     Kind(
+        "planGroup",
+        PlanGroup,
+        (f.IDS, f.one_of("accountId")),
+        entity=PlanEntity,
+        # What is in it, and who is on it, was judged by them.
+        fixed=("currency", "accountId"),
+    ),
+    Kind(
+        "planGroupLink",
+        PlanGroupLink,
+        (f.IDS, f.equals("planId", "plan"), f.equals("planGroupId", "planGroup")),
+        unique=(),
+    ),
+    Kind(
         "contract",
         Contract,
         (f.IDS, f.CODES, f.equals("accountId")),
@@ -93,6 +108,7 @@ _ROWS = (
             f.INCLUDE_ALL,
             f.equals("accountId", "account"),
             f.equals("planId", "plan"),
+            f.equals("planGroupId", "planGroup"),
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
         ),

@@ -38,7 +38,7 @@ _DIRECTORY = (b'{"type":"Account',)
 
 @dataclass(frozen=True, slots=True)
 class CatalogChange:
-    """Whom a catalog fact touches: the accounts under `plans` (None: all of the organization)."""
+    """Whom a catalog fact touches: the accounts under `plans` and plan groups (None: all of the organization)."""
 
     offset: int
     organization: str
@@ -127,7 +127,8 @@ def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) 
 
 
 def _touched(catalog: Resources, fact: ResourceFact) -> _Touched:
-    """Plans whose accounts the resource concerns as the catalog is now; asked before and after the fact is applied."""
+    """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
+    is applied."""
     if isinstance(fact, OrganizationConfigured):
         return _Touched(None)
     id = fact.id
@@ -142,6 +143,9 @@ def _touched(catalog: Resources, fact: ResourceFact) -> _Touched:
             plans |= {pricing.body.plan_id} if pricing.body.plan_id else set()
             templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
     plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
+    links = catalog.plan_group_links.values()
+    plans |= {one.body.plan_group_id for one in links if one.id == id or one.body.plan_id in plans}
+    plans |= {id} if id in catalog.plan_groups else set()
     aggregation = catalog.aggregations.get(id)
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
 

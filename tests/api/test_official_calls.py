@@ -11,7 +11,7 @@ MODULES = (
     *("accounts", "account_plans", "contracts", "commitments", "balances", "balances.transactions"),
     *("bills", "bills.line_items", "bills.credit_line_items", "bills.debit_line_items", "bill_jobs"),
     *("organization_config", "counters", "counter_adjustments", "counter_pricings", "meters", "aggregations"),
-    "compound_aggregations",
+    *("compound_aggregations", "plan_groups", "plan_group_links"),
     *("plans", "plan_templates", "pricings", "products", "usage.query", "events", "bill_config"),
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
 )

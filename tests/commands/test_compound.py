@@ -6,9 +6,10 @@ import pytest
 
 from events.facts.compound import CompoundAggregationCreated, CompoundAggregationDeleted, CompoundAggregationUpdated
 from events.facts.resources import AggregationDeleted, AggregationUpdated, PricingCreated
-from services.commands.errors import InvalidField, NotUnique, Referenced, UnknownReference
+from services.commands.bodies import parse_body
+from services.commands.errors import InvalidBody, InvalidField, NotUnique, Referenced, UnknownReference
 from services.commands.messages import Command
-from tests.commands.world import Story, create, delete, given, update
+from tests.commands.world import Story, create, delete, document, given, update
 
 METER = {
     "code": "calls",
@@ -88,3 +89,18 @@ def test_a_price_names_a_compound_aggregation_that_there_is() -> None:
     story = told(formula())
     story.when(create("pricing", "price", **priced)).then(PricingCreated)
     story.when(delete("compoundAggregation", "both")).refused(Referenced, "pricing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "message"),
+    [
+        ("compoundAggregation", {"quantityPerUnit": 0}, "quantityPerUnit: "),
+        ("compoundAggregation", {"calculation": ""}, "calculation: "),
+        ("compoundAggregation", {"calculation": None}, "calculation: "),
+        ("compoundAggregation", {"rounding": "SIDEWAYS"}, "rounding: "),
+    ],
+)
+def test_a_bad_body_is_told_its_field(kind: str, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidBody) as refused:
+        parse_body(kind, document(kind, **more))
+    assert str(refused.value).startswith(message)

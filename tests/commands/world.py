@@ -43,6 +43,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "plan": {"code": "plan", "name": "Plan"},
     "pricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
     "account": {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"},
+    "planGroup": {"name": "Group", "currency": "USD"},
+    "planGroupLink": {},
     "accountPlan": {"startDate": "2026-01-01"},
     "contract": {"name": "C", "startDate": "2026-01-01", "endDate": "2027-01-01"},
     "commitment": {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},

@@ -47,6 +47,17 @@ WANTED = [
         for plan in ("its own", "the pool's")
     ),
     *(
+        f"group: {what}"
+        for what in (
+            "a minimum spend in advance",
+            "a minimum spend in arrears",
+            "a minimum spend over its plans' own",
+            "a standing charge",
+            "a standing charge that draws",
+            "a pool",
+        )
+    ),
+    *(
         f"formula: {what}"
         for what in (
             "a division by zero",

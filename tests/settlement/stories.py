@@ -146,6 +146,15 @@ def families(draw: st.DrawFn) -> Random:
     attached = [
         {"plan": code, "startDate": draw(days(0, 20)).isoformat(), "childBillingMode": draw(modes)} for code in codes
     ]
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    alike = len({(plan["billFrequency"], plan["billFrequencyInterval"]) for plan in plans}) == 1
+    if alike and len({plan["product"] for plan in plans}) == len(plans) and draw(st.booleans()):
+        fees = {"minimumSpend": draw(st.sampled_from([0, 60])), "standingCharge": draw(st.sampled_from([0, 4]))}
+        flags = {"minimumSpendBillInAdvance": draw(st.booleans()), "standingChargeBillInAdvance": draw(st.booleans())}
+        grouped["planGroups"] = [{"code": "bundle", **fees, **flags}]
+        grouped["planGroupLinks"] = [{"planGroup": "bundle", "plan": code} for code in codes]
+        term = {"startDate": attached[0]["startDate"], "childBillingMode": attached[0]["childBillingMode"]}
+        attached = [{"planGroup": "bundle", **term}]
     own = [{"plan": codes[0], "startDate": draw(days(20, 70)).isoformat(), "childBillingMode": draw(modes)}]
     accounts: list[dict[str, Any]] = [{"code": "acme", "plans": attached}]
     if draw(st.booleans()):
@@ -168,6 +177,7 @@ def families(draw: st.DrawFn) -> Random:
             for one, other in [(aggregations[0], aggregations[-1])]
         ],
         "plans": plans,
+        **grouped,
         "accounts": accounts,
         "commitments": terms,
     }
