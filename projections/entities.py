@@ -25,9 +25,10 @@ from events.resources.base import Resource
 from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
 from events.resources.credits import Balance
+from events.resources.plan_groups import PlanGroup
 
 R = TypeVar("R", bound=Resource)
-F = TypeVar("F", Plan, PlanTemplate)
+F = TypeVar("F", Plan, PlanTemplate, PlanGroup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class AccountEntity(Entity[Account]):
 
 
 class Dated(NamedTuple):
-    """What a plan's or template's body gave from a day on; None: nothing."""
+    """What a plan's, template's or plan group's body gave from a day on; None: nothing."""
 
     start: date
     amount: Decimal | None
@@ -68,7 +69,8 @@ class Dated(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanEntity(Entity[F]):
-    """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
+    """A plan, template or plan group with every standing charge and minimum spend it had, in the order in which they
+    were given.
 
     The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
     """
@@ -138,7 +140,7 @@ def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigure
         case Account():
             assert isinstance(fact, AccountCreated)
             return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
-        case Plan() | PlanTemplate():
+        case Plan() | PlanTemplate() | PlanGroup():
             first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
             return PlanEntity(*arguments, *first)
         case Commitment():

@@ -30,10 +30,12 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.calendar import later
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, created, touched
 
@@ -48,12 +50,15 @@ class Resources:
     products: dict[str, Entity[Product]] = field(default_factory=dict)
     meters: dict[str, Entity[Meter]] = field(default_factory=dict)
     aggregations: dict[str, Entity[Aggregation]] = field(default_factory=dict)
+    compound_aggregations: dict[str, Entity[CompoundAggregation]] = field(default_factory=dict)
     plan_templates: dict[str, PlanEntity[PlanTemplate]] = field(default_factory=dict)
     plans: dict[str, PlanEntity[Plan]] = field(default_factory=dict)
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
     accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    plan_groups: dict[str, PlanEntity[PlanGroup]] = field(default_factory=dict)
+    plan_group_links: dict[str, Entity[PlanGroupLink]] = field(default_factory=dict)
     account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
     contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
@@ -119,12 +124,15 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Product: "products",
     Meter: "meters",
     Aggregation: "aggregations",
+    CompoundAggregation: "compound_aggregations",
     PlanTemplate: "plan_templates",
     Plan: "plans",
     Pricing: "pricings",
     Counter: "counters",
     CounterPricing: "counter_pricings",
     Account: "accounts",
+    PlanGroup: "plan_groups",
+    PlanGroupLink: "plan_group_links",
     AccountPlan: "account_plans",
     Contract: "contracts",
     Commitment: "commitments",

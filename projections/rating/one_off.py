@@ -26,6 +26,7 @@ def one_off_charges(resources: Resources, index: FamilyIndex, account: AccountTe
             plan=ChargeTerms(
                 id="",
                 plan_id="",
+                group_id="",
                 template_id="",
                 code="",
                 product_id="",

@@ -13,6 +13,7 @@ from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
 from projections.money import Rounding
+from projections.rating.groups import plans_of
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
@@ -216,8 +217,9 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
 
 def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
     """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
-    first = attached_plans(resources, index, account, body)[:1]
-    body = body.model_copy(update={"billing_plan_id": first[0].body.plan_id}) if first else body
+    attached = attached_plans(resources, index, account, body)
+    first = plans_of(resources, index, attached[0].body)[:1] if attached else []
+    body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body
     found = billing_grid(resources, index, account, body)
     assert found is not None, "there is one with a billingPlanId, and one with one account plan or none"
     return found

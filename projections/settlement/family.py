@@ -41,14 +41,14 @@ class FamilyTerms:
     minimums: tuple[Minimum, ...]
     cuts: tuple[date, ...]
     #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders.
-    fixed: dict[tuple[str, int], tuple[Charge, ...]] = field(default_factory=dict)
+    fixed: dict[tuple[PlanTerms, int], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
 
     def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
         """Standing charge and counters of a billing period: they depend on the terms alone."""
-        found = self.fixed.get((plan.id, number))
+        found = self.fixed.get((plan, number))
         if found is None:
-            found = self.fixed[plan.id, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+            found = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
         return found
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
@@ -142,8 +142,8 @@ def _readers(plans: Sequence[PlanTerms]) -> Readers:
     every = [(plan, series) for plan in plans for series in plan.series]
     for place, (plan, series) in enumerate(every):
         for member in plan.members:
-            key = (member.id, series.aggregation_id, series.segment)
-            found.setdefault(key, []).append(Reader(plan, series, place))
+            for key in series.keys(member.id):
+                found.setdefault(key, []).append(Reader(plan, series, place))
     return {key: tuple(readers) for key, readers in found.items()}
 
 

@@ -205,8 +205,9 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
         return
     usage: dict[date, list[RatedUsage]] = {}
     for one in rated if has_minimum else ():
-        if one.pool.plan is plan:
-            usage.setdefault(one.pool.period.start, []).append(one)
+        if one.pool.plan in (plan.grouped or (plan,)):
+            within = plan.period(plan.grid.number(one.pool.period.start))
+            usage.setdefault(within.start, []).append(one)
     number = plan.grid.number(plan.start)
     while (period := plan.period(number)).start <= through and period.start < period.end:
         for charge in terms.fixed_charges(plan, number):

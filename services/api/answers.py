@@ -73,9 +73,11 @@ class BillLineAnswer(Shown):
     accounting_product_name: str | None = None
     accounting_product_code: str | None = None
     plan_id: str | None = None
+    plan_group_id: str | None = None
     pricing_id: str | None = None
     charge_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     contract_id: str | None = None

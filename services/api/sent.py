@@ -21,7 +21,7 @@ BODY_BYTES_MAX = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[M]):
-    """A body that was read. `effective`: the day from which on the fees of an updated plan or template hold."""
+    """A body that was read. `effective`: the day from which on the fees of an updated plan, template or group hold."""
 
     body: M
     document: dict[str, Any]

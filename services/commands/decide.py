@@ -15,8 +15,10 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
+from events.resources.plan_groups import PlanGroupLink
 from projections.entities import CommitmentEntity, Entity, PlanEntity
 from projections.resources import Resources
 from services.commands import commitments, organization
@@ -33,6 +35,7 @@ from services.commands.checks import (
     check_version,
     existing,
 )
+from services.commands.compound import check_compound, check_still_named
 from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
@@ -46,6 +49,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.plan_groups import check_link
 from services.commands.table import KINDS
 
 
@@ -105,6 +109,8 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
     held = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
+    if isinstance(held.body, Aggregation):
+        check_still_named(resources, held, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
     return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force)
@@ -119,12 +125,6 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account(resources, body, held)
         case AccountPlan():
             check_account_plan(resources, id, body)
-        case Aggregation():
-            check_aggregation(resources, body)
-        case Pricing():
-            check_pricing(resources, body)
-        case CounterPricing():
-            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
             commitments.check_commitment(resources, body, held)
@@ -134,5 +134,23 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             commitments.check_charge(resources, body)
         case BillConfig():
             check_lock_date(body, held)
+        case _:
+            _check_of_catalog(resources, id, body, held)
+
+
+def _check_of_catalog(resources: Resources, id: str, body: Resource, held: Entity[Any] | None) -> None:
+    match body:
+        case Aggregation():
+            check_aggregation(resources, body)
+            if held is not None:
+                check_still_named(resources, held, body)
+        case CompoundAggregation():
+            check_compound(resources, body)
+        case Pricing():
+            check_pricing(resources, body)
+        case CounterPricing():
+            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+        case PlanGroupLink():
+            check_link(resources, id, body)
         case _:
             pass

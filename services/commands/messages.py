@@ -50,7 +50,7 @@ class CreateResource:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResource:
-    """Replace the whole body. `effective`: from when on new fees of a plan or template hold; None: from today on."""
+    """Replace the whole body. `effective`: from when on new fees of a plan or its like hold; None: from today."""
 
     kind: str
     id: str

@@ -6,9 +6,11 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
 from services.commands import filters as f
 from services.commands.in_stories import InnerList, InStories
@@ -31,6 +33,12 @@ _ROWS = (
         in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"}),
     ),
     Kind(
+        "compoundAggregation",
+        CompoundAggregation,
+        (f.IDS, f.CODES, f.one_of("productId")),
+        in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1"}),
+    ),
+    Kind(
         "planTemplate",
         PlanTemplate,
         (f.IDS, f.equals("productId")),
@@ -47,7 +55,7 @@ _ROWS = (
     Kind(
         "pricing",
         Pricing,
-        (f.IDS, f.ACTIVE, f.equals("aggregationId"), *f.PLAN_OR_TEMPLATE),
+        (f.IDS, f.ACTIVE, f.equals("aggregationId"), f.equals("compoundAggregationId"), *f.PLAN_OR_TEMPLATE),
         in_stories=_BEGINS,
     ),
     Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
@@ -70,6 +78,20 @@ _ROWS = (
         ),
     ),
     Kind(
+        "planGroup",
+        PlanGroup,
+        (f.IDS, f.one_of("accountId")),
+        entity=PlanEntity,
+        # What is in it, and who is on it, was judged by them.
+        fixed=("currency", "accountId"),
+    ),
+    Kind(
+        "planGroupLink",
+        PlanGroupLink,
+        (f.IDS, f.equals("planId", "plan"), f.equals("planGroupId", "planGroup")),
+        unique=(),
+    ),
+    Kind(
         "contract",
         Contract,
         (f.IDS, f.CODES, f.equals("accountId")),
@@ -86,6 +108,7 @@ _ROWS = (
             f.INCLUDE_ALL,
             f.equals("accountId", "account"),
             f.equals("planId", "plan"),
+            f.equals("planGroupId", "planGroup"),
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
         ),

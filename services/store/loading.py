@@ -1,7 +1,9 @@
 """Targeted load: the `Resources` that deciding one command needs, and no more.
 
-The command's own resource and what its body names; whoever may share its code; an account plan's neighbours with their
-plans and templates; a commitment's account plans; a parent's children; on delete, the first resource that refers to it.
+The command's own resource and what its body names; whoever may share its code; a formula's aggregations, and the
+formulas that may name an aggregation; an account plan's neighbours with their plans and templates, and those of all who
+are on a plan group whose plans change; a commitment's account plans; a parent's children; on delete, the first resource
+that refers to it.
 """
 
 from collections.abc import Iterable
@@ -9,8 +11,12 @@ from typing import Any
 
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
+from events.resources.catalog import Aggregation
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
+from events.resources.plan_groups import PlanGroupLink
 from projections.resources import Resources
+from services.commands.compound import codes_in
 from services.commands.kind import Kind, value_of
 from services.commands.messages import (
     CancelCommitment,
@@ -26,7 +32,15 @@ from services.store.view import COLUMNS, get_ids, put_rows
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
-_CHILDREN = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
+#: A code is looked for as its index has it.
+_OF_CODE = f"{_OF_KIND} AND e.body->>'code' = $3"
+_REFERRING = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
+#: The account plans of every account that has one of this plan group.
+_BESIDE_GROUP = (
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = 'accountPlan'"
+    " AND e.body->>'accountId' IN (SELECT o.body->>'accountId' FROM store.entities o"
+    " WHERE o.organization = $1 AND o.kind = 'accountPlan' AND o.refs @> ARRAY[$2])"
+)
 #: Of all that refer to a resource what was created first, as `decide` names it.
 _REFERRER = (
     f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
@@ -58,8 +72,18 @@ class _Loader:
     async def account_plans(self, account_id: str) -> None:
         await self.rows(_OF_ACCOUNT, "accountPlan", account_id)
 
-    async def products_of_plans(self) -> None:
-        await self.ids(plan.body.plan_id for plan in self.resources.account_plans.values())
+    async def named_in(self, body: CompoundAggregation) -> None:
+        """The aggregations that the formula names; a text that is none names nothing, and is refused."""
+        for code in codes_in(body.calculation):
+            await self.rows(_OF_CODE, "aggregation", code)
+
+    async def products_of_plans(self, group: str | None = None) -> None:
+        """Plans and templates of the account plans at hand, and of the group: those of groups by their links."""
+        attached = [one.body for one in self.resources.account_plans.values()]
+        for group_id in sorted({group, *(one.plan_group_id for one in attached)} - {None}, key=str):
+            await self.rows(_REFERRING, "planGroupLink", str(group_id))
+        linked = (link.body.plan_id for link in self.resources.plan_group_links.values())
+        await self.ids({*linked, *(one.plan_id for one in attached)})
         await self.ids(plan.body.plan_template_id for plan in self.resources.plans.values())
 
 
@@ -72,6 +96,8 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
         case DeleteResource(id=id):
             await loader.rows(_REFERRER, id)
             await _load_with_account(loader, id)
+            if id in resources.aggregations:
+                await loader.rows(_OF_KIND, "compoundAggregation")
         case TopUpCommitment(id=id) | CancelCommitment(id=id) | TransactBalance(id=id):
             await _load_with_account(loader, id)
         case _:
@@ -83,10 +109,18 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
     await loader.same_key(kind, body)
     match body:
         case Account(parent_account_id=str(parent)):
-            await loader.rows(_CHILDREN, "account", parent)
+            await loader.rows(_REFERRING, "account", parent)
+        case Aggregation() if id in loader.resources.aggregations:
+            await loader.rows(_OF_KIND, "compoundAggregation")
+        case CompoundAggregation():
+            await loader.named_in(body)
         case AccountPlan():
             await loader.account_plans(body.account_id)
-            await loader.products_of_plans()
+            await loader.products_of_plans(body.plan_group_id)
+        case PlanGroupLink():
+            await loader.rows(_BESIDE_GROUP, body.plan_group_id)
+            await loader.ids(one.body.account_id for one in loader.resources.account_plans.values())
+            await loader.products_of_plans(body.plan_group_id)
         case Commitment(kind="MINIMUM"):
             held = loader.resources.accounts.get(body.account_id)
             for account_id in {body.account_id, held.root_id} if held else ():

@@ -90,7 +90,7 @@ def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
-    """The amounts of a plan's or template's row; one written before there were such has the body's alone."""
+    """The amounts of a plan's, template's or group's row; one written before there were such has the body's alone."""
     if held is None:
         return (Dated(date.min, only),)
     return tuple(

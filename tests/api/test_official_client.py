@@ -20,7 +20,6 @@ pytestmark = pytest.mark.stack
 #: Fields of m3ter that Trueup refuses by name instead of accepting and ignoring them.
 NOT_OFFERED = {
     "aggregation": {"customSql"},
-    "pricing": {"compoundAggregationId"},
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from events.facts import FACTS
+from events.facts.base import Route
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import ATTRIBUTES, Resources
@@ -43,6 +44,13 @@ def test_what_a_body_and_a_row_name_exists() -> None:
             assert row.in_stories.defaults.keys() <= wire
             assert row.in_stories.inner is None or row.in_stories.inner.kind in KINDS
             assert not row.in_stories.begins_with_file or "startDate" in wire
+
+
+def test_facts_of_a_kind_lie_where_its_row_says() -> None:
+    for row in KINDS.values():
+        for ending in ("Created", "Updated", "Deleted"):
+            of_catalog = FACTS[f"{row.model.__name__}{ending}"].route is Route.CATALOG
+            assert of_catalog == (row.owner == "catalog"), row.name
 
 
 def test_a_family_has_what_its_accounts_own_and_shares_the_rest() -> None:

@@ -36,10 +36,15 @@ LEAST: dict[str, dict[str, Any]] = {
     "aggregation": {
         "name": "A", "targetField": "n", "aggregation": "SUM", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1",
     },
+    "compoundAggregation": {
+        "name": "Both", "calculation": "aggregation.units / 60", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1",
+    },
     "planTemplate": {"name": "T", "currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0},
     "plan": {"code": "plan", "name": "Plan"},
     "pricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
     "account": {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"},
+    "planGroup": {"name": "Group", "currency": "USD"},
+    "planGroupLink": {},
     "accountPlan": {"startDate": "2026-01-01"},
     "contract": {"name": "C", "startDate": "2026-01-01", "endDate": "2027-01-01"},
     "commitment": {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},

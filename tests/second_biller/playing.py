@@ -16,6 +16,7 @@ from .refusals import (
     check_cancel,
     check_commitment,
     check_delete,
+    check_not_named,
     check_thing,
     check_top_up,
     check_transaction,
@@ -107,6 +108,8 @@ class Player:
         thing = self.world.get(kind, code)
         changed = {**thing, **body["set"]}
         check_thing(self.world, kind, changed)
+        if kind == "aggregations" and changed["code"] != thing["code"]:
+            check_not_named(self.world, str(code), "code: is named in the calculation of a compoundAggregation")
         if not absent(body.get("effectiveDate")) and thing.get("planTemplate") != changed.get("planTemplate"):
             raise Refused("effectiveDate: does not go with another planTemplate")
         if kind == "commitments":

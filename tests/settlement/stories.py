@@ -12,6 +12,12 @@ from services.simulate.player import UsageRecord
 START = date(2026, 1, 1)
 DAYS = 130
 LAST = START + timedelta(days=DAYS)
+#: Over two aggregations, which may be one.
+FORMULAS = [
+    "aggregation.{one} / 7 + aggregation.{other}",
+    "aggregation.{one} * 3 / (aggregation.{other} - 9)",
+    "Math.max(aggregation.{one}, 2 * aggregation.{other}) - 5",
+]
 FUNCTIONS = ["SUM", "SUM", "SUM", "COUNT", "MIN", "MAX", "LATEST", "MEAN", "UNIQUE"]
 
 
@@ -36,7 +42,7 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def pricings(draw: st.DrawFn, aggregation: str, place: int) -> dict[str, Any]:
+def pricings(draw: st.DrawFn, aggregation: str, place: int, named: str = "aggregation") -> dict[str, Any]:
     limits = [0, *sorted(draw(st.sets(st.integers(1, 60), max_size=2)))]
     cumulative = draw(st.booleans())
     spans = draw(st.booleans()) and draw(st.booleans())
@@ -46,7 +52,7 @@ def pricings(draw: st.DrawFn, aggregation: str, place: int) -> dict[str, Any]:
     ]
     pricing = {
         "code": f"price-{place}",
-        "aggregation": aggregation,
+        named: aggregation,
         "cumulative": cumulative,
         "tiersSpanPlan": spans,
         "pricingBands": [{**band, "unitPrice": band["unitPrice"] / 1000} for band in bands],
@@ -105,7 +111,7 @@ def families(draw: st.DrawFn) -> Random:
         code = f"plan-{place}"
         priced = []
         for number in range(draw(st.integers(1, 2))):
-            aggregation = f"sum-{place}-{number}"
+            aggregation = f"sum_{place}_{number}"
             function = draw(st.sampled_from(FUNCTIONS))
             rounding = draw(st.sampled_from(["NONE", "UP", "DOWN", "NEAREST"]))
             per_unit = draw(st.sampled_from([1, 1, 3]))
@@ -121,6 +127,8 @@ def families(draw: st.DrawFn) -> Random:
             )
             for again in range(draw(st.integers(1, 2))):
                 priced.append(draw(pricings(aggregation, place * 100 + number * 10 + again)))
+        for again in range(draw(st.integers(0, 2))):
+            priced.append(draw(pricings("mix", place * 100 + 50 + again, "compoundAggregation")))
         plan = {
             "code": code,
             "product": draw(st.sampled_from(["alpha", "beta"])),
@@ -138,6 +146,15 @@ def families(draw: st.DrawFn) -> Random:
     attached = [
         {"plan": code, "startDate": draw(days(0, 20)).isoformat(), "childBillingMode": draw(modes)} for code in codes
     ]
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    alike = len({(plan["billFrequency"], plan["billFrequencyInterval"]) for plan in plans}) == 1
+    if alike and len({plan["product"] for plan in plans}) == len(plans) and draw(st.booleans()):
+        fees = {"minimumSpend": draw(st.sampled_from([0, 60])), "standingCharge": draw(st.sampled_from([0, 4]))}
+        flags = {"minimumSpendBillInAdvance": draw(st.booleans()), "standingChargeBillInAdvance": draw(st.booleans())}
+        grouped["planGroups"] = [{"code": "bundle", **fees, **flags}]
+        grouped["planGroupLinks"] = [{"planGroup": "bundle", "plan": code} for code in codes]
+        term = {"startDate": attached[0]["startDate"], "childBillingMode": attached[0]["childBillingMode"]}
+        attached = [{"planGroup": "bundle", **term}]
     own = [{"plan": codes[0], "startDate": draw(days(20, 70)).isoformat(), "childBillingMode": draw(modes)}]
     accounts: list[dict[str, Any]] = [{"code": "acme", "plans": attached}]
     if draw(st.booleans()):
@@ -151,7 +168,16 @@ def families(draw: st.DrawFn) -> Random:
     lists: dict[str, list[dict[str, Any]]] = {
         "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
         "aggregations": aggregations,
+        "compoundAggregations": [
+            {
+                "code": "mix",
+                "calculation": draw(st.sampled_from(FORMULAS)).format(one=one["code"], other=other["code"]),
+                "evaluateNullAggregations": draw(st.booleans()),
+            }
+            for one, other in [(aggregations[0], aggregations[-1])]
+        ],
         "plans": plans,
+        **grouped,
         "accounts": accounts,
         "commitments": terms,
     }
