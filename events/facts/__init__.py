@@ -3,10 +3,13 @@
 import inspect
 from types import ModuleType
 
-from events.facts import bill_config, bills, charges, clock, commitments, picklists, resources, usage
+from events.facts import bill_config, bills, charges, clock, commitments, picklists, resources, schedules, usage
 from events.facts.base import Fact
 
-_ABSTRACT = {"Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"}
+_ABSTRACT = {
+    *("Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"),
+    *("BalanceScheduleUpdated", "BalanceScheduleDeleted"),
+}
 
 
 def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
@@ -19,6 +22,6 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (resources, picklists, bill_config, commitments, charges, usage, clock, bills)
+    for module in (resources, picklists, bill_config, commitments, charges, schedules, usage, clock, bills)
     for name, fact in _facts_of(module).items()
 }

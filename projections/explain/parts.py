@@ -147,6 +147,7 @@ def charge_document(charge: Charge) -> Document:
         "pricingId": charge.pricing_id,
         "chargeId": charge.charge_id,
         "balanceId": charge.balance_id,
+        "scheduleId": charge.schedule_id,
         "aggregationId": charge.aggregation_id,
         "segment": charge.segment or None,
         "counterId": charge.counter_id,
@@ -161,5 +162,6 @@ def charge_resources(charge: Charge) -> frozenset[str]:
     """Ids of the terms that a charge follows."""
     plan = charge.plan
     of_plan = (plan.id, plan.plan_id, plan.template_id, plan.contract_id)
-    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, charge.balance_id)
+    of_balance = (charge.balance_id, charge.schedule_id)
+    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, *of_balance)
     return frozenset(one for one in found if one)

@@ -15,6 +15,7 @@ from events.facts.bills import ChargeType
 from projections.aggregates import ADDS_UP, DayState, Totals, TotalsKey, merge, merge_all, units, value
 from projections.calendar import Period, days_of
 from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.cuts import Cuts
 from projections.rating.pools import ONE, Day, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Reader, Readers, Series
 from projections.rating.timelines import held_days
@@ -37,13 +38,12 @@ class RatedUsage:
 _Reading = tuple[AccountTerms, Mapping[date, DayState]]
 
 
-def rate_usage(
-    plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Sequence[date]
-) -> tuple[RatedUsage, ...]:
-    """The charges of a series for the billing period with this number. `cuts`: days at which slices start, sorted."""
+def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Cuts) -> tuple[RatedUsage, ...]:
+    """The charges of a series for the billing period with this number. `cuts`: days at which slices start."""
     period = plan.period(number)
+    days = cuts.within(period)
     key = (series.aggregation_id, series.segment)
-    readings = [(member, days) for member in plan.members if (days := totals.get((member.id, *key)))]
+    readings = [(member, own) for member in plan.members if (own := totals.get((member.id, *key)))]
     found = []
     holding = held_days(series.spans, period)
     for pricing, runs in holding:
@@ -51,7 +51,7 @@ def rate_usage(
         weight = ONE if len(holding) == 1 or series.function in ADDS_UP else Fraction(_days(runs), period.days)
         pool = _pool(plan, series, pricing, period, runs, weight, readings)
         if pool is not None:
-            steps = pool.steps(cuts)
+            steps = pool.steps(days)
             found.append(RatedUsage(pool, steps, _parts(pool, steps)))
     return tuple(found)
 
@@ -161,7 +161,7 @@ class Rated(NamedTuple):
     totals: dict[TotalsKey, dict[date, DayState]]
 
 
-def rate_family(readers: Readers, cuts: Sequence[date], totals: Totals, kept: Rated | None) -> Rated:
+def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None) -> Rated:
     """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
 
     `readers` say which series read a total, `cuts` are the days on which slices start.

@@ -1,7 +1,8 @@
 """Targeted load: the `Resources` that deciding one command needs, and no more.
 
 The command's own resource and what its body names; whoever may share its code; an account plan's neighbours with their
-plans and templates; a commitment's account plans; a parent's children; on delete, the first resource that refers to it.
+plans and templates; a commitment's account plans; a balance's schedules, and a schedule's balance; a parent's children;
+on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from typing import Any
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
+from events.resources.credits import Balance
+from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.messages import (
@@ -27,6 +30,8 @@ from services.store.view import COLUMNS, get_ids, put_rows
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
 _CHILDREN = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
+#: The kind of what pays into a balance again and again.
+_TOP_UPS = "balanceTransactionSchedule"
 #: Of all that refer to a resource what was created first, as `decide` names it.
 _REFERRER = (
     f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
@@ -58,6 +63,17 @@ class _Loader:
     async def account_plans(self, account_id: str) -> None:
         await self.rows(_OF_ACCOUNT, "accountPlan", account_id)
 
+    async def balance(self, id: str) -> None:
+        """The balance with its account, and with what is paid into it again and again."""
+        await self.ids([id])
+        held = self.resources.balances.get(id)
+        if held is not None:
+            await self.ids([held.body.account_id])
+            await self.top_ups(id)
+
+    async def top_ups(self, balance_id: str) -> None:
+        await self.rows(_CHILDREN, _TOP_UPS, balance_id)
+
     async def products_of_plans(self) -> None:
         await self.ids(plan.body.plan_id for plan in self.resources.account_plans.values())
         await self.ids(plan.body.plan_template_id for plan in self.resources.plans.values())
@@ -72,10 +88,23 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
         case DeleteResource(id=id):
             await loader.rows(_REFERRER, id)
             await _load_with_account(loader, id)
-        case TopUpCommitment(id=id) | CancelCommitment(id=id) | TransactBalance(id=id):
+        case TransactBalance(id=id):
+            await _load_with_account(loader, id)
+            await loader.top_ups(id)
+        case TopUpCommitment(id=id) | CancelCommitment(id=id):
             await _load_with_account(loader, id)
         case _:
             pass
+
+
+async def load_balance(connection: Any, configured: Resources, id: str) -> Resources:
+    """The configuration and clock with a balance, its account, and what is paid into it again and again.
+
+    `configured` is left as it is. A balance that does not exist is simply not there.
+    """
+    found = Resources(configured.organization, configured.config, configured.clock)
+    await _Loader(connection, found).balance(id)
+    return found
 
 
 async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -> None:
@@ -87,6 +116,10 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
         case AccountPlan():
             await loader.account_plans(body.account_id)
             await loader.products_of_plans()
+        case Balance() if id in loader.resources.balances:
+            await loader.top_ups(id)
+        case BalanceSchedule():
+            await loader.balance(body.balance_id)
         case Commitment(kind="MINIMUM"):
             held = loader.resources.accounts.get(body.account_id)
             for account_id in {body.account_id, held.root_id} if held else ():
@@ -101,3 +134,5 @@ async def _load_with_account(loader: _Loader, id: str) -> None:
     for kind in KINDS.values():
         if kind.owner == "accountId" and (held := kind.held(loader.resources).get(id)) is not None:
             await loader.ids([value_of(held.body, "accountId")])
+        if kind.owner == "balanceId" and (held := kind.held(loader.resources).get(id)) is not None:
+            await loader.balance(value_of(held.body, "balanceId"))
