@@ -1,6 +1,6 @@
 """What goes into a balance and becomes of it: its transactions, those that a schedule gives too, and their summary."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, localcontext
 from heapq import merge
@@ -16,7 +16,7 @@ from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
 from events.resources.credits import BalanceTransaction
 from projections.calendar import local_day
-from projections.entities import BalanceEntity
+from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settle
 from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
@@ -81,12 +81,13 @@ async def transactions(
     """A balance's transactions, newest first; those of schedules from their day on."""
     asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
     wanted = {name: value for name, value in asked.items() if value is not None}
-    found = (one for one in await _newest_first(call, id) if wanted.items() <= one.document.items())
+    found = (one for one in await _newest_first(call, id, wanted, page) if wanted.items() <= one.document.items())
     entries = page.fetched_of(found, lambda one: one.place)
     return page.answer([one.document for one in page.shown(entries)], entries, lambda one: one.place)
 
 
-async def _newest_first(call: Call, id: str) -> Iterator[_Listed]:
+async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
+    """Of those that schedules gave only what may be on the page: there may be very many."""
     events = [envelope for _, envelope in await stream_of(call, "balance", id)]
     posted = [one for one in events if isinstance(one.data, BalanceTransacted)]
     async with call.reading() as connection:
@@ -97,20 +98,26 @@ async def _newest_first(call: Call, id: str) -> Iterator[_Listed]:
     of = OfBalance(resources, balance)
     today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
     made = (_Listed(_place(local_day(one.time, of.zone), one.sequence), _transaction_document(one)) for one in posted)
-    every = [sorted(made, reverse=True, key=_placed)]
-    return merge(*every, *_scheduled(of, today), key=_placed, reverse=True)
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _DAY)))
+    if wanted.get("entityType") in (None, "SCHEDULER"):
+        held = schedules_of(resources, balance)
+        every += [_topped_up(of, one, through) for one in held if wanted.get("entityId") in (None, one.id)]
+    return merge(*every, key=_placed, reverse=True)
 
 
-def _scheduled(of: OfBalance, today: date) -> Iterator[Iterator[_Listed]]:
-    for schedule in schedules_of(of.resources, of.balance):
-        yield (
-            _Listed(_place(one.day, schedule.position), one.document(of.zone)) for one in topped_up(of, schedule, today)
-        )
+def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[_Listed]:
+    for one in topped_up(of, schedule, through):
+        yield _Listed(_place(one.day, schedule.position), one.document(of.zone))
+
+
+#: Positions of the event store are below it.
+_DAY = 10**12
 
 
 def _place(day: date, position: int) -> int:
     """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
-    return day.toordinal() * 10**12 + position
+    return day.toordinal() * _DAY + position
 
 
 def _placed(one: _Listed) -> int:

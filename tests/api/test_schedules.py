@@ -204,14 +204,13 @@ async def test_what_is_refused_says_why(clocked: Clocked, path: str) -> None:
             assert message in (await clocked.below("POST", f"{path}{tail}", body, status))["message"]
     taken = await clocked.below("POST", path, sent | {"code": made["code"]}, 409)
     assert f"code: {made['code']} is taken" in taken["message"]
-    for method, below, body in (
-        ("GET", path, None), ("POST", path, sent), ("POST", f"{path}/preview", sent),
-        ("GET", f"{path}/{made['id']}", None),
-    ):  # fmt: skip
+    asked: list[tuple[str, str, Any]] = [("GET", path, None), ("POST", path, sent), ("POST", f"{path}/preview", sent)]
+    for method, below, body in asked:
         answer = await clocked.ask(method, f"/balances/{made['id']}/{below}", body, 404)
         assert answer["message"] == f"there is no balance with id {made['id']}"
-    for method, body in (("GET", None), ("PUT", made), ("DELETE", None)):
-        answer = await clocked.ask(method, f"/balances/{other['id']}/{path}/{made['id']}", body, 404)
+    for method in ("GET", "PUT", "DELETE"):
+        where = f"/balances/{other['id']}/{path}/{made['id']}"
+        answer = await clocked.ask(method, where, made if method == "PUT" else None, 404)
         assert f"with id {made['id']}" in answer["message"]
     await clocked.below("PUT", f"{path}/{made['id']}", made | {"effectiveDate": "soon"}, 400)
     await clocked.below("DELETE", f"{path}/{made['id']}?effectiveDate=soon", None, 400)

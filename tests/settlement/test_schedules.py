@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from events.resources.catalog import Frequency
 from projections.calendar import Period, add_months, grid
 from projections.money import Rounding
 from projections.schedules import Recurrence, fee_periods, recurrence
@@ -17,7 +18,7 @@ from projections.settlement.payments import PaidIn, Recurring, paid_in
 from services.simulate.naming import id_of
 from tests.settlement.playing import family_of, play_text
 
-FREQUENCIES = ["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
+FREQUENCIES: list[Frequency] = ["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
 DAYS = st.dates(date(2023, 12, 1), date(2026, 3, 1))
 SHORT = st.integers(0, 500)
 
