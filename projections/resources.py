@@ -24,6 +24,7 @@ from events.facts.resources import (
     ResourceFact,
     ResourceUpdated,
 )
+from events.facts.schedules import BalanceScheduleDeleted, BalanceScheduleUpdated
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
 from events.resources.bill_config import BillConfig
@@ -36,8 +37,18 @@ from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import later
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, created, touched
+from projections.entities import (
+    AccountEntity,
+    BalanceEntity,
+    CommitmentEntity,
+    Entity,
+    PlanEntity,
+    ScheduleEntity,
+    created,
+    touched,
+)
 
 
 @dataclass(slots=True)
@@ -63,6 +74,8 @@ class Resources:
     contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
+    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(default_factory=dict)
+    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
     charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
     currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
@@ -93,17 +106,37 @@ class Resources:
                 self.balances[fact.id] = replace(touched(wallet, envelope), transactions=(*wallet.transactions, fact))
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = created(envelope, fact)
+                if isinstance(fact.body, BalanceSchedule):
+                    self._note_schedule(envelope, fact.body.balance_id)
             case FeesChanged() as fact:
                 plans = self._of(fact)
                 plans[fact.id] = touched(plans[fact.id], envelope).with_fees(fact)
             case CommitmentUpdated() as fact:
                 held = touched(self.commitments[fact.id], envelope)
                 self.commitments[fact.id] = replace(held, body=fact.body, grid=fact.grid)
+            case (BalanceScheduleUpdated() | BalanceScheduleDeleted()) as fact:
+                self._change_schedule(envelope, fact)
             case ResourceUpdated() as fact:
                 held_by_id = self._of(fact)
                 held_by_id[fact.id] = replace(touched(held_by_id[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
+
+    def _change_schedule(self, envelope: Envelope, fact: BalanceScheduleUpdated[Any] | BalanceScheduleDeleted) -> None:
+        schedules = self._of(fact)
+        held: ScheduleEntity[Any] = touched(schedules[fact.id], envelope)
+        if isinstance(fact, BalanceScheduleUpdated):
+            schedules[fact.id] = held.with_terms(fact.body, fact.effective)
+            self._note_schedule(envelope, fact.body.balance_id)
+        else:
+            del schedules[fact.id]
+            self._note_schedule(envelope, fact.balance_id, held.ending(fact.effective, fact.force))
+
+    def _note_schedule(self, envelope: Envelope, balance_id: str, left: ScheduleEntity[Any] | None = None) -> None:
+        """The balance stands otherwise now. Where one resource is looked at alone, it is not there."""
+        balance = self.balances.get(balance_id)
+        if balance is not None:
+            self.balances[balance_id] = balance.noting(envelope, left)
 
     def put(self, entity: Entity[Any]) -> None:
         """Hold an entity as it is, without the facts that made it so."""
@@ -137,6 +170,8 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Contract: "contracts",
     Commitment: "commitments",
     Balance: "balances",
+    BalanceTransactionSchedule: "balance_transaction_schedules",
+    BalanceChargeSchedule: "balance_charge_schedules",
     CounterAdjustment: "counter_adjustments",
     AccountCharge: "charges",
     Currency: "currencies",

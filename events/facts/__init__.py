@@ -13,11 +13,15 @@ from events.facts import (
     picklists,
     plan_groups,
     resources,
+    schedules,
     usage,
 )
 from events.facts.base import Fact
 
-_ABSTRACT = {"Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"}
+_ABSTRACT = {
+    *("Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"),
+    *("BalanceScheduleUpdated", "BalanceScheduleDeleted"),
+}
 
 
 def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
@@ -30,6 +34,9 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (resources, compound, plan_groups, picklists, bill_config, commitments, charges, usage, clock, bills)
+    for module in (
+        *(resources, compound, plan_groups, picklists, bill_config, commitments, charges, schedules, usage, clock),
+        bills,
+    )
     for name, fact in _facts_of(module).items()
 }

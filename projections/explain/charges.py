@@ -96,8 +96,9 @@ def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpen
 
 
 def one_off_part(settlement: Settlement, charge: Charge) -> Part:
-    """A charge that was put on the account as it is: its amount, or its units at its unit price."""
-    return _part(settlement, charge, (Add("the charge as it was put on the account", charge.amount),), {})
+    """A charge put on the account as it is, once or by a schedule: its amount, or its units at its unit price."""
+    what = "as it was put on the account" if charge.schedule_id is None else "as its schedule has it"
+    return _part(settlement, charge, (Add(f"the charge {what}", charge.amount),), {})
 
 
 def counter_part(settlement: Settlement, charge: Charge) -> Part:

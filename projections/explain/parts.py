@@ -148,6 +148,7 @@ def charge_document(charge: Charge) -> Document:
         "pricingId": charge.pricing_id,
         "chargeId": charge.charge_id,
         "balanceId": charge.balance_id,
+        "scheduleId": charge.schedule_id,
         "aggregationId": charge.aggregation_id,
         "compoundAggregationId": charge.compound_id,
         "segment": charge.segment or None,
@@ -164,5 +165,6 @@ def charge_resources(charge: Charge) -> frozenset[str]:
     plan = charge.plan
     of_plan = (plan.id, plan.plan_id, plan.group_id, plan.template_id, plan.contract_id)
     of_usage = (charge.aggregation_id, charge.compound_id)
-    found = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, charge.balance_id)
+    of_balance = (charge.balance_id, charge.schedule_id)
+    found = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, *of_balance)
     return frozenset(one for one in found if one)

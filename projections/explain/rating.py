@@ -56,7 +56,7 @@ def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: i
         "pooledOverage": money(pooled),
         "percent": fund.surcharge,
         "unrounded": number(Fraction(money(pooled)) * Fraction(fund.surcharge) / 100),
-        "agreement": fund_document(fund),
+        "agreement": fund_document(settlement, fund),
     }
     return _part(settlement, charge, [Add(f"{fund.surcharge} % of the overage", amount)], inputs, {fund.id})
 
@@ -76,14 +76,14 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
             for one in settlement.outcomes.get(charge.key, ())
             if one.overage is not None and funds[one.overage] is fund
         ]
-        return _part(settlement, charge, adds, {"agreement": fund_document(fund)}, {fund.id})
+        return _part(settlement, charge, adds, {"agreement": fund_document(settlement, fund)}, {fund.id})
     beyond = Beyond(rated, [settlement.outcomes.get(part.key, []) for part in rated.parts], funds)
     own = rated.parts.index(charge), funds.index(fund)
     inputs = {
         "unitsBeyondExhaustion": _beyond(rated, beyond, own),
         "overageBands": _bands(bands),
         "overageCharge": _uses(bands.breakdown(sum(beyond.units.values(), Fraction(0)))),
-        "agreement": fund_document(fund),
+        "agreement": fund_document(settlement, fund),
     }
     worth = beyond.worth(*own).items()
     adds = [Add(f"beyond exhaustion in the slice from {start}, by overagePricingBands", one) for start, one in worth]

@@ -16,6 +16,7 @@ from projections.aggregates import DayState, Totals, TotalsKey, units
 from projections.calendar import Period, days_of
 from projections.measures import Compound, CompoundState, Day, State
 from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.cuts import Cuts
 from projections.rating.pools import ONE, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Reader, Readers, Series
 from projections.rating.timelines import held_days
@@ -39,13 +40,11 @@ class RatedUsage:
 _Reading = tuple[AccountTerms, Mapping[date, State]]
 
 
-def rate_usage(
-    plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Sequence[date]
-) -> tuple[RatedUsage, ...]:
-    """The charges of a series for the billing period with this number. `cuts`: days at which slices start, sorted."""
+def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Cuts) -> tuple[RatedUsage, ...]:
+    """The charges of a series for the billing period with this number. `cuts`: days at which slices start."""
     period = plan.period(number)
-    measure = series.measure
-    readings = [(member, days) for member in plan.members if (days := _states(series, member, totals))]
+    days, measure = cuts.within(period), series.measure
+    readings = [(member, states) for member in plan.members if (states := _states(series, member, totals))]
     found = []
     holding = held_days(series.spans, period)
     for pricing, runs in holding:
@@ -54,7 +53,7 @@ def rate_usage(
         weight = Fraction(_days(runs), period.days) if shared else ONE
         pool = _pool(plan, series, pricing, period, runs, weight, readings)
         if pool is not None:
-            steps = pool.steps(cuts)
+            steps = pool.steps(days)
             found.append(RatedUsage(pool, steps, _parts(pool, steps)))
     return tuple(found)
 
@@ -194,7 +193,7 @@ class Rated(NamedTuple):
     totals: dict[TotalsKey, dict[date, DayState]]
 
 
-def rate_family(readers: Readers, cuts: Sequence[date], totals: Totals, kept: Rated | None) -> Rated:
+def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None) -> Rated:
     """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
 
     `readers` say which series read a total, `cuts` are the days on which slices start.

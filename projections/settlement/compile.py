@@ -18,10 +18,12 @@ from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
 from projections.resources import Resources
-from projections.settlement.agreements import Fund, Precedence, paid_in
+from projections.schedules import balance_top_ups
+from projections.settlement.agreements import Fund, Precedence
 from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
+from projections.settlement.payments import paid_in
 
 #: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
 OF_COMMITMENTS: tuple[ChargeType, ...] = get_args(DrawableType)
@@ -59,7 +61,7 @@ def compile_balances(
 ) -> tuple[Fund, ...]:
     """The family's balances, each oldest first within its account."""
     return tuple(
-        _balance(resources, account, entity)
+        _balance(resources, index, account, entity)
         for account in accounts.values()
         for entity in index.owned(resources, "balances", "account_id", account.id)
     )
@@ -139,7 +141,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
     )
 
 
-def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity) -> Fund:
+def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: BalanceEntity) -> Fund:
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
     start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
@@ -161,7 +163,11 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         agreed_end=end,
         cancelled=None,
         amount=0,
-        paid_in=paid_in(rounding, [(max(one.date, start), one.amount) for one in entity.transactions]),
+        paid_in=paid_in(
+            rounding,
+            [(max(one.date, start), one.amount) for one in entity.transactions],
+            balance_top_ups(resources, index, entity, account.zone),
+        ),
         rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
         rollover_percent=Fraction(100),
         rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),

@@ -188,7 +188,7 @@ def settle(family: Family, *, through: date, accrued: bool, kept: Kept | None = 
     due = every if accrued else [one for one in every if one.pool.period.end <= through]
     debits = [one for one in due if one.pool.series.kind == "DEBIT"]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
-    others += [charge for charge in terms.one_offs if charge.due <= through]
+    others += terms.one_offs_due(through)
     credits = [part for one in due if one.pool.series.kind != "DEBIT" for part in one.parts]
     credits += [charge for charge in others if CHARGES[charge.type].credit]
     others = [charge for charge in others if not CHARGES[charge.type].credit]

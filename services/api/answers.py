@@ -195,9 +195,10 @@ class BalanceSummary(Shown):
 
 
 class TransactionShown(Shown):
-    """By whom a transaction was made."""
+    """By whom a transaction was made: by a client, or by a schedule, which it names."""
 
-    entity_type: Literal["USER"]
+    entity_type: Literal["USER", "SCHEDULER"]
+    entity_id: str | None = None
 
 
 class HistoryEntry(Shown):

@@ -27,6 +27,7 @@ from services.api import (
     measurements,
     organization,
     rejected,
+    schedules,
     usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
@@ -114,6 +115,7 @@ def organization_routers() -> list[APIRouter]:
         accounts.router,
         ending.router,
         balances.router,
+        schedules.schedule_router(),
         commitments.router,
         bills.router,
         line_items.router,

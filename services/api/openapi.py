@@ -94,7 +94,8 @@ def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any
 def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
     """The model's schema with the members that may stand beside its fields."""
     beside: dict[str, Any] = {name: {"readOnly": True} for name in body.unread}
-    required = [name for name in schema.get("required", []) if name not in body.defaults]
+    left_out = (*body.defaults, *body.in_path)
+    required = [name for name in schema.get("required", []) if name not in left_out]
     if body.version != "unread":
         beside["version"] = {"type": "integer", "minimum": 0}
     if body.version == "required":

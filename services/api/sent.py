@@ -14,6 +14,7 @@ from starlette.requests import Request
 from services.api.errors import BodyTooLargeError
 from services.api.wire import parse_object
 from services.commands.bodies import effective_date_of, parse_model, version_of
+from services.commands.errors import InvalidField
 
 M = TypeVar("M", bound=BaseModel)
 BODY_BYTES_MAX = 1024 * 1024
@@ -48,6 +49,8 @@ class Body(Generic[M]):
     may_be_absent: bool = False
     #: Members that may be left out, and are kept all the same.
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    #: Members that the path has: they may be left out, and must say the same otherwise.
+    in_path: tuple[str, ...] = ()
     media: tuple[str, ...] = ("application/json",)
     #: What OpenAPI calls it, if not as its model.
     title: str | None = None
@@ -70,9 +73,12 @@ class Sent(Generic[M]):
     declared: Body[M]
 
     def read(self, **beside: Any) -> Given[M]:
-        """The body; `beside` are members that the query may give instead. Raises: InvalidField, InvalidBody."""
+        """The body; `beside` are members that the query or path gives. Raises: InvalidField, InvalidBody."""
         declared = self.declared
         document = {} if declared.may_be_absent and not self.raw else parse_object(self.raw)
+        for name in declared.in_path:
+            if document.get(name, beside[name]) != beside[name]:
+                raise InvalidField(field=name, rule="must be the one of the path")
         effective = None
         if declared.dated:
             document, effective = effective_date_of(document)

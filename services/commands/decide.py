@@ -19,9 +19,10 @@ from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroupLink
-from projections.entities import CommitmentEntity, Entity, PlanEntity
+from events.resources.schedules import BalanceSchedule
+from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
-from services.commands import commitments, organization
+from services.commands import commitments, organization, schedules
 from services.commands.accounts import account_created, check_account, check_account_plan
 from services.commands.bill_lock import check_lock_date
 from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
@@ -102,6 +103,8 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
     elif isinstance(held, CommitmentEntity):
         assert isinstance(command.body, Commitment)
         more = commitments.grid_of(resources, command.body, held)
+    elif isinstance(held, ScheduleEntity):
+        more = schedules.changed(resources, held, command)
     return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
 
 
@@ -113,7 +116,8 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
         check_still_named(resources, held, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
-    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force)
+    more = schedules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
+    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force, **more)
 
 
 def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:
@@ -129,7 +133,9 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             assert held is None or isinstance(held, CommitmentEntity)
             commitments.check_commitment(resources, body, held)
         case Balance():
-            commitments.check_balance(resources, body)
+            commitments.check_balance(resources, body, held)
+        case BalanceSchedule():
+            schedules.check_schedule(resources, body)
         case AccountCharge():
             commitments.check_charge(resources, body)
         case BillConfig():

@@ -1,5 +1,7 @@
 """THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
 
+from typing import Any
+
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.bill_config import BillConfig
@@ -11,7 +13,8 @@ from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
+from events.resources.schedules import BalanceChargeSchedule, BalanceTransactionSchedule
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.in_stories import InnerList, InStories
 from services.commands.kind import Kind
@@ -21,6 +24,14 @@ _PRODUCTS = (("productIds", "product"),)
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
+_OF_BALANCE: dict[str, Any] = {
+    "group": "billing",
+    "owner": "balanceId",
+    "within": ("balanceId", "balance"),
+    "fixed": ("balanceId",),
+    "derived": ("nextRun", "previousRun"),
+    "entity": ScheduleEntity,
+}
 
 #: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
 _ROWS = (
@@ -152,6 +163,34 @@ _ROWS = (
         entity=BalanceEntity,
     ),
     Kind(
+        "balanceTransactionSchedule",
+        BalanceTransactionSchedule,
+        (f.IDS,),
+        in_stories=InStories(
+            {
+                "transactionDescription": "{code}",
+                "transactionTypeId": "{code}",
+                "frequency": "MONTHLY",
+                "frequencyInterval": 1,
+            }
+        ),
+        **_OF_BALANCE,
+    ),
+    Kind(
+        "balanceChargeSchedule",
+        BalanceChargeSchedule,
+        (f.IDS,),
+        in_stories=InStories(
+            {
+                "chargeDescription": "{code}",
+                "billFrequency": "MONTHLY",
+                "billFrequencyInterval": 1,
+                "billInAdvance": False,
+            }
+        ),
+        **_OF_BALANCE,
+    ),
+    Kind(
         "counterAdjustment",
         CounterAdjustment,
         (
@@ -181,7 +220,7 @@ _ROWS = (
             f.by_day("billDate", "billDate", "="),
             f.equals("entityId"),
             f.equals("entityType"),
-            f.equals("scheduleId"),  # schedules of charges are not offered, so it finds none
+            f.equals("scheduleId"),  # what a schedule gives is derived and no resource, so it finds none
         ),
         owner="accountId",
         fixed=("accountId",),

@@ -21,7 +21,6 @@ from events.resources.base import Resource
 from events.topics import usage_key
 from services.api.signing_in import SignedIn
 from services.commands.bodies import parse_body
-from services.commands.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
@@ -82,7 +81,7 @@ class LivePlayer:
 
     def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
-        made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
+        made = self._ask("POST", self._names.list_path(document.kind, fields), fields, about=document.kind)
         self._names.learn(document, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
@@ -94,8 +93,11 @@ class LivePlayer:
         given = {name: value for name, value in body.items() if value is not None}
         return parse_body(kind, self._ask("PUT", path, given, about=kind))
 
-    def delete(self, kind: str, code: str, force: bool) -> None:
-        self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
+    def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
+        query = {"force": "true"} if force else {}
+        if effective is not None:
+            query["effectiveDate"] = effective.isoformat()
+        self._ask("DELETE", self._path(kind, code), **query)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         self._amend(code, "topups", {"amount": amount, "date": day, "recurring": recurring})
@@ -168,7 +170,7 @@ class LivePlayer:
         self._ask("POST", f"{path}/{what}", {**body, "version": version}, about="commitment")
 
     def _path(self, kind: str, code: str) -> str:
-        return f"{KINDS[kind].path}/{self._names.id(kind, code)}"
+        return self._names.path(kind, code)
 
     def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
         """A view without lines is no bill."""

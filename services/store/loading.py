@@ -2,8 +2,8 @@
 
 The command's own resource and what its body names; whoever may share its code; a formula's aggregations, and the
 formulas that may name an aggregation; an account plan's neighbours with their plans and templates, and those of all who
-are on a plan group whose plans change; a commitment's account plans; a parent's children; on delete, the first resource
-that refers to it.
+are on a plan group whose plans change; a commitment's account plans; a balance's schedules, and a schedule's balance; a
+parent's children; on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,9 @@ from events.resources.base import Resource
 from events.resources.catalog import Aggregation
 from events.resources.commitments import Commitment
 from events.resources.compound import CompoundAggregation
+from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroupLink
+from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
 from services.commands.compound import codes_in
 from services.commands.kind import Kind, value_of
@@ -41,6 +43,8 @@ _BESIDE_GROUP = (
     " AND e.body->>'accountId' IN (SELECT o.body->>'accountId' FROM store.entities o"
     " WHERE o.organization = $1 AND o.kind = 'accountPlan' AND o.refs @> ARRAY[$2])"
 )
+#: The kind of what pays into a balance again and again.
+_TOP_UPS = "balanceTransactionSchedule"
 #: Of all that refer to a resource what was created first, as `decide` names it.
 _REFERRER = (
     f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
@@ -77,6 +81,17 @@ class _Loader:
         for code in codes_in(body.calculation):
             await self.rows(_OF_CODE, "aggregation", code)
 
+    async def balance(self, id: str) -> None:
+        """The balance with its account, and with what is paid into it again and again."""
+        await self.ids([id])
+        held = self.resources.balances.get(id)
+        if held is not None:
+            await self.ids([held.body.account_id])
+            await self.top_ups(id)
+
+    async def top_ups(self, balance_id: str) -> None:
+        await self.rows(_REFERRING, _TOP_UPS, balance_id)
+
     async def products_of_plans(self, group: str | None = None) -> None:
         """Plans and templates of the account plans at hand, and of the group: those of groups by their links."""
         attached = [one.body for one in self.resources.account_plans.values()]
@@ -98,10 +113,23 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
             await _load_with_account(loader, id)
             if id in resources.aggregations:
                 await loader.rows(_OF_KIND, "compoundAggregation")
-        case TopUpCommitment(id=id) | CancelCommitment(id=id) | TransactBalance(id=id):
+        case TransactBalance(id=id):
+            await _load_with_account(loader, id)
+            await loader.top_ups(id)
+        case TopUpCommitment(id=id) | CancelCommitment(id=id):
             await _load_with_account(loader, id)
         case _:
             pass
+
+
+async def load_balance(connection: Any, configured: Resources, id: str) -> Resources:
+    """The configuration and clock with a balance, its account, and what is paid into it again and again.
+
+    `configured` is left as it is. A balance that does not exist is simply not there.
+    """
+    found = Resources(configured.organization, configured.config, configured.clock)
+    await _Loader(connection, found).balance(id)
+    return found
 
 
 async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -> None:
@@ -121,6 +149,10 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
             await loader.rows(_BESIDE_GROUP, body.plan_group_id)
             await loader.ids(one.body.account_id for one in loader.resources.account_plans.values())
             await loader.products_of_plans(body.plan_group_id)
+        case Balance() if id in loader.resources.balances:
+            await loader.top_ups(id)
+        case BalanceSchedule():
+            await loader.balance(body.balance_id)
         case Commitment(kind="MINIMUM"):
             held = loader.resources.accounts.get(body.account_id)
             for account_id in {body.account_id, held.root_id} if held else ():
@@ -135,3 +167,5 @@ async def _load_with_account(loader: _Loader, id: str) -> None:
     for kind in KINDS.values():
         if kind.owner == "accountId" and (held := kind.held(loader.resources).get(id)) is not None:
             await loader.ids([value_of(held.body, "accountId")])
+        if kind.owner == "balanceId" and (held := kind.held(loader.resources).get(id)) is not None:
+            await loader.balance(value_of(held.body, "balanceId"))

@@ -13,10 +13,19 @@ from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity
+from projections.entities import (
+    AccountEntity,
+    BalanceEntity,
+    CommitmentEntity,
+    Dated,
+    Entity,
+    PlanEntity,
+    ScheduleEntity,
+)
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
+from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
 COLUMNS = (
@@ -75,7 +84,9 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
         return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid)
     if kind.entity is BalanceEntity:
         transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
-        return BalanceEntity(**base, transactions=transactions)
+        return BalanceEntity(**base, transactions=transactions, schedules=schedules_in(extra))
+    if kind.entity is ScheduleEntity:
+        return ScheduleEntity(**base, terms=terms_in(extra, kind.model))
     if kind.entity is PlanEntity:
         return PlanEntity(
             **base,
@@ -162,6 +173,8 @@ def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountE
     """The account that a resource belongs to; None for what belongs to the catalog."""
     if kind.owner == "catalog":
         return None
+    if kind.owner == "balanceId":
+        body = resources.balances[value_of(body, "balanceId")].body
     return resources.accounts[id if kind.owner == "self" else value_of(body, "accountId")]
 
 
@@ -176,8 +189,10 @@ def _extra(entity: Entity[Any]) -> dict[str, Any]:
                 "cancellation": cancellation and told(cancellation),
                 "grid": grid and told(grid),
             }
-        case BalanceEntity(transactions=transactions):
-            return {"transactions": [told(fact) for fact in transactions]}
+        case BalanceEntity(transactions=transactions, schedules=schedules):
+            return {"transactions": [told(fact) for fact in transactions]} | extra_of_schedules(schedules)
+        case ScheduleEntity():
+            return extra_of_terms(entity)
         case PlanEntity(standing_charges=standing, minimum_spends=minimum):
             return {"standingCharges": _dates(standing), "minimumSpends": _dates(minimum)}
         case _:

@@ -9,6 +9,7 @@ from tests.api.schemas import operation_of, resolved
 
 MODULES = (
     *("accounts", "account_plans", "contracts", "commitments", "balances", "balances.transactions"),
+    *("balances.charge_schedules", "balances.transaction_schedules"),
     *("bills", "bills.line_items", "bills.credit_line_items", "bills.debit_line_items", "bill_jobs"),
     *("organization_config", "counters", "counter_adjustments", "counter_pricings", "meters", "aggregations"),
     *("compound_aggregations", "plan_groups", "plan_group_links"),

@@ -41,8 +41,10 @@ def snake(name: str) -> str:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if not kind.single], ids=lambda kind: kind.name)
 def test_every_field_that_the_client_can_send_is_a_field_of_the_model(kind: Any) -> None:
-    module = importlib.import_module(f"m3ter.types.{snake(kind.name)}_create_params")
-    params = getattr(module, kind.name[0].upper() + kind.name[1:] + "CreateParams")
+    above, name = (kind.within[1], kind.name.removeprefix(kind.within[1])) if kind.within else ("", kind.name)
+    types = f"m3ter.types.{above}s" if above else "m3ter.types"
+    module = importlib.import_module(f"{types}.{snake(name).removeprefix('_')}_create_params")
+    params = getattr(module, name[0].upper() + name[1:] + "CreateParams")
     hints = typing.get_type_hints(params, include_extras=True)
     sent = {wire_name(name, hint) for name, hint in hints.items()} - {"orgId", "version"}
     known = {field.alias for field in kind.model.model_fields.values()}

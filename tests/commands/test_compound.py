@@ -15,7 +15,7 @@ METER = {
     "code": "calls",
     "dataFields": [{"code": "n", "category": "MEASURE"}, {"code": "region", "category": "WHERE"}],
 }
-SEGMENTED = {"segmentedFields": ["region"], "segments": [{"region": "eu"}]}
+SEGMENTED: dict[str, Any] = {"segmentedFields": ["region"], "segments": [{"region": "eu"}]}
 
 
 def units(**more: Any) -> Command:

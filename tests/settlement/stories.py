@@ -31,6 +31,8 @@ class Random:
     adjustments: list[tuple[str, date, int]]
     top_ups: list[tuple[str, int, date]]
     cancels: list[tuple[str, date, str | None]]
+    #: Of schedules: kind, code, day, and the new amount; None deletes it.
+    changes: list[tuple[str, str, date, int | None]]
 
 
 def days(first: int = 0, last: int = DAYS) -> st.SearchStrategy[date]:
@@ -101,6 +103,31 @@ def commitments(draw: st.DrawFn, place: int, plans: list[str]) -> dict[str, Any]
             }
         fields |= draw(st.sampled_from([{}, {"overageSurchargePercent": 7}, {"separateOverageUsage": True}]))
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def schedules(wallet: dict[str, Any]) -> dict[str, st.SearchStrategy[list[dict[str, Any]]]]:
+    """Perhaps a schedule of each kind in the wallet's term."""
+    first, end = date.fromisoformat(wallet["startDate"]), date.fromisoformat(wallet["endDate"])
+    starts = st.integers(0, (end - first).days).map(lambda day: (first + timedelta(days=day)).isoformat())
+    frequencies, steps, amounts = st.sampled_from(["DAILY", "WEEKLY", "MONTHLY"]), st.integers(1, 9), st.integers(1, 20)
+    top_up = {
+        "code": st.just("refill"), "balance": st.just("wallet"), "amount": amounts, "startDate": starts,
+        "endDate": st.just(wallet["endDate"]), "frequency": frequencies, "frequencyInterval": steps,
+    }  # fmt: skip
+    fee = {
+        "code": st.just("fee"), "balance": st.just("wallet"), "amount": amounts, "servicePeriodStartDate": starts,
+        "servicePeriodEndDate": st.just(wallet["endDate"]), "billFrequency": frequencies,
+        "billFrequencyInterval": steps, "billInAdvance": st.booleans(),
+    }  # fmt: skip
+    kinds = {"balanceTransactionSchedules": top_up, "balanceChargeSchedules": fee}
+    return {name: st.lists(st.fixed_dictionaries(fields), max_size=1) for name, fields in kinds.items()}
+
+
+def schedule_changes() -> st.SearchStrategy[tuple[str, str, date, int | None]]:
+    """Another amount from a day on, or the end."""
+    kinds = st.sampled_from([("balanceTransactionSchedule", "refill"), ("balanceChargeSchedule", "fee")])
+    amounts = st.one_of(st.none(), st.integers(1, 30), st.integers(1, 30))
+    return st.tuples(kinds, days(5, 90), amounts).map(lambda one: (*one[0], *one[1:]))
 
 
 @st.composite
@@ -181,7 +208,7 @@ def families(draw: st.DrawFn) -> Random:
         "accounts": accounts,
         "commitments": terms,
     }
-    transactions, adjustments = [], []
+    transactions, adjustments, changes = [], [], []
     if draw(st.booleans()):
         wallet = {
             "code": "wallet",
@@ -194,6 +221,8 @@ def families(draw: st.DrawFn) -> Random:
         transactions = draw(
             st.lists(st.tuples(st.just("wallet"), st.integers(-30, 60).filter(bool), days(5, 60)), max_size=4)
         )
+        lists |= {name: draw(of) for name, of in schedules(wallet).items()}
+        changes = draw(st.lists(schedule_changes(), max_size=2))
     if draw(st.booleans()):
         lists["counters"] = [{"code": "seats"}]
         bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
@@ -217,7 +246,7 @@ def families(draw: st.DrawFn) -> Random:
         "roundingMode": draw(st.sampled_from(["HALF_EVEN", "HALF_UP"])),
         "timezone": draw(st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland"])),
     }
-    return Random(organization, lists, transactions, adjustments, top_ups, cancels)
+    return Random(organization, lists, transactions, adjustments, top_ups, cancels, changes)
 
 
 @st.composite

@@ -24,11 +24,13 @@ from projections.settlement import (
     settle,
     together,
 )
+from projections.settlement.conservation import residues
 from projections.settlement.undrawn import undrawn
+from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of
-from tests.settlement.playing import accounts_of, family_of, play_terms
-from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
+from tests.settlement.playing import accounts_of, change_schedule, family_of, play_terms
+from tests.settlement.stories import DAYS, LAST, START, Random, days, families, schedule_changes, usage
 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 END = LAST + timedelta(days=70)
@@ -61,6 +63,28 @@ def test_incremental_settlement_equals_settlement_from_scratch(
 
 
 @laws
+@given(st.data(), families(), st.booleans())
+def test_whatever_becomes_of_schedules_settlement_follows_as_from_scratch(
+    data: st.DataObject, family: Random, accrued: bool
+) -> None:
+    """In any order of usage, changes and days that are asked for, one family that lives on says what a new one does."""
+    player = play_terms(family)
+    state, kept = family_of(player), None
+    for _ in range(4):
+        if data.draw(st.booleans()):
+            change_schedule(player, *data.draw(schedule_changes()))
+            state, kept = family_of(player), None
+        for record in data.draw(st.lists(usage(accounts_of(family)), max_size=3)):
+            player.usage(record)
+        state = Family(state.terms, player.used.totals, state.billed)
+        for through in data.draw(st.lists(days(0, DAYS), min_size=1, max_size=3)):
+            lived = settle(state, through=through, accrued=accrued, kept=kept)
+            assert known(lived) == known(settle(family_of(player), through=through, accrued=accrued))
+            assert not list(residues(lived))
+            kept = lived.kept
+
+
+@laws
 @given(st.data(), families(), days(0, DAYS))
 def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
     data: st.DataObject, family: Random, through: date
@@ -83,7 +107,11 @@ def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
 @laws
 @given(families(), days(0, DAYS))
 def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(family: Random, through: date) -> None:
-    resources = replace(play_terms(family).resources, account_plans={}, counter_adjustments={})
+    without: dict[str, Any] = {name: {} for name in ("account_plans", "counter_adjustments")}
+    without |= {KINDS[name].attribute: {} for name in SCHEDULES}
+    resources = replace(play_terms(family).resources, **without)
+    # What was just made has no schedule yet, nor one that ended.
+    resources.balances = {id: replace(one, schedules=()) for id, one in resources.balances.items()}
     held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
     settlement = settle(held, through=through, accrued=True)
     entities: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *resources.balances.values()]
