@@ -1,7 +1,5 @@
 """Quantities of usage charges in explanations: an aggregation's by day, a formula's with what went in (rules 3.19)."""
 
-from fractions import Fraction
-
 from projections.explain.parts import Document, number
 from projections.measures import Compound, CompoundState, Day, Worked
 from projections.rating.pools import Pool
@@ -47,9 +45,5 @@ def formula_document(pool: Pool) -> Document:
 
 
 def _values(worked: Worked) -> Document:
-    """By code; an aggregation without usage and without a defaultValue has none."""
-    return {code: _shown(one) for code, one in worked.values.items()}
-
-
-def _shown(value: Fraction | None) -> object:
-    return None if value is None else number(value)
+    """By code; without an aggregation that has no usage and no defaultValue."""
+    return {code: number(one) for code, one in worked.values.items() if one is not None}
