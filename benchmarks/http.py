@@ -215,7 +215,7 @@ def main(requests: int, file: Path | None) -> None:
 
     async def run(folder: Path, say: Callable[[str], None]) -> list[Measured]:
         say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0), folder) as system:
+        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
             return await measure(system, folder, requests, NEIGHBOURS, say)
 
     try:

@@ -21,6 +21,9 @@ from tests.store.kit import Store
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A test may ask as often as it likes. Those of the limit itself say what it is.
+os.environ.setdefault("TRUEUP_API_RATE", "0")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first."""

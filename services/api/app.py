@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
 from services.api import (
     accounts,
@@ -31,6 +32,8 @@ from services.api import (
     usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
+from services.api.edges.edge import Edge
+from services.api.edges.rates import Rates
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
@@ -60,8 +63,11 @@ class Crash:
 CONNECTIONS, SHARE = 20, 5
 
 
-def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = True) -> FastAPI:
-    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being.
+def create_app(
+    database_url: str, bootstrap: str, *, skeleton_accounts: bool = True, rates: Rates | None = None
+) -> FastAPI:
+    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being; `rates`: how often an
+    organization may ask, if there is a bound.
 
     Its start raises: PostgresUnreachableError, NotMigratedError.
     """
@@ -94,8 +100,15 @@ def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = T
                 await app.state.health.close()
 
     crashed, fence = Crash(), Fence()
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=EVERYWHERE)
+    app = FastAPI(
+        title="Trueup",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        dependencies=EVERYWHERE,
+        middleware=[Middleware(Edge)],
+    )
     app.state.crashed = crashed
+    app.state.rates = rates
     handle_errors(app)
     for router in (health.router, auth.router, insight.metrics_router):
         app.include_router(router)

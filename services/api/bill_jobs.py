@@ -16,7 +16,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Flag
-from services.api.sent import Body, Sent
+from services.api.sent import Body, Sent, Unread, unread
 from services.api.shown import listed
 from services.api.wire import answer
 from services.billing.jobs import (
@@ -111,15 +111,18 @@ async def get_one(call: Caller, job: str) -> Response:
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)
-async def cancel(call: Caller, job: str) -> Response:
+async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(unread)]) -> Response:
     """End the job after the families it is at; bills it has issued stay. A finished job stays as it is."""
-    async with call.postgres.transaction() as connection:
-        await call.configured(connection)
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        connection = turn.connection
         found = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
         found = found or await get_job(connection, call.organization, job)
-    if found is None:
-        raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(found))
+        if found is None:
+            raise UnknownResource(kind="bill job", id=job)
+        return job_document(found)
+
+    return await once(call, sent, work)
 
 
 def job_document(job: BillJob) -> dict[str, Any]:

@@ -128,9 +128,9 @@ async def approve(
 
     One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
     """
-    body = sent.read(accountIds=listed or None).body
 
     async def work() -> dict[str, Any]:
+        body = sent.read(accountIds=listed or None).body
         facts = await _approve(call, await _wanted(call, body, invoiced), approve_or_drop)
         return {"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"}
 

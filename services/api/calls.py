@@ -11,6 +11,7 @@ from starlette.requests import Request
 from projections.resources import Resources
 from services.api.callers import actor_of
 from services.api.declaring import router_of
+from services.api.edges.rates import keep_to_rate
 from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
 from services.commands.errors import InvalidField
@@ -134,5 +135,5 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
     its routes looked through twice for each request, and twice as often at each level.
     """
-    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of)]
+    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of), Depends(keep_to_rate)]
     return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 import click
@@ -11,6 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from services.api.app import create_app
+from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
+from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
 from services.postgres import connected
@@ -18,9 +21,8 @@ from services.run.process import Process, run_process
 from services.store.generations import load_generations
 
 GRACE_SECONDS = 10
-#: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
-#: just as the server closes would be lost.
-KEEP_ALIVE_SECONDS = 75
+#: How often all connections are looked at for clients that take too long.
+LOOK_SECONDS = 1.0
 
 
 class AddressTakenError(Worded, ExpectedFailure):
@@ -31,7 +33,7 @@ class AddressTakenError(Worded, ExpectedFailure):
 class Server(uvicorn.Server):
     """Signals are `run_process`'s business: uvicorn would send them again after it has stopped.
 
-    It keeps the time of its answers' headers, each second, and looks no oftener whether it was asked to end.
+    Each second it keeps the time of its answers' headers, and looks after its connections.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -45,22 +47,28 @@ class Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            await first_of(1.0, self._asked)
+            await first_of(LOOK_SECONDS, self._asked)
+            now = asyncio.get_running_loop().time()
+            for one in list(self.server_state.connections):
+                if isinstance(one, Connection):
+                    one.look(now)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def server_of(app: FastAPI) -> Server:
-    """The server that serves the app."""
+def server_of(app: FastAPI, limits: Limits = LIMITS) -> Server:
+    """The server that serves the app, to clients that keep to these limits."""
     return Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=connection_of(limits),
+            ws="none",
             log_config=None,
             access_log=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            server_header=False,
+            timeout_keep_alive=ceil(limits.idle_seconds),
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
@@ -79,7 +87,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(process: Process, host: str, port: int) -> None:
-    endpoints = process.endpoints
+    endpoints, settings = process.endpoints, process.settings
     # Asked before the server starts: who has not migrated yet is told, and not served.
     async with connected(endpoints.database_url) as connection:
         await load_generations(connection)
@@ -87,9 +95,10 @@ async def _serve(process: Process, host: str, port: int) -> None:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka_bootstrap,
-            skeleton_accounts=process.settings.skeleton_accounts_http,
+            skeleton_accounts=settings.skeleton_accounts_http,
+            rates=Rates.of(settings.api_rate, settings.api_burst),
         )
-        server = server_of(app)
+        server = server_of(app, Limits(settings.api_connections, settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -64,9 +64,8 @@ def _create(model: type[Memo]) -> Handler:
     async def create(
         call: Caller, bill: str, sent: Annotated[Sent[Any], Depends(_body(model, update=False))]
     ) -> Response:
-        body = sent.read().body
-
         async def work(turn: Turn) -> dict[str, Any]:
+            body = sent.read().body
             held = await held_bill(turn, bill)
             await _check(held, body)
             life, id = held.life, str(uuid4())

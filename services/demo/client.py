@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx
 from aiokafka import AIOKafkaProducer
 
 from events.topics import USAGE, usage_key
+from services.api.patience import AsyncPatient
 from services.api.signing_in import SignedIn
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request
@@ -25,9 +25,7 @@ class Client:
 
     def __init__(self, url: str, organization: str) -> None:
         self.organization = organization
-        self._http = httpx.AsyncClient(
-            base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn("demo")
-        )
+        self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn("demo"))
 
     async def close(self) -> None:
         """Let go of the connections."""

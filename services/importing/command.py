@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from services.api.patience import Patient
 from services.api.signing_in import SignedIn
 from services.importing.files import rows_of, size_of
 from services.importing.position import Position
@@ -103,7 +103,7 @@ def import_file(
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     base = f"{url.rstrip('/')}/organizations/{organization}/"
     with (
-        httpx.Client(base_url=base, timeout=TIMEOUT_S, auth=SignedIn(name)) as client,
+        Patient(base_url=base, timeout=TIMEOUT_S, auth=SignedIn(name)) as client,
         Progress(*shown, console=console) as progress,
     ):
         run = Importing(Sender(client, PATIENCE_S), position, progress, size.lines)

@@ -51,6 +51,14 @@ class Settings(BaseSettings):
     api_port: int = Field(default=0, ge=0, le=65535)
     #: Whether usage over HTTP for an account that is not there brings it into being, as m3ter does.
     skeleton_accounts_http: bool = True
+    #: Requests a second that an API process takes of one organization, and as many submissions of usage; 0 is no limit.
+    api_rate: int = Field(default=50, ge=0, le=100_000)
+    #: How many of them one that was quiet may send at once.
+    api_burst: int = Field(default=200, ge=1, le=100_000)
+    #: Connections of an API process. All of them, and its own files, must be less than what the system lets it open.
+    api_connections: int = Field(default=900, ge=10, le=100_000)
+    #: Seconds that a client may take for the head of a request, and for its body, and to take some of an answer.
+    api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
     worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
 

@@ -102,6 +102,7 @@ class Service:
             "TRUEUP_WORKER_SESSION_MS": str(settings.worker_session_ms),
             "TRUEUP_API_PORT": str(settings.api_port if self._port is None else self._port),
             "TRUEUP_API_HOST": settings.api_host,
+            "TRUEUP_API_RATE": str(settings.api_rate),
         }
         argv = [sys.executable, "-m", "services.run.cli", self.name, "--ready-file", str(self._ready_file)]
         return Command(self.name, argv, environment, log=self._log)

@@ -19,6 +19,7 @@ import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
+from services.api.patience import Patient
 from services.api.signing_in import SignedIn
 from services.commands.bodies import parse_body
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
@@ -41,7 +42,7 @@ class LiveSystem:
     def __init__(self, url: str, bootstrap: str) -> None:
         """Raises: ApiFailedError for what is no URL."""
         try:
-            self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn("simulate"))
+            self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn("simulate"))
         except httpx.InvalidURL as error:
             raise ApiFailedError("--live", url, f"is no URL: {error}") from error
         self._pipe = UsagePipe(bootstrap)

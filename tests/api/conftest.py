@@ -49,8 +49,9 @@ async def url(opened: Store) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
-    """Plain HTTP below the organization's path."""
+    """Plain HTTP below the organization's path; what is sent as bytes says that it is JSON."""
     async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.headers["content-type"] = "application/json"
         yield client
 
 
@@ -75,5 +76,6 @@ async def metered(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
     """Below an organization with the meter "api"; each exchange is as the document has it."""
     await make_meter(store)
     async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.headers["content-type"] = "application/json"
         client.event_hooks = {"response": [check_exchange]}
         yield client
