@@ -10,6 +10,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from services.access.local import check_host
 from services.api.app import create_app
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
@@ -79,15 +80,17 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(process: Process, host: str, port: int) -> None:
-    endpoints = process.endpoints
+    endpoints, settings = process.endpoints, process.settings
     # Asked before the server starts: who has not migrated yet is told, and not served.
     async with connected(endpoints.database_url) as connection:
         await load_generations(connection)
+        await check_host(connection, host)
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka_bootstrap,
-            skeleton_accounts=process.settings.skeleton_accounts_http,
+            skeleton_accounts=settings.skeleton_accounts_http,
+            token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
         )
         server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
@@ -107,7 +110,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise.")
+@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise, which needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the URL, once it answers."

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.access.errors import ForbiddenError, NotSignedInError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
@@ -59,10 +60,6 @@ class NotConfirmedError(ItemsError, ExpectedFailure):
         self.again = again
 
 
-class NotAuthenticatedError(Worded):
-    """Authorization: must be Basic, with an access key id and an API secret"""
-
-
 #: The first class that an error is an instance of decides. A CommandError not named here is a 400.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.UnknownOrganization, 403),
@@ -79,7 +76,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillsPending, 409),
     (BillIsEmpty, 409),
     (refused.CommandError, 400),
-    (NotAuthenticatedError, 401),
+    (NotSignedInError, 401),
+    (ForbiddenError, 403),
     (StreamMovedError, 409),
     (KeyReusedError, 409),
     (BodyTooLargeError, 413),
@@ -107,7 +105,10 @@ def response_to(error: Exception) -> Response:
         return answer({"message": "an error inside Trueup; its log says more"}, 500)
     refused_items = {"refused": error.refused} if isinstance(error, ItemsError) else {}
     once = status == 409 or (isinstance(error, NotConfirmedError) and not error.again)
-    return answer({"message": str(error), **refused_items}, status, {"x-should-retry": "false"} if once else None)
+    headers = {"x-should-retry": "false"} if once else {}
+    if isinstance(error, NotSignedInError):
+        headers["www-authenticate"] = error.scheme
+    return answer({"message": str(error), **refused_items}, status, headers)
 
 
 def handle_errors(app: FastAPI) -> None:

@@ -14,7 +14,7 @@ from services.readside.progress import Waiter
 from services.run.stack import Stack
 from tests.api.measured import make_meter
 from tests.api.schemas import check_exchange
-from tests.api_client import http_client
+from tests.api_client import TOKEN_SECRET, http_client, token_of
 from tests.ingest.live import Live, live
 from tests.store.kit import Store
 
@@ -34,7 +34,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[Waiter]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server; gone with the module, for it would carry out the bill jobs of other modules' tests."""
-    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
+    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, token_secret=TOKEN_SECRET)
     with bind("127.0.0.1", 0) as bound:
         server = server_of(app)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
@@ -58,7 +58,7 @@ async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[ht
 async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[AsyncM3ter]:
     """m3ter's official client, with the token that its async form never fetches."""
     async with AsyncM3ter(
-        api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=30
+        api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url, timeout=30
     ) as client:
         yield client
 
