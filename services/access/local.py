@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def read_local_keys(home: Path) -> LocalKeys | None:
     file = file_of(home)
     try:
         document = json.loads(file.read_text())
-        return LocalKeys(Credentials(**document["key"]), Credentials(**document["operator"]), file)
+        return LocalKeys(_read(document["key"]), _read(document["operator"]), file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -161,6 +161,15 @@ def told(keys: LocalKeys | None, url: str) -> str:
     )
 
 
+def _document(one: Credentials) -> dict[str, str]:
+    """By the names that `trueup keys create --json` has."""
+    return {"organizationId": one.organization, "accessKeyId": one.access_key_id, "apiSecret": one.api_secret}
+
+
+def _read(document: dict[str, str]) -> Credentials:
+    return Credentials(document["organizationId"], document["accessKeyId"], document["apiSecret"])
+
+
 def _write(keys: LocalKeys) -> None:
     """Only for the eyes of whoever runs this. Raises: KeysFileError."""
     draft = keys.file.with_name(f"{keys.file.name}.draft")
@@ -168,7 +177,7 @@ def _write(keys: LocalKeys) -> None:
         keys.file.parent.mkdir(parents=True, exist_ok=True)
         draft.unlink(missing_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-            json.dump({"key": asdict(keys.key), "operator": asdict(keys.operator)}, opened, indent=2)
+            json.dump({"key": _document(keys.key), "operator": _document(keys.operator)}, opened, indent=2)
         draft.rename(keys.file)
     except OSError as error:
         raise KeysFileError(file=keys.file, what=f"cannot be written: {error.strerror}") from error

@@ -69,7 +69,9 @@ def server_of(app: FastAPI) -> Server:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # By protocol, or asyncio's own loop would not take it for TCP: each answer would wait 40 ms for an acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))

@@ -32,10 +32,10 @@ class DeclaredRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
         self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
-        #: Who may ask: a key with any of these scopes. Empty where it needs none.
-        [method] = options["methods"]
-        self.needed = needed_by(method, path)
-        self._security = security_of(method, path)
+        #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
+        [self.method] = options["methods"]
+        self.needed = needed_by(self.method, path)
+        self._security = security_of(self.method, path)
         self.shown: type[BaseModel] | None = options.pop("response_model", None) or None
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
 
