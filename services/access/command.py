@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import click
 import uvloop
-from rich.table import Table
 
 from services.access.keys import AccessKey, NewKey, create_key, list_keys, revoke_key, rotate_key
 from services.access.scopes import ALL, MEANINGS, Scope
@@ -15,7 +14,7 @@ from services.access.tokens import EVERY
 from services.commands.errors import InvalidField
 from services.commands.organization import check_name
 from services.postgres import connected
-from services.run.printing import make_console, printable, show
+from services.run.printing import printable
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 from services.store.generations import load_generations
@@ -66,14 +65,13 @@ def list_(organization: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_document(key) for key in found], ensure_ascii=False))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("access key id", "organization", "scopes", "state", "name"):
-        table.add_column(heading, no_wrap=heading == "access key id", overflow="fold")
     now = datetime.now(UTC)
-    for key in found:
-        shown = (printable(text) for text in (key.organization, _scopes(key), _state(key, now), key.label or ""))
-        table.add_row(key.id, *shown)
-    show(make_console(), table)
+    rows = [("access key id", "organization", "state", "scopes", "name")]
+    rows += [(key.id, key.organization, _state(key, now), _scopes(key), key.label or "") for key in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (printable(text).ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
 
 
 @keys.command()
