@@ -30,6 +30,7 @@ LONGEST = (
     ("tests/continuity/test_another_version.py",),
     ("tests/continuity/test_missing_topics.py",),
     ("tests/system/test_idle.py",),
+    ("tests/system/test_first_start.py",),
     ("tests/second_biller/test_agreement.py",),
     ("tests/continuity/test_transactions.py",),
     ("tests/continuity/test_actors.py",),

@@ -24,7 +24,7 @@ ALLOWED = {
     ("services/api/app.py", "app.router"): "routes as they are: FastAPI's own way would make each anew",
     ("services/api/openapi.py", "app"): "FastAPI's way to make the document oneself",
     ("services/api/edges/connections.py", "self.cycle"): "uvicorn tells its app so that the client has left",
-    ("services/api/signing_in.py", "request"): "httpx's way to sign a request",
+    ("services/access/client.py", "request"): "httpx's way to sign a request",
     ("services/worker/consumer.py", "self._consumer._fetcher"): "aiokafka reads its setting only once",
     ("services/kafka/consuming.py", "ours"): "the copy of a function that is made there, whole",
     ("services/kafka/consuming.py", "consumer._fetcher"): "aiokafka makes its fetcher itself, of no other class",

@@ -11,6 +11,9 @@ import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from services.access.gate import AGAIN_SECONDS, Gate
+from services.access.keys import HashedKey, find_key
+from services.access.signing_in import SignIn
 from services.api import (
     accounts,
     auth,
@@ -33,7 +36,7 @@ from services.api import (
 )
 from services.api.calls import EVERYWHERE, Api
 from services.api.edges.edge import Edge
-from services.api.edges.rates import Rates
+from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
@@ -64,10 +67,19 @@ CONNECTIONS, SHARE = 20, 5
 
 
 def create_app(
-    database_url: str, bootstrap: str, *, skeleton_accounts: bool = True, rates: Rates | None = None
+    database_url: str,
+    bootstrap: str,
+    *,
+    skeleton_accounts: bool = True,
+    rates: Rates | None = None,
+    token_secret: str | None = None,
+    revoked_seconds: float = AGAIN_SECONDS,
 ) -> FastAPI:
     """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being; `rates`: how often an
     organization may ask, if there is a bound.
+
+    `token_secret`: what bearer tokens are signed with, else what the database has; `revoked_seconds`: how often it is
+    asked which keys were revoked.
 
     Its start raises: PostgresUnreachableError, NotMigratedError.
     """
@@ -84,12 +96,18 @@ def create_app(
                 """From now on these generations hold, for every request that begins."""
                 app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
 
+            async def find(access_key_id: str) -> HashedKey | None:
+                async with postgres.connection() as connection:
+                    return await find_key(connection, access_key_id)
+
+            sign_in = app.state.sign_in = SignIn(gate, find, Attempts().failed)
             standing = Standing(database_url, bootstrap, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, watcher)
-            working = [_beside(standing.watch(), crashed)]
+            working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
             try:
+                await gate.looked.wait()
                 await standing.looked.wait()
                 working.append(_beside(app.state.bill_jobs.run(), crashed))
                 yield
@@ -98,8 +116,9 @@ def create_app(
                     one.cancel()
                 await asyncio.gather(*working, return_exceptions=True)
                 await app.state.health.close()
+                sign_in.close()
 
-    crashed, fence = Crash(), Fence()
+    crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
     app = FastAPI(
         title="Trueup",
         lifespan=lifespan,
@@ -107,8 +126,7 @@ def create_app(
         dependencies=EVERYWHERE,
         middleware=[Middleware(Edge)],
     )
-    app.state.crashed = crashed
-    app.state.rates = rates
+    app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
     for router in (health.router, auth.router, insight.metrics_router):
         app.include_router(router)

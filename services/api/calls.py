@@ -9,13 +9,15 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from projections.resources import Resources
-from services.api.callers import actor_of
-from services.api.declaring import router_of
+from services.access.errors import MissingScopeError, OtherOrganizationError
+from services.access.gate import Gate
+from services.access.tokens import Identity
+from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.rates import keep_to_rate
 from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
 from services.commands.errors import InvalidField
-from services.commands.organization import check_exists
+from services.commands.organization import check_exists, check_name
 from services.concurrency import Turns
 from services.kafka import SharedWriter
 from services.postgres import Postgres
@@ -24,10 +26,11 @@ from services.readside.watching import Watcher
 from services.store.generations import Generations
 from services.store.view import load_config
 
-ORGANIZATION_LENGTH_MAX = 80
 #: Half of the API's connections: the others are for reads, however many organizations give commands.
 COMMANDS_AT_ONCE = 10
 _CORRELATION = "x-correlation-id"
+#: The parameter of a link that is followed without signing in.
+LINK = "access_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,16 @@ class Api:
 class Call:
     """A request about an organization. Connections of `api` are taken in the organization's turn."""
 
-    #: Who asks, as facts and the wire name it; None for one without a token of ours.
-    actor: str | None
+    identity: Identity
     organization: str
     api: Api
     request: Request
     _resources: Resources | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who asks, as facts and the wire name it."""
+        return self.identity.actor
 
     @property
     def postgres(self) -> Postgres:
@@ -93,15 +100,29 @@ class Call:
             yield connection
 
 
-async def call_of(request: Request, orgId: str) -> Call:
+async def signed_in(request: Request) -> Identity:
+    """Who asks, by the request's token. Raises: NotSignedInError, AccessUnknownError."""
+    gate: Gate = request.app.state.gate
+    link = request.query_params.get(LINK)
+    if link is not None and request.method == "GET":
+        return gate.linked(link, request.scope["path"])
+    return gate.bearer_of(request.headers.get("authorization", ""))
+
+
+async def call_of(request: Request, orgId: str, identity: Annotated[Identity, Depends(signed_in)]) -> Call:
     """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
 
-    Raises: InvalidField for an organization that could not be a key of usage.
+    Nothing is looked up, so no answer tells what there is. Raises: OtherOrganizationError, MissingScopeError,
+    InvalidField for an organization that could not be a key of usage.
     """
-    if len(orgId) > ORGANIZATION_LENGTH_MAX or not orgId.isprintable():
-        raise InvalidField(field="orgId", rule=f"must be 1 to {ORGANIZATION_LENGTH_MAX} printable characters")
+    if not identity.is_of(orgId):
+        raise OtherOrganizationError
+    route: DeclaredRoute = request.scope["route"]
+    if not route.needed & identity.scopes:
+        raise MissingScopeError(needed=" or ".join(sorted(route.needed)))
+    check_name(orgId)
     api: Api = request.app.state.api
-    return Call(actor_of(request), orgId, replace(api, postgres=api.postgres.of(orgId)), request)
+    return Call(identity, orgId, replace(api, postgres=api.postgres.of(orgId)), request)
 
 
 #: A handler's parameter: `call: Caller`.
@@ -135,5 +156,11 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
     its routes looked through twice for each request, and twice as often at each level.
     """
-    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of), Depends(keep_to_rate)]
+    dependencies = [
+        Depends(signed_in),
+        *EVERYWHERE,
+        Depends(call_of),
+        Depends(keep_to_rate),
+        Depends(check_parameters),
+    ]
     return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)

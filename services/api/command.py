@@ -11,6 +11,7 @@ import click
 import uvicorn
 from fastapi import FastAPI
 
+from services.access.local import check_host
 from services.api.app import create_app
 from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
 from services.api.edges.rates import Rates
@@ -76,7 +77,9 @@ def server_of(app: FastAPI, limits: Limits = LIMITS) -> Server:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # By protocol, or asyncio's own loop would not take it for TCP: each answer would wait 40 ms for an acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
@@ -91,12 +94,14 @@ async def _serve(process: Process, host: str, port: int) -> None:
     # Asked before the server starts: who has not migrated yet is told, and not served.
     async with connected(endpoints.database_url) as connection:
         await load_generations(connection)
+        await check_host(connection, host)
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka_bootstrap,
             skeleton_accounts=settings.skeleton_accounts_http,
             rates=Rates.of(settings.api_rate, settings.api_burst),
+            token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
         )
         server = server_of(app, Limits(settings.api_connections, settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
@@ -116,7 +121,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise.")
+@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise, which needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the URL, once it answers."

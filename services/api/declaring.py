@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from services.api.answers import Error
 from services.api.parameters import Reader, declared
+from services.api.scopes import needed_by, security_of
 from services.api.sent import Body
 
 SCHEMAS = "#/components/schemas/{model}"
@@ -31,6 +32,10 @@ class DeclaredRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
         self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
+        #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
+        [self.method] = options["methods"]
+        self.needed = needed_by(self.method, path)
+        self._security = security_of(self.method, path)
         self.shown: type[BaseModel] | None = options.pop("response_model", None) or None
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
 
@@ -43,6 +48,8 @@ class DeclaredRoute(APIRoute):
         if self.body is not None:
             content = {media: {"schema": referred(self.body.name)} for media in self.body.media}
             told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
+        if self._security:
+            told["security"] = self._security
         if self.shown is not None:
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
             told["responses"] = {"200": {"content": content}}

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.access.errors import ForbiddenError, NotSignedInError
 from services.api.edges.methods import allow_header
 from services.api.edges.refused import (
     BodyTooLargeError,
@@ -62,10 +63,6 @@ class NotConfirmedError(ItemsError, ExpectedFailure):
         self.again = again
 
 
-class NotAuthenticatedError(Worded):
-    """Authorization: must be Basic, with an access key id and an API secret"""
-
-
 #: The first class that an error is an instance of decides. A CommandError not named here is a 400.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.UnknownOrganization, 403),
@@ -83,7 +80,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (BillsPending, 409),
     (BillIsEmpty, 409),
     (refused.CommandError, 400),
-    (NotAuthenticatedError, 401),
+    (NotSignedInError, 401),
+    (ForbiddenError, 403),
     (StreamMovedError, 409),
     (KeyReusedError, 409),
     (BodyTooLargeError, 413),
@@ -117,6 +115,8 @@ def response_to(error: Exception) -> Response:
         headers["retry-after"] = str(error.seconds if isinstance(error, TooManyRequestsError) else 1)
     if isinstance(error, UnsupportedEncodingError):
         headers["accept-encoding"] = "gzip"
+    if isinstance(error, NotSignedInError):
+        headers["www-authenticate"] = error.scheme
     return answer({"message": str(error), **refused_items}, status, headers)
 
 

@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
-from services.api.calls import Api, Call, Caller, organization_router
+from services.access.errors import OtherOrganizationError
+from services.access.tokens import Identity
+from services.api.calls import Api, Call, Caller, organization_router, signed_in
 from services.api.declaring import router_of
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
 from services.api.parameters import Day, Instant, Whole
@@ -75,8 +77,10 @@ async def conservation(call: Caller) -> Response:
 
 
 @metrics_router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-async def metrics(request: Request) -> Response:
-    """Prometheus's text format."""
+async def metrics(request: Request, identity: Annotated[Identity, Depends(signed_in)]) -> Response:
+    """Prometheus's text format, for an operator's key: its numbers are of all organizations together."""
+    if not identity.is_operators:
+        raise OtherOrganizationError
     api: Api = request.app.state.api
     async with reading_live(api.postgres) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))

@@ -10,8 +10,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from services.access.scopes import MEANINGS
 from services.api.answers import Error
 from services.api.declaring import SCHEMAS, DeclaredRoute
+from services.api.scopes import CREDENTIALS, TOKEN
 from services.api.sent import Body
 
 Mode = Literal["validation", "serialization"]
@@ -54,11 +56,24 @@ def serve_openapi(app: FastAPI) -> None:
             every = (context.original_route for context in iter_route_contexts(app.routes))
             routes = [route for route in every if isinstance(route, DeclaredRoute)]
             document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            document["components"] = {"schemas": dict(sorted(_components(routes).items()))}
+            document["components"] = {
+                "schemas": dict(sorted(_components(routes).items())),
+                "securitySchemes": _security_schemes(),
+            }
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _security_schemes() -> dict[str, Any]:
+    """How a client signs in; an operation names the scopes of which its key needs one."""
+    scopes = {scope.value: meaning for scope, meaning in MEANINGS.items()}
+    flow = {"tokenUrl": "/oauth/token", "scopes": scopes}
+    return {
+        TOKEN: {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        CREDENTIALS: {"type": "http", "scheme": "basic", "description": "access key id and API secret"},
+    }
 
 
 def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:

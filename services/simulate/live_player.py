@@ -19,8 +19,9 @@ import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
+from services.access.client import SignedIn
+from services.access.local import Credentials
 from services.api.patience import Patient
-from services.api.signing_in import SignedIn
 from services.commands.bodies import parse_body
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
@@ -39,10 +40,10 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 class LiveSystem:
     """Connections to a running system, for as many players as there are stories. Players may run in threads."""
 
-    def __init__(self, url: str, bootstrap: str) -> None:
-        """Raises: ApiFailedError for what is no URL."""
+    def __init__(self, url: str, bootstrap: str, key: Credentials) -> None:
+        """`key` must be an operator's, since each story has its organization. Raises: ApiFailedError for no URL."""
         try:
-            self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn("simulate"))
+            self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn(key))
         except httpx.InvalidURL as error:
             raise ApiFailedError("--live", url, f"is no URL: {error}") from error
         self._pipe = UsagePipe(bootstrap)

@@ -22,9 +22,7 @@ SELECT json_build_object(
 """
 #: By what the newest migration has made.
 _IS_MIGRATED = """
-SELECT EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = to_regclass('store.live_schema') AND attname = 'wanted'
-)
+SELECT to_regclass('store.token_secrets') IS NOT NULL
 """
 
 

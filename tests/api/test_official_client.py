@@ -225,16 +225,18 @@ async def test_an_unknown_organization_is_forbidden(sdk: AsyncM3ter) -> None:
 
 
 async def test_the_sync_client_fetches_its_token(url: str, store: Store) -> None:
+    key, secret = await store.key()
+
     def ask() -> str:
-        with M3ter(api_key="key", api_secret="secret", org_id=store.organization, base_url=url) as client:
+        with M3ter(api_key=key, api_secret=secret, org_id=store.organization, base_url=url) as client:
             return client.products.create(code="sync", name="Sync").id
 
     assert len(await asyncio.to_thread(ask)) == 36
 
 
-async def test_a_token_is_asked_for_by_form_too(url: str) -> None:
+async def test_a_token_is_asked_for_by_form_too(url: str, store: Store) -> None:
     async with http_client(url) as client:
-        form = await client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=("key", "secret"))
+        form = await client.post("/oauth/token", data={"grant_type": "client_credentials"}, auth=await store.key())
         assert form.status_code == 200
         assert set(form.json()) == {"access_token", "expires_in", "token_type"}
         nobody = await client.post("/oauth/token", json={"grant_type": "client_credentials"})

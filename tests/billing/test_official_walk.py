@@ -12,6 +12,7 @@ from m3ter import AsyncM3ter
 
 from tests.api.official_calls import official_calls
 from tests.api.test_official_calls import MODULES
+from tests.api_client import token_of
 from tests.billing.conftest import Shop
 from tests.billing.test_memos import memo, opened
 
@@ -56,7 +57,9 @@ class Walk:
 @pytest_asyncio.fixture(loop_scope="session")
 async def walk(patient: Shop) -> AsyncIterator[Walk]:
     url = patient.system.addresses.api_url
-    async with AsyncM3ter(api_key="k", api_secret="s", token="t", org_id=patient.organization, base_url=url) as sdk:
+    async with AsyncM3ter(
+        api_key="k", api_secret="s", token=token_of(), org_id=patient.organization, base_url=url
+    ) as sdk:
         yield Walk(sdk)
 
 

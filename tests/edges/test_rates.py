@@ -3,7 +3,6 @@
 import httpx
 import pytest
 
-from services.api.edges import rates
 from services.api.edges.rates import Allowance, Attempts, Rates
 from services.api.edges.refused import TooManyAttemptsError, TooManyRequestsError
 from services.api.errors import response_to
@@ -104,48 +103,23 @@ def test_too_many_jobs_may_be_tried_again() -> None:
     assert response_to(TooManyJobsError()).headers["retry-after"] == "1"
 
 
-def test_wrong_credentials_are_looked_at_a_few_times(clock: Clock) -> None:
+def test_wrong_credentials_of_one_key_are_too_many_after_a_while(clock: Clock) -> None:
     attempts = Attempts(clock)
     for _ in range(10):
-        attempts.judge("key", "wrong")
         attempts.failed("key")
     with pytest.raises(TooManyAttemptsError, match="too many wrong credentials; try again in 6 s"):
-        attempts.judge("key", "wrong")
-    attempts.judge("other", "right")
+        attempts.failed("key")
+    attempts.failed("other")
     clock.now += 6
-    attempts.judge("key", "wrong")
+    attempts.failed("key")
 
 
 def test_wrong_credentials_of_ever_new_keys_are_too_many_together(clock: Clock) -> None:
     attempts = Attempts(clock)
     for number in range(50):
-        attempts.judge(f"key {number}", "wrong")
         attempts.failed(f"key {number}")
     with pytest.raises(TooManyAttemptsError):
-        attempts.judge("key 50", "wrong")
-
-
-def test_right_credentials_are_looked_at_whatever_others_try(clock: Clock) -> None:
-    attempts = Attempts(clock)
-    attempts.succeeded("key", "right")
-    for _ in range(100):
-        attempts.failed("key")
-        attempts.failed("other")
-        attempts.judge("key", "right")
-    with pytest.raises(TooManyAttemptsError):
-        attempts.judge("key", "wrong")
-
-
-def test_right_credentials_that_are_remembered_have_a_bound(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "NAMES_MAX", 3)
-    attempts = Attempts(clock)
-    for number in range(10):
-        attempts.succeeded(f"key {number}", "right")
-    for _ in range(50):
-        attempts.failed("flood")
-        clock.now += 6
-        attempts.failed("flood")
-    assert len(attempts._right) == 3
+        attempts.failed("key 50")
 
 
 class Busy:

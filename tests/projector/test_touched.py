@@ -26,8 +26,8 @@ GIVEN = (
     create("planGroup", "empty"),
     create("planGroupLink", "link", planGroupId="@group", planId="@plan"),
 )
-UNITS = {"meterId": "@meter", "code": "units"}
-LINK = {"planGroupId": "@empty", "planId": "@other-plan"}
+UNITS: dict[str, Any] = {"meterId": "@meter", "code": "units"}
+LINK: dict[str, Any] = {"planGroupId": "@empty", "planId": "@other-plan"}
 
 
 def touched(command: Command) -> set[str]:

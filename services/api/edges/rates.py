@@ -8,8 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
-from secrets import token_bytes
 
 from starlette.requests import Request
 
@@ -96,34 +94,16 @@ async def keep_to_rate(request: Request, orgId: str) -> None:
 
 
 class Attempts:
-    """Credentials that were wrong: few by access key id, and few in all, are looked at.
+    """Credentials that were wrong: few by access key id, and few in all, are told so, and more to wait.
 
-    What was right once in this process is always looked at again, so no flood of wrong ones keeps it out.
+    They are compared all the same, so no flood of wrong ones keeps out who has the right ones.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._by_key, self._in_all = Allowance(1 / 6, 10, clock), Allowance(5, 50, clock)
-        self._right, self._salt = OrderedDict[bytes, None](), token_bytes(32)
-
-    def judge(self, key_id: str, secret: str) -> None:
-        """Before the credentials are looked at. Raises: TooManyAttemptsError."""
-        wait = max(self._by_key.wait(key_id), self._in_all.wait(""))
-        if wait and self._hidden(key_id, secret) not in self._right:
-            raise TooManyAttemptsError(wait)
 
     def failed(self, key_id: str) -> None:
-        """They were wrong."""
-        self._by_key.take(key_id)
-        self._in_all.take("")
-
-    def succeeded(self, key_id: str, secret: str) -> None:
-        """They were right."""
-        hidden = self._hidden(key_id, secret)
-        self._right[hidden] = None
-        self._right.move_to_end(hidden)
-        if len(self._right) > NAMES_MAX:
-            self._right.popitem(last=False)
-
-    def _hidden(self, key_id: str, secret: str) -> bytes:
-        """What tells credentials apart and does not tell them."""
-        return blake2b(f"{key_id}\0{secret}".encode(), key=self._salt, digest_size=16).digest()
+        """They were wrong. Raises: TooManyAttemptsError."""
+        wait = max(self._by_key.take(key_id), self._in_all.take(""))
+        if wait:
+            raise TooManyAttemptsError(wait)
