@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from services.api.app import create_app
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
-from services.postgres import connected
+from services.postgres import Role, connected
+from services.postgres.roles import is_here
 from services.run.process import Process, run_process
 from services.store.generations import load_generations
 
@@ -21,6 +23,7 @@ GRACE_SECONDS = 10
 #: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
 #: just as the server closes would be lost.
 KEEP_ALIVE_SECONDS = 75
+_log = structlog.get_logger(__name__)
 
 
 class AddressTakenError(Worded, ExpectedFailure):
@@ -81,8 +84,10 @@ def bind(host: str, port: int) -> socket.socket:
 async def _serve(process: Process, host: str, port: int) -> None:
     endpoints = process.endpoints
     # Asked before the server starts: who has not migrated yet is told, and not served.
-    async with connected(endpoints.database_url) as connection:
+    async with connected(endpoints.database_url, Role.WATCH) as connection:
         await load_generations(connection)
+        if not await is_here(connection, Role.API):
+            _log.warning("row_security_off", note="`trueup migrate` says what the database's administrator has to run")
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,

@@ -78,7 +78,7 @@ async def conservation(call: Caller) -> Response:
 async def metrics(request: Request) -> Response:
     """Prometheus's text format."""
     api: Api = request.app.state.api
-    async with reading_live(api.postgres) as connection:
+    async with reading_live(api.every) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))
         waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"

@@ -40,7 +40,7 @@ _ROWS = (
     Kind(
         "plan",
         Plan,
-        (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN),
+        (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
         entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
     ),
@@ -72,7 +72,7 @@ _ROWS = (
     Kind(
         "contract",
         Contract,
-        (f.IDS, f.CODES, f.equals("accountId")),
+        (f.IDS, f.CODES, f.of_account()),
         owner="accountId",
         fixed=("accountId",),
         in_stories=InStories(made_when_named=True),
@@ -84,7 +84,7 @@ _ROWS = (
             f.IDS,
             f.ACTIVE,
             f.INCLUDE_ALL,
-            f.equals("accountId", "account"),
+            f.of_account("account"),
             f.equals("planId", "plan"),
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
@@ -99,7 +99,7 @@ _ROWS = (
         (
             f.IDS,
             f.ACTIVE,
-            f.equals("accountId"),
+            f.of_account(),
             f.DRAWS_FOR_PRODUCT,
             f.unlinked_or_equals("contractId"),
             *f.COMMITMENT_ENDS,
@@ -116,7 +116,7 @@ _ROWS = (
         Balance,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.unlinked_or_equals("contractId"),
             f.unlinked_or_equals("contractId", "contract"),
             *f.TERM_ENDS,
@@ -133,7 +133,7 @@ _ROWS = (
         CounterAdjustment,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.equals("counterId"),
             f.by_day("date", "date", "="),
             f.by_day("dateStart", "date", ">="),
@@ -154,7 +154,7 @@ _ROWS = (
         AccountCharge,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.by_day("billDate", "billDate", "="),
             f.equals("entityId"),
             f.equals("entityType"),
