@@ -63,7 +63,6 @@ async def secure_read_models(connection: Any, schema: str, *, current: bool) -> 
         return
     await _secure_tables(connection, schema)
     async with connection.transaction():
-        await connection.execute(f'SET LOCAL search_path = "{schema}"')
         for grant in _grants(schema):
             try:
                 async with connection.transaction():
