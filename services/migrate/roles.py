@@ -56,7 +56,8 @@ async def _missing_in_the_end(connection: Any) -> list[str]:
     tried = set[str]()
     while fresh := [statement for statement in await _missing(connection) if statement not in tried]:
         tried.add(fresh[0])
-        with suppress(asyncpg.InsufficientPrivilegeError):  # it is missing still, which is told
+        # What may not be made is missing still, and so is what needs it: both are told.
+        with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedObjectError):
             await connection.execute(_RUN.format(statement=fresh[0]))
     return await _missing(connection)
 

@@ -14,6 +14,7 @@ from services.run.stack.postgres import EmbeddedPostgres
 from tests.postgres.secured import Database, fresh_database, seen
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="function")]
+_SCHEMAS = "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace WHERE nspname LIKE 'rm%'"
 _OWNERS = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'rm_1'"
 _ADMINISTRATORS_LINE = (
     "processes keep the rights of the database's user, and organizations are kept apart by the API alone: to have"
@@ -73,7 +74,9 @@ async def test_a_user_who_is_no_superuser_makes_the_roles_if_it_may_and_else_say
             assert [row["tableowner"] for row in await connection.fetch(_OWNERS)] == [Role.PROJECTOR]
         async with open_postgres(database.url, role=Role.PROJECTOR, most=2) as projector:
             assert await fresh_schema(projector) == "rm_2"
-            assert await fresh_schema(projector) == "rm_2"  # what was left behind is dropped
+            assert await fresh_schema(projector) == "rm_3"
+            async with projector.connection() as connection:
+                assert await connection.fetchval(_SCHEMAS) == ["rm_1", "rm_3"]
 
 
 async def test_a_process_whose_user_was_not_granted_the_role_says_so_by_name(cluster: str) -> None:
