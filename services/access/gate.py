@@ -9,7 +9,7 @@ from services.access.keys import revoked_keys
 from services.access.tokens import Identity, Tokens
 from services.failures import ExpectedFailure, Passing
 from services.outage import Outage
-from services.postgres import connected
+from services.postgres import Role, connected
 from services.store.generations import NotMigratedError
 
 #: How often to ask which keys were revoked. Whoever has a revoked key is shut out after so long, and the time that
@@ -67,7 +67,7 @@ class Gate:
         outage = Outage("access_keys_unread")
         while True:
             try:
-                async with connected(self._database_url) as connection:
+                async with connected(self._database_url, Role.WATCH) as connection:
                     await self.look(connection)
                 outage.over()
                 pause = self._again_seconds

@@ -45,7 +45,7 @@ from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.kafka import SharedWriter
-from services.postgres import open_postgres
+from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -61,9 +61,10 @@ class Crash:
     error: BaseException | None = None
 
 
-#: Connections of the pool, and how many of them one organization may hold. Beside it there are three: the watcher's,
-#: that of /health, and the one whose session holds the locks of bill jobs.
-CONNECTIONS, SHARE = 20, 5
+#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
+#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
+#: locks of bill jobs.
+CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
 def create_app(
@@ -87,24 +88,25 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_postgres(database_url, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
+            open_postgres(database_url, role=Role.API, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
+            open_postgres(database_url, role=Role.WATCH, most=OF_EVERY, fence=fence) as every,
             open_watcher(database_url, bootstrap) as watcher,
             SharedWriter(bootstrap) as usage,
         ):
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, every, generations, bootstrap, watcher, usage, skeleton_accounts)
 
             async def find(access_key_id: str) -> HashedKey | None:
-                async with postgres.connection() as connection:
+                async with every.connection() as connection:
                     return await find_key(connection, access_key_id)
 
             sign_in = app.state.sign_in = SignIn(gate, find, Attempts().failed)
             standing = Standing(database_url, bootstrap, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
-            app.state.bill_jobs = JobRunner(postgres, watcher)
+            app.state.bill_jobs = JobRunner(postgres, every, watcher)
             working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
             try:
                 await gate.looked.wait()

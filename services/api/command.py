@@ -8,6 +8,7 @@ from math import ceil
 from pathlib import Path
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
@@ -17,13 +18,15 @@ from services.api.edges.connections import LIMITS, Connection, Limits, connectio
 from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
-from services.postgres import connected
+from services.postgres import Role, connected
+from services.postgres.roles import is_here
 from services.run.process import Process, run_process
 from services.store.generations import load_generations
 
 GRACE_SECONDS = 10
 #: How often all connections are looked at for clients that take too long.
 LOOK_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
 
 
 class AddressTakenError(Worded, ExpectedFailure):
@@ -92,9 +95,11 @@ def bind(host: str, port: int) -> socket.socket:
 async def _serve(process: Process, host: str, port: int) -> None:
     endpoints, settings = process.endpoints, process.settings
     # Asked before the server starts: who has not migrated yet is told, and not served.
-    async with connected(endpoints.database_url) as connection:
+    async with connected(endpoints.database_url, Role.WATCH) as connection:
         await load_generations(connection)
         await check_host(connection, host)
+        if not await is_here(connection, Role.API):
+            _log.warning("row_security_off", note="`trueup migrate` says what the database's administrator has to run")
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,

@@ -82,7 +82,7 @@ async def metrics(request: Request, identity: Annotated[Identity, Depends(signed
     if not identity.is_operators:
         raise OtherOrganizationError
     api: Api = request.app.state.api
-    async with reading_live(api.postgres) as connection:
+    async with reading_live(api.every) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))
         waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"

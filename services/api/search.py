@@ -19,6 +19,7 @@ from services.api.parameters import Found, Reader, choice_rule, one, text_schema
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
+from services.store.finding import has_code, is_of_account
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
@@ -49,7 +50,7 @@ _DAYS = {"startDate", "endDate", "billDate", "dueDate", "externalInvoiceDate"}
 _INSTANTS = {"dtCreated"}
 #: An instant as its column spells it, so that the two compare as texts.
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
-_LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
+_LISTS = {"ids": "e.id = ANY({})", "codes": has_code("e", "$2", "{}")}
 
 
 class Searching(Reader[Search]):
@@ -105,10 +106,14 @@ class ResourceSearch(Searching):
     def test(self, name: str, comparator: str, value: str) -> Condition:
         if name in _LISTS:
             only_equal(name, comparator)
-            return Condition(f"{_LISTS[name]} = ANY({{}})", value.split(","))
+            return Condition(_LISTS[name], value.split(","))
         if name in ("productId", "productIds"):
             only_equal(name, comparator)
             return Condition("e.body->'productIds' ?| {}", value.split(","))
+        if name == "code" and comparator == ":":
+            return Condition(has_code("e", "$2", "ARRAY[{}]"), value)
+        if name == "accountId" and comparator == ":" and self.kind.owner == "accountId":
+            return Condition(is_of_account("e", "{0}"), value)
         return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
     def order(self, name: str | None) -> str:

@@ -59,7 +59,7 @@ _ROWS = (
     Kind(
         "plan",
         Plan,
-        (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN),
+        (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
         entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
     ),
@@ -105,7 +105,7 @@ _ROWS = (
     Kind(
         "contract",
         Contract,
-        (f.IDS, f.CODES, f.equals("accountId")),
+        (f.IDS, f.CODES, f.of_account()),
         owner="accountId",
         fixed=("accountId",),
         in_stories=InStories(made_when_named=True),
@@ -117,7 +117,7 @@ _ROWS = (
             f.IDS,
             f.ACTIVE,
             f.INCLUDE_ALL,
-            f.equals("accountId", "account"),
+            f.of_account("account"),
             f.equals("planId", "plan"),
             f.equals("planGroupId", "planGroup"),
             f.unlinked_or_equals("contractId", "contract"),
@@ -133,7 +133,7 @@ _ROWS = (
         (
             f.IDS,
             f.ACTIVE,
-            f.equals("accountId"),
+            f.of_account(),
             f.DRAWS_FOR_PRODUCT,
             f.unlinked_or_equals("contractId"),
             *f.COMMITMENT_ENDS,
@@ -150,7 +150,7 @@ _ROWS = (
         Balance,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.unlinked_or_equals("contractId"),
             f.unlinked_or_equals("contractId", "contract"),
             *f.TERM_ENDS,
@@ -195,7 +195,7 @@ _ROWS = (
         CounterAdjustment,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.equals("counterId"),
             f.by_day("date", "date", "="),
             f.by_day("dateStart", "date", ">="),
@@ -216,7 +216,7 @@ _ROWS = (
         AccountCharge,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.by_day("billDate", "billDate", "="),
             f.equals("entityId"),
             f.equals("entityType"),

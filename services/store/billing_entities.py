@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.entities import AccountEntity, Entity
+from services.store.finding import names_one_of
 from services.store.view import COLUMNS, entity_of
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _ACCOUNT = f"{_OF_KIND} AND e.id = $3"
 _CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3 ORDER BY e.position"
-_OWNED = f"{_OF_KIND} AND e.body->>'accountId' = ANY($3) ORDER BY e.position"
-_LINKED = f"{_OF_KIND} AND e.refs && $3::text[] AND e.body->>'planGroupId' = ANY($3) ORDER BY e.position"
-_PRICES = f"{_OF_KIND} AND e.refs && $3::text[] AND e.body->>'planId' = ANY($3) ORDER BY e.position"
+_OWNED = f"{_OF_KIND} AND {names_one_of('e', 'accountId', '$3')} ORDER BY e.position"
+_LINKED = f"{_OF_KIND} AND {names_one_of('e', 'planGroupId', '$3')} ORDER BY e.position"
+_PRICES = f"{_OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.position"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ _FIND = """
 SELECT body_hash, answer, whole FROM store.idempotency
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND made_at > now() - make_interval(days => $5)
 """
-_FORGET_OLD = "DELETE FROM store.idempotency WHERE made_at <= now() - make_interval(days => $1)"
+_FORGET_OLD = "DELETE FROM store.idempotency WHERE organization = $1 AND made_at <= now() - make_interval(days => $2)"
 #: The first who makes an answer whole has the say; nobody who asks later is told anything else.
 _MAKE_WHOLE = """
 UPDATE store.idempotency SET answer = CASE WHEN whole THEN answer ELSE $5 END, whole = true
@@ -75,10 +75,10 @@ async def find(connection: Any, request: Request) -> Kept | None:
 
 
 async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:
-    """Keep the answer, in the transaction that earned it; forget what is over its time."""
+    """Keep the answer, in the transaction that earned it; forget what of the organization is over its time."""
     if request.key is None:
         return
-    await connection.execute(_FORGET_OLD, WINDOW_DAYS)
+    await connection.execute(_FORGET_OLD, request.organization, WINDOW_DAYS)
     await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer, whole)
 
 

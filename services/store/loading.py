@@ -30,26 +30,34 @@ from services.commands.messages import (
     UpdateResource,
 )
 from services.commands.table import KINDS
+from services.store.finding import has_code, is_of_account, refers_to
 from services.store.view import COLUMNS, get_ids, put_rows
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
-_OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
-#: A code is looked for as its index has it.
-_OF_CODE = f"{_OF_KIND} AND e.body->>'code' = $3"
-_REFERRING = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
+_OF_ACCOUNT = f"{_OF_KIND} AND {is_of_account('e', '$3')}"
+_OF_CODE = f"{_OF_KIND} AND {has_code('e', '$2', 'ARRAY[$3]')}"
+_REFERRING = f"{_OF_KIND} AND {refers_to('e', 'ARRAY[$3]')}"
+_CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3"
 #: The account plans of every account that has one of this plan group.
 _BESIDE_GROUP = (
-    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = 'accountPlan'"
-    " AND e.body->>'accountId' IN (SELECT o.body->>'accountId' FROM store.entities o"
-    " WHERE o.organization = $1 AND o.kind = 'accountPlan' AND o.refs @> ARRAY[$2])"
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = 'accountPlan' AND e.root_id IN"
+    " (SELECT o.root_id FROM store.entities o WHERE o.organization = $1 AND o.kind = 'accountPlan'"
+    f" AND {refers_to('o', 'ARRAY[$2]')})"
 )
 #: The kind of what pays into a balance again and again.
 _TOP_UPS = "balanceTransactionSchedule"
 #: Of all that refer to a resource what was created first, as `decide` names it.
 _REFERRER = (
-    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND {refers_to('e', 'ARRAY[$2]')} "
     "ORDER BY e.position LIMIT 1"
 )
+
+
+def _is(field: str, value: str) -> str:
+    """That a field of a row `e` of kind $2 has this value, a placeholder."""
+    if field == "code":
+        return has_code("e", "$2", f"ARRAY[{value}]")
+    return is_of_account("e", value) if field == "accountId" else f"e.body->>'{field}' = {value}"
 
 
 class _Loader:
@@ -70,7 +78,7 @@ class _Loader:
         for fields in kind.unique:
             values = [value_of(body, field) for field in fields]
             if None not in values:
-                tests = (f" AND e.body->>'{field}' = ${number}" for number, field in enumerate(fields, start=3))
+                tests = (f" AND {_is(field, f'${number}')}" for number, field in enumerate(fields, start=3))
                 await self.rows(_OF_KIND + "".join(tests), kind.name, *map(str, values))
 
     async def account_plans(self, account_id: str) -> None:
@@ -137,7 +145,7 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
     await loader.same_key(kind, body)
     match body:
         case Account(parent_account_id=str(parent)):
-            await loader.rows(_REFERRING, "account", parent)
+            await loader.rows(_CHILDREN, "account", parent)
         case Aggregation() if id in loader.resources.aggregations:
             await loader.rows(_OF_KIND, "compoundAggregation")
         case CompoundAggregation():

@@ -25,6 +25,7 @@ from projections.entities import (
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
+from services.store.finding import has_code
 from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
@@ -52,9 +53,9 @@ SELECT {COLUMNS}, (
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
 #: Two arrays in one row, for a thousand rows cost more to be read than to be found.
-_PARTITIONS = """
+_PARTITIONS = f"""
 SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions FROM store.entities e
-WHERE e.organization = $1 AND e.kind = 'account' AND e.body ? 'code' AND e.body->>'code' = ANY($2)
+WHERE e.organization = $1 AND e.kind = 'account' AND {has_code("e", "'account'", "$2")}
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
 #: $2 the number before the first, $3 how many are taken; the last of them is returned.
