@@ -135,5 +135,5 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
     its routes looked through twice for each request, and twice as often at each level.
     """
-    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of), Depends(keep_to_rate)]
+    dependencies = [*EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
     return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)
