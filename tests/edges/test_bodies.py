@@ -83,6 +83,7 @@ async def test_what_would_unpack_to_a_hundred_times_the_bound_is_not_held() -> N
         gzip.compress(b"{}")[:-6] + b"\0\0\0\0\0\0",
         gzip.compress(b"") * (MEMBERS_MAX + 1),
     ],
+    ids=["cut", "cut within its head", "no gzip", "more behind it", "zlib", "another checksum", "many members"],
 )
 async def test_what_is_no_whole_gzip_is_refused(broken: bytes) -> None:
     with pytest.raises(BrokenEncodingError):

@@ -62,6 +62,15 @@ async def test_a_body_that_comes_with_its_head_is_no_part_of_it() -> None:
         assert json.loads((await client.answer()).body) == {"length": 50_000}
 
 
+async def test_each_request_of_a_connection_has_a_head_of_its_own() -> None:
+    async with served(Limits(head_bytes=100)) as port, raw_client(port) as client:
+        for _ in range(10):
+            client.send(ASKS)
+            await asyncio.sleep(0.01)
+            client.send(b"\r\n")
+            assert (await client.answer()).status == 200
+
+
 async def test_who_would_upgrade_is_answered_as_he_is_and_begins_anew() -> None:
     async with served(Limits()) as port, raw_client(port) as client:
         upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AA\r\n\r\n"

@@ -94,6 +94,15 @@ async def test_what_never_asks_is_closed() -> None:
         assert await once.is_cut()
 
 
+async def test_the_time_between_requests_begins_with_the_answer() -> None:
+    async with served(Limits(idle_seconds=3)) as port, raw_client(port) as client:
+        client.send(b"GET /long/2.5 HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await client.answer()).status == 200
+        await asyncio.sleep(2)
+        client.send(b"GET /length HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await client.answer()).status == 200
+
+
 async def test_an_app_may_take_longer_than_its_client() -> None:
     async with served(HASTY) as port, raw_client(port) as client:
         for _ in range(2):
