@@ -158,15 +158,5 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
     its routes looked through twice for each request, and twice as often at each level.
     """
-<<<<<<< HEAD
-    dependencies = [
-        Depends(signed_in),
-        *EVERYWHERE,
-        Depends(call_of),
-        Depends(keep_to_rate),
-        Depends(check_parameters),
-    ]
-=======
-    dependencies = [*EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
->>>>>>> edges
+    dependencies = [Depends(signed_in), *EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
     return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)
