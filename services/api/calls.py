@@ -111,12 +111,13 @@ async def signed_in(request: Request) -> Identity:
     return gate.bearer_of(request.headers.get("authorization", ""))
 
 
-async def call_of(request: Request, orgId: str, identity: Annotated[Identity, Depends(signed_in)]) -> Call:
+async def call_of(request: Request, orgId: str) -> Call:
     """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
 
     Nothing is looked up, so no answer tells what there is. Raises: OtherOrganizationError, MissingScopeError,
-    InvalidField for an organization that could not be a key of usage.
+    InvalidField for an organization that could not be a key of usage; what `signed_in` raises.
     """
+    identity = await signed_in(request)  # not as a dependency: to walk those costs more than to look at a token twice
     if not identity.is_of(orgId):
         raise OtherOrganizationError
     route: DeclaredRoute = request.scope["route"]

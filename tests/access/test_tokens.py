@@ -20,7 +20,7 @@ READ = frozenset({Scope.READ})
 
 def claims(**more: Any) -> dict[str, Any]:
     now = int(time.time())
-    times = {"iat": now, "exp": now + 60}
+    times = {"iat": now, "exp": now + 10_000}
     right = {"sub": "key", "org": "acme", "scope": "read", "aud": "trueup", "iss": "trueup", **times}
     return {name: value for name, value in (right | more).items() if value is not None}
 

@@ -30,7 +30,7 @@ def headers_of_strangers(organization: str) -> dict[str, dict[str, str]]:
     now = int(time.time())
     claims = {
         "sub": "tests", "org": organization, "scope": " ".join(ALL), "aud": "trueup", "iss": "trueup",
-        "iat": now, "exp": now + 600,
+        "iat": now, "exp": now + 10_000,
     }  # fmt: skip
     tokens = {
         "a broken one": token_of()[:-3] + "abc",
