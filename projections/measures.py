@@ -83,7 +83,7 @@ class Simple:
         return value(self.function, state)
 
     def gain(self, days: Iterable[Day]) -> Fraction:
-        return self.value(self.merge_all(one.state for one in days if one.held))  # type: ignore[misc]
+        return self.value(self.merge_all([one[2] for one in days if one[1]]))  # type: ignore[misc]
 
 
 class Source(NamedTuple):

@@ -26,22 +26,17 @@ class Quantity(NamedTuple):
     unit: str
 
 
-def priced_entity(resources: Resources, id: str) -> Entity[Any] | None:
+def priced_entity(resources: Resources, id: str) -> Entity[Any]:
     """The aggregation or compound aggregation with this id; ids are unique over all kinds."""
-    return resources.aggregations.get(id) or resources.compound_aggregations.get(id)
+    return resources.aggregations.get(id) or resources.compound_aggregations[id]
 
 
-def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity | None:
-    """What is priced under this id; None if it is not there, or (a formula) what it names is not."""
-    entity = priced_entity(resources, id)
-    if entity is None:
-        return None
-    body = entity.body
+def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity:
+    """What is priced under this id. It is there, and what its formula names, as long as a price names it."""
+    body = priced_entity(resources, id).body
     if isinstance(body, Aggregation):
         return Quantity(id, None, body.name, body.meter_id, Simple(body.aggregation), (id,), *_units(body))
     measure = compound_measure(resources, index, body)
-    if measure is None:
-        return None
     return Quantity(None, id, body.name, None, measure, tuple(one.id for one in measure.sources), *_units(body))
 
 
@@ -49,19 +44,14 @@ def _units(body: Aggregation | CompoundAggregation) -> tuple[Fraction, Rounding,
     return Fraction(body.quantity_per_unit), body.rounding, body.unit
 
 
-def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAggregation) -> Compound | None:
-    """The formula over the aggregations that its codes name; None if one of them is not there."""
+def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAggregation) -> Compound:
+    """The formula over the aggregations that its codes name."""
     calculation = calculation_of(body.calculation)
-    sources = [_source(resources, index, code) for code in calculation.codes]
-    found = tuple(one for one in sources if one is not None)
-    if len(found) < len(sources):
-        return None
-    return Compound(calculation, found, bool(body.evaluate_null_aggregations))
+    sources = tuple(_source(resources, index, code) for code in calculation.codes)
+    return Compound(calculation, sources, bool(body.evaluate_null_aggregations))
 
 
-def _source(resources: Resources, index: FamilyIndex, code: str) -> Source | None:
-    entity = next(index.owned(resources, "aggregations", "code", code), None)
-    if entity is None:
-        return None
+def _source(resources: Resources, index: FamilyIndex, code: str) -> Source:
+    entity = next(index.owned(resources, "aggregations", "code", code))
     default = entity.body.default_value
     return Source(entity.id, code, entity.body.aggregation, None if default is None else Fraction(default))

@@ -84,6 +84,8 @@ def _pool(
         if measure.runs_on and not any(one.quantity for one in shares):
             # None of them has a value by itself: together they have, and it is the account's whose plan it is.
             shares = (Share(plan.account, measure.gain(every), every),)
+    elif len(own) == 1:
+        merged = own[0][1]
     else:
         merged = _merged(series, [(one.day, one.state) for _, days in own for one in days], runs)
     return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
@@ -109,28 +111,24 @@ def _own(
     plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
 ) -> tuple[Day, ...]:
     """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
-    if wide is None:
-        found = [Day(day, True, state) for run in runs for day, state in _within(days, run)]
-    else:
-        found = [Day(day, any(run.holds(day) for run in runs), state) for day, state in _within(days, wide)]
+    found = [
+        Day(day, wide is None or any(run.holds(day) for run in runs), state)
+        for run in (runs if wide is None else (wide,))
+        for day in days_of(run)
+        if (state := days.get(day)) is not None
+    ]
     if member.id == plan.account.id:
         return tuple(found)
     return tuple(one for one in found if plan.rates(member, one.day))
 
 
-def _within(days: Mapping[date, State], period: Period) -> Iterator[tuple[date, State]]:
-    for day in days_of(period):
-        state = days.get(day)
-        if state is not None:
-            yield day, state
-
-
 def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Period]) -> tuple[Day, ...]:
     """One state per day, in order of day."""
     by_day: dict[date, State] = {}
+    merge = series.measure.merge
     for day, state in states:
         held = by_day.get(day)
-        by_day[day] = state if held is None else series.measure.merge(held, state)
+        by_day[day] = state if held is None else merge(held, state)
     return tuple(Day(day, any(run.holds(day) for run in runs), by_day[day]) for day in sorted(by_day))
 
 

@@ -40,9 +40,11 @@ class DraftLine:
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill."""
+        """The line of an issued bill. What says nothing of it is absent: so a member that older programs do not know
+        stands in the log only where it says something."""
+        told = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
-            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **self.wording
+            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **told
         )
 
 
