@@ -8,12 +8,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.access.keys import create_key
+from services.access.scopes import ALL
 from services.api.app import create_app
 from services.api.edges.connections import Limits
 from services.api.edges.rates import Allowance, Rates
 from services.readside.progress import Waiter
 from tests.api.schemas import OPERATIONS_BELOW, operations, placed
-from tests.api_client import http_client
+from tests.api_client import TOKEN_SECRET, http_client, token_of
 from tests.edges.serving import raw_client, served
 from tests.store.kit import Store
 
@@ -123,7 +125,8 @@ async def rates() -> Rates:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def limited(opened: Store, rates: Rates) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an API with these rates."""
-    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, rates=rates)
+    at = (opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
+    app = create_app(*at, rates=rates, token_secret=TOKEN_SECRET)
     async with served(Limits(), app) as port, http_client(f"http://127.0.0.1:{port}") as found:
         yield found
 
@@ -144,9 +147,12 @@ async def test_a_flood_is_refused_and_costs_no_other_organization(
     assert [(await limited.get(below(products, other))).status_code for _ in range(10)] == [200] * 10
     usage = await limited.post(below("/organizations/{orgId}/measurements", store), json={"measurements": []})
     assert usage.status_code == 400, "usage has an allowance of its own"
-    form = {"grant_type": "client_credentials"}
+    async with opened.postgres.connection() as connection:
+        made = await create_key(connection, store.organization, ALL)
+    right, form = (made.key.id, made.secret), {"grant_type": "client_credentials"}
     for _ in range(20):
-        assert (await limited.post("/oauth/token", data=form, auth=("key", "secret"))).status_code == 200
+        assert (await limited.post("/oauth/token", data=form, auth=("stranger", "wrong"))).status_code in (401, 429)
+        assert (await limited.post("/oauth/token", data=form, auth=right)).status_code == 200
         assert (await limited.get("/health")).status_code == 200
 
 
@@ -164,6 +170,7 @@ async def test_an_upload_of_a_gigabyte_is_cut_off_wherever_it_goes(url: str, sto
     """To a path that takes no body it is answered at once, and not heard to its end."""
     async with raw_client(int(url.rpartition(":")[2])) as client:
         head = f"DELETE {below('/organizations/{orgId}/products/none', store)} HTTP/1.1\r\nhost: x\r\n"
+        head += f"authorization: Bearer {token_of()}\r\n"
         client.send(f"{head}content-length: 1000000000\r\n\r\n".encode() + b" " * 100_000)
         assert (await client.answer()).status == 404
         assert await client.is_cut()
