@@ -59,10 +59,12 @@ class PlanPrices:
             key = (body.priced_id, segment_text(body.segment or {}), body.type)
             grouped.setdefault(key, []).append(self._candidate(own, entity, self._terms(entity)))
         for (priced_id, segment, kind), candidates in grouped.items():
+            priced = quantity_of(self._resources, self._index, priced_id)
             spans = timeline(candidates, self._start, self._end)
-            if spans:
-                priced = quantity_of(self._resources, self._index, priced_id)._asdict()
-                yield Series(**priced, segment=segment, kind=kind, spans=tuple(PricingSpan(*span) for span in spans))
+            if priced is not None and spans:
+                yield Series(
+                    **priced._asdict(), segment=segment, kind=kind, spans=tuple(PricingSpan(*span) for span in spans)
+                )
 
     def counters(self, members: Iterable[AccountTerms]) -> Iterator[CounterSeries]:
         """One series per counter, with the values of the accounts whose counters the plan rates."""
@@ -104,7 +106,8 @@ class PlanPrices:
         body = entity.body
         config = self._resources.config.body if self._resources.config else None
         organization_flag = config.minimum_spend_bill_in_advance if config else None
-        name = priced_entity(self._resources, body.priced_id).body.name
+        priced = priced_entity(self._resources, body.priced_id)
+        name = priced.body.name if priced else body.priced_id
         overage = body.overage_pricing_bands
         return PricingTerms(
             id=entity.id,

@@ -26,17 +26,22 @@ class Quantity(NamedTuple):
     unit: str
 
 
-def priced_entity(resources: Resources, id: str) -> Entity[Any]:
+def priced_entity(resources: Resources, id: str) -> Entity[Any] | None:
     """The aggregation or compound aggregation with this id; ids are unique over all kinds."""
-    return resources.aggregations.get(id) or resources.compound_aggregations[id]
+    return resources.aggregations.get(id) or resources.compound_aggregations.get(id)
 
 
-def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity:
-    """What is priced under this id. It is there, and what its formula names, as long as a price names it."""
-    body = priced_entity(resources, id).body
+def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity | None:
+    """What is priced under this id; None if it, or what its formula names, is not told yet."""
+    entity = priced_entity(resources, id)
+    if entity is None:
+        return None
+    body = entity.body
     if isinstance(body, Aggregation):
         return Quantity(id, None, body.name, body.meter_id, Simple(body.aggregation), (id,), *_units(body))
     measure = compound_measure(resources, index, body)
+    if measure is None:
+        return None
     return Quantity(None, id, body.name, None, measure, tuple(one.id for one in measure.sources), *_units(body))
 
 
@@ -44,14 +49,19 @@ def _units(body: Aggregation | CompoundAggregation) -> tuple[Fraction, Rounding,
     return Fraction(body.quantity_per_unit), body.rounding, body.unit
 
 
-def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAggregation) -> Compound:
-    """The formula over the aggregations that its codes name."""
+def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAggregation) -> Compound | None:
+    """The formula over the aggregations that its codes name; None if one of them is not there."""
     calculation = calculation_of(body.calculation)
-    sources = tuple(_source(resources, index, code) for code in calculation.codes)
-    return Compound(calculation, sources, bool(body.evaluate_null_aggregations))
+    sources = [_source(resources, index, code) for code in calculation.codes]
+    found = tuple(one for one in sources if one is not None)
+    if len(found) < len(sources):
+        return None
+    return Compound(calculation, found, bool(body.evaluate_null_aggregations))
 
 
-def _source(resources: Resources, index: FamilyIndex, code: str) -> Source:
-    entity = next(index.owned(resources, "aggregations", "code", code))
+def _source(resources: Resources, index: FamilyIndex, code: str) -> Source | None:
+    entity = next(index.owned(resources, "aggregations", "code", code), None)
+    if entity is None:
+        return None
     default = entity.body.default_value
     return Source(entity.id, code, entity.body.aggregation, None if default is None else Fraction(default))

@@ -76,6 +76,11 @@ async def catalog(walk: Walk) -> dict[str, str]:
             "code": code, "name": code, "meter_id": ids["meter"], "target_field": "n", "aggregation": "SUM",
             "rounding": "NONE", "quantity_per_unit": 1, "unit": "1",
         }),
+        ("compound", "compound_aggregations", lambda code: {
+            "code": code, "name": code, "calculation": "aggregation.walked / 2", "rounding": "NONE",
+            "quantity_per_unit": 1, "unit": "1",
+        }),
+        ("group", "plan_groups", lambda code: {"code": code, "name": code, "currency": "USD"}),
         ("template", "plan_templates", lambda code: {
             "code": code, "name": code, "product_id": ids["product"], "currency": "USD", "bill_frequency": "MONTHLY",
             "standing_charge": 0,
@@ -95,6 +100,7 @@ async def catalog(walk: Walk) -> dict[str, str]:
     for name, module, fields in makers:
         ids[name] = await walk.lives(module, keep=True, **fields("walked"))
         await walk.lives(module, **fields("gone"))
+    await walk.lives("plan_group_links", plan_group_id=ids["group"], plan_id=ids["plan"])
     return ids
 
 
