@@ -1,0 +1,108 @@
+"""One system for all examples, and readers of them: each has an organization and a shell in the repository."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest_asyncio
+
+from services.readside.progress import Waiter
+from services.readside.watching import open_watcher
+from services.run.settings import load_settings
+from services.run.up import System
+from tests.api_client import Api
+from tests.system.running import running_system
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 100
+
+
+class Reader(Api):
+    """Somebody who tries the examples: their environment leads to the system, as `trueup up` and a key would."""
+
+    def __init__(self, system: System) -> None:
+        super().__init__(lambda: system.addresses.api_url, f"reader-{uuid4().hex[:10]}")
+        self.system = system
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")} | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "200",
+            # Kafka and Postgres are found by the home of the stack that runs.
+            "TRUEUP_HOME": str(system.settings.home),
+            "M3TER_BASE_URL": system.addresses.api_url,
+            "M3TER_ORG_ID": self.organization,
+            "M3TER_API_KEY": "reader",
+            "M3TER_API_SECRET": "secret",
+        }
+
+    async def runs(self, *command: str, status: int = 0, **environment: str) -> str:
+        """What a command says on both outputs; it must end with this status."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=ROOT,
+            env=self.environment | environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                said = (await process.communicate())[0].decode()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode == status, f"{command} ended with {process.returncode}: {said}"
+        return said
+
+    async def example(self, name: str, *arguments: str, status: int = 0, **environment: str) -> str:
+        """What an example says."""
+        runner = "sh" if name.endswith(".sh") else "python"
+        return await self.runs(runner, f"examples/{name}", *arguments, status=status, **environment)
+
+    async def until_projected(self) -> None:
+        """Wait until every command and all usage there is counts."""
+        endpoints = self.system.endpoints
+        async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+            await Waiter(watcher).until_projected()
+
+    async def calls(self) -> dict[str, Any]:
+        """How many calls count, by the first day of their month."""
+        await self.until_projected()
+        [meter] = (await self.do("GET", "meters"))["data"]
+        asked = {
+            "aggregations": [{"fieldCode": "calls", "fieldType": "MEASURE", "function": "SUM", "meterId": meter["id"]}],
+            "groups": [{"groupType": "TIME", "frequency": "MONTH"}],
+        }
+        rows = (await self.do("POST", "usage/query", asked))["data"]
+        return {row["startDate"]: row["aggregations"][0]["value"] for row in rows}
+
+    async def bill(self, last_day: str) -> list[dict[str, Any]]:
+        """Run a bill job to its end; all bills, the oldest first."""
+        job = await self.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
+        async with asyncio.timeout(60):
+            while (await self.do("GET", f"billjobs/{job['id']}"))["status"] != "COMPLETE":
+                await asyncio.sleep(0.05)
+        await self.until_projected()
+        return list(reversed((await self.do("GET", "bills"))["data"]))
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def examples_system(tmp_path_factory: Any) -> AsyncIterator[System]:
+    settings = load_settings(home=tmp_path_factory.mktemp("examples"), partitions=2, worker_session_ms=6000, api_port=0)
+    async with running_system(settings) as (_, system):
+        yield system
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reader(examples_system: System) -> Reader:
+    """Somebody with an organization that nothing is in yet."""
+    return Reader(examples_system)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def customer(reader: Reader) -> Reader:
+    """Somebody who has run `official_sdk.py`: account acme has a prepayment, and a bill for January."""
+    await reader.example("official_sdk.py")
+    return reader

@@ -1,0 +1,143 @@
+"""`invoicing_consumer.py` has every line exactly once, wherever it is killed; late usage comes as further lines."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from events.topics import BILL_LINES
+from services.kafka import LogReader
+from tests.examples.conftest import ROOT, Reader
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+CONSUMER = "examples/invoicing_consumer.py"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(customer: Reader) -> AsyncIterator[Any]:
+    """The database, where no consumer has been yet."""
+    connection = await asyncpg.connect(customer.system.endpoints.database_url)
+    await connection.execute("DROP SCHEMA IF EXISTS invoicing CASCADE")
+    yield connection
+    await connection.close()
+
+
+async def topic(customer: Reader) -> dict[int, list[str]]:
+    """The ids of all lines that were published, by partition."""
+    found = {}
+    async with LogReader(customer.system.endpoints.kafka_bootstrap) as reader:
+        for partition, end in (await reader.end_offsets(BILL_LINES, range(2))).items():
+            polls = [records async for records in reader.read(BILL_LINES, partition, 0, end)]
+            found[partition] = [json.loads(record.value)["id"] for records in polls for record in records]
+    return found
+
+
+async def invoiced(database: Any, customer: Reader) -> list[tuple[str, str, Decimal]]:
+    """The organization's lines in the consumer's table."""
+    rows = await database.fetch(
+        "SELECT bill_date, type, amount FROM invoicing.lines WHERE organization = $1 ORDER BY bill_date, type, amount",
+        customer.organization,
+    )
+    return [(row["bill_date"].isoformat(), row["type"], row["amount"]) for row in rows]
+
+
+async def progress(database: Any) -> dict[int, int]:
+    """Up to where each partition was read; nothing before there are tables."""
+    if await database.fetchval("SELECT to_regclass('invoicing.progress')") is None:
+        return {}
+    return dict(map(tuple, await database.fetch("SELECT partition, next_offset FROM invoicing.progress")))
+
+
+async def assert_exactly(database: Any, published: dict[int, list[str]], read: dict[int, int]) -> None:
+    """The table has what was published up to here, and nothing else."""
+    wanted = {id for partition, ids in published.items() for id in ids[: read.get(partition, 0)]}
+    there = await database.fetch("SELECT id FROM invoicing.lines") if read else []
+    assert {row["id"] for row in there} == wanted
+
+
+async def test_late_usage_comes_as_further_lines_and_a_restart_reads_on(customer: Reader, database: Any) -> None:
+    await customer.until_projected()
+    await customer.runs("python", CONSUMER, "--once")
+    first = [("2026-02-01", "COMMITMENT_CONSUMED", Decimal(-75)), ("2026-02-01", "USAGE", Decimal(75))]
+    assert await invoiced(database, customer) == first
+    await customer.example("publish_usage.sh", "examples/measurements.json")
+    bills = await customer.bill("2026-02-28")
+    said = await customer.runs("python", CONSUMER, "--once")
+    assert said.count("\n") == 1, "only what is new was read"
+    late = [("COMMITMENT_CONSUMED", "-25"), ("OVERAGE_SURCHARGE", "2.50"), ("USAGE", "50")]
+    assert await invoiced(database, customer) == [*first, *(("2026-03-01", kind, Decimal(sum)) for kind, sum in late)]
+    [total] = await database.fetchrow(
+        "SELECT sum(amount) FROM invoicing.lines WHERE organization = $1", customer.organization
+    )
+    assert total == sum(Decimal(str(bill["billTotal"])) for bill in bills) == Decimal("27.50")
+    assert await customer.runs("python", CONSUMER, "--once") == "", "nothing is read twice"
+
+
+async def test_two_at_once_do_no_harm(customer: Reader, database: Any) -> None:
+    await customer.until_projected()
+    processes = [
+        await asyncio.create_subprocess_exec(
+            "python", CONSUMER, "--once", cwd=ROOT, env=customer.environment,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    said = [(await process.communicate())[0].decode() for process in processes]
+    ended = [process.returncode for process in processes]
+    assert 0 in ended, said
+    assert all(code == 0 or "another process reads partition" in text for code, text in zip(ended, said, strict=True))
+    published = await topic(customer)
+    read = await progress(database)
+    assert read == {partition: len(ids) for partition, ids in published.items()}
+    await assert_exactly(database, published, read)
+
+
+@asynccontextmanager
+async def forks(customer: Reader) -> AsyncIterator[Any]:
+    """Runs the consumer, killed at the moment of this number; returns the signal that ended it."""
+    process = await asyncio.create_subprocess_exec(
+        "python", "tests/examples/killed_at.py", CONSUMER, "--once", cwd=ROOT, env=customer.environment,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+    requests, answers = process.stdin, process.stdout
+
+    async def run(moment: int) -> int:
+        requests.write(f"{moment}\n".encode())
+        status = int(await asyncio.wait_for(answers.readline(), 60))
+        assert status in (0, signal.SIGKILL)
+        return status
+
+    try:
+        yield run
+    finally:
+        requests.close()
+        await process.wait()
+
+
+async def test_killed_at_any_line_it_has_every_line_once(customer: Reader, database: Any) -> None:
+    """Whatever a kill left, the next start goes on from; states that were left before need not be finished again."""
+    await customer.until_projected()
+    published = await topic(customer)
+    whole = {partition: len(ids) for partition, ids in published.items()}
+    left: set[frozenset[tuple[int, int]]] = set()
+    moment = 0
+    async with forks(customer) as run:
+        while await run(moment := moment + 1) == signal.SIGKILL:
+            read = await progress(database)
+            await assert_exactly(database, published, read)
+            if frozenset(read.items()) not in left:
+                left.add(frozenset(read.items()))
+                assert await run(0) == 0
+                assert await progress(database) == whole
+                await assert_exactly(database, published, whole)
+            await database.execute("DROP SCHEMA IF EXISTS invoicing CASCADE")
+    assert moment > 40, "it was killed at every line"
+    assert len(left) > 2, "before anything was stored, and after some of it"

@@ -1,0 +1,74 @@
+"""Usage over Kafka and over HTTP: whatever is sent again, and whatever answer was lost, counts once."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from services.run.stack.probe import free_ports
+from tests.api_client import http_client
+from tests.examples.conftest import Reader
+from tests.examples.way import Way
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+JANUARY, FEBRUARY = "2026-01-01", "2026-02-01"
+
+
+async def test_over_kafka_what_is_published_twice_counts_once(customer: Reader) -> None:
+    for _ in range(2):
+        said = await customer.example("publish_usage.py", "examples/usage.jsonl")
+        assert said == "3 records are durable in topic usage\n"
+    assert await customer.calls() == {JANUARY: 150, FEBRUARY: 40}
+
+
+async def test_a_publisher_that_finds_no_kafka_tries_again(customer: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "more.jsonl"
+    used = {"id": "late", "account": "acme", "time": "2026-02-01T00:00:00+00:00", "meter": "api"}
+    path.write_text(json.dumps(used | {"measure": {"calls": 2.5}}) + "\n")
+    host, port = customer.system.endpoints.kafka_bootstrap.split(":")
+    way = Way(host, int(port))
+    [closed] = free_ports(1)
+    publishing = asyncio.create_task(
+        customer.example("publish_usage.py", str(path), TRUEUP_KAFKA_BOOTSTRAP=f"127.0.0.1:{closed}")
+    )
+    await asyncio.sleep(1)
+    async with way.open(closed):
+        said = await publishing
+    assert "everything is sent again in" in said and said.endswith("1 records are durable in topic usage\n")
+    assert await customer.calls() == {JANUARY: 150, FEBRUARY: 2.5}
+
+
+async def test_over_http_what_is_posted_twice_counts_once(customer: Reader) -> None:
+    for _ in range(2):
+        said = await customer.example("publish_usage.sh", "examples/measurements.json")
+        assert json.loads(said) == {"result": "accepted"}
+    assert await customer.calls() == {JANUARY: 250}
+
+
+async def test_whose_answer_was_lost_posts_again(customer: Reader) -> None:
+    url = customer.system.addresses.api_url
+    port = int(url.rsplit(":", 1)[1])
+    way = Way("127.0.0.1", port, loses=b"POST /organizations/")
+    async with way.open() as passed:
+        said = await customer.example(
+            "publish_usage.sh", "examples/measurements.json", M3TER_BASE_URL=f"http://127.0.0.1:{passed}"
+        )
+    assert way.lost == 1 and "Empty reply" in said and said.endswith('{"result":"accepted"}\n')
+    assert await customer.calls() == {JANUARY: 250}
+
+
+async def test_a_refusal_is_told_and_is_a_failure(customer: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps({"measurements": [{"uid": "u", "meter": "api", "ts": "2026-01-01T00:00:00Z"}]}))
+    said = await customer.example("publish_usage.sh", str(path), status=1)
+    assert "it was refused." in said and '"account"' in said
+    said = await customer.example("publish_usage.sh", str(tmp_path / "none.json"), status=1)
+    assert "cannot read" in said
+
+
+async def test_without_a_secret_there_is_no_token(customer: Reader) -> None:
+    async with http_client(customer.system.addresses.api_url) as client:
+        refusal = await client.post("/oauth/token", data={"grant_type": "client_credentials"})
+    said = await customer.example("publish_usage.sh", "examples/measurements.json", status=1, M3TER_API_KEY=":")
+    assert "there is no token to be had from" in said and refusal.json()["message"] in said
