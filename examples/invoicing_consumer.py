@@ -24,7 +24,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from connection import database_url, kafka_bootstrap
 
 TOPIC = "billing.bill-line-items"
+#: Two that begin at once make them one after the other.
 TABLES = """
+SELECT pg_advisory_xact_lock(hashtext('invoicing'));
 CREATE SCHEMA IF NOT EXISTS invoicing;
 CREATE TABLE IF NOT EXISTS invoicing.progress (partition integer PRIMARY KEY, next_offset bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS invoicing.lines (

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from tests.api_client import Api
 from tests.system.running import running_system
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 100
+PATIENCE_S = 200
 
 
 class Reader(Api):
@@ -38,21 +39,29 @@ class Reader(Api):
             "M3TER_API_SECRET": "secret",
         }
 
-    async def runs(self, *command: str, status: int = 0, **environment: str) -> str:
-        """What a command says on both outputs; it must end with this status."""
+    @asynccontextmanager
+    async def starts(self, *command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """A command that runs, with both outputs on one pipe; it does not outlive the block."""
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=ROOT,
             env=self.environment | environment,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
             async with asyncio.timeout(PATIENCE_S):
-                said = (await process.communicate())[0].decode()
+                yield process
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
+
+    async def runs(self, *command: str, status: int = 0, **environment: str) -> str:
+        """What a command says on both outputs; it must end with this status."""
+        async with self.starts(*command, **environment) as process:
+            said = (await process.communicate())[0].decode()
         assert process.returncode == status, f"{command} ended with {process.returncode}: {said}"
         return said
 

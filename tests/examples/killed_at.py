@@ -57,7 +57,7 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os.dup2(2, 1)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             if int(line):
                 kill_at(int(line), str(script))
             module.main()

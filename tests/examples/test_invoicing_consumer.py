@@ -1,10 +1,9 @@
 """`invoicing_consumer.py` has every line exactly once, wherever it is killed; late usage comes as further lines."""
 
-import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest_asyncio
 
 from events.topics import BILL_LINES
 from services.kafka import LogReader
-from tests.examples.conftest import ROOT, Reader
+from tests.examples.conftest import Reader
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 CONSUMER = "examples/invoicing_consumer.py"
@@ -82,15 +81,10 @@ async def test_late_usage_comes_as_further_lines_and_a_restart_reads_on(customer
 
 async def test_two_at_once_do_no_harm(customer: Reader, database: Any) -> None:
     await customer.until_projected()
-    processes = [
-        await asyncio.create_subprocess_exec(
-            "python", CONSUMER, "--once", cwd=ROOT, env=customer.environment,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )
-        for _ in range(3)
-    ]  # fmt: skip
-    said = [(await process.communicate())[0].decode() for process in processes]
-    ended = [process.returncode for process in processes]
+    async with AsyncExitStack() as held:
+        started = [await held.enter_async_context(customer.starts("python", CONSUMER, "--once")) for _ in range(3)]
+        said = [(await process.communicate())[0].decode() for process in started]
+    ended = [process.returncode for process in started]
     assert 0 in ended, said
     assert all(code == 0 or "another process reads partition" in text for code, text in zip(ended, said, strict=True))
     published = await topic(customer)
@@ -100,26 +94,19 @@ async def test_two_at_once_do_no_harm(customer: Reader, database: Any) -> None:
 
 
 @asynccontextmanager
-async def forks(customer: Reader) -> AsyncIterator[Any]:
+async def forks(customer: Reader) -> AsyncIterator[Callable[[int], Awaitable[int]]]:
     """Runs the consumer, killed at the moment of this number; returns the signal that ended it."""
-    process = await asyncio.create_subprocess_exec(
-        "python", "tests/examples/killed_at.py", CONSUMER, "--once", cwd=ROOT, env=customer.environment,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None
-    requests, answers = process.stdin, process.stdout
+    async with customer.starts("python", "tests/examples/killed_at.py", CONSUMER, "--once") as process:
+        assert process.stdin is not None and process.stdout is not None
+        requests, answers = process.stdin, process.stdout
 
-    async def run(moment: int) -> int:
-        requests.write(f"{moment}\n".encode())
-        status = int(await asyncio.wait_for(answers.readline(), 60))
-        assert status in (0, signal.SIGKILL)
-        return status
+        async def run(moment: int) -> int:
+            requests.write(f"{moment}\n".encode())
+            status = (await answers.readline()).decode().strip()
+            assert status in ("0", str(int(signal.SIGKILL))), status
+            return int(status)
 
-    try:
         yield run
-    finally:
-        requests.close()
-        await process.wait()
 
 
 async def test_killed_at_any_line_it_has_every_line_once(customer: Reader, database: Any) -> None:

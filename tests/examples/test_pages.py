@@ -1,13 +1,11 @@
 """Every command of the how-to pages runs, in order, in one shell, and answers what the page says."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import PATIENCE_S, ROOT, Reader
+from tests.examples.conftest import Reader
 from tests.examples.pages import PAGES, Block, blocks_of, fits
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -27,26 +25,11 @@ class Shell:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(f"{commands}\nprintf '{MARK}'\n".encode())
         said = b""
-        async with asyncio.timeout(PATIENCE_S):
-            while not said.endswith(MARK.encode()):
-                part = await self._process.stdout.read(65536)
-                assert part, f"it ended with {await self._process.wait()}: {commands}\n{said.decode()}"
-                said += part
+        while not said.endswith(MARK.encode()):
+            part = await self._process.stdout.read(65536)
+            assert part, f"it ended with {await self._process.wait()}: {commands}\n{said.decode()}"
+            said += part
         return said.decode().removesuffix(MARK)
-
-
-@asynccontextmanager
-async def shell(reader: Reader) -> AsyncIterator[Shell]:
-    process = await asyncio.create_subprocess_exec(
-        "sh", "-e", cwd=ROOT, env=reader.environment,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        yield Shell(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def played(reader: Reader, typed: Shell, block: Block) -> str:
@@ -64,7 +47,8 @@ async def played(reader: Reader, typed: Shell, block: Block) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 async def test_a_page_is_true(reader: Reader, page: Path) -> None:
     wrong = []
-    async with shell(reader) as typed:
+    async with reader.starts("sh", "-e") as process:
+        typed = Shell(process)
         for block in blocks_of(page):
             said = await played(reader, typed, block)
             if not fits(block, said):

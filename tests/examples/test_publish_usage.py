@@ -1,6 +1,5 @@
 """Usage over Kafka and over HTTP: whatever is sent again, and whatever answer was lost, counts once."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -29,13 +28,14 @@ async def test_a_publisher_that_finds_no_kafka_tries_again(customer: Reader, tmp
     host, port = customer.system.endpoints.kafka_bootstrap.split(":")
     way = Way(host, int(port))
     [closed] = free_ports(1)
-    publishing = asyncio.create_task(
-        customer.example("publish_usage.py", str(path), TRUEUP_KAFKA_BOOTSTRAP=f"127.0.0.1:{closed}")
-    )
-    await asyncio.sleep(1)
-    async with way.open(closed):
-        said = await publishing
-    assert "everything is sent again in" in said and said.endswith("1 records are durable in topic usage\n")
+    command = ("python", "examples/publish_usage.py", str(path))
+    async with customer.starts(*command, TRUEUP_KAFKA_BOOTSTRAP=f"127.0.0.1:{closed}") as publishing:
+        assert publishing.stdout is not None
+        while b"everything is sent again in" not in (line := await publishing.stdout.readline()):
+            assert line, "it gave up"
+        async with way.open(closed):
+            said = (await publishing.communicate())[0].decode()
+    assert publishing.returncode == 0 and said.endswith("1 records are durable in topic usage\n")
     assert await customer.calls() == {JANUARY: 150, FEBRUARY: 2.5}
 
 
