@@ -40,6 +40,9 @@ class Line(NamedTuple):
     units: Decimal
     amount: Decimal
 
+    def __str__(self) -> str:
+        return f"{self.type} {self.amount} for {self.quantity} from {self.start} ({self.description})"
+
 
 def family_of(bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> Family:
     """The account with all that was known of it where the bill says that it was settled."""

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from connection import API_KEY, API_SECRET, BASE_URL, ORGANIZATION
-from m3ter import M3ter, NotFoundError
+from m3ter import M3ter, NotFoundError, PermissionDeniedError
 
 PATIENCE_SECONDS = 60
 client = M3ter(api_key=API_KEY, api_secret=API_SECRET, org_id=ORGANIZATION, base_url=BASE_URL)
@@ -21,7 +21,7 @@ def configure() -> None:
     """An organization comes into being with its configuration."""
     try:
         client.organization_config.retrieve()
-    except NotFoundError:
+    except (NotFoundError, PermissionDeniedError):  # nobody has heard of it yet
         client.organization_config.update(
             timezone="UTC", currency="USD", days_before_bill_due=30,
             year_epoch="2026-01-01", month_epoch="2026-01-01", week_epoch="2026-01-05", day_epoch="2026-01-01",

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -76,7 +77,7 @@ class Reader(Api):
         async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
             await Waiter(watcher).until_projected()
 
-    async def calls(self) -> dict[str, Any]:
+    async def calls(self) -> Counter[str]:
         """How many calls count, by the first day of their month."""
         await self.until_projected()
         [meter] = (await self.do("GET", "meters"))["data"]
@@ -85,7 +86,7 @@ class Reader(Api):
             "groups": [{"groupType": "TIME", "frequency": "MONTH"}],
         }
         rows = (await self.do("POST", "usage/query", asked))["data"]
-        return {row["startDate"]: row["aggregations"][0]["value"] for row in rows}
+        return Counter({row["startDate"]: row["aggregations"][0]["value"] for row in rows})
 
     async def bill(self, last_day: str) -> list[dict[str, Any]]:
         """Run a bill job to its end; all bills, the oldest first."""
@@ -110,8 +111,9 @@ async def reader(examples_system: System) -> Reader:
     return Reader(examples_system)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def customer(reader: Reader) -> Reader:
-    """Somebody who has run `official_sdk.py`: account acme has a prepayment, and a bill for January."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def customer(examples_system: System) -> Reader:
+    """Somebody who has run `official_sdk.py`: account acme has a prepayment, and a bill for January. One for a file."""
+    reader = Reader(examples_system)
     await reader.example("official_sdk.py")
     return reader

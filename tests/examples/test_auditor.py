@@ -60,29 +60,31 @@ async def test_bills_are_what_the_log_says_late_usage_included(customer: Reader)
         (
             "UPDATE bill_line_items SET line = jsonb_set(line, '{amount}', '\"74.99\"')"
             " WHERE bill_id = $1 AND type = 'USAGE'",
-            2,
+            ["the log says USAGE 75.00 for 150 from 2026-01-01", "shown is USAGE 74.99 for 150 from 2026-01-01"],
         ),
-        ("DELETE FROM bill_line_items WHERE bill_id = $1 AND type = 'COMMITMENT_CONSUMED'", 1),
+        (
+            "DELETE FROM bill_line_items WHERE bill_id = $1 AND type = 'COMMITMENT_CONSUMED'",
+            ["the log says COMMITMENT_CONSUMED -75.00 for 0 from 2026-01-01"],
+        ),
     ],
     ids=["an amount is changed", "a line is taken away"],
 )
-async def test_a_bill_that_was_tampered_with_is_named(customer: Reader, statement: str, wrong: int) -> None:
-    [bill] = await customer.bill("2026-01-31")
+async def test_a_bill_that_was_tampered_with_is_named(customer: Reader, statement: str, wrong: list[str]) -> None:
+    bill = (await customer.bill("2026-01-31"))[0]
     async with changed(customer, statement, bill["id"]):
         said = await customer.example("auditor.py", "acme", status=1)
-    assert said.count(f"bill {bill['id']}: ") == wrong and said.endswith(f"1 bills, {wrong} differences\n")
-    assert "Decimal('75.00')" in said
+    assert said.count(f"bill {bill['id']}: ") == len(wrong) and said.endswith(f", {len(wrong)} differences\n")
+    assert all(f"bill {bill['id']}: {one}" in said for one in wrong)
     await customer.example("auditor.py", "acme")
 
 
 async def test_a_forged_bill_in_the_log_is_named(customer: Reader) -> None:
     bootstrap = customer.system.endpoints.kafka_bootstrap
-    await customer.bill("2026-01-31")
     partition, forged = await issued(customer)
     async with BatchWriter(bootstrap) as writer:
         [(offset, _, _)] = await writer.append(EVENTS, partition, [Record(None, forged)])
     said = await customer.example("auditor.py", "acme", status=1)
-    assert "the log says" in said and said.endswith("1 bills, 2 differences\n")
+    assert "the log says" in said and said.endswith(", 2 differences\n")
     # Whoever audits all finds the record too; it is acknowledged, so that nobody else here stumbles over it.
     await customer.until_projected()
     await customer.runs("trueup", "foreign", f"{EVENTS}/{partition}/{offset}")
