@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,8 @@ import pytest_asyncio
 
 from events.topics import BILL_LINES
 from services.kafka import LogReader
-from tests.examples.conftest import Reader
+from tests.examples.conftest import ROOT, Reader
+from tests.examples.killed_at import loaded
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 CONSUMER = "examples/invoicing_consumer.py"
@@ -91,6 +93,18 @@ async def test_two_at_once_do_no_harm(customer: Reader, database: Any) -> None:
     read = await progress(database)
     assert read == {partition: len(ids) for partition, ids in published.items()}
     await assert_exactly(database, published, read)
+
+
+async def test_who_was_overtaken_stores_nothing(customer: Reader, database: Any) -> None:
+    """A process that slept while another one read on still believes that it stands at the beginning."""
+    await customer.runs("python", CONSUMER, "--once")
+    [partition, *_] = [one for one, offset in (await progress(database)).items() if offset]
+    line = {"id": "late", "organization": customer.organization, "billId": "b", "billAccountId": "a"}
+    line |= {"billDate": "2026-02-01", "type": "USAGE", "description": "", "currency": "USD", "amount": "1"}
+    record = SimpleNamespace(offset=0, value=json.dumps(line))
+    assert await loaded(ROOT / CONSUMER).take(database, partition, 0, [record]) is False
+    assert await database.fetchval("SELECT count(*) FROM invoicing.lines WHERE id = 'late'") == 0
+    assert (await progress(database))[partition] > 1
 
 
 @asynccontextmanager
