@@ -1,7 +1,7 @@
-# For a POSIX shell: `. examples/api.sh`, then `api PATH [curl's options]` asks the organization over HTTP. It needs
+# For a POSIX shell that has M3TER_BASE_URL and the like (`connection.py`): `. examples/api.sh`, then `api PATH [curl's options]` asks the organization over HTTP. It needs
 # curl 7.76 and python3, which picks members out of answers: `api accounts | pick data.0.id`.
 
-api_url=${M3TER_BASE_URL:-http://127.0.0.1:8080}
+api_url=$M3TER_BASE_URL
 
 # One member of a JSON document on standard input, by the names and numbers that lead to it.
 pick() {
@@ -14,7 +14,7 @@ print(found)' "$1"
 }
 
 # The token holds for five hours.
-api_token=$(printf 'user = "%s:%s"\n' "${M3TER_API_KEY:-example}" "${M3TER_API_SECRET:-example}" |
+api_token=$(printf 'user = "%s:%s"\n' "$M3TER_API_KEY" "$M3TER_API_SECRET" |
     curl --silent --show-error --fail-with-body --config - --data grant_type=client_credentials "$api_url/oauth/token" |
     pick access_token)
 
@@ -29,7 +29,7 @@ api() {
     fi
     printf 'header = "Authorization: Bearer %s"\n' "$api_token" |
         curl --silent --show-error --fail-with-body --config - "$@" \
-            "$api_url/organizations/${M3TER_ORG_ID:-my-org}/$api_path"
+            "$api_url/organizations/$M3TER_ORG_ID/$api_path"
 }
 
 # Waits until a bill job is done: `api billjobs --json '{...}' | done_job`.

@@ -1,21 +1,36 @@
-"""Where the examples find Trueup, and how they ask it.
+"""Where the examples find Trueup, who they are there, and how they ask it.
 
-Environment variables say where; their defaults fit `trueup up --port 8080`. The names are those that m3ter's own
-clients read. Kafka and Postgres have another port at each start of `trueup up`, which writes them into its home.
+Environment variables say so; their defaults fit `trueup up --port 8080`, which writes into its home where Kafka and
+Postgres are, and the key that it has made. The names are those that m3ter's own clients read. For a shell, and whatever
+is started in it:
+
+    eval "$(python examples/connection.py)"
 """
 
 import json
 import os
+import shlex
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+HOME = Path(os.environ.get("TRUEUP_HOME", ".trueup"))
+
+
+def kept(file: str) -> dict[str, Any]:
+    """What a JSON file of the home says; nothing if it is not there."""
+    path = HOME / file
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+_KEY = kept("keys.json").get("key", {})
 BASE_URL = os.environ.get("M3TER_BASE_URL", "http://127.0.0.1:8080")
-ORGANIZATION = os.environ.get("M3TER_ORG_ID", "my-org")
-API_KEY = os.environ.get("M3TER_API_KEY", "example")
-API_SECRET = os.environ.get("M3TER_API_SECRET", "example")
+ORGANIZATION = os.environ.get("M3TER_ORG_ID") or _KEY.get("organizationId", "local")
+API_KEY = os.environ.get("M3TER_API_KEY") or _KEY.get("accessKeyId", "example")
+API_SECRET = os.environ.get("M3TER_API_SECRET") or _KEY.get("apiSecret", "example")
 
 
 def kafka_bootstrap() -> str:
@@ -29,11 +44,10 @@ def database_url() -> str:
 
 
 def _of_the_running_stack(name: str) -> str:
-    file = Path(os.environ.get("TRUEUP_HOME", ".trueup")) / "stack.json"
-    try:
-        return str(json.loads(file.read_text())[name])
-    except FileNotFoundError:
-        raise SystemExit(f"there is no {file}: start `trueup up`, or set TRUEUP_{name.upper()}") from None
+    found = kept("stack.json").get(name)
+    if found is None:
+        raise SystemExit(f"no stack runs in {HOME}: start `trueup up`, or set TRUEUP_{name.upper()}")
+    return str(found)
 
 
 class Api:
@@ -66,3 +80,15 @@ class Api:
         if answer.status_code != httpx.codes.OK:
             raise SystemExit(f"{answer.request.url} answered {answer.status_code}: {answer.text}")
         return json.loads(answer.text, parse_float=Decimal)
+
+
+def main() -> None:
+    """Print the settings for a shell to take."""
+    found = {"M3TER_BASE_URL": BASE_URL, "M3TER_ORG_ID": ORGANIZATION}
+    found |= {"M3TER_API_KEY": API_KEY, "M3TER_API_SECRET": API_SECRET}
+    for name, value in found.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+if __name__ == "__main__":
+    main()

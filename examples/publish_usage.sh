@@ -4,13 +4,14 @@
 #     sh examples/publish_usage.sh examples/measurements.json
 #
 # The file holds m3ter's body, {"measurements": [...]}, of 1 to 1,000 items. Each has a `uid`, and a uid counts once: so
-# what was sent, and whose answer was lost, is simply sent again.
+# what was sent, and whose answer was lost, is simply sent again. Where, and by whom, say the variables that m3ter's own
+# clients read; `eval "$(python examples/connection.py)"` sets them for a `trueup up` on this machine.
 set -eu
 
 url=${M3TER_BASE_URL:-http://127.0.0.1:8080}
-organization=${M3TER_ORG_ID:-my-org}
-key=${M3TER_API_KEY:-example}
-secret=${M3TER_API_SECRET:-example}
+organization=${M3TER_ORG_ID:?"whose usage is it?"}
+key=${M3TER_API_KEY:?"which access key?"}
+secret=${M3TER_API_SECRET:?"what is its secret?"}
 file=${1:?"which file has the measurements?"}
 
 die() {

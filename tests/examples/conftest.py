@@ -1,6 +1,7 @@
 """One system for all examples, and readers of them: each has an organization and a shell in the repository."""
 
 import asyncio
+import json
 import os
 import sys
 from collections import Counter
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest_asyncio
 
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.settings import load_settings
 from services.run.up import System
-from tests.api_client import Api
+from tests.api_client import Api, http_client
 from tests.system.running import running_system
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,16 +31,35 @@ class Reader(Api):
     def __init__(self, system: System) -> None:
         super().__init__(lambda: system.addresses.api_url, f"reader-{uuid4().hex[:10]}")
         self.system = system
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")} | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "COLUMNS": "200",
-            # Kafka and Postgres are found by the home of the stack that runs.
-            "TRUEUP_HOME": str(system.settings.home),
-            "M3TER_BASE_URL": system.addresses.api_url,
-            "M3TER_ORG_ID": self.organization,
-            "M3TER_API_KEY": "reader",
-            "M3TER_API_SECRET": "secret",
+        self.environment = (
+            {name: value for name, value in os.environ.items() if not name.startswith("TRUEUP_")}
+            | {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "COLUMNS": "200",
+                # Kafka and Postgres are found by the home of the stack that runs.
+                "TRUEUP_HOME": str(system.settings.home),
+                "M3TER_BASE_URL": system.addresses.api_url,
+                "M3TER_ORG_ID": self.organization,
+            }
+            | self._key(system.settings.home / "keys.json")
+        )
+
+    @staticmethod
+    def _key(kept: Path) -> dict[str, str]:
+        """An access key that opens the organization: the operator's, where the system has made one."""
+        held = json.loads(kept.read_text())["operator"] if kept.exists() else {}
+        return {
+            "M3TER_API_KEY": held.get("accessKeyId", "reader"),
+            "M3TER_API_SECRET": held.get("apiSecret", "secret"),
         }
+
+    async def token(self) -> str:
+        """A bearer token of that key."""
+        credentials = self.environment["M3TER_API_KEY"], self.environment["M3TER_API_SECRET"]
+        async with http_client(self.system.addresses.api_url) as client:
+            body = {"grant_type": "client_credentials"}
+            answer = await client.post("/oauth/token", data=body, auth=httpx.BasicAuth(*credentials))
+        return str(answer.json()["access_token"])
 
     @asynccontextmanager
     async def starts(self, *command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:

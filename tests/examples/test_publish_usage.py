@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from services.run.stack.probe import free_ports
-from tests.api_client import http_client
 from tests.examples.conftest import ROOT, Reader
 from tests.examples.way import Way
 
@@ -67,8 +66,8 @@ async def test_a_refusal_is_told_and_is_a_failure(customer: Reader, tmp_path: Pa
     assert "cannot read" in said
 
 
-async def test_without_a_secret_there_is_no_token(customer: Reader) -> None:
-    async with http_client(customer.system.addresses.api_url) as client:
-        refusal = await client.post("/oauth/token", data={"grant_type": "client_credentials"})
+async def test_without_a_good_key_there_is_no_token(customer: Reader) -> None:
     said = await customer.example("publish_usage.sh", "examples/measurements.json", status=1, M3TER_API_KEY=":")
-    assert "there is no token to be had from" in said and refusal.json()["message"] in said
+    assert "there is no token to be had from" in said and "401" in said
+    said = await customer.example("publish_usage.sh", "examples/measurements.json", status=2, M3TER_API_KEY="")
+    assert "which access key?" in said

@@ -75,7 +75,8 @@ def written(value: Any) -> Any:
 async def client(reader: Reader) -> AsyncIterator[AsyncM3ter]:
     await reader.do("PUT", "organizationconfig", CONFIG)
     url = reader.system.addresses.api_url
-    async with AsyncM3ter(api_key="k", api_secret="s", token="t", org_id=reader.organization, base_url=url) as sdk:
+    token, organization = await reader.token(), reader.organization
+    async with AsyncM3ter(api_key="k", api_secret="s", token=token, org_id=organization, base_url=url) as sdk:
         yield sdk
 
 
