@@ -18,6 +18,7 @@ LONGEST = (
     ("tests/system/test_survival.py",),
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/"),
+    ("tests/examples/",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/continuity/test_divided_bills.py",),
     (
