@@ -11,7 +11,7 @@ KEEP ?=
 JOBS ?= 4
 BIN := .venv/bin
 
-.PHONY: test demo up lint bench long coverage lock clean install
+.PHONY: test demo up lint bench long coverage contracts lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -29,6 +29,10 @@ up: install
 
 bench: install
 	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+
+# The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.
+contracts: install
+	$(BIN)/trueup contracts
 
 long: install
 	$(BIN)/pytest -m long $(ARGS)

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -33,7 +34,8 @@ from services.api.calls import EVERYWHERE, Api
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.openapi import serve_openapi
+from services.api.openapi import ABOUT, serve_openapi
+from services.api.pages import serve_pages
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -93,7 +95,16 @@ def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = T
                 await app.state.health.close()
 
     crashed, fence = Crash(), Fence()
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=EVERYWHERE)
+    app = FastAPI(
+        title="Trueup",
+        version=version("trueup"),
+        description=ABOUT,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        dependencies=EVERYWHERE,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.crashed = crashed
     handle_errors(app)
     for router in (health.router, auth.router, insight.metrics_router):
@@ -101,6 +112,7 @@ def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = T
     for router in organization_routers():
         app.router.routes.extend(router.routes)
     serve_openapi(app)
+    serve_pages(app)
     return app
 
 

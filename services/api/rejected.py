@@ -102,7 +102,7 @@ async def get_rejected(call: Caller, id: str) -> Response:
     return answer(_document(one) | shown)
 
 
-@router.get("/usage/rejected/{id}/bytes")
+@router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
 async def bytes_of(call: Caller, id: str) -> Response:
     """The very bytes of a refused record."""
     _, record = await _read(call, id)

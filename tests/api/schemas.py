@@ -19,7 +19,7 @@ SPELLED = {
     *("minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
 }
 #: What says nothing about a value.
-WORDS = {"title", "description", "default", "readOnly"}
+WORDS = {"title", "description", "default", "readOnly", "examples"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -131,7 +131,7 @@ def check_answer(method: str, path: str, status: int, text: str) -> None:
     if operation is None or status == 405:
         return
     responses = operation["responses"]
-    [content] = responses.get(str(status), responses.get(f"{status // 100}XX"))["content"].items()
+    [content] = resolved(responses.get(str(status), responses.get(f"{status // 100}XX")))["content"].items()
     if content[0] == "application/json":
         value = json.loads(text, parse_float=Decimal)
         assert faults(content[1]["schema"], value) == [], f"{method} {path} {status}: {text[:500]}"
