@@ -6,6 +6,7 @@ takes: what no schema can say, such as "exactly one of planId and planGroupId", 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -17,8 +18,21 @@ from services.commands.errors import CommandError
 
 Schema = Mapping[str, Any]
 
-#: What a member of this name has in every example, if its schema allows it.
+#: What a member of this name has in every example, if its schema allows it; of one schema only, if that is named.
 _TELLING: dict[str, Any] = {
+    "Aggregation.name": "Calls",
+    "Contract.name": "Acme 2026",
+    "Counter.name": "Seats",
+    "Counter.unit": "seat",
+    "DataField.code": "calls",
+    "DataField.name": "Calls",
+    "Meter.code": "api",
+    "Meter.name": "API",
+    "Plan.code": "standard",
+    "Plan.name": "Standard",
+    "PlanTemplate.name": "Monthly",
+    "Product.code": "api",
+    "Product.name": "API",
     "access_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJrZXktMSJ9.c2lnbmF0dXJl",
     "account": "acme",
     "accountCode": "acme",
@@ -152,7 +166,7 @@ class Examples:
                 items, fewest = schema.get("items", {}), schema.get("minItems", 1)
                 found = [self._value(items, name.removesuffix("s"), above) for _ in range(max(1, fewest))]
             case _:
-                found = _scalar(schema, name)
+                found = _scalar(schema, name, above)
         return found
 
     def _referred(self, schema_name: str, name: str, above: tuple[str, ...]) -> Any:
@@ -199,10 +213,16 @@ def _is_plain(schema: Schema) -> bool:
     return schema.get("type") not in ("array", "object") and "$ref" not in schema
 
 
-def _scalar(schema: Schema, name: str) -> Any:
-    """A text, a number, a truth."""
-    if name in _TELLING and _allows(schema, _TELLING[name]):
-        return _TELLING[name]
+#: What stands behind a model's name in its schema's.
+_ENDING = re.compile(r"(-Input|-Output|Update|Answer)$")
+
+
+def _scalar(schema: Schema, name: str, above: tuple[str, ...]) -> Any:
+    """A text, a number, a truth; the last one `above` is the schema that it is a member of."""
+    whole = f"{_ENDING.sub('', above[-1])}.{name}" if above else name
+    telling = _TELLING.get(whole, _TELLING.get(name))
+    if telling is not None and _allows(schema, telling):
+        return telling
     match schema.get("type"):
         case "boolean":
             return schema.get("default", False)
@@ -223,7 +243,7 @@ def _allows(schema: Schema, value: str | int | float) -> bool:
     if not isinstance(value, kind):
         return False
     if schema.get("format") in _FORMATS:
-        return ("T" in str(value)) == (schema["format"] == "date-time")
+        return bool(("T" in str(value)) == (schema["format"] == "date-time"))
     if isinstance(value, str):
         return int(schema.get("minLength", 0)) <= len(value) <= int(schema.get("maxLength", len(value)))
     return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))

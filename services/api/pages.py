@@ -10,6 +10,8 @@ from starlette.staticfiles import StaticFiles
 _ASSETS, _ASSETS_PATH = ("fastapi_offline", "static"), "/docs/assets"
 #: Nothing is asked of any other host, and resources are folded so that all of them fit on a screen.
 _SETTINGS = {"validatorUrl": None, "docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True}
+#: A browser asks nothing of another host either, whatever the document says. The page has its script and style in it.
+NOT_ELSEWHERE = "default-src 'self' 'unsafe-inline' data:"
 
 
 def serve_pages(app: FastAPI) -> None:
@@ -17,7 +19,7 @@ def serve_pages(app: FastAPI) -> None:
 
     async def pages(request: Request) -> HTMLResponse:
         root = request.scope.get("root_path", "")
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url=f"{root}{app.openapi_url}",
             title=app.title,
             swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
@@ -25,6 +27,8 @@ def serve_pages(app: FastAPI) -> None:
             swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon.png",
             swagger_ui_parameters=_SETTINGS,
         )
+        page.headers["content-security-policy"] = NOT_ELSEWHERE
+        return page
 
     app.add_route("/docs", pages, include_in_schema=False)
     app.mount(_ASSETS_PATH, StaticFiles(packages=[_ASSETS]))
