@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from events.resources.bounds import MOST_ITEMS, TOLD_CLIENTS
 from services.api.answers import Error
 from services.api.declaring import SCHEMAS, DeclaredRoute
 from services.api.examples import Examples
@@ -29,6 +30,14 @@ Mode = Literal["validation", "serialization"]
 
 class WireSchema(GenerateJsonSchema):
     """Numbers are numbers, in bodies and in answers alike; and in an answer nothing is null."""
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """Bounds that hold for what a client sends; what was stored before they came may go beyond them."""
+        found = super().generate_inner(schema)
+        told = dict(found.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
+        if MOST_ITEMS in told:
+            told["maxItems" if found.get("type") == "array" else "maxProperties"] = told.pop(MOST_ITEMS)
+        return {name: value for name, value in found.items() if name != TOLD_CLIENTS} | told
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A JSON number of any size and precision."""

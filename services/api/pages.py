@@ -27,8 +27,7 @@ def serve_pages(app: FastAPI) -> None:
             swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon.png",
             swagger_ui_parameters=_SETTINGS,
         )
-        page.headers["content-security-policy"] = NOT_ELSEWHERE
-        return page
+        return HTMLResponse(page.body, headers={"content-security-policy": NOT_ELSEWHERE})
 
     app.add_route("/docs", pages, include_in_schema=False)
     app.mount(_ASSETS_PATH, StaticFiles(packages=[_ASSETS]))

@@ -15,7 +15,7 @@ from events.decimals import plain
 from events.envelope import Envelope
 from events.facts import FACTS
 from events.facts.bills import BillLine
-from events.resources.bounds import USAGE_TEXT_MAX
+from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent
 from services.ingest.validate import MAX_ID_LENGTH
 from services.relay.relay import OfBill
@@ -28,6 +28,11 @@ USAGE_EVENT, LINE_ITEM = "UsageEvent", "BillLineItem"
 
 class RecordSchema(GenerateJsonSchema):
     """What is written: a number is a text. Words of pydantic's own, and a title that repeats a name, are left out."""
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """What holds for a client's body alone is no word about the log."""
+        found = super().generate_inner(schema)
+        return {name: value for name, value in found.items() if name != TOLD_CLIENTS}
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         return dict(_NUMBER)
