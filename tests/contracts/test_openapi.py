@@ -1,6 +1,7 @@
 """The OpenAPI document is OpenAPI by its own standard, and shows, names and explains every operation."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -67,17 +68,21 @@ def test_an_operation_names_its_refusals(method: str, path: str, operation: dict
 def test_an_example_stands_beside_every_body_and_answer_and_is_what_the_schema_says(
     method: str, path: str, operation: dict[str, Any]
 ) -> None:
-    formats = jsonschema.FormatChecker()
-    for holder in (operation.get("requestBody", {}), *map(resolved, operation["responses"].values())):
-        for kind, media in holder.get("content", {}).items():
-            if kind == BYTES:
-                continue
-            shown = [media["example"]] if "example" in media else [
-                resolved(one)["value"] for one in media["examples"].values()
-            ]  # fmt: skip
+    own = [one for one in operation["responses"].values() if "$ref" not in one]
+    assert own and not [fault for one in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(one)]
+
+
+def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
+    """What in the examples of a body or an answer its schema forbids."""
+    for kind, media in holder.get("content", {}).items():
+        if kind != BYTES:
+            many = [resolved(one)["value"] for one in media.get("examples", {}).values()]
+            shown = [media["example"]] if "example" in media else many
             schema = {"components": DOCUMENT["components"], **media["schema"]}
-            check = jsonschema.Draft202012Validator(schema, format_checker=formats)
-            assert shown and [fault.message for one in shown for fault in check.iter_errors(one)] == []
+            check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+            yield from (fault.message for one in shown for fault in check.iter_errors(one))
+            if not shown:
+                yield f"{kind} has no example"
 
 
 def test_every_post_below_an_organization_may_have_a_key() -> None:
@@ -93,3 +98,15 @@ def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
     assert media["example"]["message"].startswith("there is no commitment with id ")
     for response in responses.values():
         assert not re.search(r"{\w+}", response["content"]["application/json"]["example"]["message"])
+        assert [*faults_of_examples(response)] == []
+
+
+def test_a_filter_of_a_list_is_said_in_words() -> None:
+    [pricings] = [one for method, path, one in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
+    words = {one["name"]: one.get("description") for one in pricings["parameters"]}
+    assert words["aggregationId"] == "Those whose `aggregationId` is this."
+    assert words["date"] == "Those that hold on this day."
+    [plans] = [one for method, path, one in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
+    words = {one["name"]: one.get("description") for one in plans["parameters"]}
+    assert words["product"] == "Those whose plan's planTemplate's `productId` is this."
+    assert all(words.values())

@@ -37,6 +37,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 OF_PATH = {kind.path: kind.name for kind in KINDS.values()}
 #: Requests of each operation beside its examples: in the suite, and by hand.
 FEW, MANY = 2, 60
+#: No answer takes so long, whatever else the machine does.
+TIMEOUT_S = 60
 _SETTINGS = settings(
     max_examples=1, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -69,7 +71,7 @@ def try_all(client: httpx.AsyncClient, organization: str, ids: Mapping[str, str]
             session.headers["authorization"] = client.headers["authorization"]
 
         def ask(case: Any) -> None:
-            response = about(case, organization, ids).call(base_url=url, session=session)
+            response = about(case, organization, ids).call(base_url=url, session=session, timeout=TIMEOUT_S)
             statuses.append(response.status_code)
             case.validate_response(response, checks=CHECKS)
 
@@ -81,8 +83,8 @@ def try_all(client: httpx.AsyncClient, organization: str, ids: Mapping[str, str]
             for strategy, times in [*examples, *drawn]:
                 try:
                     settings(_SETTINGS, max_examples=times)(given(strategy)(ask))()
-                except FailureGroup as group:
-                    wrong.append(f"{operation.label}: {group}")
+                except (FailureGroup, requests.Timeout) as fault:
+                    wrong.append(f"{operation.label}: {fault}")
                 except Unsatisfiable:  # it takes nothing that could be wrong
                     assert not operation.query and not operation.body, operation.label
     return statuses.count(200), wrong
