@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -40,7 +41,8 @@ from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.openapi import serve_openapi
+from services.api.openapi import ABOUT, serve_openapi
+from services.api.pages import serve_pages
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -123,10 +125,14 @@ def create_app(
     crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
     app = FastAPI(
         title="Trueup",
+        version=version("trueup"),
+        description=ABOUT,
         lifespan=lifespan,
         redirect_slashes=False,
         dependencies=EVERYWHERE,
         middleware=[Middleware(Edge)],
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
@@ -135,6 +141,7 @@ def create_app(
     for router in organization_routers():
         app.router.routes.extend(router.routes)
     serve_openapi(app)
+    serve_pages(app)
     return app
 
 

@@ -39,7 +39,7 @@ _JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBo
 
 @router.post("", response_model=JobAnswer)
 async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]) -> Response:
-    """Remember the job and start it; the answer shows it PENDING."""
+    """Start a bill job; the answer shows it PENDING."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
@@ -53,7 +53,10 @@ async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]
 
 @router.post("/recalculate", response_model=JobAnswer)
 async def recalculate(call: Caller, sent: Annotated[Sent[RecalculateBody], Depends(_RECALCULATION)]) -> Response:
-    """Drop those of these pending bills that nothing is due for; move those behind their account's latest bill."""
+    """Calculate pending bills again.
+
+    Those that nothing is due for are dropped; those behind their account's latest bill move.
+    """
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
@@ -88,7 +91,7 @@ async def list_all(
     status: Annotated[str | None, Depends(Choice("status", STATUSES))],
     active: Annotated[bool, Depends(Flag("active"))],
 ) -> Response:
-    """Newest first; `active` and `status` as m3ter has them."""
+    """The bill jobs, newest first; `active` and `status` as m3ter has them."""
     async with call.reading() as connection:
         wanted = asked_statuses(status, active=active)
         jobs = await list_jobs(connection, call.organization, page.before, wanted, page.fetched)

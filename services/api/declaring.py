@@ -1,6 +1,7 @@
 """Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -37,6 +38,8 @@ class DeclaredRoute(APIRoute):
         self.needed = needed_by(self.method, path)
         self._security = security_of(self.method, path)
         self.shown: type[BaseModel] | None = options.pop("response_model", None) or None
+        if not options.get("summary"):
+            options["summary"] = first_sentence(endpoint.__doc__ or "") or None
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
@@ -54,6 +57,11 @@ class DeclaredRoute(APIRoute):
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
             told["responses"] = {"200": {"content": content}}
         return told
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, without its full stop."""
+    return re.split(r"[.:;](?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
 
 
 def referred(name: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ trueup_unexplained_amount {unexplained}
 # TYPE trueup_accounts_waiting gauge
 trueup_accounts_waiting {waiting}
 """
+_SHOWN = {"schema": {"type": "string"}, "example": _METRICS.format(unexplained="0.00", waiting=0)}
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": _SHOWN}}}
 
 
 @router.get("/bills/{bill}/lineitems/{line}/explain", response_model=ExplanationAnswer)
@@ -76,7 +78,7 @@ async def conservation(call: Caller) -> Response:
     )
 
 
-@metrics_router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+@metrics_router.get("/metrics", responses=_TEXT)
 async def metrics(request: Request, identity: Annotated[Identity, Depends(signed_in)]) -> Response:
     """Prometheus's text format, for an operator's key: its numbers are of all organizations together."""
     if not identity.is_operators:

@@ -87,7 +87,8 @@ class AnyPage(Reader[None]):
     """The same two, taken and not read: what is listed is one page."""
 
     def __init__(self) -> None:
-        self.schemas = {"pageSize": text_schema(), "nextToken": text_schema()}
+        taken = text_schema(description="Taken and not read: all stands on one page.")
+        self.schemas = {"pageSize": taken, "nextToken": taken}
 
     def read(self, found: Found) -> None:
         """Whatever they say."""
@@ -99,9 +100,13 @@ class Paging(Reader[Page]):
     def __init__(self, most: int = PAGE_SIZE_MAX, *, sorts: bool = False, oldest_first: bool = False) -> None:
         self.most, self.oldest_first = most, oldest_first
         size = {"type": "integer", "minimum": 1, "maximum": most, "default": PAGE_SIZE_MAX}
-        self.schemas = {"pageSize": size, "nextToken": text_schema()}
+        self.schemas = {
+            "pageSize": {**size, "description": "Most entries of the page."},
+            "nextToken": text_schema(description="The `nextToken` of an earlier page; without it, the first page."),
+        }
         if sorts:
-            self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS)}
+            order = "By when they were made; DESC, the newest first, unless given."
+            self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS), "description": order}
 
     def read(self, found: Found) -> Page:
         token = one(found, "nextToken")

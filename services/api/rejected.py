@@ -120,7 +120,7 @@ async def get_rejected(call: Caller, id: str) -> Response:
     return answer(_document(one) | shown)
 
 
-@router.get("/usage/rejected/{id}/bytes")
+@router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
 async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())]) -> Response:
     """The very bytes of a refused record, for a token, or for whoever has the link of getDownloadUrl."""
     _, record = await _read(call, id)

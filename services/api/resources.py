@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from inspect import cleandoc
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends
+from pydantic.alias_generators import to_snake
 from starlette.responses import Response
 
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
@@ -54,10 +56,21 @@ def resource_router() -> APIRouter:
                     maker(kind),
                     methods=[method],
                     name=f"{operation} {kind.name}",
+                    summary=_summary(operation, kind),
+                    description=f"{_summary(operation, kind)}. {cleandoc(kind.model.__doc__ or '')}",
                     tags=[kind.path],
                     response_model=listed(shown) if operation in ("list", "search") else shown,
                 )
     return router
+
+
+def _summary(operation: str, kind: Kind) -> str:
+    """What the operation does, in words: "Replace a counter pricing"."""
+    name = to_snake(kind.name).replace("_", " ")
+    many = f"{name[:-1]}ies" if name.endswith("cy") else f"{name}s"
+    one = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    verb = "replace" if operation == "update" else operation
+    return f"{verb.capitalize()} {many if operation in ('list', 'search') else one}"
 
 
 def _create(kind: Kind) -> Handler:

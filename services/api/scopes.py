@@ -14,6 +14,8 @@ OTHERS: dict[tuple[str, str], Needed] = {
     # They ask, and change nothing.
     ("POST", "/usage/query"): _READ,
     ("POST", "/bills/preview"): _READ,
+    ("POST", "/balances/{balanceId}/balancechargeschedules/preview"): _READ,
+    ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"): _READ,
     ("POST", "/measurements"): _USAGE,
     ("POST", "/usage/rejected/replay"): _USAGE,
     ("GET", "/usage/rejected"): _REFUSED,

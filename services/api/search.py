@@ -28,13 +28,27 @@ SEARCH_MAX = 10_000
 OFFSET_MAX = 2**31 - 1
 OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
-    "searchQuery": text_schema(SEARCH_MAX),
-    "fromDocument": {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
-    "pageSize": {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
+    "searchQuery": text_schema(
+        SEARCH_MAX, description="Terms joined by `$`: a field, one of `>` `>=` `:` `<` `<=` `~`, and a value."
+    ),
+    "fromDocument": {
+        **{"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
+        "description": "How many of what is found are passed over.",
+    },
+    "pageSize": {
+        **{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
+        "description": "Most entries of the answer.",
+    },
     # An empty text stands for the first, the default.
-    "operator": {"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
-    "sortBy": text_schema(),
-    "sortOrder": {"type": "string", "pattern": "^(DESC|ASC)?$", "default": ORDERS[0]},
+    "operator": {
+        **{"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
+        "description": "Whether all terms must hold, or any.",
+    },
+    "sortBy": text_schema(description="A stored field; by when they were made unless given."),
+    "sortOrder": {
+        **{"type": "string", "pattern": "^(DESC|ASC)?$", "default": ORDERS[0]},
+        "description": "Which way they are sorted.",
+    },
 }
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {

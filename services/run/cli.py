@@ -29,6 +29,7 @@ COMMANDS = {
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
     "import": ("services.importing.command:import_file", "Send a file of usage over HTTP; goes on where it stopped."),
     "simulate": ("services.simulate:simulate", "Play billing stories from YAML files."),
+    "contracts": ("services.contracts.command:contracts", "Write the OpenAPI and AsyncAPI documents."),
     "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
 }
 

@@ -21,6 +21,13 @@ KEY = {"Idempotency-Key": "once"}
 TELLING = {
     "/organizations/{orgId}/bills/preview": "says what a bill would be",
     "/organizations/{orgId}/usage/query": "adds usage up",
+    **dict.fromkeys(
+        (
+            "/organizations/{orgId}/balances/{balanceId}/balancechargeschedules/preview",
+            "/organizations/{orgId}/balances/{balanceId}/balancetransactionschedules/preview",
+        ),
+        "says what a schedule would give",
+    ),
 }
 POSTS = [path for method, path in OPERATIONS_BELOW if method == "POST"]
 DOING = [path for path in POSTS if path not in TELLING]
