@@ -15,7 +15,6 @@ import structlog
 import uvloop
 
 from events.topics import USAGE
-from services.access.secret import keep_token_secret
 from services.continuity.mending import mending
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
@@ -94,7 +93,6 @@ async def migrate_store(connection: Any) -> None:
                 await connection.execute(_APPLY, file.name)
             _log.info("migration_applied", name=file.name)
     await connection.execute(_KEEP_GENERATION, COMMANDS, secrets.token_hex(4))
-    await keep_token_secret(connection)
 
 
 async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
