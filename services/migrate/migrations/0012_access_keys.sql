@@ -12,13 +12,12 @@ CREATE TABLE store.access_keys (
 CREATE INDEX access_keys_by_organization ON store.access_keys (organization, created);
 CREATE INDEX access_keys_by_revocation ON store.access_keys (revoked) WHERE revoked IS NOT NULL;
 
--- What bearer tokens are signed with, by every API process of this database, unless a setting gives it. Whoever can read
--- it can make tokens: only the API's processes need to.
+-- What bearer tokens are signed with, by every API process of this database; one row. Whoever can read it can make
+-- tokens. It is made here, of 366 random bits.
 CREATE TABLE store.token_secrets (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     secret bytea NOT NULL,
     made_at timestamptz NOT NULL DEFAULT now()
 );
--- 244 bits of Postgres' own strong randomness.
 INSERT INTO store.token_secrets (secret)
-SELECT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
+VALUES (sha256(convert_to(concat(gen_random_uuid(), gen_random_uuid(), gen_random_uuid()), 'UTF8')));
