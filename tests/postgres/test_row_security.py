@@ -204,7 +204,7 @@ async def test_a_request_that_was_cancelled_leaves_nothing_of_its_organization(
             await asyncio.sleep(0.3)
             cancelled.cancel()
             await asyncio.gather(cancelled, return_exceptions=True)
-        for organization in ("b", "a", "b"):
+        for organization in ("a", "b", "a"):
             assert (await whose(requests, organization))[1] == organization
 
 
