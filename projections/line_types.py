@@ -114,7 +114,11 @@ LINES: dict[LineType, LineRow] = {
             "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
             f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
         ),
-        LineRow("BALANCE_FEE", f"A fee that was put on the account for one of its balances ({_IN} 3.18)."),
+        LineRow(
+            "BALANCE_FEE",
+            "A fee for one of the account's balances, put on it once or by a schedule: its amount, or its units at its"
+            f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.19).",
+        ),
         LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
         LineRow(
             "DEBIT_MEMO",

@@ -68,8 +68,9 @@ class ScheduledFees:
     def due(self, through: date) -> list[Charge]:
         """Those that are due by the day, by the day on which they are."""
         if through > self._until:
-            self._until = through + min(_AHEAD, date.max - through)
-            self._made = list(self._charges(self._until))
+            until = through + min(_AHEAD, date.max - through)
+            self._made = list(self._charges(until))
+            self._until = until
         return self._made[: bisect_right(self._made, through, key=lambda charge: charge.due)]
 
     def _charges(self, until: date) -> Iterator[Charge]:

@@ -202,3 +202,28 @@ def test_a_burn_down_has_the_day_of_each_top_up() -> None:
         (date(2026, 1, 1), 10, 0), (date(2026, 2, 1), 20, 0), (date(2026, 3, 1), 30, 0), (date(2026, 4, 1), 0, 30),
     ]  # fmt: skip
     assert all(one.day < other.day for one, other in pairwise(days))
+
+
+BOOKED = """
+products: [{code: fees}]
+accounts: [{code: acme}]
+contracts: [{code: frame, account: acme, startDate: 2026-01-01, endDate: 2027-01-01}]
+balances: [{code: wallet, account: acme, contract: frame, feesAccountingProduct: fees,
+            startDate: 2026-01-01, endDate: 2027-01-01}]
+balanceChargeSchedules: [{code: fee, balance: wallet, amount: 1, billInAdvance: true,
+                          servicePeriodStartDate: 2026-01-01, servicePeriodEndDate: 2026-03-01}]
+steps: [{transaction: {balance: wallet, amount: 1, date: 2026-01-01}}]
+"""
+
+
+def test_a_fee_has_the_balances_product_and_contract_and_an_id_that_stays() -> None:
+    ids = []
+    for _ in range(2):
+        [bill] = draft_bills(family_of(play_text(BOOKED)), date=date(2026, 2, 1))
+        assert bill.frequency == "AD_HOC"
+        for line in bill.lines:
+            assert line.wording["accounting_product_id"] == id_of("product", "fees")
+            assert line.wording["contract_id"] == id_of("contract", "frame")
+            assert line.wording["balance_id"] == id_of("balance", "wallet")
+        ids.append([line.wording["charge_id"] for line in bill.lines])
+    assert ids[0] == ids[1] and len(set(ids[0])) == 2
