@@ -117,7 +117,7 @@ LINES: dict[LineType, LineRow] = {
         LineRow(
             "BALANCE_FEE",
             "A fee for one of the account's balances, put on it once or by a schedule: its amount, or its units at its"
-            f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.19).",
+            f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.26).",
         ),
         LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
         LineRow(

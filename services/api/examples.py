@@ -192,8 +192,9 @@ class Examples:
 
 
 def _is_taken(body: Body[Any], document: dict[str, Any]) -> bool:
+    beside = {name: document.get(name, _FORMATS["uuid"]) for name in body.in_path}
     try:
-        Sent(json.dumps(document).encode(), body).read()
+        Sent(json.dumps(document).encode(), body).read(**beside)
     except CommandError:
         return False
     return True

@@ -1,7 +1,7 @@
 """Filters of the list paths: the conditions that a query's parameters stand for."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from services.api.parameters import Found, Reader, day_schema, is_true, one, several, text_schema, texts_schema
 from services.api.wire import day
@@ -11,9 +11,12 @@ from services.commands.filters import (
     Equals,
     EqualsOrLacks,
     Filter,
+    HasCode,
     HasId,
     IsActive,
     IsOneOf,
+    NamesOneOf,
+    OfAccount,
     OfPicklist,
     OnDay,
     Test,
@@ -22,8 +25,6 @@ from services.commands.filters import (
 from services.store.listing import Condition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}
-
-
 _COMPARED = {"=": "is", ">=": "is not before", "<": "is before"}
 
 
@@ -74,9 +75,13 @@ def _asked(test: Test) -> str:
     match test:
         case HasId():
             words = "Those with these ids"
+        case HasCode():
+            words = "Those whose `code` is one of these"
+        case OfAccount():
+            words = "Those whose `accountId` is this"
         case Equals(field):
             words = f"Those whose `{field}` is this"
-        case IsOneOf(field):
+        case IsOneOf(field) | NamesOneOf(field):
             words = f"Those whose `{field}` is one of these"
         case EqualsOrLacks(field):
             words = f"Those whose `{field}` is this; an empty text: those that have none"
@@ -90,4 +95,6 @@ def _asked(test: Test) -> str:
             words = "True: archived ones, too"
         case Through(_, kind, inner):
             words = _asked(inner).replace("Those whose", f"Those whose {kind}'s")
+        case _:
+            assert_never(test)
     return words

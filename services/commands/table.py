@@ -198,11 +198,9 @@ _ROWS = (
             f.of_account(),
             f.equals("counterId"),
             f.by_day("date", "date", "="),
-            f.by_day("dateStart", "date", ">="),
-            f.by_day("dateEnd", "date", "<"),
-            # It has one day only; m3ter's newer names of the same range.
-            f.by_day("endDateStart", "date", ">="),
-            f.by_day("endDateEnd", "date", "<"),
+            # It has one day only; the latter names are m3ter's newer ones of the same range.
+            *(f.by_day(name, "date", ">=") for name in ("dateStart", "endDateStart")),
+            *(f.by_day(name, "date", "<") for name in ("dateEnd", "endDateEnd")),
         ),
         sorts=True,
         unique=(("accountId", "counterId", "date"),),
@@ -218,9 +216,8 @@ _ROWS = (
             f.IDS,
             f.of_account(),
             f.by_day("billDate", "billDate", "="),
-            f.equals("entityId"),
-            f.equals("entityType"),
-            f.equals("scheduleId"),  # what a schedule gives is derived and no resource, so it finds none
+            # What a schedule gives is derived and no resource: `scheduleId` finds none.
+            *map(f.equals, ("entityId", "entityType", "scheduleId")),
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -232,7 +229,6 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
 )
-
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
 

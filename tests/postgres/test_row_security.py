@@ -12,39 +12,9 @@ from services.postgres import Postgres, Role, open_postgres, pool
 from services.projection.schemas import fresh_schema
 from services.readside.live import live_schema, move_live, reading_live
 from services.run.stack.postgres import EmbeddedPostgres
-from tests.postgres.secured import Database, fresh_database, row_of, seen
+from tests.postgres.secured import CLOSED, KEYS, SECURED, SHARED, Database, fresh_database, row_of, seen
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
-
-#: What role API may read of tables that hold no organization's rows by themselves, and why.
-SHARED = {
-    "store.generations": "names of store and topics",
-    "store.past_generations": "names that they had",
-    "store.limits": "how large a record may be",
-    "store.topics": "how many partitions topics have",
-    "store.live_schema": "which read models are live",
-    "rm_1.positions": "how far they are: of organizations it has the ids of meters, and no more",
-}
-#: What is nobody's business but the processes'.
-CLOSED = {
-    *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
-    *("store.token_secrets", "rm_1.seen_ids", "rm_1.foreign_records"),
-}
-_SECURED = """
-SELECT relrowsecurity AND EXISTS (
-    SELECT FROM pg_policies WHERE format('%I.%I', schemaname, tablename) = $1
-        AND roles = '{trueup_api}' AND cmd = 'ALL' AND qual ~ 'organization = .*trueup.organization'
-) AND NOT EXISTS (
-    SELECT FROM pg_policies WHERE format('%I.%I', schemaname, tablename) = $1
-        AND roles && '{trueup_api,public}' AND policyname <> 'of_organization'
-)
-FROM pg_class WHERE oid = $1::regclass
-"""
-#: Unique indexes and by what they begin; $1 a table.
-_KEYS = """
-SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-WHERE indrelid = $1::regclass AND indisunique AND attidentity = ''
-"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -75,7 +45,7 @@ async def requests(database: Database) -> AsyncIterator[Postgres]:
 async def test_every_table_is_secured_or_stands_here_with_a_reason(database: Database) -> None:
     async with database.connected() as connection:
         for table in await database.tables():
-            assert await connection.fetchval(_SECURED, table), f"{table} shows role API the rows of everybody"
+            assert await connection.fetchval(SECURED, table), f"{table} shows role API the rows of everybody"
         for table in await database.others():
             readable = await connection.fetchval("SELECT has_any_column_privilege($1, $2, 'SELECT')", Role.API, table)
             assert readable == (table in SHARED), f"{table}: may role API read it?"
@@ -157,7 +127,7 @@ async def test_a_worker_sees_the_rows_of_all(database: Database, role: Role) -> 
 async def test_a_taken_key_tells_of_nobody_else(database: Database) -> None:
     async with database.connected() as connection:
         for table in await database.tables(Role.API, "INSERT"):
-            first = {row["attname"] for row in await connection.fetch(_KEYS, table)}
+            first = {row["attname"] for row in await connection.fetch(KEYS, table)}
             assert first == {"organization"}, f"{table} has a key that {first - {'organization'}} begins"
 
 
@@ -258,7 +228,7 @@ async def test_read_models_that_take_the_place_of_others_are_secured_from_the_fi
             assert len(tables) == len([table for table in await database.tables() if table.startswith("rm_1.")])
             async with database.connected(Role.PROJECTOR) as connection:
                 for table in tables:
-                    assert await connection.fetchval(_SECURED, table), table
+                    assert await connection.fetchval(SECURED, table), table
                     await connection.execute(await row_of(connection, table, "b"))
             async with reading_live(requests.of("a")) as connection:
                 assert await live_schema(connection) == fresh

@@ -210,12 +210,8 @@ def families(draw: st.DrawFn) -> Random:
     }
     transactions, adjustments, changes = [], [], []
     if draw(st.booleans()):
-        wallet = {
-            "code": "wallet",
-            "account": "acme",
-            "startDate": "2026-01-05",
-            "endDate": draw(days(30, 90)).isoformat(),
-        }
+        wallet = {"code": "wallet", "account": "acme", "startDate": "2026-01-05"}
+        wallet["endDate"] = draw(days(30, 90)).isoformat()
         wallet |= draw(st.sampled_from([{}, {"overageSurchargePercent": 5}]))
         lists["balances"] = [wallet]
         transactions = draw(
@@ -226,15 +222,8 @@ def families(draw: st.DrawFn) -> Random:
     if draw(st.booleans()):
         lists["counters"] = [{"code": "seats"}]
         bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
-        lists["counterPricings"] = [
-            {
-                "code": "seat-price",
-                "counter": "seats",
-                "plan": codes[0],
-                "startDate": "2026-01-01",
-                "pricingBands": bands,
-            }
-        ]
+        price = {"code": "seat-price", "counter": "seats", "plan": codes[0], "startDate": "2026-01-01"}
+        lists["counterPricings"] = [price | {"pricingBands": bands}]
         one = st.tuples(st.just("acme"), days(0, 100), st.integers(0, 9))
         adjustments = draw(st.lists(one, max_size=4, unique_by=lambda item: item[1]))
     top_ups = draw(st.lists(st.tuples(st.just("commitment-0"), st.integers(1, 90), days()), max_size=2))
