@@ -134,7 +134,7 @@ Caller = Annotated[Call, Depends(call_of)]
 
 async def require_whole(request: Request) -> None:
     """For every request but /health, which says so: nothing is done over a break. Raises: what is broken."""
-    if request.url.path != "/health":
+    if request.scope["path"] != "/health":
         standing: Standing = request.app.state.standing
         standing.require()
 

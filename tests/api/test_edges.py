@@ -1,5 +1,6 @@
 """The edges of every path, by walks over all of them: how often, of what type, by which method; and nothing breaks."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
+from m3ter import AsyncM3ter
 
 from services.access.keys import create_key
 from services.access.scopes import ALL
@@ -164,6 +166,18 @@ async def test_every_path_of_an_organization_counts(limited: httpx.AsyncClient, 
         answer = await limited.request(method, below(path, store))
         assert answer.status_code == 429, (method, path, answer.text)
         assert answer.headers["retry-after"].isdigit()
+
+
+async def test_the_official_client_comes_again_when_it_is_told(opened: Store, store: Store) -> None:
+    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, rates=Rates.of(10, 10))
+    async with served(Limits(), app) as port:
+        url, started = f"http://127.0.0.1:{port}", asyncio.get_running_loop().time()
+        async with AsyncM3ter(
+            api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=60
+        ) as sdk:
+            made = await asyncio.gather(*(sdk.products.create(code=f"p{number}", name="P") for number in range(18)))
+        assert len({product.id for product in made}) == 18
+        assert asyncio.get_running_loop().time() - started >= 1
 
 
 async def test_an_upload_of_a_gigabyte_is_cut_off_wherever_it_goes(url: str, store: Store) -> None:

@@ -83,7 +83,7 @@ async def test_what_would_unpack_to_a_hundred_times_the_bound_is_not_held() -> N
         gzip.compress(b"{}")[:-6] + b"\0\0\0\0\0\0",
         gzip.compress(b"") * (MEMBERS_MAX + 1),
     ],
-    ids=["cut", "cut within its head", "no gzip", "more behind it", "zlib", "another checksum", "many members"],
+    ids=["cut", "a head alone", "not packed", "more behind it", "zlib", "another sum", "too many parts"],
 )
 async def test_what_is_no_whole_gzip_is_refused(broken: bytes) -> None:
     with pytest.raises(BrokenEncodingError):
@@ -177,6 +177,7 @@ def test_where_nothing_is_sent_its_type_says_nothing(headers: dict[str, str]) ->
         (b"[" * 100_000, "has more than 20000 values"),
         (b'"' + b'\\"' * 400_000 + b"\\", "must be JSON: Unterminated string"),
     ],
+    ids=["lists", "objects", "just too deep", "just too many", "many objects", "too many lists", "an endless text"],
 )
 def test_no_body_takes_long_to_be_refused(body: bytes, rule: str) -> None:
     with pytest.raises(InvalidField, match=f"body: {rule}"):

@@ -37,8 +37,8 @@ class Edge:
             return
         named = correlation_of(scope["headers"])
         structlog.contextvars.bind_contextvars(correlation=named.decode())
-        outgoing = _Outgoing(send, named, headless=scope["method"] == "HEAD")
-        if outgoing.headless:
+        outgoing = _Outgoing(send, named)
+        if scope["method"] == "HEAD":  # the server knows, and leaves the body out
             scope = {**scope, "method": "GET"}
         try:
             await self._answered(scope, receive, outgoing)
@@ -59,13 +59,12 @@ class Edge:
 
 
 class _Outgoing:
-    """`send` of a request: its answer with the headers that all have, and of HEAD without its body."""
+    """`send` of a request: its answer with the headers that all have."""
 
-    __slots__ = ("_named", "_send", "headless", "started")
+    __slots__ = ("_named", "_send", "started")
 
-    def __init__(self, send: Send, named: bytes, *, headless: bool) -> None:
-        self._send, self._named = send, named
-        self.headless, self.started = headless, False
+    def __init__(self, send: Send, named: bytes) -> None:
+        self._send, self._named, self.started = send, named, False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -74,8 +73,6 @@ class _Outgoing:
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_NO_STORE)
             message = {**message, "headers": headers}
-        elif self.headless:
-            message = {**message, "body": b""}
         await self._send(message)
 
 
