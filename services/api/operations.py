@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
+from pydantic.alias_generators import to_snake
+
 from events.resources.bounds import TEXT_MAX
 from services.api.errors import STATUSES
 from services.commands.errors import CommandError, InvalidField
+from services.commands.kind import Kind
 from services.failures import Worded
 
 Operation = dict[str, Any]
 
 _BELOW = "/organizations/{orgId}"
 _PARAMETER = re.compile(r"^\{(\w+)\}$")
-#: Who may call what is below an organization, and who asks for a token.
 _KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -148,3 +150,12 @@ def _name(status: int) -> str:
 
 def _phrase(status: int) -> str:
     return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
+def summary_of(operation: str, kind: Kind) -> str:
+    """What the operation does, in words: "Replace a counter pricing"."""
+    name = to_snake(kind.name).replace("_", " ")
+    many = f"{name[:-1]}ies" if name.endswith("cy") else f"{name}s"
+    one = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    verb = "replace" if operation == "update" else operation
+    return f"{verb.capitalize()} {many if operation in ('list', 'search') else one}"

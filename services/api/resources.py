@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends
-from pydantic.alias_generators import to_snake
 from starlette.responses import Response
 
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
@@ -15,6 +14,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, undrawn_fields
 from services.api.filters import Filters
+from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Flag, Reader
 from services.api.search import ResourceSearch
@@ -56,21 +56,12 @@ def resource_router() -> APIRouter:
                     maker(kind),
                     methods=[method],
                     name=f"{operation} {kind.name}",
-                    summary=_summary(operation, kind),
-                    description=f"{_summary(operation, kind)}. {cleandoc(kind.model.__doc__ or '')}",
+                    summary=summary_of(operation, kind),
+                    description=f"{summary_of(operation, kind)}. {cleandoc(kind.model.__doc__ or '')}",
                     tags=[kind.path],
                     response_model=listed(shown) if operation in ("list", "search") else shown,
                 )
     return router
-
-
-def _summary(operation: str, kind: Kind) -> str:
-    """What the operation does, in words: "Replace a counter pricing"."""
-    name = to_snake(kind.name).replace("_", " ")
-    many = f"{name[:-1]}ies" if name.endswith("cy") else f"{name}s"
-    one = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-    verb = "replace" if operation == "update" else operation
-    return f"{verb.capitalize()} {many if operation in ('list', 'search') else one}"
 
 
 def _create(kind: Kind) -> Handler:

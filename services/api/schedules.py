@@ -19,6 +19,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
 from services.api.filters import Filters
 from services.api.occurrences import OfBalance, coming_top_ups, fee_document, run_fields
+from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Flag
 from services.api.resources import existing
@@ -62,6 +63,7 @@ def schedule_router() -> APIRouter:
                 maker(kind),
                 methods=[method],
                 name=f"{operation} {kind.name}",
+                summary=summary_of(operation, kind),
                 tags=[kind.path],
                 response_model=model,
             )
