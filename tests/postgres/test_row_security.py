@@ -1,18 +1,12 @@
 """A query that forgot whose rows it wants gets those of the organization that the connection serves, in every table."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
 import asyncpg
 import pytest
-import pytest_asyncio
 
-from services.postgres import Postgres, Role, open_postgres, pool
+from services.postgres import Postgres, Role, open_postgres
 from services.projection.schemas import fresh_schema
 from services.readside.live import live_schema, move_live, reading_live
-from services.run.stack.postgres import EmbeddedPostgres
-from tests.postgres.secured import Database, fresh_database, row_of, seen
+from tests.postgres.secured import Database, row_of, seen
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -45,31 +39,6 @@ _KEYS = """
 SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
 WHERE indrelid = $1::regclass AND indisunique AND attidentity = ''
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """The administrator's URL of a Postgres of its own."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("cluster"))
-    yield await server.start()
-    await server.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def database(cluster: str) -> AsyncIterator[Database]:
-    """A migrated one with a row of each of the organizations `a` and `b` in every table."""
-    async with fresh_database(cluster) as made:
-        await made.migrate()
-        assert made.told == []
-        await made.fill("a", "b")
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def requests(database: Database) -> AsyncIterator[Postgres]:
-    """A pool as requests have it, of one connection: whoever comes next gets the one that was just given back."""
-    async with open_postgres(database.url, role=Role.API, most=1) as opened:
-        yield opened
 
 
 async def test_every_table_is_secured_or_stands_here_with_a_reason(database: Database) -> None:
@@ -159,69 +128,6 @@ async def test_a_taken_key_tells_of_nobody_else(database: Database) -> None:
         for table in await database.tables(Role.API, "INSERT"):
             first = {row["attname"] for row in await connection.fetch(_KEYS, table)}
             assert first == {"organization"}, f"{table} has a key that {first - {'organization'}} begins"
-
-
-async def whose(postgres: Postgres, organization: str) -> tuple[int, str | None]:
-    """Which session serves the organization, and whose rows it shows."""
-    async with postgres.of(organization).connection() as connection:
-        row = await connection.fetchrow("SELECT pg_backend_pid(), (SELECT max(organization) FROM store.entities)")
-        return row[0], row[1]
-
-
-async def test_a_session_shows_each_organization_its_own_rows_whatever_ended_the_last_use(
-    requests: Postgres,
-) -> None:
-    session, shown = await whose(requests, "a")
-    assert shown == "a"
-    async with requests.of("b").connection() as connection:
-        with pytest.raises(asyncpg.UndefinedColumnError):
-            await connection.fetch("SELECT nothing FROM store.entities")
-    assert await whose(requests, "a") == (session, "a")
-    with pytest.raises(ZeroDivisionError):
-        async with requests.of("b").transaction() as connection:
-            await connection.fetch("SELECT FROM store.entities")
-            raise ZeroDivisionError
-    assert await whose(requests, "b") == (session, "b")
-    with pytest.raises(asyncpg.UndefinedColumnError):
-        async with requests.of("a").transaction() as connection:
-            await connection.fetch("SELECT nothing FROM store.entities")
-    assert await whose(requests, "b") == (session, "b")
-
-
-async def test_a_request_that_was_cancelled_leaves_nothing_of_its_organization(
-    requests: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def long(organization: str) -> None:
-        async with requests.of(organization).transaction() as connection:
-            await connection.execute("SELECT pg_sleep(30)")
-
-    # In the middle of a statement; and while Postgres is told whose connection it is, however far that got.
-    for tell in (pool._SERVE, f"{pool._SERVE}, pg_sleep(1)"):
-        assert (await whose(requests, "b"))[1] == "b"
-        with monkeypatch.context() as slow:
-            slow.setattr(pool, "_SERVE", tell)
-            cancelled = asyncio.create_task(long("a"))
-            await asyncio.sleep(0.3)
-            cancelled.cancel()
-            await asyncio.gather(cancelled, return_exceptions=True)
-        for organization in ("a", "b", "a"):
-            assert (await whose(requests, organization))[1] == organization
-
-
-async def test_postgres_is_told_only_when_another_organization_comes(
-    requests: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = list[str]()
-    execute = asyncpg.Connection.execute
-
-    async def noted(self: Any, query: str, *arguments: Any, **more: Any) -> str:
-        told.extend(arguments if query == pool._SERVE else ())
-        return str(await execute(self, query, *arguments, **more))
-
-    monkeypatch.setattr(pool._Serving, "execute", noted, raising=False)
-    for organization in ("a", "a", "a", "b", "b", "a"):
-        assert (await whose(requests, organization))[1] == organization
-    assert told == ["a", "b", "a"]
 
 
 async def test_look_ups_by_what_stands_inside_a_row_ask_for_the_organization(
