@@ -12,35 +12,6 @@ from services.migrate.roles import make_roles
 from services.postgres import Role, connected
 from services.readside.live import make_read_models
 
-#: What role API may read of tables that hold no organization's rows by themselves, and why.
-SHARED = {
-    "store.generations": "names of store and topics",
-    "store.past_generations": "names that they had",
-    "store.limits": "how large a record may be",
-    "store.topics": "how many partitions topics have",
-    "store.live_schema": "which read models are live",
-    "rm_1.positions": "how far they are: of organizations it has the ids of meters, and no more",
-}
-#: What is nobody's business but the processes'.
-CLOSED = {
-    *("store.migrations", "store.relay", "store.marks", "store.acknowledged", "store.refused_positions"),
-    *("store.token_secrets", "rm_1.seen_ids", "rm_1.foreign_records"),
-}
-SECURED = """
-SELECT relrowsecurity AND EXISTS (
-    SELECT FROM pg_policies WHERE format('%I.%I', schemaname, tablename) = $1
-        AND roles = '{trueup_api}' AND cmd = 'ALL' AND qual ~ 'organization = .*trueup.organization'
-) AND NOT EXISTS (
-    SELECT FROM pg_policies WHERE format('%I.%I', schemaname, tablename) = $1
-        AND roles && '{trueup_api,public}' AND policyname <> 'of_organization'
-)
-FROM pg_class WHERE oid = $1::regclass
-"""
-#: Unique indexes and by what they begin; $1 a table.
-KEYS = """
-SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]
-WHERE indrelid = $1::regclass AND indisunique AND attidentity = ''
-"""
 _TABLES = """
 SELECT format('%I.%I', nspname, relname) AS name,
     EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'organization') AS of_organizations
