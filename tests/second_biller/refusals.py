@@ -8,6 +8,7 @@ from .grid import Grid
 from .lines import Lines
 from .money import is_whole
 from .reading import Thing, absent, day, flag, money_or_zero, num
+from .schedules import TERM, lacking, top_ups, wrong
 from .settlement import settle
 from .world import World
 
@@ -48,6 +49,8 @@ def check_thing(world: World, kind: str, thing: Thing) -> None:
         check_once(world, thing, products_of(world, thing))
     if kind == "planGroupLinks":
         check_link(world, thing)
+    if kind in TERM and (why := wrong(world, kind, thing)):
+        raise Refused(why)
 
 
 def check_of_account(world: World, thing: Thing) -> None:
@@ -193,14 +196,22 @@ def check_transaction(world: World, body: Thing) -> None:
         (world.day_of(account, t["date"]), num(t["amount"])) for t in [*world.transactions[str(balance["code"])], body]
     ]
     at = told[-1][0]
+    told += top_ups(world, balance)
     for since in [one for one, _ in sorted(told) if amount < 0 and one >= at]:
         if sum((paid for one, paid in told if one <= since), Fraction(0)) < 0:
             raise Refused(f"amount {amount} must not take out more than is paid in")
 
 
+def check_covered(world: World, balance: Thing) -> None:
+    if (rest := lacking(world, balance)) > 0:
+        raise Refused(f"what was taken out would be {rest} more than what is paid in")
+
+
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
     if name == "aggregation":
         check_not_named(world, code, "a compoundAggregation refers to it")
+    if name == "balance" and any(one["balance"] == code for kind in TERM for one in world.all(kind)):
+        raise Refused(f"balance {code} is not deleted: a schedule refers to it")
     if name != "commitment" or flag(body.get("force")):
         return
     root = world.root_of(str(world.get("commitments", code)["account"]))

@@ -13,6 +13,7 @@ from .one_off import one_off_charges
 from .other_charges import Credit, counter_charges, pricing_credits, standing_charges
 from .priced import PricedPeriod, is_credit, priced_periods
 from .reading import Thing
+from .scheduled_fees import fees
 from .world import GROUP, World
 
 
@@ -70,7 +71,7 @@ def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
             nested += [(account_plan, spend) for spend in minimums_of_plan]
         spends += [s for s in minimums_of_plan if s.stand_at(today)]
         ends |= ends_of(account_plan, mine, charges + [s.charge for s in minimums_of_plan])
-    others += one_off_charges(world, members)
+    others += [*one_off_charges(world, members), *fees(world, members)]
     others = [c for c in others if c.due <= today] + [s.charge for s in spends]
     usage = [c for p in priced if all_usage or p.period.end <= today for c in usage_charges(world, p, cuts)]
     drawn = draw_down(world, root, usage + others, credits)

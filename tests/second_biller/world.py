@@ -9,11 +9,12 @@ from .grid import Grid
 from .rates import Record
 from .reading import Thing, absent, dates_in, day, day_named, flag, texts, whole
 from .readings import EMPTY_ACCOUNT_PLANS_ARE_NONE
+from .schedules import TERM, Told, top_ups
 
 KINDS = (
     "products", "meters", "aggregations", "compoundAggregations", "planTemplates", "plans", "pricings",
     "counters", "counterPricings", "contracts", "accounts", "planGroups", "planGroupLinks", "accountPlans",
-    "commitments", "balances", "charges",
+    "commitments", "balances", "charges", "balanceTransactionSchedules", "balanceChargeSchedules",
 )  # fmt: skip
 SINGULAR = {kind[:-1]: kind for kind in KINDS}
 #: Before the code of a group, where it stands in a plan's place.
@@ -39,6 +40,7 @@ class World:
         self.top_ups: dict[str, list[Thing]] = defaultdict(list)
         self.cancels: dict[str, Thing] = {}
         self.dated = Dated()
+        self.schedules: list[Told] = []
         #: Of every commitment the grid that was fixed when it was made; None where several account plans were attached.
         self.grids: dict[str, Grid | None] = {}
 
@@ -53,6 +55,8 @@ class World:
             thing["code"] = f"{kind}-{self.created}"
         self.things[kind][str(thing["code"])] = thing
         self.dated.made(kind, thing)
+        if kind in TERM:
+            self.schedules = [*self.schedules, Told(kind, str(thing["code"]), [(date.min, thing)])]
         self.name_contract(thing)
         for inner_kind, owner, item in inner:
             self.add(inner_kind, {**item, owner: thing["code"]})
@@ -240,4 +244,5 @@ class World:
         for balance in self.balances_of(members):
             told = self.transactions[str(balance["code"])]
             found |= {self.day_of(str(balance["account"]), t["date"]) for t in told}
+            found |= {at for at, _ in top_ups(self, balance)}
         return found
