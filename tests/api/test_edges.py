@@ -169,11 +169,12 @@ async def test_every_path_of_an_organization_counts(limited: httpx.AsyncClient, 
 
 
 async def test_the_official_client_comes_again_when_it_is_told(opened: Store, store: Store) -> None:
-    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, rates=Rates.of(10, 10))
+    at = (opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
+    app = create_app(*at, rates=Rates.of(10, 10), token_secret=TOKEN_SECRET)
     async with served(Limits(), app) as port:
         url, started = f"http://127.0.0.1:{port}", asyncio.get_running_loop().time()
         async with AsyncM3ter(
-            api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=60
+            api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url, timeout=60
         ) as sdk:
             made = await asyncio.gather(*(sdk.products.create(code=f"p{number}", name="P") for number in range(18)))
         assert len({product.id for product in made}) == 18

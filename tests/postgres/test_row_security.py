@@ -150,6 +150,8 @@ async def test_look_ups_by_what_stands_inside_a_row_ask_for_the_organization(
             assert await connection.fetch(query, "a") == []
         async with database.connected() as connection:
             assert len(await connection.fetch(query, "b")) == 1
+    async with database.connected(Role.RELAY) as connection:
+        assert len(await connection.fetch(asked[-1], "b")) == 1, "who relays puts bills together"
 
 
 async def test_read_models_that_take_the_place_of_others_are_secured_from_the_first(

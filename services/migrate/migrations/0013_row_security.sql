@@ -3,9 +3,11 @@
 -- such an expression could tell of rows that are not to be seen. Three look-ups that need their index all the same are
 -- functions that act as the tables' owner, and ask for the caller's organization themselves.
 
--- Whether the caller may ask about this organization: the tables' owner about all, everybody else about their own.
+-- Whether the caller may ask about this organization: the tables' owner and the relay, which has the events of all, about
+-- each, everybody else about their own.
 CREATE FUNCTION store.may_ask_about(asked text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT asked IS NOT DISTINCT FROM current_setting('trueup.organization', true)
+        OR current_setting('role') = 'trueup_relay'
         OR current_setting('role') = 'none' AND pg_has_role(session_user, current_user, 'USAGE')
 $$;
 

@@ -28,7 +28,9 @@ GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
 -- Of the live schema: which one it is.
 GRANT UPDATE (name) ON store.live_schema TO trueup_projector;
 
+-- Parts of a bill are put together again for its lines.
 GRANT SELECT ON store.events TO trueup_relay;
+GRANT EXECUTE ON FUNCTION store.events_of_bill TO trueup_relay;
 GRANT UPDATE ON store.relay TO trueup_relay;
 GRANT INSERT, UPDATE, DELETE ON store.marks TO trueup_relay;
 
