@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.access.local import check_host
 from services.api.app import create_app
 from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
+from services.api.edges.descriptors import room_for
 from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
@@ -108,7 +109,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             rates=Rates.of(settings.api_rate, settings.api_burst),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
         )
-        server = server_of(app, Limits(settings.api_connections, settings.api_client_seconds))
+        server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -63,8 +63,8 @@ class Settings(BaseSettings):
     api_rate: int = Field(default=50, ge=0, le=100_000)
     #: How many of them one that was quiet may send at once.
     api_burst: int = Field(default=200, ge=1, le=100_000)
-    #: Connections of an API process. All of them, and its own files, must be less than what the system lets it open.
-    api_connections: int = Field(default=900, ge=10, le=100_000)
+    #: Connections of an API process, or as many as the host lets it open.
+    api_connections: int = Field(default=4_000, ge=10, le=100_000)
     #: Seconds that a client may take for the head of a request, and for its body, and to take some of an answer.
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.

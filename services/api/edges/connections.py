@@ -33,7 +33,7 @@ class Limits:
     """What one connection, and all of them together, may take."""
 
     #: Most at once. Beyond, who has waited longest without asking anything makes room; if all ask, a new one gets 503.
-    connections: int = 900
+    connections: int = 4_000
     #: Seconds for a request's head, for its body, and until a part of an answer is taken.
     client_seconds: float = 30.0
     #: Seconds for a request to begin. Balancers keep an idle connection for 60 s: were it less here, a request that is
