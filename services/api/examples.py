@@ -20,7 +20,10 @@ Schema = Mapping[str, Any]
 
 #: What a member of this name has in every example, if its schema allows it; of one schema only, if that is named.
 _TELLING: dict[str, Any] = {
+    "Aggregation.code": "calls",
     "Aggregation.name": "Calls",
+    "CompoundAggregation.calculation": "aggregation.calls / 1000",
+    "CompoundAggregation.name": "Calls in thousands",
     "Contract.name": "Acme 2026",
     "Counter.name": "Seats",
     "Counter.unit": "seat",
@@ -30,6 +33,7 @@ _TELLING: dict[str, Any] = {
     "Meter.name": "API",
     "Plan.code": "standard",
     "Plan.name": "Standard",
+    "PlanGroup.name": "All products",
     "PlanTemplate.name": "Monthly",
     "Product.code": "api",
     "Product.name": "API",
@@ -45,6 +49,7 @@ _TELLING: dict[str, Any] = {
     "averageUnitPrice": 0.25,
     "billDate": "2026-02-01",
     "billTotal": 300,
+    "chargeDescription": "Keeping the balance",
     "code": "acme",
     "conversionRate": 1,
     "convertedSubtotal": 300,
@@ -83,6 +88,7 @@ _TELLING: dict[str, Any] = {
     "subtotal": 300,
     "targetField": "calls",
     "timezone": "Europe/Berlin",
+    "transactionDescription": "Monthly top-up",
     "uid": "request-1",
     "unit": "call",
     "unitPrice": 0.25,
@@ -90,8 +96,8 @@ _TELLING: dict[str, Any] = {
     "version": 1,
     "weekEpoch": "2026-01-05",
 }
-#: Members that an example of a body has although they may be left out.
-_SHOWN = {"overageSurchargePercent", "minimumSpend", "productId", "uid", "address"}
+#: Members that an example of a body has although they may be left out; of one body only, if that is named.
+_SHOWN = {"Aggregation.code", "overageSurchargePercent", "minimumSpend", "productId", "uid", "address"}
 #: Which of several choices is shown, if it is one of them.
 _CHOSEN = {"ACTIVE", "APPROVED", "COMPLETE", "MEASURE", "MONTHLY", "NONE", "USAGE"}
 _FORMATS = {"date": "2026-01-01", "date-time": "2026-01-01T00:00:00Z", "uuid": str(uuid5(NAMESPACE, "example"))}
@@ -144,7 +150,8 @@ class Examples:
     def _fuller(self, body: Body[Any], document: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
         """With what else is worth showing, if the reader takes that too."""
         for name, value in whole.items():
-            if name in _SHOWN and name not in document and _is_taken(body, document | {name: value}):
+            is_shown = bool({name, f"{body.name}.{name}"} & _SHOWN)
+            if is_shown and name not in document and _is_taken(body, document | {name: value}):
                 document = document | {name: value}
         return document
 

@@ -14,7 +14,8 @@ async def one_of_each(http: httpx.AsyncClient) -> dict[str, str]:
     ids: dict[str, str] = {}
     for kind in KINDS.values():
         if not kind.single:
-            answer = await http.post(f"/{kind.path}", json=_body(kind, ids))
+            within = "" if kind.within is None else f"/balances/{ids['balance']}"
+            answer = await http.post(f"{within}/{kind.path}", json=_body(kind, ids))
             assert answer.status_code == 200, f"{kind.name}: {answer.text}"
             ids[kind.name] = answer.json()["id"]
     return ids
