@@ -25,19 +25,23 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 def check_media(headers: Headers, media: Collection[str]) -> None:
-    """What is sent must say that it is of one of these types; where nothing is sent, a type says nothing.
+    """What is sent must not say that it is of another type than these; where nothing is sent, a type says nothing.
 
     Raises: UnsupportedMediaError.
     """
     given = headers.get("content-type", "")
-    if given in media or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0"):
+    if (
+        not given
+        or given in media
+        or ("transfer-encoding" not in headers and headers.get("content-length", "0") == "0")
+    ):
         return
     kind, _, parameters = given.partition(";")
     charset = _CHARSET.search(parameters)
     if kind.strip().lower() in media and (charset is None or charset[1].lower() in _UTF8):
         return
     wanted = f"{' or '.join(media)} in UTF-8" if charset else " or ".join(media)
-    raise UnsupportedMediaError(wanted=wanted, given=shortened(given) if given else "absent")
+    raise UnsupportedMediaError(wanted=wanted, given=shortened(given))
 
 
 async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
