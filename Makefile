@@ -1,5 +1,6 @@
 # Everything a person or a machine needs, from nothing but python3 >= 3.11 (with venv) and make.
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
+#   make contracts         writes docs/openapi.json, docs/asyncapi.json and README's table of paths, from the code
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
 ifndef PYTHON
 # The first that is new enough; if none is, python3, and it is told so.
@@ -11,7 +12,7 @@ KEEP ?=
 JOBS ?= 4
 BIN := .venv/bin
 
-.PHONY: test demo up lint bench long coverage lock clean install
+.PHONY: test demo up lint bench long coverage contracts lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -30,11 +31,15 @@ up: install
 bench: install
 	$(BIN)/python -m benchmarks.pipeline $(ARGS)
 
+# The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.
+contracts: install
+	$(BIN)/trueup contracts
+
 long: install
 	$(BIN)/pytest -m long $(ARGS)
 
 # The modules that make money of facts, and the tests of them that need neither Kafka nor Postgres.
-PURE := projections/rating/*,projections/settlement/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py
+PURE := projections/rating/*,projections/settlement/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py
 PURE_TESTS := tests/settlement tests/test_scenarios.py tests/insight tests/billing/test_fold.py
 
 # The seed is fixed: what is covered must not hang on what hypothesis draws today.

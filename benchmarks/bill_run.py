@@ -147,7 +147,7 @@ def main(accounts: int, file: Path | None) -> None:
 
     async def run(folder: Path, say: Any) -> BillRunResult:
         say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0), folder) as system:
+        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
             return await measure(system, folder, accounts, say)
 
     try:

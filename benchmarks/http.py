@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import httpx
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +28,7 @@ from benchmarks.accounts import TERM
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, empty_system
 from benchmarks.waiting import until
+from services.access.local import Credentials, operators
 from services.demo.client import Client
 from services.failures import ExpectedFailure
 from services.postgres import open_postgres
@@ -142,9 +144,11 @@ async def _made(port: int, asked: Asked) -> str:
 
 async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
     """The requests, on accounts with so many commitments."""
-    client = Client(system.addresses.api_url, ORGANIZATION)
+    key = operators(system.keys, system.settings)
+    client = Client(system.addresses.api_url, ORGANIZATION, key)
     here, found = f"/organizations/{ORGANIZATION}", list[Asked]()
-    credentials = b64encode(b"benchmark:benchmark").decode()
+    credentials = b64encode(f"{key.access_key_id}:{key.api_secret}".encode()).decode()
+    bearer = (("authorization", f"Bearer {await _token(system.addresses.api_url, key)}"),)
     try:
         await client.call("PUT", "organizationconfig", CONFIG | {"testClock": False})
         for number in neighbours:
@@ -152,29 +156,36 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
             terms = {"accountId": account, "amount": 100, "currency": "USD", **TERM}
             for _ in range(number):
                 await client.create("commitments", **terms)
-            one = await client.create("commitments", **terms)
+            one, ten = await client.create("commitments", **terms), f"{here}/commitments?pageSize=10"
             found += [
-                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}"),
-                Asked(
-                    f"list 10 of the account's {number}", "GET", f"{here}/commitments?accountId={account}&pageSize=10"
-                ),
+                Asked(f"get commitment beside {number}", "GET", f"{here}/commitments/{one}", headers=bearer),
+                Asked(f"list 10 of the account's {number}", "GET", f"{ten}&accountId={account}", headers=bearer),
                 Asked(
                     f"create commitment, the account's {number}th and on",
                     "POST",
                     f"{here}/commitments",
                     terms,
+                    bearer,
                     bare="create",
                 ),
             ]
     finally:
         await client.close()
-    token = (("authorization", f"Basic {credentials}"),)
+    basic = (("authorization", f"Basic {credentials}"),)
+    search = f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"
     found += [
-        Asked("search commitments", "GET", f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"),
-        Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, token),
+        Asked("search commitments", "GET", search, headers=bearer),
+        Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
     ]
     await _until_projected(system)
     return found
+
+
+async def _token(url: str, key: Credentials) -> str:
+    grant = {"grant_type": "client_credentials"}
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/oauth/token", data=grant, auth=(key.access_key_id, key.api_secret))
+    return str(answer.json()["access_token"])
 
 
 async def _until_projected(system: System) -> None:
@@ -215,7 +226,7 @@ def main(requests: int, file: Path | None) -> None:
 
     async def run(folder: Path, say: Callable[[str], None]) -> list[Measured]:
         say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0), folder) as system:
+        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
             return await measure(system, folder, requests, NEIGHBOURS, say)
 
     try:

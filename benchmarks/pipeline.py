@@ -68,7 +68,7 @@ def main(events: int, naive: int, file: Path | None) -> None:
     console = Console(stderr=True)
     try:
         with TemporaryDirectory(prefix="trueup-benchmark-") as folder, console.status("") as status:
-            settings = load_settings(home=Path(folder) / "home", api_port=0)
+            settings = load_settings(home=Path(folder) / "home", api_port=0, api_rate=0)
             configure_logs("WARNING")
             report = uvloop.run(measure(settings, Path(folder), events, min(naive, events), status.update))
     except ExpectedFailure as error:

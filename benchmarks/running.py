@@ -12,6 +12,7 @@ from benchmarks.catalog import create_catalog, end_month
 from benchmarks.waiting import until
 from benchmarks.workload import PREPAID
 from events.topics import EVENTS, USAGE
+from services.access.local import operators
 from services.demo.client import Client
 from services.failures import ExpectedFailure
 from services.kafka import LogReader
@@ -70,7 +71,7 @@ async def create_customers(system: System, codes: Sequence[str]) -> dict[str, Cu
 
     Raises: DemoError, NotFinishedError.
     """
-    client = Client(system.addresses.api_url, ORGANIZATION)
+    client = Client(system.addresses.api_url, ORGANIZATION, operators(system.keys, system.settings))
     try:
         plan = await create_catalog(client)
         async with open_postgres(system.endpoints.database_url, most=1) as postgres:

@@ -1,7 +1,7 @@
 """A resource as its facts made it: its body, and its history in short."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -25,9 +25,12 @@ from events.resources.base import Resource
 from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
 from events.resources.credits import Balance
+from events.resources.plan_groups import PlanGroup
+from events.resources.schedules import BalanceSchedule
 
 R = TypeVar("R", bound=Resource)
-F = TypeVar("F", Plan, PlanTemplate)
+F = TypeVar("F", Plan, PlanTemplate, PlanGroup)
+S = TypeVar("S", bound=BalanceSchedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class AccountEntity(Entity[Account]):
 
 
 class Dated(NamedTuple):
-    """What a plan's or template's body gave from a day on; None: nothing."""
+    """What a plan's, template's or plan group's body gave from a day on; None: nothing."""
 
     start: date
     amount: Decimal | None
@@ -68,7 +71,8 @@ class Dated(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanEntity(Entity[F]):
-    """A plan or template with every standing charge and minimum spend it had, in the order in which they were given.
+    """A plan, template or plan group with every standing charge and minimum spend it had, in the order in which they
+    were given.
 
     The first holds from the beginning of time. Of several that hold on a day the last given one counts (rules 8.8).
     """
@@ -106,11 +110,51 @@ class CommitmentEntity(Entity[Commitment]):
     grid: BillingGrid | None = None
 
 
+class Held(NamedTuple):
+    """The terms of a schedule from a day on; the first ones hold from the beginning of time."""
+
+    start: date
+    body: BalanceSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleEntity(Entity[S]):
+    """A schedule of a balance with all terms that it had, by day; each hold until the next ones (rules 8.14).
+
+    `ended`: from this day on nothing is due, because it was deleted.
+    """
+
+    terms: tuple[Held, ...]
+    ended: date | None = None
+
+    def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
+        """The same with other terms from a day on, whatever was to hold there."""
+        kept = tuple(one for one in self.terms if one.start < effective)
+        return replace(self, body=body, terms=(*kept, Held(effective, body)))
+
+    def ending(self, effective: date, force: bool) -> "ScheduleEntity[S] | None":
+        """What is left of it when it is deleted; None: nothing, it is as if it had never been."""
+        kept = tuple(one for one in self.terms if one.start < effective)
+        # Which day that is in the account's zone does not matter: one that gave nothing yet may stay, to no effect.
+        begun = any(_utc_day(one.body.first) <= effective for one in kept)
+        return replace(self, terms=kept, ended=effective) if begun and not force else None
+
+
+def _utc_day(moment: date | datetime) -> date:
+    return moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
+
+
 @dataclass(frozen=True, slots=True)
 class BalanceEntity(Entity[Balance]):
-    """A balance with its transactions, oldest first."""
+    """A balance with its transactions, oldest first, and what is left of schedules that were deleted."""
 
     transactions: tuple[BalanceTransacted, ...] = ()
+    schedules: tuple[ScheduleEntity[Any], ...] = ()
+
+    def noting(self, envelope: Envelope, left: ScheduleEntity[Any] | None = None) -> "BalanceEntity":
+        """The same after a fact about one of its schedules, of which `left` is what is left."""
+        schedules = self.schedules if left is None else (*self.schedules, left)
+        return replace(self, folded=envelope.sequence, schedules=schedules)
 
 
 def _at(envelope: Envelope) -> tuple[int, int, datetime, datetime]:
@@ -138,7 +182,7 @@ def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigure
         case Account():
             assert isinstance(fact, AccountCreated)
             return AccountEntity(*arguments, fact.root_id, fact.partition, fact.timezone)
-        case Plan() | PlanTemplate():
+        case Plan() | PlanTemplate() | PlanGroup():
             first = ((Dated(date.min, body.standing_charge),), (Dated(date.min, body.minimum_spend),))
             return PlanEntity(*arguments, *first)
         case Commitment():
@@ -146,5 +190,7 @@ def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigure
             return CommitmentEntity(*arguments, grid=fact.grid)
         case Balance():
             return BalanceEntity(*arguments)
+        case BalanceSchedule():
+            return ScheduleEntity(*arguments, (Held(date.min, body),))
         case _:
             return Entity(*arguments)

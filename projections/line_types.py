@@ -34,8 +34,8 @@ LINES: dict[LineType, LineRow] = {
     for row in (
         LineRow(
             "STANDING_CHARGE",
-            "The plan's standing charge x days / full days of the billing periods that it covers; the amount is the"
-            f" one that holds on the first of them ({_IN} 3.11 and 8.8).",
+            "The plan's or plan group's standing charge x days / full days of the billing periods that it covers; the"
+            f" amount is the one that holds on the first of them ({_IN} 3.11, 3.24 and 8.8).",
         ),
         LineRow(
             "COUNTER_RUNNING_TOTAL_CHARGE",
@@ -51,8 +51,9 @@ LINES: dict[LineType, LineRow] = {
             "USAGE",
             "C of the units at each slice's end less C at its start, each rounded to the minor unit, without what is"
             " billed as separate overage. Where several prices hold in the billing period, what does not add up (MIN,"
-            " MAX, LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days. A pooled charge is divided by"
-            f" each account's own quantity ({_IN} 3.2, 3.7, 4.1 and 7.6).",
+            " MAX, LATEST, MEAN, UNIQUE) costs C x the price's days / the period's days, and a formula what its value"
+            " moves by on the price's days. A pooled charge is divided by each account's own quantity"
+            f" ({_IN} 3.2, 3.7, 3.22, 4.1 and 7.6).",
             counted=True,
         ),
         LineRow(
@@ -65,9 +66,9 @@ LINES: dict[LineType, LineRow] = {
         LineRow(
             "MINIMUM_SPEND",
             "The prorated minimum less the period's usage charges at normal rates, before draws, overage and credits,"
-            " and of a plan's minimum less what its pricings' own minimums charge, too; billed in advance: the whole"
-            " prorated minimum, of a plan's less its pricings'. The amount is the one that holds when the billing"
-            f" period starts ({_IN} 3.12 to 3.14 and 8.8).",
+            " and of a plan's minimum less what its pricings' own minimums charge, too, of a plan group's less what"
+            " those of its plans do; billed in advance: the whole prorated minimum, less theirs. The amount is the one"
+            f" that holds when the billing period starts ({_IN} 3.12 to 3.14, 3.25 and 8.8).",
         ),
         LineRow(
             "MINIMUM_SPEND_REFUND",
@@ -113,7 +114,11 @@ LINES: dict[LineType, LineRow] = {
             "What is outstanding of the prepayment, over its fee dates by weight: each part but the last rounded"
             f" down, the last is what is left ({_IN} 6.2, 6.3 and 6.14).",
         ),
-        LineRow("BALANCE_FEE", f"A fee that was put on the account for one of its balances ({_IN} 3.18)."),
+        LineRow(
+            "BALANCE_FEE",
+            "A fee for one of the account's balances, put on it once or by a schedule: its amount, or its units at its"
+            f" unit price, rounded to the minor unit ({_IN} 3.18 and 3.26).",
+        ),
         LineRow("MANUAL_ADJUSTMENT", NOT_DERIVED, counted=True),
         LineRow(
             "DEBIT_MEMO",

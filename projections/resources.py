@@ -24,18 +24,31 @@ from events.facts.resources import (
     ResourceFact,
     ResourceUpdated,
 )
+from events.facts.schedules import BalanceScheduleDeleted, BalanceScheduleUpdated
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
 from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.organization import OrganizationConfig
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import later
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity, PlanEntity, created, touched
+from projections.entities import (
+    AccountEntity,
+    BalanceEntity,
+    CommitmentEntity,
+    Entity,
+    PlanEntity,
+    ScheduleEntity,
+    created,
+    touched,
+)
 
 
 @dataclass(slots=True)
@@ -48,16 +61,21 @@ class Resources:
     products: dict[str, Entity[Product]] = field(default_factory=dict)
     meters: dict[str, Entity[Meter]] = field(default_factory=dict)
     aggregations: dict[str, Entity[Aggregation]] = field(default_factory=dict)
+    compound_aggregations: dict[str, Entity[CompoundAggregation]] = field(default_factory=dict)
     plan_templates: dict[str, PlanEntity[PlanTemplate]] = field(default_factory=dict)
     plans: dict[str, PlanEntity[Plan]] = field(default_factory=dict)
     pricings: dict[str, Entity[Pricing]] = field(default_factory=dict)
     counters: dict[str, Entity[Counter]] = field(default_factory=dict)
     counter_pricings: dict[str, Entity[CounterPricing]] = field(default_factory=dict)
     accounts: dict[str, AccountEntity] = field(default_factory=dict)
+    plan_groups: dict[str, PlanEntity[PlanGroup]] = field(default_factory=dict)
+    plan_group_links: dict[str, Entity[PlanGroupLink]] = field(default_factory=dict)
     account_plans: dict[str, Entity[AccountPlan]] = field(default_factory=dict)
     contracts: dict[str, Entity[Contract]] = field(default_factory=dict)
     commitments: dict[str, CommitmentEntity] = field(default_factory=dict)
     balances: dict[str, BalanceEntity] = field(default_factory=dict)
+    balance_transaction_schedules: dict[str, ScheduleEntity[BalanceTransactionSchedule]] = field(default_factory=dict)
+    balance_charge_schedules: dict[str, ScheduleEntity[BalanceChargeSchedule]] = field(default_factory=dict)
     counter_adjustments: dict[str, Entity[CounterAdjustment]] = field(default_factory=dict)
     charges: dict[str, Entity[AccountCharge]] = field(default_factory=dict)
     currencies: dict[str, Entity[Currency]] = field(default_factory=dict)
@@ -88,17 +106,37 @@ class Resources:
                 self.balances[fact.id] = replace(touched(wallet, envelope), transactions=(*wallet.transactions, fact))
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = created(envelope, fact)
+                if isinstance(fact.body, BalanceSchedule):
+                    self._note_schedule(envelope, fact.body.balance_id)
             case FeesChanged() as fact:
                 plans = self._of(fact)
                 plans[fact.id] = touched(plans[fact.id], envelope).with_fees(fact)
             case CommitmentUpdated() as fact:
                 held = touched(self.commitments[fact.id], envelope)
                 self.commitments[fact.id] = replace(held, body=fact.body, grid=fact.grid)
+            case (BalanceScheduleUpdated() | BalanceScheduleDeleted()) as fact:
+                self._change_schedule(envelope, fact)
             case ResourceUpdated() as fact:
                 held_by_id = self._of(fact)
                 held_by_id[fact.id] = replace(touched(held_by_id[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
+
+    def _change_schedule(self, envelope: Envelope, fact: BalanceScheduleUpdated[Any] | BalanceScheduleDeleted) -> None:
+        schedules = self._of(fact)
+        held: ScheduleEntity[Any] = touched(schedules[fact.id], envelope)
+        if isinstance(fact, BalanceScheduleUpdated):
+            schedules[fact.id] = held.with_terms(fact.body, fact.effective)
+            self._note_schedule(envelope, fact.body.balance_id)
+        else:
+            del schedules[fact.id]
+            self._note_schedule(envelope, fact.balance_id, held.ending(fact.effective, fact.force))
+
+    def _note_schedule(self, envelope: Envelope, balance_id: str, left: ScheduleEntity[Any] | None = None) -> None:
+        """The balance stands otherwise now. Where one resource is looked at alone, it is not there."""
+        balance = self.balances.get(balance_id)
+        if balance is not None:
+            self.balances[balance_id] = balance.noting(envelope, left)
 
     def put(self, entity: Entity[Any]) -> None:
         """Hold an entity as it is, without the facts that made it so."""
@@ -119,16 +157,21 @@ ATTRIBUTES: dict[type[Resource], str] = {
     Product: "products",
     Meter: "meters",
     Aggregation: "aggregations",
+    CompoundAggregation: "compound_aggregations",
     PlanTemplate: "plan_templates",
     Plan: "plans",
     Pricing: "pricings",
     Counter: "counters",
     CounterPricing: "counter_pricings",
     Account: "accounts",
+    PlanGroup: "plan_groups",
+    PlanGroupLink: "plan_group_links",
     AccountPlan: "account_plans",
     Contract: "contracts",
     Commitment: "commitments",
     Balance: "balances",
+    BalanceTransactionSchedule: "balance_transaction_schedules",
+    BalanceChargeSchedule: "balance_charge_schedules",
     CounterAdjustment: "counter_adjustments",
     AccountCharge: "charges",
     Currency: "currencies",

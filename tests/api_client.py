@@ -1,12 +1,19 @@
 """The one HTTP client of the tests: an organization of an API that runs, and the configuration that it begins with."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
+from services.access.scopes import ALL, Scope
+from services.access.tokens import EVERY, Tokens
+
+#: What every process that tests start signs tokens with, and so do the tests: they need no key of a database that may
+#: be lost. Keys themselves are tested in tests/access. tests/conftest.py puts it into the environment.
+TOKEN_SECRET = "the secret of the tests, which is none"
+_TOKENS = Tokens(TOKEN_SECRET.encode())
 CONFIG: dict[str, Any] = {
     "timezone": "UTC",
     "currency": "USD",
@@ -18,9 +25,28 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def http_client(url: str, timeout: float = 60) -> httpx.AsyncClient:
-    """Plain HTTP below this URL. The certificates that none of it needs would take a sixteenth of a second to load."""
-    return httpx.AsyncClient(base_url=url, timeout=timeout, verify=False)
+def token_of(by: str = "tests", organization: str = EVERY, scopes: frozenset[Scope] = ALL) -> str:
+    """A bearer token of an access key with this id."""
+    return _TOKENS.sign(by, organization, scopes)
+
+
+class By(httpx.Auth):
+    """A request by this access key, an operator's unless it is said whose."""
+
+    def __init__(self, by: str = "tests", organization: str = EVERY, scopes: frozenset[Scope] = ALL) -> None:
+        self._header = f"Bearer {token_of(by, organization, scopes)}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["authorization"] = self._header
+        yield request
+
+
+def http_client(url: str, timeout: float = 60, *, by: httpx.Auth | None = None) -> httpx.AsyncClient:
+    """HTTP below this URL, by an operator unless it is said by whom.
+
+    The certificates that none of it needs would take a sixteenth of a second to load.
+    """
+    return httpx.AsyncClient(base_url=url, timeout=timeout, verify=False, auth=by or By())
 
 
 class Api:

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 #: Folders that people write in, and what they write.
-ROOMS = ("events", "projections", "services", "tests", "benchmarks", "docs", "deploy")
+ROOMS = ("events", "projections", "services", "tests", "benchmarks", "docs", "deploy", "examples")
 WRITTEN = {".py", ".md", ".sql", ".yaml", ".toml"}
 
 _NUMBER = r"\d+(?:\.\d+)?"

@@ -13,6 +13,7 @@ from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from tests.api_client import TOKEN_SECRET
 from tests.side_by_side import ByUnit, rank_of
 from tests.store.kit import Store
 
@@ -20,6 +21,11 @@ from tests.store.kit import Store
 # that it imports: more than half of what such a start takes.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A test may ask as often as it likes. Those of the limit itself say what it is.
+os.environ.setdefault("TRUEUP_API_RATE", "0")
+# Of every process that tests start, and of the apps that they make.
+os.environ["TRUEUP_TOKEN_SECRET"] = TOKEN_SECRET
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

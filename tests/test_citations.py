@@ -58,7 +58,7 @@ def test_links_of_the_docs_lead_to_files() -> None:
 
 
 def test_paths_that_the_docs_name_exist() -> None:
-    named = re.compile(r"`((?:events|projections|services|tests|docs|benchmarks|deploy)/[\w./-]*\w/?)`")
+    named = re.compile(r"`((?:events|projections|services|tests|docs|benchmarks|deploy|examples)/[\w./-]*\w/?)`")
     missing = [
         f"{path}: {name}"
         for path, text in written()

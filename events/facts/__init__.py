@@ -3,10 +3,25 @@
 import inspect
 from types import ModuleType
 
-from events.facts import bill_config, bills, charges, clock, commitments, picklists, resources, usage
+from events.facts import (
+    bill_config,
+    bills,
+    charges,
+    clock,
+    commitments,
+    compound,
+    picklists,
+    plan_groups,
+    resources,
+    schedules,
+    usage,
+)
 from events.facts.base import Fact
 
-_ABSTRACT = {"Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"}
+_ABSTRACT = {
+    *("Fact", "BillFact", "ResourceFact", "ResourceCreated", "ResourceUpdated", "ResourceDeleted", "FeesChanged"),
+    *("BalanceScheduleUpdated", "BalanceScheduleDeleted"),
+}
 
 
 def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
@@ -19,6 +34,9 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (resources, picklists, bill_config, commitments, charges, usage, clock, bills)
+    for module in (
+        *(resources, compound, plan_groups, picklists, bill_config, commitments, charges, schedules, usage, clock),
+        bills,
+    )
     for name, fact in _facts_of(module).items()
 }

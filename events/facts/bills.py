@@ -47,9 +47,9 @@ LineType = Literal[
 class BillLine(FactModel):
     """A difference: what is due for the line's key up to now, less what earlier bills charged for it.
 
-    The key (rules 8) is bill account, type, account, product, plan, pricing or one-off charge, period start, commitment
-    or balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the bill's currency;
-    `quantity` and `units` are differences too.
+    The key (rules 8) is bill account, type, account, product, plan (or plan group), pricing or one-off charge, period
+    start, commitment or balance, and for a draw the type of the charge it pays. Amounts are whole minor units of the
+    bill's currency; `quantity` and `units` are differences too.
     """
 
     #: uuid5 of the bill's id and the line's number: the same replay gives the same id. A memo's line has the memo's id.
@@ -68,11 +68,14 @@ class BillLine(FactModel):
     true_up: bool = False
     product_id: str | None = None
     plan_id: str | None = None
+    #: The plan group whose own charge it is, or through which the plan is attached.
+    plan_group_id: str | None = None
     account_plan_id: str | None = None
     contract_id: str | None = None
     #: The pricing or counter pricing, and what it prices.
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     segment: str = ""

@@ -90,8 +90,8 @@ class PlanTemplateCreated(ResourceCreated[PlanTemplate]):
 
 
 class FeesChanged(ResourceUpdated[R]):
-    """An update of a plan or template. Its standing charge and minimum spend hold for the billing periods that start on
-    or after these days; one that did not change has none.
+    """An update of a plan, template or plan group. Its standing charge and minimum spend hold for the billing periods
+    that start on or after these days; one that did not change has none.
 
     Before version 2 a change of either was a correction, as if it had always been so: then, too, there is none.
     """

@@ -59,9 +59,14 @@ class Account(Resource):
 
 
 class AccountPlan(Resource):
-    """A plan attached to an account for `[startDate, endDate)`, perhaps under a contract."""
+    """A plan, or the plans of a group, attached to an account for `[startDate, endDate)`, perhaps under a contract."""
 
-    references: ClassVar[dict[str, str]] = {"accountId": "account", "planId": "plan", "contractId": "contract"}
+    references: ClassVar[dict[str, str]] = {
+        "accountId": "account",
+        "planId": "plan",
+        "planGroupId": "planGroup",
+        "contractId": "contract",
+    }
     indexed_by: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: Id
@@ -76,10 +81,8 @@ class AccountPlan(Resource):
 
     @model_validator(mode="after")
     def _one_plan(self) -> Self:
-        if self.plan_group_id is not None:
-            raise ValueError("planGroupId: plan groups are not supported, give planId")
-        if self.plan_id is None:
-            raise ValueError("planId: is required")
+        if (self.plan_id is None) == (self.plan_group_id is None):
+            raise ValueError("planId: exactly one of planId and planGroupId must be given")
         return self
 
 

@@ -71,7 +71,7 @@ class Resource(Model):
 
     #: Fields of a reference to another resource: wire name -> kind. Used by the decider's existence checks.
     references: ClassVar[dict[str, str]] = {}
-    #: Attributes by which the terms of an account, a plan or a template find what belongs to them.
+    #: Attributes by which the terms of an account, a plan or a template, or a formula, find what belongs to them.
     indexed_by: ClassVar[tuple[str, ...]] = ()
 
     custom_fields: Annotated[dict[Text, CustomValue], items(MANY)] | None = None

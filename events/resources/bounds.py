@@ -7,10 +7,11 @@ whole number is made of what stands here, unless the wire always had it.
 """
 
 import re
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sized
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, ValidationInfo
 
 #: The context of `model_validate` for a body that a client sent.
 FROM_CLIENT = {"from": "client"}
@@ -21,20 +22,52 @@ def is_from_client(info: ValidationInfo) -> bool:
     return info.context is FROM_CLIENT
 
 
-def rule(holds: Callable[[Any], bool], words: str) -> AfterValidator:
-    """A rule that a client's value must keep; `words` go on after the field's name: "must ..."."""
+#: Where a JSON Schema has the words of it that hold for a client's body alone; whoever makes a schema puts them in
+#: place, or leaves them out.
+TOLD_CLIENTS = "x-told-clients"
+#: The most items there may be: `maxItems` of a list, `maxProperties` of a map.
+MOST_ITEMS = "x-most-items"
+
+
+@dataclass(frozen=True, slots=True)
+class _After(AfterValidator):
+    """A rule that a schema can tell."""
+
+    told: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _telling(handler(schema), self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Before(BeforeValidator):
+    """The same, asked before anything else is."""
+
+    told: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _telling(handler(schema), self.told)
+
+
+def _telling(schema: dict[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    return {**schema, TOLD_CLIENTS: {**schema.get(TOLD_CLIENTS, {}), **told}} if told else schema
+
+
+def rule(holds: Callable[[Any], bool], words: str, **told: Any) -> AfterValidator:
+    """A rule that a client's value must keep; `words` go on after the field's name: "must ...", `told` is the same in
+    words of JSON Schema."""
 
     def check(value: Any, info: ValidationInfo) -> Any:
         if is_from_client(info) and not holds(value):
             raise ValueError(words)
         return value
 
-    return AfterValidator(check)
+    return _After(check, told=told)
 
 
 def characters(most: int) -> AfterValidator:
     """At most so many characters."""
-    return rule(lambda value: len(value) <= most, f"must have at most {most} characters")
+    return rule(lambda value: len(value) <= most, f"must have at most {most} characters", maxLength=most)
 
 
 def items(most: int) -> BeforeValidator:
@@ -45,17 +78,17 @@ def items(most: int) -> BeforeValidator:
             raise ValueError(f"must have at most {most} items")
         return value
 
-    return BeforeValidator(check)
+    return _Before(check, told={MOST_ITEMS: most})
 
 
 def between(low: int, high: int) -> AfterValidator:
     """From `low` to `high`, both included."""
-    return rule(lambda value: low <= value <= high, f"must be between {low} and {high}")
+    return rule(lambda value: low <= value <= high, f"must be between {low} and {high}", minimum=low, maximum=high)
 
 
 def at_least(low: int) -> AfterValidator:
     """Not below `low`."""
-    return rule(lambda value: value >= low, f"must be greater than or equal to {low}")
+    return rule(lambda value: value >= low, f"must be greater than or equal to {low}", minimum=low)
 
 
 #: Characters of a text that nothing else bounds: a field's, a parameter's, a header's, an id's.
@@ -85,5 +118,6 @@ Currency = Annotated[
     rule(
         lambda value: _CURRENCY.fullmatch(value) is not None,
         "must be a code of 3 to 10 capital letters or digits that begins with a letter, such as USD",
+        pattern=f"^{_CURRENCY.pattern}$",
     ),
 ]

@@ -68,6 +68,7 @@ class Aggregation(Resource):
     """How usage records of a meter become one quantity of a billing period."""
 
     references: ClassVar[dict[str, str]] = {"meterId": "meter", "accountingProductId": "product"}
+    indexed_by: ClassVar[tuple[str, ...]] = ("code",)
 
     code: Code | None = None
     name: Name
@@ -154,12 +155,13 @@ Bands = Annotated[tuple[PricingBand, ...], items(TABLE), AfterValidator(_check_b
 
 
 class Pricing(Resource):
-    """Bands over one aggregation, for one plan or for all plans of a template, from a day on."""
+    """Bands over an aggregation or compound aggregation, for one plan or for all plans of a template, from a day on."""
 
     references: ClassVar[dict[str, str]] = {
         "planId": "plan",
         "planTemplateId": "planTemplate",
         "aggregationId": "aggregation",
+        "compoundAggregationId": "compoundAggregation",
         "accountingProductId": "product",
     }
     indexed_by: ClassVar[tuple[str, ...]] = ("plan_id", "plan_template_id")
@@ -167,7 +169,8 @@ class Pricing(Resource):
     code: Code | None = None
     plan_id: Id | None = None
     plan_template_id: Id | None = None
-    aggregation_id: Id
+    aggregation_id: Id | None = None
+    compound_aggregation_id: Id | None = None
     segment: Segment | None = None
     start_date: Moment
     end_date: Moment | None = None
@@ -182,8 +185,19 @@ class Pricing(Resource):
     minimum_spend_description: Description | None = None
     accounting_product_id: Id | None = None
 
+    @property
+    def priced_id(self) -> str:
+        """Of the aggregation or compound aggregation."""
+        found = self.aggregation_id or self.compound_aggregation_id
+        assert found is not None
+        return found
+
     @model_validator(mode="after")
     def _rules(self) -> Self:
+        if (self.aggregation_id is None) == (self.compound_aggregation_id is None):
+            raise ValueError("aggregationId: exactly one of aggregationId and compoundAggregationId must be given")
+        if self.compound_aggregation_id is not None and self.segment:
+            raise ValueError("segment: a compound aggregation has none")
         if (self.plan_id is None) == (self.plan_template_id is None):
             raise ValueError("planId: exactly one of planId and planTemplateId must be given")
         if self.overage_pricing_bands and not self.cumulative:

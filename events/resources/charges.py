@@ -1,7 +1,7 @@
 """Charges that are put on an account as they are: once, on the bill of their date (rules 3.18)."""
 
 from decimal import Decimal, localcontext
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 from pydantic import model_validator
 
@@ -10,6 +10,34 @@ from events.resources.base import Code, Day, Description, Id, Moment, Name, Reso
 from events.resources.bounds import Currency, characters
 
 NOTES_MAX = 1000
+
+
+class Priced(Protocol):
+    """What costs an amount, or units at a price."""
+
+    @property
+    def amount(self) -> Decimal | None: ...
+    @property
+    def units(self) -> Decimal | None: ...
+    @property
+    def unit_price(self) -> Decimal | None: ...
+
+
+def worth_of(priced: Priced) -> Decimal:
+    """What it costs, not rounded."""
+    if priced.amount is not None:
+        return priced.amount
+    assert priced.units is not None and priced.unit_price is not None
+    with localcontext(EXACT):
+        return priced.units * priced.unit_price
+
+
+def check_worth(priced: Priced) -> None:
+    """It costs the one or the other. Raises: ValueError."""
+    if priced.amount is None and (priced.units is None or priced.unit_price is None):
+        raise ValueError("amount: is required, or units with unitPrice")
+    if priced.amount is not None and (priced.units is not None or priced.unit_price is not None):
+        raise ValueError("amount: does not go with units and unitPrice")
 
 
 class AccountCharge(Resource):
@@ -44,18 +72,11 @@ class AccountCharge(Resource):
     @property
     def worth(self) -> Decimal:
         """What it costs, not rounded."""
-        if self.amount is not None:
-            return self.amount
-        assert self.units is not None and self.unit_price is not None
-        with localcontext(EXACT):
-            return self.units * self.unit_price
+        return worth_of(self)
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.amount is None and (self.units is None or self.unit_price is None):
-            raise ValueError("amount: is required, or units with unitPrice")
-        if self.amount is not None and (self.units is not None or self.unit_price is not None):
-            raise ValueError("amount: does not go with units and unitPrice")
+        check_worth(self)
         if (self.line_item_type == "BALANCE_FEE") != (self.entity_type == "BALANCE"):
             raise ValueError("lineItemType: must be BALANCE_FEE for entityType BALANCE, and AD_HOC for AD_HOC")
         if (self.entity_id is not None) != (self.entity_type == "BALANCE"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
-from projections.explain.rating import rated_of
+from projections.explain.rating import accounts_of, rated_of
 from projections.settlement import Settlement
 from projections.settlement.billed import LineKey
 from projections.settlement.compile import Prepayment
@@ -99,10 +99,9 @@ def _refs(settlement: Settlement, minimum: Minimum, place: int, counted: list[Co
             continue
         seen.add(one.charge.key)
         pool = rated_of(settlement, one.charge).pool
-        for share in pool.shares:
-            key = (share.account.id, pool.series.aggregation_id, pool.series.segment)
+        for key, account in ((key, one) for one in accounts_of(pool) for key in pool.series.keys(one.id)):
             totals = settlement.family.totals.get(key, {})
             held = (day.day for day in pool.days if day.held and period.start <= day.day < period.end)
-            days = tuple(day for day in held if day in totals and pool.plan.rates(share.account, day))
+            days = tuple(day for day in held if day in totals and pool.plan.rates(account, day))
             if days:
                 yield UsageRef(*key, days)

@@ -8,7 +8,7 @@ from projections.explain.parts import Add, Document, Part, UsageRef, charge_docu
 from projections.explain.rating import usage_refs
 from projections.rating.charges import Charge
 from projections.rating.counters import CounterPool, counter_pools
-from projections.rating.recurring import MinimumSpend, minimums_of, standing_period
+from projections.rating.recurring import MinimumSpend, minimums_of, rated_in, standing_period
 from projections.rating.terms import Recurring
 from projections.settlement import Settlement
 
@@ -52,7 +52,8 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
         "counted": [charge_document(part) for one in minimum.rated for part in one.parts],
     }
     if minimum.nested_whole:
-        inputs |= {"pricingsMinimums": money(minimum.nested_whole), "pricingsShortfalls": money(minimum.nested)}
+        inner = "plans" if plan.grouped else "pricings"
+        inputs |= {f"{inner}Minimums": money(minimum.nested_whole), f"{inner}Shortfalls": money(minimum.nested)}
     adds: tuple[Add, ...]
     if refund:
         assert in_advance is not None
@@ -70,7 +71,7 @@ def _in_advance(minimum: MinimumSpend) -> tuple[Add, ...]:
         return (Add("the prorated minimum, in advance", minimum.whole),)
     return (
         Add("the prorated minimum, in advance", minimum.whole + minimum.nested_whole),
-        Add("its pricings' own minimums", -minimum.nested_whole),
+        Add(f"its {_inner(minimum)} own minimums", -minimum.nested_whole),
     )
 
 
@@ -78,25 +79,26 @@ def _shortfall(minimum: MinimumSpend) -> tuple[Add, ...]:
     """The shortfall is rounded, not the minimum: what these add up to is what was rounded."""
     whole = minimum.shortfall + minimum.used + minimum.nested
     adds = (Add("the prorated minimum", whole), Add("the usage charges", -minimum.used))
-    return (*adds, Add("what its pricings' own minimums charge", -minimum.nested)) if minimum.nested else adds
+    nested = Add(f"what its {_inner(minimum)} own minimums charge", -minimum.nested)
+    return (*adds, nested) if minimum.nested else adds
+
+
+def _inner(minimum: MinimumSpend) -> str:
+    return "plans'" if minimum.plan.grouped else "pricings'"
 
 
 def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpend:
     """The minimum that the charge is, with the usage of its account plan in its billing period."""
-    plan, start = charge.account_plan, charge.account_plan.period(number).start
-    rated = [
-        one
-        for many in settlement.kept.rated.usage.values()
-        for one in many
-        if one.pool.plan is plan and one.pool.period.start == start
-    ]
+    plan = charge.account_plan
+    rated = rated_in(plan, number, (one for many in settlement.kept.rated.usage.values() for one in many))
     found = {one.pricing.id if one.pricing else "": one for one in minimums_of(plan, number, rated)}
     return found[charge.key.pricing_id]
 
 
 def one_off_part(settlement: Settlement, charge: Charge) -> Part:
-    """A charge that was put on the account as it is: its amount, or its units at its unit price."""
-    return _part(settlement, charge, (Add("the charge as it was put on the account", charge.amount),), {})
+    """A charge put on the account as it is, once or by a schedule: its amount, or its units at its unit price."""
+    what = "as it was put on the account" if charge.schedule_id is None else "as its schedule has it"
+    return _part(settlement, charge, (Add(f"the charge {what}", charge.amount),), {})
 
 
 def counter_part(settlement: Settlement, charge: Charge) -> Part:

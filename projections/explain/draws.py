@@ -20,7 +20,7 @@ def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
     return Part(
         adds,
         charge.plan.rounding,
-        {"charge": charge_document(charge), "agreement": fund_document(fund)},
+        {"charge": charge_document(charge), "agreement": fund_document(settlement, fund)},
         slice_documents(settlement, charge),
         resources=charge_resources(charge) | {fund.id},
     )
@@ -78,12 +78,13 @@ def _after_last(taken: tuple[Taken, ...], one: Considered) -> bool:
     return one.place is not None and all(other.place < one.place for other in taken)
 
 
-def fund_document(fund: Fund) -> Document:
-    """A commitment or balance as draw-down sees it."""
+def fund_document(settlement: Settlement, fund: Fund) -> Document:
+    """A commitment or balance as draw-down sees it: what is paid in by the day it was settled for."""
+    money = fund.rounding.decimal
     return {
         "id": fund.id,
         "code": fund.code,
         "kind": fund.kind,
         "term": [fund.start, fund.end],
-        "paidIn": [{"from": day, "total": fund.rounding.decimal(total)} for day, total in fund.paid_in],
+        "paidIn": [{"from": day, "total": money(total)} for day, total in fund.paid_in.steps(settlement.through)],
     }

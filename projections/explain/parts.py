@@ -142,12 +142,15 @@ def charge_document(charge: Charge) -> Document:
         "accountCode": charge.account.code,
         "productId": plan.product_id or None,
         "planId": plan.plan_id or None,
+        "planGroupId": plan.group_id or None,
         "accountPlanId": plan.id or None,
         "contractId": plan.contract_id,
         "pricingId": charge.pricing_id,
         "chargeId": charge.charge_id,
         "balanceId": charge.balance_id,
+        "scheduleId": charge.schedule_id,
         "aggregationId": charge.aggregation_id,
+        "compoundAggregationId": charge.compound_id,
         "segment": charge.segment or None,
         "counterId": charge.counter_id,
         "servicePeriod": [charge.start, charge.end],
@@ -160,6 +163,8 @@ def charge_document(charge: Charge) -> Document:
 def charge_resources(charge: Charge) -> frozenset[str]:
     """Ids of the terms that a charge follows."""
     plan = charge.plan
-    of_plan = (plan.id, plan.plan_id, plan.template_id, plan.contract_id)
-    found = (*of_plan, charge.key.pricing_id, charge.aggregation_id, charge.counter_id, charge.balance_id)
+    of_plan = (plan.id, plan.plan_id, plan.group_id, plan.template_id, plan.contract_id)
+    of_usage = (charge.aggregation_id, charge.compound_id)
+    of_balance = (charge.balance_id, charge.schedule_id)
+    found = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, *of_balance)
     return frozenset(one for one in found if one)

@@ -1,15 +1,17 @@
 """Usage charges: quantities by day, units, bands, slices (rules 3.1 to 3.9, 4.1), and their overage (rules 5)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 
-from projections.aggregates import DayState, value
+from projections.aggregates import DayState
 from projections.explain.draws import fund_document, slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
+from projections.explain.quantities import aggregation_document, day_document, formula_document
 from projections.pricing import BandUse, Price
 from projections.rating.charges import Charge
 from projections.rating.pools import Pool
+from projections.rating.terms import AccountTerms
 from projections.rating.usage import RatedUsage
 from projections.settlement import Settlement
 from projections.settlement.agreements import Fund
@@ -54,7 +56,7 @@ def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: i
         "pooledOverage": money(pooled),
         "percent": fund.surcharge,
         "unrounded": number(Fraction(money(pooled)) * Fraction(fund.surcharge) / 100),
-        "agreement": fund_document(fund),
+        "agreement": fund_document(settlement, fund),
     }
     return _part(settlement, charge, [Add(f"{fund.surcharge} % of the overage", amount)], inputs, {fund.id})
 
@@ -74,14 +76,14 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
             for one in settlement.outcomes.get(charge.key, ())
             if one.overage is not None and funds[one.overage] is fund
         ]
-        return _part(settlement, charge, adds, {"agreement": fund_document(fund)}, {fund.id})
+        return _part(settlement, charge, adds, {"agreement": fund_document(settlement, fund)}, {fund.id})
     beyond = Beyond(rated, [settlement.outcomes.get(part.key, []) for part in rated.parts], funds)
     own = rated.parts.index(charge), funds.index(fund)
     inputs = {
         "unitsBeyondExhaustion": _beyond(rated, beyond, own),
         "overageBands": _bands(bands),
         "overageCharge": _uses(bands.breakdown(sum(beyond.units.values(), Fraction(0)))),
-        "agreement": fund_document(fund),
+        "agreement": fund_document(settlement, fund),
     }
     worth = beyond.worth(*own).items()
     adds = [Add(f"beyond exhaustion in the slice from {start}, by overagePricingBands", one) for start, one in worth]
@@ -123,15 +125,16 @@ def usage_inputs(rated: RatedUsage) -> Document:
     after = rated.steps[-1].after if rated.steps else before
     inputs: Document = {
         "billingPeriod": [pool.period.start, pool.period.end],
-        "aggregation": _aggregation(pool),
+        "aggregation": aggregation_document(pool.series),
         "pricing": {"id": pool.pricing.id, "code": pool.pricing.code, "tiersSpanPlan": pool.pricing.span}
         | _bands(price),
-        "days": _days(pool),
+        "days": [day_document(pool.series, one) for one in pool.days],
         "unitsBefore": number(before),
         "units": number(after),
         "bands": _uses(price.breakdown(after)),
         "steps": _steps(rated),
     }
+    inputs |= formula_document(pool)
     if pool.weight != 1:
         inputs["shareOfPeriod"] = ratio(pool.weight)
     if before:
@@ -139,17 +142,6 @@ def usage_inputs(rated: RatedUsage) -> Document:
     if len(pool.shares) > 1:
         inputs["pool"] = _shares(rated)
     return inputs
-
-
-def _aggregation(pool: Pool) -> Document:
-    series = pool.series
-    return {
-        "id": series.aggregation_id,
-        "name": series.aggregation_name,
-        "function": series.function,
-        "quantityPerUnit": number(series.quantity_per_unit),
-        "rounding": series.rounding,
-    }
 
 
 def _steps(rated: RatedUsage) -> list[Document]:
@@ -175,15 +167,6 @@ def _shares(rated: RatedUsage) -> list[Document]:
         {"accountCode": share.account.code, "quantity": number(share.quantity), "amount": money(part.amount)}
         | ({"creditedAt": number(pool.pricing.price.unit[0])} if pool.gets_its_own_back(share) else {})
         for share, part in zip(pool.shares, rated.parts, strict=True)
-    ]
-
-
-def _days(pool: Pool) -> list[Document]:
-    """Quantities by day; on days that are not held another pricing holds, and they only fill the tiers."""
-    return [
-        {"day": one.day, "quantity": number(value(pool.series.function, one.state)), "records": one.state.records}
-        | ({} if one.held else {"onlyFillsTiers": True})
-        for one in pool.days
     ]
 
 
@@ -215,18 +198,25 @@ def _uses(uses: list[BandUse]) -> list[Document]:
 def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...]:
     """The totals that the charge was rated from, of every account of its pool."""
     pool, series = rated.pool, rated.pool.series
-    accounts = pool.plan.members if pool.pricing.span else [share.account for share in pool.shares]
     found = []
-    for account in accounts:
-        totals = settlement.family.totals.get((account.id, series.aggregation_id, series.segment), {})
-        days = tuple(day for day in _days_of(pool, totals) if day in totals and pool.plan.rates(account, day))
-        if days:
-            found.append(UsageRef(account.id, series.aggregation_id, series.segment, days))
+    for account in accounts_of(pool):
+        for key in series.keys(account.id):
+            totals = settlement.family.totals.get(key, {})
+            days = tuple(day for day in _days_of(pool, totals) if day in totals and pool.plan.rates(account, day))
+            if days:
+                found.append(UsageRef(*key, days))
     return tuple(found)
 
 
+def accounts_of(pool: Pool) -> Sequence[AccountTerms]:
+    """Whose usage moves the pool's charge: under tiersSpanPlan, and of a formula, also who has none on its own days."""
+    running = pool.pricing.span or pool.series.measure.runs_on
+    return pool.plan.members if running else [share.account for share in pool.shares]
+
+
 def _days_of(pool: Pool, totals: Mapping[date, DayState]) -> list[date]:
-    """The days that move the charge: those held; under tiersSpanPlan the plan's life up to the last of them."""
-    if pool.pricing.span:
-        return sorted(day for day in totals if pool.plan.start <= day < pool.end)
+    """The days that move the charge: those held; of what runs on, all from its start up to the last of them."""
+    if pool.pricing.span or pool.series.measure.runs_on:
+        start = pool.plan.start if pool.pricing.span else pool.period.start
+        return sorted(day for day in totals if start <= day < pool.end)
     return [one.day for one in pool.days if one.held]

@@ -14,7 +14,8 @@ from projections.rating.terms import AccountTerms, ChargeTerms, PlanTerms
 class ChargeKey(NamedTuple):
     """What names a charge: its type, account, account plan, pricing ("" for a plan's own) and first day.
 
-    A one-off charge has no account plan, and its own id in the pricing's place.
+    A one-off charge has no account plan, and its own id in the pricing's place; so has what a schedule gives. `plan_id`
+    tells the plans of one account plan apart: that of the plan, or of the plan group whose own charge it is.
     """
 
     type: ChargeType
@@ -22,6 +23,7 @@ class ChargeKey(NamedTuple):
     account_plan_id: str
     pricing_id: str
     start: date
+    plan_id: str = ""
 
 
 class Slice(NamedTuple):
@@ -54,11 +56,13 @@ class Charge:
     item_code: str = ""
     unit: str = ""
     aggregation_id: str | None = None
+    compound_id: str | None = None
     meter_id: str | None = None
     segment: str = ""
     counter_id: str | None = None
-    #: Of a BALANCE_FEE, the balance that it is for.
+    #: Of a BALANCE_FEE, the balance that it is for, and the schedule that it comes from.
     balance_id: str | None = None
+    schedule_id: str | None = None
     accounting_product_id: str | None = None
     in_advance: int | None = None
     #: GLOBAL_CREDIT pricings credit every product's charges.

@@ -130,7 +130,7 @@ class CounterPool:
         for member, part, quantity in zip(self.members, parts, quantities, strict=True):
             if quantity:
                 yield Charge(
-                    key=ChargeKey(charge_type, member.id, self._plan.id, pricing.id, start),
+                    key=ChargeKey(charge_type, member.id, self._plan.id, pricing.id, start, self._plan.of_id),
                     plan=self._plan,
                     account=member,
                     end=self.span.end,

@@ -1,15 +1,18 @@
 """Compile account plans: what a plan and its template say about one account (rules 2.4, 2.6, 3.17, 8.8)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from events.resources.accounts import AccountPlan
 from events.resources.catalog import Frequency, Plan, PlanTemplate
 from events.resources.organization import OrganizationConfig
+from events.resources.plan_groups import PlanGroup
 from projections.calendar import Grid, grid, named_days
 from projections.entities import Dated, Entity, PlanEntity
 from projections.money import Rounding, rounding_of
+from projections.rating.groups import plans_of
 from projections.rating.index import FamilyIndex
 from projections.rating.prices import PlanPrices, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
@@ -40,12 +43,19 @@ def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None
 def compile_plans(
     resources: Resources, index: FamilyIndex, account: AccountTerms, members: tuple[AccountTerms, ...]
 ) -> Iterator[PlanTerms]:
-    """The account's plans, oldest first. `members`: the accounts whose usage they rate, by code."""
+    """The account's plans, oldest first; of a plan group its plans as they were linked, then what the group charges
+    itself. `members`: the accounts whose usage they rate, by code."""
     for entity in index.owned(resources, "account_plans", "account_id", account.id):
-        plan = resources.plans.get(entity.body.plan_id or "")
-        template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
-        if plan is not None and template:
-            yield _compile(resources, index, account, members, entity, plan, template)
+        plans = []
+        for plan_id in plans_of(resources, index, entity.body):
+            plan = resources.plans.get(plan_id)
+            template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
+            if plan is not None and template:
+                plans.append(_compile(resources, index, account, members, entity, plan, template))
+        yield from plans
+        group = resources.plan_groups.get(entity.body.plan_group_id or "")
+        if group is not None and plans:
+            yield _group(resources, group, plans)
 
 
 def _compile(
@@ -65,6 +75,7 @@ def _compile(
         id=entity.id,
         account=account,
         plan_id=plan.id,
+        group_id=body.plan_group_id or "",
         template_id=plan.body.plan_template_id,
         code=plan.body.code,
         product_id=template.product_id,
@@ -86,6 +97,43 @@ def _compile(
     )
 
 
+def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[PlanTerms]) -> PlanTerms:
+    """What a plan group charges itself, beside its plans: by the billing periods of the one that was linked first."""
+    body, config = group.body, _config(resources)
+    return replace(
+        plans[0],
+        plan_id="",
+        group_id=group.id,
+        template_id="",
+        code=body.code or group.id,
+        product_id="",
+        product_code="",
+        currency=body.currency,
+        rounding=organization_rounding(resources, body.currency),
+        standing=Recurring(
+            amounts=_amounts(group.standing_charges, ()),
+            in_advance=first(
+                False,
+                body.standing_charge_bill_in_advance,
+                config.standing_charge_bill_in_advance if config else None,
+            ),
+            description=first("Standing Charge", body.standing_charge_description),
+            accounting_product_id=body.standing_charge_accounting_product_id,
+        ),
+        minimum=Recurring(
+            amounts=_amounts(group.minimum_spends, ()),
+            in_advance=first(
+                False, body.minimum_spend_bill_in_advance, config.minimum_spend_bill_in_advance if config else None
+            ),
+            description=first(f"{body.name} Minimum Spend Adjustment", body.minimum_spend_description),
+            accounting_product_id=body.minimum_spend_accounting_product_id,
+        ),
+        series=(),
+        counters=(),
+        grouped=tuple(plans),
+    )
+
+
 def _config(resources: Resources) -> OrganizationConfig | None:
     return resources.config.body if resources.config else None
 
@@ -97,8 +145,8 @@ def _amounts(own: Sequence[Dated], template: Sequence[Dated]) -> tuple[tuple[dat
 
 
 def _on(history: Sequence[Dated], day: date) -> Decimal | None:
-    """Of those that hold on the day, the one that was given last."""
-    return next(one.amount for one in reversed(history) if one.start <= day)
+    """Of those that hold on the day, the one that was given last; None where there is no history."""
+    return next((one.amount for one in reversed(history) if one.start <= day), None)
 
 
 def _standing(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:

@@ -10,8 +10,9 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from projections.aggregates import DayState, merge, merge_all, units, value
+from projections.aggregates import units
 from projections.calendar import Period
+from projections.measures import Day, State
 from projections.money import divide
 from projections.rating.charges import Slice, absorb, weights_of
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
@@ -28,14 +29,6 @@ class Step(NamedTuple):
     after: Fraction
 
 
-class Day(NamedTuple):
-    """The pooled state of a day; `held` when the charge's pricing holds (else it only counts toward tiersSpanPlan)."""
-
-    day: date
-    held: bool
-    state: DayState
-
-
 class GivenBack(NamedTuple):
     """What accounts below zero are given for their own quantity: minor units and priced units, both below 0."""
 
@@ -44,19 +37,23 @@ class GivenBack(NamedTuple):
 
 
 class Share(NamedTuple):
-    """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day."""
+    """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day.
+
+    Of what runs on through the billing period, `days` are all of it, held or not.
+    """
 
     account: AccountTerms
     quantity: Fraction
-    days: Sequence[tuple[date, DayState]]
+    days: Sequence[Day]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """The usage under one pricing in one billing period.
 
-    `base` is what the total holds before the period's first day (tiersSpanPlan only). `weight` is what part of C is
-    owed: less than 1 where a peak is paid under several pricings, each by its days. `shares` are by account code.
+    `days` are those that move the total: where it runs on, through the billing period or (tiersSpanPlan) the plan's
+    life, those that are not held, too. `base` is what it holds before the period's first day. `weight` is what part of
+    C is owed: less than 1 where a peak is paid under several pricings, each by its days. `shares` are by account code.
     """
 
     plan: PlanTerms
@@ -65,15 +62,15 @@ class Pool:
     period: Period
     start: date
     end: date
-    base: DayState | None
+    base: State | None
     weight: Fraction
     days: tuple[Day, ...]
     shares: tuple[Share, ...]
 
-    def units(self, state: DayState | None) -> Fraction:
+    def units(self, state: State | None) -> Fraction:
         """The priced units of a total."""
         series = self.series
-        return units(value(series.function, state), series.quantity_per_unit, series.rounding)
+        return units(series.measure.value(state), series.quantity_per_unit, series.rounding)
 
     def worth(self, priced: Fraction) -> int:
         """C of so many units, as it is owed: minor units, rounded once."""
@@ -91,13 +88,13 @@ class Pool:
     def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
         """The charge cut at the given days (sorted), in order of day."""
         found: list[Step] = []
-        function = self.series.function
+        measure = self.series.measure
         running = self.base
         before = self.units(running)
         charged = self.worth(before)
         for start, held, states in self._runs(cuts):
-            added = merge_all(function, states)
-            running = added if running is None or added is None else merge(function, running, added)
+            added = measure.merge_all(states)
+            running = added if running is None or added is None else measure.merge(running, added)
             after = self.units(running)
             worth = self.worth(after)
             if held:
@@ -105,9 +102,9 @@ class Pool:
             before, charged = after, worth
         return tuple(found)
 
-    def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[DayState]]]:
+    def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[State]]]:
         """The states of each slice, in order of day: (the slice's start, held, states)."""
-        states: list[DayState] = []
+        states: list[State] = []
         start, held, stop = self.start, True, date.min
         for one in self.days:
             if states and (one.day >= stop or one.held != held):
@@ -159,8 +156,7 @@ class Pool:
         return GivenBack(sum(one.amount for one in found), sum((one.units for one in found), Fraction(0)))
 
     def _own_back(self, share: Share, stop: date) -> GivenBack:
-        function = self.series.function
-        own = value(function, merge_all(function, (state for day, state in share.days if day < stop)))
+        own = self.series.measure.gain(one for one in share.days if one.day < stop)
         priced = own / self.series.quantity_per_unit
         return GivenBack(self.plan.rounding.minor(priced * self.pricing.price.unit[0] * self.weight), priced)
 

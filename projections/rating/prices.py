@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any, TypeVar
 
 from events.resources.catalog import Pricing, PricingType
@@ -13,6 +12,7 @@ from projections.calendar import named_days
 from projections.entities import Entity
 from projections.pricing import price_of
 from projections.rating.index import FamilyIndex
+from projections.rating.quantities import priced_entity, quantity_of
 from projections.rating.terms import (
     AccountTerms,
     CounterPricingTerms,
@@ -56,23 +56,14 @@ class PlanPrices:
         grouped: dict[tuple[str, str, PricingType], list[Candidate[PricingTerms]]] = {}
         for own, entity in self._entities("pricings"):
             body: Pricing = entity.body
-            key = (body.aggregation_id, segment_text(body.segment or {}), body.type)
+            key = (body.priced_id, segment_text(body.segment or {}), body.type)
             grouped.setdefault(key, []).append(self._candidate(own, entity, self._terms(entity)))
-        for (aggregation_id, segment, kind), candidates in grouped.items():
-            aggregation = self._resources.aggregations.get(aggregation_id)
+        for (priced_id, segment, kind), candidates in grouped.items():
+            priced = quantity_of(self._resources, self._index, priced_id)
             spans = timeline(candidates, self._start, self._end)
-            if aggregation is not None and spans:
+            if priced is not None and spans:
                 yield Series(
-                    aggregation_id=aggregation_id,
-                    aggregation_name=aggregation.body.name,
-                    meter_id=aggregation.body.meter_id,
-                    segment=segment,
-                    kind=kind,
-                    function=aggregation.body.aggregation,
-                    quantity_per_unit=Fraction(aggregation.body.quantity_per_unit),
-                    rounding=aggregation.body.rounding,
-                    unit=aggregation.body.unit,
-                    spans=tuple(PricingSpan(*span) for span in spans),
+                    **priced._asdict(), segment=segment, kind=kind, spans=tuple(PricingSpan(*span) for span in spans)
                 )
 
     def counters(self, members: Iterable[AccountTerms]) -> Iterator[CounterSeries]:
@@ -115,8 +106,8 @@ class PlanPrices:
         body = entity.body
         config = self._resources.config.body if self._resources.config else None
         organization_flag = config.minimum_spend_bill_in_advance if config else None
-        aggregation = self._resources.aggregations.get(body.aggregation_id)
-        name = aggregation.body.name if aggregation else body.aggregation_id
+        priced = priced_entity(self._resources, body.priced_id)
+        name = priced.body.name if priced else body.priced_id
         overage = body.overage_pricing_bands
         return PricingTerms(
             id=entity.id,

@@ -1,6 +1,6 @@
 """Standing charges and minimum spends of one billing period (rules 3.11 to 3.14, 8.8)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -41,7 +41,7 @@ def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
     covered, full_days = standing_period(plan, number)
     amount = plan.rounding.minor(Fraction(fee) * covered.days / full_days)
     yield Charge(
-        key=ChargeKey("STANDING_CHARGE", plan.account.id, plan.id, "", covered.start),
+        key=ChargeKey("STANDING_CHARGE", plan.account.id, plan.id, "", covered.start, plan.of_id),
         plan=plan,
         account=plan.account,
         end=covered.end,
@@ -56,11 +56,11 @@ def standing_charge(plan: PlanTerms, number: int) -> Iterator[Charge]:
 
 
 class MinimumSpend(NamedTuple):
-    """A minimum spend of one billing period, the plan's or a pricing's, and what goes against it.
+    """A minimum spend of one billing period, a pricing's, a plan's or a plan group's, and what goes against it.
 
     `owed` is the minimum for the `days` on which it holds, not rounded. `rated` is the usage that counts, at normal
-    rates; against a plan's minimum go its pricings' own minimums, too: `nested` is what they charge beyond usage,
-    `nested_whole` what they are before it. Minor units.
+    rates; against a plan's minimum go its pricings' own minimums, too, and against a group's those of its plans:
+    `nested` is what they charge beyond usage, `nested_whole` what they are before it. Minor units.
     """
 
     plan: PlanTerms
@@ -99,7 +99,8 @@ class MinimumSpend(NamedTuple):
 
 
 def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> list[MinimumSpend]:
-    """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it."""
+    """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it, of a
+    plan group's that of its plans whose billing period starts in it."""
     period = plan.period(number)
     debits = [one for one in rated if one.pool.series.kind == "DEBIT"]
     found = []
@@ -113,10 +114,28 @@ def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> li
                 found.append(MinimumSpend(plan, pricing, span, days, amount, owed, own))
     amount = plan.minimum.amount_on(period.start)
     if amount:
-        nested, whole = sum(one.shortfall for one in found), sum(one.whole for one in found)
+        inner = [*found, *_of_grouped(plan, period, rated)]
+        nested, whole = sum(one.shortfall for one in inner), sum(one.whole for one in inner)
         owed = prorated(plan, amount, period.days, number)
         found.append(MinimumSpend(plan, None, period, period.days, amount, owed, debits, nested, whole))
     return found
+
+
+def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) -> Iterator[MinimumSpend]:
+    """The minimums of a group's plans, for their billing periods that start in the group's period."""
+    for one in plan.grouped:
+        number = one.grid.number(period.start)
+        while (start := one.period(number).start) < period.end:
+            if start >= period.start:
+                own = [usage for usage in rated if usage.pool.plan is one and usage.pool.period.start == start]
+                yield from minimums_of(one, number, own)
+            number += 1
+
+
+def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
+    """Of rated usage that which an account plan's minimum spends of this billing period look at."""
+    period, plans = plan.period(number), plan.grouped or (plan,)
+    return [one for one in rated if one.pool.plan in plans and period.holds(one.pool.period.start)]
 
 
 def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], through: date) -> Iterator[Charge]:
@@ -132,7 +151,9 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
         amount = one.whole if in_advance and not closed else one.shortfall
         if amount or in_advance:
             yield Charge(
-                key=ChargeKey("MINIMUM_SPEND", plan.account.id, plan.id, item.id if item else "", one.span.start),
+                key=ChargeKey(
+                    "MINIMUM_SPEND", plan.account.id, plan.id, item.id if item else "", one.span.start, plan.of_id
+                ),
                 plan=plan,
                 account=plan.account,
                 end=one.span.end,

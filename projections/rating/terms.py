@@ -16,6 +16,7 @@ from events.resources.catalog import Rounding as UnitRounding
 from events.resources.organization import CreditKind
 from projections.aggregates import TotalsKey
 from projections.calendar import Grid, Period
+from projections.measures import Measure, Simple
 from projections.money import Rounding
 from projections.pricing import Price
 
@@ -126,21 +127,35 @@ class CounterSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One aggregation and segment under an account plan, with the pricings that follow each other over it.
+    """One aggregation and segment, or compound aggregation, under an account plan, with the pricings that follow each
+    other over it.
 
-    DEBIT pricings and each kind of credit pricing are series of their own.
+    DEBIT pricings and each kind of credit pricing are series of their own. `sources` are the aggregations whose totals
+    it reads: of a compound one those of its formula, in the formula's order. `aggregation_id` or `compound_id` is set.
     """
 
-    aggregation_id: str
+    aggregation_id: str | None
+    compound_id: str | None
     aggregation_name: str
-    meter_id: str
+    meter_id: str | None
     segment: str
     kind: PricingType
-    function: AggregationFunction
+    measure: Measure
+    sources: tuple[str, ...]
     quantity_per_unit: Fraction
     rounding: UnitRounding
     unit: str
     spans: tuple[PricingSpan, ...]
+
+    @property
+    def function(self) -> AggregationFunction:
+        """The function of a series of one aggregation."""
+        assert isinstance(self.measure, Simple)
+        return self.measure.function
+
+    def keys(self, account_id: str) -> tuple[TotalsKey, ...]:
+        """The totals of an account that it reads, one for each source."""
+        return tuple((account_id, source, self.segment) for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,10 +172,14 @@ class CounterSeries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChargeTerms:
-    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("")."""
+    """What a charge stands under: an account plan, whose ids and codes these are, or nothing but its own words ("").
+
+    Of a plan that is attached through a plan group, `group_id` is that group; the group's own charges have no plan.
+    """
 
     id: str
     plan_id: str
+    group_id: str
     template_id: str
     code: str
     product_id: str
@@ -170,13 +189,19 @@ class ChargeTerms:
     contract_id: str | None
     mode: ChildBillingMode
 
+    @property
+    def of_id(self) -> str:
+        """The plan, or the plan group whose own charge it is."""
+        return self.plan_id or self.group_id
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanTerms(ChargeTerms):
     """One account plan: a plan attached to an account for `[start, end)`.
 
-    `members` are the accounts whose usage it rates: its own, and for a root's plan the children that are or were
-    pooled with it, ordered by account code.
+    An account plan of a plan group is one for each of the group's plans, and one for the group's own charges, which has
+    them in `grouped`. `members` are the accounts whose usage it rates: its own, and for a root's plan the children that
+    are or were pooled with it, ordered by account code.
     """
 
     account: AccountTerms
@@ -190,6 +215,7 @@ class PlanTerms(ChargeTerms):
     series: tuple[Series, ...]
     counters: tuple[CounterSeries, ...]
     members: tuple[AccountTerms, ...]
+    grouped: tuple["PlanTerms", ...] = ()
 
     def period(self, number: int) -> Period:
         """The billing period with this number of the grid, clipped to the account plan."""

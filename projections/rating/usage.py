@@ -12,10 +12,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from events.facts.bills import ChargeType
-from projections.aggregates import ADDS_UP, DayState, Totals, TotalsKey, merge, merge_all, units, value
+from projections.aggregates import DayState, Totals, TotalsKey, units
 from projections.calendar import Period, days_of
+from projections.measures import Compound, CompoundState, Day, State
 from projections.rating.charges import Charge, ChargeKey, Slice
-from projections.rating.pools import ONE, Day, Pool, Share, Step
+from projections.rating.cuts import Cuts
+from projections.rating.pools import ONE, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Reader, Readers, Series
 from projections.rating.timelines import held_days
 
@@ -34,24 +36,24 @@ class RatedUsage:
         return sum(step.amount for step in self.steps)
 
 
-_Reading = tuple[AccountTerms, Mapping[date, DayState]]
+#: What a series reads of an account, by day.
+_Reading = tuple[AccountTerms, Mapping[date, State]]
 
 
-def rate_usage(
-    plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Sequence[date]
-) -> tuple[RatedUsage, ...]:
-    """The charges of a series for the billing period with this number. `cuts`: days at which slices start, sorted."""
+def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Cuts) -> tuple[RatedUsage, ...]:
+    """The charges of a series for the billing period with this number. `cuts`: days at which slices start."""
     period = plan.period(number)
-    key = (series.aggregation_id, series.segment)
-    readings = [(member, days) for member in plan.members if (days := totals.get((member.id, *key)))]
+    days, measure = cuts.within(period), series.measure
+    readings = [(member, states) for member in plan.members if (states := _states(series, member, totals))]
     found = []
     holding = held_days(series.spans, period)
     for pricing, runs in holding:
         # A peak or a count of values is there under each of them, and is not to be paid more than once.
-        weight = ONE if len(holding) == 1 or series.function in ADDS_UP else Fraction(_days(runs), period.days)
+        shared = len(holding) > 1 and not (measure.adds_up or measure.runs_on)
+        weight = Fraction(_days(runs), period.days) if shared else ONE
         pool = _pool(plan, series, pricing, period, runs, weight, readings)
         if pool is not None:
-            steps = pool.steps(cuts)
+            steps = pool.steps(days)
             found.append(RatedUsage(pool, steps, _parts(pool, steps)))
     return tuple(found)
 
@@ -65,21 +67,40 @@ def _pool(
     weight: Fraction,
     readings: Sequence[_Reading],
 ) -> Pool | None:
-    function = series.function
-    own = [(member, _own(plan, member, days, runs)) for member, days in readings]
-    own = [(member, states) for member, states in own if states]
+    measure = series.measure
+    # What runs on has its value from more days than those that its price holds on.
+    since = plan.start if pricing.span else period.start
+    wide = Period(since, period.end)
+    own = [(member, _own(plan, member, days, runs, wide if measure.runs_on else None)) for member, days in readings]
+    own = [(member, days) for member, days in own if any(one.held for one in days)]
     if not own:
         return None
-    shares = tuple(
-        Share(member, value(function, merge_all(function, (state for _, state in states))), states)
-        for member, states in own
-    )
+    shares = tuple(Share(member, measure.gain(days), days) for member, days in own)
     base = None
-    if pricing.span:
-        base, days = _life(plan, series, period, runs, readings)
+    if pricing.span or measure.runs_on:
+        every = _running(plan, series, wide, runs, readings)
+        base = measure.merge_all(one.state for one in every if one.day < period.start)
+        merged = tuple(one for one in every if one.day >= period.start)
+        if measure.runs_on and not any(one.quantity for one in shares):
+            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+            shares = (Share(plan.account, measure.gain(every), every),)
+    elif len(own) == 1:
+        merged = own[0][1]
     else:
-        days = _merged(series, [(day, state) for _, states in own for day, state in states], runs)
-    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, days, shares)
+        merged = _merged(series, [(one.day, one.state) for _, days in own for one in days], runs)
+    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
+
+
+def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:
+    """The account's states by day: of a compound aggregation those of all its sources together."""
+    held = [totals.get(key, _NOTHING) for key in series.keys(member.id)]
+    if not isinstance(series.measure, Compound):
+        return held[0]
+    days = {day for one in held for day in one}
+    return {day: CompoundState(tuple(one.get(day) for one in held)) for day in days}
+
+
+_NOTHING: Mapping[date, DayState] = {}
 
 
 def _days(runs: Sequence[Period]) -> int:
@@ -87,37 +108,45 @@ def _days(runs: Sequence[Period]) -> int:
 
 
 def _own(
-    plan: PlanTerms, member: AccountTerms, days: Mapping[date, DayState], runs: Sequence[Period]
-) -> list[tuple[date, DayState]]:
-    """The member's states of the days in the runs that the plan rates."""
-    found = [(day, state) for run in runs for day in days_of(run) if (state := days.get(day)) is not None]
+    plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
+) -> tuple[Day, ...]:
+    """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
+    found = [
+        Day(day, wide is None or any(run.holds(day) for run in runs), state)
+        for run in (runs if wide is None else (wide,))
+        for day in days_of(run)
+        if (state := days.get(day)) is not None
+    ]
     if member.id == plan.account.id:
-        return found
-    return [(day, state) for day, state in found if plan.rates(member, day)]
+        return tuple(found)
+    return tuple(one for one in found if plan.rates(member, one.day))
 
 
-def _merged(series: Series, states: list[tuple[date, DayState]], runs: Sequence[Period]) -> tuple[Day, ...]:
+def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Period]) -> tuple[Day, ...]:
     """One state per day, in order of day."""
-    by_day: dict[date, DayState] = {}
+    by_day: dict[date, State] = {}
+    merge = series.measure.merge
     for day, state in states:
         held = by_day.get(day)
-        by_day[day] = state if held is None else merge(series.function, held, state)
+        by_day[day] = state if held is None else merge(held, state)
     return tuple(Day(day, any(run.holds(day) for run in runs), by_day[day]) for day in sorted(by_day))
 
 
-def _life(
-    plan: PlanTerms, series: Series, period: Period, runs: Sequence[Period], readings: Sequence[_Reading]
-) -> tuple[DayState | None, tuple[Day, ...]]:
-    """What the account plan's life held before the period, and every day of the period, held or not."""
-    life = [
+def _running(
+    plan: PlanTerms,
+    series: Series,
+    wide: Period,
+    runs: Sequence[Period],
+    readings: Sequence[_Reading],
+) -> tuple[Day, ...]:
+    """Every day of `wide`, held or not."""
+    states = [
         (day, state)
         for member, days in readings
         for day, state in days.items()
-        if plan.start <= day < period.end and plan.rates(member, day)
+        if wide.holds(day) and plan.rates(member, day)
     ]
-    days = _merged(series, life, runs)
-    base = merge_all(series.function, (one.state for one in days if one.day < period.start))
-    return base, tuple(one for one in days if one.day >= period.start)
+    return _merged(series, states, runs)
 
 
 _TYPES: dict[str, ChargeType] = {"DEBIT": "USAGE", "PRODUCT_CREDIT": "USAGE_CREDIT", "GLOBAL_CREDIT": "USAGE_CREDIT"}
@@ -130,7 +159,7 @@ def _parts(pool: Pool, steps: Sequence[Step]) -> tuple[Charge, ...]:
 def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
     plan, series, pricing = pool.plan, pool.series, pool.pricing
     return Charge(
-        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start),
+        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start, plan.of_id),
         plan=plan,
         account=share.account,
         end=pool.end,
@@ -143,6 +172,7 @@ def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
         item_code=pricing.code,
         unit=series.unit,
         aggregation_id=series.aggregation_id,
+        compound_id=series.compound_id,
         meter_id=series.meter_id,
         segment=series.segment,
         accounting_product_id=pricing.accounting_product_id,
@@ -161,7 +191,7 @@ class Rated(NamedTuple):
     totals: dict[TotalsKey, dict[date, DayState]]
 
 
-def rate_family(readers: Readers, cuts: Sequence[date], totals: Totals, kept: Rated | None) -> Rated:
+def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None) -> Rated:
     """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
 
     `readers` say which series read a total, `cuts` are the days on which slices start.

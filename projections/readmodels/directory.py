@@ -22,7 +22,7 @@ CREATE TABLE account_directory (
     organization text NOT NULL,
     root_id text NOT NULL,
     timezone text NOT NULL,                     -- decided at its creation, for life
-    plans text[] NOT NULL,                      -- every plan that was ever attached to it
+    plans text[] NOT NULL,                      -- every plan or plan group that was ever attached
     termed boolean NOT NULL,                    -- had a plan, a commitment or a balance: a new day may change its dues
     PRIMARY KEY (account_id)
 );
@@ -94,8 +94,7 @@ def note_member(members: dict[str, Member], envelope: Envelope) -> None:
         case AccountPlanCreated(body=body) | AccountPlanUpdated(body=body):
             member = members[body.account_id]
             member.termed = True
-            if body.plan_id:
-                member.plans.add(body.plan_id)
+            member.plans |= {one for one in (body.plan_id, body.plan_group_id) if one is not None}
         case CommitmentCreated(body=terms) | BalanceCreated(body=terms):
             members[terms.account_id].termed = True
         case _:

@@ -25,7 +25,7 @@ FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[]) AS given (root_id
 ON CONFLICT (root_id) DO UPDATE SET reason = excluded.reason
 """
 
-#: $1 partition, $2 organization, $3 plan ids: whom a changed price, plan or template touches.
+#: $1 partition, $2 organization, $3 ids of plans and plan groups: whom a changed price, plan or template touches.
 MARK_PLANS = """
 INSERT INTO due_accounts (partition, organization, root_id, reason)
 SELECT DISTINCT partition, organization, root_id, 'catalog' FROM account_directory

@@ -1,12 +1,10 @@
 """What commitments and balances allow: which charges they pay for or count, in which order (rules 4.3 to 4.5, 6.19)."""
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from events.facts.bills import ChargeType
@@ -16,6 +14,7 @@ from projections.calendar import ONE_DAY
 from projections.money import Rounding
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms
+from projections.settlement.payments import PaidIn
 
 
 class Drawer(NamedTuple):
@@ -70,8 +69,7 @@ class Fund:
     """A PREPAYMENT commitment or a balance, as draw-down needs it. Amounts are minor units.
 
     It can be drawn by slices that start in `[start, end)`; `end` is the cancel date once it is cancelled. From
-    `agreed_end` on, what rolls over can be drawn until `rollover_end`. `paid_in` is (day, what
-    may be drawn in all from then on), by day: the last is all that was ever paid in.
+    `agreed_end` on, what rolls over can be drawn until `rollover_end`.
     """
 
     id: str
@@ -90,7 +88,7 @@ class Fund:
     cancelled: date | None
     #: What it was agreed with; 0 for a balance, which begins with its transactions.
     amount: int
-    paid_in: tuple[tuple[date, int], ...]
+    paid_in: PaidIn
     rollover_end: date | None
     rollover_percent: Fraction
     rollover_cap: int | None
@@ -103,24 +101,20 @@ class Fund:
     #: Place among others of its kind.
     order: "Precedence"
 
-    @property
-    def total(self) -> int:
-        """All that was ever paid in."""
-        return self.paid_in[-1][1] if self.paid_in else 0
-
-    def drawable(self, day: date) -> int:
-        """What was paid in to be drawn by a slice that starts on the day."""
-        place = bisect_right(self.paid_in, (day, _MOST))
-        return self.paid_in[place - 1][1] if place else 0
-
     def rolled(self, spent: int) -> int:
         """What rolls over when `spent` of it was drawn in its term; what is paid in from its end on lapses."""
-        left = self.drawable(max(self.start, self.agreed_end - ONE_DAY)) - spent
+        left = self.paid_in.drawable(max(self.start, self.agreed_end - ONE_DAY)) - spent
         if self.rollover_end is None or self.cancelled is not None or left <= 0:
             return 0
         share = left * self.rollover_percent / 100
         rolled = share.numerator // share.denominator
         return rolled if self.rollover_cap is None else min(rolled, self.rollover_cap)
+
+    @property
+    def edges(self) -> set[date]:
+        """Start, end, cancel and rollover end."""
+        days = {self.start, self.end, self.agreed_end}
+        return days if self.rollover_end is None else days | {self.rollover_end}
 
     @property
     def has_overage_terms(self) -> bool:
@@ -139,24 +133,6 @@ class Precedence(NamedTuple):
     for_all_products: bool
     created: int
     id: str
-
-
-_MOST = 10**60
-
-
-def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]]) -> tuple[tuple[date, int], ...]:
-    """(day, what may be drawn in all from then on), by day: what is paid in by then, less what later debits take out.
-
-    A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
-    start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.
-    """
-    by_day: dict[date, int] = {}
-    for day, amount in payments:
-        by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
-    days = sorted(by_day)
-    totals = list(accumulate(by_day[day] for day in days))
-    least = list(accumulate(reversed(totals), min))
-    return tuple(zip(days, reversed(least), strict=True))
 
 
 class Window(NamedTuple):

@@ -31,8 +31,9 @@ from projections.line_types import MEMO_TYPES
 class LineKey(NamedTuple):
     """What a bill line is about; at most one line per key stands on a bill.
 
-    `item_id` is the pricing, counter pricing or one-off charge, "" for a plan's own charges; `agreement_id` the
-    commitment or balance; `pays` of a draw the type of the charge it pays, else "".
+    `plan_id` of a plan group's own charges is the group's; `item_id` is the pricing, counter pricing or one-off charge,
+    "" for a plan's own charges; `agreement_id` the commitment or balance; `pays` of a draw the type of the charge it
+    pays, else "".
     """
 
     account_id: str
@@ -55,7 +56,7 @@ def key_of(account_id: str, currency: str, line: BillLine) -> LineKey:
         line.type,
         line.account_id,
         line.product_id or "",
-        line.plan_id or "",
+        line.plan_id or line.plan_group_id or "",
         line.pricing_id or line.charge_id or "",
         line.period_start,
         line.commitment_id or line.balance_id or "",

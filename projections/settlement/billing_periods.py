@@ -7,6 +7,7 @@ from events.resources.accounts import AccountPlan
 from events.resources.commitments import Commitment
 from projections.calendar import named_days
 from projections.entities import AccountEntity, Entity
+from projections.rating.groups import plans_of
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import plan_grid
 from projections.resources import Resources
@@ -23,7 +24,8 @@ def billing_grid(
     if body.billing_plan_id is None and len(attached) > 1:
         return None
     account_plan = attached[0].body if attached else None
-    plan = resources.plans.get(body.billing_plan_id or (account_plan and account_plan.plan_id) or "")
+    of_account_plan = plans_of(resources, index, account_plan) if account_plan else []
+    plan = resources.plans.get(body.billing_plan_id or next(iter(of_account_plan), ""))
     template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
     if template is None:
         return BillingGrid(frequency="MONTHLY", interval=1, epoch=body.bill_epoch or body.start_date)
@@ -41,7 +43,9 @@ def attached_plans(
     for owner in dict.fromkeys((account.id, account.root_id)):
         held = index.owned(resources, "account_plans", "account_id", owner)
         found = [
-            one for one in _in_term(held, body, account.timezone) if body.billing_plan_id in (None, one.body.plan_id)
+            one
+            for one in _in_term(held, body, account.timezone)
+            if body.billing_plan_id in (None, *plans_of(resources, index, one.body))
         ]
         if found:
             return found

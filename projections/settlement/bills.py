@@ -114,7 +114,7 @@ def _reading_order(settlement: Settlement) -> Callable[[DraftLine], tuple[Any, .
     terms = settlement.terms
     agreements = [*(fund.id for fund in terms.funds), *(minimum.id for minimum in terms.minimums)]
     places = {id: place for place, id in enumerate(agreements)}
-    plans = {plan.plan_id: plan.code for plan in terms.plans}
+    plans = {plan.of_id: plan.code for plan in terms.plans}
 
     def order(line: DraftLine) -> tuple[Any, ...]:
         key, due = line.key, settlement.lines.get(line.key)

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from projections.settlement.agreements import Fund
+from projections.calendar import ONE_DAY, Period
 from projections.settlement.family import Family
 from projections.settlement.settle import Kept, Settlement, settle
 from projections.settlement.states import AgreementState
@@ -73,7 +73,7 @@ def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
     for fund in terms.funds:
         if fund.id == agreement_id:
             start = fund.start
-            days |= _edges(fund)
+            days |= {*fund.edges, *fund.paid_in.days(Period(fund.start, last.through + ONE_DAY))}
     for minimum in terms.minimums:
         if minimum.id == agreement_id:
             start = minimum.start
@@ -85,8 +85,3 @@ def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
             plan = charge.account_plan
             days.add(plan.period(plan.grid.number(charge.start)).end)
     return sorted(day for day in days if start <= day <= last.through)
-
-
-def _edges(fund: Fund) -> set[date]:
-    found = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
-    return found if fund.rollover_end is None else found | {fund.rollover_end}

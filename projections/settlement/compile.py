@@ -13,14 +13,17 @@ from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
 from projections.money import Rounding
+from projections.rating.groups import plans_of
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms
 from projections.resources import Resources
-from projections.settlement.agreements import Fund, Precedence, paid_in
+from projections.schedules import balance_top_ups
+from projections.settlement.agreements import Fund, Precedence
 from projections.settlement.billing_periods import attached_plans, billing_grid
 from projections.settlement.fees import Fee, fees
 from projections.settlement.minimums import Minimum, commitment_periods
+from projections.settlement.payments import paid_in
 
 #: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
 OF_COMMITMENTS: tuple[ChargeType, ...] = get_args(DrawableType)
@@ -58,7 +61,7 @@ def compile_balances(
 ) -> tuple[Fund, ...]:
     """The family's balances, each oldest first within its account."""
     return tuple(
-        _balance(resources, account, entity)
+        _balance(resources, index, account, entity)
         for account in accounts.values()
         for entity in index.owned(resources, "balances", "account_id", account.id)
     )
@@ -138,7 +141,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
     )
 
 
-def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity) -> Fund:
+def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: BalanceEntity) -> Fund:
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
     start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
@@ -160,7 +163,11 @@ def _balance(resources: Resources, account: AccountTerms, entity: BalanceEntity)
         agreed_end=end,
         cancelled=None,
         amount=0,
-        paid_in=paid_in(rounding, [(max(one.date, start), one.amount) for one in entity.transactions]),
+        paid_in=paid_in(
+            rounding,
+            [(max(one.date, start), one.amount) for one in entity.transactions],
+            balance_top_ups(resources, index, entity, account.zone),
+        ),
         rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
         rollover_percent=Fraction(100),
         rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
@@ -216,8 +223,9 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
 
 def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
     """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
-    first = attached_plans(resources, index, account, body)[:1]
-    body = body.model_copy(update={"billing_plan_id": first[0].body.plan_id}) if first else body
+    attached = attached_plans(resources, index, account, body)
+    first = plans_of(resources, index, attached[0].body)[:1] if attached else []
+    body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body
     found = billing_grid(resources, index, account, body)
     assert found is not None, "there is one with a billingPlanId, and one with one account plan or none"
     return found

@@ -40,9 +40,11 @@ class DraftLine:
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill."""
+        """The line of an issued bill. What says nothing of it is absent: so a member that older programs do not know
+        stands in the log only where it says something."""
+        told = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
-            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **self.wording
+            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **told
         )
 
 
@@ -133,12 +135,14 @@ def _charge_wording(key: LineKey, due: DueLine) -> dict[str, Any]:
         "description": charge.description,
         "product_id": charge.plan.product_id or None,
         "plan_id": charge.plan.plan_id or None,
+        "plan_group_id": charge.plan.group_id or None,
         "account_plan_id": charge.plan.id or None,
         "contract_id": charge.plan.contract_id,
         "pricing_id": charge.pricing_id,
         "charge_id": charge.charge_id,
         "balance_id": charge.balance_id,
         "aggregation_id": charge.aggregation_id,
+        "compound_aggregation_id": charge.compound_id,
         "counter_id": charge.counter_id,
         "meter_id": charge.meter_id,
         "segment": charge.segment,
@@ -184,7 +188,7 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
     if not key.plan_id:
         fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
-    plans = [plan for plan in terms.plans if plan.plan_id == key.plan_id and _may_stand(terms, plan, key, last)]
+    plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
     ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
     # A summary of several accounts named the period that ends last: while any of them ends there it does so still.
     return last.period_end if last.period_end in ends else max(ends, default=None)

@@ -206,12 +206,12 @@ class _Run:
         in_term = self._spent.in_term[window.fund]
         if window.rolled:
             return fund.rolled(in_term) - self._spent.rolled[window.fund]
-        return fund.drawable(day) - in_term
+        return fund.paid_in.drawable(day) - in_term
 
     def _is_empty(self, window: Window) -> bool:
         """Whether nothing can ever be drawn through the window again."""
         fund = self._funds[window.fund]
-        return window.rolled or all(total <= self._spent.in_term[window.fund] for _, total in fund.paid_in)
+        return window.rolled or fund.paid_in.most <= self._spent.in_term[window.fund]
 
 
 class _Queue:

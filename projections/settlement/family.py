@@ -11,8 +11,9 @@ from projections.calendar import named_days
 from projections.entities import AccountEntity
 from projections.rating.charges import Charge
 from projections.rating.counters import counter_charges
+from projections.rating.cuts import Cuts, cuts_of
 from projections.rating.index import FamilyIndex, index_families
-from projections.rating.one_off import one_off_charges
+from projections.rating.one_off import ScheduledFees, one_off_charges, scheduled_fees
 from projections.rating.plans import compile_plans
 from projections.rating.recurring import standing_charge
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
@@ -27,28 +28,36 @@ from projections.settlement.minimums import Minimum
 class FamilyTerms:
     """All terms of a family. It holds until a fact about a resource of the family or the catalog arrives.
 
-    `accounts` are by id; `plans` oldest first; `one_offs` the charges that no plan makes; `funds` are the prepayments
-    and balances that may be drawn; `cuts` the days on which slices start (rules 4.1), sorted.
+    `accounts` are by id; `plans` oldest first; `one_offs` the charges that no plan makes, `scheduled` those that come
+    again; `funds` the prepayments and balances that may be drawn; `cuts` the days on which slices start (rules 4.1).
     """
 
     root_id: str
     accounts: Mapping[str, AccountTerms]
     plans: tuple[PlanTerms, ...]
     one_offs: tuple[Charge, ...]
+    scheduled: tuple[ScheduledFees, ...]
     readers: Readers
     prepayments: tuple[Prepayment, ...]
     funds: tuple[Fund, ...]
     minimums: tuple[Minimum, ...]
-    cuts: tuple[date, ...]
+    cuts: Cuts
     #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders.
-    fixed: dict[tuple[str, int], tuple[Charge, ...]] = field(default_factory=dict)
+    fixed: dict[tuple[PlanTerms, int], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
 
     def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
         """Standing charge and counters of a billing period: they depend on the terms alone."""
-        found = self.fixed.get((plan.id, number))
+        found = self.fixed.get((plan, number))
         if found is None:
-            found = self.fixed[plan.id, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+            found = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+        return found
+
+    def one_offs_due(self, through: date) -> list[Charge]:
+        """Charges that no plan makes, due by the day."""
+        found = [charge for charge in self.one_offs if charge.due <= through]
+        for fees in self.scheduled:
+            found += fees.due(through)
         return found
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
@@ -94,11 +103,15 @@ def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None 
         accounts=accounts,
         plans=plans,
         one_offs=tuple(one for account in accounts.values() for one in one_off_charges(resources, index, account)),
+        scheduled=tuple(one for account in accounts.values() for one in scheduled_fees(resources, index, account)),
         readers=_readers(plans),
         prepayments=prepayments,
         funds=funds,
         minimums=minimums,
-        cuts=tuple(sorted({day for fund in funds for day in _cuts(fund)})),
+        cuts=cuts_of(
+            (day for fund in funds for day in (*fund.edges, *fund.paid_in.posted)),
+            (one.days for fund in funds for one in fund.paid_in.top_ups),
+        ),
     )
 
 
@@ -142,15 +155,9 @@ def _readers(plans: Sequence[PlanTerms]) -> Readers:
     every = [(plan, series) for plan in plans for series in plan.series]
     for place, (plan, series) in enumerate(every):
         for member in plan.members:
-            key = (member.id, series.aggregation_id, series.segment)
-            found.setdefault(key, []).append(Reader(plan, series, place))
+            for key in series.keys(member.id):
+                found.setdefault(key, []).append(Reader(plan, series, place))
     return {key: tuple(readers) for key, readers in found.items()}
-
-
-def _cuts(fund: Fund) -> set[date]:
-    """Start, end, top-ups or transactions, cancel and rollover end (rules 4.1)."""
-    days = {fund.start, fund.end, fund.agreed_end, *(day for day, _ in fund.paid_in)}
-    return days | ({fund.rollover_end} if fund.rollover_end is not None else set())
 
 
 class _BothIndexes(FamilyIndex):
@@ -174,6 +181,8 @@ def together(catalog: Resources, own: Resources, clock: datetime | None) -> Reso
         contracts=own.contracts,
         commitments=own.commitments,
         balances=own.balances,
+        balance_transaction_schedules=own.balance_transaction_schedules,
+        balance_charge_schedules=own.balance_charge_schedules,
         counter_adjustments=own.counter_adjustments,
         charges=own.charges,
     )

@@ -195,7 +195,7 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
         line_type,
         owner,
         charge.plan.product_id,
-        charge.plan.plan_id,
+        charge.plan.of_id,
         charge.key.pricing_id,
         charge.start,
         fund.id if fund else charge.balance_id or "",

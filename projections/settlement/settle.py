@@ -188,7 +188,7 @@ def settle(family: Family, *, through: date, accrued: bool, kept: Kept | None = 
     due = every if accrued else [one for one in every if one.pool.period.end <= through]
     debits = [one for one in due if one.pool.series.kind == "DEBIT"]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
-    others += [charge for charge in terms.one_offs if charge.due <= through]
+    others += terms.one_offs_due(through)
     credits = [part for one in due if one.pool.series.kind != "DEBIT" for part in one.parts]
     credits += [charge for charge in others if CHARGES[charge.type].credit]
     others = [charge for charge in others if not CHARGES[charge.type].credit]
@@ -205,8 +205,9 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
         return
     usage: dict[date, list[RatedUsage]] = {}
     for one in rated if has_minimum else ():
-        if one.pool.plan is plan:
-            usage.setdefault(one.pool.period.start, []).append(one)
+        if one.pool.plan in (plan.grouped or (plan,)):
+            within = plan.period(plan.grid.number(one.pool.period.start))
+            usage.setdefault(within.start, []).append(one)
     number = plan.grid.number(plan.start)
     while (period := plan.period(number)).start <= through and period.start < period.end:
         for charge in terms.fixed_charges(plan, number):

@@ -66,8 +66,12 @@ class AgreementState:
 
 
 def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementState:
-    """The state of a prepayment or balance. `in_term` and `rolled` is what was drawn."""
-    total, left = fund.total, fund.total - in_term
+    """The state of a prepayment or balance. `in_term` and `rolled` is what was drawn.
+
+    A top-up of a schedule is in it from its day on; before, as far as a charge of a later day has drawn it already.
+    """
+    total = max(fund.paid_in.by(as_of), in_term + rolled)
+    left = total - in_term
     remaining = rolled_over = lapsed = 0
     if as_of < fund.end:
         remaining = left - rolled

@@ -73,9 +73,11 @@ class BillLineAnswer(Shown):
     accounting_product_name: str | None = None
     accounting_product_code: str | None = None
     plan_id: str | None = None
+    plan_group_id: str | None = None
     pricing_id: str | None = None
     charge_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     counter_id: str | None = None
     meter_id: str | None = None
     contract_id: str | None = None
@@ -193,9 +195,10 @@ class BalanceSummary(Shown):
 
 
 class TransactionShown(Shown):
-    """By whom a transaction was made."""
+    """By whom a transaction was made: by a client, or by a schedule, which it names."""
 
-    entity_type: Literal["USER"]
+    entity_type: Literal["USER", "SCHEDULER"]
+    entity_id: str | None = None
 
 
 class HistoryEntry(Shown):

@@ -5,11 +5,16 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
 
+from services.access.gate import AGAIN_SECONDS, Gate
+from services.access.keys import HashedKey, find_key
+from services.access.signing_in import SignIn
 from services.api import (
     accounts,
     auth,
@@ -27,18 +32,22 @@ from services.api import (
     measurements,
     organization,
     rejected,
+    schedules,
     usage_query,
 )
 from services.api.calls import EVERYWHERE, Api
+from services.api.edges.edge import Edge
+from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.openapi import serve_openapi
+from services.api.openapi import ABOUT, serve_openapi
+from services.api.pages import serve_pages
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.kafka import SharedWriter
-from services.postgres import open_postgres
+from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -54,13 +63,26 @@ class Crash:
     error: BaseException | None = None
 
 
-#: Connections of the pool, and how many of them one organization may hold. Beside it there are three: the watcher's,
-#: that of /health, and the one whose session holds the locks of bill jobs.
-CONNECTIONS, SHARE = 20, 5
+#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
+#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
+#: locks of bill jobs.
+CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
-def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = True) -> FastAPI:
-    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being.
+def create_app(
+    database_url: str,
+    bootstrap: str,
+    *,
+    skeleton_accounts: bool = True,
+    rates: Rates | None = None,
+    token_secret: str | None = None,
+    revoked_seconds: float = AGAIN_SECONDS,
+) -> FastAPI:
+    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being; `rates`: how often an
+    organization may ask, if there is a bound.
+
+    `token_secret`: what bearer tokens are signed with, else what the database has; `revoked_seconds`: how often it is
+    asked which keys were revoked.
 
     Its start raises: PostgresUnreachableError, NotMigratedError.
     """
@@ -68,21 +90,28 @@ def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = T
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_postgres(database_url, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
+            open_postgres(database_url, role=Role.API, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
+            open_postgres(database_url, role=Role.WATCH, most=OF_EVERY, fence=fence) as every,
             open_watcher(database_url, bootstrap) as watcher,
             SharedWriter(bootstrap) as usage,
         ):
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, every, generations, bootstrap, watcher, usage, skeleton_accounts)
 
+            async def find(access_key_id: str) -> HashedKey | None:
+                async with every.connection() as connection:
+                    return await find_key(connection, access_key_id)
+
+            sign_in = app.state.sign_in = SignIn(gate, find, Attempts().failed)
             standing = Standing(database_url, bootstrap, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
-            app.state.bill_jobs = JobRunner(postgres, watcher)
-            working = [_beside(standing.watch(), crashed)]
+            app.state.bill_jobs = JobRunner(postgres, every, watcher)
+            working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
             try:
+                await gate.looked.wait()
                 await standing.looked.wait()
                 working.append(_beside(app.state.bill_jobs.run(), crashed))
                 yield
@@ -91,16 +120,28 @@ def create_app(database_url: str, bootstrap: str, *, skeleton_accounts: bool = T
                     one.cancel()
                 await asyncio.gather(*working, return_exceptions=True)
                 await app.state.health.close()
+                sign_in.close()
 
-    crashed, fence = Crash(), Fence()
-    app = FastAPI(title="Trueup", lifespan=lifespan, redirect_slashes=False, dependencies=EVERYWHERE)
-    app.state.crashed = crashed
+    crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
+    app = FastAPI(
+        title="Trueup",
+        version=version("trueup"),
+        description=ABOUT,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        dependencies=EVERYWHERE,
+        middleware=[Middleware(Edge)],
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
     for router in (health.router, auth.router, insight.metrics_router):
         app.include_router(router)
     for router in organization_routers():
         app.router.routes.extend(router.routes)
     serve_openapi(app)
+    serve_pages(app)
     return app
 
 
@@ -114,6 +155,7 @@ def organization_routers() -> list[APIRouter]:
         accounts.router,
         ending.router,
         balances.router,
+        schedules.schedule_router(),
         commitments.router,
         bills.router,
         line_items.router,

@@ -1,6 +1,7 @@
-"""POST /oauth/token, so that official clients work. Until access control comes, any credentials do.
+"""POST /oauth/token: an access key and its secret are exchanged for a bearer token.
 
-The sync Python client asks for a token before every request, so this must stay cheap.
+The sync Python client asks for a token before every request, so this must stay cheap. m3ter's names of scopes, which
+clients may ask for, say nothing: a token is good for what its key is good for.
 """
 
 import base64
@@ -12,17 +13,15 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.actors import CALLER_LENGTH_MAX, caller
+from services.access.errors import NoCredentialsSentError
+from services.access.signing_in import SignIn
 from services.api.answers import Token
 from services.api.bill_bodies import TokenBody
-from services.api.callers import token_for
 from services.api.declaring import router_of
-from services.api.errors import NotAuthenticatedError
 from services.api.sent import Body, Sent
 from services.api.wire import answer, parse_object
 from services.commands.errors import InvalidField
 
-TOKEN_SECONDS = 18_000
 router = router_of("authentication")
 _GRANT = Body(TokenBody, media=("application/json", "application/x-www-form-urlencoded"))
 
@@ -30,25 +29,25 @@ _GRANT = Body(TokenBody, media=("application/json", "application/x-www-form-urle
 @router.post("/oauth/token", response_model=Token)
 async def token(request: Request, sent: Annotated[Sent[TokenBody], Depends(_GRANT)]) -> Response:
     """A bearer token for client credentials, asked for as JSON or as a form."""
-    access_key_id = _access_key_id(request.headers.get("authorization", ""))
+    access_key_id, secret = _credentials(request.headers.get("authorization", ""))
     if "json" in request.headers.get("content-type", ""):
         grant = parse_object(sent.raw).get("grant_type")
     else:
         grant = parse_qs(sent.raw.decode("utf-8", "replace")).get("grant_type", [None])[0]
     if grant != "client_credentials":
         raise InvalidField(field="grant_type", rule="must be client_credentials")
-    return answer({"access_token": token_for(access_key_id), "expires_in": TOKEN_SECONDS, "token_type": "Bearer"})
+    sign_in: SignIn = request.app.state.sign_in
+    issued = await sign_in.token_for(access_key_id, secret)
+    return answer({"access_token": issued.token, "expires_in": issued.seconds, "token_type": "Bearer"})
 
 
-def _access_key_id(header: str) -> str:
-    """Raises: NotAuthenticatedError, InvalidField."""
+def _credentials(header: str) -> tuple[str, str]:
+    """Access key id and API secret. Raises: NoCredentialsSentError."""
     scheme, _, credentials = header.partition(" ")
     try:
         name, colon, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        raise NotAuthenticatedError from None
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise NoCredentialsSentError from None
     if scheme.lower() != "basic" or not (name and colon and secret):
-        raise NotAuthenticatedError
-    if caller(name) is None:
-        raise InvalidField(field="access key id", rule=f"must be 1 to {CALLER_LENGTH_MAX} printable characters")
-    return name
+        raise NoCredentialsSentError
+    return name, secret

@@ -1,24 +1,142 @@
-"""What became of the credit on a balance: m3ter's summary of its transactions."""
+"""What goes into a balance and becomes of it: its transactions, those that a schedule gives too, and their summary."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from decimal import Decimal, localcontext
-from typing import Any
+from heapq import merge
+from typing import Annotated, Any, NamedTuple
+from uuid import uuid4
 
+from fastapi import Depends
 from starlette.responses import Response
 
+from events.actors import shown
 from events.decimals import EXACT, plain
-from projections.entities import BalanceEntity
+from events.envelope import Envelope
+from events.facts.commitments import BalanceTransacted
+from events.resources.credits import BalanceTransaction
+from projections.calendar import local_day
+from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settle
-from services.api.answers import BalanceSummary
+from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
+from services.api.commanding import Turn, once
+from services.api.commitments import stream_of
 from services.api.family import family_of
+from services.api.occurrences import OfBalance, topped_up
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Text
 from services.api.resources import existing
-from services.api.wire import answer
+from services.api.sent import Body, Sent
+from services.api.shown import answer_of, listed
+from services.api.wire import answer, body_document
 from services.commands.errors import UnknownResource
+from services.commands.messages import TransactBalance
+from services.commands.schedules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
+from services.readside.today import day_of
+from services.store.loading import load_balance
 
 router = organization_router("balances")
+
+#: Most transactions on a page, as m3ter has it.
+TRANSACTIONS_MAX = 200
+#: By whom a transaction may be, as m3ter has it; ours are by a USER or the SCHEDULER.
+_ENTITY_TYPES = ("BILL", "COMMITMENT", "USER", "SERVICE_USER", "SCHEDULER")
+TRANSACTION = answer_of(BalanceTransaction, TransactionShown)
+_TYPE_ID, _ENTITY_ID, _ENTITY_TYPE = Text("transactionTypeId"), Text("entityId"), Choice("entityType", _ENTITY_TYPES)
+
+
+@router.post("/balances/{id}/transactions", response_model=TRANSACTION)
+async def transact(
+    call: Caller, id: str, sent: Annotated[Sent[BalanceTransaction], Depends(Body(BalanceTransaction))]
+) -> Response:
+    """Put credit on a balance, or take it off."""
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        done = await turn.execute(TransactBalance(id, sent.read().body, str(uuid4()), turn.now))
+        return _transaction_document(done.events[0])
+
+    return await once(call, sent, work)
+
+
+class _Listed(NamedTuple):
+    """A transaction with its place among the others: by the day on which it was made, then by the event store."""
+
+    place: int
+    document: dict[str, Any]
+
+
+@router.get("/balances/{id}/transactions", response_model=listed(TRANSACTION))
+async def transactions(
+    call: Caller,
+    id: str,
+    page: Annotated[Page, Depends(Paging(TRANSACTIONS_MAX))],
+    type_id: Annotated[str | None, Depends(_TYPE_ID)],
+    entity_id: Annotated[str | None, Depends(_ENTITY_ID)],
+    entity_type: Annotated[str | None, Depends(_ENTITY_TYPE)],
+) -> Response:
+    """A balance's transactions, newest first; those of schedules from their day on."""
+    asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    found = (one for one in await _newest_first(call, id, wanted, page) if wanted.items() <= one.document.items())
+    entries = page.fetched_of(found, lambda one: one.place)
+    return page.answer([one.document for one in page.shown(entries)], entries, lambda one: one.place)
+
+
+async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
+    """Of those that schedules gave only what may be on the page: there may be very many."""
+    events = [envelope for _, envelope in await stream_of(call, "balance", id)]
+    posted = [one for one in events if isinstance(one.data, BalanceTransacted)]
+    async with call.reading() as connection:
+        resources = await load_balance(connection, await call.configured(connection), id)
+    balance = resources.balances.get(id)
+    if balance is None:  # it is deleted: what was posted is all there is
+        return (_Listed(one.sequence, _transaction_document(one)) for one in reversed(posted))
+    of = OfBalance(resources, balance)
+    today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
+    made = (_Listed(_place(local_day(one.time, of.zone), one.sequence), _transaction_document(one)) for one in posted)
+    every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
+    through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _DAY)))
+    if wanted.get("entityType") in (None, "SCHEDULER"):
+        held = schedules_of(resources, balance)
+        every += [_topped_up(of, one, through) for one in held if wanted.get("entityId") in (None, one.id)]
+    return merge(*every, key=_placed, reverse=True)
+
+
+def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[_Listed]:
+    for one in topped_up(of, schedule, through):
+        yield _Listed(_place(one.day, schedule.position), one.document(of.zone))
+
+
+#: Positions of the event store are below it.
+_DAY = 10**12
+
+
+def _place(day: date, position: int) -> int:
+    """Never twice the same: a position of the event store is that of one transaction, or of one schedule's creation."""
+    return day.toordinal() * _DAY + position
+
+
+def _placed(one: _Listed) -> int:
+    return one.place
+
+
+def _transaction_document(envelope: Envelope) -> dict[str, Any]:
+    fact = envelope.data
+    assert isinstance(fact, BalanceTransacted)
+    return {
+        "id": fact.transaction_id,
+        "version": 1,
+        **body_document(fact.details),
+        "entityType": "USER",
+        "dtCreated": envelope.time,
+        "dtLastModified": envelope.time,
+        "createdBy": shown(envelope.actor),
+        "lastModifiedBy": shown(envelope.actor),
+    }
 
 
 @router.get("/balances/{id}/transactions/summary", response_model=BalanceSummary)
@@ -46,18 +164,29 @@ def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str
     """
     amounts = [fact.amount for fact in balance.transactions]
     draws = [draw for draw in settlement.draws if draw.agreement_id == balance.id]
-    state = settlement.balances.get(balance.id)
+    state = settlement.balances[balance.id]
     with localcontext(EXACT):
+        debits = -sum((amount for amount in amounts if amount < 0), Decimal(0))
         found = {
-            "initialCreditAmount": next((amount for amount in amounts if amount > 0), Decimal(0)),
-            "totalCreditAmount": sum((amount for amount in amounts if amount > 0), Decimal(0)),
-            "totalDebitAmount": -sum((amount for amount in amounts if amount < 0), Decimal(0)),
+            "initialCreditAmount": _initial(balance, settlement),
+            "totalCreditAmount": state.amount + state.top_ups + debits,
+            "totalDebitAmount": debits,
             "balanceConsumed": sum((draw.amount for draw in draws if not draw.rolled_over), Decimal(0)),
-            "expiredBalanceAmount": state.amount_lapsed if state else Decimal(0),
+            "expiredBalanceAmount": state.amount_lapsed,
         }
         if balance.body.rollover_end_date is not None:
             found["rolloverConsumed"] = sum((draw.amount for draw in draws if draw.rolled_over), Decimal(0))
     return {name: Decimal(plain(amount)) for name, amount in found.items()}
+
+
+def _initial(balance: BalanceEntity, settlement: Settlement) -> Decimal:
+    """The first credit that was posted; where none was, the first that a schedule gave."""
+    posted = next((fact.amount for fact in balance.transactions if fact.amount > 0), None)
+    if posted is not None:
+        return posted
+    [fund] = [fund for fund in settlement.terms.funds if fund.id == balance.id]
+    first = next(fund.paid_in.steps(settlement.through), None)
+    return Decimal(0) if first is None else fund.rounding.decimal(first[1])
 
 
 async def _account_of(call: Call, id: str) -> str:

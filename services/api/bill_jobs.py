@@ -16,7 +16,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Flag
-from services.api.sent import Body, Sent
+from services.api.sent import Body, Sent, Unread, unread
 from services.api.shown import listed
 from services.api.wire import answer
 from services.billing.jobs import (
@@ -39,7 +39,7 @@ _JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBo
 
 @router.post("", response_model=JobAnswer)
 async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]) -> Response:
-    """Remember the job and start it; the answer shows it PENDING."""
+    """Start a bill job; the answer shows it PENDING."""
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
@@ -53,7 +53,10 @@ async def create(call: Caller, sent: Annotated[Sent[BillJobBody], Depends(_JOB)]
 
 @router.post("/recalculate", response_model=JobAnswer)
 async def recalculate(call: Caller, sent: Annotated[Sent[RecalculateBody], Depends(_RECALCULATION)]) -> Response:
-    """Drop those of these pending bills that nothing is due for; move those behind their account's latest bill."""
+    """Calculate pending bills again.
+
+    Those that nothing is due for are dropped; those behind their account's latest bill move.
+    """
 
     async def work(turn: Turn) -> dict[str, Any]:
         body = sent.read().body
@@ -88,7 +91,7 @@ async def list_all(
     status: Annotated[str | None, Depends(Choice("status", STATUSES))],
     active: Annotated[bool, Depends(Flag("active"))],
 ) -> Response:
-    """Newest first; `active` and `status` as m3ter has them."""
+    """The bill jobs, newest first; `active` and `status` as m3ter has them."""
     async with call.reading() as connection:
         wanted = asked_statuses(status, active=active)
         jobs = await list_jobs(connection, call.organization, page.before, wanted, page.fetched)
@@ -111,15 +114,18 @@ async def get_one(call: Caller, job: str) -> Response:
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)
-async def cancel(call: Caller, job: str) -> Response:
+async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(unread)]) -> Response:
     """End the job after the families it is at; bills it has issued stay. A finished job stays as it is."""
-    async with call.postgres.transaction() as connection:
-        await call.configured(connection)
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        connection = turn.connection
         found = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
         found = found or await get_job(connection, call.organization, job)
-    if found is None:
-        raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(found))
+        if found is None:
+            raise UnknownResource(kind="bill job", id=job)
+        return job_document(found)
+
+    return await once(call, sent, work)
 
 
 def job_document(job: BillJob) -> dict[str, Any]:

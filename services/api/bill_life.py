@@ -123,14 +123,14 @@ async def approve(
     invoiced: Annotated[list[Condition], Depends(BillFilters(INVOICED_RANGE))],
     sent: Annotated[Sent[ApproveBody], Depends(_APPROVAL)],
 ) -> Response:
-    """Approve many: bills by id, the pending bills of accounts, or those of the bills that are of these accounts; of
+    """Approve many bills: by id, the pending bills of accounts, or those of the bills that are of these accounts; of
     either, those whose external invoice date lies in a range.
 
     One that nothing is due for any more is dropped, as when bills approve themselves, and not counted.
     """
-    body = sent.read(accountIds=listed or None).body
 
     async def work() -> dict[str, Any]:
+        body = sent.read(accountIds=listed or None).body
         facts = await _approve(call, await _wanted(call, body, invoiced), approve_or_drop)
         return {"message": f"{sum(isinstance(fact, BillIssued) for fact in facts)} bills approved"}
 

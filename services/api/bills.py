@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid5
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
@@ -53,7 +53,7 @@ async def list_bills(
     bare: Annotated[bool, Depends(Flag("excludeLineItems"))],
     with_total: Annotated[bool, Depends(Flag("includeBillTotal"))],
 ) -> Response:
-    """Newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
+    """The bills, newest first, pending ones among them as they would be issued now. Voided bills are not shown."""
     return await _page_of(call, wanted, page, frequency, lines=not bare)
 
 
@@ -61,15 +61,19 @@ async def list_bills(
 async def bills_of_account(
     call: Caller, account: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
 ) -> Response:
-    """The same of one account."""
+    """The bills of one account, newest first."""
     return await _page_of(call, [Condition("account_id = {}", account)], page)
 
 
 @router.get("/bills/billingperiod/{lastDate}/{frequency}", response_model=listed(BillAnswer))
 async def bills_of_period(
-    call: Caller, lastDate: str, frequency: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
+    call: Caller,
+    lastDate: Annotated[str, Path(description="The last day of the periods.", json_schema_extra={"format": "date"})],
+    frequency: Annotated[str, Path(description="How often is billed.", json_schema_extra={"enum": [*FREQUENCIES]})],
+    additional: _Ignored,
+    page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """The same of the billing periods of a frequency that end with a day."""
+    """The bills of the billing periods of a frequency that end with a day, newest first."""
     through = through_of(day(lastDate, "lastDate"))
     if frequency not in FREQUENCIES:
         raise InvalidField(field="frequency", rule=choice_rule(FREQUENCIES))

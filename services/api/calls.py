@@ -9,12 +9,15 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
 from projections.resources import Resources
-from services.api.callers import actor_of
-from services.api.declaring import router_of
+from services.access.errors import MissingScopeError, OtherOrganizationError
+from services.access.gate import Gate
+from services.access.tokens import Identity
+from services.api.declaring import DeclaredRoute, router_of
+from services.api.edges.rates import keep_to_rate
 from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
 from services.commands.errors import InvalidField
-from services.commands.organization import check_exists
+from services.commands.organization import check_exists, check_name
 from services.concurrency import Turns
 from services.kafka import SharedWriter
 from services.postgres import Postgres
@@ -23,10 +26,11 @@ from services.readside.watching import Watcher
 from services.store.generations import Generations
 from services.store.view import load_config
 
-ORGANIZATION_LENGTH_MAX = 80
 #: Half of the API's connections: the others are for reads, however many organizations give commands.
 COMMANDS_AT_ONCE = 10
 _CORRELATION = "x-correlation-id"
+#: The parameter of a link that is followed without signing in.
+LINK = "access_token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Api:
     """What the handlers work with: `app.state.api`."""
 
     postgres: Postgres
+    #: Connections for what is no organization's, as whose turn it is: they see of all what tells that, and no more.
+    every: Postgres
     generations: Generations
     bootstrap: str
     watcher: Watcher
@@ -50,12 +56,16 @@ class Api:
 class Call:
     """A request about an organization. Connections of `api` are taken in the organization's turn."""
 
-    #: Who asks, as facts and the wire name it; None for one without a token of ours.
-    actor: str | None
+    identity: Identity
     organization: str
     api: Api
     request: Request
     _resources: Resources | None = None
+
+    @property
+    def actor(self) -> str:
+        """Who asks, as facts and the wire name it."""
+        return self.identity.actor
 
     @property
     def postgres(self) -> Postgres:
@@ -92,15 +102,30 @@ class Call:
             yield connection
 
 
+async def signed_in(request: Request) -> Identity:
+    """Who asks, by the request's token. Raises: NotSignedInError, AccessUnknownError."""
+    gate: Gate = request.app.state.gate
+    link = request.query_params.get(LINK)
+    if link is not None and request.method == "GET":
+        return gate.linked(link, request.scope["path"])
+    return gate.bearer_of(request.headers.get("authorization", ""))
+
+
 async def call_of(request: Request, orgId: str) -> Call:
     """THE way in of every path below an organization: who asks, and about which; access is granted or refused here.
 
-    Raises: InvalidField for an organization that could not be a key of usage.
+    Nothing is looked up, so no answer tells what there is. Raises: OtherOrganizationError, MissingScopeError,
+    InvalidField for an organization that could not be a key of usage; what `signed_in` raises.
     """
-    if len(orgId) > ORGANIZATION_LENGTH_MAX or not orgId.isprintable():
-        raise InvalidField(field="orgId", rule=f"must be 1 to {ORGANIZATION_LENGTH_MAX} printable characters")
+    identity = await signed_in(request)  # not as a dependency: to walk those costs more than to look at a token twice
+    if not identity.is_of(orgId):
+        raise OtherOrganizationError
+    route: DeclaredRoute = request.scope["route"]
+    if not route.needed & identity.scopes:
+        raise MissingScopeError(needed=" or ".join(sorted(route.needed)))
+    check_name(orgId)
     api: Api = request.app.state.api
-    return Call(actor_of(request), orgId, replace(api, postgres=api.postgres.of(orgId)), request)
+    return Call(identity, orgId, replace(api, postgres=api.postgres.of(orgId)), request)
 
 
 #: A handler's parameter: `call: Caller`.
@@ -109,7 +134,7 @@ Caller = Annotated[Call, Depends(call_of)]
 
 async def require_whole(request: Request) -> None:
     """For every request but /health, which says so: nothing is done over a break. Raises: what is broken."""
-    if request.url.path != "/health":
+    if request.scope["path"] != "/health":
         standing: Standing = request.app.state.standing
         standing.require()
 
@@ -134,5 +159,5 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     The prefix and what is depended on stand in the routes themselves. A router that is included in another one has all
     its routes looked through twice for each request, and twice as often at each level.
     """
-    dependencies = [*EVERYWHERE, Depends(check_parameters), Depends(call_of)]
+    dependencies = [Depends(signed_in), *EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
     return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)

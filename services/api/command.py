@@ -4,23 +4,30 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 
 import click
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from services.access.local import check_host
 from services.api.app import create_app
+from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
+from services.api.edges.descriptors import room_for
+from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
-from services.postgres import connected
+from services.postgres import Role, connected
+from services.postgres.roles import is_here
 from services.run.process import Process, run_process
 from services.store.generations import load_generations
 
 GRACE_SECONDS = 10
-#: How long an idle connection stays open. Balancers keep theirs for 60 s: were it less here, a request that is sent
-#: just as the server closes would be lost.
-KEEP_ALIVE_SECONDS = 75
+#: How often all connections are looked at for clients that take too long.
+LOOK_SECONDS = 1.0
+_log = structlog.get_logger(__name__)
 
 
 class AddressTakenError(Worded, ExpectedFailure):
@@ -31,7 +38,7 @@ class AddressTakenError(Worded, ExpectedFailure):
 class Server(uvicorn.Server):
     """Signals are `run_process`'s business: uvicorn would send them again after it has stopped.
 
-    It keeps the time of its answers' headers, each second, and looks no oftener whether it was asked to end.
+    Each second it keeps the time of its answers' headers, and looks after its connections.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -45,22 +52,28 @@ class Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            await first_of(1.0, self._asked)
+            await first_of(LOOK_SECONDS, self._asked)
+            now = asyncio.get_running_loop().time()
+            for one in list(self.server_state.connections):
+                if isinstance(one, Connection):
+                    one.look(now)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def server_of(app: FastAPI) -> Server:
-    """The server that serves the app."""
+def server_of(app: FastAPI, limits: Limits = LIMITS) -> Server:
+    """The server that serves the app, to clients that keep to these limits."""
     return Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=connection_of(limits),
+            ws="none",
             log_config=None,
             access_log=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            server_header=False,
+            timeout_keep_alive=ceil(limits.idle_seconds),
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
@@ -68,7 +81,9 @@ def server_of(app: FastAPI) -> Server:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises: AddressTakenError."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # By protocol, or asyncio's own loop would not take it for TCP: each answer would wait 40 ms for an acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
@@ -79,17 +94,22 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(process: Process, host: str, port: int) -> None:
-    endpoints = process.endpoints
+    endpoints, settings = process.endpoints, process.settings
     # Asked before the server starts: who has not migrated yet is told, and not served.
-    async with connected(endpoints.database_url) as connection:
+    async with connected(endpoints.database_url, Role.WATCH) as connection:
         await load_generations(connection)
+        await check_host(connection, host)
+        if not await is_here(connection, Role.API):
+            _log.warning("row_security_off", note="`trueup migrate` says what the database's administrator has to run")
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,
             endpoints.kafka_bootstrap,
-            skeleton_accounts=process.settings.skeleton_accounts_http,
+            skeleton_accounts=settings.skeleton_accounts_http,
+            rates=Rates.of(settings.api_rate, settings.api_burst),
+            token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
         )
-        server = server_of(app)
+        server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)
@@ -107,7 +127,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
 
 
 @click.command()
-@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise.")
+@click.option("--host", help="Address to listen on; loopback unless TRUEUP_API_HOST says otherwise, which needs a key.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON with the URL, once it answers."

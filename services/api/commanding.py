@@ -16,9 +16,9 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.api.calls import Call
 from services.api.derived import derived_fields, is_fund
-from services.api.sent import Sent
+from services.api.sent import Sent, Unread
 from services.api.wire import document_of, encode, parse_object, raw_answer
-from services.commands.errors import InvalidField
+from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
 from services.commands.messages import Command
 from services.commands.organization import check_exists
@@ -85,7 +85,7 @@ async def in_turn(
 
 async def once(
     call: Call,
-    sent: Sent[Any],
+    sent: Sent[Any] | Unread,
     work: Callable[[Turn], Awaitable[Any]],
     *,
     attempts: int = 1,
@@ -106,20 +106,31 @@ async def once(
 
 
 async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitable[Any]]) -> Response:
-    """The same for work that has transactions of its own, and that changes nothing when it is done again."""
+    """The same for work that has transactions of its own, and that changes nothing when it is done again.
+
+    From its beginning the key stands for this body, so another one is refused at once. The same one is worked on again
+    until there is an answer: the first holds. A refusal frees the key, and nothing else does: who knows what was done?
+    """
     asked = _asked(call, sent)
-    async with call.reading() as connection:
+    if asked.key is None:
+        async with call.reading():
+            pass
+        return raw_answer(encode(await work()))
+    async with locked(call) as connection:
+        await call.configured(connection)
         kept = await idempotency.find(connection, asked)
-    if kept is None:
+        if kept is None:
+            await idempotency.remember(connection, asked, b"", whole=False)
+    if kept is not None and kept.whole:
+        return raw_answer(kept.answer)
+    try:
         payload = encode(await work())
-        if asked.key is None:
-            return raw_answer(payload)
-        async with locked(call) as connection:
-            # A request with the same key may have come in between: its answer holds.
-            kept = await idempotency.find(connection, asked)
-            if kept is None:
-                await idempotency.remember(connection, asked, payload)
-    return raw_answer(payload if kept is None else kept.answer)
+    except CommandError:
+        async with call.postgres.connection() as connection:
+            await idempotency.forget(connection, asked)
+        raise
+    async with call.postgres.connection() as connection:
+        return raw_answer(await idempotency.make_whole(connection, asked, payload))
 
 
 async def once_with_entity(
@@ -177,7 +188,7 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
         return await idempotency.make_whole(connection, asked, payload)
 
 
-def _asked(call: Call, sent: Sent[Any]) -> idempotency.Request:
+def _asked(call: Call, sent: Sent[Any] | Unread) -> idempotency.Request:
     request = call.request
     return idempotency.Request(call.organization, request.method, request.url.path, key_of(call), sent.raw)
 

@@ -1,6 +1,7 @@
 """Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from services.api.answers import Error
 from services.api.parameters import Reader, declared
+from services.api.scopes import needed_by, security_of
 from services.api.sent import Body
 
 SCHEMAS = "#/components/schemas/{model}"
@@ -31,7 +33,13 @@ class DeclaredRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
         self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
+        #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
+        [self.method] = options["methods"]
+        self.needed = needed_by(self.method, path)
+        self._security = security_of(self.method, path)
         self.shown: type[BaseModel] | None = options.pop("response_model", None) or None
+        if not options.get("summary"):
+            options["summary"] = first_sentence(endpoint.__doc__ or "") or None
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
@@ -43,10 +51,17 @@ class DeclaredRoute(APIRoute):
         if self.body is not None:
             content = {media: {"schema": referred(self.body.name)} for media in self.body.media}
             told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
+        if self._security:
+            told["security"] = self._security
         if self.shown is not None:
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
             told["responses"] = {"200": {"content": content}}
         return told
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a docstring, without its full stop."""
+    return re.split(r"[.:;](?:\s|$)", " ".join(text.split()), maxsplit=1)[0]
 
 
 def referred(name: str) -> dict[str, Any]:

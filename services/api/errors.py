@@ -1,18 +1,28 @@
 """THE table of HTTP statuses, and how every failure becomes `{"message": ...}`.
 
 A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain. So does a
-503 about usage that would count twice if it were sent again.
+503 about usage that would count twice if it were sent again. A 429 says in `retry-after` when to come again.
+
+What is not in the table is nobody's failure but ours: `edges/edge.py` logs it and answers 500.
 """
 
 from collections.abc import Sequence
 
-import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.access.errors import ForbiddenError, NotSignedInError
+from services.api.edges.methods import allow_header
+from services.api.edges.refused import (
+    BodyTooLargeError,
+    BrokenEncodingError,
+    TooManyRequestsError,
+    UnsupportedEncodingError,
+    UnsupportedMediaError,
+)
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
@@ -21,12 +31,6 @@ from services.commands.bill_lock import BillsPending
 from services.failures import ExpectedFailure, Passing, Worded
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
-
-_log = structlog.get_logger(__name__)
-
-
-class BodyTooLargeError(Worded):
-    """body: is larger than {limit} bytes"""
 
 
 class PayloadTooLargeError(Worded):
@@ -59,10 +63,6 @@ class NotConfirmedError(ItemsError, ExpectedFailure):
         self.again = again
 
 
-class NotAuthenticatedError(Worded):
-    """Authorization: must be Basic, with an access key id and an API secret"""
-
-
 #: The first class that an error is an instance of decides. A CommandError not named here is a 400.
 STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.UnknownOrganization, 403),
@@ -73,19 +73,25 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (refused.Referenced, 409),
     (refused.AlreadyUsed, 409),
     (refused.AlreadyCancelled, 409),
+    (refused.DebitUncovered, 409),
     (BillNotPending, 409),
     (BillStillPending, 409),
     (BillIsLocked, 409),
     (BillsPending, 409),
     (BillIsEmpty, 409),
     (refused.CommandError, 400),
-    (NotAuthenticatedError, 401),
+    (NotSignedInError, 401),
+    (ForbiddenError, 403),
     (StreamMovedError, 409),
     (KeyReusedError, 409),
     (BodyTooLargeError, 413),
+    (BrokenEncodingError, 400),
+    (UnsupportedMediaError, 415),
+    (UnsupportedEncodingError, 415),
     (PayloadTooLargeError, 403),
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
+    (TooManyRequestsError, 429),
     (ExpectedFailure, 503),
     (Passing, 503),
 )
@@ -102,12 +108,16 @@ def status_of(error: Exception) -> int:
 def response_to(error: Exception) -> Response:
     """The error's answer."""
     status = status_of(error)
-    if status == 500:
-        _log.error("request_failed", exc_info=error)
-        return answer({"message": "an error inside Trueup; its log says more"}, 500)
     refused_items = {"refused": error.refused} if isinstance(error, ItemsError) else {}
     once = status == 409 or (isinstance(error, NotConfirmedError) and not error.again)
-    return answer({"message": str(error), **refused_items}, status, {"x-should-retry": "false"} if once else None)
+    headers = {"x-should-retry": "false"} if once else {}
+    if status == 429:
+        headers["retry-after"] = str(error.seconds if isinstance(error, TooManyRequestsError) else 1)
+    if isinstance(error, UnsupportedEncodingError):
+        headers["accept-encoding"] = "gzip"
+    if isinstance(error, NotSignedInError):
+        headers["www-authenticate"] = error.scheme
+    return answer({"message": str(error), **refused_items}, status, headers)
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -121,7 +131,8 @@ def handle_errors(app: FastAPI) -> None:
         path = refused.shortened(request.url.path, 200)
         words = {404: f"there is no {path}", 405: f"{refused.shortened(request.method)} is not offered on {path}"}
         message = words.get(error.status_code) if error.detail in ("Not Found", "Method Not Allowed") else None
-        return answer({"message": message or error.detail}, error.status_code, dict(error.headers or {}))
+        headers = allow_header(request) if error.status_code == 405 else dict(error.headers or {})
+        return answer({"message": message or error.detail}, error.status_code, headers)
 
     async def on_invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -132,4 +143,3 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     for kind, _ in STATUSES:
         app.add_exception_handler(kind, on_error)
-    app.add_exception_handler(Exception, on_error)

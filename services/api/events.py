@@ -89,7 +89,10 @@ async def list_events(
     actioned: Annotated[bool, Depends(Flag("includeActioned"))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
-    """Newest first. Nothing is actioned, so it changes nothing whether actioned ones are asked for."""
+    """What happened to resources, newest first.
+
+    Nothing is actioned, so it changes nothing whether actioned ones are asked for.
+    """
     async with call.reading() as connection:
         positions = await _positions(connection, call, wanted, page)
     data = await _documents(call, page.shown(positions))
@@ -115,7 +118,7 @@ async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("e
 
 @router.get("/events/{id}", response_model=EventAnswer)
 async def get_event(call: Caller, id: str) -> Response:
-    """One event."""
+    """An event with the resource before and after it."""
     position = position_in(id)
     for document in await _documents(call, [] if position is None else [position]):
         if document["id"] == id.lower():

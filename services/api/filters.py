@@ -1,15 +1,31 @@
 """Filters of the list paths: the conditions that a query's parameters stand for."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from services.api.parameters import Found, Reader, day_schema, is_true, one, several, text_schema, texts_schema
 from services.api.wire import day
 from services.commands.errors import InvalidField
-from services.commands.filters import Filter
+from services.commands.filters import (
+    DrawsFor,
+    Equals,
+    EqualsOrLacks,
+    Filter,
+    HasCode,
+    HasId,
+    IsActive,
+    IsOneOf,
+    NamesOneOf,
+    OfAccount,
+    OfPicklist,
+    OnDay,
+    Test,
+    Through,
+)
 from services.store.listing import Condition, condition_of
 
 _SCHEMAS = {"text": text_schema(), "day": day_schema(), "texts": texts_schema(), "flag": {"type": "boolean"}}
+_COMPARED = {"=": "is", ">=": "is not before", "<": "is before"}
 
 
 class Filters(Reader[list[Condition]]):
@@ -17,7 +33,7 @@ class Filters(Reader[list[Condition]]):
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self.filters = filters
-        self.schemas = {filter.parameter: _SCHEMAS[filter.takes] for filter in filters}
+        self.schemas = {one.parameter: _SCHEMAS[one.takes] | {"description": in_words(one)} for one in filters}
 
     def read(self, found: Found) -> list[Condition]:
         return list_conditions(found, self.filters)
@@ -46,3 +62,39 @@ def _value(filter: Filter, found: Found) -> Any:
     text = one(found, name)
     assert text is not None
     return day(text, name).isoformat() if filter.takes == "day" else text
+
+
+def in_words(filter: Filter) -> str:
+    """What a filter asks for."""
+    if filter.test is None:
+        return f"True: all, whatever `{filter.lifts}` says."
+    return f"{_asked(filter.test)}{f'; comes with `{filter.needs}`' if filter.needs else ''}."
+
+
+def _asked(test: Test) -> str:
+    match test:
+        case HasId():
+            words = "Those with these ids"
+        case HasCode():
+            words = "Those whose `code` is one of these"
+        case OfAccount():
+            words = "Those whose `accountId` is this"
+        case Equals(field):
+            words = f"Those whose `{field}` is this"
+        case IsOneOf(field) | NamesOneOf(field):
+            words = f"Those whose `{field}` is one of these"
+        case EqualsOrLacks(field):
+            words = f"Those whose `{field}` is this; an empty text: those that have none"
+        case OnDay(field, comparison):
+            words = f"Those whose `{field}` {_COMPARED[comparison]} this day"
+        case IsActive():
+            words = "Those that hold on this day"
+        case DrawsFor():
+            words = "Those that may draw for this product"
+        case OfPicklist():
+            words = "True: archived ones, too"
+        case Through(_, kind, inner):
+            words = _asked(inner).replace("Those whose", f"Those whose {kind}'s")
+        case _:
+            assert_never(test)
+    return words

@@ -34,11 +34,15 @@ KEPT_SECONDS = 1.0
 STILL_SECONDS = 5.0
 
 router = router_of("health")
+_AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away.", "model": HealthAnswer}}
 
 
-@router.get("/health", response_model=HealthAnswer)
+@router.get("/health", response_model=HealthAnswer, responses=_AWAY)
 async def health(request: Request) -> Response:
-    """200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`. `behind`: events or records."""
+    """Whether this process serves. 200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`.
+
+    `behind`: events or records.
+    """
     checked: Health = request.app.state.health
     status, document = await checked.told()
     return answer(document, status)

@@ -8,7 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from projections.settlement.conservation import Residue
-from services.api.calls import Api, Call, Caller, organization_router
+from services.access.errors import OtherOrganizationError
+from services.access.tokens import Identity
+from services.api.calls import Api, Call, Caller, organization_router, signed_in
 from services.api.declaring import router_of
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
 from services.api.parameters import Day, Instant, Whole
@@ -33,6 +35,8 @@ trueup_unexplained_amount {unexplained}
 # TYPE trueup_accounts_waiting gauge
 trueup_accounts_waiting {waiting}
 """
+_SHOWN = {"schema": {"type": "string"}, "example": _METRICS.format(unexplained="0.00", waiting=0)}
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": _SHOWN}}}
 
 
 @router.get("/bills/{bill}/lineitems/{line}/explain", response_model=ExplanationAnswer)
@@ -74,11 +78,13 @@ async def conservation(call: Caller) -> Response:
     )
 
 
-@metrics_router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-async def metrics(request: Request) -> Response:
-    """Prometheus's text format."""
+@metrics_router.get("/metrics", responses=_TEXT)
+async def metrics(request: Request, identity: Annotated[Identity, Depends(signed_in)]) -> Response:
+    """Prometheus's text format, for an operator's key: its numbers are of all organizations together."""
+    if not identity.is_operators:
+        raise OtherOrganizationError
     api: Api = request.app.state.api
-    async with reading_live(api.postgres) as connection:
+    async with reading_live(api.every) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))
         waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"

@@ -41,10 +41,12 @@ class ChargeShown(Shown):
     account_code: str | None = None
     product_id: str | None = None
     plan_id: str | None = None
+    plan_group_id: str | None = None
     account_plan_id: str | None = None
     contract_id: str | None = None
     pricing_id: str | None = None
     aggregation_id: str | None = None
+    compound_aggregation_id: str | None = None
     segment: str | None = None
     counter_id: str | None = None
     service_period: Span

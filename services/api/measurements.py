@@ -11,12 +11,14 @@ from starlette.responses import Response
 from events.topics import USAGE
 from services.api.calls import Caller, organization_router
 from services.api.commanding import key_of, once_by_itself
-from services.api.errors import BodyTooLargeError, NotConfirmedError, PayloadTooLargeError
+from services.api.edges.bodies import body_of
+from services.api.edges.refused import BodyTooLargeError
+from services.api.errors import NotConfirmedError, PayloadTooLargeError
 from services.api.measurement_accounts import places_of
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Measurements, read_items
 from services.api.measurement_records import Placed, placed, stem_of
-from services.api.sent import Body, Sent, body_of
+from services.api.sent import Body, Sent
 from services.failures import Passing
 from services.kafka import SharedWriter
 
@@ -27,9 +29,9 @@ PAYLOAD_BYTES = 512_000
 class _Payload(Body[Measurements]):
     """The body of a submission. Raises: PayloadTooLargeError."""
 
-    async def __call__(self, request: Request) -> Sent[Measurements]:
+    async def bytes_of(self, request: Request) -> bytes:
         try:
-            return Sent(await body_of(request, PAYLOAD_BYTES - 1), self)
+            return await body_of(request, PAYLOAD_BYTES - 1)
         except BodyTooLargeError:
             raise PayloadTooLargeError(limit=PAYLOAD_BYTES) from None
 

@@ -37,15 +37,16 @@ def memo_router() -> APIRouter:
     router = organization_router("bills", prefix="/bills/{bill}")
     for path, model in _KINDS.items():
         shown = answer_of(model)
-        for method, tail, maker in (
-            ("POST", "", _create),
-            ("GET", "", _list),
-            ("GET", "/{memo}", _get),
-            ("PUT", "/{memo}", _update),
-            ("DELETE", "/{memo}", _delete),
+        for method, tail, maker, summary in (
+            ("POST", "", _create, "Add a {} line item to a pending bill"),
+            ("GET", "", _list, "List a bill's {} line items"),
+            ("GET", "/{memo}", _get, "Get a {} line item"),
+            ("PUT", "/{memo}", _update, "Replace a {} line item of a pending bill"),
+            ("DELETE", "/{memo}", _delete, "Take a {} line item off a pending bill"),
         ):
             router.add_api_route(
                 f"/{path}{tail}", maker(model), methods=[method], name=f"{maker.__name__.strip('_')} {path}",
+                summary=summary.format(path.removesuffix("lineitems")),
                 response_model=listed(shown) if maker is _list else shown,
             )  # fmt: skip
     return router
@@ -64,9 +65,8 @@ def _create(model: type[Memo]) -> Handler:
     async def create(
         call: Caller, bill: str, sent: Annotated[Sent[Any], Depends(_body(model, update=False))]
     ) -> Response:
-        body = sent.read().body
-
         async def work(turn: Turn) -> dict[str, Any]:
+            body = sent.read().body
             held = await held_bill(turn, bill)
             await _check(held, body)
             life, id = held.life, str(uuid4())

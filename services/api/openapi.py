@@ -1,6 +1,6 @@
 """The OpenAPI document: the framework's, with schemas of bodies and answers as the wire has them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from fastapi import FastAPI
@@ -10,15 +10,36 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from events.resources.bounds import MOST_ITEMS, TOLD_CLIENTS
+from services.access.scopes import MEANINGS
 from services.api.answers import Error
 from services.api.declaring import SCHEMAS, DeclaredRoute
+from services.api.examples import Examples
+from services.api.operations import finish
+from services.api.scopes import CREDENTIALS, TOKEN
 from services.api.sent import Body
+
+#: What the document says of the whole.
+ABOUT = """Commands and queries of Trueup, in m3ter's wire shape: JSON, camelCase, 200 for every success.
+
+Numbers are exact: send as many digits as you have. A member that is not set is absent from answers, and `null` in a
+body counts as absent. A `PUT` replaces the whole resource and names the `version` that it saw. Lists are newest first;
+`nextToken` asks for the next page. Every refusal is `{"message": "..."}` and names the member or parameter it is about.
+What goes through Kafka is described in `docs/asyncapi.json`."""
 
 Mode = Literal["validation", "serialization"]
 
 
 class WireSchema(GenerateJsonSchema):
     """Numbers are numbers, in bodies and in answers alike; and in an answer nothing is null."""
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """Bounds that hold for what a client sends; what was stored before they came may go beyond them."""
+        found = super().generate_inner(schema)
+        told = dict(found.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
+        if MOST_ITEMS in told:
+            told["maxItems" if found.get("type") == "array" else "maxProperties"] = told.pop(MOST_ITEMS)
+        return {name: value for name, value in found.items() if name != TOLD_CLIENTS} | told
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A JSON number of any size and precision."""
@@ -53,12 +74,27 @@ def serve_openapi(app: FastAPI) -> None:
         if app.openapi_schema is None:
             every = (context.original_route for context in iter_route_contexts(app.routes))
             routes = [route for route in every if isinstance(route, DeclaredRoute)]
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            document["components"] = {"schemas": dict(sorted(_components(routes).items()))}
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            document["components"] = {
+                "schemas": dict(sorted(_components(routes).items())),
+                "securitySchemes": _security_schemes(),
+            }
+            finish(document)
+            _illustrate(document, {route.body.name: route.body for route in routes if route.body is not None})
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _security_schemes() -> dict[str, Any]:
+    """How a client signs in; an operation names the scopes of which its key needs one."""
+    scopes = {scope.value: meaning for scope, meaning in MEANINGS.items()}
+    flow = {"tokenUrl": "/oauth/token", "scopes": scopes}
+    return {
+        TOKEN: {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        CREDENTIALS: {"type": "http", "scheme": "basic", "description": "access key id and API secret"},
+    }
 
 
 def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
@@ -77,12 +113,15 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
 
 #: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+#: The same where a list is looked at by a function of ours.
+_BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
 def _spelled(schema: Any) -> Any:
     """The schema with JSON Schema's names of bounds. No member of the wire is called like one of pydantic's."""
     if isinstance(schema, dict):
-        return {_BOUNDS.get(name, name): _spelled(value) for name, value in schema.items()}
+        bounds = _BOUNDS | (_BOUNDS_OF_LISTS if schema.get("type") == "array" else {})
+        return {bounds.get(name, name): _spelled(value) for name, value in schema.items()}
     return [_spelled(one) for one in schema] if isinstance(schema, list) else schema
 
 
@@ -94,7 +133,8 @@ def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any
 def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
     """The model's schema with the members that may stand beside its fields."""
     beside: dict[str, Any] = {name: {"readOnly": True} for name in body.unread}
-    required = [name for name in schema.get("required", []) if name not in body.defaults]
+    left_out = (*body.defaults, *body.in_path)
+    required = [name for name in schema.get("required", []) if name not in left_out]
     if body.version != "unread":
         beside["version"] = {"type": "integer", "minimum": 0}
     if body.version == "required":
@@ -103,3 +143,17 @@ def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
         beside["effectiveDate"] = {"type": "string", "format": "date"}
     found = schema | {"properties": {**schema.get("properties", {}), **beside}}
     return found | ({"required": required} if required else {})
+
+
+def _illustrate(document: dict[str, Any], bodies: Mapping[str, Body[Any]]) -> None:
+    """An example beside every body and answer, which stands once, among the components."""
+    examples = Examples(document["components"]["schemas"])
+    found = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
+    for operation in (one for methods in document["paths"].values() for one in methods.values()):
+        for content in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for media in content.get("content", {}).values():
+                name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name:
+                    found.setdefault(name, examples.of_answer(name))
+                    media["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
+    document["components"]["examples"] = {name: {"value": value} for name, value in sorted(found.items())}

@@ -39,7 +39,7 @@ async def configure(call: Caller, sent: Annotated[Sent[OrganizationConfig], Depe
 
 @router.get("/organizationconfig", response_model=answer_of(OrganizationConfig))
 async def configuration(call: Caller) -> Response:
-    """The configuration."""
+    """The organization's configuration."""
     async with call.reading() as connection:
         resources = await call.configured(connection)
     assert resources.config is not None
@@ -59,6 +59,6 @@ async def advance_clock(call: Caller, sent: Annotated[Sent[ClockBody], Depends(_
 
 @router.get("/clock", response_model=Time)
 async def clock(call: Caller) -> Response:
-    """The organization's time: its test clock's, else the real one."""
+    """The organization's time. It is its test clock's, else the real one."""
     async with call.reading() as connection:
         return answer({"now": now_of(await call.configured(connection))})

@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -49,9 +50,13 @@ class Page:
             return []
         return [Condition(f"{place} {'>' if self.oldest_first else '<'} {{}}", self.before)]
 
-    def fetched_of(self, newest_first: Iterable[T], position: Callable[[T], int]) -> list[T]:
-        """What would be fetched of entries that are all at hand."""
-        return [one for one in newest_first if self.before is None or position(one) < self.before][: self.fetched]
+    def fetched_of(self, in_order: Iterable[T], position: Callable[[T], int]) -> list[T]:
+        """What would be fetched of entries that are at hand, in the page's order; no more of them are looked at."""
+        follows = (one for one in in_order if self.before is None or self._follows(position(one), self.before))
+        return list(islice(follows, self.fetched))
+
+    def _follows(self, position: int, last: int) -> bool:
+        return position > last if self.oldest_first else position < last
 
     def shown(self, entries: Sequence[T]) -> Sequence[T]:
         """Of what was fetched."""
@@ -65,9 +70,13 @@ class Page:
         beside: Mapping[str, Any] = MappingProxyType({}),
     ) -> Response:
         """`data` are the documents of what is shown of `entries`; `beside` are further members of the answer."""
+        return answer(self.document(data, entries, position) | dict(beside))
+
+    def document(self, data: list[Any], entries: Sequence[T], position: Callable[[T], int]) -> dict[str, Any]:
+        """The same as a document, without `beside`."""
         more = len(entries) > self.size
         next_page = {"nextToken": self._token(position(entries[self.size - 1]))} if more else {}
-        return answer({"data": data, **beside, **next_page})
+        return {"data": data} | next_page
 
     def _token(self, position: int) -> str:
         text = f"{_word(self.oldest_first)} {position}"
@@ -78,26 +87,31 @@ class AnyPage(Reader[None]):
     """The same two, taken and not read: what is listed is one page."""
 
     def __init__(self) -> None:
-        self.schemas = {"pageSize": text_schema(), "nextToken": text_schema()}
+        taken = text_schema(description="Taken and not read: all stands on one page.")
+        self.schemas = {"pageSize": taken, "nextToken": taken}
 
     def read(self, found: Found) -> None:
         """Whatever they say."""
 
 
 class Paging(Reader[Page]):
-    """`pageSize`, up to `most`, and `nextToken`; `sorts`: and a `sortOrder`."""
+    """`pageSize`, up to `most`, and `nextToken`; `sorts`: and a `sortOrder`. `oldest_first`: the only order."""
 
-    def __init__(self, most: int = PAGE_SIZE_MAX, *, sorts: bool = False) -> None:
-        self.most = most
+    def __init__(self, most: int = PAGE_SIZE_MAX, *, sorts: bool = False, oldest_first: bool = False) -> None:
+        self.most, self.oldest_first = most, oldest_first
         size = {"type": "integer", "minimum": 1, "maximum": most, "default": PAGE_SIZE_MAX}
-        self.schemas = {"pageSize": size, "nextToken": text_schema()}
+        self.schemas = {
+            "pageSize": {**size, "description": "Most entries of the page."},
+            "nextToken": text_schema(description="The `nextToken` of an earlier page; without it, the first page."),
+        }
         if sorts:
-            self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS)}
+            order = "By when they were made; DESC, the newest first, unless given."
+            self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS), "description": order}
 
     def read(self, found: Found) -> Page:
         token = one(found, "nextToken")
         size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, self.most)
-        oldest_first = one(found, "sortOrder") == "ASC"
+        oldest_first = self.oldest_first or one(found, "sortOrder") == "ASC"
         return Page(size, _position(token, _word(oldest_first)) if token else None, oldest_first)
 
 

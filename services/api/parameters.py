@@ -125,8 +125,13 @@ def day_schema() -> dict[str, Any]:
 
 
 def declared(schemas: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters as OpenAPI has them."""
-    return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in schemas.items()]
+    """The parameters as OpenAPI has them; what a schema says in words is said of the parameter."""
+    return [_declared(name, dict(schema)) for name, schema in schemas.items()]
+
+
+def _declared(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    words = {"description": schema.pop("description")} if "description" in schema else {}
+    return {"name": name, "in": "query", "required": False, **words, "schema": schema}
 
 
 async def check_parameters(request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends
 from pydantic import BeforeValidator, Field
@@ -11,11 +11,14 @@ from starlette.responses import Response
 from events.dates import read_instant
 from events.resources.base import Model
 from events.resources.bounds import MANY, Text, items, rule
-from services.api.calls import Call, Caller, organization_router
+from services.access.gate import Gate
+from services.access.scopes import Scope
+from services.access.tokens import LINK_SECONDS
+from services.api.calls import LINK, Call, Caller, organization_router
 from services.api.commanding import once_by_itself
 from services.api.measurement_answers import DownloadUrl, RejectedPage, RejectedRecord, ReplayAnswer
 from services.api.paging import Page, Paging
-from services.api.parameters import Choice, Found, Instant, Reader, choice_rule
+from services.api.parameters import Choice, Found, Instant, Reader, choice_rule, text_schema
 from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
 from services.api.wire import answer
@@ -30,6 +33,8 @@ from services.store.listing import Condition
 
 #: Records that one request sends again.
 REPLAY_MAX = 1_000
+#: A token has some 400 characters, and as many more as an organization's name makes it.
+LINK_LENGTH_MAX = 2_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
 _FILTERS: dict[Reader[Any], str] = {
@@ -49,6 +54,16 @@ class RejectedFilters(Reader[list[Condition]]):
 
     def read(self, found: Found) -> list[Condition]:
         return [Condition(sql, filter.read(found)) for filter, sql in _FILTERS.items() if found.keys() & filter.schemas]
+
+
+class Link(Reader[None]):
+    """The token in a link; `signed_in` has read it by now."""
+
+    def __init__(self) -> None:
+        self.schemas = {LINK: text_schema(LINK_LENGTH_MAX)}
+
+    def read(self, found: Found) -> None:
+        """Nothing is left to be done."""
 
 
 _Moment = Annotated[datetime, BeforeValidator(read_instant)]
@@ -105,9 +120,9 @@ async def get_rejected(call: Caller, id: str) -> Response:
     return answer(_document(one) | shown)
 
 
-@router.get("/usage/rejected/{id}/bytes")
-async def bytes_of(call: Caller, id: str) -> Response:
-    """The very bytes of a refused record."""
+@router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
+async def bytes_of(call: Caller, id: str, _link: Annotated[None, Depends(Link())]) -> Response:
+    """The very bytes of a refused record, for a token, or for whoever has the link of getDownloadUrl."""
     _, record = await _read(call, id)
     if record is None:
         raise UnknownResource(kind=_KIND, id=id)
@@ -137,12 +152,16 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
 
 @router.get("/measurements/failedIngest/getDownloadUrl", response_model=DownloadUrl)
 async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]) -> Response:
-    """Where the bytes of a refused record are; `file` is its id."""
+    """Where the bytes of a refused record are, for a quarter of an hour and without a token; `file` is its id."""
     if not file:
         raise InvalidField(field="file", rule="is required: the id of a refused record, as usage/rejected lists it")
     await _listed(call, file)
-    path = f"organizations/{quote(call.organization, safe='')}/usage/rejected/{quote(file, safe='')}/bytes"
-    return answer({"url": f"{call.request.base_url}{path}"})
+    gate: Gate = call.request.app.state.gate
+    key, path = call.identity.access_key_id, f"/organizations/{call.organization}/usage/rejected/{file}/bytes"
+    scopes = frozenset({Scope.AUDIT})
+    token = gate.tokens.sign(key, call.organization, scopes, seconds=LINK_SECONDS, path=path)
+    base = str(call.request.base_url).rstrip("/")
+    return answer({"url": f"{base}{quote(path)}?{urlencode({LINK: token})}"})
 
 
 async def _listed(call: Call, id: str) -> Listed:

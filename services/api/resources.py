@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
+from inspect import cleandoc
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, undrawn_fields
 from services.api.filters import Filters
+from services.api.operations import summary_of
 from services.api.paging import Page, Paging
 from services.api.parameters import Day, Flag, Reader
 from services.api.search import ResourceSearch
@@ -37,7 +39,7 @@ _AS_OF, _FORCE = Day("asOf"), Flag("force")
 def resource_router() -> APIRouter:
     """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
     router = organization_router()
-    for kind in (one for one in KINDS.values() if not one.single):
+    for kind in (one for one in KINDS.values() if not one.single and one.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
             ("list", "GET", "", _list),
@@ -54,6 +56,8 @@ def resource_router() -> APIRouter:
                     maker(kind),
                     methods=[method],
                     name=f"{operation} {kind.name}",
+                    summary=summary_of(operation, kind),
+                    description=f"{summary_of(operation, kind)}. {cleandoc(kind.model.__doc__ or '')}",
                     tags=[kind.path],
                     response_model=listed(shown) if operation in ("list", "search") else shown,
                 )

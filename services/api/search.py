@@ -19,6 +19,7 @@ from services.api.parameters import Found, Reader, choice_rule, one, text_schema
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
+from services.store.finding import has_code, is_of_account
 from services.store.listing import Condition, Search
 
 DEFAULT_SIZE = 10
@@ -27,13 +28,27 @@ SEARCH_MAX = 10_000
 OFFSET_MAX = 2**31 - 1
 OPERATORS = ("AND", "OR")
 _SCHEMAS: dict[str, dict[str, Any]] = {
-    "searchQuery": text_schema(SEARCH_MAX),
-    "fromDocument": {"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
-    "pageSize": {"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
+    "searchQuery": text_schema(
+        SEARCH_MAX, description="Terms joined by `$`: a field, one of `>` `>=` `:` `<` `<=` `~`, and a value."
+    ),
+    "fromDocument": {
+        **{"type": "integer", "minimum": 0, "maximum": OFFSET_MAX, "default": 0},
+        "description": "How many of what is found are passed over.",
+    },
+    "pageSize": {
+        **{"type": "integer", "minimum": 1, "maximum": PAGE_SIZE_MAX, "default": DEFAULT_SIZE},
+        "description": "Most entries of the answer.",
+    },
     # An empty text stands for the first, the default.
-    "operator": {"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
-    "sortBy": text_schema(),
-    "sortOrder": {"type": "string", "pattern": "^(DESC|ASC)?$", "default": ORDERS[0]},
+    "operator": {
+        **{"type": "string", "pattern": "^(AND|OR)?$", "default": OPERATORS[0]},
+        "description": "Whether all terms must hold, or any.",
+    },
+    "sortBy": text_schema(description="A stored field; by when they were made unless given."),
+    "sortOrder": {
+        **{"type": "string", "pattern": "^(DESC|ASC)?$", "default": ORDERS[0]},
+        "description": "Which way they are sorted.",
+    },
 }
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
@@ -49,7 +64,7 @@ _DAYS = {"startDate", "endDate", "billDate", "dueDate", "externalInvoiceDate"}
 _INSTANTS = {"dtCreated"}
 #: An instant as its column spells it, so that the two compare as texts.
 _INSTANT = "%Y-%m-%dT%H:%M:%S.%f"
-_LISTS = {"ids": "e.id", "codes": "e.body->>'code'"}
+_LISTS = {"ids": "e.id = ANY({})", "codes": has_code("e", "$2", "{}")}
 
 
 class Searching(Reader[Search]):
@@ -105,10 +120,14 @@ class ResourceSearch(Searching):
     def test(self, name: str, comparator: str, value: str) -> Condition:
         if name in _LISTS:
             only_equal(name, comparator)
-            return Condition(f"{_LISTS[name]} = ANY({{}})", value.split(","))
+            return Condition(_LISTS[name], value.split(","))
         if name in ("productId", "productIds"):
             only_equal(name, comparator)
             return Condition("e.body->'productIds' ?| {}", value.split(","))
+        if name == "code" and comparator == ":":
+            return Condition(has_code("e", "$2", "ARRAY[{}]"), value)
+        if name == "accountId" and comparator == ":" and self.kind.owner == "accountId":
+            return Condition(is_of_account("e", "{0}"), value)
         return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
     def order(self, name: str | None) -> str:

@@ -11,17 +11,17 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from services.api.errors import BodyTooLargeError
+from services.api.edges.bodies import body_of, check_media
 from services.api.wire import parse_object
 from services.commands.bodies import effective_date_of, parse_model, version_of
+from services.commands.errors import InvalidField
 
 M = TypeVar("M", bound=BaseModel)
-BODY_BYTES_MAX = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[M]):
-    """A body that was read. `effective`: the day from which on the fees of an updated plan or template hold."""
+    """A body that was read. `effective`: the day from which on the fees of an updated plan, template or group hold."""
 
     body: M
     document: dict[str, Any]
@@ -48,6 +48,8 @@ class Body(Generic[M]):
     may_be_absent: bool = False
     #: Members that may be left out, and are kept all the same.
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    #: Members that the path has: they may be left out, and must say the same otherwise.
+    in_path: tuple[str, ...] = ()
     media: tuple[str, ...] = ("application/json",)
     #: What OpenAPI calls it, if not as its model.
     title: str | None = None
@@ -58,7 +60,12 @@ class Body(Generic[M]):
         return self.title or self.model.__name__
 
     async def __call__(self, request: Request) -> "Sent[M]":
-        return Sent(await body_of(request), self)
+        check_media(request.headers, self.media)
+        return Sent(await self.bytes_of(request), self)
+
+    async def bytes_of(self, request: Request) -> bytes:
+        """Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
+        return await body_of(request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +77,12 @@ class Sent(Generic[M]):
     declared: Body[M]
 
     def read(self, **beside: Any) -> Given[M]:
-        """The body; `beside` are members that the query may give instead. Raises: InvalidField, InvalidBody."""
+        """The body; `beside` are members that the query or path gives. Raises: InvalidField, InvalidBody."""
         declared = self.declared
         document = {} if declared.may_be_absent and not self.raw else parse_object(self.raw)
+        for name in declared.in_path:
+            if document.get(name, beside[name]) != beside[name]:
+                raise InvalidField(field=name, rule="must be the one of the path")
         effective = None
         if declared.dated:
             document, effective = effective_date_of(document)
@@ -80,11 +90,13 @@ class Sent(Generic[M]):
         return Given(parse_model(declared.model, document, declared.unread), document, effective)
 
 
-async def body_of(request: Request, limit: int = BODY_BYTES_MAX) -> bytes:
-    """The body's bytes. Raises: BodyTooLargeError, before it is held whole."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLargeError(limit=limit)
-    return bytes(body)
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The bytes of a body that says nothing: for a path that takes none."""
+
+    raw: bytes
+
+
+async def unread(request: Request) -> Unread:
+    """Whatever is sent, of any type. Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
+    return Unread(await body_of(request))

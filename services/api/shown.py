@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.alias_generators import to_camel
 
 from events.facts.commitments import CancelPolicy
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import BalanceEntity, CommitmentEntity, ScheduleEntity
 from projections.settlement.states import Status
 from services.commands.kind import Kind
 
@@ -87,7 +87,18 @@ class DerivedOfBalance(Derived):
     amount: Decimal
 
 
-_DERIVED: dict[Any, type[Shown]] = {CommitmentEntity: DerivedOfCommitment, BalanceEntity: DerivedOfBalance}
+class DerivedOfSchedule(Shown):
+    """The last day on which a schedule gave something, and the next one: midnight UTC, which names that day."""
+
+    previous_run: datetime | None = None
+    next_run: datetime | None = None
+
+
+_DERIVED: dict[Any, type[Shown]] = {
+    CommitmentEntity: DerivedOfCommitment,
+    BalanceEntity: DerivedOfBalance,
+    ScheduleEntity: DerivedOfSchedule,
+}
 
 
 def derived_of(kind: Kind) -> type[Shown] | None:

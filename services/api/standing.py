@@ -11,7 +11,7 @@ import structlog
 from services.breaks import BreakError
 from services.continuity.guard import GenerationsMovedError, Guard
 from services.failures import ExpectedFailure, Passing
-from services.postgres import connected
+from services.postgres import Role, connected
 from services.store.fence import IDENTITY, Fence, NotComparedError
 from services.store.generations import Generations, load_generations
 
@@ -54,10 +54,10 @@ class Standing:
     async def _watch_one(self) -> None:
         """Compare, and go on comparing until a connection reaches another store. Raises: what is broken or away."""
         self._fence.compare_anew()
-        async with connected(self._database_url) as connection:
+        async with connected(self._database_url, Role.WATCH) as connection:
             identity = await connection.fetchval(f"SELECT {IDENTITY}")
             generations = await load_generations(connection)
-        self._guard = Guard(self._bootstrap, lambda: connected(self._database_url), generations)
+        self._guard = Guard(self._bootstrap, lambda: connected(self._database_url, Role.WATCH), generations)
         await self._guard.check()
         self._found_whole(identity, generations)
         watching = asyncio.create_task(self._guard.watch())

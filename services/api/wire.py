@@ -1,6 +1,7 @@
 """JSON in and out. A number never passes through a float: digits in are the digits that are stored and answered."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
@@ -22,12 +23,19 @@ T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 #: A number with more digits than this before its point is refused before anything computes with it.
 _EXPONENT_MAX = 300
+#: Most values of a body, those within others counted, and most levels of them. Reading a value costs a microsecond and
+#: more, in which everybody waits; the largest body that is meant so has a few thousand, and six levels.
+VALUES_MAX, LEVELS_MAX = 20_000, 64
+#: A string of JSON, or one that does not end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 #: Most characters of a path in a message, and how a longer one ends.
 _PATH_MAX, _MORE = 200, "... (deeper)"
 
 
 def parse_json(raw: bytes) -> Any:
     """The document of a request's body. Raises: InvalidField, saying where it is wrong."""
+    if len(raw) > VALUES_MAX and _begun(raw) > VALUES_MAX and _begun(_STRING.sub(b"", raw)) > VALUES_MAX:
+        raise InvalidField(field="body", rule=f"has more than {VALUES_MAX} values")
     try:
         document = json.loads(
             raw, parse_int=_whole, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=_members
@@ -40,7 +48,7 @@ def parse_json(raw: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidField(field="body", rule="must be JSON in UTF-8") from None
     except RecursionError:
-        raise InvalidField(field="body", rule="is nested too deeply") from None
+        raise InvalidField(field="body", rule=f"is nested too deeply, in more than {LEVELS_MAX} levels") from None
     except ValueError as error:
         raise InvalidField(field="body", rule=f"must be JSON: {error}") from None
     return document
@@ -80,16 +88,24 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check(value: Any, path: str) -> None:
-    """What JSON allows and nothing behind us can keep: NUL, lone surrogates, numbers of absurd size."""
+def _begun(raw: bytes) -> int:
+    """No fewer values than there are within others; marks inside strings count, too."""
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+
+
+def _check(value: Any, path: str, level: int = 0) -> None:
+    """What JSON allows and nothing behind us can keep: NUL, lone surrogates, numbers of absurd size, endless depth."""
+    if level > LEVELS_MAX:
+        raise InvalidField(field="body", rule=f"is nested too deeply, in more than {LEVELS_MAX} levels")
     match value:
         case dict():
             for name, member in value.items():
                 _check(name, path)
-                _check(member, shortened(name) if path == "body" else _step(path, f".{shortened(name)}"))
+                step = shortened(name) if path == "body" else _step(path, f".{shortened(name)}")
+                _check(member, step, level + 1)
         case list():
             for number, member in enumerate(value):
-                _check(member, _step(path, f"[{number}]"))
+                _check(member, _step(path, f"[{number}]"), level + 1)
         case str() if "\0" in value:
             raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
         case str() if any("\ud800" <= character <= "\udfff" for character in value):

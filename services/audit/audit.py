@@ -24,7 +24,7 @@ from services.audit.residues import conservation, unexplained
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import LogReader
-from services.postgres import Postgres, connected
+from services.postgres import Postgres
 from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
@@ -82,7 +82,7 @@ async def audit(
     Raises: OutdatedReadModelsError: those of another version are not what this program would fill;
     AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
     """
-    async with connected(postgres.url) as guard, AsyncExitStack() as held:
+    async with postgres.alone() as guard, AsyncExitStack() as held:
         (await read_live(guard)).require_current()
         await lock_schemas(guard)
         held.push_async_callback(unlock_schemas, guard)

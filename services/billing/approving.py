@@ -173,14 +173,14 @@ def _recalculated(request: BillRequest, found: Pending) -> BillFact | None:
 class AutoApprover:
     """Approves what is over its time. Several processes may do so at once: a bill is issued once."""
 
-    def __init__(self, postgres: Postgres, waiter: Waiter, turns: Turns) -> None:
-        self._postgres, self._waiter, self._turns = postgres, waiter, turns
+    def __init__(self, postgres: Postgres, every: Postgres, waiter: Waiter, turns: Turns) -> None:
+        self._postgres, self._every, self._waiter, self._turns = postgres, every, waiter, turns
         #: Bills and organizations that failed, and until when each rests.
         self._resting: dict[str, float] = {}
 
     async def organizations(self) -> list[str]:
         """Those that have pending bills, but for those that rest."""
-        async with reading_live(self._postgres) as connection:
+        async with reading_live(self._every) as connection:
             found = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
         now = asyncio.get_running_loop().time()
         self._resting = {name: until for name, until in self._resting.items() if until > now}

@@ -25,12 +25,12 @@ from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
 from services.commands.errors import CommandError, UnknownResource
 from services.store.events import NewEvent, append, bills_of, stream_version
+from services.store.finding import OF_BILL
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
 
 _FACTS = f"""
-SELECT {COLUMNS} FROM store.events
-WHERE organization = $1 AND stream LIKE 'bills-%' AND data->>'billId' = $2 ORDER BY position
+SELECT {COLUMNS} FROM store.events WHERE organization = $1 AND {OF_BILL} ORDER BY position
 """
 
 

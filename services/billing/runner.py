@@ -17,7 +17,7 @@ from services.billing.run import BillRun
 from services.concurrency import Turns
 from services.failures import Passing
 from services.outage import Outage
-from services.postgres import OwnConnection, Postgres, PostgresUnreachableError
+from services.postgres import OwnConnection, Postgres, PostgresUnreachableError, Role
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
 from services.store.execute import now_of
@@ -54,7 +54,7 @@ class JobLocks:
     """
 
     def __init__(self, database_url: str) -> None:
-        self._session = OwnConnection(database_url)
+        self._session = OwnConnection(database_url, Role.WATCH)
 
     @asynccontextmanager
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
@@ -77,14 +77,15 @@ class JobLocks:
 class JobRunner:
     """Runs the open jobs, those of one organization one after the other, and approves what is over its grace period.
 
-    A lock per job keeps several processes apart; approval needs none.
+    A lock per job keeps several processes apart; approval needs none. `every`: connections on which it is asked whose
+    turn it is; what is done for an organization is done on its own.
     """
 
-    def __init__(self, postgres: Postgres, watcher: Watcher) -> None:
-        self._postgres, self._waiter = postgres, Waiter(watcher)
+    def __init__(self, postgres: Postgres, every: Postgres, watcher: Watcher) -> None:
+        self._postgres, self._every, self._waiter = postgres, every, Waiter(watcher)
         self._locks = JobLocks(postgres.url)
         self._turns = Turns("the settling of bills", PAGES_AT_ONCE, share=1, within=None)
-        self._approver = AutoApprover(postgres, self._waiter, self._turns)
+        self._approver = AutoApprover(postgres, every, self._waiter, self._turns)
         self._woken = asyncio.Event()
         #: Organizations whose jobs, and whose approvals, are being carried out.
         self._jobs_of, self._approvals_of = set[str](), set[str]()
@@ -114,7 +115,7 @@ class JobRunner:
         while True:
             self._woken.clear()
             try:
-                async with self._postgres.connection() as connection:
+                async with self._every.connection() as connection:
                     jobs = await open_jobs(connection)
                 outage.over()
             except Passing as error:

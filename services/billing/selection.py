@@ -33,8 +33,10 @@ SELECT EXISTS (SELECT FROM store.entities WHERE organization = $1 AND kind = 'ac
 """
 _FREQUENT = """
 SELECT DISTINCT held.root_id FROM store.entities held
+LEFT JOIN store.entities link ON link.organization = held.organization AND link.kind = 'planGroupLink'
+    AND link.body->>'planGroupId' = held.body->>'planGroupId'
 JOIN store.entities plan ON plan.organization = held.organization AND plan.kind = 'plan'
-    AND plan.id = held.body->>'planId'
+    AND plan.id = coalesce(held.body->>'planId', link.body->>'planId')
 JOIN store.entities template ON template.organization = held.organization AND template.kind = 'planTemplate'
     AND template.id = plan.body->>'planTemplateId'
 WHERE held.organization = $1 AND held.kind = 'accountPlan' AND template.body->>'billFrequency' = $2

@@ -8,6 +8,8 @@ from events.resources.accounts import Account, AccountPlan
 from events.topics import partition_of
 from projections.calendar import named_days
 from projections.entities import Entity
+from projections.rating.groups import plans_of
+from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources
 from services.commands.checks import check_term
 from services.commands.errors import InvalidField, OverlappingPlan
@@ -60,23 +62,38 @@ def check_contract_owner(resources: Resources, account_id: str, contract_id: str
 
 
 def check_account_plan(resources: Resources, id: str, body: AccountPlan) -> None:
-    """One account plan per product and day, unless the organization allows them to overlap."""
+    """One account plan per product and day, unless the organization allows them to overlap; a group's has the products
+    of all its plans. A group that was made for one account is attached to no other."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     check_contract_owner(resources, body.account_id, body.contract_id)
+    group = resources.plan_groups.get(body.plan_group_id or "")
+    if group is not None and group.body.account_id not in (None, body.account_id):
+        raise InvalidField(field="planGroupId", rule="names a plan group of another account")
+    check_no_overlap(resources, id, body)
+
+
+def check_no_overlap(resources: Resources, id: str, body: AccountPlan) -> None:
+    """No other account plan of the account has one of its products on one of its days. Raises: OverlappingPlan."""
     assert resources.config is not None
     if resources.config.body.allow_overlapping_plans:
         return
+    zone, index = resources.accounts[body.account_id].timezone, index_families(resources)
+    own = _products(resources, index, body)
     for other in resources.account_plans.values():
         if other.id == id or other.body.account_id != body.account_id:
             continue
-        if _product(resources, other.body) == _product(resources, body) and _overlap(body, other.body, zone):
+        if not own.isdisjoint(_products(resources, index, other.body)) and _overlap(body, other.body, zone):
             raise OverlappingPlan(id=other.id)
 
 
-def _product(resources: Resources, body: AccountPlan) -> str:
-    assert body.plan_id is not None
-    return resources.plan_templates[resources.plans[body.plan_id].body.plan_template_id].body.product_id
+def product_of(resources: Resources, plan_id: str) -> str:
+    """The product that a plan prices."""
+    return resources.plan_templates[resources.plans[plan_id].body.plan_template_id].body.product_id
+
+
+def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> set[str]:
+    return {product_of(resources, plan_id) for plan_id in plans_of(resources, index, body)}
 
 
 def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:

@@ -76,7 +76,7 @@ def version_of(document: dict[str, Any]) -> int | None:
 
 
 class _Effective(Model):
-    """What the PUT of a plan or plan template may say beside its fields."""
+    """What the PUT of a plan, plan template or plan group may say beside its fields."""
 
     effective_date: Day | None = None
 

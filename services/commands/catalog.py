@@ -41,6 +41,8 @@ def check_aggregation(resources: Resources, body: Aggregation) -> None:
 def check_pricing(resources: Resources, body: Pricing) -> None:
     """A segment is made of its aggregation's segmented fields."""
     check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+    if body.aggregation_id is None:
+        return
     fields = resources.aggregations[body.aggregation_id].body.segmented_fields
     if body.segment and not set(body.segment) <= set(fields):
         raise InvalidField(
@@ -49,7 +51,7 @@ def check_pricing(resources: Resources, body: Pricing) -> None:
 
 
 def fee_dates(resources: Resources, held: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
-    """From when on the fees of a plan's or template's update hold: `effectiveDate`, else the organization's day.
+    """From when on fees of a plan, template or group hold: the update's `effectiveDate`, else the organization's day.
 
     What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
     so a change that was dated is moved. Raises: InvalidField beside another template, whose fees have their own days.

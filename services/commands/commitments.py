@@ -2,12 +2,11 @@
 when one is used, so that it is not deleted without force (rules 8.10).
 """
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from itertools import accumulate
-from typing import get_args
+from typing import Any, get_args
 
-from events.decimals import plain
 from events.facts.commitments import (
     BalanceTransacted,
     BillingGrid,
@@ -19,7 +18,7 @@ from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment, CommitmentType
 from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
-from projections.entities import BalanceEntity, CommitmentEntity
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.rating.index import index_families
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -28,6 +27,7 @@ from services.commands.accounts import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
 from services.commands.errors import AlreadyCancelled, InvalidField
 from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commands.schedules import check_debit, check_debits, schedules_of
 from services.commands.table import KINDS
 
 #: The first is the default.
@@ -95,14 +95,17 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
         check_precision("currency", top_up.amount, body.currency)
 
 
-def check_balance(resources: Resources, body: Balance) -> None:
-    """Its term does not end before it starts, its amounts can be paid, its contract is the account's."""
+def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None) -> None:
+    """Its term does not end before it starts, its amounts can be paid, its contract is the account's, and what its
+    schedules give in its term still covers what was taken out."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
+    if isinstance(held, BalanceEntity):
+        check_debits(replace(held, body=body), zone, schedules_of(resources, held))
 
 
 def check_charge(resources: Resources, body: AccountCharge) -> None:
@@ -160,7 +163,7 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
     given = details.transaction_date or details.applied_date
     day = named_day(given, zone) if given else local_day(command.now, zone)
     if details.amount < 0:
-        _check_covered(held, day, details.amount)
+        check_debit(resources, held, day, details.amount)
     return BalanceTransacted(
         id=held.id,
         version=held.version + 1,
@@ -169,20 +172,6 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
         date=day,
         details=details,
     )
-
-
-def _check_covered(held: BalanceEntity, day: date, debit: Decimal) -> None:
-    """A debit takes out no more than is paid in, on its day and on every later one.
-
-    What was drawn is not asked: a debit comes before draws, late usage's too (`paid_in` of settlement).
-    """
-    by_day: dict[date, Decimal] = {day: debit}
-    for one in held.transactions:
-        by_day[one.date] = by_day.get(one.date, Decimal(0)) + one.amount
-    totals = zip(sorted(by_day), accumulate(by_day[one] for one in sorted(by_day)), strict=True)
-    left = min(total for at, total in totals if at >= day)
-    if left < 0:
-        raise InvalidField(field="amount", rule=f"must not take out more than the {plain(left - debit)} paid in")
 
 
 def _commitment(resources: Resources, id: str) -> CommitmentEntity:

@@ -15,11 +15,14 @@ from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
 from events.resources.credits import Balance
-from projections.entities import CommitmentEntity, Entity, PlanEntity
+from events.resources.plan_groups import PlanGroupLink
+from events.resources.schedules import BalanceSchedule
+from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
-from services.commands import commitments, organization
+from services.commands import commitments, organization, schedules
 from services.commands.accounts import account_created, check_account, check_account_plan
 from services.commands.bill_lock import check_lock_date
 from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
@@ -33,6 +36,7 @@ from services.commands.checks import (
     check_version,
     existing,
 )
+from services.commands.compound import check_compound, check_still_named
 from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
@@ -46,6 +50,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.plan_groups import check_link
 from services.commands.table import KINDS
 
 
@@ -98,6 +103,8 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
     elif isinstance(held, CommitmentEntity):
         assert isinstance(command.body, Commitment)
         more = commitments.grid_of(resources, command.body, held)
+    elif isinstance(held, ScheduleEntity):
+        more = schedules.changed(resources, held, command)
     return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
 
 
@@ -105,9 +112,12 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
     held = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
+    if isinstance(held.body, Aggregation):
+        check_still_named(resources, held, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
-    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force)
+    more = schedules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
+    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force, **more)
 
 
 def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:
@@ -119,20 +129,34 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account(resources, body, held)
         case AccountPlan():
             check_account_plan(resources, id, body)
-        case Aggregation():
-            check_aggregation(resources, body)
-        case Pricing():
-            check_pricing(resources, body)
-        case CounterPricing():
-            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
             commitments.check_commitment(resources, body, held)
         case Balance():
-            commitments.check_balance(resources, body)
+            commitments.check_balance(resources, body, held)
+        case BalanceSchedule():
+            schedules.check_schedule(resources, body)
         case AccountCharge():
             commitments.check_charge(resources, body)
         case BillConfig():
             check_lock_date(body, held)
+        case _:
+            _check_of_catalog(resources, id, body, held)
+
+
+def _check_of_catalog(resources: Resources, id: str, body: Resource, held: Entity[Any] | None) -> None:
+    match body:
+        case Aggregation():
+            check_aggregation(resources, body)
+            if held is not None:
+                check_still_named(resources, held, body)
+        case CompoundAggregation():
+            check_compound(resources, body)
+        case Pricing():
+            check_pricing(resources, body)
+        case CounterPricing():
+            check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+        case PlanGroupLink():
+            check_link(resources, id, body)
         case _:
             pass

@@ -59,6 +59,10 @@ class AlreadyUsed(CommandError):
     """{kind} {name} has drawn or billed, so it is not deleted without force=true"""
 
 
+class DebitUncovered(CommandError):
+    """balance {id}: what was taken out of it by {day} would be {lacking} more than what is paid in"""
+
+
 class AlreadyCancelled(CommandError):
     """commitment {name} is cancelled and takes no further change"""
 

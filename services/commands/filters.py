@@ -19,6 +19,23 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
+class HasCode:
+    """Its code is one of these texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfAccount:
+    """It belongs to the account with this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOneOf:
+    """The body's field, a reference, names one of these ids."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class IsOneOf:
     """The body's field is one of these texts."""
 
@@ -64,7 +81,20 @@ class Through:
     test: "Test"
 
 
-Test = HasId | Equals | IsOneOf | EqualsOrLacks | OnDay | IsActive | DrawsFor | OfPicklist | Through
+Test = (
+    HasId
+    | HasCode
+    | OfAccount
+    | NamesOneOf
+    | Equals
+    | IsOneOf
+    | EqualsOrLacks
+    | OnDay
+    | IsActive
+    | DrawsFor
+    | OfPicklist
+    | Through
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +121,16 @@ def one_of(field: str, parameter: str | None = None) -> Filter:
     return Filter(parameter or field, IsOneOf(field), "texts")
 
 
+def of_account(parameter: str = "accountId") -> Filter:
+    """By the account that it belongs to."""
+    return Filter(parameter, OfAccount())
+
+
+def names_one_of(field: str) -> Filter:
+    """By several ids that a reference may name."""
+    return Filter(field, NamesOneOf(field), "texts")
+
+
 def unlinked_or_equals(field: str, parameter: str | None = None) -> Filter:
     """By the field's text, or for those without it."""
     return Filter(parameter or field, EqualsOrLacks(field))
@@ -102,7 +142,7 @@ def by_day(parameter: str, field: str, comparison: Comparison, needs: str | None
 
 
 IDS = Filter("ids", HasId(), "texts")
-CODES = one_of("code", "codes")
+CODES = Filter("codes", HasCode(), "texts")
 ACTIVE = Filter("date", IsActive(), "day")
 #: Of all dates, whatever day is asked for.
 INCLUDE_ALL = Filter("includeall", None, "flag", lifts="date")

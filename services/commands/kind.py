@@ -29,8 +29,10 @@ class Kind:
     filters: tuple[Filter, ...]
     #: Combinations of fields that no two resources of the kind share in an organization (when all are given).
     unique: tuple[tuple[str, ...], ...] = (("code",),)
-    #: Whose log it lies in: its own (an account's), that of its `accountId`, or the catalog's only.
-    owner: Literal["self", "accountId", "catalog"] = "catalog"
+    #: Whose log it lies in: its own (an account's), that of its `accountId` or of its balance's, or the catalog's only.
+    owner: Literal["self", "accountId", "balanceId", "catalog"] = "catalog"
+    #: Field and kind of the resource below whose path its own lie; None: below the organization's.
+    within: tuple[str, str] | None = None
     #: Fields that keep the value they were created with.
     fixed: tuple[str, ...] = ()
     #: Lists of references, beside `model.references`: field -> kind.

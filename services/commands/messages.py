@@ -50,7 +50,9 @@ class CreateResource:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResource:
-    """Replace the whole body. `effective`: from when on new fees of a plan or template hold; None: from today on."""
+    """Replace the whole body. `effective`: from when on new fees of a plan or its like, or new terms of a schedule,
+    hold; None: fees from today on, terms from tomorrow on.
+    """
 
     kind: str
     id: str
@@ -62,13 +64,17 @@ class UpdateResource:
 
 @dataclass(frozen=True, slots=True)
 class DeleteResource:
-    """`drawn` is what the caller found out: the commitment or balance has drawn or billed. `force` deletes it still."""
+    """`drawn` is what the caller found out: the commitment or balance has drawn or billed. `force` deletes it still.
+
+    `effective`: from when on a schedule gives nothing more; None: from tomorrow on.
+    """
 
     kind: str
     id: str
     force: bool
     drawn: bool
     now: datetime
+    effective: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

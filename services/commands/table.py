@@ -1,15 +1,20 @@
 """THE table of resources: all that is particular to a kind stands in its row, for `decide`, store, HTTP and stories."""
 
+from typing import Any
+
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.bill_config import BillConfig
 from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
 from events.resources.credits import Balance
 from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity
+from events.resources.plan_groups import PlanGroup, PlanGroupLink
+from events.resources.schedules import BalanceChargeSchedule, BalanceTransactionSchedule
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
 from services.commands.in_stories import InnerList, InStories
 from services.commands.kind import Kind
@@ -19,6 +24,14 @@ _PRODUCTS = (("productIds", "product"),)
 _BEGINS = InStories(begins_with_file=True)
 _PICKED = (f.IDS, f.CODES, f.ARCHIVED)
 _SEARCHED = ("id", "ids", "createdBy", "dtCreated", "lastModifiedBy")
+_OF_BALANCE: dict[str, Any] = {
+    "group": "billing",
+    "owner": "balanceId",
+    "within": ("balanceId", "balance"),
+    "fixed": ("balanceId",),
+    "derived": ("nextRun", "previousRun"),
+    "entity": ScheduleEntity,
+}
 
 #: Each behind what it refers to, as a story makes them; a plan may be of an account all the same.
 _ROWS = (
@@ -31,6 +44,12 @@ _ROWS = (
         in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1", "aggregation": "SUM"}),
     ),
     Kind(
+        "compoundAggregation",
+        CompoundAggregation,
+        (f.IDS, f.CODES, f.one_of("productId")),
+        in_stories=InStories({"rounding": "NONE", "quantityPerUnit": 1, "unit": "1"}),
+    ),
+    Kind(
         "planTemplate",
         PlanTemplate,
         (f.IDS, f.equals("productId")),
@@ -40,14 +59,14 @@ _ROWS = (
     Kind(
         "plan",
         Plan,
-        (f.IDS, f.one_of("accountId"), f.PRODUCT_OF_PLAN),
+        (f.IDS, f.names_one_of("accountId"), f.PRODUCT_OF_PLAN),
         entity=PlanEntity,
         in_stories=InStories(inner=InnerList("pricings", "pricing", "plan")),
     ),
     Kind(
         "pricing",
         Pricing,
-        (f.IDS, f.ACTIVE, f.equals("aggregationId"), *f.PLAN_OR_TEMPLATE),
+        (f.IDS, f.ACTIVE, f.equals("aggregationId"), f.equals("compoundAggregationId"), *f.PLAN_OR_TEMPLATE),
         in_stories=_BEGINS,
     ),
     Kind("counter", Counter, (f.IDS, f.CODES, f.one_of("productId")), in_stories=InStories({"unit": "1"})),
@@ -70,9 +89,23 @@ _ROWS = (
         ),
     ),
     Kind(
+        "planGroup",
+        PlanGroup,
+        (f.IDS, f.one_of("accountId")),
+        entity=PlanEntity,
+        # What is in it, and who is on it, was judged by them.
+        fixed=("currency", "accountId"),
+    ),
+    Kind(
+        "planGroupLink",
+        PlanGroupLink,
+        (f.IDS, f.equals("planId", "plan"), f.equals("planGroupId", "planGroup")),
+        unique=(),
+    ),
+    Kind(
         "contract",
         Contract,
-        (f.IDS, f.CODES, f.equals("accountId")),
+        (f.IDS, f.CODES, f.of_account()),
         owner="accountId",
         fixed=("accountId",),
         in_stories=InStories(made_when_named=True),
@@ -84,8 +117,9 @@ _ROWS = (
             f.IDS,
             f.ACTIVE,
             f.INCLUDE_ALL,
-            f.equals("accountId", "account"),
+            f.of_account("account"),
             f.equals("planId", "plan"),
+            f.equals("planGroupId", "planGroup"),
             f.unlinked_or_equals("contractId", "contract"),
             f.PRODUCT_OF_ACCOUNT_PLAN,
         ),
@@ -99,7 +133,7 @@ _ROWS = (
         (
             f.IDS,
             f.ACTIVE,
-            f.equals("accountId"),
+            f.of_account(),
             f.DRAWS_FOR_PRODUCT,
             f.unlinked_or_equals("contractId"),
             *f.COMMITMENT_ENDS,
@@ -116,7 +150,7 @@ _ROWS = (
         Balance,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.unlinked_or_equals("contractId"),
             f.unlinked_or_equals("contractId", "contract"),
             *f.TERM_ENDS,
@@ -129,18 +163,44 @@ _ROWS = (
         entity=BalanceEntity,
     ),
     Kind(
+        "balanceTransactionSchedule",
+        BalanceTransactionSchedule,
+        (f.IDS,),
+        in_stories=InStories(
+            {
+                "transactionDescription": "{code}",
+                "transactionTypeId": "{code}",
+                "frequency": "MONTHLY",
+                "frequencyInterval": 1,
+            }
+        ),
+        **_OF_BALANCE,
+    ),
+    Kind(
+        "balanceChargeSchedule",
+        BalanceChargeSchedule,
+        (f.IDS,),
+        in_stories=InStories(
+            {
+                "chargeDescription": "{code}",
+                "billFrequency": "MONTHLY",
+                "billFrequencyInterval": 1,
+                "billInAdvance": False,
+            }
+        ),
+        **_OF_BALANCE,
+    ),
+    Kind(
         "counterAdjustment",
         CounterAdjustment,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.equals("counterId"),
             f.by_day("date", "date", "="),
-            f.by_day("dateStart", "date", ">="),
-            f.by_day("dateEnd", "date", "<"),
-            # It has one day only; m3ter's newer names of the same range.
-            f.by_day("endDateStart", "date", ">="),
-            f.by_day("endDateEnd", "date", "<"),
+            # It has one day only; the latter names are m3ter's newer ones of the same range.
+            *(f.by_day(name, "date", ">=") for name in ("dateStart", "endDateStart")),
+            *(f.by_day(name, "date", "<") for name in ("dateEnd", "endDateEnd")),
         ),
         sorts=True,
         unique=(("accountId", "counterId", "date"),),
@@ -154,11 +214,10 @@ _ROWS = (
         AccountCharge,
         (
             f.IDS,
-            f.equals("accountId"),
+            f.of_account(),
             f.by_day("billDate", "billDate", "="),
-            f.equals("entityId"),
-            f.equals("entityType"),
-            f.equals("scheduleId"),  # schedules of charges are not offered, so it finds none
+            # What a schedule gives is derived and no resource: `scheduleId` finds none.
+            *map(f.equals, ("entityId", "entityType", "scheduleId")),
         ),
         owner="accountId",
         fixed=("accountId",),
@@ -170,7 +229,6 @@ _ROWS = (
     Kind("transactionType", TransactionType, _PICKED, at="picklists/transactiontypes", in_stories=None),
     Kind("billConfig", BillConfig, (), unique=(), at="billconfig", group="billing", single=True, in_stories=None),
 )
-
 KINDS: dict[str, Kind] = {row.name: row for row in _ROWS}
 
 

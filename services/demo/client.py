@@ -6,11 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import httpx
 from aiokafka import AIOKafkaProducer
 
 from events.topics import USAGE, usage_key
-from services.api.signing_in import SignedIn
+from services.access.client import SignedIn
+from services.access.local import Credentials
+from services.api.patience import AsyncPatient
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request
 from services.failures import ExpectedFailure
@@ -23,11 +24,9 @@ class DemoError(ExpectedFailure):
 class Client:
     """Calls under one organization; an answer that is no success ends the demo with the call and the message."""
 
-    def __init__(self, url: str, organization: str) -> None:
+    def __init__(self, url: str, organization: str, key: Credentials) -> None:
         self.organization = organization
-        self._http = httpx.AsyncClient(
-            base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn("demo")
-        )
+        self._http = AsyncPatient(base_url=f"{url}/organizations/{organization}", timeout=60, auth=SignedIn(key))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -15,6 +15,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
+from services.access.local import operators
 from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
@@ -54,7 +55,7 @@ async def _demo(requests: list[Request], month: Month, keep: bool, console: Cons
     with _telling(console, STARTING):
         system = await running.__aenter__()
     try:
-        client = Client(system.addresses.api_url, organization)
+        client = Client(system.addresses.api_url, organization, operators(system.keys, system.settings))
         try:
             # Whatever ends by itself ends the demo, by name: it shows what a minute's undisturbed work comes to.
             await system.while_all_run(_main_job(client, system, requests, month, console))
@@ -154,6 +155,7 @@ def _tell_addresses(system: System, organization: str, console: Console) -> None
     lines = (
         "\nstill up, Ctrl-C ends it",
         f"  API       {system.addresses.api_url}/organizations/{organization}/bills",
+        *([f"  keys      {system.keys.file}, the operator's"] if system.keys else []),
         f"  Kafka     {system.addresses.kafka_bootstrap}",
         f"  Postgres  {system.addresses.database_url}",
     )

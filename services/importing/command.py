@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.api.signing_in import SignedIn
+from services.access.client import SignedIn
+from services.access.local import credentials
+from services.api.patience import Patient
 from services.importing.files import rows_of, size_of
 from services.importing.position import Position
 from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
 from services.importing.sending import Request, Sender, Wrong, requests_of
+from services.run.settings import load_settings
 
 #: Characters of a file's digest in a uid: with a line behind it there is room for both.
 _DIGEST = 32
@@ -80,7 +82,6 @@ class Importing:
 @click.option("--map", "columns", multiple=True, callback=_pairs, help="COLUMN=FIELD; COLUMN= leaves the column out.")
 @click.option("--set", "fixed", multiple=True, callback=_pairs, help="FIELD=VALUE for rows that do not have it.")
 @click.option("--from-start", is_flag=True, help="Send all of it again, also what was sent before; it counts once.")
-@click.option("--as", "name", default="import", show_default=True, help="Who sends it: the access key id.")
 def import_file(
     file: Path,
     url: str,
@@ -88,13 +89,16 @@ def import_file(
     columns: dict[str, str],
     fixed: dict[str, str],
     from_start: bool,
-    name: str,
 ) -> None:
-    """Send the usage in FILE (.csv with a header, or .jsonl) over HTTP. Begun again, it goes on where it stopped."""
+    """Send the usage in FILE (.csv with a header, or .jsonl) over HTTP. Begun again, it goes on where it stopped.
+
+    It signs in with TRUEUP_API_KEY and TRUEUP_API_SECRET, else with the keys of `trueup up` in TRUEUP_HOME.
+    """
     layout = Layout(
         {column: field and check_field(field) for column, field in columns.items()},
         {check_field(field): value for field, value in fixed.items()},
     )
+    auth = SignedIn(credentials(load_settings()))
     size = size_of(file)
     position = Position(file, size.digest, organization)
     if not from_start:
@@ -103,7 +107,7 @@ def import_file(
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     base = f"{url.rstrip('/')}/organizations/{organization}/"
     with (
-        httpx.Client(base_url=base, timeout=TIMEOUT_S, auth=SignedIn(name)) as client,
+        Patient(base_url=base, timeout=TIMEOUT_S, auth=auth) as client,
         Progress(*shown, console=console) as progress,
     ):
         run = Importing(Sender(client, PATIENCE_S), position, progress, size.lines)

@@ -69,7 +69,7 @@ def _written(text: str) -> tuple[str]:
 
 _decode_event = msgspec.json.Decoder(CloudEvent, float_hook=_written).decode
 _decode_data = msgspec.json.Decoder(UsageData, float_hook=_written).decode
-_ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "organization")
+ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "organization")
 _BINARY_MARK = "ce_specversion"
 
 
@@ -104,7 +104,7 @@ def _binary(value: bytes, headers: Headers) -> CloudEvent:
         if attribute in attributes:
             raise Refused(Reason.NOT_A_CLOUD_EVENT, f"header {name} stands twice")
         attributes[attribute] = content.decode()
-    for attribute in _ATTRIBUTES:
+    for attribute in ATTRIBUTES:
         if attribute not in attributes:
             reason = Reason.BAD_TIME if attribute == "time" else Reason.NOT_A_CLOUD_EVENT
             raise Refused(reason, f"header ce_{attribute} is missing")

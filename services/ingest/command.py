@@ -15,7 +15,7 @@ from services.ingest.catalogs import CatalogFollower, CommandGate
 from services.ingest.handler import IngestHandler
 from services.kafka import BatchWriter, LogReader
 from services.outage import until_stopped
-from services.postgres import open_postgres
+from services.postgres import Role, open_postgres
 from services.refusals.keeper import Keeper
 from services.run.process import Process, run_process
 from services.run.stack import Endpoints
@@ -47,7 +47,8 @@ async def run_ingest(
 async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int) -> None:
     bootstrap = endpoints.kafka_bootstrap
     async with AsyncExitStack() as stack:
-        postgres = await stack.enter_async_context(open_postgres(endpoints.database_url, most=3))
+        opening = open_postgres(endpoints.database_url, role=Role.INGEST, most=3)
+        postgres = await stack.enter_async_context(opening)
         reader = await stack.enter_async_context(LogReader(bootstrap))
         writer = await stack.enter_async_context(BatchWriter(bootstrap))
         async with postgres.connection() as connection:

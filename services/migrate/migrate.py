@@ -17,6 +17,7 @@ import uvloop
 from events.topics import USAGE
 from services.continuity.mending import mending
 from services.migrate.new_usage import begin_usage_anew
+from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import connected
 from services.readside.live import Live, make_read_models
@@ -59,12 +60,13 @@ async def migrate(
     """Make what is missing, check what is there. Raises: ExpectedFailure naming what does not fit.
 
     `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
-    if read models are of another version.
+    if read models are of another version, and one if roles cannot be made.
     """
     async with connected(endpoints.database_url) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
         try:
             await migrate_store(connection)
+            await make_roles(connection, tell)
             async with mending(connection):
                 await _migrate_topics(connection, settings, endpoints, new_usage)
             live = await make_read_models(connection)

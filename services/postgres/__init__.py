@@ -9,6 +9,7 @@ from services.postgres.connection import (
     connected,
 )
 from services.postgres.pool import Postgres, open_postgres
+from services.postgres.roles import Role, RoleNotGrantedError
 
 __all__ = [
     "Connection",
@@ -16,6 +17,8 @@ __all__ = [
     "OwnConnection",
     "Postgres",
     "PostgresUnreachableError",
+    "Role",
+    "RoleNotGrantedError",
     "TablesMovedError",
     "connected",
     "open_postgres",

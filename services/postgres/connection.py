@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from services.failures import ExpectedFailure, Passing, Worded
+from services.postgres.roles import Role, take
 from services.run.settings import redacted
 
 #: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
@@ -81,6 +82,11 @@ class Connection:
     def is_at_work(self) -> bool:
         """Whether the server has not answered yet what was asked of it."""
         return self._asked > 0
+
+    async def serve(self, organization: str) -> None:
+        """From now on it shows this organization's rows and no others; only of a pool of role API."""
+        with self._guarded():
+            await self._raw.serve(organization)
 
     async def execute(self, query: str, *arguments: Any) -> str:
         with self._guarded():
@@ -163,19 +169,30 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Connection]:
-    """One connection of its own, for what belongs to a session. Raises: PostgresUnreachableError."""
-    raw = await _connect(url)
+async def connected(url: str, role: Role | None = None) -> AsyncIterator[Connection]:
+    """One connection of its own, for what belongs to a session, in this role, or as the database's user.
+
+    Raises: PostgresUnreachableError, RoleNotGrantedError.
+    """
+    raw = await _connect(url, role)
     try:
         yield Connection(raw, url)
     finally:
         raw.terminate()
 
 
-async def _connect(url: str) -> Any:
+async def _connect(url: str, role: Role | None) -> Any:
+    raw = None
     try:
-        return await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
-    except Exception as error:
+        raw = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
+        if role is not None:
+            await take(raw, role)
+        return raw
+    except BaseException as error:
+        if raw is not None:
+            throw_away(raw)
+        if isinstance(error, ExpectedFailure) or not isinstance(error, Exception):
+            raise
         raise PostgresUnreachableError(url, error) from error
 
 
@@ -185,18 +202,18 @@ class OwnConnection:
     For what must not wait until the pool has room: it costs a session of the server, so there are few.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, role: Role | None = None) -> None:
+        self._url, self._role = url, role
         self._busy = asyncio.Lock()
         self._held: Any = None
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[Connection]:
-        """The connection, for the length of the block. Raises: PostgresUnreachableError."""
+        """The connection, for the length of the block. Raises: PostgresUnreachableError, RoleNotGrantedError."""
         async with self._busy:
             raw, self._held = self._held, None
             if raw is None or raw.is_closed():
-                raw = await _connect(self._url)
+                raw = await _connect(self._url, self._role)
             try:
                 yield Connection(raw, self._url)
                 self._held = raw

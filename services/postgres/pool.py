@@ -2,50 +2,87 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
 import asyncpg
 
 from services.concurrency import Turns
-from services.failures import Passing
+from services.failures import ExpectedFailure, Passing
 from services.postgres.connection import (
     CONNECT_SECONDS,
     STATEMENT_SECONDS,
     Connection,
     Fence,
     PostgresUnreachableError,
+    connected,
     throw_away,
 )
+from services.postgres.roles import ORGANIZATION, Role, take
+
+_SERVE = f"SELECT set_config('{ORGANIZATION}', $1, false)"
+
+
+class _Serving(asyncpg.Connection):  # type: ignore[misc]  # the driver has no types
+    """A connection that knows for which organization it works, so that Postgres is told only when that changes."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._organization: str | None = None
+
+    async def serve(self, organization: str) -> None:
+        """Outside any transaction, so that none which fails takes it back."""
+        if organization != self._organization:
+            # While it is not known whether Postgres was told, nobody's is what it is.
+            self._organization = None
+            await self.execute(_SERVE, organization)
+            self._organization = organization
 
 
 class Postgres:
     """A pool that opens at once and connects when it is used, so that a process outlives a restart of the server.
 
-    Connections are taken by turns: whoever holds one must not wait for another, nor for anything but Postgres.
+    Connections are taken by turns: whoever holds one must not wait for another, nor for anything but Postgres. Of role
+    API there are none but for one organization, and without one they show no organization's rows.
     """
 
     def __init__(
-        self, url: str, pool: "asyncpg.Pool[Any]", turns: Turns, fence: Fence | None = None, whose: str = ""
+        self,
+        url: str,
+        pool: "asyncpg.Pool[Any]",
+        turns: Turns,
+        fence: Fence | None = None,
+        role: Role | None = None,
+        whose: str = "",
     ) -> None:
-        self.url, self._pool, self._turns, self._fence, self._whose = url, pool, turns, fence, whose
+        self.url, self._pool, self._turns, self._fence = url, pool, turns, fence
+        self._role, self._whose = role, whose
 
     def of(self, organization: str) -> Self:
         """The same pool, whose connections are taken in the organization's turn."""
-        return type(self)(self.url, self._pool, self._turns, self._fence, organization)
+        return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization)
+
+    def alone(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection beside the pool, with its rights. Raises: PostgresUnreachableError, RoleNotGrantedError."""
+        return connected(self.url, self._role)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool, in its turn. Raises: PostgresUnreachableError, NoTurnError."""
+        """A connection of the pool, in its turn.
+
+        Raises: PostgresUnreachableError, NoTurnError, RoleNotGrantedError.
+        """
         async with self._turns.turn(self._whose):
             try:
                 raw = await self._pool.acquire(timeout=CONNECT_SECONDS)
-            except Passing:
+            except (Passing, ExpectedFailure):
                 raise
             except Exception as error:
                 raise PostgresUnreachableError(self.url, error) from error
             connection = Connection(raw, self.url, self._fence)
             try:
+                if self._role is Role.API:
+                    await connection.serve(self._whose)
                 yield connection
             finally:
                 await self._release(raw, connection)
@@ -70,12 +107,25 @@ class Postgres:
 
 @asynccontextmanager
 async def open_postgres(
-    url: str, *, most: int = 10, share: int | None = None, fence: Fence | None = None
+    url: str,
+    *,
+    role: Role | None = None,
+    most: int = 10,
+    share: int | None = None,
+    fence: Fence | None = None,
 ) -> AsyncIterator[Postgres]:
     """A pool of at most `most` connections for the length of a block, `share` of them (all) for one organization.
 
-    One with a fence connects when it is first used. Raises: PostgresUnreachableError.
+    They act in this role, or as the database's user. One with a fence connects when it is first used.
+    Raises: PostgresUnreachableError, RoleNotGrantedError.
     """
+
+    async def begin(raw: Any) -> None:
+        if role is not None:
+            await take(raw, role)
+        if fence is not None:
+            await fence.admit(raw)
+
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -84,23 +134,26 @@ async def open_postgres(
             max_size=most,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
-            init=fence.admit if fence else None,
+            init=begin,
+            connection_class=_Serving if role is Role.API else asyncpg.Connection,
             reset=_as_it_is,
         )
         if fence is None:
             await pool.release(await pool.acquire(timeout=CONNECT_SECONDS))
+    except ExpectedFailure:
+        raise
     except Exception as error:
         raise PostgresUnreachableError(url, error) from error
     try:
-        yield Postgres(url, pool, Turns("a connection to Postgres", most, share or most), fence)
+        yield Postgres(url, pool, Turns("a connection to Postgres", most, share or most), fence, role)
     finally:
         await _close(pool)
 
 
 async def _as_it_is(connection: Any) -> None:
     """Given back without a word to the server: a transaction that is open was rolled back by now, and nothing that is
-    done on a pool's connection outlives its transaction: locks and settings are the transaction's. What belongs to a
-    session needs a connection of its own, `connected`.
+    done on a pool's connection outlives its transaction: locks and settings are the transaction's, but for the role and
+    the organization that it serves. What belongs to a session needs a connection of its own, `connected`.
     """
 
 

@@ -9,6 +9,7 @@ the usage, and skipped here without being decoded: the catalog stays small howev
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,10 @@ import structlog
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
+from events.resources.catalog import Pricing
 from events.sources import Origins
 from events.topics import CATALOG
+from projections.calculation import calculation_of
 from projections.entities import Entity
 from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
@@ -35,7 +38,7 @@ _DIRECTORY = (b'{"type":"Account',)
 
 @dataclass(frozen=True, slots=True)
 class CatalogChange:
-    """Whom a catalog fact touches: the accounts under `plans` (None: all of the organization)."""
+    """Whom a catalog fact touches: the accounts under `plans` and plan groups (None: all of the organization)."""
 
     offset: int
     organization: str
@@ -124,19 +127,31 @@ def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) 
 
 
 def _touched(catalog: Resources, fact: ResourceFact) -> _Touched:
-    """Plans whose accounts the resource concerns as the catalog is now; asked before and after the fact is applied."""
+    """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
+    is applied."""
     if isinstance(fact, OrganizationConfigured):
         return _Touched(None)
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
     plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
     aggregations = {held.id for held in catalog.aggregations.values() if id in (held.id, held.body.meter_id)}
+    sources = {id} | aggregations | _formulas_over(catalog, aggregations)
     templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
     for pricing in pricings:
-        source = getattr(pricing.body, "aggregation_id", None) or getattr(pricing.body, "counter_id", None)
-        if id in (pricing.id, source) or source in aggregations:
+        source = pricing.body.priced_id if isinstance(pricing.body, Pricing) else pricing.body.counter_id
+        if id == pricing.id or source in sources:
             plans |= {pricing.body.plan_id} if pricing.body.plan_id else set()
             templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
     plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
+    links = catalog.plan_group_links.values()
+    plans |= {one.body.plan_group_id for one in links if one.id == id or one.body.plan_id in plans}
+    plans |= {id} if id in catalog.plan_groups else set()
     aggregation = catalog.aggregations.get(id)
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
+
+
+def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
+    """The compound aggregations whose formulas name one of these aggregations."""
+    codes = {catalog.aggregations[id].body.code for id in aggregations}
+    formulas = catalog.compound_aggregations.values()
+    return {one.id for one in formulas if not codes.isdisjoint(calculation_of(one.body.calculation).codes)}

@@ -22,7 +22,7 @@ from events.topics import CATALOG, EVENTS
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import LogReader
-from services.postgres import Connection, Postgres, connected
+from services.postgres import Connection, Postgres
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import drop_unused, fresh_schema, lock_schemas, unlock_schemas
@@ -72,7 +72,7 @@ async def replay(
     """
     started = time.monotonic()
     async with (
-        connected(postgres.url) as guard,
+        postgres.alone() as guard,
         AsyncExitStack() as held,
         LogReader(bootstrap) as side,
         LogReader(bootstrap) as main,

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from services.failures import ExpectedFailure, Worded
-from services.postgres import Postgres, PostgresUnreachableError, connected
+from services.postgres import Postgres, PostgresUnreachableError
 from services.readside.live import create_read_models, read_live
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
@@ -21,12 +21,13 @@ PATIENCE_S = 15.0
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
 _UNLOCK = "SELECT pg_advisory_unlock($1)"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
-#: Whether another session of this database holds a lock on any of its tables; of Postgres's own ones none matters.
+#: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
+#: user, none matters; what else a session is may only be seen by who has its user's rights.
 _USED = """
 SELECT EXISTS (
     SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
     JOIN pg_class ON pg_class.oid = relation JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = $1 AND pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+    WHERE nspname = $1 AND pid <> pg_backend_pid() AND datname = current_database() AND usesysid IS NOT NULL
 )
 """
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ async def fresh_schema(postgres: Postgres) -> str:
 
 async def drop_leftovers(postgres: Postgres) -> None:
     """Drop what a replay or an audit that was killed has left behind, unless one is at work."""
-    async with connected(postgres.url) as guard:
+    async with postgres.alone() as guard:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
         if await guard.fetchval(_TRY_LOCK, LOCK):

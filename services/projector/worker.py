@@ -22,7 +22,7 @@ from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.kafka import LogReader, Polled
 from services.outage import until_stopped
-from services.postgres import Postgres, PostgresUnreachableError, connected, open_postgres
+from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, drop_leftovers
@@ -167,7 +167,10 @@ async def _fill(postgres: Postgres, bootstrap: str) -> bool:
 
 
 async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    async with open_postgres(postgres_url, most=CONNECTIONS) as postgres, LogReader(bootstrap) as reader:
+    async with (
+        open_postgres(postgres_url, role=Role.PROJECTOR, most=CONNECTIONS) as postgres,
+        LogReader(bootstrap) as reader,
+    ):
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
         guard = Guard(bootstrap, postgres.connection, generations)
@@ -194,7 +197,7 @@ async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
     """Set the event whenever the relay has published, until cancelled."""
     while True:
         try:
-            async with connected(postgres_url) as connection:
+            async with connected(postgres_url, Role.PROJECTOR) as connection:
                 await connection.add_listener(RELAYED, lambda *_: woken.set())
                 woken.set()  # what was published before
                 closed = asyncio.Event()

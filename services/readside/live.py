@@ -15,7 +15,9 @@ import asyncpg
 
 from projections.readmodels import registry
 from services.failures import ExpectedFailure, Passing, Worded
-from services.postgres import Postgres, TablesMovedError
+from services.postgres import Postgres, Role, TablesMovedError
+from services.postgres.rights import secure_read_models
+from services.postgres.roles import leave, take_for_transaction
 from services.store.generations import NotMigratedError
 
 FIRST_SCHEMA = "rm_1"
@@ -168,9 +170,12 @@ async def begin_read_models_anew(connection: Any) -> None:
 
 
 async def create_read_models(connection: Any, name: str) -> None:
-    """Empty read models in a new schema of this name, inside the caller's transaction."""
+    """Empty read models in a new schema of this name, the projector's, inside the caller's transaction."""
+    held = await take_for_transaction(connection, Role.PROJECTOR)
     await connection.execute(f'CREATE SCHEMA "{name}"')
     await connection.execute(f'SET LOCAL search_path = "{name}"')
     await connection.execute(registry.SCHEMA)
     await connection.execute("RESET search_path")
     await connection.execute(f"COMMENT ON SCHEMA \"{name}\" IS '{registry.VERSION}'")
+    await secure_read_models(connection, name, current=True)
+    await leave(connection, held)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.topics import EVENTS
-from services.postgres import OwnConnection, TablesMovedError
+from services.postgres import OwnConnection, Role, TablesMovedError
 from services.readside.live import LIVE_NAME, Live, filling_schema, read_live
 from services.store.generations import GENERATIONS, Generations, NotMigratedError, generations_of
 
@@ -64,7 +64,7 @@ class Looker:
     """Looks through a connection of its own, so that a look never waits until the pool has room."""
 
     def __init__(self, database_url: str) -> None:
-        self._connection = OwnConnection(database_url)
+        self._connection = OwnConnection(database_url, Role.WATCH)
         self._live: Live | None = None
 
     async def look(self) -> Seen:

@@ -8,6 +8,8 @@ was accepted and not relayed when Postgres was lost. Keys of idempotent requests
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
 from services.breaks import BreakError, TopicMissingError
 from services.continuity.check import check_ends, check_records
@@ -23,6 +25,7 @@ from services.migrate.migrate import (
     record_topic,
 )
 from services.migrate.new_usage import begin_usage_anew
+from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
 from services.readside.live import begin_read_models_anew, make_read_models
@@ -33,6 +36,8 @@ from services.rebuild.scan import Place, Scan, adopt_names, scan
 from services.relay.cursor import put_back, put_marks, read_cursor, try_lead
 from services.store.events import APPEND_LOCK, head
 from services.store.generations import Generations, load_generations
+
+log = structlog.get_logger(__name__)
 
 _LOCK = "SELECT pg_advisory_lock($1)"
 _LOCK_APPENDS = "SELECT pg_advisory_xact_lock($1)"
@@ -73,6 +78,7 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
     async with postgres.connection() as connection:
         await connection.execute(_LOCK, MIGRATE_LOCK)
         await migrate_store(connection)
+        await make_roles(connection, lambda line: log.warning("roles_missing", note=line))
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await connection.fetch(_KNOWN_TOPICS)

@@ -14,7 +14,7 @@ from services.continuity.memory import note_writer, written
 from services.continuity.tails import read_tails
 from services.kafka import BatchWriter, LogReader
 from services.outage import until_stopped
-from services.postgres import Connection, connected
+from services.postgres import Connection, Role, connected
 from services.relay import cursor
 from services.relay.relay import QUARTER_S, Relay
 from services.run.process import Process, run_process
@@ -41,10 +41,11 @@ async def run_relay(
     """
 
     async def lead() -> None:
-        async with connected(database_url) as connection:
+        async with connected(database_url, Role.RELAY) as connection:
             await _stand_by(connection, stop, ready)
             if not stop.is_set():
-                guard = Guard(bootstrap, lambda: connected(database_url), await load_generations(connection))
+                generations = await load_generations(connection)
+                guard = Guard(bootstrap, lambda: connected(database_url, Role.RELAY), generations)
                 await guard.check()
                 await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 from events.actors import RELAY
 from events.codec import encode
@@ -37,6 +37,16 @@ from services.store.rows import envelope_of
 
 QUARTER_S = 15 * 60
 _NOW = "SELECT clock_timestamp()"
+
+
+class OfBill(TypedDict):
+    """What every line of a bill says of the bill, where invoicing reads it."""
+
+    organization: str
+    billId: str
+    billAccountId: str
+    billDate: str
+    currency: str
 
 
 @dataclass(slots=True)
@@ -89,18 +99,18 @@ def line_records(envelope: Envelope, bill: BillIssued) -> list[Record]:
 
     A consumer that keeps the last (position, line number) per partition drops what is written twice after a crash.
     """
-    shared: dict[str, Any] = {
-        "organization": envelope.organization,
-        "billId": bill.bill_id,
-        "billAccountId": bill.account_id,
-        "billDate": bill.bill_date.isoformat(),
-        "currency": bill.currency,
-    }
+    shared = OfBill(
+        organization=envelope.organization,
+        billId=bill.bill_id,
+        billAccountId=bill.account_id,
+        billDate=bill.bill_date.isoformat(),
+        currency=bill.currency,
+    )
     position = str(envelope.sequence).encode()
     return [
         Record(
             bill.root_id.encode(),
-            _compact(shared | line.model_dump(mode="json", by_alias=True, exclude_none=True)),
+            _compact({**shared, **line.model_dump(mode="json", by_alias=True, exclude_none=True)}),
             [("position", position), ("line", str(line.number).encode())],
         )
         for line in bill.lines

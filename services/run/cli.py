@@ -21,6 +21,7 @@ COMMANDS = {
     "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
+    "keys": ("services.access.command:keys", "Make, list, rotate and revoke access keys."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
     "replay": ("services.audit.command:replay", "Rebuild every read model from the log and swap it in."),
@@ -28,6 +29,7 @@ COMMANDS = {
     "foreign": ("services.audit.foreign:foreign", "List or acknowledge records in our topics that are none of ours."),
     "import": ("services.importing.command:import_file", "Send a file of usage over HTTP; goes on where it stopped."),
     "simulate": ("services.simulate:simulate", "Play billing stories from YAML files."),
+    "contracts": ("services.contracts.command:contracts", "Write the OpenAPI and AsyncAPI documents."),
     "demo": ("services.demo.command:demo", "Run the main job on real input and show it."),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.failures import ExpectedFailure
@@ -19,6 +19,9 @@ PREFIX = "TRUEUP_"
 MIB = 1024 * 1024
 #: What `max_record_bytes` may be: batches of this size are written whatever it is, and no Kafka is asked for more.
 RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
+TOKEN_SECRET_BYTES_LEAST = 32
+#: Settings whose values no message shows.
+_SECRET = frozenset({"token_secret", "api_secret"})
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
@@ -45,12 +48,25 @@ class Settings(BaseSettings):
     #: else hold to. Managed brokers often allow no more than the default.
     max_record_bytes: int = Field(default=8 * MIB, ge=RECORD_BYTES_LEAST, le=RECORD_BYTES_MOST)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    #: The API has no access control yet, so it listens on loopback unless a container's network says otherwise.
+    #: Anything but loopback needs an access key in the database first.
     api_host: str = "127.0.0.1"
+    #: What bearer tokens are signed with, at least 32 bytes; without it, what `trueup migrate` has put into Postgres.
+    token_secret: SecretStr | None = None
+    #: What the product's own tools sign in with; without them, the keys that `trueup up` has put into the home.
+    api_key: str | None = None
+    api_secret: SecretStr | None = None
     #: 0 takes a free port.
     api_port: int = Field(default=0, ge=0, le=65535)
     #: Whether usage over HTTP for an account that is not there brings it into being, as m3ter does.
     skeleton_accounts_http: bool = True
+    #: Requests a second that an API process takes of one organization, and as many submissions of usage; 0 is no limit.
+    api_rate: int = Field(default=50, ge=0, le=100_000)
+    #: How many of them one that was quiet may send at once.
+    api_burst: int = Field(default=200, ge=1, le=100_000)
+    #: Connections of an API process, or as many as the host lets it open.
+    api_connections: int = Field(default=4_000, ge=10, le=100_000)
+    #: Seconds that a client may take for the head of a request, and for its body, and to take some of an answer.
+    api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
     worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
 
@@ -58,6 +74,13 @@ class Settings(BaseSettings):
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    @field_validator("token_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < TOKEN_SECRET_BYTES_LEAST:
+            raise ValueError(f"must have at least {TOKEN_SECRET_BYTES_LEAST} bytes")
+        return value
 
     @field_validator("kafka_bootstrap")
     @classmethod
@@ -103,4 +126,5 @@ def redacted(url: str) -> str:
 def _line(item: dict[str, object]) -> str:
     location = item["loc"]
     field = str(location[0]) if isinstance(location, tuple) and location else "?"
-    return f"{PREFIX}{field.upper()} {rule_of(item)}; it is {redacted(str(item['input']))!r}"
+    told = "" if field in _SECRET else f"; it is {redacted(str(item['input']))!r}"
+    return f"{PREFIX}{field.upper()} {rule_of(item)}{told}"

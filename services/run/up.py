@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 import uvloop
 
+from services.access.local import LocalKeys, prepare_access, told
 from services.run.process import tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
@@ -102,6 +103,7 @@ class Service:
             "TRUEUP_WORKER_SESSION_MS": str(settings.worker_session_ms),
             "TRUEUP_API_PORT": str(settings.api_port if self._port is None else self._port),
             "TRUEUP_API_HOST": settings.api_host,
+            "TRUEUP_API_RATE": str(settings.api_rate),
         }
         argv = [sys.executable, "-m", "services.run.cli", self.name, "--ready-file", str(self._ready_file)]
         return Command(self.name, argv, environment, log=self._log)
@@ -128,15 +130,18 @@ class System:
         self.settings, self.endpoints = settings, endpoints
         self.supervisor = Supervisor()
         self._stack_processes = stack_processes
+        #: What this machine's tools sign in with; known once it is migrated.
+        self.keys: LocalKeys | None = None
         self._services = {
             name: Service(name, settings, endpoints, self.supervisor, folder, quiet=quiet) for name in SERVICES
         }
 
     async def migrate(self) -> None:
-        """Topics, schemas and read models are there and as they should be."""
+        """Topics, schemas and read models are there and as they should be, and somebody can sign in."""
         from services.migrate.migrate import migrate
 
         await migrate(self.settings, self.endpoints)
+        self.keys = await prepare_access(self.settings, self.endpoints.database_url)
 
     async def start(self, names: Iterable[str] = SERVICES) -> None:
         """Start these services and wait until each says that it is ready. Raises: StackError naming one that is not."""
@@ -225,8 +230,9 @@ async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
     async with running_system(settings) as system:
         tell_ready(ready_file, asdict(system.addresses))
-        click.echo(f"api       {system.addresses.api_url}\nkafka     {system.addresses.kafka_bootstrap}")
-        click.echo(f"postgres  {system.addresses.database_url}")
+        found = system.addresses
+        click.echo(f"api       {found.api_url}\nkafka     {found.kafka_bootstrap}\npostgres  {found.database_url}")
+        click.echo(told(system.keys, found.api_url), nl=False)
         await system.keep_running()
 
 

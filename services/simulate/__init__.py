@@ -51,9 +51,10 @@ def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Playe
     if live is None:
         yield MemoryPlayer
         return
+    from services.access.local import credentials
     from services.simulate.live_player import LiveSystem
 
-    with LiveSystem(live, kafka or _bootstrap()) as system:
+    with LiveSystem(live, kafka or _bootstrap(), credentials(load_settings())) as system:
         yield system.player
 
 
@@ -83,6 +84,9 @@ def _print_wrong(console: Console, path: Path, problem: str, json: bool) -> None
 @click.option("--kafka", metavar="HOST:PORT", help="Kafka for --live; else TRUEUP_KAFKA_BOOTSTRAP, else TRUEUP_HOME's.")
 def simulate(files: tuple[Path, ...], as_json: bool, live: str | None, kafka: str | None) -> None:
     """Play billing stories from YAML FILES.
+
+    With --live it signs in with TRUEUP_API_KEY and TRUEUP_API_SECRET, of an operator's key (every organization), else
+    with that of `trueup up` in TRUEUP_HOME.
 
     Exit status: 0 when all that they expect holds, 1 with the differences otherwise, 2 when a file itself is wrong.
     """

@@ -12,7 +12,7 @@ from services.simulate.player import RefusedError
 
 TIMEOUT_SECONDS = 90.0
 #: What an answer may say without being the product's judgement of the step.
-_NO_JUDGEMENT = (401, 408, 429)
+_NO_JUDGEMENT = (401, 403, 408, 429)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

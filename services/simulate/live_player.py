@@ -19,9 +19,10 @@ import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
-from services.api.signing_in import SignedIn
+from services.access.client import SignedIn
+from services.access.local import Credentials
+from services.api.patience import Patient
 from services.commands.bodies import parse_body
-from services.commands.table import KINDS
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
@@ -39,10 +40,10 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 class LiveSystem:
     """Connections to a running system, for as many players as there are stories. Players may run in threads."""
 
-    def __init__(self, url: str, bootstrap: str) -> None:
-        """Raises: ApiFailedError for what is no URL."""
+    def __init__(self, url: str, bootstrap: str, key: Credentials) -> None:
+        """`key` must be an operator's, since each story has its organization. Raises: ApiFailedError for no URL."""
         try:
-            self._client = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn("simulate"))
+            self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn(key))
         except httpx.InvalidURL as error:
             raise ApiFailedError("--live", url, f"is no URL: {error}") from error
         self._pipe = UsagePipe(bootstrap)
@@ -82,7 +83,7 @@ class LivePlayer:
 
     def create(self, document: Document) -> Resource:
         fields = self._names.resolved(document.kind, document.fields)
-        made = self._ask("POST", KINDS[document.kind].path, fields, about=document.kind)
+        made = self._ask("POST", self._names.list_path(document.kind, fields), fields, about=document.kind)
         self._names.learn(document, made["id"])
         if document.kind == "account" and document.fields.get("parentAccount"):
             self._parents[document.code] = document.fields["parentAccount"]
@@ -94,8 +95,11 @@ class LivePlayer:
         given = {name: value for name, value in body.items() if value is not None}
         return parse_body(kind, self._ask("PUT", path, given, about=kind))
 
-    def delete(self, kind: str, code: str, force: bool) -> None:
-        self._ask("DELETE", self._path(kind, code), **({"force": "true"} if force else {}))
+    def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
+        query = {"force": "true"} if force else {}
+        if effective is not None:
+            query["effectiveDate"] = effective.isoformat()
+        self._ask("DELETE", self._path(kind, code), **query)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         self._amend(code, "topups", {"amount": amount, "date": day, "recurring": recurring})
@@ -168,7 +172,7 @@ class LivePlayer:
         self._ask("POST", f"{path}/{what}", {**body, "version": version}, about="commitment")
 
     def _path(self, kind: str, code: str) -> str:
-        return f"{KINDS[kind].path}/{self._names.id(kind, code)}"
+        return self._names.path(kind, code)
 
     def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
         """A view without lines is no bill."""

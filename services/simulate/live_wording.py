@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from events.zones import time_zone
 from services.commands.bodies import parse_body
+from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
 from services.simulate.entities import reference_fields
 from services.simulate.naming import id_of
@@ -48,6 +49,20 @@ class LiveNames:
             found = id_of(kind, code)
             self.called[found] = code
         return found
+
+    def path(self, kind: str, code: str) -> str:
+        """Where the entity is, below the organization."""
+        id = self.id(kind, code)
+        held = self._documents.get(id)
+        return f"{self.list_path(kind, self.resolved(kind, held.fields) if held else {})}/{id}"
+
+    def list_path(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """Where entities like one with these wire fields are."""
+        row = KINDS[kind]
+        if row.within is None:
+            return row.path
+        field, above = row.within
+        return f"{KINDS[above].path}/{fields.get(field) or id_of(above, '')}/{row.path}"
 
     def code(self, id: str | None) -> str | None:
         """What results call an id; lines may name what was deleted since, too."""

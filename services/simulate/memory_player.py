@@ -104,10 +104,10 @@ class MemoryPlayer:
         self._do(kind, command)
         return self._body(kind, code)
 
-    def delete(self, kind: str, code: str, force: bool) -> None:
+    def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
         held = self._held(kind, code)
         drawn = kind in ("commitment", "balance") and self._is_used(held.id, held.body.account_id)
-        self._do(kind, lambda: DeleteResource(kind, held.id, force, drawn, self._now))
+        self._do(kind, lambda: DeleteResource(kind, held.id, force, drawn, self._now, effective))
         # An entity of the same code may come again, and is then a later one.
         self.index = index_families(self.resources)
 

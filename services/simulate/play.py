@@ -10,6 +10,7 @@ from typing import Any
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
 from services.commands.catalog import DATED, FEES
+from services.commands.schedules import SCHEDULES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults
@@ -148,7 +149,8 @@ class _Theatre:
             case "update":
                 self._update(fields)
             case "delete":
-                player.delete(fields["kind"], fields["code"], fields.get("force", False))
+                effective = fields.get("effectiveDate", self._next_day(fields["kind"]))
+                player.delete(fields["kind"], fields["code"], fields.get("force", False), effective)
             case "topUp":
                 player.top_up(fields["commitment"], fields["amount"], fields["date"], fields.get("recurring", False))
             case "cancel":
@@ -159,12 +161,18 @@ class _Theatre:
                 player.create(_adjustment(step))
 
     def _update(self, fields: Mapping[str, Any]) -> None:
-        """A new fee of a plan holds from the day that the step names, else from the story's own."""
+        """A new fee of a plan holds from the day that the step names, else from the story's own; terms of a schedule
+        from the day after."""
         kind, code, given = fields["kind"], fields["code"], with_band_defaults(fields["set"])
         fees = kind in DATED and any(name in given for name in FEES)
-        body = self._player.update(kind, code, given, fields.get("effectiveDate", self._clock if fees else None))
+        effective = fields.get("effectiveDate", self._clock if fees else self._next_day(kind))
+        body = self._player.update(kind, code, given, effective)
         if any(name in given for name in TERMS):
             self._notes += _notes(f"commitment {code}", body)
+
+    def _next_day(self, kind: str) -> date | None:
+        """From when on a change of a schedule holds, where the step does not say it."""
+        return self._clock + timedelta(days=1) if kind in SCHEDULES else None
 
     def _usage(self, step: Step) -> None:
         fields, every = step.fields, timedelta(0)

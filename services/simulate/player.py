@@ -122,13 +122,14 @@ class Player(Protocol):
         """Create an entity. Returns its body."""
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
-        """Replace fields of an entity; null takes one out. `effective`: from when on a plan's new fees hold.
+        """Replace fields of an entity; null takes one out. `effective`: from when on new fees, or new terms of a
+        schedule, hold.
 
         Returns its body as it is then.
         """
 
-    def delete(self, kind: str, code: str, force: bool) -> None:
-        """Delete an entity."""
+    def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
+        """Delete an entity. `effective`: from when on a schedule gives nothing more."""
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
         """Top up a commitment."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from services.commands.catalog import DATED
 from services.commands.kind import ANSWERED
+from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
 from services.simulate.naming import NUMBERS, TEXTS
@@ -31,7 +32,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
     "preview": {"date": ("bill date", True), "account": ("text", True)},
     "unbilled": {"account": ("text", True), "date": ("date", True)},
     "update": {"set": ("mapping", True), "effectiveDate": ("date", False)},
-    "delete": {"force": ("flag", False)},
+    "delete": {"force": ("flag", False), "effectiveDate": ("date", False)},
     "topUp": {
         "commitment": ("text", True),
         "amount": ("number", True),
@@ -139,6 +140,8 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
     for key, (_, required) in known.items():
         if required and key not in found:
             raise ScenarioError(body.line, f"{kind}.{key}", "is required")
+    if "effectiveDate" in found:
+        _check_effective(kind, body, found["kind"])
     if kind == "update":
         _check_update(body, found)
     if "repeat" in found:
@@ -156,13 +159,19 @@ def _entity(kind: str, body: Mapping) -> dict[str, Any]:
     return {"kind": named[0], "code": typed(body, named[0], "text")}
 
 
+def _check_effective(step: str, body: Mapping, kind: str) -> None:
+    """What has a day of its own: fees of plans, and terms of schedules."""
+    dated = (*DATED, *SCHEDULES) if step == "update" else SCHEDULES
+    if kind not in dated:
+        told = f"the fees of {' or '.join(DATED)}, or for {' or '.join(SCHEDULES)}"
+        problem = f"is for {told if step == 'update' else ' or '.join(SCHEDULES)}"
+        raise ScenarioError(body.line_of("effectiveDate"), f"{step}.effectiveDate", problem)
+
+
 def _check_update(body: Mapping, found: dict[str, Any]) -> None:
     kind, fields = found["kind"], found["set"]
     if "effectiveDate" in fields:
         raise ScenarioError(fields.line_of("effectiveDate"), "set.effectiveDate", "stands beside `set`, not in it")
-    if "effectiveDate" in found and kind not in DATED:
-        problem = f"is for the fees of {' or '.join(DATED)}"
-        raise ScenarioError(body.line_of("effectiveDate"), "update.effectiveDate", problem)
     check_fields(kind, fields)
 
 

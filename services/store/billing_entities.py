@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.entities import AccountEntity, Entity
+from services.store.finding import names_one_of
 from services.store.view import COLUMNS, entity_of
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 _ACCOUNT = f"{_OF_KIND} AND e.id = $3"
 _CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3 ORDER BY e.position"
-_OWNED = f"{_OF_KIND} AND e.body->>'accountId' = ANY($3) ORDER BY e.position"
-_PRICES = f"{_OF_KIND} AND e.refs && $3::text[] AND e.body->>'planId' = ANY($3) ORDER BY e.position"
+_OWNED = f"{_OF_KIND} AND {names_one_of('e', 'accountId', '$3')} ORDER BY e.position"
+_LINKED = f"{_OF_KIND} AND {names_one_of('e', 'planGroupId', '$3')} ORDER BY e.position"
+_PRICES = f"{_OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,10 @@ class Billed:
         """Ids of the accounts' own plans, of a contract those that it attaches: others have customers beside these."""
         own = {plan.id for plan in await self._rows(connection, _OWNED, "plan", list(self.accounts))}
         if self.contract is not None:
-            own &= {attached.body.plan_id for attached in await self.of_kind(connection, "accountPlan")}
+            attached = [one.body for one in await self.of_kind(connection, "accountPlan")]
+            groups = sorted({one.plan_group_id for one in attached if one.plan_group_id is not None})
+            linked = await self._rows(connection, _LINKED, "planGroupLink", groups)
+            own &= {*(one.plan_id for one in attached), *(link.body.plan_id for link in linked)}
         return sorted(own)
 
     async def _rows(self, connection: Any, query: str, kind: str, ids: list[str]) -> list[Entity[Any]]:

@@ -20,6 +20,7 @@ from events.facts.resources import OrganizationConfigured, ResourceFact
 from services.commands.table import kind_of
 from services.failures import Worded
 from services.store.fence import IDENTITY
+from services.store.finding import OF_BILL
 from services.store.generations import Generations
 from services.store.rows import COLUMNS, envelope_of
 from services.store.view import CONFIG
@@ -60,8 +61,7 @@ _STREAM = f"SELECT version, {COLUMNS} FROM store.events WHERE organization = $1 
 CLOCK = "clock"
 _PARTS = f"""
 SELECT {COLUMNS} FROM store.events
-WHERE organization = $1 AND stream LIKE 'bills-%' AND data->>'billId' = $2 AND type = 'BillLinesIssued'
-    AND position < $3
+WHERE organization = $1 AND {OF_BILL} AND type = 'BillLinesIssued' AND position < $3
 ORDER BY position
 """
 

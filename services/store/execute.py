@@ -12,12 +12,14 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.base import Fact
 from events.facts.clock import ClockTicked
-from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact
+from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact, ResourceUpdated
+from events.facts.schedules import BalanceScheduleDeleted
+from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command
 from services.commands.organization import clock_of
-from services.commands.table import kind_of
+from services.commands.table import KINDS, kind_of
 from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
@@ -105,9 +107,23 @@ def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | 
 
 
 async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
+    """Write the rows of what the fact changed: of a schedule its balance, too."""
     if isinstance(fact, OrganizationConfigured):
         await store_config(connection, resources)
     elif isinstance(fact, ResourceFact):
         kind = kind_of(fact)
         assert kind is not None
         await store_entity(connection, resources, kind, fact.id)
+        if (balance_id := _balance_of(fact)) is not None:
+            await store_entity(connection, resources, KINDS["balance"], balance_id)
+
+
+def _balance_of(fact: ResourceFact) -> str | None:
+    """The balance that stands otherwise after a fact about one of its schedules."""
+    match fact:
+        case BalanceScheduleDeleted(balance_id=balance_id):
+            return balance_id
+        case ResourceCreated(body=BalanceSchedule() as body) | ResourceUpdated(body=BalanceSchedule() as body):
+            return body.balance_id
+        case _:
+            return None

@@ -21,11 +21,7 @@ SELECT json_build_object(
 )::text
 """
 #: By what the newest migration has made.
-_IS_MIGRATED = """
-SELECT EXISTS (
-    SELECT FROM pg_attribute WHERE attrelid = to_regclass('store.live_schema') AND attname = 'wanted'
-)
-"""
+_IS_MIGRATED = "SELECT to_regclass('store.idempotency_over') IS NOT NULL"
 
 
 class NotMigratedError(Worded, ExpectedFailure):

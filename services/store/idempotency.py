@@ -1,7 +1,8 @@
 """Idempotency keys: the same POST sent twice is done once, and both get the first answer.
 
 A key belongs to organization, method and path. It is looked up and remembered in the transaction of the command itself,
-under the organization's lock, so two requests with one key that race are one command. Kept for WINDOW_DAYS.
+under the organization's lock, so two requests with one key that race are one command. Work that has transactions of its
+own takes its key first: an answer that is not whole yet. Kept for WINDOW_DAYS.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,14 @@ _FIND = """
 SELECT body_hash, answer, whole FROM store.idempotency
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND made_at > now() - make_interval(days => $5)
 """
-_FORGET_OLD = "DELETE FROM store.idempotency WHERE made_at <= now() - make_interval(days => $1)"
+_FORGET_OLD = "DELETE FROM store.idempotency WHERE organization = $1 AND made_at <= now() - make_interval(days => $2)"
 #: The first who makes an answer whole has the say; nobody who asks later is told anything else.
 _MAKE_WHOLE = """
 UPDATE store.idempotency SET answer = CASE WHEN whole THEN answer ELSE $5 END, whole = true
 WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 RETURNING answer
+"""
+_FORGET = """
+DELETE FROM store.idempotency WHERE organization = $1 AND method = $2 AND path = $3 AND key = $4 AND NOT whole
 """
 _REMEMBER = """
 INSERT INTO store.idempotency (organization, method, path, key, body_hash, answer, whole)
@@ -71,11 +75,16 @@ async def find(connection: Any, request: Request) -> Kept | None:
 
 
 async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:
-    """Keep the answer, in the transaction that earned it; forget what is over its time."""
+    """Keep the answer, in the transaction that earned it; forget what of the organization is over its time."""
     if request.key is None:
         return
-    await connection.execute(_FORGET_OLD, WINDOW_DAYS)
+    await connection.execute(_FORGET_OLD, request.organization, WINDOW_DAYS)
     await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer, whole)
+
+
+async def forget(connection: Any, request: Request) -> None:
+    """It was refused: the key is free again, unless somebody got an answer under it."""
+    await connection.execute(_FORGET, *request._scope)
 
 
 async def make_whole(connection: Any, request: Request, answer: bytes) -> bytes:

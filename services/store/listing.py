@@ -13,14 +13,18 @@ from services.commands.filters import (
     DrawsFor,
     Equals,
     EqualsOrLacks,
+    HasCode,
     HasId,
     IsActive,
     IsOneOf,
+    NamesOneOf,
+    OfAccount,
     OfPicklist,
     OnDay,
     Test,
     Through,
 )
+from services.store.finding import has_code, is_of_account, names_one_of
 from services.store.view import COLUMNS, entity_of
 
 _PAGE = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
@@ -83,14 +87,16 @@ def placed(condition: Condition, arguments: list[Any]) -> str:
 
 def condition_of(test: Test, value: Any) -> Condition:
     """The condition that a row `e` fulfils if it passes the test with this value."""
-    return Condition(_sql(test, "e"), value)
+    return Condition(_sql(test, "e", "$2"), value)
 
 
-def _sql(test: Test, row: str) -> str:
-    """SQL on a row of this name; `{0}` is the placeholder of the value."""
+def _sql(test: Test, row: str, kind: str) -> str:
+    """SQL on a row of this name and kind; `{0}` is the placeholder of the value."""
     match test:
         case HasId():
             sql = f"{row}.id = ANY({{0}})"
+        case HasCode() | OfAccount() | NamesOneOf():
+            sql = _looked_up(test, row, kind)
         case Equals(field):
             sql = f"{row}.body->>'{field}' = {{0}}"
         case IsOneOf(field):
@@ -107,15 +113,27 @@ def _sql(test: Test, row: str) -> str:
             sql = f"(coalesce({names}, '[]') = '[]' OR {names} ? {{0}})"
         case OfPicklist():
             sql = f"({{0}}::boolean OR {row}.body->>'archived' IS DISTINCT FROM 'true')"
-        case Through(field, kind, of_named):
+        case Through(field, other, of_named):
             named = f"{row}_named"
             sql = (
                 f"EXISTS (SELECT FROM store.entities {named} WHERE {named}.organization = {row}.organization"
-                f" AND {named}.kind = '{kind}' AND {named}.id = {row}.body->>'{field}' AND {_sql(of_named, named)})"
+                f" AND {named}.kind = '{other}' AND {named}.id = {row}.body->>'{field}'"
+                f" AND {_sql(of_named, named, repr(other))})"
             )
         case _:
             assert_never(test)
     return sql
+
+
+def _looked_up(test: HasCode | OfAccount | NamesOneOf, row: str, kind: str) -> str:
+    """What an index answers."""
+    match test:
+        case HasCode():
+            return has_code(row, kind, "{0}")
+        case OfAccount():
+            return is_of_account(row, "{0}")
+        case NamesOneOf(field):
+            return names_one_of(row, field, "{0}")
 
 
 def _day(row: str, field: str) -> str:

@@ -1,7 +1,9 @@
 """Targeted load: the `Resources` that deciding one command needs, and no more.
 
-The command's own resource and what its body names; whoever may share its code; an account plan's neighbours with their
-plans and templates; a commitment's account plans; a parent's children; on delete, the first resource that refers to it.
+The command's own resource and what its body names; whoever may share its code; a formula's aggregations, and the
+formulas that may name an aggregation; an account plan's neighbours with their plans and templates, and those of all who
+are on a plan group whose plans change; a commitment's account plans; a balance's schedules, and a schedule's balance; a
+parent's children; on delete, the first resource that refers to it.
 """
 
 from collections.abc import Iterable
@@ -9,8 +11,14 @@ from typing import Any
 
 from events.resources.accounts import Account, AccountPlan
 from events.resources.base import Resource
+from events.resources.catalog import Aggregation
 from events.resources.commitments import Commitment
+from events.resources.compound import CompoundAggregation
+from events.resources.credits import Balance
+from events.resources.plan_groups import PlanGroupLink
+from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
+from services.commands.compound import codes_in
 from services.commands.kind import Kind, value_of
 from services.commands.messages import (
     CancelCommitment,
@@ -22,16 +30,34 @@ from services.commands.messages import (
     UpdateResource,
 )
 from services.commands.table import KINDS
+from services.store.finding import has_code, is_of_account, refers_to
 from services.store.view import COLUMNS, get_ids, put_rows
 
 _OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
-_OF_ACCOUNT = f"{_OF_KIND} AND e.body->>'accountId' = $3"
-_CHILDREN = f"{_OF_KIND} AND e.refs @> ARRAY[$3]"
+_OF_ACCOUNT = f"{_OF_KIND} AND {is_of_account('e', '$3')}"
+_OF_CODE = f"{_OF_KIND} AND {has_code('e', '$2', 'ARRAY[$3]')}"
+_REFERRING = f"{_OF_KIND} AND {refers_to('e', 'ARRAY[$3]')}"
+_CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3"
+#: The account plans of every account that has one of this plan group.
+_BESIDE_GROUP = (
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = 'accountPlan' AND e.root_id IN"
+    " (SELECT o.root_id FROM store.entities o WHERE o.organization = $1 AND o.kind = 'accountPlan'"
+    f" AND {refers_to('o', 'ARRAY[$2]')})"
+)
+#: The kind of what pays into a balance again and again.
+_TOP_UPS = "balanceTransactionSchedule"
 #: Of all that refer to a resource what was created first, as `decide` names it.
 _REFERRER = (
-    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.refs @> ARRAY[$2] "
+    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND {refers_to('e', 'ARRAY[$2]')} "
     "ORDER BY e.position LIMIT 1"
 )
+
+
+def _is(field: str, value: str) -> str:
+    """That a field of a row `e` of kind $2 has this value, a placeholder."""
+    if field == "code":
+        return has_code("e", "$2", f"ARRAY[{value}]")
+    return is_of_account("e", value) if field == "accountId" else f"e.body->>'{field}' = {value}"
 
 
 class _Loader:
@@ -52,14 +78,35 @@ class _Loader:
         for fields in kind.unique:
             values = [value_of(body, field) for field in fields]
             if None not in values:
-                tests = (f" AND e.body->>'{field}' = ${number}" for number, field in enumerate(fields, start=3))
+                tests = (f" AND {_is(field, f'${number}')}" for number, field in enumerate(fields, start=3))
                 await self.rows(_OF_KIND + "".join(tests), kind.name, *map(str, values))
 
     async def account_plans(self, account_id: str) -> None:
         await self.rows(_OF_ACCOUNT, "accountPlan", account_id)
 
-    async def products_of_plans(self) -> None:
-        await self.ids(plan.body.plan_id for plan in self.resources.account_plans.values())
+    async def named_in(self, body: CompoundAggregation) -> None:
+        """The aggregations that the formula names; a text that is none names nothing, and is refused."""
+        for code in codes_in(body.calculation):
+            await self.rows(_OF_CODE, "aggregation", code)
+
+    async def balance(self, id: str) -> None:
+        """The balance with its account, and with what is paid into it again and again."""
+        await self.ids([id])
+        held = self.resources.balances.get(id)
+        if held is not None:
+            await self.ids([held.body.account_id])
+            await self.top_ups(id)
+
+    async def top_ups(self, balance_id: str) -> None:
+        await self.rows(_REFERRING, _TOP_UPS, balance_id)
+
+    async def products_of_plans(self, group: str | None = None) -> None:
+        """Plans and templates of the account plans at hand, and of the group: those of groups by their links."""
+        attached = [one.body for one in self.resources.account_plans.values()]
+        for group_id in sorted({group, *(one.plan_group_id for one in attached)} - {None}, key=str):
+            await self.rows(_REFERRING, "planGroupLink", str(group_id))
+        linked = (link.body.plan_id for link in self.resources.plan_group_links.values())
+        await self.ids({*linked, *(one.plan_id for one in attached)})
         await self.ids(plan.body.plan_template_id for plan in self.resources.plans.values())
 
 
@@ -72,10 +119,25 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
         case DeleteResource(id=id):
             await loader.rows(_REFERRER, id)
             await _load_with_account(loader, id)
-        case TopUpCommitment(id=id) | CancelCommitment(id=id) | TransactBalance(id=id):
+            if id in resources.aggregations:
+                await loader.rows(_OF_KIND, "compoundAggregation")
+        case TransactBalance(id=id):
+            await _load_with_account(loader, id)
+            await loader.top_ups(id)
+        case TopUpCommitment(id=id) | CancelCommitment(id=id):
             await _load_with_account(loader, id)
         case _:
             pass
+
+
+async def load_balance(connection: Any, configured: Resources, id: str) -> Resources:
+    """The configuration and clock with a balance, its account, and what is paid into it again and again.
+
+    `configured` is left as it is. A balance that does not exist is simply not there.
+    """
+    found = Resources(configured.organization, configured.config, configured.clock)
+    await _Loader(connection, found).balance(id)
+    return found
 
 
 async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -> None:
@@ -84,9 +146,21 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
     match body:
         case Account(parent_account_id=str(parent)):
             await loader.rows(_CHILDREN, "account", parent)
+        case Aggregation() if id in loader.resources.aggregations:
+            await loader.rows(_OF_KIND, "compoundAggregation")
+        case CompoundAggregation():
+            await loader.named_in(body)
         case AccountPlan():
             await loader.account_plans(body.account_id)
-            await loader.products_of_plans()
+            await loader.products_of_plans(body.plan_group_id)
+        case PlanGroupLink():
+            await loader.rows(_BESIDE_GROUP, body.plan_group_id)
+            await loader.ids(one.body.account_id for one in loader.resources.account_plans.values())
+            await loader.products_of_plans(body.plan_group_id)
+        case Balance() if id in loader.resources.balances:
+            await loader.top_ups(id)
+        case BalanceSchedule():
+            await loader.balance(body.balance_id)
         case Commitment(kind="MINIMUM"):
             held = loader.resources.accounts.get(body.account_id)
             for account_id in {body.account_id, held.root_id} if held else ():
@@ -101,3 +175,5 @@ async def _load_with_account(loader: _Loader, id: str) -> None:
     for kind in KINDS.values():
         if kind.owner == "accountId" and (held := kind.held(loader.resources).get(id)) is not None:
             await loader.ids([value_of(held.body, "accountId")])
+        if kind.owner == "balanceId" and (held := kind.held(loader.resources).get(id)) is not None:
+            await loader.balance(value_of(held.body, "balanceId"))

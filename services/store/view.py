@@ -13,10 +13,20 @@ from events.decimals import plain
 from events.facts.commitments import BalanceTransacted, BillingGrid, CommitmentCancelled, CommitmentToppedUp
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
-from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Dated, Entity, PlanEntity
+from projections.entities import (
+    AccountEntity,
+    BalanceEntity,
+    CommitmentEntity,
+    Dated,
+    Entity,
+    PlanEntity,
+    ScheduleEntity,
+)
 from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
+from services.store.finding import has_code
+from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
 COLUMNS = (
@@ -43,9 +53,9 @@ SELECT {COLUMNS}, (
 FROM store.entities e WHERE e.organization = $1 AND e.kind = '{CONFIG}' AND e.id = $1
 """
 #: Two arrays in one row, for a thousand rows cost more to be read than to be found.
-_PARTITIONS = """
+_PARTITIONS = f"""
 SELECT array_agg(e.body->>'code') AS codes, array_agg(e.partition) AS partitions FROM store.entities e
-WHERE e.organization = $1 AND e.kind = 'account' AND e.body ? 'code' AND e.body->>'code' = ANY($2)
+WHERE e.organization = $1 AND e.kind = 'account' AND {has_code("e", "'account'", "$2")}
 """
 _DELETE = "DELETE FROM store.entities WHERE organization = $1 AND kind = $2 AND id = $3"
 #: $2 the number before the first, $3 how many are taken; the last of them is returned.
@@ -75,7 +85,9 @@ def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
         return CommitmentEntity(**base, top_ups=top_ups, cancellation=cancelled, grid=grid)
     if kind.entity is BalanceEntity:
         transactions = tuple(BalanceTransacted.model_validate(fact) for fact in extra["transactions"])
-        return BalanceEntity(**base, transactions=transactions)
+        return BalanceEntity(**base, transactions=transactions, schedules=schedules_in(extra))
+    if kind.entity is ScheduleEntity:
+        return ScheduleEntity(**base, terms=terms_in(extra, kind.model))
     if kind.entity is PlanEntity:
         return PlanEntity(
             **base,
@@ -90,7 +102,7 @@ def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
-    """The amounts of a plan's or template's row; one written before there were such has the body's alone."""
+    """The amounts of a plan's, template's or group's row; one written before there were such has the body's alone."""
     if held is None:
         return (Dated(date.min, only),)
     return tuple(
@@ -162,6 +174,8 @@ def owner(resources: Resources, kind: Kind, id: str, body: Resource) -> AccountE
     """The account that a resource belongs to; None for what belongs to the catalog."""
     if kind.owner == "catalog":
         return None
+    if kind.owner == "balanceId":
+        body = resources.balances[value_of(body, "balanceId")].body
     return resources.accounts[id if kind.owner == "self" else value_of(body, "accountId")]
 
 
@@ -176,8 +190,10 @@ def _extra(entity: Entity[Any]) -> dict[str, Any]:
                 "cancellation": cancellation and told(cancellation),
                 "grid": grid and told(grid),
             }
-        case BalanceEntity(transactions=transactions):
-            return {"transactions": [told(fact) for fact in transactions]}
+        case BalanceEntity(transactions=transactions, schedules=schedules):
+            return {"transactions": [told(fact) for fact in transactions]} | extra_of_schedules(schedules)
+        case ScheduleEntity():
+            return extra_of_terms(entity)
         case PlanEntity(standing_charges=standing, minimum_spends=minimum):
             return {"standingCharges": _dates(standing), "minimumSpends": _dates(minimum)}
         case _:

@@ -1,6 +1,5 @@
 """The API as a server of its own on loopback, over the migrated store, and clients of it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,12 +8,12 @@ import pytest_asyncio
 from m3ter import AsyncM3ter
 
 from services.api.app import create_app
-from services.api.command import bind, server_of
 from services.readside.progress import Waiter
 from services.run.stack import Stack
 from tests.api.measured import make_meter
 from tests.api.schemas import check_exchange
-from tests.api_client import http_client
+from tests.api.serving import served
+from tests.api_client import TOKEN_SECRET, http_client, token_of
 from tests.ingest.live import Live, live
 from tests.store.kit import Store
 
@@ -34,23 +33,16 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[Waiter]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server; gone with the module, for it would carry out the bill jobs of other modules' tests."""
-    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
-    with bind("127.0.0.1", 0) as bound:
-        server = server_of(app)
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        async with asyncio.timeout(30):
-            while not server.started:
-                assert not serving.done()
-                await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        server.should_exit = True
-        await serving
+    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, token_secret=TOKEN_SECRET)
+    async with served(app) as base:
+        yield base
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[httpx.AsyncClient]:
-    """Plain HTTP below the organization's path."""
+    """Plain HTTP below the organization's path; what is sent as bytes says that it is JSON."""
     async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.headers["content-type"] = "application/json"
         yield client
 
 
@@ -58,7 +50,7 @@ async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[ht
 async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[AsyncM3ter]:
     """m3ter's official client, with the token that its async form never fetches."""
     async with AsyncM3ter(
-        api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url, timeout=30
+        api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url, timeout=30
     ) as client:
         yield client
 
@@ -75,5 +67,6 @@ async def metered(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator
     """Below an organization with the meter "api"; each exchange is as the document has it."""
     await make_meter(store)
     async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.headers["content-type"] = "application/json"
         client.event_hooks = {"response": [check_exchange]}
         yield client

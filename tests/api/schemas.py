@@ -17,9 +17,10 @@ from services.api.app import create_app
 SPELLED = {
     *("$ref", "anyOf", "type", "enum", "const", "properties", "required", "additionalProperties", "items", "format"),
     *("minimum", "maximum", "exclusiveMinimum", "minItems", "maxItems", "minLength", "maxLength", "pattern"),
+    *("maxProperties", "propertyNames"),
 }
 #: What says nothing about a value.
-WORDS = {"title", "description", "default", "readOnly"}
+WORDS = {"title", "description", "default", "readOnly", "examples"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -101,6 +102,8 @@ def _bounds(schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
     if isinstance(value, str):
         if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
             yield f"{path}: {value!r} has a wrong length"
+        if not re.search(schema.get("pattern", ""), value):
+            yield f"{path}: {value!r} has another pattern"
         try:
             {"date": date.fromisoformat, "date-time": datetime.fromisoformat}.get(schema.get("format", ""), str)(value)
         except ValueError:
@@ -116,6 +119,10 @@ def _members(schema: dict[str, Any], value: Any, path: str) -> Iterator[str]:
         for number, one in enumerate(value):
             yield from faults(schema.get("items", {}), one, f"{path}[{number}]")
     if isinstance(value, dict):
+        if len(value) > schema.get("maxProperties", len(value)):
+            yield f"{path}: has {len(value)} members"
+        for name in value if "propertyNames" in schema else ():
+            yield from faults(schema["propertyNames"], name, f"{path}.{name}")
         known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
         yield from (f"{path}: lacks {name}" for name in schema.get("required", ()) if name not in value)
         for name, member in value.items():
@@ -131,7 +138,7 @@ def check_answer(method: str, path: str, status: int, text: str) -> None:
     if operation is None or status == 405:
         return
     responses = operation["responses"]
-    [content] = responses.get(str(status), responses.get(f"{status // 100}XX"))["content"].items()
+    [content] = resolved(responses.get(str(status), responses.get(f"{status // 100}XX")))["content"].items()
     if content[0] == "application/json":
         value = json.loads(text, parse_float=Decimal)
         assert faults(content[1]["schema"], value) == [], f"{method} {path} {status}: {text[:500]}"

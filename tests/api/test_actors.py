@@ -6,21 +6,18 @@ from typing import Any
 import httpx
 import pytest
 
-from events.actors import CALLER_LENGTH_MAX
-from services.api.signing_in import SignedIn
 from services.demo.client import Client
 from services.simulate.live_player import LiveSystem
 from services.store.events import read_stream
-from tests.api.answers import message_of
-from tests.api_client import CONFIG
+from tests.api_client import CONFIG, By
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 
 
-async def done(http: httpx.AsyncClient, method: str, path: str, body: Any = None, by: str | None = None) -> Any:
+async def done(http: httpx.AsyncClient, method: str, path: str, body: Any = None, by: str = "tests") -> Any:
     """A request that must succeed, by whom; returns its document."""
-    answer = await http.request(method, path, json=body, auth=SignedIn(by) if by else None)
+    answer = await http.request(method, path, json=body, auth=By(by))
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -42,29 +39,11 @@ async def test_a_resource_names_who_created_it_and_who_changed_it_last(http: htt
     assert [envelope.actor for _, envelope in events] == ["USER_alice", "USER_bob"]
 
 
-async def test_who_gives_no_token_that_was_made_here_has_no_name(http: httpx.AsyncClient) -> None:
-    elsewhere = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmVk"
-    forged = ("Bearer token", "Bearer trueup.!!.x", "Bearer trueup..x", "Bearer trueup._w.x", elsewhere)
-    for number, header in enumerate((None, *forged, "Basic a2V5OnNlY3JldA==")):
-        headers = {"authorization": header} if header else {}
-        answer = await http.post("/products", json={"code": f"p{number}", "name": "P"}, headers=headers)
-        assert hands(answer.json()) == ("USER_LOCAL", "USER_LOCAL"), header
-
-
-async def test_a_name_that_could_not_be_kept_gets_no_token(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
-        form = {"grant_type": "client_credentials"}
-        long = await client.post("/oauth/token", data=form, auth=("a" * (CALLER_LENGTH_MAX + 1), "secret"))
-        assert "must be 1 to 115 printable characters" in message_of(long, 400)
-        most = await client.post("/oauth/token", data=form, auth=("a" * CALLER_LENGTH_MAX, "secret"))
-        assert most.status_code == 200
-
-
 async def test_the_configuration_top_ups_and_transactions_name_who_did_them(
     http: httpx.AsyncClient, store: Store
 ) -> None:
     config = await done(http, "GET", "/organizationconfig")
-    assert hands(config) == ("USER_LOCAL", "USER_LOCAL")
+    assert hands(config) == ("USER_LOCAL", "USER_LOCAL")  # what the store made has no caller
     configured = await done(http, "PUT", "/organizationconfig", CONFIG | {"version": 1}, by="alice")
     assert hands(configured) == ("USER_LOCAL", "USER_alice")
     commitment = await store.commitment(account := await store.account())
@@ -84,26 +63,28 @@ async def test_resources_are_searched_by_who_did_it(http: httpx.AsyncClient, sto
     account = await store.account()
     body = {"accountId": account, "amount": 1, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
     by_alice = (await done(http, "POST", "/commitments", body, by="alice"))["id"]
-    unnamed = (await done(http, "POST", "/commitments", body))["id"]
+    by_tests = (await done(http, "POST", "/commitments", body))["id"]
     for query, expected in {
         "searchQuery=createdBy:USER_alice": [by_alice],
-        "searchQuery=createdBy:USER_LOCAL": [unnamed],
-        "searchQuery=lastModifiedBy~USER_&sortBy=createdBy&sortOrder=ASC": [unnamed, by_alice],
+        "searchQuery=createdBy:USER_tests": [by_tests],
+        "searchQuery=lastModifiedBy~USER_&sortBy=createdBy&sortOrder=ASC": [by_alice, by_tests],
     }.items():
         found = await done(http, "GET", f"/commitments/search?{query}")
         assert [entry["id"] for entry in found["data"]] == expected, query
 
 
-async def test_the_demo_and_simulate_live_sign_in_by_name(url: str, store: Store) -> None:
-    client = Client(url, store.organization)
-    assert hands(await client.call("POST", "products", {"code": "d", "name": "D"})) == ("USER_demo", "USER_demo")
+async def test_the_demo_and_simulate_live_sign_in_by_a_key(url: str, store: Store) -> None:
+    key = await store.credentials()
+    by_key = (f"USER_{key.access_key_id}",) * 2
+    client = Client(url, store.organization, key)
+    assert hands(await client.call("POST", "products", {"code": "d", "name": "D"})) == by_key
     await client.close()
 
     def play() -> Any:
-        with LiveSystem(url, store.endpoints.kafka_bootstrap) as system:
+        with LiveSystem(url, store.endpoints.kafka_bootstrap, key) as system:
             return system.player().organization.call("PUT", "organizationconfig", CONFIG)
 
-    assert hands(await asyncio.to_thread(play)) == ("USER_simulate", "USER_simulate")
+    assert hands(await asyncio.to_thread(play)) == by_key
 
 
 async def test_a_bill_job_names_who_asked_for_it_and_who_cancelled_it(http: httpx.AsyncClient) -> None:

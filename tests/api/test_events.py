@@ -51,7 +51,7 @@ async def test_an_event_shows_the_resource_before_and_after(sdk: AsyncM3ter, acc
     assert created["newDto"] == updated["oldDto"] and updated["newDto"] == deleted["oldDto"]
     new = updated["newDto"]
     assert (new["id"], new["version"], new["amount"], new["accountCode"]) == (id, 2, 250.5, "acme")
-    assert new["orgId"] == store.organization and new["createdBy"] == "USER_LOCAL"
+    assert new["orgId"] == store.organization and new["createdBy"] == "USER_tests"
     assert updated["oldDto"]["amount"] == 100
 
 

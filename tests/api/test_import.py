@@ -19,10 +19,11 @@ MAPPED = ("--map", "when=ts", "--map", "n=measure.calls", "--set", "meter=api")
 
 async def imported(path: Path, url: str, store: Store, *more: str, killed: bool = False) -> tuple[int, str]:
     """Run it; returns its status and all that it said."""
+    key = await store.credentials(store.organization)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "services.run.cli", "import", str(path), "--url", url, "--organization", store.organization, *more),
-        env=os.environ | {"COLUMNS": "200"},
+        env=os.environ | {"COLUMNS": "200", "TRUEUP_API_KEY": key.access_key_id, "TRUEUP_API_SECRET": key.api_secret},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -14,11 +14,10 @@ from m3ter import AsyncM3ter, M3ter
 from events.topics import USAGE
 from services.api.calls import Call
 from services.api.measurement_records import SOURCE
-from services.api.signing_in import SignedIn
 from services.kafka import Appended, KafkaUnreachableError, Record, SharedWriter
 from tests.api.answers import message_of
 from tests.api.measured import body, counted, item, refused_of, submitted
-from tests.api_client import http_client
+from tests.api_client import By, http_client, token_of
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -129,8 +128,7 @@ async def test_usage_brings_accounts_into_being(
 ) -> None:
     known = await store.account("acme")
     items = [item(f"new-{number % 120}", f"u-{number}") for number in range(240)]
-    async with system.worker(), http_client(f"{url}/organizations/{store.organization}") as ada:
-        ada.auth = SignedIn("ada")
+    async with system.worker(), http_client(f"{url}/organizations/{store.organization}", by=By("ada")) as ada:
         await asyncio.gather(*(submitted(ada, *items, item("acme", "u")) for _ in range(3)))
         assert len(await counted(system, store)) == 241
     async with store.postgres.connection() as connection:
@@ -211,7 +209,7 @@ async def test_the_official_clients_submit(
 
         def in_turn() -> None:
             with M3ter(
-                api_key="key", api_secret="secret", token="token", org_id=store.organization, base_url=url
+                api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url
             ) as client:
                 more: list[Any] = [item("acme", f"s-{number}") for number in range(1, 1200)]
                 assert client.usage.submit(measurements=more[:1]).result == "accepted"

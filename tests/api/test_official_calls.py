@@ -9,8 +9,10 @@ from tests.api.schemas import operation_of, resolved
 
 MODULES = (
     *("accounts", "account_plans", "contracts", "commitments", "balances", "balances.transactions"),
+    *("balances.charge_schedules", "balances.transaction_schedules"),
     *("bills", "bills.line_items", "bills.credit_line_items", "bills.debit_line_items", "bill_jobs"),
     *("organization_config", "counters", "counter_adjustments", "counter_pricings", "meters", "aggregations"),
+    *("compound_aggregations", "plan_groups", "plan_group_links"),
     *("plans", "plan_templates", "pricings", "products", "usage.query", "events", "bill_config"),
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
 )
@@ -20,7 +22,6 @@ EVERYWHERE = {"version"}
 #: Members of bodies that are refused by name, instead of being accepted and ignored.
 REFUSED = {
     "aggregations": {"customSql"},
-    "pricings": {"compoundAggregationId"},
 }
 
 

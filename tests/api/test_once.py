@@ -14,7 +14,7 @@ from services.postgres import PostgresUnreachableError
 from services.store.view import load_config
 from tests.api.answers import message_of
 from tests.api.schemas import OPERATIONS_BELOW, placed
-from tests.api_client import CONFIG
+from tests.api_client import CONFIG, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -183,6 +183,6 @@ async def test_nothing_below_an_organization_is_reached_but_by_the_one_way_in(
         raise AssertionError("it was reached")
 
     monkeypatch.setattr(Call, "reading", untouched)
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         answer = await client.request(method, placed(path, "x" * 81), content=b"{}")
     assert message_of(answer, 400) == "orgId: must be 1 to 80 printable characters"

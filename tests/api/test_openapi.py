@@ -13,7 +13,7 @@ from services.api.shown import derived_of
 from services.commands.table import KINDS
 from tests.api import schemas
 from tests.api.schemas import SPELLED, WORDS, check_exchange, document, faults, operations, resolved
-from tests.api_client import CONFIG
+from tests.api_client import CONFIG, http_client
 from tests.store.kit import Store
 
 OPERATIONS = list(operations())
@@ -46,7 +46,7 @@ def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: 
     if path not in NOT_JSON:
         assert said(responses["200"]["content"]["application/json"]["schema"])
     for status in ("4XX", "5XX"):
-        schema = responses[status]["content"]["application/json"]["schema"]
+        schema = resolved(responses[status])["content"]["application/json"]["schema"]
         assert resolved(schema)["properties"] == {"message": {"type": "string"}}
         assert resolved(schema)["required"] == ["message"]
     takes = method in ("POST", "PUT") and f"{method} {path}" not in BODILESS
@@ -124,15 +124,14 @@ def test_the_check_finds_what_is_wrong() -> None:
 async def checked(url: str, store: Store, waited: list[Any]) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose every exchange is compared with the document."""
     hooks: dict[str, list[Any]] = {"response": [check_exchange]}
-    async with httpx.AsyncClient(
-        base_url=f"{url}/organizations/{store.organization}", timeout=30, event_hooks=hooks
-    ) as client:
+    async with http_client(f"{url}/organizations/{store.organization}") as client:
+        client.event_hooks = hooks
         yield client
 
 
 @pytest.mark.stack
 async def test_the_server_serves_the_document(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with http_client(url) as client:
         assert (await client.get("/openapi.json")).json() == schemas.document()
 
 
@@ -221,7 +220,8 @@ async def test_commitments_balances_and_jobs_are_taken_and_answered_as_declared(
 @pytest.mark.stack
 async def test_an_organization_and_what_stands_beside_them_are_answered_as_declared(url: str, store: Store) -> None:
     hooks: dict[str, list[Any]] = {"response": [check_exchange]}
-    async with httpx.AsyncClient(base_url=url, event_hooks=hooks) as client:
+    async with http_client(url) as client:
+        client.event_hooks = hooks
         path = f"/organizations/{store.organization}-told"
         assert (await client.get(f"{path}/clock")).status_code == 403
         conversion = {"from": "USD", "to": "EUR", "multiplier": 0.9}
@@ -230,5 +230,5 @@ async def test_an_organization_and_what_stands_beside_them_are_answered_as_decla
         assert (await client.post(f"{path}/clock", json={"now": "2026-02-01T00:00:00Z"})).status_code == 200
         assert (await client.get("/health")).status_code == 200
         grant = {"grant_type": "client_credentials"}
-        assert (await client.post("/oauth/token", json=grant, auth=("key", "secret"))).status_code == 200
+        assert (await client.post("/oauth/token", json=grant, auth=await store.key())).status_code == 200
         assert (await client.post("/oauth/token", json=grant)).status_code == 401

@@ -12,6 +12,7 @@ from services.kafka import Appended, KafkaUnreachableError, Record, SharedWriter
 from services.refusals.keeper import Keeper
 from tests.api.answers import message_of
 from tests.api.measured import FIELDS, counted, item, submitted
+from tests.api_client import http_client
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -76,7 +77,7 @@ async def test_the_list_is_of_the_organization_and_by_page_reason_account_and_ti
     other = Store(store.endpoints, store.postgres, store.generations)
     await other.configure()
     async with system.worker():
-        async with httpx.AsyncClient(base_url=f"{url}/organizations/{other.organization}") as client:
+        async with http_client(f"{url}/organizations/{other.organization}") as client:
             await submitted(client, item("acme", "theirs"))
             [theirs] = await on_list(client, 1)
         await submitted(metered, *(item(f"a-{number % 2}", f"u-{number}", meter="none") for number in range(5)))

@@ -12,7 +12,7 @@ import pytest
 from events.facts.bills import BillIssued
 from projections.settlement import draft_bills, issue
 from services.audit.audit import Report, audit
-from services.postgres import Connection, connected
+from services.postgres import Connection, Role, connected
 from services.projection.replay import replay
 from services.projection.schemas import LOCK, drop_leftovers
 from services.readside.family_now import load_family
@@ -146,11 +146,10 @@ async def test_who_is_done_lets_the_next_one_in_however_late_its_connection_is_c
     async with AsyncExitStack() as open_still:
 
         @asynccontextmanager
-        async def closed_late(url: str) -> AsyncIterator[Connection]:
-            yield await open_still.enter_async_context(connected(url))
+        async def closed_late(url: str, role: Role | None) -> AsyncIterator[Connection]:
+            yield await open_still.enter_async_context(connected(url, role))
 
-        for user in ("audit.audit", "projection.replay", "projection.schemas"):
-            monkeypatch.setattr(f"services.{user}.connected", closed_late)
+        monkeypatch.setattr("services.postgres.pool.connected", closed_late)
         assert (await _audit(place)).difference is None and await _is_free(place)
         await replay(place.postgres, place.bootstrap)
         assert await _is_free(place)

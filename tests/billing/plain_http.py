@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
+from tests.api_client import token_of
+
+_TOKEN = token_of()
+
 
 class Answer(NamedTuple):
     """What came back, and after how many seconds."""
@@ -22,12 +26,16 @@ async def ask(url: str, method: str, path: str, body: Any = None) -> Answer:
     content = b"" if body is None else json.dumps(body).encode()
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {len(content)}\r\n\r\n"
+    lines = (
+        f"{method} {path} HTTP/1.1", f"host: {host}", "connection: close", f"authorization: Bearer {_TOKEN}",
+        f"content-length: {len(content)}",
+    )  # fmt: skip
+    head = "\r\n".join((*lines, "", ""))
     writer.write(head.encode() + content)
     answer = await reader.read()
     writer.close()
-    lines, _, document = answer.partition(b"\r\n\r\n")
-    return Answer(int(lines.split()[1]), json.loads(document), time.perf_counter() - began)
+    said, _, document = answer.partition(b"\r\n\r\n")
+    return Answer(int(said.split()[1]), json.loads(document), time.perf_counter() - began)
 
 
 def typical(answers: Sequence[Answer]) -> float:

@@ -47,7 +47,7 @@ async def job_of(store: Store, **request: Any) -> BillJob:
 async def carried_out(store: Store, job: BillJob) -> tuple[bool | None, dict[str, Any]]:
     """Whether the job was carried out to an end, and its document."""
     async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
-        passed = await JobRunner(store.postgres, watcher)._passes(job)
+        passed = await JobRunner(store.postgres, store.postgres, watcher)._passes(job)
     async with store.postgres.connection() as connection:
         held = await get_job(connection, job.organization, job.id)
     assert held is not None
@@ -130,7 +130,7 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
 
     monkeypatch.setattr(approving, "approve_or_drop", approve)
     async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
-        approver = AutoApprover(store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
+        approver = AutoApprover(store.postgres, store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
         done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
 
@@ -168,7 +168,7 @@ async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so
     monkeypatch.setattr(run.BillRun, "run_job", run_job)
     jobs = [await job_of(store) for _ in range(2)]
     async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
-        running = JobRunner(store.postgres, watcher)
+        running = JobRunner(store.postgres, store.postgres, watcher)
         with structlog.testing.capture_logs() as said:
             assert [await running._passes(job) for job in jobs * 3] == [None] * 6
             away = False

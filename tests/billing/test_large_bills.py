@@ -97,7 +97,7 @@ async def check_everywhere(shop: Shop, first: date) -> None:
     bill_id = await billed(shop)
     days = (LAST - first) // timedelta(days=1) + 1
     *parts, last = await stored(shop, bill_id)
-    assert last == "BillIssued" and parts == ["BillLinesIssued"] * len(parts) and len(parts) > days * 2 // 2_000
+    assert last == "BillIssued" and parts == ["BillLinesIssued"] * len(parts) and len(parts) >= days * 2 // 3_000
     bill = await shop.do("GET", f"bills/{bill_id}")
     lines = bill["lineItems"]
     assert (bill["version"], bill["status"], bill["billTotal"]) == (1, "APPROVED", days * 4)

@@ -6,6 +6,7 @@ import m3ter
 import pytest
 from m3ter import AsyncM3ter
 
+from tests.api_client import token_of
 from tests.billing.conftest import Shop
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -113,7 +114,7 @@ async def test_the_official_client_takes_a_bill_through_its_life(patient: Shop) 
     async with AsyncM3ter(
         api_key="key",
         api_secret="secret",
-        token="token",
+        token=token_of(),
         org_id=patient.organization,
         base_url=patient.system.addresses.api_url,
         timeout=60,

@@ -12,6 +12,7 @@ from m3ter import AsyncM3ter
 
 from tests.api.official_calls import official_calls
 from tests.api.test_official_calls import MODULES
+from tests.api_client import token_of
 from tests.billing.conftest import Shop
 from tests.billing.test_memos import memo, opened
 
@@ -40,22 +41,25 @@ class Walk:
             return [entry async for entry in asked]
         return await asked
 
-    async def lives(self, module: str, *, keep: bool = False, **fields: Any) -> str:
-        """Create, read, list, update and, unless it is kept, delete one; returns its id."""
-        made = await self.call(f"{module}.create", **fields)
-        assert (await self.call(f"{module}.retrieve", made.id)).to_dict() == made.to_dict()
-        assert made.id in [entry.id for entry in await self.call(f"{module}.list")]
-        updated = await self.call(f"{module}.update", made.id, **fields, version=made.version)
+    async def lives(self, module: str, *, keep: bool = False, balance: str | None = None, **fields: Any) -> str:
+        """Create, read, list, update and, unless it is kept, delete one, perhaps of a balance; returns its id."""
+        path, below = ([], {}) if balance is None else ([balance], {"balance_id": balance})
+        made = await self.call(f"{module}.create", *path, **fields)
+        assert (await self.call(f"{module}.retrieve", made.id, **below)).to_dict() == made.to_dict()
+        assert made.id in [entry.id for entry in await self.call(f"{module}.list", *path)]
+        updated = await self.call(f"{module}.update", made.id, **below, **fields, version=made.version)
         assert updated.version == 2
         if not keep:
-            assert (await self.call(f"{module}.delete", made.id)).id == made.id
+            assert (await self.call(f"{module}.delete", made.id, **below)).id == made.id
         return str(made.id)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def walk(patient: Shop) -> AsyncIterator[Walk]:
     url = patient.system.addresses.api_url
-    async with AsyncM3ter(api_key="k", api_secret="s", token="t", org_id=patient.organization, base_url=url) as sdk:
+    async with AsyncM3ter(
+        api_key="k", api_secret="s", token=token_of(), org_id=patient.organization, base_url=url
+    ) as sdk:
         yield Walk(sdk)
 
 
@@ -72,6 +76,11 @@ async def catalog(walk: Walk) -> dict[str, str]:
             "code": code, "name": code, "meter_id": ids["meter"], "target_field": "n", "aggregation": "SUM",
             "rounding": "NONE", "quantity_per_unit": 1, "unit": "1",
         }),
+        ("compound", "compound_aggregations", lambda code: {
+            "code": code, "name": code, "calculation": "aggregation.walked / 2", "rounding": "NONE",
+            "quantity_per_unit": 1, "unit": "1",
+        }),
+        ("group", "plan_groups", lambda code: {"code": code, "name": code, "currency": "USD"}),
         ("template", "plan_templates", lambda code: {
             "code": code, "name": code, "product_id": ids["product"], "currency": "USD", "bill_frequency": "MONTHLY",
             "standing_charge": 0,
@@ -91,6 +100,7 @@ async def catalog(walk: Walk) -> dict[str, str]:
     for name, module, fields in makers:
         ids[name] = await walk.lives(module, keep=True, **fields("walked"))
         await walk.lives(module, **fields("gone"))
+    await walk.lives("plan_group_links", plan_group_id=ids["group"], plan_id=ids["plan"])
     return ids
 
 
@@ -114,10 +124,28 @@ async def customer(walk: Walk, ids: dict[str, str]) -> None:
     await walk.call("balances.transactions.create", balance, amount=5, transaction_type_id=ids["transaction_types"])
     assert len(await walk.call("balances.transactions.list", balance)) == 1
     assert (await walk.call("balances.transactions.summary", balance)).total_credit_amount == 5
+    await schedules(walk, balance)
     for module, id in (("accounts", account), ("contracts", contract)):
         asked: dict[str, Any] = {"billing_entities": ["CONTRACT", "PREPAYMENT"], "end_date": "2026-06-01T00:00:00Z"}
         ended = await walk.call(f"{module}.end_date_billing_entities", id, **asked)
         assert ended.status_message == "0 updated, 0 failed"
+
+
+async def schedules(walk: Walk, balance: str) -> None:
+    """What pays into the balance and charges for it again and again, on no day of its empty term."""
+    top_ups: dict[str, Any] = {
+        "code": "t", "name": "T", "amount": 5, "frequency": "DAILY", "frequency_interval": 2, **NO_DAY,
+        "transaction_description": "Refill", "transaction_type_id": "t",
+    }  # fmt: skip
+    fees: dict[str, Any] = {
+        "code": "f", "name": "F", "currency": "USD", "units": 2, "unit_price": 1.5, "bill_frequency": "WEEKLY",
+        "bill_frequency_interval": 1, "bill_in_advance": False, "charge_description": "Fee",
+        "service_period_start_date": NO_DAY["start_date"], "service_period_end_date": NO_DAY["end_date"],
+    }  # fmt: skip
+    for module, fields in (("balances.transaction_schedules", top_ups), ("balances.charge_schedules", fees)):
+        await walk.lives(module, balance=balance, **fields)
+        shown = await walk.call(f"{module}.preview", balance, **fields)
+        assert (shown.code, shown.balance_id, shown.data) == (fields["code"], balance, [])
 
 
 async def billing(walk: Walk, shop: Shop) -> None:

@@ -67,7 +67,7 @@ class Yard:
     async def running(self) -> AsyncIterator[None]:
         """The runner of an API's process."""
         async with open_watcher(self.store.endpoints.database_url, "nowhere:1") as watcher:
-            self.runner = JobRunner(self.store.postgres, watcher)
+            self.runner = JobRunner(self.store.postgres, self.store.postgres, watcher)
             running = asyncio.create_task(self.runner.run())
             try:
                 yield

@@ -12,6 +12,7 @@ from events.topics import USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
+from tests.api_client import token_of
 from tests.billing.conftest import PARTITIONS, Shop
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -146,7 +147,7 @@ async def test_no_more_rows_than_asked_for(usage: Queried) -> None:
 async def test_m3ters_client_asks(usage: Queried) -> None:
     shop = usage.shop
     async with AsyncM3ter(
-        api_key="k", api_secret="s", token="t", org_id=shop.organization, base_url=shop.system.addresses.api_url
+        api_key="k", api_secret="s", token=token_of(), org_id=shop.organization, base_url=shop.system.addresses.api_url
     ) as sdk:
         found = await sdk.usage.query(
             account_ids=[usage.accounts["bmce"]],

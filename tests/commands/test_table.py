@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from events.facts import FACTS
+from events.facts.base import Route
 from events.resources.base import Resource
 from events.resources.organization import OrganizationConfig
 from projections.resources import ATTRIBUTES, Resources
 from projections.settlement import together
+from services.commands.filters import HasCode, NamesOneOf, OfAccount
 from services.commands.table import KINDS
 from tests.test_architecture import ROOMS, ROOT, sources
 
@@ -45,6 +47,13 @@ def test_what_a_body_and_a_row_name_exists() -> None:
             assert not row.in_stories.begins_with_file or "startDate" in wire
 
 
+def test_facts_of_a_kind_lie_where_its_row_says() -> None:
+    for row in KINDS.values():
+        for ending in ("Created", "Updated", "Deleted"):
+            of_catalog = FACTS[f"{row.model.__name__}{ending}"].route is Route.CATALOG
+            assert of_catalog == (row.owner == "catalog"), row.name
+
+
 def test_a_family_has_what_its_accounts_own_and_shares_the_rest() -> None:
     catalog, own = Resources("org"), Resources("org")
     both = together(catalog, own, None)
@@ -57,6 +66,18 @@ def test_rows_are_in_an_order_in_which_a_story_can_make_them() -> None:
     for row in KINDS.values():
         behind = {to for field, to in row.model.references.items() if (row.name, field) != ("plan", "accountId")}
         assert max(map(order.index, behind), default=-1) <= order.index(row.name)
+
+
+def test_what_an_index_is_asked_for_is_there_to_be_found() -> None:
+    for row in KINDS.values():
+        for test in (filter.test for filter in row.filters):
+            match test:
+                case OfAccount():
+                    assert row.owner == "accountId", row.name
+                case HasCode():
+                    assert ("code",) in row.unique, row.name
+                case NamesOneOf(field):
+                    assert field in row.model.references, row.name
 
 
 def listed(tree: ast.AST) -> Iterator[Sequence[ast.expr | None]]:

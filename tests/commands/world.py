@@ -1,6 +1,6 @@
 """Given, when, then: billing sentences over `decide`, with all resources in memory."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Self
 from uuid import NAMESPACE_OID, uuid5
 
@@ -36,10 +36,15 @@ LEAST: dict[str, dict[str, Any]] = {
     "aggregation": {
         "name": "A", "targetField": "n", "aggregation": "SUM", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1",
     },
+    "compoundAggregation": {
+        "name": "Both", "calculation": "aggregation.units / 60", "rounding": "NONE", "quantityPerUnit": 1, "unit": "1",
+    },
     "planTemplate": {"name": "T", "currency": "USD", "billFrequency": "MONTHLY", "standingCharge": 0},
     "plan": {"code": "plan", "name": "Plan"},
     "pricing": {"startDate": "2026-01-01", "pricingBands": [{"lowerLimit": 0, "fixedPrice": 0, "unitPrice": 1}]},
     "account": {"code": "acme", "name": "Acme", "emailAddress": "a@example.com"},
+    "planGroup": {"name": "Group", "currency": "USD"},
+    "planGroupLink": {},
     "accountPlan": {"startDate": "2026-01-01"},
     "contract": {"name": "C", "startDate": "2026-01-01", "endDate": "2027-01-01"},
     "commitment": {"amount": 100, "currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"},
@@ -50,6 +55,15 @@ LEAST: dict[str, dict[str, Any]] = {
     "charge": {
         "code": "x", "name": "X", "currency": "USD", "entityType": "AD_HOC", "lineItemType": "AD_HOC", "amount": 5,
         "servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2026-02-01",
+    },
+    "balanceTransactionSchedule": {
+        "code": "refill", "name": "Refill", "amount": 10, "startDate": "2026-01-31", "endDate": "2026-12-31",
+        "frequency": "MONTHLY", "frequencyInterval": 1, "transactionDescription": "", "transactionTypeId": "t",
+    },
+    "balanceChargeSchedule": {
+        "code": "keeping", "name": "Keeping", "currency": "USD", "amount": 2, "billFrequency": "MONTHLY",
+        "billFrequencyInterval": 1, "billInAdvance": True, "chargeDescription": "",
+        "servicePeriodStartDate": "2026-01-15", "servicePeriodEndDate": "2026-12-31",
     },
     "currency": {"name": "US dollar"},
     "creditReason": {"name": "Goodwill"},
@@ -80,12 +94,12 @@ def create(kind: str, name: str, **more: Any) -> Command:
     return CreateResource(kind, id_of(name), parse_body(kind, document(kind, **more)), NOW)
 
 
-def update(kind: str, name: str, version: int | None, **more: Any) -> Command:
-    return UpdateResource(kind, id_of(name), parse_body(kind, document(kind, **more)), version, NOW)
+def update(kind: str, name: str, version: int | None, effective: date | None = None, **more: Any) -> Command:
+    return UpdateResource(kind, id_of(name), parse_body(kind, document(kind, **more)), version, NOW, effective)
 
 
-def delete(kind: str, name: str, *, drawn: bool = False, force: bool = False) -> Command:
-    return DeleteResource(kind, id_of(name), force, drawn, NOW)
+def delete(kind: str, name: str, *, drawn: bool = False, force: bool = False, effective: date | None = None) -> Command:
+    return DeleteResource(kind, id_of(name), force, drawn, NOW, effective)
 
 
 def configure(version: int | None = None, **more: Any) -> Command:

@@ -23,6 +23,7 @@ from services.projector.worker import run_projector
 from services.relay.command import run_relay
 from services.run.settings import Settings
 from services.run.stack import Stack
+from tests.api_client import TOKEN_SECRET
 from tests.system.story import Left, Wire, left_by, settled
 
 PATIENCE_S = 90.0
@@ -75,7 +76,7 @@ class Home:
     async def _serve(self, ready: asyncio.Event) -> None:
         with bind("127.0.0.1", 0) as bound:
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            server = server_of(create_app(self.database_url, self.bootstrap))
+            server = server_of(create_app(self.database_url, self.bootstrap, token_secret=TOKEN_SECRET))
             serving = asyncio.create_task(server.serve(sockets=[bound]))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)

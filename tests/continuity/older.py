@@ -12,12 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-
 from events.topics import EVENTS
 from projections.readmodels.registry import VERSION
 from services.postgres import TablesMovedError, connected
 from services.readside.live import Live, filling_schema, read_live
+from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
 from tests.system.story import Wire
 
@@ -60,17 +59,17 @@ async def make_older(home: Home) -> Live:
 async def shown(home: Home) -> dict[str, Any]:
     """What the API answers; that it does not answer is never tried again."""
     found = {}
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with http_client(f"{home.url}/organizations/upgraded") as client:
         for path in READS:
-            answer = await client.get(f"{home.url}/organizations/upgraded/{path}")
+            answer = await client.get(path)
             assert answer.status_code == 200, (path, answer.status_code, answer.text)
             found[path] = answer.json()
     return found
 
 
 async def refused(home: Home, path: str) -> str:
-    async with httpx.AsyncClient(timeout=30) as client:
-        answer = await client.get(f"{home.url}/organizations/upgraded/{path}")
+    async with http_client(f"{home.url}/organizations/upgraded") as client:
+        answer = await client.get(path)
     assert answer.status_code == 503, (path, answer.status_code, answer.text)
     return str(answer.json()["message"])
 

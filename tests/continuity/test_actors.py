@@ -4,14 +4,13 @@ import json
 from collections import defaultdict
 from typing import Any
 
-import httpx
 import pytest
 
 from events.codec import decode
 from events.topics import EVENTS
-from services.api.signing_in import SignedIn
 from services.postgres import open_postgres
 from services.readside.live import reading_live
+from tests.api_client import By, http_client
 from tests.continuity.home import Home
 from tests.system.story import ACCOUNTS, publish, set_up
 
@@ -21,9 +20,8 @@ ORGANIZATION = "actors"
 
 async def ask(home: Home, by: str, method: str, path: str, body: Any = None) -> Any:
     """A request that must succeed, by whom; returns its document."""
-    url = f"{home.url}/organizations/{ORGANIZATION}/{path}"
-    async with httpx.AsyncClient(timeout=60, auth=SignedIn(by)) as client:
-        answer = await client.request(method, url, json=body)
+    async with http_client(f"{home.url}/organizations/{ORGANIZATION}", by=By(by)) as client:
+        answer = await client.request(method, path, json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -75,12 +73,12 @@ async def test_what_is_derived_from_the_log_says_who_did_it(home: Home) -> None:
 
     told = await in_the_log(home)
     assert (told["UsageRated"], told["UsageRead"], told["BillIssued"]) == ({None}, {None}, {"billing"})
-    assert (told["AccountUpdated"], told["CommitmentCreated"]) == ({"USER_bob"}, {None, "USER_alice"})
+    assert (told["AccountUpdated"], told["CommitmentCreated"]) == ({"USER_bob"}, {"USER_tests", "USER_alice"})
     assert told["ClockTicked"] == {"relay"}
     facts = await in_the_read_models(home)
-    assert facts["BillIssued"] == {"billing"} and facts["CommitmentCreated"] == {None, "USER_alice"}
+    assert facts["BillIssued"] == {"billing"} and facts["CommitmentCreated"] == {"USER_tests", "USER_alice"}
     expected = await shown(home, account, commitment)
-    assert expected[f"accounts/{account}"] == ("USER_LOCAL", "USER_bob")
+    assert expected[f"accounts/{account}"] == ("USER_tests", "USER_bob")
     assert expected[commitment] == ("USER_alice", "USER_alice")
     assert len(expected) > 3 and set(list(expected.values())[2:]) == {("billing", "billing")}
 

@@ -2,13 +2,13 @@
 
 import asyncio
 
-import httpx
 import pytest
 import pytest_asyncio
 
 from events.topics import EVENTS
 from services.postgres import connected
 from services.projection.schemas import LOCK
+from tests.api_client import http_client
 from tests.continuity.home import Home
 from tests.continuity.older import (
     FILLING,
@@ -63,8 +63,8 @@ async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits
     # The one waits until all is projected, the other asks for the column that is not there.
     assert FILLING in await refused(home, f"commitments/{commitment}/balance")
     assert FILLING in await refused(home, "conservation")
-    async with httpx.AsyncClient() as client:
-        health = (await client.get(f"{home.url}/health")).json()
+    async with http_client(home.url) as client:
+        health = (await client.get("/health")).json()
     assert health["status"] == "degraded" and any(FILLING in problem for problem in health["problems"])
     assert health["behind"]["projector"] == sum((await home.ends(EVENTS)).values())
 

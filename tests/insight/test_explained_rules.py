@@ -161,3 +161,56 @@ def test_a_memo_says_that_it_was_put_on_by_hand() -> None:
     explanation = explain_line(draft.settlement, bill, memo)
     assert (adds(explanation), explanation.earlier) == ([("put on the bill by hand", Decimal("-5.00"))], ())
     assert explanation.rule == LINES["CREDIT_MEMO"].rule and explanation.adds_up
+
+
+def test_a_formula_tells_what_went_in() -> None:
+    [first, second, late] = told("a-new-price-of-a-formula-is-paid-for-what-it-moves-on", "USAGE")
+    assert inputs(first)["calculation"] == {"values": {"units": 100, "peak": 10}, "value": 200}
+    assert inputs(second)["calculation"] == {"values": {"units": 150, "peak": 10}, "value": 250}
+    assert inputs(late)["calculation"] == {"values": {"units": 100, "peak": 12}, "value": 220}
+    assert [one["code"] for one in inputs(first)["aggregation"]["aggregations"]] == ["units", "peak"]
+    assert [(one["values"], "onlyFillsTiers" in one) for one in inputs(second)["days"]] == [
+        ({"units": 100, "peak": 10}, True),
+        ({"units": 50, "peak": 8}, False),
+    ]
+    assert {ref.days for ref in second.usage} == {(date(2026, 1, 5), date(2026, 1, 20))}
+    assert second.adds_up and second.line.compound_aggregation_id in second.resources
+
+
+def test_a_formula_that_lost_its_value_tells_why() -> None:
+    story = """
+scenario: a ratio under two prices, whose divisor is taken back under the second
+meters: [{code: m, dataFields: [{code: a, category: MEASURE}, {code: b, category: MEASURE}]}]
+aggregations: [{code: hits, meter: m, targetField: a}, {code: requests, meter: m, targetField: b}]
+compoundAggregations: [{code: ratio, calculation: 100 * aggregation.hits / aggregation.requests}]
+plans:
+  - code: basic
+    product: base
+    pricings:
+      - {code: first, compoundAggregation: ratio, startDate: 2026-01-01, pricingBands: [{unitPrice: 1}]}
+      - {code: second, compoundAggregation: ratio, startDate: 2026-01-16, pricingBands: [{unitPrice: 1}]}
+accounts: [{code: acme, plans: [{plan: basic, startDate: 2026-01-01}]}]
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-05T00:00:00Z, measure: {a: 30, b: 60}}
+  - usage: {account: acme, meter: m, ts: 2026-01-20T00:00:00Z, measure: {b: -60}}
+  - bill: {date: 2026-02-01}
+    expect: [{account: acme, total: 0.00, lines: [{type: USAGE, amount: 50.00}, {type: USAGE, amount: -50.00}]}]
+"""
+    player = ExplainingPlayer()
+    play(parse_story(load_yaml(story)), player)
+    _, second = (one for one in player.explained if one.line.type == "USAGE")
+    assert inputs(second)["calculation"] == {
+        "values": {"hits": 30, "requests": 0}, "value": 0, "undefined": "it divides by 0",
+    }  # fmt: skip
+
+
+def test_a_groups_minimum_tells_what_its_plans_charge() -> None:
+    [own, group] = told("of-nested-minimums-a-groups-is-the-outermost", "MINIMUM_SPEND")
+    assert adds(own) == [("the prorated minimum", 100), ("the usage charges", -30)]
+    assert adds(group) == [
+        ("the prorated minimum", 250),
+        ("the usage charges", -120),
+        ("what its plans' own minimums charge", -70),
+    ]
+    assert group.line.plan_group_id in group.resources and group.line.plan_id is None
+    assert len(inputs(group)["price"]["counted"]) == 2

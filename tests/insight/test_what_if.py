@@ -99,7 +99,7 @@ def test_a_new_price_and_a_new_commitment_bill_as_supposed(data: st.DataObject, 
     commitment = {"accountId": id_of("account", "acme"), "code": "supposed", **term}
     supposed = shown(draft_bills(suppose(player, [commitment], [pricing]), date=END))
     plan = next(code for code in ("plan-0", "plan-1") if id_of("plan", code) == first.body.plan_id)
-    aggregation = player.resources.aggregations[first.body.aggregation_id].body.code
+    aggregation = player.resources.aggregations[first.body.priced_id].body.code
     lists: dict[str, Any] = {
         "pricings": [_lined({"plan": plan, "aggregation": aggregation, **fields})],
         "commitments": [_lined({"account": "acme", "code": "supposed", **term})],

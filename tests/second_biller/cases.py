@@ -7,13 +7,14 @@ from typing import Any
 
 from .charges import Charge
 from .choosing import as_yaml
+from .formulas import NoValue
 from .holders import Holder
 from .playing import Player, StepResult, played_by
 from .priced import NOT_ADDING_UP, PricedPeriod
-from .reading import Thing, absent, day_named, instant, load_text
+from .reading import Thing, absent, day_named, flag, instant, load_text
 from .refusals import is_minimum
 from .settlement import Settlement, settle
-from .world import World
+from .world import GROUP, World
 
 MODES = ("PARENT_BREAKDOWN", "PARENT_SUMMARY", "CHILD")
 
@@ -119,17 +120,35 @@ def settled_cases(world: World, settled: Settlement) -> Iterator[str]:
     for charge in settled.drawn.charges:
         yield from charge_cases(world, settled, charge)
     yield from nested_cases(settled)
+    yield from group_cases(settled)
     yield from drawn_twice(settled)
 
 
 def priced_cases(priced: PricedPeriod) -> Iterator[str]:
     kind = str(priced.aggregation.get("aggregation"))
+    if priced.formula is not None:
+        yield from formula_cases(priced)
     if priced.share < 1 and priced.amount:
         assert kind in NOT_ADDING_UP
         yield f"prices share a period: {kind}"
     above = any(quantity > 0 for quantity in priced.own.values())
     if len(priced.own) > 1 and any(quantity < 0 for quantity in priced.own.values()):
         yield "pool: an account below zero beside one above" if above else "pool: none above zero, one below"
+
+
+def formula_cases(priced: PricedPeriod) -> Iterator[str]:
+    records = [record for mine in priced.records.values() for record in mine]
+    assert priced.formula is not None
+    try:
+        priced.formula.strictly(records)
+    except NoValue as why:
+        yield f"formula: {why}"
+    if priced.amount and priced.days_held < priced.period.days:
+        yield "formula: under several prices, or from mid-period"
+    if priced.amount and flag(priced.pricing.get("tiersSpanPlan")):
+        yield "formula: over the plan's life"
+    if len([own for own in priced.own.values() if own]) > 1:
+        yield "formula: of a pool"
 
 
 def charge_cases(world: World, settled: Settlement, charge: Charge) -> Iterator[str]:
@@ -145,7 +164,7 @@ def charge_cases(world: World, settled: Settlement, charge: Charge) -> Iterator[
 
 
 def standing_cases(world: World, charge: Charge) -> Iterator[str]:
-    plan = world.get("plans", charge.plan)
+    plan = world.get("plans", charge.account_plan["plan"])
     if int(str(world.plan_term(plan, "standingChargeInterval") or 1)) > 1:
         grid = world.grid_of(charge.account_plan)
         clipped = grid.boundary(grid.number_of(charge.start)) != charge.start
@@ -167,6 +186,26 @@ def draw_cases(world: World, charge: Charge, holder: Holder, root: str) -> Itera
             own = "its own" if holder.account == charge.account else "the parent's"
             plan = "its own" if charge.account_plan["account"] == charge.account else "the pool's"
             yield f"contract of the parent: {own} commitment pays under {plan} plan"
+
+
+def group_cases(settled: Settlement) -> Iterator[str]:
+    """By what the charges of a group are beside."""
+    grouped = [s for s in settled.spends if str(s.charge.account_plan["plan"]).startswith(GROUP)]
+    for spend in grouped:
+        if spend.shortfall:
+            yield f"group: a minimum spend in {'advance' if spend.advance else 'arrears'}"
+        beside = [s for s in settled.spends if s not in grouped and s.ends == spend.ends]
+        if any(s.shortfall for s in beside) and spend.shortfall:
+            yield "group: a minimum spend over its plans' own"
+    for charge in settled.drawn.charges:
+        if str(charge.account_plan.get("plan", "")).startswith(GROUP) and charge.type == "STANDING_CHARGE":
+            yield "group: a standing charge" + (" that draws" if any(s.draws for s in charge.slices) else "")
+        if (
+            charge.type == "USAGE"
+            and "planGroup" in charge.account_plan
+            and len(charge.whole.own if charge.whole else ()) > 1
+        ):
+            yield "group: a pool"
 
 
 def nested_cases(settled: Settlement) -> Iterator[str]:

@@ -43,7 +43,8 @@ def attached_to_billing_plan(world: World, commitment: Thing) -> list[Thing]:
     account, term = str(commitment["account"]), (day(commitment["startDate"]), day(commitment["endDate"]))
     own = world.account_plans_of(account)
     found = own + [ap for ap in world.account_plans_of(world.root_of(account)) if ap not in own]
-    return [ap for ap in found if ap["plan"] == commitment["billingPlan"] and overlap(world.term_of(ap), term)]
+    mine = [ap for ap in found if commitment["billingPlan"] in [one["plan"] for one in world.attached(ap)]]
+    return [ap for ap in mine if overlap(world.term_of(ap), term)]
 
 
 def overlap(one: tuple[date, date], other: tuple[date, date]) -> bool:
@@ -54,7 +55,12 @@ def overlap(one: tuple[date, date], other: tuple[date, date]) -> bool:
 def grid_of_plan(world: World, commitment: Thing, riding: list[Thing]) -> Grid:
     """The plan's frequency; the epoch of the commitment, else of its account plan, its account, the organization."""
     code = commitment.get("billingPlan")
-    plan = world.get("plans", riding[0]["plan"] if absent(code) else code)
+    if absent(code):
+        plans = world.attached(riding[0])
+        if not plans:
+            return Grid("MONTHLY", 1, day(commitment.get("billEpoch") or commitment["startDate"]))
+        code = plans[0]["plan"]
+    plan = world.get("plans", code)
     frequency, interval = world.frequency_of(plan)
     account = world.get("accounts", commitment["account"])
     return Grid(frequency, interval, world.epoch(frequency, commitment, *riding, account))

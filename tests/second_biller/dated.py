@@ -5,7 +5,7 @@ from datetime import date
 from .reading import Thing, absent, money_or_zero, num
 
 NAMES = ("standingCharge", "minimumSpend")
-KINDS = ("plans", "planTemplates")
+KINDS = ("plans", "planTemplates", "planGroups")
 
 
 class Dated:

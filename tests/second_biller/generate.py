@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from .choosing import FIRST, Choices, Stamp
 from .generate_accounts import MODES, accounts, contract, contracts_for, grid_is_clear
 from .generate_catalog import catalog
+from .generate_groups import bundle
 from .generate_moments import tell_in_moments
 from .generate_steps import steps
 from .money import decimals_of
@@ -174,6 +175,7 @@ def make(c: Choices) -> Thing:
     if contracts:
         found["contracts"] = [contract(c, one) for one in people]
     found["accounts"] = people
+    bundle(c, found, plans, contracts)
     made = [commitment(c, f"c{number}", people, plans, contracts, True) for number in range(c.number(int(family), 4))]
     balances = [balance(c, number, people, contracts) for number in range(c.pick([0, 0, 0, 1, 2]))]
     if made:

@@ -33,10 +33,32 @@ def aggregations(c: Choices) -> list[Thing]:
     return [
         sums,
         odd,
-        {"code": "back", "meter": "m", "targetField": "k", "aggregation": "SUM"},
+        {"code": "back", "meter": "m", "targetField": "k", "aggregation": "SUM"}
+        | ({"defaultValue": c.number(0, 9)} if c.chance(3) else {}),
         {"code": "parts", "meter": "m", "targetField": "s", "aggregation": "SUM", "segmentedFields": ["region"],
          "segments": [{"region": "eu"}, {"region": "us"}]},
     ]  # fmt: skip
+
+
+def compounds(c: Choices) -> list[Thing]:
+    """`mix` is any formula; it may name what nobody uses, and divide by what adds up to nothing."""
+    calculation = c.pick(
+        [
+            "aggregation.sums + aggregation.odd * 2",
+            "(aggregation.sums - 3) / 7",
+            "aggregation.odd / aggregation.sums",
+            "aggregation.sums / (aggregation.odd - 1)",
+            "Math.max(aggregation.sums, aggregation.back * 3) - aggregation.odd",
+            "Math.min(aggregation.sums, 40) + Math.abs(-aggregation.back)",
+            "Math.round(aggregation.sums / 9) + Math.floor(aggregation.odd / 4) - Math.ceil(aggregation.back / 6)",
+        ]
+    )
+    found: Thing = {"code": "mix", "calculation": calculation}
+    if c.chance(2):
+        found["evaluateNullAggregations"] = True
+    if c.chance(4):
+        found |= {"quantityPerUnit": c.pick([10, 7, 2]), "rounding": c.pick(["UP", "DOWN", "NEAREST", "NONE"])}
+    return [found]
 
 
 def bands(c: Choices) -> Thing:
@@ -60,22 +82,23 @@ def bands(c: Choices) -> Thing:
 def pricings(c: Choices, plan: str, nested: bool, family: bool) -> list[Thing]:
     """`nested`: the plan has a minimum spend, in which those of its prices lie."""
     found: list[Thing] = []
-    for aggregation in ["sums"] if c.chance(3) else ["sums", "odd"]:
-        price: Thing = {"code": f"{plan}-{aggregation}", "aggregation": aggregation, "startDate": FIRST} | bands(c)
-        if aggregation == "sums" and c.chance(6):
+    for aggregation in [*(["sums"] if c.chance(3) else ["sums", "odd"]), *(["mix"] if c.chance(3) else [])]:
+        priced = {"compoundAggregation" if aggregation == "mix" else "aggregation": aggregation}
+        price: Thing = {"code": f"{plan}-{aggregation}", **priced, "startDate": FIRST} | bands(c)
+        if aggregation != "odd" and c.chance(6):
             price["tiersSpanPlan"] = True
-        elif aggregation == "sums" and c.chance(3 if family else 5):
+        elif aggregation != "odd" and c.chance(3 if family else 5):
             price["cumulative"] = True
             price["overagePricingBands"] = [{"lowerLimit": 0, "unitPrice": 2}, {"lowerLimit": 20, "unitPrice": 3}]
         if c.chance(3 if nested else 8):
             price["minimumSpend"] = c.money(5, 90)
             price |= {"minimumSpendBillInAdvance": True} if c.chance(2) else {}
         found.append(price)
-        if c.chance(2 if aggregation == "odd" else 5):
+        if c.chance(5 if aggregation == "sums" else 2):
             change = FIRST + timedelta(days=c.number(10, 80))
             if c.chance(2):
                 price["endDate"] = change
-            new: Thing = {"code": f"{plan}-{aggregation}-new", "aggregation": aggregation, "startDate": change}
+            new: Thing = {"code": f"{plan}-{aggregation}-new", **priced, "startDate": change}
             new |= {"endDate": change} if c.chance(8) else {}
             found.append(new | bands(c))
     if c.chance(6):
@@ -123,7 +146,7 @@ def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]
             del plan[name]
     plan["planTemplate"] = code
     if c.chance(2):
-        plan["pricings"] = [p for p in plan["pricings"] if p["aggregation"] != "odd"]
+        plan["pricings"] = [p for p in plan["pricings"] if p.get("aggregation") != "odd"]
     prices = pricings(c, plan["code"], "minimumSpend" in {*found, *plan}, family)
     return found, [{**p, "planTemplate": code, "code": f"{code}-{p['code']}"} for p in prices]
 
@@ -131,7 +154,7 @@ def template(c: Choices, plan: Thing, family: bool) -> tuple[Thing, list[Thing]]
 def catalog(c: Choices, family: bool) -> tuple[list[Thing], Thing]:
     plans = [plan(c, number, family) for number in range(c.number(1, 3))]
     templates = [template(c, one, family) for one in plans if c.chance(3)]
-    parts: Thing = {"meters": [METER], "aggregations": aggregations(c)}
+    parts: Thing = {"meters": [METER], "aggregations": aggregations(c), "compoundAggregations": compounds(c)}
     parts["plans"] = [{k: v for k, v in one.items() if k != "product" or "planTemplate" not in one} for one in plans]
     if templates:
         parts["planTemplates"] = [one for one, _ in templates]

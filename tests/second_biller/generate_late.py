@@ -7,6 +7,7 @@ from typing import Any
 from .choosing import FIRST, Choices
 from .generate_accounts import attachment, lasting
 from .generate_catalog import bands
+from .generate_groups import amended, products_in
 
 Thing = dict[str, Any]
 FAR = date(2100, 1, 1)
@@ -17,6 +18,7 @@ class Late:
 
     def __init__(self, c: Choices, scenario: Thing, people: list[Thing], contracts: bool) -> None:
         self.c = c
+        self.scenario = scenario
         self.people = people
         self.contracts = contracts
         self.counted = "counters" in scenario
@@ -29,6 +31,8 @@ class Late:
 
     def kinds(self) -> list[Callable[[], Thing | None]]:
         prices = [self.new_price, self.amend_price, self.delete_price]
+        if "planGroups" in self.scenario:
+            prices += [self.amend_group] * 2
         return [*prices, *[self.amend_terms] * 3, *[self.attach] * 2, self.end, self.move, self.interval]
 
     def new_price(self) -> Thing | None:
@@ -73,11 +77,14 @@ class Late:
             step["effectiveDate"] = self.c.day(-20, 200)
         return {"update": step}
 
+    def amend_group(self) -> Thing | None:
+        return amended(self.c)
+
     def attach(self) -> Thing | None:
         """A plan that is attached late, perhaps from long ago; no two of a product hold at a time."""
         account, plan = self.c.pick(self.people), self.c.pick(self.plans)
         mine = account.setdefault("plans", [])
-        taken = [one for one in lasting(mine) if self.product(one["plan"]) == self.product(plan["code"])]
+        taken = [one for one in lasting(mine) if self.product(plan["code"]) in self.products(one)]
         first = max((one.get("endDate", FAR) for one in taken), default=FIRST - timedelta(days=90))
         if first == FAR:
             return None
@@ -88,6 +95,9 @@ class Late:
             made["endDate"] = start + timedelta(days=self.c.number(0, 90))
         mine.append(made)
         return {"create": {"accountPlans": [{**made, "account": account["code"]}]}}
+
+    def products(self, attached: Thing) -> set[str]:
+        return products_in(self.scenario, self.product) if "planGroup" in attached else {self.product(attached["plan"])}
 
     def product(self, plan: str) -> str:
         terms = self.terms[plan]
@@ -104,7 +114,7 @@ class Late:
             return None
         last = (one.get("endDate", one["startDate"] + timedelta(days=200)) - one["startDate"]).days
         # What a counter counts in a pool is no rule of ours, so a counted plan stays.
-        at_once = self.c.chance(6) and not (self.counted and one["plan"] == "p0")
+        at_once = self.c.chance(6) and not (self.counted and one.get("plan", "p0") == "p0")
         one["endDate"] = one["startDate"] + timedelta(days=0 if at_once else self.c.number(min(last, 1), last))
         return {"update": {"accountPlan": one["code"], "set": {"endDate": one["endDate"]}}}
 

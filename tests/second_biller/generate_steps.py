@@ -200,7 +200,7 @@ class Story:
 
     def adjustment(self) -> None:
         own = {a["code"]: lasting(a.get("plans", [])) for a in self.accounts}
-        mine = [code for code, plans in own.items() if any(p["plan"] == "p0" for p in plans)]
+        mine = [code for code, plans in own.items() if any(p.get("plan", "p0") == "p0" for p in plans)]
         if self.counted and mine:
             at = self.c.day(0, 120)
             told = [s["adjustment"] for s in self.steps if "adjustment" in s]

@@ -6,6 +6,7 @@ from fractions import Fraction
 from .charges import Charge
 from .money import floor_money
 from .reading import Thing, absent, day, flag, money_or_zero, num, num_or, texts
+from .schedules import top_ups
 from .world import World
 
 #: What a commitment pays for, or counts, where it names nothing.
@@ -29,6 +30,7 @@ class Holder:
         self.first_amount = Fraction(0) if is_balance else num(thing["amount"])
         added = world.transactions[self.code] if is_balance else world.top_ups[self.code]
         self.added = [(world.day_of(self.account, a["date"]), num(a["amount"])) for a in added]
+        self.added += top_ups(world, thing) if is_balance else []
         until = thing.get("rolloverEndDate")
         self.rollover_end = None if absent(until) else world.day_of(self.account, until)
         self.drawn_in_term = Fraction(0)

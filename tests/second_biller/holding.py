@@ -9,6 +9,9 @@ from .rates import Record
 from .reading import Thing, absent
 from .world import World
 
+#: Before the code of a compound aggregation, which may be an aggregation's too.
+COMPOUND = "compound "
+
 
 def pool_of(world: World, account_plan: Thing) -> list[Record]:
     """The records an account plan rates: its account's own, and its pooled children's."""
@@ -21,8 +24,8 @@ def pool_of(world: World, account_plan: Thing) -> list[Record]:
     return sorted(found, key=lambda r: (r.day, r.at))
 
 
-def of_aggregation(records: list[Record], aggregation: Thing, segment: Thing) -> list[Record]:
-    mine = [r for r in records if r.meter == aggregation["meter"]]
+def of_aggregations(records: list[Record], aggregations: list[Thing], segment: Thing) -> list[Record]:
+    mine = [r for r in records if r.meter in {one["meter"] for one in aggregations}]
     return [r for r in mine if all(r.text(name) == str(value) for name, value in segment.items())]
 
 
@@ -44,14 +47,15 @@ def holder(world: World, account_plan: Thing, candidates: list[Thing], at: date)
 
 
 def groups(world: World, plan: Thing) -> dict[tuple[str, str, str], list[Thing]]:
-    """Prices that compete: of one aggregation, segment and type of its plan or its template."""
+    """Prices that compete: of one aggregation (or compound one), segment and type of its plan or its template."""
     found: dict[tuple[str, str, str], list[Thing]] = {}
     for pricing in world.all("pricings"):
         mine = pricing.get("plan") == plan["code"]
         templates = not absent(plan.get("planTemplate")) and pricing.get("planTemplate") == plan["planTemplate"]
         if mine or templates:
             segment = json.dumps(pricing.get("segment") or {}, sort_keys=True)
-            key = (str(pricing["aggregation"]), segment, str(pricing.get("type") or "DEBIT"))
+            priced = pricing.get("aggregation") or f"{COMPOUND}{pricing['compoundAggregation']}"
+            key = (str(priced), segment, str(pricing.get("type") or "DEBIT"))
             found.setdefault(key, []).append(pricing)
     return found
 

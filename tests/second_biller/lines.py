@@ -134,7 +134,7 @@ def due_lines(world: World, settled: Settlement) -> Due:
 
 def one_off_line(world: World, lander: Lander, charge: Charge) -> None:
     """In its own words; a fee names its balance, and counts nothing."""
-    told = world.get("charges", charge.item)
+    told = charge.account_plan if charge.account_plan.get("entity") else world.get("charges", charge.item)
     text = told.get("description") or told.get("name") or told["code"]
     quantity = charge.quantity if charge.type == "AD_HOC" else None
     lander.charge(charge, charge.type, charge.amount, quantity, description=text, balance=told.get("entity"))

@@ -10,16 +10,20 @@ from .differences import add_billed, difference, show_line
 from .lines import Due, Lines, due_lines
 from .money import show
 from .rates import Record
-from .reading import Thing, absent, day, instant
+from .reading import Thing, absent, day, flag, instant
 from .refusals import (
     Refused,
     check_cancel,
     check_commitment,
+    check_covered,
     check_delete,
+    check_not_named,
     check_thing,
     check_top_up,
     check_transaction,
 )
+from .schedules import TERM, day_after
+from .schedules import changed as retold
 from .settlement import Settlement, settle
 from .states import commitment_state
 from .world import KINDS, SINGULAR, Unknown, World
@@ -89,7 +93,7 @@ class Player:
 
     def do_create(self, body: Thing) -> None:
         """Refused whole: what stands before the refused one is not made either."""
-        before = {kind: dict(things) for kind, things in self.world.things.items()}
+        before, schedules = {kind: dict(things) for kind, things in self.world.things.items()}, self.world.schedules
         try:
             for kind, items in body.items():
                 for item in items:
@@ -98,7 +102,7 @@ class Player:
                         check_commitment(self.world, item, fixed_grid(self.world, item))
                     self.tell(kind, item)
         except (Refused, Unknown):
-            self.world.things = before
+            self.world.things, self.world.schedules = before, schedules
             raise
 
     def do_update(self, body: Thing) -> None:
@@ -107,6 +111,8 @@ class Player:
         thing = self.world.get(kind, code)
         changed = {**thing, **body["set"]}
         check_thing(self.world, kind, changed)
+        if kind == "aggregations" and changed["code"] != thing["code"]:
+            check_not_named(self.world, str(code), "code: is named in the calculation of a compoundAggregation")
         if not absent(body.get("effectiveDate")) and thing.get("planTemplate") != changed.get("planTemplate"):
             raise Refused("effectiveDate: does not go with another planTemplate")
         if kind == "commitments":
@@ -114,13 +120,36 @@ class Player:
             grid = fixed_grid(self.world, changed) if anew else self.world.grids[str(code)]
             check_commitment(self.world, changed, grid)
             self.world.grids[str(code)] = grid
+        before = self.world.schedules, dict(self.world.things[kind])
+        self.world.things[kind][str(code)] = changed
+        if kind in TERM:
+            self.world.schedules = retold(self.world, kind, str(code), day_after(self.clock, body), changed)
+        try:
+            self.check_balances(kind, changed)
+        except Refused:
+            self.world.schedules, self.world.things[kind] = before
+            raise
         since = self.clock if absent(body.get("effectiveDate")) else day(body["effectiveDate"])
         self.world.dated.changed(kind, changed, since)
-        self.world.things[kind][str(code)] = changed
+
+    def check_balances(self, kind: str, thing: Thing) -> None:
+        """What was taken out of the balance that a changed thing is, or is about, stays covered."""
+        if kind == "balances" or kind in TERM:
+            check_covered(self.world, thing if kind == "balances" else self.world.get("balances", thing["balance"]))
 
     def do_delete(self, body: Thing) -> None:
         for name, code in body.items():
-            if name != "force":
+            if name not in ("force", "effectiveDate"):
+                kind, before = SINGULAR[name], self.world.schedules
+                thing = self.world.get(kind, code)
+                if kind in TERM:
+                    since, force = day_after(self.clock, body), flag(body.get("force"))
+                    self.world.schedules = retold(self.world, kind, str(code), since, None, force)
+                    try:
+                        self.check_balances(kind, thing)
+                    except Refused:
+                        self.world.schedules = before
+                        raise
                 check_delete(self.world, name, str(code), body, self.billed, self.clock)
                 del self.world.things[SINGULAR[name]][str(code)]
                 if name == "commitment":

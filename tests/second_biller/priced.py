@@ -10,8 +10,9 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 
+from .formulas import Formula, quantity_named
 from .grid import Period, periods
-from .holding import groups, of_aggregation, pool_of, stretches
+from .holding import groups, of_aggregations, pool_of, stretches
 from .money import divide, round_money
 from .rates import Record, aggregate, cumulative_charge, price_of, quantity_for, sorted_bands, to_units
 from .reading import Thing, absent, flag, money_or_zero, num
@@ -36,11 +37,13 @@ class Step:
 
 @dataclass
 class PricedPeriod:
-    """With all accounts that are rated together. `share` of C is owed: less than 1 where prices divide the period."""
+    """With all accounts that are rated together. `share` of C is owed: less than 1 where prices divide the period.
+    `records` are what counts, by account: of a formula all of the period's, held or not."""
 
     account_plan: Thing
     pricing: Thing
     aggregation: Thing
+    formula: Formula | None
     period: Period
     held: list[tuple[date, date]]
     share: Fraction
@@ -48,6 +51,7 @@ class PricedPeriod:
     rounding: str
     steps: list[Step]
     records: dict[str, list[Record]]
+    counted: list[Record]
     home: str
 
     @property
@@ -69,7 +73,21 @@ class PricedPeriod:
     @cached_property
     def own(self) -> dict[str, Fraction]:
         """Each account's own quantity in the period."""
-        return {name: aggregate(self.aggregation, records) for name, records in self.records.items()}
+        own = {name: self.quantity_of(records, self.period.end) for name, records in self.records.items()}
+        if self.formula is not None and not any(own.values()):
+            own[self.home] = self.quantity_of(self.counted, self.period.end)
+        return own
+
+    def quantity_of(self, records: list[Record], until: date) -> Fraction:
+        """A quantity before a day; of a formula what its value moved by on the days held."""
+        records = [record for record in records if record.day < until]
+        if self.formula is None:
+            return aggregate(self.aggregation, records)
+        moved = Fraction(0)
+        for at in sorted({r.day for r in records if any(a <= r.day < b for a, b in self.held)}):
+            moved += self.formula.of([r for r in records if r.day <= at])
+            moved -= self.formula.of([r for r in records if r.day < at])
+        return moved
 
     def overage_cost(self, beyond: Fraction) -> Fraction:
         cost = cumulative_charge(self.pricing["overagePricingBands"], True, beyond)
@@ -113,11 +131,11 @@ class PricedPeriod:
 
     def units_of(self, name: str, until: date) -> Fraction:
         """An account's own quantity before a day, in units that are not rounded."""
-        records = self.records[name]
-        if POOL_CREDIT_GROWS_WITH_ITS_QUANTITY:
-            records = [record for record in records if record.day < until]
         per = self.aggregation.get("quantityPerUnit")
-        return aggregate(self.aggregation, records) / (1 if absent(per) else num(per))
+        quantity = self.quantity_of(
+            self.records[name], until if POOL_CREDIT_GROWS_WITH_ITS_QUANTITY else self.period.end
+        )
+        return quantity / (1 if absent(per) else num(per))
 
     def credited(self, name: str, until: date) -> Fraction:
         """What an account of the pool gets back for its quantity before a day."""
@@ -165,8 +183,8 @@ def priced_periods(world: World, account_plan: Thing, until: date) -> list[Price
     pool = pool_of(world, account_plan)
     found = []
     for (aggregation_code, segment, _), candidates in groups(world, plan).items():
-        aggregation = world.get("aggregations", aggregation_code)
-        records = of_aggregation(pool, aggregation, json.loads(segment))
+        aggregation, formula = quantity_named(world, aggregation_code)
+        records = of_aggregations(pool, formula.named if formula else [aggregation], json.loads(segment))
         for period in periods(world.grid_of(account_plan), start, end, until):
             held = stretches(world, account_plan, candidates, period)
             codes = list(dict.fromkeys(str(p["code"]) for _, _, p in held))
@@ -176,21 +194,28 @@ def priced_periods(world: World, account_plan: Thing, until: date) -> list[Price
                 if len(codes) > 1 and str(aggregation.get("aggregation")) in NOT_ADDING_UP:
                     share = Fraction(sum((b - a).days for a, b in mine), period.days)
                 pricing = world.get("pricings", code)
-                found.append(price_period(world, account_plan, pricing, aggregation, period, mine, share, records))
+                found.append(
+                    price_period(world, account_plan, pricing, aggregation, formula, period, mine, share, records)
+                )
     return found
 
 
 def price_period(
-    world: World, account_plan: Thing, pricing: Thing, aggregation: Thing, period: Period,
+    world: World, account_plan: Thing, pricing: Thing, aggregation: Thing, formula: Formula | None, period: Period,
     held: list[tuple[date, date]], share: Fraction, records: list[Record],
 ) -> PricedPeriod:  # fmt: skip
     currency = world.plan_currency(world.get("plans", account_plan["plan"]))
     inside = [r for r in records if any(a <= r.day < b for a, b in held)]
-    counted = records if flag(pricing.get("tiersSpanPlan")) else inside
+    counted = inside
+    if formula is not None:
+        counted = [r for r in records if period.start <= r.day < period.end]
+    if flag(pricing.get("tiersSpanPlan")):
+        counted = [r for r in records if r.day < period.end]
     steps = []
     before, low = Fraction(0), Fraction(0)
     for at in sorted({r.day for r in counted}):
-        after = to_units(aggregation, aggregate(aggregation, [r for r in counted if r.day <= at]))
+        so_far = [r for r in counted if r.day <= at]
+        after = to_units(aggregation, formula.of(so_far) if formula else aggregate(aggregation, so_far))
         high = round_money(price_of(pricing, after) * share, currency, world.rounding)
         if any(a <= at < b for a, b in held):
             steps.append(Step(at, before, after, low, high))
@@ -198,10 +223,22 @@ def price_period(
     home = str(account_plan["account"])
     pooled = [child for child in world.children_of(home) if held[0][0] < world.first_own_day(child)]
     names = sorted({home, *pooled, *(r.account for r in inside)})
-    own = {name: [r for r in inside if r.account == name] for name in names}
+    own = {name: [r for r in (counted if formula else inside) if r.account == name] for name in names}
     return PricedPeriod(
-        account_plan, pricing, aggregation, period, held, share, currency, world.rounding, steps, own, home
-    )  # fmt: skip
+        account_plan,
+        pricing,
+        aggregation,
+        formula,
+        period,
+        held,
+        share,
+        currency,
+        world.rounding,
+        steps,
+        own,
+        counted,
+        home,
+    )
 
 
 def is_credit(pricing: Thing) -> bool:

@@ -8,6 +8,7 @@ from .grid import Grid
 from .lines import Lines
 from .money import is_whole
 from .reading import Thing, absent, day, flag, money_or_zero, num
+from .schedules import TERM, lacking, top_ups, wrong
 from .settlement import settle
 from .world import World
 
@@ -15,6 +16,10 @@ FEE_FIELDS = ("amountPrePaid", "amountFirstBill", "feeDates", "billingInterval",
               "commitmentFeeBillInAdvance", "overageSurchargePercent", "separateOverageUsage")  # fmt: skip
 
 
+#: What no formula may have, and what it names.
+STRANGE = re.compile(r"[^\sA-Za-z0-9_.,()+*/-]")
+NAMED = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+MATH = {f"Math.{name}" for name in ("max", "min", "abs", "floor", "ceil", "round")}
 CURRENCY = re.compile("[A-Z][A-Z0-9]{2,9}")
 
 
@@ -38,6 +43,14 @@ def check_thing(world: World, kind: str, thing: Thing) -> None:
         check_of_account(world, thing)
     if kind == "charges":
         check_charge(world, thing)
+    if kind == "compoundAggregations":
+        check_formula(world, thing)
+    if kind == "accountPlans":
+        check_once(world, thing, products_of(world, thing))
+    if kind == "planGroupLinks":
+        check_link(world, thing)
+    if kind in TERM and (why := wrong(world, kind, thing)):
+        raise Refused(why)
 
 
 def check_of_account(world: World, thing: Thing) -> None:
@@ -49,6 +62,65 @@ def check_of_account(world: World, thing: Thing) -> None:
     contract = world.things["contracts"].get(str(thing.get("contract")))
     if contract is not None and contract["account"] not in {account, world.root_of(account)}:
         raise Refused(f"contract {contract['code']} is another account's")
+
+
+def products_of(world: World, account_plan: Thing) -> set[str]:
+    plans = (
+        [account_plan["plan"]] if absent(account_plan.get("planGroup")) else world.plans_in(account_plan["planGroup"])
+    )
+    return {world.product_of(world.get("plans", plan)) for plan in plans}
+
+
+def check_once(world: World, account_plan: Thing, products: set[str]) -> None:
+    """No other account plan of the account has one of these products on one of its days."""
+    start, end = world.term_of(account_plan)
+    for other in world.all("accountPlans"):
+        if other["account"] == account_plan["account"] and other["code"] != account_plan.get("code"):
+            first, last = world.term_of(other)
+            together = max(start, first) < min(end, last)
+            if (
+                together
+                and products & products_of(world, other)
+                and not flag(world.organization.get("allowOverlappingPlans"))
+            ):
+                raise Refused("account plan of the same product covers some of these days")
+
+
+def check_link(world: World, link: Thing) -> None:
+    plan = world.get("plans", link["plan"])
+    group = world.get("planGroups", link["planGroup"])
+    if world.plan_currency(plan) != world.currency_of(group):
+        raise Refused("planId: names a plan in another currency than the group")
+    for other in (world.get("plans", code) for code in world.plans_in(link["planGroup"])):
+        if world.product_of(other) == world.product_of(plan):
+            raise Refused("planId: names a plan of a product of which the group has one already")
+        if world.frequency_of(other) != world.frequency_of(plan):
+            raise Refused("planId: names a plan that is not billed at the frequency and interval of the others")
+    for account_plan in world.all("accountPlans"):
+        if account_plan.get("planGroup") == link["planGroup"]:
+            check_once(world, account_plan, products_of(world, account_plan) | {world.product_of(plan)})
+
+
+def check_formula(world: World, compound: Thing) -> None:
+    text = str(compound["calculation"])
+    if found := STRANGE.search(text):
+        raise Refused(f"must not have '{found[0]}' at character {found.start() + 1}")
+    for found in NAMED.finditer(text):
+        if not found[0].startswith("aggregation.") and found[0] not in MATH:
+            raise Refused(f"names {found[0]} at character {found.start() + 1}")
+    codes = [found[0].removeprefix("aggregation.") for found in NAMED.finditer(text) if found[0] not in MATH]
+    if not codes:
+        raise Refused("must name an aggregation")
+    for code in codes:
+        if code not in world.things["aggregations"]:
+            raise Refused(f"names aggregation.{code}, and no aggregation has that code")
+
+
+def check_not_named(world: World, code: str, words: str) -> None:
+    """No formula names the aggregation, which is to go or to be called otherwise."""
+    for one in world.all("compoundAggregations"):
+        if re.search(rf"aggregation\.{code}\b", str(one["calculation"])):
+            raise Refused(words)
 
 
 def check_charge(world: World, charge: Thing) -> None:
@@ -124,12 +196,22 @@ def check_transaction(world: World, body: Thing) -> None:
         (world.day_of(account, t["date"]), num(t["amount"])) for t in [*world.transactions[str(balance["code"])], body]
     ]
     at = told[-1][0]
+    told += top_ups(world, balance)
     for since in [one for one, _ in sorted(told) if amount < 0 and one >= at]:
         if sum((paid for one, paid in told if one <= since), Fraction(0)) < 0:
             raise Refused(f"amount {amount} must not take out more than is paid in")
 
 
+def check_covered(world: World, balance: Thing) -> None:
+    if (rest := lacking(world, balance)) > 0:
+        raise Refused(f"what was taken out would be {rest} more than what is paid in")
+
+
 def check_delete(world: World, name: str, code: str, body: Thing, billed: Lines, clock: date) -> None:
+    if name == "aggregation":
+        check_not_named(world, code, "a compoundAggregation refers to it")
+    if name == "balance" and any(one["balance"] == code for kind in TERM for one in world.all(kind)):
+        raise Refused(f"balance {code} is not deleted: a schedule refers to it")
     if name != "commitment" or flag(body.get("force")):
         return
     root = world.root_of(str(world.get("commitments", code)["account"]))

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from .charges import Charge, usage_charges
 from .drawing import Drawn, draw_down
+from .groups import group_minimum
 from .minimum_spend import MinimumSpend, minimum_spends
 from .minimums import MinimumPeriod, count, minimum_periods
 from .one_off import one_off_charges
 from .other_charges import Credit, counter_charges, pricing_credits, standing_charges
 from .priced import PricedPeriod, is_credit, priced_periods
 from .reading import Thing
-from .world import World
+from .scheduled_fees import fees
+from .world import GROUP, World
 
 
 class Held(NamedTuple):
@@ -47,20 +49,29 @@ def settle(world: World, root: str, today: date, all_usage: bool) -> Settlement:
     credits: list[Credit] = []
     spends: list[MinimumSpend] = []
     ends: dict[Held, date] = {}
-    for account_plan in (ap for member in members for ap in world.account_plans_of(member)):
-        mine = priced_periods(world, account_plan, until)
+    of_plan: dict[str, tuple[list[PricedPeriod], list[tuple[Thing, MinimumSpend]]]] = {}
+    every = [ap for member in members for ap in world.account_plans_of(member)]
+    for account_plan in [one for ap in every for one in world.attached(ap)]:
+        grouped = "plan" in account_plan and str(account_plan["plan"]).startswith(GROUP)
+        mine = [] if grouped else priced_periods(world, account_plan, until)
         priced += [p for p in mine if not is_credit(p.pricing)]
         for p in mine:
             if is_credit(p.pricing) and (all_usage or p.period.end <= today):
                 credits += pricing_credits(world, p)
-        charges, given_back = counter_charges(world, account_plan, until)
+        charges, given_back = ([], []) if grouped else counter_charges(world, account_plan, until)
         charges += standing_charges(world, account_plan, until)
         others += charges
         credits += [c for c in given_back if c.due <= today]
-        minimums_of_plan = minimum_spends(world, account_plan, mine, until)
+        theirs, nested = of_plan.setdefault(str(account_plan["code"]).partition("/")[0], ([], []))
+        if grouped:
+            minimums_of_plan = group_minimum(world, account_plan, theirs, nested, until)
+        else:
+            minimums_of_plan = minimum_spends(world, account_plan, mine, until)
+            theirs += mine
+            nested += [(account_plan, spend) for spend in minimums_of_plan]
         spends += [s for s in minimums_of_plan if s.stand_at(today)]
         ends |= ends_of(account_plan, mine, charges + [s.charge for s in minimums_of_plan])
-    others += one_off_charges(world, members)
+    others += [*one_off_charges(world, members), *fees(world, members)]
     others = [c for c in others if c.due <= today] + [s.charge for s in spends]
     usage = [c for p in priced if all_usage or p.period.end <= today for c in usage_charges(world, p, cuts)]
     drawn = draw_down(world, root, usage + others, credits)

@@ -46,6 +46,27 @@ WANTED = [
         for commitment in ("its own", "the parent's")
         for plan in ("its own", "the pool's")
     ),
+    *(
+        f"group: {what}"
+        for what in (
+            "a minimum spend in advance",
+            "a minimum spend in arrears",
+            "a minimum spend over its plans' own",
+            "a standing charge",
+            "a standing charge that draws",
+            "a pool",
+        )
+    ),
+    *(
+        f"formula: {what}"
+        for what in (
+            "a division by zero",
+            "nothing was used",
+            "under several prices, or from mid-period",
+            "over the plan's life",
+            "of a pool",
+        )
+    ),
     "one-off: a charge",
     "one-off: a fee",
     "draws of AD_HOC and USAGE",

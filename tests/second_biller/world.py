@@ -9,12 +9,16 @@ from .grid import Grid
 from .rates import Record
 from .reading import Thing, absent, dates_in, day, day_named, flag, texts, whole
 from .readings import EMPTY_ACCOUNT_PLANS_ARE_NONE
+from .schedules import TERM, Told, top_ups
 
 KINDS = (
-    "products", "meters", "aggregations", "planTemplates", "plans", "pricings", "counters", "counterPricings",
-    "contracts", "accounts", "accountPlans", "commitments", "balances", "charges",
+    "products", "meters", "aggregations", "compoundAggregations", "planTemplates", "plans", "pricings",
+    "counters", "counterPricings", "contracts", "accounts", "planGroups", "planGroupLinks", "accountPlans",
+    "commitments", "balances", "charges", "balanceTransactionSchedules", "balanceChargeSchedules",
 )  # fmt: skip
 SINGULAR = {kind[:-1]: kind for kind in KINDS}
+#: Before the code of a group, where it stands in a plan's place.
+GROUP = "group "
 EPOCHS = {"DAILY": "dayEpoch", "WEEKLY": "weekEpoch", "MONTHLY": "monthEpoch", "ANNUALLY": "yearEpoch"}
 
 
@@ -36,6 +40,7 @@ class World:
         self.top_ups: dict[str, list[Thing]] = defaultdict(list)
         self.cancels: dict[str, Thing] = {}
         self.dated = Dated()
+        self.schedules: list[Told] = []
         #: Of every commitment the grid that was fixed when it was made; None where several account plans were attached.
         self.grids: dict[str, Grid | None] = {}
 
@@ -46,10 +51,12 @@ class World:
         inner = [("pricings", "plan", i) for i in thing.pop("pricings", None) or []] if kind == "plans" else []
         if kind == "accounts":
             inner += [("accountPlans", "account", i) for i in thing.pop("plans", None) or []]
-        if kind == "accountPlans" and absent(thing.get("code")):
-            thing["code"] = f"account-plan-{self.created}"
+        if kind in {"accountPlans", "planGroupLinks"} and absent(thing.get("code")):
+            thing["code"] = f"{kind}-{self.created}"
         self.things[kind][str(thing["code"])] = thing
         self.dated.made(kind, thing)
+        if kind in TERM:
+            self.schedules = [*self.schedules, Told(kind, str(thing["code"]), [(date.min, thing)])]
         self.name_contract(thing)
         for inner_kind, owner, item in inner:
             self.add(inner_kind, {**item, owner: thing["code"]})
@@ -61,6 +68,8 @@ class World:
             self.things["contracts"][code] = {"code": code, "account": self.root_of(str(thing["account"]))}
 
     def get(self, kind: str, code: object) -> Thing:
+        if kind == "plans" and str(code).startswith(GROUP):
+            return self.group_as_plan(str(code).removeprefix(GROUP))
         if str(code) not in self.things[kind]:
             raise Unknown(f"there is no {code} among the {kind}")
         return self.things[kind][str(code)]
@@ -130,15 +139,40 @@ class World:
             return plan[name]
         return self.template_of(plan).get(name)
 
+    def plans_in(self, group: object) -> list[str]:
+        """As they were linked."""
+        links = [one for one in self.all("planGroupLinks") if one["planGroup"] == group]
+        return [str(one["plan"]) for one in sorted(links, key=lambda one: one["_created"])]
+
+    def group_as_plan(self, code: str) -> Thing:
+        """What a group charges itself: under no product, by the billing periods of its first plan."""
+        group = self.get("planGroups", code)
+        first = self.get("plans", self.plans_in(code)[0])
+        frequency, interval = self.frequency_of(first)
+        made = {"product": "", "billFrequency": frequency, "billFrequencyInterval": interval, "isGroup": True}
+        return {**group, **made, "currency": group.get("currency") or self.currency}
+
+    def attached(self, account_plan: Thing) -> list[Thing]:
+        """An account plan of a group as one for each of its plans, and one, the last, for the group itself."""
+        if absent(account_plan.get("planGroup")):
+            return [account_plan]
+        plans = self.plans_in(account_plan["planGroup"])
+        every = [*plans, *([f"{GROUP}{account_plan['planGroup']}"] if plans else [])]
+        return [{**account_plan, "plan": plan, "code": f"{account_plan['code']}/{plan}"} for plan in every]
+
     def term_on(self, plan: Thing, name: str, start: date) -> object:
         """A standing charge or minimum spend as it holds for what starts on this day: the plan's own, else its
         template's."""
+        if "isGroup" in plan:
+            return self.dated.on("planGroups", str(plan["code"]), name, start)
         own = self.dated.on("plans", str(plan["code"]), name, start)
         return self.dated.on("planTemplates", str(plan.get("planTemplate")), name, start) if absent(own) else own
 
     def ever(self, plan: Thing, name: str) -> bool:
         """Whether the plan, or its template, ever had such a term."""
         template = str(plan.get("planTemplate"))
+        if "isGroup" in plan:
+            return self.dated.ever("planGroups", str(plan["code"]), name)
         return self.dated.ever("plans", str(plan["code"]), name) or self.dated.ever("planTemplates", template, name)
 
     def template_of(self, plan: Thing) -> Thing:
@@ -210,4 +244,5 @@ class World:
         for balance in self.balances_of(members):
             told = self.transactions[str(balance["code"])]
             found |= {self.day_of(str(balance["account"]), t["date"]) for t in told}
+            found |= {at for at, _ in top_ups(self, balance)}
         return found

@@ -1,6 +1,7 @@
 """Stories and random families played, for tests that ask the player more than a story can expect."""
 
 from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -38,7 +39,17 @@ def play_terms(family: Random) -> MemoryPlayer:
         _try(lambda code=code, amount=amount, day=day: player.top_up(code, _decimal(amount), day, False))
     for code, day, policy in family.cancels:
         _try(lambda code=code, day=day, policy=policy: player.cancel(code, day, policy))
+    for change in family.changes:
+        change_schedule(player, *change)
     return player
+
+
+def change_schedule(player: MemoryPlayer, kind: str, code: str, day: date, amount: int | None) -> None:
+    """Another amount of a schedule from a day on, or its end; of none that is there, nothing."""
+    if amount is None:
+        _try(lambda: player.delete(kind, code, False, day))
+    else:
+        _try(lambda: player.update(kind, code, {"amount": _decimal(amount)}, day))
 
 
 def family_of(player: MemoryPlayer) -> Family:

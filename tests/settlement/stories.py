@@ -12,6 +12,12 @@ from services.simulate.player import UsageRecord
 START = date(2026, 1, 1)
 DAYS = 130
 LAST = START + timedelta(days=DAYS)
+#: Over two aggregations, which may be one.
+FORMULAS = [
+    "aggregation.{one} / 7 + aggregation.{other}",
+    "aggregation.{one} * 3 / (aggregation.{other} - 9)",
+    "Math.max(aggregation.{one}, 2 * aggregation.{other}) - 5",
+]
 FUNCTIONS = ["SUM", "SUM", "SUM", "COUNT", "MIN", "MAX", "LATEST", "MEAN", "UNIQUE"]
 
 
@@ -25,6 +31,8 @@ class Random:
     adjustments: list[tuple[str, date, int]]
     top_ups: list[tuple[str, int, date]]
     cancels: list[tuple[str, date, str | None]]
+    #: Of schedules: kind, code, day, and the new amount; None deletes it.
+    changes: list[tuple[str, str, date, int | None]]
 
 
 def days(first: int = 0, last: int = DAYS) -> st.SearchStrategy[date]:
@@ -36,7 +44,7 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def pricings(draw: st.DrawFn, aggregation: str, place: int) -> dict[str, Any]:
+def pricings(draw: st.DrawFn, aggregation: str, place: int, named: str = "aggregation") -> dict[str, Any]:
     limits = [0, *sorted(draw(st.sets(st.integers(1, 60), max_size=2)))]
     cumulative = draw(st.booleans())
     spans = draw(st.booleans()) and draw(st.booleans())
@@ -46,7 +54,7 @@ def pricings(draw: st.DrawFn, aggregation: str, place: int) -> dict[str, Any]:
     ]
     pricing = {
         "code": f"price-{place}",
-        "aggregation": aggregation,
+        named: aggregation,
         "cumulative": cumulative,
         "tiersSpanPlan": spans,
         "pricingBands": [{**band, "unitPrice": band["unitPrice"] / 1000} for band in bands],
@@ -97,6 +105,31 @@ def commitments(draw: st.DrawFn, place: int, plans: list[str]) -> dict[str, Any]
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def schedules(wallet: dict[str, Any]) -> dict[str, st.SearchStrategy[list[dict[str, Any]]]]:
+    """Perhaps a schedule of each kind in the wallet's term."""
+    first, end = date.fromisoformat(wallet["startDate"]), date.fromisoformat(wallet["endDate"])
+    starts = st.integers(0, (end - first).days).map(lambda day: (first + timedelta(days=day)).isoformat())
+    frequencies, steps, amounts = st.sampled_from(["DAILY", "WEEKLY", "MONTHLY"]), st.integers(1, 9), st.integers(1, 20)
+    top_up = {
+        "code": st.just("refill"), "balance": st.just("wallet"), "amount": amounts, "startDate": starts,
+        "endDate": st.just(wallet["endDate"]), "frequency": frequencies, "frequencyInterval": steps,
+    }  # fmt: skip
+    fee = {
+        "code": st.just("fee"), "balance": st.just("wallet"), "amount": amounts, "servicePeriodStartDate": starts,
+        "servicePeriodEndDate": st.just(wallet["endDate"]), "billFrequency": frequencies,
+        "billFrequencyInterval": steps, "billInAdvance": st.booleans(),
+    }  # fmt: skip
+    kinds = {"balanceTransactionSchedules": top_up, "balanceChargeSchedules": fee}
+    return {name: st.lists(st.fixed_dictionaries(fields), max_size=1) for name, fields in kinds.items()}
+
+
+def schedule_changes() -> st.SearchStrategy[tuple[str, str, date, int | None]]:
+    """Another amount from a day on, or the end."""
+    kinds = st.sampled_from([("balanceTransactionSchedule", "refill"), ("balanceChargeSchedule", "fee")])
+    amounts = st.one_of(st.none(), st.integers(1, 30), st.integers(1, 30))
+    return st.tuples(kinds, days(5, 90), amounts).map(lambda one: (*one[0], *one[1:]))
+
+
 @st.composite
 def families(draw: st.DrawFn) -> Random:
     """A parent with two children: one of its own plan from some day on, one pooled for ever."""
@@ -105,7 +138,7 @@ def families(draw: st.DrawFn) -> Random:
         code = f"plan-{place}"
         priced = []
         for number in range(draw(st.integers(1, 2))):
-            aggregation = f"sum-{place}-{number}"
+            aggregation = f"sum_{place}_{number}"
             function = draw(st.sampled_from(FUNCTIONS))
             rounding = draw(st.sampled_from(["NONE", "UP", "DOWN", "NEAREST"]))
             per_unit = draw(st.sampled_from([1, 1, 3]))
@@ -121,6 +154,8 @@ def families(draw: st.DrawFn) -> Random:
             )
             for again in range(draw(st.integers(1, 2))):
                 priced.append(draw(pricings(aggregation, place * 100 + number * 10 + again)))
+        for again in range(draw(st.integers(0, 2))):
+            priced.append(draw(pricings("mix", place * 100 + 50 + again, "compoundAggregation")))
         plan = {
             "code": code,
             "product": draw(st.sampled_from(["alpha", "beta"])),
@@ -138,6 +173,15 @@ def families(draw: st.DrawFn) -> Random:
     attached = [
         {"plan": code, "startDate": draw(days(0, 20)).isoformat(), "childBillingMode": draw(modes)} for code in codes
     ]
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    alike = len({(plan["billFrequency"], plan["billFrequencyInterval"]) for plan in plans}) == 1
+    if alike and len({plan["product"] for plan in plans}) == len(plans) and draw(st.booleans()):
+        fees = {"minimumSpend": draw(st.sampled_from([0, 60])), "standingCharge": draw(st.sampled_from([0, 4]))}
+        flags = {"minimumSpendBillInAdvance": draw(st.booleans()), "standingChargeBillInAdvance": draw(st.booleans())}
+        grouped["planGroups"] = [{"code": "bundle", **fees, **flags}]
+        grouped["planGroupLinks"] = [{"planGroup": "bundle", "plan": code} for code in codes]
+        term = {"startDate": attached[0]["startDate"], "childBillingMode": attached[0]["childBillingMode"]}
+        attached = [{"planGroup": "bundle", **term}]
     own = [{"plan": codes[0], "startDate": draw(days(20, 70)).isoformat(), "childBillingMode": draw(modes)}]
     accounts: list[dict[str, Any]] = [{"code": "acme", "plans": attached}]
     if draw(st.booleans()):
@@ -151,35 +195,35 @@ def families(draw: st.DrawFn) -> Random:
     lists: dict[str, list[dict[str, Any]]] = {
         "meters": [{"code": "m", "dataFields": [{"code": "q", "category": "MEASURE"}]}],
         "aggregations": aggregations,
+        "compoundAggregations": [
+            {
+                "code": "mix",
+                "calculation": draw(st.sampled_from(FORMULAS)).format(one=one["code"], other=other["code"]),
+                "evaluateNullAggregations": draw(st.booleans()),
+            }
+            for one, other in [(aggregations[0], aggregations[-1])]
+        ],
         "plans": plans,
+        **grouped,
         "accounts": accounts,
         "commitments": terms,
     }
-    transactions, adjustments = [], []
+    transactions, adjustments, changes = [], [], []
     if draw(st.booleans()):
-        wallet = {
-            "code": "wallet",
-            "account": "acme",
-            "startDate": "2026-01-05",
-            "endDate": draw(days(30, 90)).isoformat(),
-        }
+        wallet = {"code": "wallet", "account": "acme", "startDate": "2026-01-05"}
+        wallet["endDate"] = draw(days(30, 90)).isoformat()
         wallet |= draw(st.sampled_from([{}, {"overageSurchargePercent": 5}]))
         lists["balances"] = [wallet]
         transactions = draw(
             st.lists(st.tuples(st.just("wallet"), st.integers(-30, 60).filter(bool), days(5, 60)), max_size=4)
         )
+        lists |= {name: draw(of) for name, of in schedules(wallet).items()}
+        changes = draw(st.lists(schedule_changes(), max_size=2))
     if draw(st.booleans()):
         lists["counters"] = [{"code": "seats"}]
         bands = [{"lowerLimit": 0, "unitPrice": draw(st.integers(1, 5))}]
-        lists["counterPricings"] = [
-            {
-                "code": "seat-price",
-                "counter": "seats",
-                "plan": codes[0],
-                "startDate": "2026-01-01",
-                "pricingBands": bands,
-            }
-        ]
+        price = {"code": "seat-price", "counter": "seats", "plan": codes[0], "startDate": "2026-01-01"}
+        lists["counterPricings"] = [price | {"pricingBands": bands}]
         one = st.tuples(st.just("acme"), days(0, 100), st.integers(0, 9))
         adjustments = draw(st.lists(one, max_size=4, unique_by=lambda item: item[1]))
     top_ups = draw(st.lists(st.tuples(st.just("commitment-0"), st.integers(1, 90), days()), max_size=2))
@@ -191,7 +235,7 @@ def families(draw: st.DrawFn) -> Random:
         "roundingMode": draw(st.sampled_from(["HALF_EVEN", "HALF_UP"])),
         "timezone": draw(st.sampled_from(["UTC", "America/New_York", "Pacific/Auckland"])),
     }
-    return Random(organization, lists, transactions, adjustments, top_ups, cancels)
+    return Random(organization, lists, transactions, adjustments, top_ups, cancels, changes)
 
 
 @st.composite

@@ -25,6 +25,7 @@ from projections.settlement import (
     together,
 )
 from projections.settlement.undrawn import undrawn
+from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
@@ -83,14 +84,17 @@ def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
 @laws
 @given(families(), days(0, DAYS))
 def test_what_was_just_made_stands_as_a_settlement_without_any_charge_says(family: Random, through: date) -> None:
-    resources = replace(play_terms(family).resources, account_plans={}, counter_adjustments={})
+    played = play_terms(family).resources
+    # What was just made has no schedule yet, nor one that ended.
+    balances = {id: replace(one, schedules=()) for id, one in played.balances.items()}
+    without: dict[str, Any] = {KINDS[name].attribute: {} for name in SCHEDULES}
+    resources = replace(played, account_plans={}, counter_adjustments={}, balances=balances, **without)
     held = Family(compile_terms(resources, id_of("account", "acme")), {}, Billed())
     settlement = settle(held, through=through, accrued=True)
-    entities: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *resources.balances.values()]
-    assert {one.id: undrawn(resources, one, through) for one in entities} == {
-        **settlement.commitments,
-        **settlement.balances,
-    }
+    made: list[CommitmentEntity | BalanceEntity] = [*resources.commitments.values(), *balances.values()]
+    assert {one.id: undrawn(resources, one, through) for one in made} == {
+        **settlement.commitments, **settlement.balances,
+    }  # fmt: skip
 
 
 @laws
@@ -104,8 +108,7 @@ def test_order_and_duplicates_of_usage_change_nothing(data: st.DataObject, famil
         shuffled.usage(record)
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first = settle(family_of(ordered), through=through, accrued=accrued)
-            second = settle(family_of(shuffled), through=through, accrued=accrued)
+            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (ordered, shuffled))
             assert known(first) == known(second)
 
 
@@ -124,8 +127,8 @@ def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, famil
             split.usage(replace(record, uid=f"{record.uid}-{number}", values={"measure": {"q": part}}))
     for through in (START + timedelta(days=45), END):
         for accrued in (True, False):
-            first = settle(family_of(whole), through=through, accrued=accrued)
-            assert known(first) == known(settle(family_of(split), through=through, accrued=accrued))
+            first, second = (settle(family_of(one), through=through, accrued=accrued) for one in (whole, split))
+            assert known(first) == known(second)
     assert whole.bill(END, None) == split.bill(END, None)
 
 
@@ -134,8 +137,8 @@ def test_a_sum_does_not_tell_one_usage_from_its_parts(data: st.DataObject, famil
 def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Random) -> None:
     """Usage may move to any instant of its day in the account's zone, on days of 23 and 25 hours too: only LATEST sees
     it."""
-    seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in
-            family.lists["aggregations"]]  # fmt: skip
+    held = family.lists["aggregations"]
+    seen = [{**one, "aggregation": "MAX" if one["aggregation"] == "LATEST" else one["aggregation"]} for one in held]
     family = replace(family, lists={**family.lists, "aggregations": seen})
     zone = time_zone(family.organization["timezone"])
     there, moved = play_terms(family), play_terms(family)
@@ -146,8 +149,8 @@ def test_an_hour_counts_only_by_its_local_day(data: st.DataObject, family: Rando
         second = data.draw(st.integers(0, int((closes - opens).total_seconds()) - 1))
         moved.usage(replace(record, ts=opens + timedelta(seconds=second)))
     for accrued in (True, False):
-        first = settle(family_of(there), through=END, accrued=accrued)
-        assert known(first) == known(settle(family_of(moved), through=END, accrued=accrued))
+        early, late = (settle(family_of(one), through=END, accrued=accrued) for one in (there, moved))
+        assert known(early) == known(late)
 
 
 @laws
@@ -210,8 +213,7 @@ def test_a_charge_is_drawn_credited_or_payable(data: st.DataObject, family: Rand
     total = sum_of(one.money for one in settlement.lines.values())
     drawn = sum_of(one.money for key, one in settlement.lines.items() if key.type.endswith("_CONSUMED"))
     assert -drawn == sum_of(draw.amount for draw in settlement.draws)
-    digits = settlement.terms.plans[0].rounding.digits
-    assert total == round(total, digits)
+    assert total == round(total, settlement.terms.plans[0].rounding.digits)
 
 
 @laws

@@ -67,6 +67,42 @@ def test_what_the_catalog_does_not_tell_yet_is_owed_once_it_does(
     assert total(player) == 80
 
 
+GROUPED = """
+scenario: a formula's price in a plan of a group
+plans:
+  - {code: basic, product: service,
+     pricings: [{code: price, compoundAggregation: both, pricingBands: [{unitPrice: 1}]}]}
+meters:
+  - {code: m, dataFields: [{code: q, category: MEASURE, unit: "1"}]}
+aggregations:
+  - {code: units, meter: m, targetField: q, aggregation: SUM}
+compoundAggregations:
+  - {code: both, calculation: aggregation.units + 20}
+planGroups:
+  - {code: all, minimumSpend: 40, standingCharge: 5}
+planGroupLinks:
+  - {planGroup: all, plan: basic}
+accounts:
+  - {code: acme, plans: [{planGroup: all, startDate: 2026-01-01}]}
+steps:
+  - usage: {account: acme, meter: m, ts: 2026-01-10T00:00:00Z, measure: {q: 30}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "owed"),
+    [("compound_aggregations", 45), ("aggregations", 45), ("plan_groups", 50), ("plan_group_links", 0), ("plans", 0)],
+)
+def test_what_is_not_told_yet_of_a_formula_and_of_a_group_is_owed_once_it_is(kind: str, owed: int) -> None:
+    player = play_text(GROUPED)
+    held: dict[str, Any] = getattr(player.resources, kind)
+    late = dict(held)
+    held.clear()
+    assert total(player) == owed
+    held.update(late)
+    assert total(player) == 55
+
+
 def test_what_was_settled_under_other_terms_is_not_gone_on_from(player: MemoryPlayer) -> None:
     before = settle(player.family(ACME), through=FEBRUARY, accrued=False)
     player.update("pricing", "price", {"pricingBands": [{"lowerLimit": 0, "unitPrice": 2, "fixedPrice": 0}]})

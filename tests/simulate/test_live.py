@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from services.access.local import credentials
+from services.run.settings import load_settings
 from services.simulate import simulate
 from services.simulate.live_http import ApiFailedError
 from services.simulate.live_player import LiveSystem
@@ -161,6 +164,7 @@ def run(live: Live, *arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(
         simulate,
         ["--live", live.system.addresses.api_url, "--kafka", live.system.addresses.kafka_bootstrap, *arguments],
+        env={"TRUEUP_HOME": str(live.system.settings.home)},
     )
     return result.exit_code, result.output
 
@@ -185,11 +189,13 @@ async def test_exit_statuses(live: Live, tmp_path: Path) -> None:
 
 async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
     path, kafka = tmp_path / "story.yaml", live.system.addresses.kafka_bootstrap
+    home = live.system.settings.home
+    key = credentials(load_settings(home=home))
     path.write_text(REFUSED)
     story = read_story(path.read_bytes())
 
     def at(url: str) -> None:
-        with LiveSystem(url, kafka) as players:
+        with LiveSystem(url, kafka, key) as players:
             play(story, players.player())
 
     with pytest.raises(ApiFailedError, match=r"PUT http://127\.0\.0\.1:1/organizations/.* got no answer"):
@@ -197,10 +203,16 @@ async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
     with pytest.raises(ApiFailedError, match="is this its address"):
         await asyncio.to_thread(at, f"{live.system.addresses.api_url}/elsewhere")
     with pytest.raises(ApiFailedError, match="is no URL"):
-        LiveSystem("http://host:port", kafka)
+        LiveSystem("http://host:port", kafka, key)
     command = [sys.executable, "-m", "services.run.cli", "simulate", "--live", live.system.addresses.api_url, str(path)]
     done = await asyncio.to_thread(
-        subprocess.run, [*command, "--kafka", "127.0.0.1:1"], capture_output=True, text=True, timeout=60, check=False
+        subprocess.run,
+        [*command, "--kafka", "127.0.0.1:1"],
+        env=os.environ | {"TRUEUP_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("trueup: Kafka at 127.0.0.1:1 did not answer")

@@ -6,6 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 from events.resources.organization import OrganizationConfig
+from services.access.keys import create_key
+from services.access.local import Credentials
+from services.access.scopes import ALL, Scope
+from services.access.tokens import EVERY
 from services.commands.bodies import parse_body, parse_model
 from services.commands.messages import Command, ConfigureOrganization, CreateResource
 from services.postgres import Postgres
@@ -31,6 +35,17 @@ class Store:
         async with self.postgres.transaction() as connection:
             resources = await load_locked(connection, organization or self.organization)
             return await execute(connection, resources, command, self.generations)
+
+    async def credentials(self, organization: str = EVERY, scopes: frozenset[Scope] = ALL) -> Credentials:
+        """A key, an operator's unless it is said whose."""
+        async with self.postgres.transaction() as connection:
+            made = await create_key(connection, organization, scopes)
+        return Credentials(organization, made.key.id, made.secret)
+
+    async def key(self, scopes: frozenset[Scope] = ALL) -> tuple[str, str]:
+        """A key of this organization, as HTTP's Basic has it."""
+        made = await self.credentials(self.organization, scopes)
+        return made.access_key_id, made.api_secret
 
     async def configure(self, organization: str | None = None, **more: Any) -> None:
         """Bring the organization into being."""

@@ -20,8 +20,10 @@ SERVICES = ("relay", "ingest", "projector", "api")
 class Up:
     """A `trueup up` that says it is ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, home: Path, addresses: dict[str, str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, home: Path, addresses: dict[str, str], told: Path) -> None:
         self.process, self.home, self.addresses = process, home, addresses
+        #: Has what it writes to stdout.
+        self.told = told
         self.errors = ""
 
     def children(self) -> list[psutil.Process]:
@@ -63,15 +65,17 @@ async def running_up(home: Path, **environment: str) -> AsyncIterator[Up]:
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "services.run.cli", "up", "--port", "0", "--ready-file", str(ready)]
     environment = os.environ | {"TRUEUP_HOME": str(home), "TRUEUP_PARTITIONS": str(PARTITIONS)} | environment
-    process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-    )
+    told = home.with_suffix(".told")
+    with told.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=output, stderr=asyncio.subprocess.PIPE
+        )
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not ready.exists():
                 assert process.returncode is None
                 await asyncio.sleep(0.1)
-        yield Up(process, home, json.loads(ready.read_text()))
+        yield Up(process, home, json.loads(ready.read_text()), told)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -1,0 +1,167 @@
+"""How the states of days become one quantity: of one aggregation (rules 3.1), or of a formula over several (3.19)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
+
+from events.resources.catalog import AggregationFunction
+from projections.aggregates import ADDS_UP, DayState, merge, merge_all, value
+from projections.calculation import Calculation, UndefinedError
+
+ZERO = Fraction(0)
+
+
+class CompoundState(NamedTuple):
+    """What the aggregations of a formula have of a day or of several, in its order; None where one has no usage."""
+
+    parts: tuple[DayState | None, ...]
+
+    @property
+    def records(self) -> int:
+        """How many records there were; one that several of them count is one of each."""
+        return sum(part.records for part in self.parts if part is not None)
+
+
+State = DayState | CompoundState
+
+
+class Day(NamedTuple):
+    """The state of a day; `held` when the charge's pricing holds (else it is there for what was before or between)."""
+
+    day: date
+    held: bool
+    state: State
+
+
+class Measure(Protocol):
+    """What rating asks of a quantity."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the value of two spans of days is the sum of theirs."""
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether its value is the whole billing period's, whatever prices follow each other in it."""
+
+    def merge(self, first: Any, second: Any) -> State:
+        """The state of both together."""
+
+    def merge_all(self, states: Iterable[Any]) -> State | None:
+        """The state of all together, None for none."""
+
+    def value(self, state: Any) -> Fraction:
+        """The value, exact; 0 for no usage."""
+
+    def gain(self, days: Iterable[Day]) -> Fraction:
+        """What the held ones of these days, which are in order, bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """The value of one aggregation."""
+
+    function: AggregationFunction
+
+    @property
+    def adds_up(self) -> bool:
+        return self.function in ADDS_UP
+
+    @property
+    def runs_on(self) -> bool:
+        return False
+
+    def merge(self, first: DayState, second: DayState) -> DayState:
+        return merge(self.function, first, second)
+
+    def merge_all(self, states: Iterable[DayState]) -> DayState | None:
+        return merge_all(self.function, states)
+
+    def value(self, state: DayState | None) -> Fraction:
+        return value(self.function, state)
+
+    def gain(self, days: Iterable[Day]) -> Fraction:
+        return self.value(self.merge_all([one[2] for one in days if one[1]]))  # type: ignore[misc]
+
+
+class Source(NamedTuple):
+    """An aggregation that a formula names; `default` is its value where it has no usage, None: it has none then."""
+
+    id: str
+    code: str
+    function: AggregationFunction
+    default: Fraction | None
+
+
+class Worked(NamedTuple):
+    """A formula worked out: the values that went in, by code (None: no usage), its value, and why it is 0 if it is so
+    because it could not be worked out."""
+
+    values: Mapping[str, Fraction | None]
+    value: Fraction
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """The value of a formula over the values of aggregations; the sources are in the order of its codes."""
+
+    calculation: Calculation
+    sources: Sequence[Source]
+    evaluates_nulls: bool
+
+    @property
+    def adds_up(self) -> bool:
+        return False
+
+    @property
+    def runs_on(self) -> bool:
+        return True
+
+    def merge(self, first: CompoundState, second: CompoundState) -> CompoundState:
+        parts = zip(self.sources, first.parts, second.parts, strict=True)
+        return CompoundState(tuple(_merged(source.function, one, other) for source, one, other in parts))
+
+    def merge_all(self, states: Iterable[CompoundState]) -> CompoundState | None:
+        merged = None
+        for state in states:
+            merged = state if merged is None else self.merge(merged, state)
+        return merged
+
+    def value(self, state: CompoundState | None) -> Fraction:
+        return ZERO if state is None else self.worked_out(state).value
+
+    def gain(self, days: Iterable[Day]) -> Fraction:
+        gained, before, running = ZERO, ZERO, None
+        for _, held, state in days:
+            assert isinstance(state, CompoundState)
+            running = state if running is None else self.merge(running, state)
+            after = self.value(running)
+            if held:
+                gained += after - before
+            before = after
+        return gained
+
+    def worked_out(self, state: CompoundState) -> Worked:
+        """The formula over the state, with all that explains it."""
+        values = {source.code: _value(source, part) for source, part in zip(self.sources, state.parts, strict=True)}
+        nothing = next((code for code, one in values.items() if one is None), None)
+        if nothing is not None and not self.evaluates_nulls:
+            return Worked(values, ZERO, f"{nothing} has no usage and no defaultValue")
+        try:
+            numbers = {code: ZERO if one is None else one for code, one in values.items()}
+            return Worked(values, self.calculation.value(numbers))
+        except UndefinedError as error:
+            return Worked(values, ZERO, str(error))
+
+
+def _merged(function: AggregationFunction, one: DayState | None, other: DayState | None) -> DayState | None:
+    if one is None or other is None:
+        return one or other
+    return merge(function, one, other)
+
+
+def _value(source: Source, part: DayState | None) -> Fraction | None:
+    return source.default if part is None else value(source.function, part)

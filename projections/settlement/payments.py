@@ -1,0 +1,88 @@
+"""What was paid into a commitment or balance, by day: once each, and by schedules (rules 4.3, 4.8)."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import accumulate
+from typing import NamedTuple
+
+from projections.calendar import Period
+from projections.money import Rounding
+from projections.schedules import Recurrence, TopUps
+
+
+class Recurring(NamedTuple):
+    """The same amount, in minor units, on each of these days."""
+
+    days: Recurrence
+    amount: int
+
+    def by(self, day: date) -> int:
+        """What they are together by the day."""
+        return self.amount * self.days.by(day)
+
+
+@dataclass(frozen=True, slots=True)
+class PaidIn:
+    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` what all of it
+    is by each of them. `least`: the least that is there from each of them on, what schedules give counted.
+
+    A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
+    start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.
+    """
+
+    posted: tuple[date, ...]
+    totals: tuple[int, ...]
+    least: tuple[int, ...]
+    top_ups: tuple[Recurring, ...]
+
+    def by(self, day: date) -> int:
+        """What is paid in as it is known on the day: whatever was posted, for later days too, and top-ups by then."""
+        return (self.totals[-1] if self.totals else 0) + self._scheduled(day)
+
+    def drawable(self, day: date) -> int:
+        """What was paid in to be drawn by a slice that starts on the day, less what later debits take out."""
+        place = bisect_right(self.posted, day)
+        total = (self.totals[place - 1] if place else 0) + self._scheduled(day)
+        return min(total, self.least[place]) if place < len(self.posted) else total
+
+    @property
+    def most(self) -> int:
+        """What may be drawn in all, ever."""
+        return self.drawable(date.max)
+
+    def days(self, period: Period) -> Iterator[date]:
+        """Days in the period on which it changes."""
+        yield from (day for day in self.posted if period.holds(day))
+        for one in self.top_ups:
+            yield from one.days.within(period)
+
+    def steps(self, through: date) -> Iterator[tuple[date, int]]:
+        """(day, what may be drawn in all from then on), by day: what was posted, and top-ups up to a day."""
+        days = set(self.posted)
+        for one in self.top_ups:
+            days.update(one.days.at(place) for place in range(one.days.by(through)))
+        for day in sorted(days):
+            yield day, self.drawable(day)
+
+    def _scheduled(self, day: date) -> int:
+        return sum(one.by(day) for one in self.top_ups)
+
+
+def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:
+    """Of what was posted, by day, and of what schedules give."""
+    by_day: dict[date, int] = {}
+    for day, amount in payments:
+        by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
+    days = sorted(by_day)
+    totals = list(accumulate(by_day[day] for day in days))
+    recurring = tuple(Recurring(one.days, rounding.minor(one.body.amount)) for one in top_ups)
+    there = [total + sum(one.by(day) for one in recurring) for day, total in zip(days, totals, strict=True)]
+    return PaidIn(tuple(days), tuple(totals), _least(there), recurring)
+
+
+def _least(totals: Sequence[int]) -> tuple[int, ...]:
+    """From each one on, the least of them."""
+    return tuple(accumulate(reversed(totals), min))[::-1]

@@ -1,0 +1,99 @@
+"""Who comes with a request, decided in memory: by the token's signature, and by the keys that were revoked lately."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from services.access.errors import AccessUnknownError, NoTokenError, RevokedTokenError, WrongTokenError
+from services.access.keys import revoked_keys
+from services.access.tokens import Identity, Tokens
+from services.failures import ExpectedFailure, Passing
+from services.outage import Outage
+from services.postgres import Role, connected
+from services.store.generations import NotMigratedError
+
+#: How often to ask which keys were revoked. Whoever has a revoked key is shut out after so long, and the time that
+#: `signing_in.py` trusts what it has seen.
+AGAIN_SECONDS = 20.0
+_SECRET = "SELECT secret FROM store.token_secrets"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is needed to judge a token."""
+
+    tokens: Tokens
+    revoked: frozenset[str]
+
+
+class Gate:
+    """Of one API process. `given`: what tokens are signed with, if that is not the database's business."""
+
+    def __init__(self, database_url: str, given: str | None = None, again_seconds: float = AGAIN_SECONDS) -> None:
+        self._database_url, self._given, self._again_seconds = database_url, given, again_seconds
+        self._known: _Known | None = None
+        self._why = "the database was not asked yet"
+        #: The database was asked once, in vain or not.
+        self.looked = asyncio.Event()
+
+    @property
+    def tokens(self) -> Tokens:
+        """Raises: AccessUnknownError."""
+        return self._judging().tokens
+
+    def is_revoked(self, access_key_id: str) -> bool:
+        """Whether the key is known to be revoked. Raises: AccessUnknownError."""
+        return access_key_id in self._judging().revoked
+
+    def bearer_of(self, authorization: str) -> Identity:
+        """Whose the request is, by its header. Raises: NotSignedInError, AccessUnknownError."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise NoTokenError
+        found = self._read(token.strip())
+        if found.path is not None:
+            raise WrongTokenError
+        return found
+
+    def linked(self, token: str, path: str) -> Identity:
+        """Whose a link to this path is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
+        found = self._read(token)
+        if found.path != path:
+            raise WrongTokenError
+        return found
+
+    async def watch(self) -> None:
+        """Until cancelled. While the database is away, what was known last goes on to hold."""
+        outage = Outage("access_keys_unread")
+        while True:
+            try:
+                async with connected(self._database_url, Role.WATCH) as connection:
+                    await self.look(connection)
+                outage.over()
+                pause = self._again_seconds
+            except (ExpectedFailure, Passing) as error:
+                self._why, pause = str(error), outage.met(error)
+            self.looked.set()
+            await asyncio.sleep(pause)
+
+    async def look(self, connection: Any) -> None:
+        """Ask once. Raises: NotMigratedError, PostgresUnreachableError, TablesMovedError."""
+        secret = self._given.encode() if self._given is not None else await connection.fetchval(_SECRET)
+        if secret is None:
+            raise NotMigratedError
+        revoked = await revoked_keys(connection)
+        held = self._known
+        tokens = held.tokens if held is not None and held.tokens.secret == bytes(secret) else Tokens(bytes(secret))
+        self._known = _Known(tokens, revoked)
+
+    def _read(self, token: str) -> Identity:
+        known = self._judging()
+        found = known.tokens.read(token)
+        if found.access_key_id in known.revoked:
+            raise RevokedTokenError
+        return found
+
+    def _judging(self) -> _Known:
+        if self._known is None:
+            raise AccessUnknownError(why=self._why)
+        return self._known

@@ -1,0 +1,139 @@
+"""Access keys: made, found, listed, replaced, revoked."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from services.access.hashing import hash_of, new_secret
+from services.access.scopes import Scope, scopes_of
+from services.access.tokens import TOKEN_SECONDS
+from services.failures import ExpectedFailure, Worded
+
+_COLUMNS = "access_key_id, organization, label, scopes, created, revoked, replaced_by"
+_INSERT = f"""
+INSERT INTO store.access_keys (access_key_id, organization, label, secret_hash, scopes)
+VALUES ($1, $2, $3, $4, $5) RETURNING {_COLUMNS}
+"""
+_LIST = f"""
+SELECT {_COLUMNS} FROM store.access_keys WHERE $1::text IS NULL OR organization = $1 ORDER BY created, access_key_id
+"""
+_FIND = f"""
+SELECT {_COLUMNS}, secret_hash FROM store.access_keys
+WHERE access_key_id = $1 AND (revoked IS NULL OR revoked > now())
+"""
+_LOCK = f"SELECT {_COLUMNS} FROM store.access_keys WHERE access_key_id = $1 FOR UPDATE"
+_REVOKE = f"""
+UPDATE store.access_keys SET revoked = least(revoked, now()) WHERE access_key_id = $1 RETURNING {_COLUMNS}
+"""
+_REPLACE = "UPDATE store.access_keys SET revoked = now() + $2, replaced_by = $3 WHERE access_key_id = $1"
+_ANY = "SELECT EXISTS (SELECT FROM store.access_keys WHERE revoked IS NULL OR revoked > now())"
+#: Of those that were revoked before, every token has ended.
+_REVOKED = "SELECT access_key_id FROM store.access_keys WHERE revoked <= now() AND revoked > now() - $1::interval"
+_FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, hours=1)
+
+
+class UnknownKeyError(Worded, ExpectedFailure):
+    """there is no access key {id}; `trueup keys list` names those that there are"""
+
+
+class ReplacedKeyError(Worded, ExpectedFailure):
+    """access key {id} {what}; only one that is in use can be rotated"""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """A key without its secret."""
+
+    id: str
+    #: The one that it is of, or tokens.EVERY.
+    organization: str
+    label: str | None
+    scopes: frozenset[Scope]
+    created: datetime
+    #: From when on it is refused.
+    revoked: datetime | None
+    replaced_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: the only moment at which its secret is known."""
+
+    key: AccessKey
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashedKey:
+    """A key that may be used, by whoever has the secret of this hash."""
+
+    key: AccessKey
+    secret_hash: str
+
+
+async def create_key(connection: Any, organization: str, scopes: frozenset[Scope], label: str | None = None) -> NewKey:
+    """A new key; the organization need not be there yet."""
+    secret = new_secret()
+    names = [scope.value for scope in Scope if scope in scopes]
+    row = await connection.fetchrow(_INSERT, str(uuid4()), organization, label, hash_of(secret), names)
+    return NewKey(_key(row), secret)
+
+
+async def list_keys(connection: Any, organization: str | None = None) -> list[AccessKey]:
+    """All keys, or an organization's, the oldest first."""
+    return [_key(row) for row in await connection.fetch(_LIST, organization)]
+
+
+async def find_key(connection: Any, id: str) -> HashedKey | None:
+    """The key, if it may be used."""
+    row = await connection.fetchrow(_FIND, id)
+    return None if row is None else HashedKey(_key(row), row["secret_hash"])
+
+
+async def revoke_key(connection: Any, id: str) -> AccessKey:
+    """It is refused from now on. Raises: UnknownKeyError."""
+    row = await connection.fetchrow(_REVOKE, id)
+    if row is None:
+        raise UnknownKeyError(id=id)
+    return _key(row)
+
+
+async def rotate_key(connection: Any, id: str, grace: timedelta) -> NewKey:
+    """Another key of the same organization and scopes; the old one is good for a while yet.
+
+    Raises: UnknownKeyError, ReplacedKeyError for one that was rotated or revoked before.
+    """
+    async with connection.transaction():
+        row = await connection.fetchrow(_LOCK, id)
+        if row is None:
+            raise UnknownKeyError(id=id)
+        old = _key(row)
+        if old.replaced_by is not None or old.revoked is not None:
+            what = "was revoked" if old.replaced_by is None else f"was replaced by {old.replaced_by}"
+            raise ReplacedKeyError(id=id, what=what)
+        made = await create_key(connection, old.organization, old.scopes, old.label)
+        await connection.execute(_REPLACE, id, grace, made.key.id)
+    return made
+
+
+async def is_any_key(connection: Any) -> bool:
+    """Whether anybody could sign in."""
+    return bool(await connection.fetchval(_ANY))
+
+
+async def revoked_keys(connection: Any) -> frozenset[str]:
+    """The ids of revoked keys that may have tokens yet."""
+    return frozenset(row["access_key_id"] for row in await connection.fetch(_REVOKED, _FOR_CERTAIN))
+
+
+def _key(row: Any) -> AccessKey:
+    return AccessKey(
+        row["access_key_id"],
+        row["organization"],
+        row["label"],
+        scopes_of(row["scopes"]),
+        row["created"],
+        row["revoked"],
+        row["replaced_by"],
+    )

@@ -1,0 +1,183 @@
+"""The keys of one machine: `trueup up` makes them at its first start, and tools find them in the home."""
+
+import json
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from services.access.keys import NewKey, create_key, find_key, is_any_key
+from services.access.scopes import ALL
+from services.access.tokens import EVERY
+from services.failures import ExpectedFailure, Worded
+from services.postgres import connected
+from services.run.settings import Settings
+
+FILE = "keys.json"
+#: The organization that the first key is of; it comes into being as any other does.
+ORGANIZATION = "local"
+_CONFIG = (
+    '{"timezone": "UTC", "currency": "USD", "yearEpoch": "2026-01-01", "monthEpoch": "2026-01-01",'
+    ' "weekEpoch": "2026-01-05", "dayEpoch": "2026-01-01", "daysBeforeBillDue": 30}'
+)
+_LABEL, _OPERATORS_LABEL = "made by trueup up", "made by trueup up, for tools of this machine"
+
+
+class NoKeysError(Worded, ExpectedFailure):
+    """the API would listen on {host}, where others reach it, and there is no access key yet: \
+make one with `trueup keys create --organization NAME`, or start once on loopback"""
+
+
+class NoCredentialsError(Worded, ExpectedFailure):
+    """no access key: set TRUEUP_API_KEY and TRUEUP_API_SECRET, or TRUEUP_HOME to where `trueup up` runs \
+({file} is not there)"""
+
+
+class KeysFileError(Worded, ExpectedFailure):
+    """the access keys of this machine, {file}, {what}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key with its secret."""
+
+    organization: str
+    access_key_id: str
+    api_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKeys:
+    """What the file has: a key of one organization, for people, and one of all, for tools that make their own."""
+
+    key: Credentials
+    operator: Credentials
+    file: Path
+    #: Whether they were made just now.
+    are_new: bool = False
+
+
+def file_of(home: Path) -> Path:
+    """Where a home keeps them."""
+    return home.expanduser().absolute() / FILE
+
+
+def credentials(settings: Settings) -> Credentials:
+    """What a tool signs in with: the key that the environment gives, else the operator's of this home.
+
+    Raises: NoCredentialsError, KeysFileError.
+    """
+    if settings.api_key is not None and settings.api_secret is not None:
+        return Credentials("", settings.api_key, settings.api_secret.get_secret_value())
+    kept = read_local_keys(settings.home)
+    if kept is None:
+        raise NoCredentialsError(file=file_of(settings.home))
+    return kept.operator
+
+
+def operators(keys: LocalKeys | None, settings: Settings) -> Credentials:
+    """The same for a system that runs with these keys. Raises: NoCredentialsError, KeysFileError."""
+    return credentials(settings) if keys is None else keys.operator
+
+
+def read_local_keys(home: Path) -> LocalKeys | None:
+    """The keys that a home has, if it has any. Raises: KeysFileError."""
+    file = file_of(home)
+    try:
+        document = json.loads(file.read_text())
+        return LocalKeys(_read(document["key"]), _read(document["operator"]), file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise KeysFileError(file=file, what=f"cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        raise KeysFileError(file=file, what="is damaged: delete it, and `trueup up` makes new ones") from None
+
+
+async def prepare_access(settings: Settings, database_url: str) -> LocalKeys | None:
+    """Before an API starts on this machine: on loopback the keys of this home, made if it has none that are good.
+
+    Raises: NoKeysError for any other address, if nobody could sign in; KeysFileError.
+    """
+    async with connected(database_url) as connection:
+        if is_loopback(settings.api_host):
+            return await ensure_local_keys(connection, settings.home)
+        await check_host(connection, settings.api_host)
+        return read_local_keys(settings.home)
+
+
+async def ensure_local_keys(connection: Any, home: Path) -> LocalKeys:
+    """Keys of this home that the database knows. Raises: KeysFileError."""
+    kept = read_local_keys(home)
+    if kept is not None and await _are_good(connection, kept):
+        return kept
+    async with connection.transaction():
+        mine = await create_key(connection, ORGANIZATION, ALL, _LABEL)
+        operators = await create_key(connection, EVERY, ALL, _OPERATORS_LABEL)
+        made = LocalKeys(_credentials(mine), _credentials(operators), file_of(home), are_new=True)
+        _write(made)
+    return made
+
+
+def _credentials(made: NewKey) -> Credentials:
+    return Credentials(made.key.organization, made.key.id, made.secret)
+
+
+async def _are_good(connection: Any, kept: LocalKeys) -> bool:
+    found = [await find_key(connection, one.access_key_id) for one in (kept.key, kept.operator)]
+    return None not in found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def check_host(connection: Any, host: str) -> None:
+    """Whether the API may listen there. Raises: NoKeysError."""
+    if not is_loopback(host) and not await is_any_key(connection):
+        raise NoKeysError(host=host)
+
+
+def told(keys: LocalKeys | None, url: str) -> str:
+    """What `trueup up` says of them: at the first start all that is needed to begin, later on where it stands."""
+    if keys is None:
+        return ""
+    if not keys.are_new:
+        return f"keys      {keys.file}\n"
+    key, below = keys.key, f"{url}/organizations/{keys.key.organization}"
+    asking = f"curl -su {key.access_key_id}:{key.api_secret} -d grant_type=client_credentials {url}/oauth/token"
+    return (
+        f"key       organization {key.organization}, access key id {key.access_key_id}, API secret {key.api_secret}\n"
+        f"          also in {keys.file}, for your eyes only\n"
+        "begin     two lines, which sign in and bring the organization into being:\n"
+        f"TOKEN=$({asking} | cut -d'\"' -f4)\n"
+        f'curl -X PUT -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d \'{_CONFIG}\' '
+        f"{below}/organizationconfig\n"
+    )
+
+
+def _document(one: Credentials) -> dict[str, str]:
+    """By the names that `trueup keys create --json` has."""
+    return {"organizationId": one.organization, "accessKeyId": one.access_key_id, "apiSecret": one.api_secret}
+
+
+def _read(document: dict[str, str]) -> Credentials:
+    return Credentials(document["organizationId"], document["accessKeyId"], document["apiSecret"])
+
+
+def _write(keys: LocalKeys) -> None:
+    """Only for the eyes of whoever runs this. Raises: KeysFileError."""
+    draft = keys.file.with_name(f"{keys.file.name}.draft")
+    try:
+        keys.file.parent.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
+            json.dump({"key": _document(keys.key), "operator": _document(keys.operator)}, opened, indent=2)
+        draft.rename(keys.file)
+    except OSError as error:
+        raise KeysFileError(file=keys.file, what=f"cannot be written: {error.strerror}") from error

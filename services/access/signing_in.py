@@ -1,0 +1,97 @@
+"""A key's secret is exchanged for a token. The official Python client does so before every call, so it is cheap."""
+
+import asyncio
+import math
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from events.actors import caller
+from services.access.errors import WrongCredentialsError
+from services.access.gate import Gate
+from services.access.hashing import is_secret_of
+from services.access.keys import HashedKey
+from services.access.tokens import TOKEN_SECONDS, Tokens
+
+#: For so long a key that was right is right, without asking the database.
+TRUST_SECONDS = 10.0
+#: Keys that are remembered.
+_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token, and for how many seconds it is good."""
+
+    token: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Right:
+    """A secret that was compared with this hash, and was it; with the token that was made for it last."""
+
+    hashed: HashedKey
+    signed_with: Tokens
+    token: str
+    token_ends: float
+    until: float
+
+
+class SignIn:
+    """Of one API process. `find` asks the database for a key that may be used.
+
+    `failed` is told the access key id of each attempt that failed, and what it raises is the answer: that is where
+    strangers who try many are slowed down. A secret that was right before is not compared again, so they delay nobody.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        find: Callable[[str], Awaitable[HashedKey | None]],
+        failed: Callable[[str], None] = lambda _: None,
+        trust_seconds: float = TRUST_SECONDS,
+    ) -> None:
+        self._gate, self._find, self._failed, self._trust_seconds = gate, find, failed, trust_seconds
+        self._right: dict[bytes, _Right] = {}
+        #: What is remembered is known by a digest with this key, so that no secret stays in memory.
+        self._mark = secrets.token_bytes(32)
+        #: Hashing has threads of its own: whoever tries many keys keeps nobody else's work waiting.
+        self._hashing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hashing")
+        # The hash that is compared for keys that are not there is made before the first one is asked for.
+        self._hashing.submit(is_secret_of, None, "")
+
+    async def token_for(self, access_key_id: str, secret: str) -> Issued:
+        """A token. Raises: WrongCredentialsError, AccessUnknownError, PostgresUnreachableError."""
+        digest = blake2b(f"{access_key_id}\0{secret}".encode(), key=self._mark).digest()
+        held, now = self._right.get(digest), time.monotonic()
+        doubted = held is None or held.until <= now or held.signed_with is not self._gate.tokens
+        if held is None or doubted or self._gate.is_revoked(access_key_id):
+            held = await self._looked_up(digest, access_key_id, secret)
+        return Issued(held.token, math.ceil(held.token_ends - time.monotonic()))
+
+    async def _looked_up(self, digest: bytes, access_key_id: str, secret: str) -> _Right:
+        hashed = await self._find(access_key_id) if caller(access_key_id) else None
+        before = self._right.pop(digest, None)
+        if hashed is None or before is None or before.hashed.secret_hash != hashed.secret_hash:
+            compared = None if hashed is None else hashed.secret_hash
+            loop = asyncio.get_running_loop()
+            is_right = await loop.run_in_executor(self._hashing, is_secret_of, compared, secret)
+            if hashed is None or not is_right:
+                self._failed(access_key_id)
+                raise WrongCredentialsError
+        key, now = hashed.key, time.monotonic()
+        tokens = self._gate.tokens
+        token = tokens.sign(key.id, key.organization, key.scopes)
+        if len(self._right) >= _REMEMBERED:
+            del self._right[next(iter(self._right))]
+        right = _Right(hashed, tokens, token, now + TOKEN_SECONDS, now + self._trust_seconds)
+        self._right[digest] = right
+        return right
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._hashing.shutdown(wait=False, cancel_futures=True)

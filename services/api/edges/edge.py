@@ -1,0 +1,84 @@
+"""The outermost layer of the app, around every request: its name, HEAD and OPTIONS, headers of every answer, and what
+nobody expected, which is logged and answered in the wire's shape.
+
+It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request.
+"""
+
+from collections.abc import Iterable
+from secrets import token_hex
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.edges.methods import allowed_at
+from services.api.wire import answer
+
+CORRELATION = "x-correlation-id"
+CORRELATION_MAX = 200
+#: Of every answer: nobody is to guess what it is.
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+#: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
+_NO_STORE = (b"cache-control", b"no-store")
+_CORRELATION = CORRELATION.encode()
+_log = structlog.get_logger(__name__)
+
+
+class Edge:
+    """Around the app: `FastAPI(middleware=[Middleware(Edge)])`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        named = correlation_of(scope["headers"])
+        structlog.contextvars.bind_contextvars(correlation=named.decode())
+        outgoing = _Outgoing(send, named)
+        if scope["method"] == "HEAD":  # the server knows, and leaves the body out
+            scope = {**scope, "method": "GET"}
+        try:
+            await self._answered(scope, receive, outgoing)
+        except ClientDisconnect:
+            _log.debug("client_left")
+        except Exception as error:
+            if outgoing.started:
+                raise  # nothing can be said any more: the server logs it and cuts the connection
+            _log.error("request_failed", exc_info=error)
+            message = f"an error inside Trueup; its log says more about {CORRELATION} {named.decode()}"
+            await answer({"message": message}, 500)(scope, receive, outgoing)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS" and (allowed := allowed_at(scope)):
+            await Response(status_code=204, headers={"allow": allowed})(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class _Outgoing:
+    """`send` of a request: its answer with the headers that all have."""
+
+    __slots__ = ("_named", "_send", "started")
+
+    def __init__(self, send: Send, named: bytes) -> None:
+        self._send, self._named, self.started = send, named, False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = [*message["headers"], _NOSNIFF, (_CORRELATION, self._named)]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append(_NO_STORE)
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+def correlation_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """What the client calls the request, if it can be given back as it is, or a name of its own."""
+    for name, value in headers:
+        if name == _CORRELATION and 0 < len(value) <= CORRELATION_MAX and value.isascii():
+            return value
+    return token_hex(8).encode()

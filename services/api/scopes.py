@@ -1,0 +1,56 @@
+"""THE table of what a request below an organization needs: a GET `read`, all else `write`, unless it stands here."""
+
+from services.access.scopes import Scope
+
+PREFIX = "/organizations/{orgId}"
+Needed = frozenset[Scope]
+
+_READ, _WRITE, _USAGE, _AUDIT, _ADMIN = (frozenset({scope}) for scope in Scope)
+#: Whoever sends usage may see what becomes of it.
+_REFUSED = _USAGE | _AUDIT
+
+#: Method and path; a key with any of the scopes may.
+OTHERS: dict[tuple[str, str], Needed] = {
+    # They ask, and change nothing.
+    ("POST", "/usage/query"): _READ,
+    ("POST", "/bills/preview"): _READ,
+    ("POST", "/balances/{balanceId}/balancechargeschedules/preview"): _READ,
+    ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"): _READ,
+    ("POST", "/measurements"): _USAGE,
+    ("POST", "/usage/rejected/replay"): _USAGE,
+    ("GET", "/usage/rejected"): _REFUSED,
+    ("GET", "/usage/rejected/{id}"): _REFUSED,
+    ("GET", "/usage/rejected/{id}/bytes"): _REFUSED,
+    ("GET", "/measurements/failedIngest/getDownloadUrl"): _REFUSED,
+    ("GET", "/bills/{bill}/lineitems/{line}/explain"): _AUDIT,
+    ("GET", "/commitments/{id}/history"): _AUDIT,
+    ("GET", "/conservation"): _AUDIT,
+    ("GET", "/events"): _AUDIT,
+    ("GET", "/events/types"): _AUDIT,
+    ("GET", "/events/fields"): _AUDIT,
+    ("GET", "/events/{id}"): _AUDIT,
+    ("PUT", "/organizationconfig"): _ADMIN,
+    ("POST", "/clock"): _ADMIN,
+}
+
+
+#: OpenAPI's names of the ways to sign in: with a token, and for one.
+TOKEN, CREDENTIALS = "token", "accessKey"
+#: Outside organizations no scope is asked for; all else there is open.
+_OUTSIDE = {("POST", "/oauth/token"): CREDENTIALS, ("GET", "/metrics"): TOKEN}
+
+
+def needed_by(method: str, path: str) -> Needed:
+    """The scopes of which a route needs one; none outside organizations."""
+    below = path.removeprefix(PREFIX)
+    if below == path:
+        return frozenset()
+    return OTHERS.get((method, below), _READ if method == "GET" else _WRITE)
+
+
+def security_of(method: str, path: str) -> list[dict[str, list[str]]]:
+    """The same as OpenAPI has it: alternatives."""
+    outside = _OUTSIDE.get((method, path))
+    if outside is not None:
+        return [{outside: []}]
+    return [{TOKEN: [scope.value]} for scope in sorted(needed_by(method, path))]

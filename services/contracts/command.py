@@ -1,0 +1,24 @@
+"""`trueup contracts`."""
+
+from pathlib import Path
+
+import click
+
+from services.contracts.documents import README, documents
+from services.failures import ExpectedFailure, Worded
+
+
+class NoReadmeError(Worded, ExpectedFailure):
+    """there is no {file}: run it in the repository, or name the repository's folder"""
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def contracts(folder: Path) -> None:
+    """Write docs/openapi.json, docs/asyncapi.json and README.md's table of paths below FOLDER, the repository."""
+    if not (folder / README).exists():
+        raise NoReadmeError(file=folder / README)
+    for path, text in documents(folder):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text)
+        click.echo(folder / path)

@@ -1,0 +1,136 @@
+"""JSON Schemas of what the topics hold, from the very types that write and read it.
+
+Facts are pydantic models; a usage event is a struct of ingest, whose numbers and bounds ingest judges itself, so they
+are added here from its constants; a bill line item is a line of a `BillIssued` beside what its bill says.
+"""
+
+from inspect import getdoc
+from typing import Any
+
+import msgspec
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from events.decimals import plain
+from events.envelope import Envelope
+from events.facts import FACTS
+from events.facts.bills import BillLine
+from events.resources.bounds import TOLD_CLIENTS, USAGE_TEXT_MAX
+from services.ingest.cloudevent import CloudEvent
+from services.ingest.validate import MAX_ID_LENGTH
+from services.relay.relay import OfBill
+
+SCHEMAS = "#/components/schemas/{model}"
+#: A number of the log is a text in plain notation, exact.
+_NUMBER = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+USAGE_EVENT, LINE_ITEM = "UsageEvent", "BillLineItem"
+
+
+class RecordSchema(GenerateJsonSchema):
+    """What is written: a number is a text. Words of pydantic's own, and a title that repeats a name, are left out."""
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        """What holds for a client's body alone is no word about the log."""
+        found = super().generate_inner(schema)
+        return {name: value for name, value in found.items() if name != TOLD_CLIENTS}
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        return dict(_NUMBER)
+
+    def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
+        """A number by how it is written; all else that is written by a function of ours looks like what it is."""
+        return dict(_NUMBER) if schema.get("function") is plain else None
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """What only a client must give (`events.resources.bounds`), the log may lack."""
+        found = super().model_schema(schema)
+        required = [field.alias or name for name, field in schema["cls"].model_fields.items() if field.is_required()]
+        return {name: value for name, value in found.items() if name != "required"} | (
+            {"required": required} if required else {}
+        )
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """A default is what is absent, and says nothing about what is there."""
+        return self.generate_inner(schema["schema"])
+
+    def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
+        found = super().tagged_union_schema(schema)
+        return {name: value for name, value in found.items() if name != "discriminator"}
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+class PresentSchema(RecordSchema):
+    """The same where nothing that is written is null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+
+def schemas() -> dict[str, Any]:
+    """All of them by name: facts and what is inside them, the envelope, a usage event, a bill line item."""
+    facts = [(fact, "serialization") for fact in FACTS.values()]
+    _, made = models_json_schema(facts, ref_template=SCHEMAS, schema_generator=RecordSchema)  # type: ignore[arg-type]
+    found: dict[str, Any] = made["$defs"]
+    for name, fact in FACTS.items():
+        found[name]["description"] = getdoc(fact)
+    envelope = Envelope.model_json_schema(mode="serialization", schema_generator=PresentSchema, ref_template=SCHEMAS)
+    del envelope["$defs"]
+    found["Envelope"] = envelope | {"properties": envelope["properties"] | {"data": {"type": "object"}}}
+    found[USAGE_EVENT] = _usage()
+    found[LINE_ITEM] = _line_item()
+    return dict(sorted(_plain(found).items()))
+
+
+def record_of(name: str) -> dict[str, Any]:
+    """The schema of a record of the log that tells this fact."""
+    version = {"type": "integer", "minimum": 1, "maximum": FACTS[name].schema_version}
+    members = {"type": {"const": name}, "schema": version, "data": {"$ref": SCHEMAS.format(model=name)}}
+    return {"allOf": [{"$ref": SCHEMAS.format(model="Envelope")}, {"type": "object", "properties": members}]}
+
+
+def _usage() -> dict[str, Any]:
+    """The struct that ingest decodes, in one piece, with what ingest asks of its texts and numbers."""
+    _, made = msgspec.json.schema_components([CloudEvent])
+    event, data = made["CloudEvent"], made["UsageData"]
+    text, instant = {"type": "string", "maxLength": USAGE_TEXT_MAX}, {"type": "string", "format": "date-time"}
+    for name, schema in data["properties"].items():
+        if schema.get("type") == "object":
+            values = {"type": "number"} if "additionalProperties" not in schema else text
+            data["properties"][name] = {"type": "object", "additionalProperties": values}
+    data["properties"]["ets"] = {"anyOf": [instant, {"type": "null"}]}
+    data["description"] = (
+        "`meter` is a meter's code. A name in a map is the code of a field of the meter, in the map of its category."
+    )
+    named = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH}
+    event["properties"] |= {"data": data, "time": instant, "id": named}
+    event["properties"]["datacontenttype"] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    event["title"] = USAGE_EVENT
+    event["description"] = (
+        "A CloudEvent of version 1.0. `subject` is an account's code. An `id` counts once per organization, account and"
+        " source within 35 days. Other extension attributes may stand here, and are not read."
+    )
+    return dict(event)
+
+
+def _line_item() -> dict[str, Any]:
+    line = BillLine.model_json_schema(mode="serialization", schema_generator=PresentSchema, ref_template=SCHEMAS)
+    _, made = msgspec.json.schema_components([OfBill])
+    bill = made["OfBill"]
+    return line | {
+        "title": LINE_ITEM,
+        "description": "A line of an issued bill, for invoicing. Amounts are whole minor units, exact.",
+        "properties": bill["properties"] | line["properties"],
+        "required": [*bill["required"], *line["required"]],
+    }
+
+
+#: Bounds of numbers that are texts: no word of JSON Schema says them.
+_UNSAYABLE = {"gt", "ge", "lt", "le"}
+
+
+def _plain(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {name: _plain(value) for name, value in schema.items() if name not in _UNSAYABLE}
+    return [_plain(one) for one in schema] if isinstance(schema, list) else schema

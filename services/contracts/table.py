@@ -1,0 +1,41 @@
+"""README's table of paths, from the OpenAPI document: a line for each path, by resource."""
+
+from typing import Any
+
+BEGIN, END = "<!-- paths: made by `make contracts` -->", "<!-- end of paths -->"
+_BELOW = "/organizations/{orgId}"
+_HEAD = ("| path | methods | what |", "|---|---|---|")
+#: In the order of what a resource goes through.
+_METHODS = ("post", "get", "put", "delete")
+
+
+def table(document: dict[str, Any]) -> str:
+    """Markdown: a table of the paths below an organization, without their beginning, and one of the others."""
+    rows = sorted(_row(path, methods) for path, methods in document["paths"].items())
+    below = [line for is_below, _, line in rows if is_below]
+    others = [line for is_below, _, line in rows if not is_below]
+    return "\n".join([f"Below `{_BELOW}`:", "", *_HEAD, *below, "", "At the root:", "", *_HEAD, *others])
+
+
+def replaced(text: str, document: dict[str, Any]) -> str:
+    """A README with the table between its two marks. Raises: ValueError if it has not both marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"README.md has no place for the table: {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{table(document)}\n{END}{after}"
+
+
+def _row(path: str, methods: dict[str, Any]) -> tuple[bool, tuple[str, str], str]:
+    """Whether it is below an organization, its resource and path, and its line."""
+    [tag, *_] = next(iter(methods.values()))["tags"]
+    asked = [method for method in _METHODS if method in methods]
+    what = "; ".join(_lower(methods[method]["summary"]) for method in asked)
+    shown = path.removeprefix(_BELOW)
+    line = f"| `{shown}` | {', '.join(method.upper() for method in asked)} | {what} |"
+    return path.startswith(_BELOW), (tag, shown), line
+
+
+def _lower(sentence: str) -> str:
+    """The sentence as a part of another one."""
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,179 @@
+"""The AsyncAPI document: what each topic carries, in which direction, by which keys and headers."""
+
+from importlib.metadata import version
+from inspect import getdoc
+from typing import Any
+
+from events.facts import FACTS
+from events.topics import (
+    ARRIVAL_HEADER,
+    BILL_LINES,
+    CATALOG,
+    CUT_HEADER,
+    EVENTS,
+    OFFSET_HEADER,
+    PARTITION_HEADER,
+    REASON_HEADER,
+    RULE_HEADER,
+    TOPIC_HEADER,
+    TOPICS,
+    USAGE,
+    USAGE_REJECTED,
+    Topic,
+)
+from services.contracts.bindings import channel_binding, message_binding, partitions_in_words, retention_in_words
+from services.contracts.records import LINE_ITEM, SCHEMAS, USAGE_EVENT, record_of, schemas
+from services.ingest.cloudevent import ATTRIBUTES
+from services.ingest.refusal import Reason
+from services.relay.relay import places
+
+_JSON, _BYTES = "application/json", "application/octet-stream"
+_TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
+_BINARY_USAGE, _REFUSED = "BinaryUsageEvent", "RefusedUsage"
+#: What is in the topics that hold no facts.
+_OTHERS = {USAGE: [USAGE_EVENT, _BINARY_USAGE], USAGE_REJECTED: [_REFUSED], BILL_LINES: [LINE_ITEM]}
+#: Of each topic: what it is for, and whether Trueup takes from it, or puts into it, for others.
+_ABOUT = {
+    USAGE: ("receive", "Usage, as anybody publishes it. What is refused goes to `usage.rejected`; the rest goes on."),
+    EVENTS: ("send", "The log: every fact about an account, its usage and its bills, in one order per account."),
+    CATALOG: ("send", "Facts of a whole organization, in one order: products, meters, plans, prices, all accounts."),
+    BILL_LINES: ("send", "The lines of issued bills, for invoicing, keyed by billing account."),
+    USAGE_REJECTED: ("send", "Usage that was refused, as it came, with the reason; it can be sent again."),
+}
+_DESCRIPTION = """What Trueup takes from Kafka and puts there.
+
+A reader of `billing.events` or `billing.catalog` applies a record only if its `sequence` is greater than the last that
+it applied from that `source` in that partition: what was appended twice counts once. A consumer of
+`billing.bill-line-items` keeps the last (`position`, `line`) of each partition for the same end. Numbers are texts in
+plain notation, exact. Facts of an older `schema` have the members of that version; none is ever taken away. What HTTP
+takes and answers is described in `docs/openapi.json`."""
+
+
+def asyncapi() -> dict[str, Any]:
+    """The document, for AsyncAPI 3.0."""
+    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item()}
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:trueup",
+        "info": {"title": "Trueup", "version": version("trueup"), "description": _DESCRIPTION},
+        "defaultContentType": _JSON,
+        "channels": {topic.name: _channel(topic) for topic in TOPICS},
+        "operations": {_operation_id(topic): _operation(topic) for topic in TOPICS},
+        "components": {"messages": messages, "schemas": schemas()},
+    }
+
+
+def messages_of(topic: str) -> list[str]:
+    """The messages that a topic carries: facts by where the relay puts them."""
+    if topic in _OTHERS:
+        return _OTHERS[topic]
+    return [name for name, fact in FACTS.items() if topic in {place for place, _ in places(fact.route, 0, 1)}]
+
+
+def _channel(topic: Topic) -> dict[str, Any]:
+    _, what = _ABOUT[topic.name]
+    return {
+        "address": topic.name,
+        "description": f"{what} {partitions_in_words(topic)} {retention_in_words(topic)}",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages_of(topic.name)},
+        "bindings": channel_binding(topic),
+    }
+
+
+def _operation_id(topic: Topic) -> str:
+    words = topic.name.replace(".", " ").replace("-", " ").title().replace(" ", "")
+    return _ABOUT[topic.name][0] + words
+
+
+def _operation(topic: Topic) -> dict[str, Any]:
+    action, what = _ABOUT[topic.name]
+    return {"action": action, "channel": {"$ref": f"#/channels/{topic.name}"}, "summary": what}
+
+
+def _facts() -> dict[str, Any]:
+    key = "The account that the fact is about, or else the organization; usage has none"
+    return {
+        name: {
+            "name": name,
+            "title": name,
+            "summary": (getdoc(fact) or name).split("\n")[0],
+            "contentType": _JSON,
+            "payload": record_of(name),
+            "bindings": message_binding(key),
+        }
+        for name, fact in FACTS.items()
+    }
+
+
+def _usage() -> dict[str, Any]:
+    arrival = {ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms, where Trueup moved it."}}
+    attributes = {f"ce_{name}": _TEXT for name in ATTRIBUTES}
+    key = "Best `<organization>/<account code>`, which hits the account's partition; any other costs a way round"
+    common = {"contentType": _JSON, "bindings": message_binding(key)}
+    data = f"{SCHEMAS.format(model=USAGE_EVENT)}/properties/data"
+    structured = common | {
+        "name": USAGE_EVENT,
+        "summary": "A CloudEvent in structured mode: all of it is the value.",
+        "headers": _headers(arrival, required=[]),
+        "payload": {"$ref": SCHEMAS.format(model=USAGE_EVENT)},
+        "examples": [{"payload": _EXAMPLE}],
+    }
+    binary = common | {
+        "name": _BINARY_USAGE,
+        "summary": "The same in binary mode: its attributes are headers, its data the value.",
+        "headers": _headers({**attributes, "content-type": _TEXT, **arrival}, required=[*attributes]),
+        "payload": {"$ref": data},
+        "examples": [{"payload": _EXAMPLE["data"]}],
+    }
+    return {USAGE_EVENT: structured, _BINARY_USAGE: binary}
+
+
+def _refused() -> dict[str, Any]:
+    ours: dict[str, Any] = {
+        REASON_HEADER: {"type": "string", "enum": [*Reason], "description": "Why; programs count by it."},
+        RULE_HEADER: _TEXT | {"description": "The rule that was broken, in words."},
+        TOPIC_HEADER: _TEXT | {"description": "The topic that it stood in."},
+        PARTITION_HEADER: _WHOLE | {"description": "Its partition there."},
+        OFFSET_HEADER: _WHOLE | {"description": "Its offset there."},
+        ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms."},
+    }
+    cut = {CUT_HEADER: _TEXT | {"description": "Its size and SHA-256, if it was too large to be kept whole."}}
+    return {
+        "name": _REFUSED,
+        "summary": "The value, key and headers as they came, with headers that say why it was refused.",
+        "contentType": _BYTES,
+        "headers": _headers(ours | cut, required=[*ours]),
+        "payload": {"description": "Bytes, whatever they are."},
+        "bindings": message_binding("The key that it came with"),
+    }
+
+
+def _line_item() -> dict[str, Any]:
+    headers = {
+        "position": _WHOLE | {"description": "Where the bill's issue stands in the event store."},
+        "line": _WHOLE | {"description": "The line's number on the bill."},
+    }
+    return {
+        "name": LINE_ITEM,
+        "summary": "A line of a bill that was issued.",
+        "contentType": _JSON,
+        "headers": _headers(headers, required=[*headers]),
+        "payload": {"$ref": SCHEMAS.format(model=LINE_ITEM)},
+        "bindings": message_binding("The root of the account's family, whose bills are in one partition"),
+    }
+
+
+def _headers(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+_EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "type": "trueup.usage",
+    "id": "r-1",
+    "source": "/gateway",
+    "subject": "acme",
+    "time": "2026-01-15T12:00:00Z",
+    "organization": "my-org",
+    "data": {"meter": "api", "measure": {"calls": 3}},
+}

@@ -1,0 +1,48 @@
+-- Row security (services/postgres/rights.py) puts a condition on the organization in front of every query of the API.
+-- Postgres then looks nothing up by an expression over the row, or by an array in it, before that condition has held:
+-- such an expression could tell of rows that are not to be seen. Three look-ups that need their index all the same are
+-- functions that act as the tables' owner, and ask for the caller's organization themselves.
+
+-- Whether the caller may ask about this organization: the tables' owner and the relay, which has the events of all, about
+-- each, everybody else about their own.
+CREATE FUNCTION store.may_ask_about(asked text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT asked IS NOT DISTINCT FROM current_setting('trueup.organization', true)
+        OR current_setting('role') = 'trueup_relay'
+        OR current_setting('role') = 'none' AND pg_has_role(session_user, current_user, 'USAGE')
+$$;
+
+CREATE FUNCTION store.ids_with_codes(asked text, of_kind text, codes text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog AS $$
+BEGIN
+    IF store.may_ask_about(asked) THEN
+        RETURN QUERY SELECT id FROM store.entities
+            WHERE organization = asked AND kind = of_kind AND body ? 'code' AND body->>'code' = ANY (codes);
+    END IF;
+END $$;
+
+-- What names one of these ids.
+CREATE FUNCTION store.referring(asked text, ids text[]) RETURNS TABLE (of_kind text, of_id text, made bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 100 SET search_path = pg_catalog AS $$
+BEGIN
+    IF store.may_ask_about(asked) THEN
+        RETURN QUERY SELECT kind, id, position FROM store.entities WHERE organization = asked AND refs && ids;
+    END IF;
+END $$;
+
+-- Positions of the facts about a bill.
+CREATE FUNCTION store.events_of_bill(asked text, bill text) RETURNS SETOF bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog AS $$
+BEGIN
+    IF store.may_ask_about(asked) THEN
+        RETURN QUERY SELECT position FROM store.events
+            WHERE organization = asked AND stream LIKE 'bills-%' AND data->>'billId' = bill;
+    END IF;
+END $$;
+
+-- What belongs to an account is found among what belongs to its root, newest first.
+CREATE INDEX entities_of_root ON store.entities (organization, root_id, kind, position);
+DROP INDEX store.entities_by_root, store.entities_by_account;
+
+-- Keys that are over their time are forgotten by their organization's next request.
+CREATE INDEX idempotency_over ON store.idempotency (organization, made_at);
+DROP INDEX store.idempotency_by_age;

@@ -1,0 +1,83 @@
+"""Gives the roles their rights in a schema: grants, which are read in `rights/*.sql`, and row security.
+
+Every table that says of its rows whose they are shows role API those of one organization, and takes no others from it.
+All other roles see every row of what they were granted; owners are never held to it.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from services.postgres.connection import TablesMovedError
+from services.postgres.roles import ORGANIZATION, Role, is_here
+
+_FOLDER = Path(__file__).with_name("rights")
+#: A policy is kept as it was made: who changes it here has a migration make it anew.
+_POLICY = "of_organization"
+_SECURE = f"""
+ALTER TABLE {{table}} ENABLE ROW LEVEL SECURITY;
+CREATE POLICY {_POLICY} ON {{table}} TO {Role.API} USING (organization = current_setting('{ORGANIZATION}', true));
+CREATE POLICY of_all ON {{table}} TO {", ".join(role for role in Role if role is not Role.API)} USING (true);
+"""
+#: Tables with a column `organization` that have no policy yet.
+_INSECURE = f"""
+SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname = $1 AND relkind = 'r'
+    AND EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'organization')
+    AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = '{_POLICY}')
+"""
+#: What another user than the projector's role has made of read models.
+_STRANGE = f"""
+SELECT * FROM (
+    SELECT format('ALTER SCHEMA %I OWNER TO {Role.PROJECTOR}', nspname) AS statement FROM pg_namespace
+    WHERE nspname = $1 AND nspowner <> '{Role.PROJECTOR}'::regrole
+    UNION ALL
+    SELECT format('ALTER TABLE %I.%I OWNER TO {Role.PROJECTOR}', nspname, relname)
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = $1 AND relkind = 'r' AND relowner <> '{Role.PROJECTOR}'::regrole
+) AS strange ORDER BY statement
+"""
+
+
+async def secure_store(connection: Any) -> None:
+    """Schema `store`, by its owner. Tables are locked one after the other, and only those that had no policy."""
+    await _secure_tables(connection, "store")
+    async with connection.transaction():
+        await connection.execute((_FOLDER / "store.sql").read_text())
+
+
+async def adopt_read_models(connection: Any, schema: str) -> None:
+    """Read models that were made before there were roles, or without them, become the projector's."""
+    for row in await connection.fetch(_STRANGE, schema):
+        await connection.execute(row["statement"])
+
+
+async def secure_read_models(connection: Any, schema: str, *, current: bool) -> None:
+    """A schema of read models, by its owner, if the database has roles.
+
+    `current` False: they are of another version; who reads what its tables do not have is told so by name.
+    """
+    if not await is_here(connection, Role.PROJECTOR):
+        return
+    await _secure_tables(connection, schema)
+    async with connection.transaction():
+        for grant in _grants(schema):
+            try:
+                async with connection.transaction():
+                    await connection.execute(grant)
+            except (TablesMovedError, asyncpg.UndefinedColumnError):
+                if current:
+                    raise
+
+
+async def _secure_tables(connection: Any, schema: str) -> None:
+    for row in await connection.fetch(_INSECURE, schema):
+        async with connection.transaction():
+            await connection.execute(_SECURE.format(table=row["name"]))
+
+
+def _grants(schema: str) -> list[str]:
+    text = re.sub(r"--[^\n]*", "", (_FOLDER / "read_models.sql").read_text())
+    return [grant.format(schema=f'"{schema}"') for grant in text.split(";") if grant.strip()]

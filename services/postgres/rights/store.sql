@@ -1,0 +1,47 @@
+-- What each role may do in schema `store`. Run by every `trueup migrate`, as the owner of the tables; changes nothing
+-- where it ran before. Rows are kept apart by row security (services/postgres/rights.py).
+
+GRANT USAGE ON SCHEMA store TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+
+-- What every process knows before it works. None of it is an organization's.
+GRANT SELECT ON store.generations, store.past_generations, store.limits, store.topics, store.live_schema
+    TO trueup_api, trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+
+-- How far store, relay and log are: all who compare them (services/continuity/). Of the events only how many.
+GRANT SELECT ON store.relay, store.marks TO trueup_watch, trueup_ingest, trueup_projector, trueup_relay;
+GRANT SELECT (position) ON store.events TO trueup_watch, trueup_ingest, trueup_projector;
+
+-- Requests and bill jobs, each for its organization. Events are never changed.
+GRANT SELECT, INSERT ON store.events TO trueup_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON store.entities, store.idempotency TO trueup_api;
+GRANT SELECT, INSERT, UPDATE ON store.bill_jobs, store.invoice_numbers TO trueup_api;
+GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
+REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
+
+-- The API's process beside its requests: which jobs are open.
+GRANT SELECT ON store.bill_jobs TO trueup_watch;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON store.refused_usage TO trueup_ingest;
+GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
+
+-- Of the live schema: which one it is.
+GRANT UPDATE (name) ON store.live_schema TO trueup_projector;
+
+-- Parts of a bill are put together again for its lines.
+GRANT SELECT ON store.events TO trueup_relay;
+GRANT EXECUTE ON FUNCTION store.events_of_bill TO trueup_relay;
+GRANT UPDATE ON store.relay TO trueup_relay;
+GRANT INSERT, UPDATE, DELETE ON store.marks TO trueup_relay;
+
+-- Who may sign in is asked before anybody is known: the process asks, never a request.
+DO $$
+DECLARE
+    held regclass;
+BEGIN
+    FOREACH held IN ARRAY ARRAY[to_regclass('store.access_keys'), to_regclass('store.token_secrets')] LOOP
+        IF held IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT ON %s TO trueup_watch', held);
+        END IF;
+    END LOOP;
+END $$;

@@ -1,0 +1,31 @@
+"""How rows of `store.entities` and events are found by what stands inside them, so that an index answers.
+
+Under row security no expression over a row, such as a field of its body, is looked up in an index
+(0013_row_security.sql says why): functions of the database do it, or a column of the row that narrows it down.
+Everywhere $1 is the organization; `row` is the row's name in the query.
+"""
+
+
+def has_code(row: str, kind: str, codes: str) -> str:
+    """It is of this kind, and has one of these codes; both are placeholders, or literals."""
+    return f"{row}.id IN (SELECT store.ids_with_codes($1, {kind}, {codes}))"
+
+
+def is_of_account(row: str, account: str) -> str:
+    """It belongs to this account, being of a kind whose owner is `accountId`: its root's rows are looked through."""
+    root = f"(SELECT root_id FROM store.entities WHERE organization = $1 AND kind = 'account' AND id = {account})"
+    return f"{row}.root_id = {root} AND {row}.body->>'accountId' = {account}"
+
+
+def names_one_of(row: str, field: str, ids: str) -> str:
+    """Its field, which is a reference, names one of these."""
+    return f"{refers_to(row, ids)} AND {row}.body->>'{field}' = ANY({ids})"
+
+
+def refers_to(row: str, ids: str) -> str:
+    """It names one of these ids anywhere."""
+    return f"({row}.kind, {row}.id) IN (SELECT of_kind, of_id FROM store.referring($1, {ids}))"
+
+
+#: Of events; $2 is the bill's id.
+OF_BILL = "position IN (SELECT store.events_of_bill($1, $2))"

@@ -1,0 +1,78 @@
+"""Schedules of balances in rows of `store.entities`: the terms that they had, and with a balance those that ended."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from events.resources.base import Resource
+from projections.entities import Held, ScheduleEntity
+from services.commands.schedules import SCHEDULES
+from services.commands.table import KINDS
+
+_MODELS = {KINDS[name].model.__name__: KINDS[name].model for name in SCHEDULES}
+
+
+def extra_of_terms(schedule: ScheduleEntity[Any]) -> dict[str, Any]:
+    """What the row of a schedule has beside its body."""
+    return {"terms": [(one.start.isoformat(), _told(one.body)) for one in schedule.terms]}
+
+
+def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[Held, ...]:
+    """The terms that the row of a schedule has."""
+    return tuple(Held(date.fromisoformat(start), _read(model, body)) for start, body in extra["terms"])
+
+
+def extra_of_schedules(schedules: Iterable[ScheduleEntity[Any]]) -> dict[str, Any]:
+    """What the row of a balance has of schedules that were deleted; nothing, where there are none."""
+    found = [_extra_of(one) for one in schedules]
+    return {"schedules": found} if found else {}
+
+
+def _extra_of(one: ScheduleEntity[Any]) -> dict[str, Any]:
+    assert one.ended is not None
+    return {
+        "model": type(one.body).__name__,
+        "id": one.id,
+        "version": one.version,
+        "body": _told(one.body),
+        "position": one.position,
+        "folded": one.folded,
+        "created": one.created.isoformat(),
+        "modified": one.modified.isoformat(),
+        "created_by": one.created_by,
+        "modified_by": one.modified_by,
+        "ended": one.ended.isoformat(),
+        **extra_of_terms(one),
+    }
+
+
+def schedules_in(extra: Mapping[str, Any]) -> tuple[ScheduleEntity[Any], ...]:
+    """The schedules that the row of a balance has."""
+    return tuple(_schedule(row) for row in extra.get("schedules", ()))
+
+
+def _schedule(row: Mapping[str, Any]) -> ScheduleEntity[Any]:
+    model = _MODELS[row["model"]]
+    body: Any = _read(model, row["body"])
+    return ScheduleEntity(
+        id=row["id"],
+        version=row["version"],
+        body=body,
+        position=row["position"],
+        folded=row["folded"],
+        created=datetime.fromisoformat(row["created"]),
+        modified=datetime.fromisoformat(row["modified"]),
+        created_by=row["created_by"],
+        modified_by=row["modified_by"],
+        terms=terms_in(row, model),
+        ended=date.fromisoformat(row["ended"]),
+    )
+
+
+def _told(body: Resource) -> Any:
+    return json.loads(body.model_dump_json(by_alias=True, exclude_unset=True))
+
+
+def _read(model: type[Resource], document: Any) -> Any:
+    return model.model_validate(document)

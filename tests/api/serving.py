@@ -1,0 +1,24 @@
+"""An app as a server of its own on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.api.command import bind, server_of
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """Its base URL, for the length of a block."""
+    with bind("127.0.0.1", 0) as bound:
+        server = server_of(app)
+        serving = asyncio.create_task(server.serve(sockets=[bound]))
+        async with asyncio.timeout(30):
+            while not server.started:
+                assert not serving.done()
+                await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        server.should_exit = True
+        await serving

@@ -1,0 +1,112 @@
+"""The OpenAPI document is OpenAPI by its own standard, and shows, names and explains every operation."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import jsonschema_rs
+import pytest
+from openapi_spec_validator.schemas import schema_v31
+
+from services.api.operations import operation_id
+from tests.api.schemas import document, operations, resolved
+
+DOCUMENT = document()
+OPERATIONS = list(operations())
+NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
+each_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+#: What answers bytes whose example would say nothing.
+BYTES = "application/octet-stream"
+
+
+def test_the_document_is_what_openapi_3_1_asks_for() -> None:
+    check = jsonschema_rs.Draft202012Validator(dict(schema_v31))
+    assert [f"{fault.instance_path}: {fault.message}" for fault in check.iter_errors(DOCUMENT)] == []
+    wrong = {**DOCUMENT, "paths": {"/x": {"get": {"responses": {"200": {}}}}}}
+    assert not check.is_valid(wrong)
+
+
+def test_every_schema_is_one() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+@each_operation
+def test_an_operation_is_named_by_its_path_said_in_words_and_open_to_whom_it_says(
+    method: str, path: str, operation: dict[str, Any]
+) -> None:
+    assert operation["operationId"] == operation_id(method, path)
+    assert re.fullmatch(r"[a-z]+[A-Z][A-Za-z0-9]*", operation["operationId"])
+    assert operation["summary"] and not operation["summary"].endswith(".")
+    assert operation["description"] and "Raises" not in operation["description"]
+    assert {"name": operation["tags"][0]} in DOCUMENT["tags"]
+    schemes = [name for way in operation["security"] for name in way]
+    assert bool(schemes) == (path != "/health")
+    assert {*schemes} <= DOCUMENT["components"]["securitySchemes"].keys()
+
+
+@each_operation
+def test_an_operation_names_its_refusals(method: str, path: str, operation: dict[str, Any]) -> None:
+    below = path.startswith("/organizations/{orgId}")
+    wanted = {
+        "400": True,
+        "401": path != "/health",
+        "403": below,
+        "404": "{" in path.removeprefix("/organizations/{orgId}"),
+        "409": below and method != "GET",
+        "413": "requestBody" in operation,
+        "429": below,
+        "503": True,
+    }
+    assert {status: status in operation["responses"] for status in wanted} == wanted
+    for status, response in operation["responses"].items():
+        assert resolved(response)["description"], status
+
+
+@each_operation
+def test_an_example_stands_beside_every_body_and_answer_and_is_what_the_schema_says(
+    method: str, path: str, operation: dict[str, Any]
+) -> None:
+    own = [one for one in operation["responses"].values() if "$ref" not in one]
+    assert own and not [fault for one in (operation.get("requestBody", {}), *own) for fault in faults_of_examples(one)]
+
+
+def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
+    """What in the examples of a body or an answer its schema forbids."""
+    for kind, media in holder.get("content", {}).items():
+        if kind != BYTES:
+            many = [resolved(one)["value"] for one in media.get("examples", {}).values()]
+            shown = [media["example"]] if "example" in media else many
+            schema = {"components": DOCUMENT["components"], **media["schema"]}
+            check = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+            yield from (fault.message for one in shown for fault in check.iter_errors(one))
+            if not shown:
+                yield f"{kind} has no example"
+
+
+def test_every_post_below_an_organization_may_have_a_key() -> None:
+    for method, path, operation in OPERATIONS:
+        sent = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"]
+        assert sent == (["Idempotency-Key"] if method == "POST" and path.startswith("/organizations") else [])
+
+
+def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
+    responses = DOCUMENT["components"]["responses"]
+    assert "`there is no {kind} with id {id}`" in responses["NotFound"]["description"]
+    media = responses["NotFound"]["content"]["application/json"]
+    assert media["example"]["message"].startswith("there is no commitment with id ")
+    for response in responses.values():
+        assert not re.search(r"{\w+}", response["content"]["application/json"]["example"]["message"])
+        assert [*faults_of_examples(response)] == []
+
+
+def test_a_filter_of_a_list_is_said_in_words() -> None:
+    [pricings] = [one for method, path, one in OPERATIONS if (method, path[-9:]) == ("GET", "/pricings")]
+    words = {one["name"]: one.get("description") for one in pricings["parameters"]}
+    assert words["aggregationId"] == "Those whose `aggregationId` is this."
+    assert words["date"] == "Those that hold on this day."
+    [plans] = [one for method, path, one in OPERATIONS if (method, path[-13:]) == ("GET", "/accountplans")]
+    words = {one["name"]: one.get("description") for one in plans["parameters"]}
+    assert words["product"] == "Those whose plan's planTemplate's `productId` is this."
+    assert all(words.values())

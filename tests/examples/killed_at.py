@@ -1,0 +1,69 @@
+"""Runs an example again and again, each time in a fork, and kills it -9 before a line that it comes to.
+
+    python tests/examples/killed_at.py SCRIPT [ARGUMENT...]
+
+Reads numbers of such moments from standard input, one a line, and answers each with the fork's wait status. A moment
+is a line's first or second turn, in the order in which a run comes to them; at 0 nothing is killed.
+"""
+
+import importlib.util
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+#: A line in a loop is the same line after that.
+TURNS = 2
+
+
+def loaded(script: Path) -> ModuleType:
+    """The script as a module, with all that it imports."""
+    sys.path.insert(0, str(script.parent))
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def kill_at(moment: int, script: str) -> None:
+    """From now on every line of the script counts; at the moment this process is gone."""
+    turns: Counter[tuple[str, int]] = Counter()
+    moments = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal moments
+        if frame.f_code.co_filename != script:
+            return None
+        if event == "line":
+            place = frame.f_code.co_name, frame.f_lineno
+            turns[place] += 1
+            moments += turns[place] <= TURNS
+            if moments == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+
+
+def main() -> None:
+    """Answer until there is no more number."""
+    script = Path(sys.argv[1]).resolve()
+    module = loaded(script)
+    sys.argv = [str(script), *sys.argv[2:]]
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            if int(line):
+                kill_at(int(line), str(script))
+            module.main()
+            os._exit(0)
+        print(os.waitpid(child, 0)[1], flush=True)
+
+
+if __name__ == "__main__":
+    main()

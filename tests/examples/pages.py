@@ -1,0 +1,75 @@
+"""The how-to pages as a reader plays them: blocks of commands, and under each what it answers."""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tests.examples.conftest import ROOT
+
+PAGES = sorted((ROOT / "docs").glob("how-to-*.md"))
+ANYTHING = "..."
+_FENCED = re.compile(r"(?ms)^```(\w+)\n(.*?)^```$")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Commands, and how their output is to read; `kind` json or text, None: it is not told."""
+
+    line: int
+    commands: str
+    kind: str | None
+    expected: str
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it may be asked again, until everything that was sent before has arrived."""
+        return all(one.startswith("api ") and "--" not in one for one in self.commands.splitlines())
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """In order."""
+    text = page.read_text(encoding="utf-8")
+    fenced = [(text[: one.start()].count("\n") + 1, one[1], one[2]) for one in _FENCED.finditer(text)]
+    found: list[Block] = []
+    for line, kind, content in fenced:
+        if kind == "sh":
+            found.append(Block(line, content, None, ""))
+        else:
+            asked = found.pop()
+            assert kind in ("json", "text") and asked.kind is None, f"{page.name}:{line}: an answer to nothing"
+            found.append(Block(asked.line, asked.commands, kind, content))
+    return found
+
+
+def fits(block: Block, said: str) -> bool:
+    """Whether the output reads as it is told."""
+    if block.kind == "json":
+        try:
+            return holds(exact(block.expected), exact(said))
+        except ValueError:
+            return False
+    if block.kind == "text":
+        pattern = re.escape(block.expected.strip()).replace(re.escape(ANYTHING), ".*")
+        return re.fullmatch(pattern, said.strip(), re.DOTALL) is not None
+    return True
+
+
+def exact(text: str) -> Any:
+    """JSON with its numbers exact."""
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
+
+
+def holds(told: Any, found: Any) -> bool:
+    """Whether a document has all that is told of it; a list is told whole."""
+    if told == ANYTHING:
+        return True
+    if isinstance(told, dict):
+        return isinstance(found, dict) and all(
+            name in found and holds(part, found[name]) for name, part in told.items()
+        )
+    if isinstance(told, list):
+        return isinstance(found, list) and len(told) == len(found) and all(map(holds, told, found))
+    return type(told) is type(found) and bool(told == found)
