@@ -1,5 +1,6 @@
 """Schedules of a balance: top-ups that come again and again, and fees for keeping it (rules 3.26, 4.8)."""
 
+from abc import abstractmethod
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -25,14 +26,14 @@ class BalanceSchedule(Resource):
     name: Name
 
     @property
+    @abstractmethod
     def first(self) -> Moment:
         """The moment that names its first day."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def last(self) -> Moment:
         """The moment that names the first day behind it."""
-        raise NotImplementedError
 
 
 class BalanceTransactionSchedule(BalanceSchedule):
