@@ -106,21 +106,9 @@ class PlanTemplate(Resource):
     ordinal: Int64 | None = None
 
 
-class Plan(Resource):
-    """A priced plan; what it leaves out comes from its template."""
+class OwnCharges(Resource):
+    """What a plan, or a plan group over several, charges itself."""
 
-    references: ClassVar[dict[str, str]] = {
-        "planTemplateId": "planTemplate",
-        "accountId": "account",
-        "standingChargeAccountingProductId": "product",
-        "minimumSpendAccountingProductId": "product",
-    }
-
-    code: Code
-    name: Name
-    plan_template_id: Id
-    account_id: Id | None = None
-    bespoke: bool | None = None
     standing_charge: NonNegative | None = None
     standing_charge_bill_in_advance: bool | None = None
     standing_charge_description: Description | None = None
@@ -129,6 +117,22 @@ class Plan(Resource):
     minimum_spend_bill_in_advance: bool | None = None
     minimum_spend_description: Description | None = None
     minimum_spend_accounting_product_id: Id | None = None
+
+
+#: What `OwnCharges` refer to.
+ACCOUNTED = {"standingChargeAccountingProductId": "product", "minimumSpendAccountingProductId": "product"}
+
+
+class Plan(OwnCharges):
+    """A priced plan; what it leaves out comes from its template."""
+
+    references: ClassVar[dict[str, str]] = {"planTemplateId": "planTemplate", "accountId": "account", **ACCOUNTED}
+
+    code: Code
+    name: Name
+    plan_template_id: Id
+    account_id: Id | None = None
+    bespoke: bool | None = None
     ordinal: Int64 | None = None
 
 

@@ -1,16 +1,13 @@
 """Schedules of a balance: top-ups that come again and again, and fees for keeping it (rules 3.26, 4.8)."""
 
 from abc import abstractmethod
-from decimal import Decimal
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import model_validator
-
-from events.decimals import NonNegative, Number, Positive
+from events.decimals import Number, Positive
 from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource
 from events.resources.bounds import Currency, Text
 from events.resources.catalog import Frequency, Interval
-from events.resources.charges import check_worth, worth_of
+from events.resources.charges import Priced
 
 
 class BalanceSchedule(Resource):
@@ -60,7 +57,7 @@ class BalanceTransactionSchedule(BalanceSchedule):
         return self.end_date
 
 
-class BalanceChargeSchedule(BalanceSchedule):
+class BalanceChargeSchedule(BalanceSchedule, Priced):
     """Recurring fees for a balance: one for each billing period of its service, in advance or in arrears."""
 
     term: ClassVar[tuple[str, str]] = ("servicePeriodStartDate", "servicePeriodEndDate")
@@ -73,9 +70,6 @@ class BalanceChargeSchedule(BalanceSchedule):
     service_period_start_date: Moment
     service_period_end_date: Moment
     bill_epoch: Day | None = None
-    amount: NonNegative | None = None
-    units: NonNegative | None = None
-    unit_price: NonNegative | None = None
 
     @property
     def first(self) -> Moment:
@@ -84,13 +78,3 @@ class BalanceChargeSchedule(BalanceSchedule):
     @property
     def last(self) -> Moment:
         return self.service_period_end_date
-
-    @property
-    def worth(self) -> Decimal:
-        """What each fee costs, not rounded."""
-        return worth_of(self)
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        check_worth(self)
-        return self

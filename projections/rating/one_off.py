@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 
-from events.resources.charges import AccountCharge, Priced, worth_of
+from events.resources.charges import AccountCharge, Priced
 from events.resources.schedules import BalanceChargeSchedule
 from projections.calendar import named_day
 from projections.entities import BalanceEntity, Entity, ScheduleEntity
@@ -111,7 +111,7 @@ def scheduled_fees(resources: Resources, index: FamilyIndex, account: AccountTer
 
 def _priced(terms: ChargeTerms, priced: Priced) -> tuple[int, Fraction]:
     """What it costs in minor units, and how much of it."""
-    return terms.rounding.minor(Fraction(worth_of(priced))), ONE if priced.units is None else Fraction(priced.units)
+    return terms.rounding.minor(Fraction(priced.worth)), ONE if priced.units is None else Fraction(priced.units)
 
 
 def _terms(resources: Resources, currency: str, contract_id: str | None) -> ChargeTerms:
