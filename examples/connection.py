@@ -29,8 +29,15 @@ def kept(file: str) -> dict[str, Any]:
 _KEY = kept("keys.json").get("key", {})
 BASE_URL = os.environ.get("M3TER_BASE_URL", "http://127.0.0.1:8080")
 ORGANIZATION = os.environ.get("M3TER_ORG_ID") or _KEY.get("organizationId", "local")
-API_KEY = os.environ.get("M3TER_API_KEY") or _KEY.get("accessKeyId", "example")
-API_SECRET = os.environ.get("M3TER_API_SECRET") or _KEY.get("apiSecret", "example")
+
+
+def access_key() -> tuple[str, str]:
+    """Its id and its secret."""
+    id = os.environ.get("M3TER_API_KEY") or _KEY.get("accessKeyId")
+    secret = os.environ.get("M3TER_API_SECRET") or _KEY.get("apiSecret")
+    if not (id and secret):
+        raise SystemExit(f"no access key in {HOME}: start `trueup up`, or set M3TER_API_KEY and M3TER_API_SECRET")
+    return id, secret
 
 
 def kafka_bootstrap() -> str:
@@ -56,9 +63,7 @@ class Api:
     def __init__(self) -> None:
         self._http = httpx.Client(base_url=f"{BASE_URL}/organizations/{ORGANIZATION}/", timeout=60)
         token = self._done(
-            self._http.post(
-                f"{BASE_URL}/oauth/token", auth=(API_KEY, API_SECRET), json={"grant_type": "client_credentials"}
-            )
+            self._http.post(f"{BASE_URL}/oauth/token", auth=access_key(), json={"grant_type": "client_credentials"})
         )
         self._http.headers["authorization"] = f"Bearer {token['access_token']}"
 
@@ -84,8 +89,8 @@ class Api:
 
 def main() -> None:
     """Print the settings for a shell to take."""
-    found = {"M3TER_BASE_URL": BASE_URL, "M3TER_ORG_ID": ORGANIZATION}
-    found |= {"M3TER_API_KEY": API_KEY, "M3TER_API_SECRET": API_SECRET}
+    id, secret = access_key()
+    found = {"M3TER_BASE_URL": BASE_URL, "M3TER_ORG_ID": ORGANIZATION, "M3TER_API_KEY": id, "M3TER_API_SECRET": secret}
     for name, value in found.items():
         print(f"export {name}={shlex.quote(value)}")
 

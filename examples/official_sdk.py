@@ -10,10 +10,11 @@ import sys
 import time
 from typing import Any
 
-from connection import API_KEY, API_SECRET, BASE_URL, ORGANIZATION
+from connection import BASE_URL, ORGANIZATION, access_key
 from m3ter import M3ter, NotFoundError, PermissionDeniedError
 
 PATIENCE_SECONDS = 60
+API_KEY, API_SECRET = access_key()
 client = M3ter(api_key=API_KEY, api_secret=API_SECRET, org_id=ORGANIZATION, base_url=BASE_URL)
 
 

@@ -7,18 +7,23 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.api.command import bind, server_of
+from services.api.edges.connections import LIMITS, Limits
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Its base URL, for the length of a block."""
+async def served(app: FastAPI, limits: Limits = LIMITS) -> AsyncIterator[str]:
+    """Its base URL, for the length of a block; who is connected at its end is cut off."""
     with bind("127.0.0.1", 0) as bound:
-        server = server_of(app)
+        server = server_of(app, limits)
         serving = asyncio.create_task(server.serve(sockets=[bound]))
         async with asyncio.timeout(30):
             while not server.started:
                 assert not serving.done()
                 await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        server.should_exit = True
-        await serving
+        try:
+            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        finally:
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            server.ask_to_end()
+            await serving

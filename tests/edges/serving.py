@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.api.command import bind, server_of
 from services.api.edges.bodies import body_of
 from services.api.edges.connections import Limits
 from services.api.edges.edge import Edge
 from services.api.errors import handle_errors
 from services.api.wire import answer
+from tests.api import serving
 
 #: Seconds in which whoever is too late is certainly cut: connections are looked at once a second.
 CUT_SECONDS = 6.0
@@ -69,21 +69,9 @@ class _Broken(Response):
 
 @asynccontextmanager
 async def served(limits: Limits, app: FastAPI | None = None) -> AsyncIterator[int]:
-    """The port of a server of the app."""
-    with bind("127.0.0.1", 0) as bound:
-        server = server_of(app or small_app(), limits)
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        async with asyncio.timeout(10):
-            while not server.started:
-                assert not serving.done()
-                await asyncio.sleep(0.01)
-        try:
-            yield bound.getsockname()[1]
-        finally:
-            for connection in list(server.server_state.connections):
-                connection.transport.abort()
-            server.ask_to_end()
-            await serving
+    """The port of a server of the app, the small one unless another is given."""
+    async with serving.served(app or small_app(), limits) as url:
+        yield int(url.rpartition(":")[2])
 
 
 class Answer(NamedTuple):

@@ -46,12 +46,9 @@ class Reader(Api):
 
     @staticmethod
     def _key(kept: Path) -> dict[str, str]:
-        """An access key that opens the organization: the operator's, where the system has made one."""
-        held = json.loads(kept.read_text())["operator"] if kept.exists() else {}
-        return {
-            "M3TER_API_KEY": held.get("accessKeyId", "reader"),
-            "M3TER_API_SECRET": held.get("apiSecret", "secret"),
-        }
+        """An access key that opens the organization: the operator's, which the system has made."""
+        held = json.loads(kept.read_text())["operator"]
+        return {"M3TER_API_KEY": held["accessKeyId"], "M3TER_API_SECRET": held["apiSecret"]}
 
     async def token(self) -> str:
         """A bearer token of that key."""
