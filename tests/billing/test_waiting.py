@@ -17,7 +17,8 @@ from tests.billing.plain_http import Answer, ask, refused, typical
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-WAITERS, POSTS = 2_000, 500
+#: As many POSTs as one organization may send at once.
+WAITERS, POSTS = 2_000, 200
 #: What others may take while all that goes on: a small multiple of their time when nothing does; and if that is less
 #: than a machine with other work to do may take for anything, this: whoever is held up waits for several seconds.
 TIMES, FELT_SECONDS = 8, 1.5
