@@ -16,7 +16,7 @@ from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.rates import keep_to_rate
 from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
-from services.commands.errors import InvalidField
+from services.commands.errors import InvalidField, UnknownResource
 from services.commands.organization import check_exists, check_name
 from services.concurrency import Turns
 from services.kafka import SharedWriter
@@ -100,6 +100,18 @@ class Call:
         async with self.postgres.connection() as connection:
             await self.configured(connection)
             yield connection
+
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[Any]:
+        """The same for who looks for a resource: what is found is of an organization that exists, so that is asked
+        only if nothing is. Raises: what the block raises, UnknownOrganization in the place of UnknownResource.
+        """
+        async with self.postgres.connection() as connection:
+            try:
+                yield connection
+            except UnknownResource:
+                await self.configured(connection)
+                raise
 
 
 async def signed_in(request: Request) -> Identity:

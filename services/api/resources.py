@@ -146,7 +146,7 @@ def _get_plain(kind: Kind) -> Handler:
 
 
 async def _shown(call: Call, kind: Kind, id: str, as_of: date | None) -> Response:
-    async with call.reading() as connection:
+    async with call.looking() as connection:
         entity = await existing(connection, call.organization, kind, id)
     [document] = await documents(call, [entity], as_of)
     return answer(document)

@@ -31,6 +31,8 @@ pytestmark = pytest.mark.stack
         ("GET", "/nothing", b"", 404, "there is no /organizations/"),
         ("PATCH", "/products", b"", 405, "PATCH is not offered on /organizations/"),
         ("GET", "/products/none", b"", 404, "there is no product with id none"),
+        ("GET", "/../nowhere/products/none", b"", 403, "organization nowhere is unknown or not yours"),
+        ("GET", "/../nowhere/products", b"", 403, "organization nowhere is unknown or not yours"),
         ("PUT", "/products/none", b'{"code": "c", "name": "x"}', 404, "there is no product with id none"),
         ("DELETE", "/commitments/none", b"", 404, "there is no commitment with id none"),
         ("GET", "/commitments/none/history", b"", 404, "there is no commitment with id none"),
