@@ -75,15 +75,15 @@ def send(port: int, asked: Asked, times: int) -> None:
         answer = connection.getresponse()
         said = answer.read()
         if answer.status != 200:
-            raise RefusedRequestError(asked, answer.status, said)
+            raise RefusedRequestError(f"{asked.method} {asked.path}", answer.status, said)
     connection.close()
 
 
 class RefusedRequestError(ExpectedFailure):
     """A request of the load was not answered with 200."""
 
-    def __init__(self, asked: Asked, status: int, said: bytes) -> None:
-        super().__init__(f"{asked.method} {asked.path}: {status} {said[:300].decode('utf-8', 'replace')}")
+    def __init__(self, asked: str, status: int, said: bytes) -> None:
+        super().__init__(f"{asked}: {status} {said[:300].decode('utf-8', 'replace')}")
 
 
 async def per_second(port: int, asked: Asked, requests: int) -> float:

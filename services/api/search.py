@@ -19,8 +19,8 @@ from services.api.parameters import Found, Reader, choice_rule, one, text_schema
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
-from services.store.finding import has_code, is_of_account
-from services.store.listing import Condition, Search
+from services.store.finding import has_code, is_of_account, names_one_of
+from services.store.listing import BY_POSITION, Condition, Search
 
 DEFAULT_SIZE = 10
 #: Characters of a search: several terms, of which one may list ids.
@@ -53,6 +53,8 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 TERM = re.compile(r"^([A-Za-z]+)(>=|<=|>|<|:|~)(.*)$", re.DOTALL)
 _COLUMNS = {
     "id": "e.id",
+    "startDate": "e.start_date",
+    "endDate": "e.end_date",
     "version": "e.version",
     "dtCreated": "to_char(e.created AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
     "dtLastModified": "to_char(e.modified AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
@@ -128,6 +130,8 @@ class ResourceSearch(Searching):
             return Condition(has_code("e", "$2", "ARRAY[{}]"), value)
         if name == "accountId" and comparator == ":" and self.kind.owner == "accountId":
             return Condition(is_of_account("e", "{0}"), value)
+        if name in self.kind.model.references and comparator == ":":
+            return Condition(names_one_of("e", name, "{0}"), [value])
         return compared(name, _COLUMNS.get(name, f"e.body->>'{name}'"), comparator, value)
 
     def order(self, name: str | None) -> str:
@@ -167,7 +171,7 @@ def only_equal(name: str, comparator: str) -> None:
 def _order(kind: Kind, name: str | None) -> str:
     """An SQL expression to sort by: any stored field; numbers sort as numbers."""
     if name is None:
-        return "e.position"
+        return BY_POSITION
     if name in _COLUMNS:
         return _COLUMNS[name]
     by_alias: dict[str | None, Any] = {field.alias: field for field in kind.model.model_fields.values()}

@@ -27,6 +27,8 @@ from services.commands.filters import (
 from services.store.finding import has_code, is_of_account, names_one_of
 from services.store.view import COLUMNS, entity_of
 
+#: The order in which things were made.
+BY_POSITION = "e.position"
 _PAGE = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 
 
@@ -73,10 +75,16 @@ async def search_page(connection: Any, organization: str, kind: str, search: Sea
     if search.conditions:
         tests = (placed(condition, arguments) for condition in search.conditions)
         query += f" AND ({(' AND ' if search.all_of else ' OR ').join(tests)})"
-    direction = "ASC" if search.ascending else "DESC"
-    query += f" ORDER BY {search.order} {direction} NULLS LAST, e.position DESC"
-    query += f" OFFSET {search.offset} LIMIT {search.size}"
+    query += f" ORDER BY {_ordered(search)} OFFSET {search.offset} LIMIT {search.size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
+
+
+def _ordered(search: Search) -> str:
+    """What is not there comes last. By position it is what its index has, which knows of no row without one."""
+    direction = "ASC" if search.ascending else "DESC"
+    if search.order == BY_POSITION:
+        return f"{BY_POSITION} {direction}"
+    return f"{search.order} {direction} NULLS LAST, {BY_POSITION} DESC"
 
 
 def placed(condition: Condition, arguments: list[Any]) -> str:
@@ -87,6 +95,8 @@ def placed(condition: Condition, arguments: list[Any]) -> str:
 
 def condition_of(test: Test, value: Any) -> Condition:
     """The condition that a row `e` fulfils if it passes the test with this value."""
+    if isinstance(test, EqualsOrLacks) and value:
+        test, value = NamesOneOf(test.field), [value]
     return Condition(_sql(test, "e", "$2"), value)
 
 

@@ -12,7 +12,7 @@ from services.commands.table import KINDS
     [
         ("commitment", "amount", "(e.body->>'amount')::numeric"),
         ("commitment", "commitmentPeriodInterval", "(e.body->>'commitmentPeriodInterval')::numeric"),
-        ("commitment", "startDate", "e.body->>'startDate'"),
+        ("commitment", "startDate", "e.start_date"),
         ("commitment", "commitmentType", "e.body->>'commitmentType'"),
         ("commitment", "prorate", "e.body->>'prorate'"),
         ("account", "emailAddress", "e.body->>'emailAddress'"),

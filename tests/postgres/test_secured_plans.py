@@ -13,7 +13,7 @@ from projections.resources import Resources
 from services.api.search import ResourceSearch
 from services.billing.life import load_life
 from services.commands.errors import UnknownResource
-from services.commands.filters import HasCode, HasId, NamesOneOf, OfAccount
+from services.commands.filters import EqualsOrLacks, HasCode, HasId, NamesOneOf, OfAccount
 from services.commands.messages import DeleteResource
 from services.commands.table import KINDS
 from services.postgres import Role, open_postgres
@@ -21,7 +21,7 @@ from services.run.stack.postgres import EmbeddedPostgres
 from services.store import idempotency
 from services.store.billing_entities import Billed
 from services.store.events import read_stream
-from services.store.listing import Search, condition_of, list_page, search_page
+from services.store.listing import BY_POSITION, Search, condition_of, list_page, search_page
 from services.store.loading import load_for
 from services.store.view import get, get_ids, load_config, partitions_of
 from tests.postgres.secured import Database, fresh_database
@@ -30,7 +30,7 @@ from tests.store.kit import NOW
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 #: Of each organization; a table of it has more than ten times the pages that a query may touch.
-ACCOUNTS, COMMITMENTS = 10_000, 30_000
+ACCOUNTS, COMMITMENTS, CONTRACTS, DAYS = 10_000, 30_000, 10_000, 3_000
 PAGES_MAX = 120
 _FILL = f"""
 INSERT INTO store.entities (organization, kind, id, version, body, refs, root_id, partition, timezone, position, folded,
@@ -40,8 +40,11 @@ SELECT organization, 'account', 'account-' || n, 1, jsonb_build_object('code', '
 FROM generate_series(1, {ACCOUNTS}) AS n, unnest('{{a,b}}'::text[]) AS organization;
 INSERT INTO store.entities (organization, kind, id, version, body, refs, root_id, position, folded, created, modified)
 SELECT organization, 'commitment', 'commitment-' || n, 1,
-    jsonb_build_object('accountId', 'account-' || n % {ACCOUNTS}, 'name', repeat('x', 200)),
-    ARRAY['account-' || n % {ACCOUNTS}], 'account-' || n % {ACCOUNTS}, {ACCOUNTS} + n, {ACCOUNTS} + n, now(), now()
+    jsonb_build_object('accountId', 'account-' || n % {ACCOUNTS}, 'contractId', 'contract-' || n % {CONTRACTS},
+        'name', repeat('x', 200), 'startDate', (date '2020-01-01' + n % {DAYS})::text,
+        'endDate', (date '2030-01-01' + n % {DAYS})::text),
+    ARRAY['account-' || n % {ACCOUNTS}, 'contract-' || n % {CONTRACTS}],
+    'account-' || n % {ACCOUNTS}, {ACCOUNTS} + n, {ACCOUNTS} + n, now(), now()
 FROM generate_series(1, {COMMITMENTS}) AS n, unnest('{{a,b}}'::text[]) AS organization;
 INSERT INTO store.events (organization, stream, version, route, type, schema_version, time, data)
 SELECT organization, 'bills-account-' || n % 1000, n, 'account', 'BillIssued', 1, now(),
@@ -97,7 +100,7 @@ def listed(kind: str, *conditions: Any) -> Callable[[Any], Awaitable[Any]]:
 
 
 def searched(kind: str, term: str) -> Callable[[Any], Awaitable[Any]]:
-    search = Search((ResourceSearch(KINDS[kind]).condition(term),), True, "e.position", False, 0, 10)
+    search = Search((ResourceSearch(KINDS[kind]).condition(term),), True, BY_POSITION, False, 0, 10)
     return lambda connection: search_page(connection, "a", kind, search)
 
 
@@ -112,8 +115,13 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "some, listed": listed("commitment", condition_of(HasId(), ["commitment-7"])),
     "an account's": listed("commitment", condition_of(OfAccount(), "account-7")),
     "by codes": listed("account", condition_of(HasCode(), ["code-7", "code-8"])),
+    "a contract's": listed("commitment", condition_of(EqualsOrLacks("contractId"), "contract-7")),
     "what names an account": listed("commitment", condition_of(NamesOneOf("accountId"), ["account-7"])),
     "an account's, searched": searched("commitment", "accountId:account-7"),
+    "a contract's, searched": searched("commitment", "contractId:contract-7"),
+    "of a day, searched": searched("commitment", "startDate:2023-03-03"),
+    "that end late, searched": searched("commitment", "endDate>2038-03-17"),
+    "that begin late, the newest of most, searched": searched("commitment", "startDate>2021-01-01"),
     "by code, searched": searched("account", "code:code-7"),
     "by codes, searched": searched("account", "codes:code-7,code-8"),
     "where usage goes": lambda connection: partitions_of(connection, "a", ["code-7", "code-8"]),
