@@ -1,9 +1,9 @@
-"""What the processes' event loops need: turns, waiting for the first of several things, one answer for all who ask at
-once, pure work off the loop, and the next piece of work begun while the last one is used."""
+"""What the processes' event loops need: turns, waiting for the first of several things, an end of tasks that is heard,
+one answer for all who ask at once, pure work off the loop, and the next piece of work begun while the last is used."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: As long as clients wait for an answer; by then nobody listens.
 WAIT_SECONDS = 60.0
+#: Longer than it takes anybody here to clean up.
+TOLD_AGAIN_SECONDS = 5.0
 
 
 class NoTurnError(Worded, ExpectedFailure, Passing):
@@ -118,6 +120,27 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
             wait.cancel()
 
 
+async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:
+    """Cancel the tasks and wait until every one has ended, in whatever way.
+
+    A cancellation may be lost: aiokafka, while it closes, takes it for that of a task of its own, and what is just done
+    when it comes returns instead. So whoever goes on is told again.
+    """
+    told = list(tasks)
+    while going_on := [task for task in told if not task.done()]:
+        for task in going_on:
+            task.cancel()
+        await asyncio.wait(going_on, timeout=TOLD_AGAIN_SECONDS)
+    await asyncio.gather(*told, return_exceptions=True)
+
+
+def heed_cancellation() -> None:
+    """For a task that is told only once, after what may lose a cancellation. Raises: CancelledError, if one was."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 @dataclass
 class Outcome(Generic[T]):
     """What asking came to. An error is a value until it is raised: nobody may be there any more to hear of it."""
@@ -171,8 +194,7 @@ class SharedAnswer(Generic[T]):
     async def close(self) -> None:
         """Nobody asks any more; who still waits is cancelled."""
         if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+            await cancel_all([self._asking])
         for waiting in self._waiting:
             waiting.cancel()
 
@@ -214,6 +236,4 @@ async def one_ahead(
         while ahead:
             yield ahead.popleft()
     finally:
-        for _, task in ahead:
-            task.cancel()
-        await asyncio.gather(*(task for _, task in ahead), return_exceptions=True)
+        await cancel_all(task for _, task in ahead)

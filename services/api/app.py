@@ -46,6 +46,7 @@ from services.api.pages import serve_pages
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
+from services.concurrency import cancel_all
 from services.kafka import SharedWriter
 from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
@@ -116,9 +117,7 @@ def create_app(
                 working.append(_beside(app.state.bill_jobs.run(), crashed))
                 yield
             finally:
-                for one in working:
-                    one.cancel()
-                await asyncio.gather(*working, return_exceptions=True)
+                await cancel_all(working)
                 await app.state.health.close()
                 sign_in.close()
 

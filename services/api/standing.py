@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from services.breaks import BreakError
+from services.concurrency import cancel_all
 from services.continuity.guard import GenerationsMovedError, Guard
 from services.failures import ExpectedFailure, Passing
 from services.postgres import Role, connected
@@ -67,9 +68,7 @@ class Standing:
             if watching.done():
                 watching.result()
         finally:
-            watching.cancel()
-            doubting.cancel()
-            await asyncio.gather(watching, doubting, return_exceptions=True)
+            await cancel_all((watching, doubting))
 
     def _found_whole(self, identity: str, generations: Generations) -> None:
         self._moved(generations)

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from services.breaks import BreakError, StoreWentBackError
+from services.concurrency import cancel_all
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
@@ -160,9 +161,7 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await cancel_all(tasks)
     for task in done:
         try:
             task.result()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.concurrency import Outcome, SharedAnswer
+from services.concurrency import Outcome, SharedAnswer, cancel_all
 from services.failures import ExpectedFailure, Passing, Worded
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.live import Live, OutdatedReadModelsError
@@ -145,8 +145,7 @@ class Watcher:
     async def close(self) -> None:
         """Who waits still is cancelled."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            await cancel_all([self._watching])
         for wait in self._waits.values():
             wait.reached.cancel()
         await self._look.close()

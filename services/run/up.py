@@ -15,6 +15,7 @@ import click
 import uvloop
 
 from services.access.local import LocalKeys, prepare_access, told
+from services.concurrency import cancel_all, heed_cancellation
 from services.run.process import tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
@@ -188,9 +189,7 @@ async def _all_or_none(coroutines: Iterable[Coroutine[Any, Any, T]]) -> AsyncIte
     try:
         yield tasks
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)
 
 
 @contextlib.asynccontextmanager
@@ -204,6 +203,7 @@ async def running_system(settings: Settings, *, quiet: bool = False) -> AsyncIte
             try:
                 await system.migrate()
                 await system.start()
+                heed_cancellation()
                 yield system
             finally:
                 await system.supervisor.stop_all()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from services.concurrency import first_of
+from services.concurrency import cancel_all, first_of
 from services.outage import Outage
 from services.postgres import Postgres
 from services.readside.live import OutdatedReadModelsError, read_live
@@ -43,6 +43,4 @@ async def _until(stop: asyncio.Event, filling: Awaitable[bool]) -> bool:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         return tasks[0].done() and tasks[0].result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)

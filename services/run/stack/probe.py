@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from aiokafka.client import AIOKafkaClient
 
+from services.concurrency import heed_cancellation
 from services.run.settings import redacted
 from services.run.stack.errors import StackError
 
@@ -65,7 +66,9 @@ async def _until(
         attempts += 1
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                return await attempt()
+                await attempt()
+            heed_cancellation()
+            return
         except Exception as error:  # a library may raise anything for "not there yet"; the last one is reported
             last = f"{type(error).__name__} {error}".strip()
         if not alive():

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
+from services.concurrency import cancel_all
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
 from services.run.stack.errors import NotOurs, StackError
@@ -151,9 +152,7 @@ async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
         if pending:
             await asyncio.wait(pending, timeout=TOGETHER_SECONDS)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)
     faults = [fault for task in tasks if not task.cancelled() and (fault := task.exception()) is not None]
     for fault in faults:
         if not isinstance(fault, StackError):

@@ -14,6 +14,7 @@ from typing import NoReturn, Protocol
 
 import structlog
 
+from services.concurrency import cancel_all
 from services.failures import Worded
 from services.run.stack.child import Child, Command
 from services.run.stack.errors import StackError
@@ -166,7 +167,5 @@ async def keep_all(keepers: Sequence[Keeper]) -> NoReturn:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)
     raise next(error for task in done if (error := task.exception()) is not None)

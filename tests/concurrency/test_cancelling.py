@@ -1,0 +1,119 @@
+"""A cancellation is heard, also where a library loses it."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from services import concurrency
+from services.concurrency import cancel_all, heed_cancellation
+from services.run.stack import probe
+from services.run.stack.supervise import Keeper, keep_all
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "TOLD_AGAIN_SECONDS", 0.05)
+
+
+async def closed_by_a_library() -> None:
+    """As aiokafka closes its client: a cancellation that comes meanwhile is taken for that of the inner task."""
+    inner = asyncio.ensure_future(asyncio.sleep(0.02))
+    with contextlib.suppress(asyncio.CancelledError):
+        await inner
+
+
+async def test_who_loses_a_cancellation_is_told_again() -> None:
+    closed = 0
+
+    async def work() -> None:
+        nonlocal closed
+        while True:
+            await closed_by_a_library()
+            closed += 1
+            await asyncio.sleep(10)
+
+    async def failing() -> None:
+        await asyncio.sleep(0.01)
+        raise ValueError
+
+    tasks = [asyncio.create_task(work()), asyncio.create_task(failing())]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await cancel_all(tasks)
+    assert closed == 1
+    assert all(task.cancelled() for task in tasks)
+    await cancel_all(tasks)
+
+
+async def test_a_cancellation_that_was_lost_is_heeded() -> None:
+    async def work() -> None:
+        await closed_by_a_library()
+        heed_cancellation()
+        await asyncio.sleep(10)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    heed_cancellation()  # nobody cancelled this one
+
+
+class Slow:
+    """What is started again, and ready only when its probe has closed its client."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.starting = asyncio.Event()
+        self._ended = 0
+
+    async def start(self) -> None:
+        self.starting.set()
+        await closed_by_a_library()
+
+    async def ended(self) -> str:
+        self._ended += 1
+        if self._ended > 1:
+            await asyncio.sleep(100)
+        return "slow ended"
+
+
+async def test_what_is_just_starting_again_is_given_up_when_all_are() -> None:
+    slow = Slow()
+    keeping = asyncio.create_task(keep_all([Keeper(slow)]))
+    await slow.starting.wait()
+    keeping.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+
+
+async def test_a_probe_that_is_cancelled_while_it_closes_its_client_has_not_found_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closing = asyncio.Event()
+
+    class Client:
+        def __init__(self, **_: object) -> None: ...
+
+        async def bootstrap(self) -> None: ...
+
+        async def fetch_all_metadata(self) -> "Client":
+            return self
+
+        def brokers(self) -> list[int]:
+            return [1]
+
+        async def close(self) -> None:
+            closing.set()
+            await closed_by_a_library()
+
+    monkeypatch.setattr(probe, "AIOKafkaClient", Client)
+    asking = asyncio.create_task(probe.kafka_answers("127.0.0.1:1", 5))
+    await closing.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
