@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from services.contracts.topics import asyncapi
+from services.contracts.documents import ASYNCAPI
+
+#: The committed one: that it is what the code says is a test of its own.
+DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent.parent.parent / ASYNCAPI).read_bytes())
 
 
 def parts(value: Any) -> Iterator[dict[str, Any]]:
@@ -21,11 +25,10 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
 @cache
 def _checks(message: str) -> dict[str, jsonschema.Draft7Validator]:
     """By part of a message, what holds it to its schema."""
-    document = asyncapi()
-    told = document["components"]["messages"][message]
+    told = DOCUMENT["components"]["messages"][message]
     formats = jsonschema.FormatChecker()
     return {
-        part: jsonschema.Draft7Validator({"components": document["components"], **told[part]}, format_checker=formats)
+        part: jsonschema.Draft7Validator({"components": DOCUMENT["components"], **told[part]}, format_checker=formats)
         for part in ("headers", "payload")
         if part in told
     }
@@ -33,17 +36,11 @@ def _checks(message: str) -> dict[str, jsonschema.Draft7Validator]:
 
 def faults_of(message: str, value: bytes, headers: Iterable[tuple[str, bytes | None]]) -> list[str]:
     """Why a record is not such a message."""
-    document = asyncapi_type(message)
-    payload = json.loads(value) if document == "application/json" else None
+    is_json = DOCUMENT["components"]["messages"][message]["contentType"] == "application/json"
+    payload = json.loads(value) if is_json else None
     sent = {"headers": {name: (content or b"").decode() for name, content in headers}, "payload": payload}
     return [
         f"{part}{fault.json_path}: {fault.message}"
         for part, check in _checks(message).items()
         for fault in check.iter_errors(sent[part])
     ]
-
-
-@cache
-def asyncapi_type(message: str) -> str:
-    """What a message's bytes are."""
-    return str(asyncapi()["components"]["messages"][message]["contentType"])

@@ -16,13 +16,12 @@ from events.facts.base import Route
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED
 from services.api.measurement_bodies import read_items
 from services.api.measurement_records import placed
-from services.contracts.topics import asyncapi, messages_of
+from services.contracts.topics import messages_of
 from services.ingest.batch import rejected
 from services.ingest.refusal import Reason, Refused
-from tests.contracts.records import faults_of, parts
+from tests.contracts.records import DOCUMENT, faults_of, parts
 from tests.refusals.kit import Came
 
-DOCUMENT = asyncapi()
 GOLDEN = sorted((Path(__file__).parent.parent / "golden").glob("*.json"))
 #: Words of JSON Schema draft 7, which AsyncAPI's schemas are; any other would be read over.
 DRAFT_7 = {

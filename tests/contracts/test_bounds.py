@@ -8,11 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from events.resources.bounds import FROM_CLIENT
 from events.resources.commitments import Commitment
-from services.contracts.topics import asyncapi
 from tests.api.schemas import document
+from tests.contracts.records import DOCUMENT
 
 BODIES = document()["components"]["schemas"]
-STORED = asyncapi()["components"]["schemas"]
+STORED = DOCUMENT["components"]["schemas"]
 
 
 def member(schemas: dict[str, Any], schema: str, name: str) -> dict[str, Any]:
