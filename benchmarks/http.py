@@ -40,6 +40,8 @@ from services.store.generations import load_generations
 
 CLIENTS, ROUNDS, START_SECONDS = 4, 3, 60.0
 NEIGHBOURS = (0, 100, 1000)
+#: Measurements of one request: as many as it may have.
+AT_ONCE = 1000
 AIMS = {"get": 0.6, "create": 0.4}
 
 
@@ -169,12 +171,24 @@ async def _load(system: System, neighbours: Iterable[int]) -> list[Asked]:
                     bare="create",
                 ),
             ]
+        field = {"code": "n", "name": "N", "category": "MEASURE", "unit": "1"}
+        await client.create("meters", code="calls", name="Calls", dataFields=[field], derivedFields=[])
     finally:
         await client.close()
+    measured = {"account": f"n{NEIGHBOURS[0]}", "meter": "calls", "ts": "2026-03-01T00:00:00Z", "measure": {"n": 1}}
+    measurements = [{**measured, "uid": f"u{number}"} for number in range(AT_ONCE)]
     basic = (("authorization", f"Basic {credentials}"),)
     search = f"{here}/commitments/search?searchQuery=startDate%3E2025-01-01"
     found += [
         Asked("search commitments", "GET", search, headers=bearer),
+        Asked(
+            f"{AT_ONCE:,} measurements",
+            "POST",
+            f"{here}/measurements",
+            {"measurements": measurements},
+            bearer,
+            "create",
+        ),
         Asked("token", "POST", "/oauth/token", {"grant_type": "client_credentials"}, basic),
     ]
     await _until_projected(system)
