@@ -7,5 +7,7 @@ COPY deploy ./deploy
 COPY requirements.lock pyproject.toml README.md LICENSE ./
 RUN PIP_NO_CACHE_DIR=true python deploy/install.py
 COPY . .
+# The user may not write here, so that each start would compile it again.
+RUN .venv/bin/python -m compileall -q events projections services
 USER nobody
 ENTRYPOINT ["/app/.venv/bin/trueup"]

@@ -11,6 +11,8 @@ ARGS ?=
 KEEP ?=
 JOBS ?= 4
 BIN := .venv/bin
+# The tests start some 250 processes: even where this is set, none compiles again what another has compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test demo up lint bench long coverage contracts lock clean install
 

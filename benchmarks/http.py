@@ -9,13 +9,11 @@ import http.client
 import json
 import statistics
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -25,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accounts import TERM
+from benchmarks.asking import CLIENTS, Asked, per_second
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, empty_system
 from benchmarks.waiting import until
@@ -38,23 +37,11 @@ from services.run.stack.child import Command
 from services.run.up import System
 from services.store.generations import load_generations
 
-CLIENTS, ROUNDS, START_SECONDS = 4, 3, 60.0
+ROUNDS, START_SECONDS = 3, 60.0
 NEIGHBOURS = (0, 100, 1000)
 #: Measurements of one request: as many as it may have.
 AT_ONCE = 1000
 AIMS = {"get": 0.6, "create": 0.4}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One kind of request: what is sent, and which bare request it is compared with."""
-
-    name: str
-    method: str
-    path: str
-    body: Any = None
-    headers: tuple[tuple[str, str], ...] = ()
-    bare: str = "get"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +52,6 @@ class Measured:
     per_second: float
     bare_per_second: float
     ratio: float
-
-
-def send(port: int, asked: Asked, times: int) -> None:
-    """So many requests over one connection, one after the other. Raises: RefusedRequestError."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    body = None if asked.body is None else json.dumps(asked.body).encode()
-    headers = {"content-type": "application/json", **dict(asked.headers)}
-    for _ in range(times):
-        connection.request(asked.method, asked.path, body, headers)
-        answer = connection.getresponse()
-        said = answer.read()
-        if answer.status != 200:
-            raise RefusedRequestError(f"{asked.method} {asked.path}", answer.status, said)
-    connection.close()
-
-
-class RefusedRequestError(ExpectedFailure):
-    """A request of the load was not answered with 200."""
-
-    def __init__(self, asked: str, status: int, said: bytes) -> None:
-        super().__init__(f"{asked}: {status} {said[:300].decode('utf-8', 'replace')}")
-
-
-async def per_second(port: int, asked: Asked, requests: int) -> float:
-    """Requests a second of several clients at once."""
-    started = time.perf_counter()
-    each = requests // CLIENTS
-    await asyncio.gather(*(asyncio.to_thread(send, port, asked, each) for _ in range(CLIENTS)))
-    return each * CLIENTS / (time.perf_counter() - started)
 
 
 async def measure(

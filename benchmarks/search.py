@@ -23,8 +23,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.asking import RefusedRequestError
 from benchmarks.catalog import CONFIG
-from benchmarks.http import RefusedRequestError
 from benchmarks.running import ORGANIZATION, empty_system
 from benchmarks.waiting import until
 from services.access.client import SignedIn

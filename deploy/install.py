@@ -74,6 +74,8 @@ def install() -> None:
     STAMP.unlink(missing_ok=True)
     python = ["--python", str(PYTHON)]
     sync = ["pip", "sync", *python, "--require-hashes", "--only-binary", ":all:", str(LOCK), *uv_flags(settings)]
+    # As pip does: who may not write here, such as the user of the image, would compile all of it at each start.
+    sync += ["--compile-bytecode"]
     attempt("the packages of requirements.lock", [str(UV), *sync], uv_environment(os.environ, settings))
     # The locked setuptools, which is there now, builds it: nothing is fetched.
     project = ["pip", "install", *python, "--no-deps", "--no-build-isolation", "--offline", "--no-index"]

@@ -37,7 +37,7 @@ PURE = (
     "services.store.rows",
     "services.explain.text",
     "services.billing.bill_document",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "directory", "ids", "instants")),
+    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running_charge")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     *(

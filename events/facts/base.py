@@ -19,7 +19,10 @@ class Route(Enum):
 class FactModel(BaseModel):
     """A frozen value inside a fact. Unknown fields are an error: an old reader must not half-understand a new fact."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Built when it is first used, as `Model` is.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class Fact(FactModel):

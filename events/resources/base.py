@@ -58,7 +58,10 @@ CustomValue = Annotated[
 class Model(BaseModel):
     """A frozen value of the wire. An explicit null counts as absent, an unknown field is an error that names it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Built when it is first used: with the facts there are 200, and most processes use few.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

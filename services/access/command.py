@@ -12,9 +12,9 @@ from services.access.keys import AccessKey, NewKey, create_key, list_keys, revok
 from services.access.scopes import ALL, MEANINGS, Scope
 from services.access.tokens import EVERY
 from services.commands.errors import InvalidField
-from services.commands.organization import check_name
+from services.commands.organization_id import check_organization_id
 from services.postgres import connected
-from services.run.printing import printable
+from services.run.printable import printable
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 from services.store.generations import load_generations
@@ -46,7 +46,7 @@ def keys() -> None:
 def create(organization: str, scopes: Sequence[str], label: str | None, as_json: bool) -> None:
     """Make a key of an organization, which need not be there yet."""
     try:
-        check_name(organization)
+        check_organization_id(organization)
     except InvalidField as error:
         raise click.BadParameter(str(error.values["rule"]), param_hint="--organization") from None
     if label is not None and not (label.isprintable() and 1 <= len(label) <= LABEL_LENGTH_MAX):

@@ -43,6 +43,7 @@ from services.api.health import Health
 from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi
 from services.api.pages import serve_pages
+from services.api.ready import build_models
 from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -121,6 +122,7 @@ def create_app(
                 await app.state.health.close()
                 sign_in.close()
 
+    build_models()
     crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
     app = FastAPI(
         title="Trueup",

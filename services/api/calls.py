@@ -17,7 +17,8 @@ from services.api.edges.rates import keep_to_rate
 from services.api.parameters import check_length, check_parameters
 from services.api.standing import Standing
 from services.commands.errors import InvalidField, UnknownResource
-from services.commands.organization import check_exists, check_name
+from services.commands.organization import check_exists
+from services.commands.organization_id import check_organization_id
 from services.concurrency import Turns
 from services.kafka import SharedWriter
 from services.postgres import Postgres
@@ -135,7 +136,7 @@ async def call_of(request: Request, orgId: str) -> Call:
     route: DeclaredRoute = request.scope["route"]
     if not route.needed & identity.scopes:
         raise MissingScopeError(needed=" or ".join(sorted(route.needed)))
-    check_name(orgId)
+    check_organization_id(orgId)
     api: Api = request.app.state.api
     return Call(identity, orgId, replace(api, postgres=api.postgres.of(orgId)), request)
 

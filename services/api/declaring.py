@@ -17,11 +17,6 @@ from services.api.scopes import needed_by, security_of
 from services.api.sent import Body
 
 SCHEMAS = "#/components/schemas/{model}"
-#: Every failure has this shape, whatever its status (`errors.py`).
-FAILURES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request is refused; the message says why.", "model": Error},
-    "5XX": {"description": "The request cannot be served now; the message says why.", "model": Error},
-}
 
 
 class DeclaredRoute(APIRoute):
@@ -67,6 +62,15 @@ def first_sentence(text: str) -> str:
 def referred(name: str) -> dict[str, Any]:
     """The schema of this name."""
     return {"$ref": SCHEMAS.format(model=name)}
+
+
+#: Every failure has this shape, whatever its status (`errors.py`). It is told as a schema: of a model the framework
+#: would make a validator for each route, and nothing is ever validated by it.
+_FAILED = {"application/json": {"schema": referred(Error.__name__)}}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "The request is refused; the message says why.", "content": _FAILED},
+    "5XX": {"description": "The request cannot be served now; the message says why.", "content": _FAILED},
+}
 
 
 def router_of(*tags: str, prefix: str = "", dependencies: Sequence[Depends] = ()) -> APIRouter:

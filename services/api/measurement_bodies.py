@@ -1,74 +1,24 @@
-"""The body of POST measurements: m3ter's shape, read fast, and told item by item where it is wrong.
+"""The body of POST measurements, read fast, and told item by item where it is wrong.
 
-Its bounds stand here once. msgspec reads a body that keeps them; of one that does not, each item is read again by the
-model that OpenAPI has, which names every field and its rule.
+msgspec reads a body that keeps the bounds; of one that does not, each item is read again by its model (`measurement`),
+which names every field and its rule.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AfterValidator, Field
 
-from events.decimals import MAX_WHOLE_DIGITS, Number, parse_decimal, read_decimal
-from events.resources.base import CODE_MAX, Code, Model, is_plain
-from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX, Text, UsageText, items
+from events.decimals import MAX_WHOLE_DIGITS, parse_decimal, read_decimal
+from events.resources.base import CODE_MAX, is_plain
+from events.resources.bounds import MANY, TEXT_MAX, USAGE_TEXT_MAX
 from services.api.errors import RefusedItemsError
+from services.api.measurement import ITEMS_MAX, UID_MAX, Measurement, time_of
 from services.commands.bodies import parse_model
 from services.commands.errors import CommandError, InvalidBody, InvalidField, shortened
-from services.ingest.instants import parse_instant
+from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.json_text import check_names
-from services.ingest.lane import MAX_SOURCE_LENGTH
 from services.ingest.refusal import Refused
-
-ITEMS_MAX, UID_MAX = 1000, 50
-TIME_RULE = "must be an RFC 3339 date-time; one without an offset is UTC"
-
-
-def time_of(text: str) -> str:
-    """The text as ingest reads it: m3ter's clients send a time of no zone without an offset. Raises: ValueError."""
-    for written in (text, f"{text}Z"):
-        try:
-            parse_instant(written)
-        except ValueError:
-            continue
-        return written
-    raise ValueError(TIME_RULE)
-
-
-Time = Annotated[str, AfterValidator(time_of), Field(json_schema_extra={"format": "date-time"})]
-_UID, _SOURCE = Field(min_length=1, max_length=UID_MAX), Field(min_length=1, max_length=MAX_SOURCE_LENGTH)
-Numbers = Annotated[dict[Text, Number], items(MANY)]
-Texts = Annotated[dict[Text, UsageText], items(MANY)]
-
-
-class Measurement(Model):
-    """A piece of usage: `account` and `meter` are codes; the maps hold the meter's fields of these categories.
-
-    `source` is Trueup's own: who measured it, as a CloudEvent says it.
-    """
-
-    account: Code
-    meter: Annotated[str, Field(min_length=1, max_length=CODE_MAX)]
-    ts: Time
-    uid: Annotated[str, _UID] | None = None
-    ets: Time | None = None
-    source: Annotated[str, _SOURCE] | None = None
-    measure: Numbers | None = None
-    cost: Numbers | None = None
-    income: Numbers | None = None
-    who: Texts | None = None
-    what: Texts | None = None
-    where: Texts | None = None
-    other: Texts | None = None
-    metadata: Texts | None = None
-
-
-class Measurements(Model):
-    """What a client submits at once; it is taken as a whole or, with one refusal for all that is wrong, not at all."""
-
-    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=ITEMS_MAX)]
-
 
 _CodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_MAX)]
 _Name = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]

@@ -21,7 +21,10 @@ from services.commands.kind import Kind
 class Shown(BaseModel):
     """A JSON object of an answer; it has no other members."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # Built when the document is made, which alone needs them.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class Stamped(Shown):

@@ -11,14 +11,6 @@ from services.commands.messages import AdvanceClock, ConfigureOrganization
 
 #: Where a test clock stands until it is first moved: before anything that a story could tell.
 TEST_CLOCK_START = datetime(1970, 1, 1, tzinfo=UTC)
-#: Of an organization's id, which is a part of usage's keys.
-NAME_LENGTH_MAX = 80
-
-
-def check_name(name: str) -> None:
-    """Raises: InvalidField for what could not be an organization's id."""
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
-        raise InvalidField(field="orgId", rule=f"must be 1 to {NAME_LENGTH_MAX} printable characters")
 
 
 def check_exists(resources: Resources) -> None:

@@ -9,7 +9,7 @@ from services.explain.text import lines_of
 from services.postgres import open_postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
-from services.run.printing import printable, printable_json
+from services.run.printable import printable, printable_json
 from services.run.process import Process, run_process
 
 

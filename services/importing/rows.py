@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import parse_decimal
-from services.api.measurement_bodies import Measurement
+from services.api.measurement import Measurement
 from services.failures import ExpectedFailure, Worded
 
 NUMBERS = ("measure", "cost", "income")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
-from services.api.measurement_bodies import ITEMS_MAX
+from services.api.measurement import ITEMS_MAX
 from services.failures import ExpectedFailure, Worded
 
 #: m3ter's bound of a body, less what stands around the items.

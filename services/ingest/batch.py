@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 
+import numpy as np
+
 from events.decimals import EXACT
 from events.dedupe import ID_HASH_BYTES
 from events.topics import (
@@ -29,7 +31,7 @@ from events.topics import (
 from services.ingest.catalogs import Catalogs
 from services.ingest.cloudevent import CloudEvent, decode
 from services.ingest.instants import Arrival, arrival, arrival_ms, day_number
-from services.ingest.json_text import check_names, quotation_marks
+from services.ingest.json_text import MARK, check_names
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
@@ -129,6 +131,11 @@ def _judged(
     if quotation_marks([record.value for record, _, _ in candidates]) == 2 * strings:
         return candidates
     return list(_named_once(candidates, outcome))
+
+
+def quotation_marks(values: Sequence[bytes]) -> int:
+    """Quotation marks in all these texts together."""
+    return int(np.count_nonzero(np.frombuffer(b"".join(values), np.uint8) == MARK[0]))
 
 
 def _named_once(candidates: Sequence[_Candidate], outcome: Outcome) -> Iterator[_Candidate]:

@@ -18,6 +18,7 @@ from events.dates import INSTANT_RULE
 from services.ingest.refusal import Reason, Refused
 
 Headers = Sequence[tuple[str, bytes | None]]
+MAX_SOURCE_LENGTH = 256
 
 
 class UsageData(msgspec.Struct, forbid_unknown_fields=True, gc=False):

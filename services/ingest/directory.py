@@ -15,7 +15,7 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.rating.terms import Reader, Readers
 from projections.resources import Resources
 from projections.settlement.family import compile_terms
-from services.ingest.ids import meter_crc
+from services.ingest.digests import meter_crc
 from services.ingest.instants import FUTURE_LIMIT, LATEST
 
 

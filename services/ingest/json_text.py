@@ -10,15 +10,13 @@ exact, however names are escaped: fewer marks than strings cannot be.
 """
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from services.ingest.refusal import Reason, Refused
 
-_MARK = b'"'
+MARK = b'"'
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
@@ -33,15 +31,10 @@ def members(texts: dict[str, str]) -> str:
     return quoted(texts)[1:-1]
 
 
-def quotation_marks(values: Sequence[bytes]) -> int:
-    """Quotation marks in all these texts together."""
-    return int(np.count_nonzero(np.frombuffer(b"".join(values), np.uint8) == _MARK[0]))
-
-
 def check_names(value: bytes) -> None:
     """Raises: Refused, if a name stands twice in any object of the text, which is JSON."""
     try:
-        if value.count(_MARK) != 2 * _strings(_document(value)):
+        if value.count(MARK) != 2 * _strings(_document(value)):
             json.loads(value, object_pairs_hook=_once, parse_int=str, parse_float=str)
     except (RecursionError, UnicodeDecodeError) as error:
         # In an attribute that nobody looks at: everything else has been decoded.

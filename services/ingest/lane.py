@@ -14,9 +14,9 @@ from typing import NamedTuple
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
 from projections.usage import MeterPlan
-from services.ingest.cloudevent import CloudEvent
+from services.ingest.cloudevent import MAX_SOURCE_LENGTH, CloudEvent
+from services.ingest.digests import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.ids import Hash, id_hash
 from services.ingest.json_text import members
 from services.ingest.refusal import Reason, Refused
 from services.ingest.running_charge import RunningCharge
@@ -25,8 +25,6 @@ from services.ingest.totals import Cell
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]
 
-
-MAX_SOURCE_LENGTH = 256
 #: Publishers of one lane that are remembered: few, because anyone may name a new one with every record.
 _MOST_PUBLISHERS = 8
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from events.topics import EVENTS
 from projections.readmodels.usage_totals import day_state
 from services.continuity.memory import mark_of_json
-from services.ingest.ids import SeenIds
 from services.ingest.instants import day_number
+from services.ingest.seen_ids import SeenIds
 from services.ingest.totals import PartitionTotals
 from services.kafka import Mark
 from services.postgres import Postgres

@@ -14,8 +14,8 @@ from msgspec import UNSET
 from events.decimals import parse_decimal, plain
 from events.resources.bounds import USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent, UsageData
+from services.ingest.digests import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
-from services.ingest.ids import content_digest, id_digest
 from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_day
 from services.ingest.lane import Lane, Publisher, publisher_of
 from services.ingest.refusal import Reason, Refused

@@ -4,7 +4,6 @@ What a line is and what it amounts to is never cut; where there is little room, 
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from projections.line_types import LINES
+from services.run.printable import printable
 
 #: How wide a table is at least, so that nothing of it is cut, and at most.
 NARROWEST, WIDEST = 64, 100
@@ -26,20 +26,6 @@ LOG_WIDTH = 80
 COUNTED = frozenset(row.type for row in LINES.values() if row.counted)
 #: One grid for all bills of a run, whatever stands in them.
 LINE_WIDTH, QUANTITY_WIDTH, AMOUNT_WIDTH = 24, 10, 10
-
-
-#: What moves a terminal's cursor, colours it, or turns the order of what follows.
-_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
-
-def printable(text: str) -> str:
-    """Somebody else's text on one line, its control characters escaped: printed, it can do nothing but be read."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def printable_json(document: str) -> str:
-    """JSON on one line with the same characters escaped in its texts, which say what they said."""
-    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from services.run.printing import make_console, printable, printable_json, show
+from services.run.printable import printable, printable_json
+from services.run.printing import make_console, show
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 from services.simulate.memory_player import MemoryPlayer

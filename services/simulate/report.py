@@ -13,7 +13,8 @@ from rich.text import Text
 
 from events.decimals import plain
 from projections.line_types import DRAWS
-from services.run.printing import Line, bill_table, printable, printable_json, show
+from services.run.printable import printable, printable_json
+from services.run.printing import Line, bill_table, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.api.errors import RefusedItemsError
-from services.api.measurement_bodies import ITEMS_MAX, Item, Measurement, read_items
+from services.api.measurement import ITEMS_MAX, Measurement
+from services.api.measurement_bodies import Item, read_items
 from services.api.measurement_records import SOURCE, placed, stem_of
 from services.commands.bodies import parse_model
 from services.commands.errors import InvalidBody, InvalidField
+from services.ingest.batch import quotation_marks
 from services.ingest.cloudevent import decode
-from services.ingest.json_text import quotation_marks
 
 GOOD = {"account": "acme", "meter": "api", "ts": "2026-01-01T00:00:00Z", "uid": "u-1", "measure": {"calls": 3}}
 RULES: list[tuple[dict[str, Any], str]] = [

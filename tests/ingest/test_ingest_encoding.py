@@ -19,12 +19,13 @@ from events.facts.usage import RatedCharge, UsageRated, UsageRead
 from events.resources.catalog import PricingBand
 from projections.pricing import price_of
 from projections.resources import Resources
+from services.ingest.digests import meter_crc
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
-from services.ingest.ids import RECENT_IDS, SeenIds, meter_crc
 from services.ingest.instants import parse_instant
 from services.ingest.lane import lane_of, publisher_of
 from services.ingest.record import EventIds, ReadData, RecordWriter
 from services.ingest.running_charge import Applied, RunningCharge, charge_members, decimal_of, decimal_price
+from services.ingest.seen_ids import RECENT_IDS, SeenIds
 from services.ingest.validate import Usage
 from services.kafka import Record
 

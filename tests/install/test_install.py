@@ -28,7 +28,7 @@ NOWHERE = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "AT
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Installed, with the Python that runs this; few packages, so that it is soon done again."""
     made = Checkout(tmp_path_factory.mktemp("checkout") / "trueup", OWN, only=FEW)
-    done = made.install()
+    done = made.install(PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stderr
     assert made.installed().keys() == {*FEW, "trueup"}
     return made
@@ -69,6 +69,12 @@ def test_a_second_call_does_nothing_also_when_files_only_look_newer(checkout: Ch
     checkout.lock.touch()
     assert checkout.install(**NOWHERE).returncode == 0
     assert stamp.stat().st_mtime_ns == before
+
+
+def test_what_is_installed_is_compiled_for_those_who_may_not_write(checkout: Checkout) -> None:
+    [package] = checkout.venv.glob("lib/*/site-packages/rich")
+    sources = {source.stem for source in package.glob("*.py")}
+    assert {compiled.name.split(".")[0] for compiled in package.glob("__pycache__/*.pyc")} == sources
 
 
 def test_a_changed_lock_brings_the_environment_up_to_date(checkout: Checkout) -> None:
