@@ -7,15 +7,13 @@ once a second, so that a request costs no timer of its own; what is too much or 
 import asyncio
 import sys
 from dataclasses import dataclass
-from http import HTTPStatus
-from secrets import token_hex
 from typing import Any, Literal, cast
 
 import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.api.wire import encode
+from services.api.edges.last_words import raw_answer
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +68,8 @@ class Connection(HttpToolsProtocol):
         self._since = self.loop.time()
         #: Bytes that came while a head was read; and those around chunks of a body, and behind it.
         self._head_bytes = self._around_bytes = 0
+        #: The request before the newest one.
+        self._before = self.cycle
         #: How much of answers was not taken when that was noted, and when.
         self._unsent, self._unsent_at = 0, 0.0
 
@@ -131,6 +131,7 @@ class Connection(HttpToolsProtocol):
         # What came may hold a body, too, or a second request.
         if self._head_bytes > limits.head_bytes and _size(self.url, headers) > limits.head_bytes:
             raise HeadRefusedError(431, _head_rule(limits))
+        self._before = self.cycle
         super().on_headers_complete()
         self._around_bytes = 0
         self._to("body")
@@ -160,12 +161,19 @@ class Connection(HttpToolsProtocol):
         elif isinstance(error, httptools.HttpParserInvalidMethodError):
             self._refuse(501, "the method is none that is known here")
         else:
-            self._refuse(400, f"the request is not HTTP/1.1: {inner or error}")
+            # uvicorn takes for granted that a URL has a path.
+            words = "invalid url" if isinstance(inner, AttributeError) else str(inner or error)
+            self._refuse(400, f"the request is not HTTP/1.1: {words}")
 
     # What is too much, or too late
 
     def _refuse(self, status: int, message: str) -> None:
         """Say so, unless an answer is on its way already, and be gone once the client has had time to read it."""
+        if self._at == "body" and self.pipeline:  # nobody has begun to answer it
+            self.pipeline.popleft()
+            self.cycle = self._before
+            self._leave("leaving")
+            return
         if self._at != "body" and not self._has_answered:  # that of an earlier request
             self._leave("leaving")
             return
@@ -227,22 +235,6 @@ def _head_rule(limits: Limits) -> str:
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def raw_answer(status: int, message: str) -> bytes:
-    """A whole answer, for who is not heard any further."""
-    body = encode({"message": message})
-    headers = {
-        "content-type": "application/json",
-        "content-length": len(body),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "x-correlation-id": token_hex(8),
-        "connection": "close",
-        **({"retry-after": 1} if status == 503 else {}),
-    }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def connection_of(limits: Limits) -> type[asyncio.Protocol]:
