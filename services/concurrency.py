@@ -3,7 +3,7 @@ once, pure work off the loop, and the next piece of work begun while the last on
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -175,6 +175,29 @@ class SharedAnswer(Generic[T]):
             await asyncio.gather(self._asking, return_exceptions=True)
         for waiting in self._waiting:
             waiting.cancel()
+
+
+class AskedTogether(Generic[T]):
+    """The same for things that are asked for by name: all names that come while a question is on its way are in the
+    next one, however many they are. `ask` answers by name with what there is."""
+
+    def __init__(self, ask: Callable[[Collection[str]], Awaitable[Mapping[str, T]]]) -> None:
+        self._ask = ask
+        self._wanted = set[str]()
+        self._shared = SharedAnswer(self._ask_all)
+
+    async def get(self, name: str) -> T | None:
+        """What has this name. Raises: what asking raised."""
+        self._wanted.add(name)
+        return (await self._shared.get()).get(name)
+
+    async def _ask_all(self) -> Mapping[str, T]:
+        wanted, self._wanted = self._wanted, set()
+        return await self._ask(wanted)
+
+    async def close(self) -> None:
+        """Nobody asks any more; who still waits is cancelled."""
+        await self._shared.close()
 
 
 #: Of the process, as its one interpreter is.
