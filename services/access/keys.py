@@ -29,9 +29,9 @@ UPDATE store.access_keys SET revoked = least(revoked, now()) WHERE access_key_id
 """
 _REPLACE = "UPDATE store.access_keys SET revoked = now() + $2, replaced_by = $3 WHERE access_key_id = $1"
 _ANY = "SELECT EXISTS (SELECT FROM store.access_keys WHERE revoked IS NULL OR revoked > now())"
-#: Of those that were revoked before, every token has ended.
+#: Of those that were revoked before, every token has ended, even one of a host whose clock was days ahead.
 _REVOKED = "SELECT access_key_id FROM store.access_keys WHERE revoked <= now() AND revoked > now() - $1::interval"
-_FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, hours=1)
+_FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, days=35)
 
 
 class UnknownKeyError(Worded, ExpectedFailure):
