@@ -1,12 +1,18 @@
-"""What the processes' event loops need: turns, waiting for the first of several things, an end of tasks that is heard,
-one answer for all who ask at once, pure work off the loop, and the next piece of work begun while the last is used."""
+"""What the event loops of processes need: turns, waiting for the first of several things, an end of tasks that they
+hear, pure work off the loop, and the next piece of work begun while the last one is used."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from services.failures import ExpectedFailure, Passing, Worded
 
@@ -139,64 +145,6 @@ def heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-@dataclass
-class Outcome(Generic[T]):
-    """What asking came to. An error is a value until it is raised: nobody may be there any more to hear of it."""
-
-    answer: T | None = None
-    error: Exception | None = None
-
-    def get(self) -> T:
-        """Raises: the error, without the traceback of whoever raised it before: it is everybody's."""
-        if self.error is not None:
-            raise self.error.with_traceback(None)
-        return self.answer  # type: ignore[return-value]
-
-
-class SharedAnswer(Generic[T]):
-    """Asks once at a time: who comes while a question is on its way shares the next one, which begins after they came.
-
-    So an answer is never older than its question, however many ask, and nothing is asked while nobody does.
-    """
-
-    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
-        self._ask = ask
-        self._waiting: list[asyncio.Future[Outcome[T]]] = []
-        self._asking: asyncio.Task[None] | None = None
-
-    async def get(self) -> T:
-        """The answer. Raises: what asking raised."""
-        waiting: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._answer_all())
-        return (await waiting).get()
-
-    async def _answer_all(self) -> None:
-        try:
-            while self._waiting:
-                served, self._waiting = self._waiting, []
-                try:
-                    outcome = Outcome(answer=await self._ask())
-                except Exception as error:
-                    outcome = Outcome(error=error)
-                except BaseException:
-                    self._waiting += served
-                    raise
-                for waiting in served:
-                    if not waiting.done():
-                        waiting.set_result(outcome)
-        finally:
-            self._asking = None
-
-    async def close(self) -> None:
-        """Nobody asks any more; who still waits is cancelled."""
-        if self._asking is not None:
-            await cancel_all([self._asking])
-        for waiting in self._waiting:
-            waiting.cancel()
 
 
 #: Of the process, as its one interpreter is.

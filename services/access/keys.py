@@ -1,5 +1,6 @@
 """Access keys: made, found, listed, replaced, revoked."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ SELECT {_COLUMNS} FROM store.access_keys WHERE $1::text IS NULL OR organization 
 """
 _FIND = f"""
 SELECT {_COLUMNS}, secret_hash FROM store.access_keys
-WHERE access_key_id = $1 AND (revoked IS NULL OR revoked > now())
+WHERE access_key_id = ANY ($1) AND (revoked IS NULL OR revoked > now())
 """
 _LOCK = f"SELECT {_COLUMNS} FROM store.access_keys WHERE access_key_id = $1 FOR UPDATE"
 _REVOKE = f"""
@@ -28,9 +29,9 @@ UPDATE store.access_keys SET revoked = least(revoked, now()) WHERE access_key_id
 """
 _REPLACE = "UPDATE store.access_keys SET revoked = now() + $2, replaced_by = $3 WHERE access_key_id = $1"
 _ANY = "SELECT EXISTS (SELECT FROM store.access_keys WHERE revoked IS NULL OR revoked > now())"
-#: Of those that were revoked before, every token has ended.
+#: Of those that were revoked before, every token has ended, even one of a host whose clock was days ahead.
 _REVOKED = "SELECT access_key_id FROM store.access_keys WHERE revoked <= now() AND revoked > now() - $1::interval"
-_FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, hours=1)
+_FOR_CERTAIN = timedelta(seconds=TOKEN_SECONDS, days=35)
 
 
 class UnknownKeyError(Worded, ExpectedFailure):
@@ -85,10 +86,10 @@ async def list_keys(connection: Any, organization: str | None = None) -> list[Ac
     return [_key(row) for row in await connection.fetch(_LIST, organization)]
 
 
-async def find_key(connection: Any, id: str) -> HashedKey | None:
-    """The key, if it may be used."""
-    row = await connection.fetchrow(_FIND, id)
-    return None if row is None else HashedKey(_key(row), row["secret_hash"])
+async def find_keys(connection: Any, ids: Collection[str]) -> dict[str, HashedKey]:
+    """Of the keys with these ids those that may be used, by id."""
+    rows = await connection.fetch(_FIND, list(ids))
+    return {row["access_key_id"]: HashedKey(_key(row), row["secret_hash"]) for row in rows}
 
 
 async def revoke_key(connection: Any, id: str) -> AccessKey:

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from services.access.keys import NewKey, create_key, find_key, is_any_key
+from services.access.keys import NewKey, create_key, find_keys, is_any_key
 from services.access.scopes import ALL
 from services.access.tokens import EVERY
 from services.failures import ExpectedFailure, Worded
@@ -125,8 +125,8 @@ def _credentials(made: NewKey) -> Credentials:
 
 
 async def _are_good(connection: Any, kept: LocalKeys) -> bool:
-    found = [await find_key(connection, one.access_key_id) for one in (kept.key, kept.operator)]
-    return None not in found
+    ids = {kept.key.access_key_id, kept.operator.access_key_id}
+    return ids == (await find_keys(connection, ids)).keys()
 
 
 def is_loopback(host: str) -> bool:

@@ -44,8 +44,9 @@ class _Right:
 class SignIn:
     """Of one API process. `find` asks the database for a key that may be used.
 
-    `failed` is told the access key id of each attempt that failed, and what it raises is the answer: that is where
-    strangers who try many are slowed down. A secret that was right before is not compared again, so they delay nobody.
+    `failed` is told the access key id of each attempt that failed, or "" for what could be no key's and may be endless;
+    what it raises is the answer: that is where strangers who try many are slowed down. A secret that was right before
+    is not compared again, so they delay nobody.
     """
 
     def __init__(
@@ -74,14 +75,15 @@ class SignIn:
         return Issued(held.token, math.ceil(held.token_ends - time.monotonic()))
 
     async def _looked_up(self, digest: bytes, access_key_id: str, secret: str) -> _Right:
-        hashed = await self._find(access_key_id) if caller(access_key_id) else None
+        could_be = caller(access_key_id) is not None
+        hashed = await self._find(access_key_id) if could_be else None
         before = self._right.pop(digest, None)
         if hashed is None or before is None or before.hashed.secret_hash != hashed.secret_hash:
             compared = None if hashed is None else hashed.secret_hash
             loop = asyncio.get_running_loop()
             is_right = await loop.run_in_executor(self._hashing, is_secret_of, compared, secret)
             if hashed is None or not is_right:
-                self._failed(access_key_id)
+                self._failed(access_key_id if could_be else "")
                 raise WrongCredentialsError
         key, now = hashed.key, time.monotonic()
         tokens = self._gate.tokens

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
 from services.access.gate import AGAIN_SECONDS, Gate
-from services.access.keys import HashedKey, find_key
+from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
 from services.api import (
     accounts,
@@ -51,6 +51,7 @@ from services.concurrency import cancel_all
 from services.kafka import SharedWriter
 from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
+from services.shared_answers import AskedTogether, SharedAnswer
 from services.store.fence import Fence
 from services.store.generations import Generations
 
@@ -100,13 +101,16 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, every, generations, bootstrap, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
 
-            async def find(access_key_id: str) -> HashedKey | None:
+            async def find(ids: Collection[str]) -> dict[str, HashedKey]:
                 async with every.connection() as connection:
-                    return await find_key(connection, access_key_id)
+                    return await find_keys(connection, ids)
 
-            sign_in = app.state.sign_in = SignIn(gate, find, Attempts().failed)
+            # However many try, and however long Postgres takes, each of the two holds one connection.
+            keys, metrics = AskedTogether(find), SharedAnswer(partial(insight.metrics_text, every))
+            sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
+            app.state.metrics = metrics
             standing = Standing(database_url, bootstrap, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
@@ -119,8 +123,9 @@ def create_app(
                 yield
             finally:
                 await cancel_all(working)
-                await app.state.health.close()
                 sign_in.close()
+                for asked in (app.state.health, keys, metrics):
+                    await asked.close()
 
     build_models()
     crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)

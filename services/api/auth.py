@@ -18,19 +18,31 @@ from services.access.signing_in import SignIn
 from services.api.answers import Token
 from services.api.bill_bodies import TokenBody
 from services.api.declaring import router_of
+from services.api.edges.bodies import body_of
 from services.api.sent import Body, Sent
 from services.api.wire import answer, parse_object
 from services.commands.errors import InvalidField
 
 router = router_of("authentication")
-_GRANT = Body(TokenBody, media=("application/json", "application/x-www-form-urlencoded"))
+#: Strangers send it, and a form is read by a loop that everybody waits for: a second for each megabyte of it.
+GRANT_BYTES = 4096
+
+
+class _Grant(Body[TokenBody]):
+    """The body of a question for a token. Raises: BodyTooLargeError."""
+
+    async def bytes_of(self, request: Request) -> bytes:
+        return await body_of(request, GRANT_BYTES)
+
+
+_GRANT = _Grant(TokenBody, media=("application/json", "application/x-www-form-urlencoded"))
 
 
 @router.post("/oauth/token", response_model=Token)
 async def token(request: Request, sent: Annotated[Sent[TokenBody], Depends(_GRANT)]) -> Response:
     """A bearer token for client credentials, asked for as JSON or as a form."""
     access_key_id, secret = _credentials(request.headers.get("authorization", ""))
-    if "json" in request.headers.get("content-type", ""):
+    if "json" in request.headers.get("content-type", "").lower():
         grant = parse_object(sent.raw).get("grant_type")
     else:
         grant = parse_qs(sent.raw.decode("utf-8", "replace")).get("grant_type", [None])[0]

@@ -39,8 +39,6 @@ class Api:
     """What the handlers work with: `app.state.api`."""
 
     postgres: Postgres
-    #: Connections for what is no organization's, as whose turn it is: they see of all what tells that, and no more.
-    every: Postgres
     generations: Generations
     bootstrap: str
     watcher: Watcher

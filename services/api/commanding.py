@@ -190,7 +190,8 @@ async def _whole(call: Call, asked: idempotency.Request, entity: Entity[Any]) ->
 
 def _asked(call: Call, sent: Sent[Any] | Unread) -> idempotency.Request:
     request = call.request
-    return idempotency.Request(call.organization, request.method, request.url.path, key_of(call), sent.raw)
+    where = call.organization, request.method, request.url.path
+    return idempotency.Request(*where, key_of(call), sent.raw, request.scope["query_string"])
 
 
 def key_of(call: Call) -> str | None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from projections.settlement.conservation import Residue
 from services.access.errors import OtherOrganizationError
 from services.access.tokens import Identity
-from services.api.calls import Api, Call, Caller, organization_router, signed_in
+from services.api.calls import Call, Caller, organization_router, signed_in
 from services.api.declaring import router_of
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
 from services.api.parameters import Day, Instant, Whole
@@ -18,8 +18,10 @@ from services.api.wire import answer
 from services.audit.conservation import check_organization
 from services.audit.residues import conservation as residue_of_rows
 from services.explain.bill_line import LIMIT_DEFAULT, LIMIT_MAX, Asked, explain_stored
+from services.postgres import Postgres
 from services.readside.live import live_schema, reading_live
 from services.readside.past import balance
+from services.shared_answers import SharedAnswer
 
 router = organization_router("insight")
 #: What is asked of the whole process.
@@ -83,13 +85,17 @@ async def metrics(request: Request, identity: Annotated[Identity, Depends(signed
     """Prometheus's text format, for an operator's key: its numbers are of all organizations together."""
     if not identity.is_operators:
         raise OtherOrganizationError
-    api: Api = request.app.state.api
-    async with reading_live(api.every) as connection:
+    shared: SharedAnswer[str] = request.app.state.metrics
+    return Response(await shared.get(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def metrics_text(every: Postgres) -> str:
+    """The numbers now."""
+    async with reading_live(every) as connection:
         unexplained = await residue_of_rows(connection, await live_schema(connection))
         waiting = await connection.fetchval("SELECT count(*) FROM due_accounts")
     shown = f"{unexplained:.2f}" if unexplained == round(unexplained, 2) else f"{unexplained:f}"
-    text = _METRICS.format(unexplained=shown, waiting=waiting)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return _METRICS.format(unexplained=shown, waiting=waiting)
 
 
 async def _require(call: Call) -> None:

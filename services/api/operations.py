@@ -26,7 +26,7 @@ _KEY = {
     "in": "header",
     "required": False,
     "description": "Sent again with the same body, the first answer comes again and nothing is done twice; with"
-    " another body it is refused with 409.",
+    " another body or query it is refused with 409.",
     "schema": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX},
 }
 #: How a failure's message names what it is about, in an example.

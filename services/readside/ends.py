@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 
 from events.topics import USAGE
 from services.breaks import TopicMissingError
-from services.concurrency import SharedAnswer
 from services.kafka import KafkaAdmin, KafkaUnreachableError, LogReader
+from services.shared_answers import SharedAnswer
 
 #: How long Kafka may take to say where a topic ends.
 KAFKA_SECONDS = 10.0

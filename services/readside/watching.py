@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from math import inf
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.concurrency import Outcome, SharedAnswer, cancel_all
+from services.concurrency import cancel_all
 from services.failures import ExpectedFailure, Passing, Worded
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import Target
+from services.shared_answers import Outcome, SharedAnswer
 
 #: From look to look while things move, and at most, while they do not.
 LOOK_SECONDS, REST_SECONDS = 0.02, 0.2

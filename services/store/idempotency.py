@@ -33,7 +33,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 
 
 class KeyReusedError(Worded):
-    """Idempotency-Key {key} was used before with another body"""
+    """Idempotency-Key {key} was used before with another body or query"""
 
     def __init__(self, key: str) -> None:
         super().__init__(key=key)
@@ -48,6 +48,13 @@ class Request:
     path: str
     key: str | None
     body: bytes
+    #: As it was sent.
+    query: bytes = b""
+
+    @property
+    def _digest(self) -> bytes:
+        """Of what is asked, beside the path."""
+        return sha256(b"\0?".join((self.body, self.query)) if self.query else self.body).digest()
 
     @property
     def _scope(self) -> tuple[str, str, str, str | None]:
@@ -69,7 +76,7 @@ async def find(connection: Any, request: Request) -> Kept | None:
     row = await connection.fetchrow(_FIND, *request._scope, WINDOW_DAYS)
     if row is None:
         return None
-    if row["body_hash"] != sha256(request.body).digest():
+    if row["body_hash"] != request._digest:
         raise KeyReusedError(request.key)
     return Kept(bytes(row["answer"]), row["whole"])
 
@@ -79,7 +86,7 @@ async def remember(connection: Any, request: Request, answer: bytes, *, whole: b
     if request.key is None:
         return
     await connection.execute(_FORGET_OLD, request.organization, WINDOW_DAYS)
-    await connection.execute(_REMEMBER, *request._scope, sha256(request.body).digest(), answer, whole)
+    await connection.execute(_REMEMBER, *request._scope, request._digest, answer, whole)
 
 
 async def forget(connection: Any, request: Request) -> None:

@@ -130,6 +130,16 @@ async def test_wrong_ones_take_no_memory(
     sign_in.close()
 
 
+async def test_what_could_be_no_keys_id_is_told_without_its_length(gate: Gate, database: Database) -> None:
+    told: list[str] = []
+    sign_in = SignIn(gate, database.find, told.append)
+    for id in ("a" * 40_000, "a\0"):
+        with pytest.raises(WrongCredentialsError):
+            await sign_in.token_for(id, "wrong")
+    assert (told, database.asked) == (["", ""], 0)
+    sign_in.close()
+
+
 async def test_a_new_secret_of_the_process_makes_new_tokens(gate: Gate, database: Database) -> None:
     sign_in = SignIn(gate, database.find)
     before = (await sign_in.token_for("key", "right")).token

@@ -14,7 +14,7 @@ from services.concurrency import NoTurnError
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
 from services.store.fence import Fence
-from tests.api_client import http_client
+from tests.api_client import By, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -63,6 +63,31 @@ async def test_commands_that_wait_leave_every_connection_to_others(http: httpx.A
                 assert (await http.get(f"/products/{product}")).status_code == 200
         assert not any(task.done() for task in waiting)
     assert {response.status_code for response in await asyncio.gather(*waiting)} == {200}
+
+
+@pytest.mark.parametrize("held", ["store.access_keys", "rm_1.commitment_balances"])
+async def test_strangers_who_sign_in_and_tools_that_ask_for_metrics_leave_a_connection_to_each_other_and_to_jobs(
+    url: str, store: Store, held: str
+) -> None:
+    async with http_client(url, by=By("tool", "*")) as client, store.postgres.connection() as connection:
+        own = await store.key()
+
+        async def sign_in() -> int:
+            form = {"grant_type": "client_credentials"}
+            return (await client.post("/oauth/token", data=form, auth=own)).status_code
+
+        async def metrics() -> int:
+            return (await client.get("/metrics")).status_code
+
+        waiting, other = (sign_in, metrics) if held == "store.access_keys" else (metrics, sign_in)
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE")
+            tasks = [asyncio.create_task(waiting()) for _ in range(10)]
+            await asyncio.sleep(0.5)
+            async with asyncio.timeout(4):
+                assert await other() == 200
+            assert not any(task.done() for task in tasks)
+        assert await asyncio.gather(*tasks) == [200] * 10
 
 
 def test_who_never_gets_a_turn_is_told_to_come_again() -> None:

@@ -96,6 +96,19 @@ async def test_a_revoked_key_and_its_tokens_are_refused(http: httpx.AsyncClient,
     assert (await http.post("/oauth/token", json=GRANT, auth=key)).status_code == 401
 
 
+async def test_a_token_of_a_clock_that_was_ahead_does_not_outlive_its_revoked_key(store: Store) -> None:
+    id, gate = (await store.key())[0], Gate(store.endpoints.database_url)
+    async with store.postgres.connection() as connection:
+        await revoke_key(connection, id)
+        await connection.execute(
+            "UPDATE store.access_keys SET revoked = now() - interval '7 hours' WHERE access_key_id = $1", id
+        )
+        await gate.look(connection)
+    late = gate.tokens.sign(id, store.organization, frozenset(Scope), seconds=TOKEN_SECONDS + 86_400)
+    with pytest.raises(RevokedTokenError):
+        gate.bearer_of(f"Bearer {late}")
+
+
 async def test_a_rotated_key_goes_on_for_its_grace_and_no_longer(http: httpx.AsyncClient, store: Store) -> None:
     patient, hasty = await store.key(frozenset({Scope.READ})), await store.key(frozenset({Scope.READ}))
     held = {key: await token(http, key) for key in (patient, hasty)}

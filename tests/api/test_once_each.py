@@ -1,6 +1,7 @@
 """Every POST is done once under its Idempotency-Key: the same body gets the first answer, another one is refused."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import httpx
@@ -50,11 +51,21 @@ async def test_every_post_goes_by_its_key(url: str, store: Store, path: str) -> 
         again = await client.post(at, content=first.body)
         assert (again.status_code, again.content) == (200, b'{"the":"first answer"}')
         other = await client.post(at, content=b'{"the": "other body"}')
-        assert message_of(other, 409) == "Idempotency-Key once was used before with another body"
+        assert message_of(other, 409) == "Idempotency-Key once was used before with another body or query"
         assert other.headers["x-should-retry"] == "false"
         for wrong in ("", "k" * 256):
             answer = await client.post(at, content=first.body, headers={"Idempotency-Key": wrong})
             assert message_of(answer, 400) == "Idempotency-Key: must have 1 to 255 characters"
+
+
+async def test_a_query_is_a_part_of_what_a_key_stands_for(http: httpx.AsyncClient, store: Store) -> None:
+    def approve(account: str) -> Awaitable[httpx.Response]:
+        return http.post("/bills/approve", json={}, params={"accountIds": account}, headers=KEY)
+
+    one, other = [await store.account(code) for code in ("one", "other")]
+    for _ in range(2):
+        assert (await approve(one)).json() == {"message": "0 bills approved"}
+    assert message_of(await approve(other), 409).endswith("another body or query")
 
 
 class Held:

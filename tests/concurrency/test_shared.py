@@ -1,10 +1,11 @@
 """Who asks at the same moment shares one answer, which is never older than the question."""
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
-from services.concurrency import SharedAnswer
+from services.shared_answers import AskedTogether, SharedAnswer
 
 
 class Oracle:
@@ -69,3 +70,22 @@ async def test_closing_ends_every_wait() -> None:
     for task in waiting:
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_what_is_asked_for_by_name_is_asked_for_together() -> None:
+    asked, gate = list[set[str]](), asyncio.Event()
+
+    async def ask(names: Collection[str]) -> dict[str, str]:
+        asked.append(set(names))
+        await gate.wait()
+        return {name: f"what has the name {name}" for name in names if name != "nothing"}
+
+    together = AskedTogether(ask)
+    first = asyncio.create_task(together.get("a"))
+    await asyncio.sleep(0.01)
+    later = [asyncio.create_task(together.get(name)) for name in ("a", "b", "nothing", "b")]
+    await asyncio.sleep(0.01)
+    gate.set()
+    a, b = (f"what has the name {name}" for name in "ab")
+    assert (await first, await asyncio.gather(*later)) == (a, [a, b, None, b])
+    assert asked == [{"a"}, {"a", "b", "nothing"}]

@@ -17,6 +17,7 @@ REFUSED = {
     "another version": (b"GET /length HTTP/3.0\r\n\r\n", 400, "the request is not HTTP/1.1: Invalid HTTP version"),
     "a path beyond ASCII": (b"GET /l\xe4nge HTTP/1.1\r\n\r\n", 400, "the request is not HTTP/1.1: Invalid char"),
     "a tunnel": (b"CONNECT other:443 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "the request is not HTTP/1.1: invalid url"),
+    "no path": (b"GET http://x HTTP/1.1\r\nhost: x\r\n\r\n", 400, "the request is not HTTP/1.1: invalid url"),
     "two lengths": (
         b"POST /length HTTP/1.1\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", 400,
         "the request is not HTTP/1.1: Transfer-Encoding can't be present with Content-Length",
@@ -86,4 +87,14 @@ async def test_a_request_behind_a_wrong_one_is_not_taken_for_its_answer() -> Non
         await asyncio.sleep(0.1)
         client.send(b"BREW / HTTP/1.1\r\n\r\n")
         assert (await client.answer()).status == 200
+        assert await client.is_cut()
+
+
+@pytest.mark.parametrize("between", [b"", b"GET /length HTTP/1.1\r\nhost: x\r\n\r\n"])
+async def test_a_body_that_goes_wrong_behind_a_request_is_not_taken_for_its_answer(between: bytes) -> None:
+    async with served(Limits()) as port, raw_client(port) as client:
+        client.send(b"GET /long/0.3 HTTP/1.1\r\nhost: x\r\n\r\n" + between)
+        client.send(b"POST /length HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n")
+        for _ in range(2 if between else 1):
+            assert (await client.answer()).status == 200
         assert await client.is_cut()

@@ -7,7 +7,7 @@ import pytest
 
 from services.api.edges import connections
 from services.api.edges.connections import Limits
-from tests.edges.serving import Answer, Raw, raw_client, served
+from tests.edges.serving import CUT_SECONDS, Answer, Raw, raw_client, served
 
 #: A client that has half a second for everything.
 HASTY = Limits(client_seconds=0.5)
@@ -51,6 +51,48 @@ async def test_a_body_that_comes_byte_by_byte_is_cut_off(length: bytes) -> None:
         assert message_of(answer) == "the body of the request was not there after 0.5 s"
         assert await client.is_cut()
         slowly.cancel()
+
+
+#: What may stand around a body that comes in chunks, as often as somebody likes.
+ENDLESS = {"a trailer": b"y" * 9_999, "trailers": b"a: b\r\n" * 2_000, "what is said of a chunk": b";a=" + b"y" * 9_999}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_what_is_around_a_body_without_end_is_cut_off(what: str) -> None:
+    async with served(Limits()) as port, raw_client(port) as client:
+        client.send(HEAD + b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        client.send(b"5" if "chunk" in what else b"0\r\n")
+        for _ in range(20):
+            client.send(ENDLESS[what])
+            await asyncio.sleep(0.01)
+        answer = await client.answer()
+        assert answer.status == 431
+        assert message_of(answer) == "around the body of the request are more than 65536 bytes"
+        assert await client.is_cut()
+
+
+async def test_an_answer_is_the_last_word_about_a_body_that_goes_wrong_behind_it() -> None:
+    async with served(Limits()) as port, raw_client(port) as client:
+        client.send(b"POST /unread HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        assert (await client.answer()).status == 200
+        client.send(b"no chunk\r\n")
+        async with asyncio.timeout(CUT_SECONDS):
+            assert await client.reader.read() == b""
+
+
+async def test_many_small_chunks_are_a_body() -> None:
+    async with served(Limits()) as port, raw_client(port) as client:
+        client.send(HEAD + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n")
+        assert json.loads((await client.answer()).body) == {"length": 50_000}
+
+
+async def test_a_trailer_is_no_header() -> None:
+    async with served(Limits()) as port, raw_client(port) as client:
+        trailers = b"x-correlation-id: another\r\ncontent-encoding: gzip\r\n\r\n"
+        client.send(HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + trailers)
+        answer = await client.answer()
+        assert (answer.status, json.loads(answer.body)) == (200, {"length": 1})
+        assert answer.headers["x-correlation-id"] != "another"
 
 
 async def test_blank_lines_before_a_request_are_a_part_of_its_head() -> None:

@@ -40,6 +40,23 @@ SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum
 WHERE indrelid = $1::regclass AND indisunique AND attidentity = ''
 """
 
+#: What is no table of rows, nor what Postgres keeps beside one: row security knows nothing of what it shows.
+_STRANGE = """
+SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE nspname ~ '^(store|rm_.*)$' AND relkind NOT IN ('r', 'i', 'S', 't')
+"""
+#: Functions that act as their owner, who sees all; and of them those that anybody may call, as by default.
+_POWERFUL = "SELECT oid::regproc::text AS name FROM pg_proc WHERE prosecdef"
+_OPEN = f"{_POWERFUL} AND has_function_privilege('public', oid, 'EXECUTE')"
+
+
+async def test_nothing_but_tables_and_three_functions_shows_rows(database: Database) -> None:
+    async with database.connected() as connection:
+        assert await connection.fetch(_STRANGE) == [], "a view shows what its owner may see"
+        assert await connection.fetch(_OPEN) == []
+        powerful = {row["name"] for row in await connection.fetch(_POWERFUL)}
+        assert powerful == {"store.ids_with_codes", "store.referring", "store.events_of_bill"}
+
 
 async def test_every_table_is_secured_or_stands_here_with_a_reason(database: Database) -> None:
     async with database.connected() as connection:

@@ -7,15 +7,13 @@ once a second, so that a request costs no timer of its own; what is too much or 
 import asyncio
 import sys
 from dataclasses import dataclass
-from http import HTTPStatus
-from secrets import token_hex
 from typing import Any, Literal, cast
 
 import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.api.wire import encode
+from services.api.edges.last_words import raw_answer
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +24,8 @@ At = Literal["idle", "head", "body", "leaving", "gone"]
 LINGER_SECONDS = 2.0
 #: Bytes a second of an answer that a client has to take at least.
 SLOWEST_BYTES = 1024
+#: A byte of a body with what may stand around it: a chunk of one byte is six bytes.
+AROUND_EACH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Limits:
     #: Seconds for a request to begin. Balancers keep an idle connection for 60 s: were it less here, a request that is
     #: sent just as the server closes would be lost.
     idle_seconds: float = 75.0
-    #: Bytes of a request's line and headers, of its path and query alone, and how many headers there may be.
+    #: Bytes of a request's line and headers, and around its body; of its path and query alone; and how many headers.
     head_bytes: int = 64 * 1024
     target_bytes: int = 32 * 1024
     headers: int = 100
@@ -66,8 +66,10 @@ class Connection(HttpToolsProtocol):
         super().__init__(*given, **options)
         self._at: At = "idle"
         self._since = self.loop.time()
-        #: Bytes that came while a head was read.
-        self._head_bytes = 0
+        #: Bytes that came while a head was read; and those around chunks of a body, and behind it.
+        self._head_bytes = self._around_bytes = 0
+        #: The request before the newest one.
+        self._before = self.cycle
         #: How much of answers was not taken when that was noted, and when.
         self._unsent, self._unsent_at = 0, 0.0
 
@@ -100,6 +102,7 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._at in ("leaving", "gone"):
             return
+        self._around_bytes += len(data)
         if self._at != "body":
             self._head_bytes += len(data)
             if self._at == "idle":
@@ -107,6 +110,17 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._at == "head" and self._head_bytes > self.limits.head_bytes:
             self._refuse(431, _head_rule(self.limits))
+        elif self._at == "body" and self._around_bytes > self.limits.head_bytes:
+            self._refuse(431, f"around the body of the request are more than {self.limits.head_bytes} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A trailer behind a body is no header: nobody reads it."""
+        if self._at != "body":
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._around_bytes = max(0, self._around_bytes - AROUND_EACH * len(body))
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         limits, headers = self.limits, self.headers
@@ -117,7 +131,9 @@ class Connection(HttpToolsProtocol):
         # What came may hold a body, too, or a second request.
         if self._head_bytes > limits.head_bytes and _size(self.url, headers) > limits.head_bytes:
             raise HeadRefusedError(431, _head_rule(limits))
+        self._before = self.cycle
         super().on_headers_complete()
+        self._around_bytes = 0
         self._to("body")
 
     def on_message_complete(self) -> None:
@@ -145,16 +161,23 @@ class Connection(HttpToolsProtocol):
         elif isinstance(error, httptools.HttpParserInvalidMethodError):
             self._refuse(501, "the method is none that is known here")
         else:
-            self._refuse(400, f"the request is not HTTP/1.1: {inner or error}")
+            # uvicorn takes for granted that a URL has a path.
+            words = "invalid url" if isinstance(inner, AttributeError) else str(inner or error)
+            self._refuse(400, f"the request is not HTTP/1.1: {words}")
 
     # What is too much, or too late
 
     def _refuse(self, status: int, message: str) -> None:
         """Say so, unless an answer is on its way already, and be gone once the client has had time to read it."""
+        if self._at == "body" and self.pipeline:  # nobody has begun to answer it
+            self.pipeline.popleft()
+            self.cycle = self._before
+            self._leave("leaving")
+            return
         if self._at != "body" and not self._has_answered:  # that of an earlier request
             self._leave("leaving")
             return
-        if self._has_answered or not self.cycle.response_started:
+        if self._at != "body" or not self.cycle.response_started:
             self.transport.write(raw_answer(status, message))
         if not self._has_answered:
             self.cycle.disconnected = True
@@ -212,22 +235,6 @@ def _head_rule(limits: Limits) -> str:
 
 def _size(url: bytes, headers: list[tuple[bytes, bytes]]) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def raw_answer(status: int, message: str) -> bytes:
-    """A whole answer, for who is not heard any further."""
-    body = encode({"message": message})
-    headers = {
-        "content-type": "application/json",
-        "content-length": len(body),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "x-correlation-id": token_hex(8),
-        "connection": "close",
-        **({"retry-after": 1} if status == 503 else {}),
-    }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def connection_of(limits: Limits) -> type[asyncio.Protocol]:
