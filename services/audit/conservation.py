@@ -112,7 +112,8 @@ def _shown_residues(
             for law, residue in laws.items():
                 if residue:
                     yield Residue(law, row["commitment_id"], None, None, residue)
-        due = sum((line.money for line in settlement.lines.values()), Decimal(0))
+        left = settlement.family.billed.charged_beside(settlement.terms.accounts)
+        due = sum((line.money for line in settlement.lines.values()), left)
         rest = due - charged["billed"] - charged["unbilled"]
     if rest:
         yield Residue("due = billed + unbilled", None, settlement.terms.root_id, None, rest)
