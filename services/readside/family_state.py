@@ -64,7 +64,7 @@ class FamilyState:
     @property
     def has_terms(self) -> bool:
         """Whether there is anything to settle, or to give back of what was."""
-        return self.root_id in self.own.accounts and any(member.billable for member in self.members.values())
+        return any(member.billable for member in self.members.values())
 
     def family(self, resources: Resources, catalog_index: FamilyIndex) -> Family:
         """To settle: `resources` are the catalog's and its own `together`."""
