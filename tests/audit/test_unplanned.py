@@ -8,7 +8,8 @@ from uuid import NAMESPACE_URL, uuid5
 import pytest
 
 from events.facts.charges import AccountChargeCreated, AccountChargeDeleted
-from events.facts.resources import AccountDeleted, PlanTemplateUpdated
+from events.facts.commitments import CommitmentDeleted
+from events.facts.resources import AccountCreated, AccountDeleted, PlanTemplateUpdated
 from projections.settlement import draft_bills, issue
 from services.audit.audit import audit
 from services.audit.conservation import check_organization
@@ -67,6 +68,28 @@ async def test_an_account_with_nothing_but_a_charge_owes_it_from_its_day_until_b
     await _told(place, log)
     assert await _unbilled(place, log) == [("AD_HOC", Decimal(-17))]
     _of_account(log, AccountDeleted, "acme", id=log.id("acme"))
+    await _told(place, log)
+    assert await _unbilled(place, log) == []
+
+
+async def test_what_a_child_was_billed_stands_after_it_is_deleted(place: Place) -> None:
+    log = Log("child", 2, generation="child")
+    log.organization_exists()
+    log.account("root", planned=False)
+    body = {"code": "kid", "name": "Kid", "emailAddress": "a@example.com", "parentAccountId": log.id("root")}
+    placed = {"rootId": log.id("root"), "partition": 0, "timezone": "UTC"}
+    _of_account(log, AccountCreated, "kid", id=log.id("kid"), body=body, **placed)
+    fee = {"date": "2026-06-10", "amount": 100}
+    fee |= {"servicePeriodStartDate": "2026-06-01", "servicePeriodEndDate": "2026-07-01"}
+    log.commitment("kid", "100", childBillingMode="CHILD", feeDates=[fee])
+    log.tick(datetime(2026, 6, 11, tzinfo=UTC))
+    await _told(place, log)
+    assert await _unbilled(place, log) == [("COMMITMENT_FEE", Decimal(100))]
+    await _bill(place, log, "root", date(2026, 6, 11))
+    _of_account(log, CommitmentDeleted, "kid", id=log.id("kid prepaid"), force=True)
+    await _told(place, log)
+    assert await _unbilled(place, log) == [("COMMITMENT_FEE", Decimal(-100))]
+    _of_account(log, AccountDeleted, "kid", id=log.id("kid"))
     await _told(place, log)
     assert await _unbilled(place, log) == []
 

@@ -25,6 +25,7 @@ GENERATIONS = (
     "story",
     "divided",
     "charged",
+    "child",
     "fees",
 )
 

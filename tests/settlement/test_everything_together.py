@@ -111,7 +111,7 @@ def usage_may_come_before_all_that_happens(data: st.DataObject, family: Random) 
             assert known(one) == known(other)
 
 
-few = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 EACH = pytest.mark.parametrize("law", [all_laws, usage_may_come_before_all_that_happens])
 
