@@ -130,7 +130,8 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         ),
         series=(),
         counters=(),
-        grouped=tuple(plans),
+        # A template may have changed its currency since; money of another adds up to nothing.
+        grouped=tuple(one for one in plans if one.currency == body.currency),
     )
 
 

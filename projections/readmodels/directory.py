@@ -1,6 +1,6 @@
 """Table `account_directory`: which root an account belongs to, its zone, and what a new day or a new price may change.
 
-`plans` and `termed` only ever grow: they choose whom to settle again, and settling once too often changes nothing.
+`plans` and `billable` only ever grow: they choose whom to settle again, and settling once too often changes nothing.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.commitments import BalanceCreated, CommitmentCreated
+from events.facts.charges import AccountChargeCreated
+from events.facts.commitments import BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
 from projections.readmodels.table import Table
 
@@ -22,22 +23,22 @@ CREATE TABLE account_directory (
     organization text NOT NULL,
     root_id text NOT NULL,
     timezone text NOT NULL,                     -- decided at its creation, for life
-    plans text[] NOT NULL,                      -- every plan or plan group that was ever attached
-    termed boolean NOT NULL,                    -- had a plan, a commitment or a balance: a new day may change its dues
+    plans text[] NOT NULL,                      -- every plan or plan group that its money ever went by
+    billable boolean NOT NULL,                  -- had a plan, commitment, balance or charge: a new day may change dues
     PRIMARY KEY (account_id)
 );
 CREATE INDEX account_directory_by_root ON account_directory (organization, root_id);
-CREATE INDEX account_directory_by_zone ON account_directory (partition, timezone) WHERE termed;
+CREATE INDEX account_directory_by_zone ON account_directory (partition, timezone) WHERE billable;
 CREATE INDEX account_directory_by_plan ON account_directory USING gin (plans);
 """,
 )
 
 UPSERT = """
-INSERT INTO account_directory (account_id, partition, organization, root_id, timezone, plans, termed)
-SELECT account_id, partition, organization, root_id, timezone, string_to_array(plans, ' '), termed
+INSERT INTO account_directory (account_id, partition, organization, root_id, timezone, plans, billable)
+SELECT account_id, partition, organization, root_id, timezone, string_to_array(plans, ' '), billable
 FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
-    AS given (account_id, partition, organization, root_id, timezone, plans, termed)
-ON CONFLICT (account_id) DO UPDATE SET plans = excluded.plans, termed = excluded.termed
+    AS given (account_id, partition, organization, root_id, timezone, plans, billable)
+ON CONFLICT (account_id) DO UPDATE SET plans = excluded.plans, billable = excluded.billable
 """
 WIDTH = 7
 
@@ -48,7 +49,7 @@ SELECT DISTINCT organization, root_id, partition FROM account_directory WHERE ac
 
 #: $1 organizations, $2 roots, in parallel.
 MEMBERS = """
-SELECT root_id, account_id, timezone, plans, termed FROM account_directory
+SELECT root_id, account_id, timezone, plans, billable FROM account_directory
 WHERE (organization, root_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 """
 
@@ -74,7 +75,7 @@ class DirectoryRow(NamedTuple):
     root_id: str
     timezone: str
     plans: str
-    termed: bool
+    billable: bool
 
 
 @dataclass(slots=True)
@@ -83,7 +84,12 @@ class Member:
 
     timezone: str
     plans: set[str] = field(default_factory=set)
-    termed: bool = False
+    billable: bool = False
+
+    def note(self, *plans: str | None) -> None:
+        """It owes or may draw something, perhaps by these plans or plan groups."""
+        self.billable = True
+        self.plans |= {one for one in plans if one is not None}
 
 
 def note_member(members: dict[str, Member], envelope: Envelope) -> None:
@@ -92,11 +98,12 @@ def note_member(members: dict[str, Member], envelope: Envelope) -> None:
         case AccountCreated(id=id, timezone=timezone):
             members[id] = Member(timezone)
         case AccountPlanCreated(body=body) | AccountPlanUpdated(body=body):
-            member = members[body.account_id]
-            member.termed = True
-            member.plans |= {one for one in (body.plan_id, body.plan_group_id) if one is not None}
-        case CommitmentCreated(body=terms) | BalanceCreated(body=terms):
-            members[terms.account_id].termed = True
+            members[body.account_id].note(body.plan_id, body.plan_group_id)
+        case CommitmentCreated(body=terms) | CommitmentUpdated(body=terms):
+            # Its fees go by the plan's bills, attached or not (rules 6.2).
+            members[terms.account_id].note(terms.billing_plan_id)
+        case BalanceCreated(body=owed) | AccountChargeCreated(body=owed):
+            members[owed.account_id].note()
         case _:
             pass
 
@@ -113,7 +120,7 @@ def directory_rows(
             root_id,
             member.timezone,
             " ".join(sorted(member.plans)),
-            member.termed,
+            member.billable,
         )
         for account_id, member in members.items()
     ]

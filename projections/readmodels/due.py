@@ -37,7 +37,7 @@ ON CONFLICT (root_id) DO NOTHING
 MARK_ORGANIZATION = """
 INSERT INTO due_accounts (partition, organization, root_id, reason)
 SELECT DISTINCT partition, organization, root_id, $3 FROM account_directory
-WHERE partition = $1 AND organization = $2 AND termed ORDER BY root_id
+WHERE partition = $1 AND organization = $2 AND billable ORDER BY root_id
 ON CONFLICT (root_id) DO NOTHING
 """
 
@@ -45,12 +45,12 @@ ON CONFLICT (root_id) DO NOTHING
 MARK_ZONES = """
 INSERT INTO due_accounts (partition, organization, root_id, reason)
 SELECT DISTINCT partition, organization, root_id, 'clock' FROM account_directory
-WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3::text[]) AND termed ORDER BY root_id
+WHERE partition = $1 AND timezone = ANY ($2::text[]) AND organization <> ALL ($3::text[]) AND billable ORDER BY root_id
 ON CONFLICT (root_id) DO NOTHING
 """
 
 #: $1 partition: the zones of its accounts.
-ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND termed"
+ZONES = "SELECT DISTINCT timezone FROM account_directory WHERE partition = $1 AND billable"
 
 #: $1 partitions, $2 limit.
 NEXT = """

@@ -3,6 +3,7 @@
 Of a pending bill, opened and not issued, the lines are derived whenever they are read; only its memos are held.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, localcontext
@@ -159,6 +160,11 @@ class Billed:
         """The date of the account's next bill, when it is asked for by this one: never before an earlier bill's."""
         opened = (one.bill_date for one in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
+
+    def charged_beside(self, accounts: Container[str]) -> Decimal:
+        """What the bills charge accounts that are none of these."""
+        with localcontext(EXACT):
+            return sum((one.amount for key, one in self.by_key.items() if key.account_id not in accounts), Decimal(0))
 
     def _add(self, bill: BillIssued) -> None:
         self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))

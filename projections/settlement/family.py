@@ -85,8 +85,8 @@ class Family:
 def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None = None) -> FamilyTerms:
     """Compile the terms of a root account and its children.
 
-    Give an index that was built once to compile many families of one organization. Raises: KeyError for an account
-    that does not exist.
+    Give an index that was built once to compile many families of one organization. Of a root that was deleted there
+    are none: nothing is due any more.
     """
     index = index or index_families(resources)
     accounts = {account.id: account for account in _accounts(resources, index, root_id)}
@@ -118,10 +118,8 @@ def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None 
 def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[AccountTerms]:
     """The root first, then its children by code."""
     held = [resources.accounts[one] for one in index.ids("accounts", root_id) if one in resources.accounts]
-    children = sorted((one for one in held if one.id != root_id), key=lambda one: (one.body.code, one.id))
-    in_hierarchy = bool(children)
-    ordered = [resources.accounts[root_id], *children]
-    return [_account(resources, index, entity, in_hierarchy) for entity in ordered]
+    ordered = sorted(held, key=lambda one: (one.id != root_id, one.body.code, one.id))
+    return [_account(resources, index, entity, in_hierarchy=len(ordered) > 1) for entity in ordered]
 
 
 def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in_hierarchy: bool) -> AccountTerms:

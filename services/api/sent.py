@@ -80,7 +80,8 @@ class Sent(Generic[M]):
         """The body; `beside` are members that the query or path gives. Raises: InvalidField, InvalidBody."""
         declared = self.declared
         document = {} if declared.may_be_absent and not self.raw else parse_object(self.raw)
-        for name in declared.in_path:
+        # What is there already has them for life, and the rules of its kind say so.
+        for name in declared.in_path if declared.version != "required" else ():
             if document.get(name, beside[name]) != beside[name]:
                 raise InvalidField(field=name, rule="must be the one of the path")
         effective = None

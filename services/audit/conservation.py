@@ -83,10 +83,7 @@ def _residues_of(
     page: PageRows, shown: tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]] | None
 ) -> tuple[int, list[Residue]]:
     """How many commitments and balances there are, and which laws do not hold; those of what is shown, if it is."""
-    found = loaded_page(page).values()
-    if not found:  # the account was deleted, with all that referred to it
-        return 0, []
-    [loaded] = found
+    [loaded] = loaded_page(page).values()
     through = loaded.family.billed.through(loaded.today)
     settlement = settle(loaded.family, through=through, accrued=True)
     failing = list(residues(settlement))
@@ -112,7 +109,8 @@ def _shown_residues(
             for law, residue in laws.items():
                 if residue:
                     yield Residue(law, row["commitment_id"], None, None, residue)
-        due = sum((line.money for line in settlement.lines.values()), Decimal(0))
+        left = settlement.family.billed.charged_beside(settlement.terms.accounts)
+        due = sum((line.money for line in settlement.lines.values()), left)
         rest = due - charged["billed"] - charged["unbilled"]
     if rest:
         yield Residue("due = billed + unbilled", None, settlement.terms.root_id, None, rest)

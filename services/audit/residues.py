@@ -8,6 +8,7 @@ from projections.line_types import MEMO_TYPES
 from projections.settlement import settle
 from services.audit.issued_bills import family_of, resources_of
 from services.projection.projection import Projection
+from services.readside.family_state import FamilyState
 from services.readside.loading import load_families
 
 PAGE = 500
@@ -67,10 +68,12 @@ async def unexplained(connection: Any, live: str, projection: Projection, partit
                 total += abs(_due(projection, state) - charged.get(state.root_id, Decimal(0)))
 
 
-def _due(projection: Projection, state: Any) -> Decimal:
-    if not state.has_terms and not state.billed.by_key:
-        return Decimal(0)
+def _due(projection: Projection, state: FamilyState) -> Decimal:
+    """All that is due in a family. What an account was billed that is gone, is: it is settled no more (rules 8.10)."""
+    left = state.billed.charged_beside(state.own.accounts)
+    if not state.has_terms:
+        return left
     tick = projection.partitions[state.partition].position.tick
     through = state.billed.through(state.today(resources_of(projection, state), tick))
     settlement = settle(family_of(projection, state), through=through, accrued=True)
-    return sum((line.money for line in settlement.lines.values()), Decimal(0))
+    return sum((line.money for line in settlement.lines.values()), left)

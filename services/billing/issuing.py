@@ -63,7 +63,7 @@ class Settled:
 
 async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequence[Target]) -> list[Settled]:
     """Settle these families as they stand in one snapshot; those of which nothing is due are left out."""
-    # A family that is missing was created after the run began, or deleted since.
+    # A family that is missing was created after the run began.
     page = await load_page(postgres, request.organization, [target.root_id for target in targets])
     found: list[Settled] = []
     left: Sequence[Target] = [target for target in targets if target.root_id in page]

@@ -27,7 +27,7 @@ from services.commands.accounts import check_contract_owner
 from services.commands.checks import check_precision, check_term, check_version, existing
 from services.commands.errors import AlreadyCancelled, InvalidField
 from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
-from services.commands.schedules import check_debit, check_debits, schedules_of
+from services.commands.schedules import check_currency, check_debit, check_debits, schedules_of
 from services.commands.table import KINDS
 
 #: The first is the default.
@@ -96,8 +96,8 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
 
 
 def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None) -> None:
-    """Its term does not end before it starts, its amounts can be paid, its contract is the account's, and what its
-    schedules give in its term still covers what was taken out."""
+    """Its term does not end before it starts, its amounts can be paid, its contract is the account's, what its
+    schedules give in its term still covers what was taken out, and all of it can be paid in its currency."""
     zone = resources.accounts[body.account_id].timezone
     check_term(body.start_date, body.end_date, zone)
     if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):
@@ -105,6 +105,7 @@ def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None)
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
     if isinstance(held, BalanceEntity):
+        check_currency(resources, held, body.currency)
         check_debits(replace(held, body=body), zone, schedules_of(resources, held))
 
 

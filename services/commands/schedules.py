@@ -68,6 +68,20 @@ def _check_left(
     check_debits(balance, _zone(resources, balance.body), schedules)
 
 
+def check_currency(resources: Resources, balance: BalanceEntity, currency: str) -> None:
+    """All that was and will be paid in can be paid in this currency, and its fees are in it."""
+    if currency == balance.body.currency:
+        return
+    paying = (term.body for one in schedules_of(resources, balance) for term in one.terms)
+    amounts = [body.amount for body in paying if isinstance(body, BalanceTransactionSchedule)]
+    for amount in (*(one.amount for one in balance.transactions), *amounts):
+        check_precision("currency", amount, currency)
+    for fee in resources.balance_charge_schedules.values():
+        if fee.body.balance_id == balance.id and fee.body.currency != currency:
+            rule = f"must be {fee.body.currency}, in which balanceChargeSchedule {fee.id} charges for it"
+            raise InvalidField(field="currency", rule=rule)
+
+
 def schedules_of(resources: Resources, balance: BalanceEntity) -> list[ScheduleEntity[Any]]:
     """What pays into the balance again and again, deleted or not."""
     held = resources.balance_transaction_schedules.values()

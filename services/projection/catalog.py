@@ -104,12 +104,12 @@ class CatalogLog(CatalogFold):
         if not isinstance(envelope.data, ResourceFact):
             return
         catalog = self.resources(envelope.organization)
-        before = _touched(catalog, envelope.data)
+        before = touched(catalog, envelope.data)
         catalog.evolve(envelope)
         self.index(envelope.organization).evolve(envelope)
         self.versions[envelope.organization] = self.versions.get(envelope.organization, 0) + 1
         self._rows.append(fact_row(CATALOG_PARTITION, record.offset, envelope, None, record.value))
-        self._changes.append(_change(record.offset, envelope, before, _touched(catalog, envelope.data)))
+        self._changes.append(_change(record.offset, envelope, before, touched(catalog, envelope.data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _change(offset: int, envelope: Envelope, before: _Touched, after: _Touched) 
     return CatalogChange(offset, envelope.organization, plans, aggregation, before.meters | after.meters)
 
 
-def _touched(catalog: Resources, fact: ResourceFact) -> _Touched:
+def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     """Plans and plan groups whose accounts the resource concerns as the catalog is now; asked before and after the fact
     is applied."""
     if isinstance(fact, OrganizationConfigured):

@@ -127,13 +127,12 @@ async def read_page(connection: Any, organization: str, root_ids: Sequence[str])
 
 
 def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
-    """What the rows mean; a family whose root was deleted is left out."""
+    """What the rows mean; of a family whose root was deleted there are bills, and no terms."""
     catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
     found = {}
     for state in families_of(rows.families):
-        if state.root_id in state.own.accounts:
-            place = rows.places[state.partition]
-            found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, rows.clocks[state.partition])
+        place = rows.places[state.partition]
+        found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, rows.clocks[state.partition])
     return found
 
 

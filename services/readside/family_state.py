@@ -63,9 +63,8 @@ class FamilyState:
 
     @property
     def has_terms(self) -> bool:
-        """Whether there is anything to settle."""
-        own = self.own
-        return self.root_id in own.accounts and bool(own.account_plans or own.commitments or own.balances)
+        """Whether there is anything to settle, or to give back of what was."""
+        return any(member.billable for member in self.members.values())
 
     def family(self, resources: Resources, catalog_index: FamilyIndex) -> Family:
         """To settle: `resources` are the catalog's and its own `together`."""

@@ -95,7 +95,7 @@ def families_of(rows: FamilyRows) -> list[FamilyState]:
     members: dict[str, dict[str, Member]] = defaultdict(dict)
     root_of = {}
     for row in rows.members:
-        members[row["root_id"]][row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["termed"])
+        members[row["root_id"]][row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["billable"])
         root_of[row["account_id"]] = row["root_id"]
     totals: dict[str, list[Total]] = defaultdict(list)
     for row in rows.totals:

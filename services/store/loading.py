@@ -29,6 +29,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
+from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.store.finding import has_code, is_of_account, refers_to
 from services.store.view import COLUMNS, get_ids, put_rows
@@ -158,7 +159,8 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
             await loader.ids(one.body.account_id for one in loader.resources.account_plans.values())
             await loader.products_of_plans(body.plan_group_id)
         case Balance() if id in loader.resources.balances:
-            await loader.top_ups(id)
+            for name in SCHEDULES:
+                await loader.rows(_REFERRING, name, id)
         case BalanceSchedule():
             await loader.balance(body.balance_id)
         case Commitment(kind="MINIMUM"):

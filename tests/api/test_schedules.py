@@ -213,6 +213,8 @@ async def test_what_is_refused_says_why(clocked: Clocked, path: str) -> None:
         answer = await clocked.ask(method, where, made if method == "PUT" else None, 404)
         assert f"with id {made['id']}" in answer["message"]
     await clocked.below("PUT", f"{path}/{made['id']}", made | {"effectiveDate": "soon"}, 400)
+    moved = await clocked.below("PUT", f"{path}/{made['id']}", made | {"balanceId": other["id"]}, 400)
+    assert moved["message"] == "balanceId: is set at creation and never changes"
     await clocked.below("DELETE", f"{path}/{made['id']}?effectiveDate=soon", None, 400)
     await clocked.ask("GET", f"/{path}", None, 404)
 

@@ -159,3 +159,18 @@ def test_a_debit_takes_what_a_schedule_gives_by_its_day_and_the_schedule_then_st
     story.when(update("balance", "wallet", 2, accountId="@acme", endDate="2026-03-15")).then(BalanceUpdated)
     story.when(delete(TOP_UPS, "refill", effective=date(2026, 3, 1))).then(BalanceTransactionScheduleDeleted)
     story.when(debit(6, "2026-03-05")).refused(refused.InvalidField, "more than the 5 paid in")
+
+
+def test_a_balance_keeps_a_currency_in_which_all_that_it_has_can_be_paid_and_is_charged() -> None:
+    def turned(version: int, currency: str) -> Any:
+        return update("balance", "wallet", version, accountId="@acme", currency=currency)
+
+    a_balance().given(fee()).when(turned(1, "EUR")).refused(
+        refused.InvalidField, "currency: must be USD, in which balanceChargeSchedule"
+    )
+    cents = BalanceTransaction.model_validate({"amount": Decimal("1.5"), "transactionDate": "2026-02-01"})
+    story = a_balance().given(TransactBalance(id_of("wallet"), cents, "t", NOW))
+    story.when(turned(2, "JPY")).refused(refused.TooFineAmount, "currency: 1.5 is finer than the minor unit of JPY")
+    story.when(turned(2, "EUR")).then(BalanceUpdated)
+    story = a_balance().given(refill(amount=Decimal("2.5")), delete(TOP_UPS, "refill", effective=date(2026, 3, 1)))
+    story.when(turned(1, "JPY")).refused(refused.TooFineAmount, "currency: 2.5 is finer")

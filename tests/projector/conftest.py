@@ -13,7 +13,21 @@ from services.run.stack import Endpoints, Stack
 
 PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.
-GENERATIONS = ("first", "cuts", "late", "zombie", "days", "ahead", "broken", "killed", "story", "divided")
+GENERATIONS = (
+    "first",
+    "cuts",
+    "late",
+    "zombie",
+    "days",
+    "ahead",
+    "broken",
+    "killed",
+    "story",
+    "divided",
+    "charged",
+    "child",
+    "fees",
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ TABLES = {
     "commitment_balances": "commitment_id, amount, spent, remaining, status, folded, as_of",
     "draws": "root_id, number, commitment_id, charge::text, slice_start, amount, place",
     "accrued_lines": "root_id, number, account_id, type, amount, quantity, line::text",
-    "account_directory": "account_id, partition, root_id, timezone, plans, termed",
+    "account_directory": "account_id, partition, root_id, timezone, plans, billable",
     "facts": "partition, log_offset, organization, root_id, account_id, resource_id, type",
     "bills": "bill_id, number, total, status, version, bill::text",
     "bill_line_items": "bill_id, number, line_id, account_id, type, amount, quantity, line::text",

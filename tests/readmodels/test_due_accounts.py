@@ -14,11 +14,11 @@ from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
 ACCOUNTS = (
-    DirectoryRow("monthly", 0, "org", "monthly", "UTC", plans="plan-a plan-b", termed=True),
-    DirectoryRow("yearly", 0, "org", "yearly", "Asia/Tokyo", plans="plan-b", termed=True),
-    DirectoryRow("nothing", 0, "org", "nothing", "UTC", plans="", termed=False),
-    DirectoryRow("elsewhere", 1, "org", "elsewhere", "UTC", plans="plan-a", termed=True),
-    DirectoryRow("stranger", 0, "other", "stranger", "UTC", plans="plan-a", termed=True),
+    DirectoryRow("monthly", 0, "org", "monthly", "UTC", plans="plan-a plan-b", billable=True),
+    DirectoryRow("yearly", 0, "org", "yearly", "Asia/Tokyo", plans="plan-b", billable=True),
+    DirectoryRow("nothing", 0, "org", "nothing", "UTC", plans="", billable=False),
+    DirectoryRow("elsewhere", 1, "org", "elsewhere", "UTC", plans="plan-a", billable=True),
+    DirectoryRow("stranger", 0, "other", "stranger", "UTC", plans="plan-a", billable=True),
 )
 
 

@@ -1,11 +1,15 @@
 """Stories and random families played, for tests that ask the player more than a story can expect."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from projections.settlement import Family
+from projections.rating.index import index_families
+from projections.resources import Resources
+from projections.settlement import Family, assemble, together
+from services.commands.table import KINDS
 from services.simulate.entities import Entities
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import id_of
@@ -14,6 +18,9 @@ from services.simulate.player import Document, RefusedError
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import Mapping, load_yaml
 from tests.settlement.stories import START, Random
+
+#: What of an organization's resources is a family's own.
+OWN = tuple(kind.attribute for kind in KINDS.values() if kind.owner != "catalog")
 
 
 def play_text(text: str) -> MemoryPlayer:
@@ -28,13 +35,13 @@ def play_terms(family: Random) -> MemoryPlayer:
     """A player with everything of the family but usage; what a rule refuses is left out."""
     player = MemoryPlayer()
     player.configure(family.organization)
-    for document in Entities(family.organization["currency"], START).documents(_lined(family.lists)):
+    for document in Entities(family.organization["currency"], START).documents(lined(family.lists)):
         player.create(document)
     for code, amount, day in family.transactions:
         _try(lambda code=code, amount=amount, day=day: player.transact(code, _decimal(amount), day))
     for account, day, value in family.adjustments:
         body = {"account": account, "counter": "seats", "date": day.isoformat(), "value": value}
-        player.create(_document("counterAdjustment", f"{account}/{day}", body))
+        player.create(document_of("counterAdjustment", f"{account}/{day}", body))
     for code, amount, day in family.top_ups:
         _try(lambda code=code, amount=amount, day=day: player.top_up(code, _decimal(amount), day, False))
     for code, day, policy in family.cancels:
@@ -57,6 +64,16 @@ def family_of(player: MemoryPlayer) -> Family:
     return player.family(id_of("account", "acme"))
 
 
+def apart_of(player: MemoryPlayer) -> Family:
+    """The same put together of its own and the catalog, as the projector does."""
+    whole, every = family_of(player), player.resources
+    nothing: dict[str, Any] = {name: {} for name in OWN}
+    catalog = replace(every, **nothing)
+    own = Resources(every.organization, **{name: getattr(every, name) for name in OWN})
+    both = together(catalog, own, every.clock)
+    return assemble(both, whole.root_id, own, index_families(catalog), whole.totals, whole.billed)
+
+
 def accounts_of(family: Random) -> list[str]:
     return [account["code"] for account in family.lists["accounts"]]
 
@@ -70,18 +87,18 @@ def _decimal(value: int) -> Decimal:
     return Decimal(value)
 
 
-def _document(kind: str, code: str, fields: dict[str, Any]) -> Document:
+def document_of(kind: str, code: str, fields: dict[str, Any]) -> Document:
     return Document(kind, code, 1, fields)
 
 
-def _lined(value: Any) -> Any:
+def lined(value: Any) -> Any:
     """Plain dicts and floats as the YAML loader gives them."""
     if isinstance(value, dict):
         found = Mapping(1)
-        found.update({name: _lined(one) for name, one in value.items()})
+        found.update({name: lined(one) for name, one in value.items()})
         return found
     if isinstance(value, list):
-        return [_lined(one) for one in value]
+        return [lined(one) for one in value]
     return _decimal_of(value) if isinstance(value, float) else value
 
 

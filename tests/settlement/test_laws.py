@@ -11,30 +11,24 @@ from hypothesis import strategies as st
 
 from events.zones import time_zone
 from projections.entities import BalanceEntity, CommitmentEntity
-from projections.rating.index import index_families
-from projections.resources import Resources
 from projections.settlement import (
     Billed,
     Family,
     Kept,
     Settlement,
-    assemble,
     compile_terms,
     draft_bills,
     settle,
-    together,
 )
 from projections.settlement.undrawn import undrawn
 from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of
-from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.playing import accounts_of, apart_of, family_of, play_terms
 from tests.settlement.stories import DAYS, LAST, START, Random, days, families, usage
 
 laws = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 END = LAST + timedelta(days=70)
-#: What of an organization's resources is a family's own.
-OWN = tuple(kind.attribute for kind in KINDS.values() if kind.owner != "catalog")
 
 
 def known(settlement: Settlement) -> Any:
@@ -69,13 +63,7 @@ def test_a_family_is_the_same_put_together_of_its_own_and_the_catalog(
     player = play_terms(family)
     for record in data.draw(st.lists(usage(accounts_of(family)), max_size=6)):
         player.usage(record)
-    whole, root = family_of(player), id_of("account", "acme")
-    every = player.resources
-    nothing: dict[str, Any] = {name: {} for name in OWN}
-    catalog = replace(every, **nothing)
-    own = Resources(every.organization, **{name: getattr(every, name) for name in OWN})
-    both = together(catalog, own, every.clock)
-    found = assemble(both, root, own, index_families(catalog), whole.totals, whole.billed)
+    whole, found = family_of(player), apart_of(player)
     for accrued in (True, False):
         apart = settle(found, through=through, accrued=accrued)
         assert known(apart) == known(settle(whole, through=through, accrued=accrued))
