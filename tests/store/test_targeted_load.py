@@ -171,6 +171,7 @@ def test_a_command_is_decided_by_what_is_loaded_as_by_everything() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(0)
 def test_many_commands_are_decided_so() -> None:
     for seed in range(60, 2000):
         refusals(seed)
