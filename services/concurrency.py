@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 #: As long as clients wait for an answer; by then nobody listens.
 WAIT_SECONDS = 60.0
-#: Longer than it takes anybody here to clean up.
+#: Longer than those take to clean up who are told so.
 TOLD_AGAIN_SECONDS = 5.0
 
 
@@ -127,7 +127,7 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
 
 
 async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:
-    """Cancel the tasks and wait until every one has ended, in whatever way.
+    """Cancel the tasks, which are soon done with cleaning up, and wait until every one has ended, in whatever way.
 
     A cancellation may be lost: aiokafka, while it closes, takes it for that of a task of its own, and what is just done
     when it comes returns instead. So whoever goes on is told again.

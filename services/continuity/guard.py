@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 
 from services.breaks import BreakError, StoreWentBackError
-from services.concurrency import cancel_all
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
@@ -161,7 +160,11 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        await cancel_all(tasks)
+        # Told once, not again and again: to leave a group over a topic that is gone takes as long as that lasts, and a
+        # consumer that is cut off in it stays a member that never joins again.
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
     for task in done:
         try:
             task.result()

@@ -153,6 +153,15 @@ def configurations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+async def test_what_is_found_is_not_asked_whose_it_is(
+    http: httpx.AsyncClient, store: Store, configurations: list[str]
+) -> None:
+    held = await store.commitment(await store.account())
+    for id, status, asked in ((held, 200, []), ("none", 404, [store.organization])):
+        configurations.clear()
+        assert ((await http.get(f"/commitments/{id}")).status_code, configurations) == (status, asked)
+
+
 async def test_configuration_is_read_once_per_request(
     http: httpx.AsyncClient, store: Store, configurations: list[str]
 ) -> None:
@@ -160,7 +169,6 @@ async def test_configuration_is_read_once_per_request(
     held = await store.commitment(account)
     for method, path, body in (
         ("GET", "/accounts", None),
-        ("GET", f"/commitments/{held}", None),
         ("GET", "/bills", None),
         ("GET", "/clock", None),
         ("PUT", "/organizationconfig", CONFIG | {"version": 1}),

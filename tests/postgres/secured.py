@@ -20,7 +20,7 @@ WHERE relkind = 'r' AND nspname ~ '^(store|rm_.*)$' ORDER BY name
 """
 _COLUMNS = """
 SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
-WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = ''
+WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = '' AND attgenerated = ''
 """
 _numbers = count(1)
 
