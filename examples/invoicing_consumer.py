@@ -5,6 +5,7 @@
 Trueup publishes every line of every issued bill to topic `billing.bill-line-items`. What makes the effect exactly once
 is that rows and the offset that was read up to stand in one database and move in one transaction: after a crash either
 both are there or neither, and the next start reads on where the table says. Kafka's memory of consumers is not used.
+Of several processes one reads; the others stand by, and one of them goes on when it ends.
 
 A bill never changes. Usage that comes late makes further lines, on a later bill: the difference to what was billed
 before. So an invoice is never amended here, and summing up `amount` is always right.
@@ -35,6 +36,9 @@ CREATE TABLE IF NOT EXISTS invoicing.lines (
     amount numeric NOT NULL
 );
 """
+#: Whoever has it reads. It belongs to the session, so it is free as soon as its process or its connection is gone.
+TRY = "SELECT pg_try_advisory_lock(hashtext('invoicing'), 1)"
+WAIT = "SELECT pg_advisory_lock(hashtext('invoicing'), 1)"
 BEGIN = "INSERT INTO invoicing.progress VALUES ($1, 0) ON CONFLICT DO NOTHING"
 MOVE = "UPDATE invoicing.progress SET next_offset = $3 WHERE partition = $1 AND next_offset = $2"
 #: A line that was written to the topic twice, after a crash of its writer, has the same id: it is one line.
@@ -58,7 +62,9 @@ async def positions(database: Any, partitions: Collection[TopicPartition]) -> di
 
 
 async def take(database: Any, partition: int, start: int, records: Sequence[ConsumerRecord]) -> bool:
-    """Store what was read from `start` on, and that it was; False, and nothing, if another process was faster."""
+    """Store what was read from `start` on, and that it was; False, and nothing, if another process has: who lost the
+    lock with its connection may still hold records.
+    """
     async with database.transaction():
         moved = await database.execute(MOVE, partition, start, records[-1].offset + 1)
         if moved != "UPDATE 1":
@@ -81,10 +87,18 @@ async def consume(consumer: AIOKafkaConsumer, database: Any, *, once: bool) -> N
             print(f"partition {partition.partition}: {len(records)} lines, up to offset {held[partition]}")
 
 
+async def turn(database: Any) -> None:
+    """Wait until nobody else reads."""
+    if not await database.fetchval(TRY):
+        print("another process reads: this one stands by")
+        await database.execute(WAIT)
+
+
 async def run(*, once: bool) -> None:
     """Open both ends. Without a group, this process has all partitions, and nobody else is asked where it stands."""
     database = await asyncpg.connect(os.environ.get("INVOICING_DATABASE_URL") or database_url())
     await database.execute(TABLES)
+    await turn(database)
     bootstrap = kafka_bootstrap()
     async with AIOKafkaConsumer(TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
         await consume(consumer, database, once=once)
