@@ -7,8 +7,11 @@ import pytest
 
 from services import concurrency
 from services.concurrency import cancel_all, heed_cancellation
-from services.run.stack import probe
+from services.run import up
+from services.run.settings import Settings, load_settings
+from services.run.stack import Endpoints, probe
 from services.run.stack.supervise import Keeper, keep_all
+from services.run.up import System
 
 
 @pytest.fixture(autouse=True)
@@ -117,3 +120,41 @@ async def test_a_probe_that_is_cancelled_while_it_closes_its_client_has_not_foun
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+
+
+class Servers:
+    """Stands for the stack: it is there at once."""
+
+    processes = ()
+
+    def __init__(self, _: Settings) -> None: ...
+
+    async def start(self) -> Endpoints:
+        return Endpoints("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/none")
+
+    async def stop(self) -> None: ...
+
+
+async def test_a_system_that_is_asked_to_stop_while_it_starts_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    migrating, ran = asyncio.Event(), False
+
+    async def migrate(_: System) -> None:
+        migrating.set()
+        await closed_by_a_library()
+
+    async def start(_: System) -> None: ...
+
+    async def run() -> None:
+        nonlocal ran
+        async with up.running_system(load_settings()):
+            ran = True
+
+    monkeypatch.setattr(up, "Stack", Servers)
+    monkeypatch.setattr(System, "migrate", migrate)
+    monkeypatch.setattr(System, "start", start)
+    running = asyncio.create_task(run())
+    await migrating.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not ran
