@@ -5,7 +5,6 @@ that are computed independently. Memory is looked at while it runs: it must not 
 """
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -23,6 +22,7 @@ from rich.table import Table
 from benchmarks.product import publish
 from benchmarks.results import WrongSumError
 from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.showing import show
 from benchmarks.waiting import NotFinishedError, until
 from benchmarks.workload import Load, cents_of
 from services.failures import ExpectedFailure
@@ -162,11 +162,7 @@ def main(accounts: int, file: Path | None) -> None:
     memory = (f"{megabytes:.0f}" for megabytes in result.rss_mb)
     speed = f"{result.seconds:.1f}", f"{result.accounts_per_second:.0f}", f"{result.cpu_ms:.1f}"
     shown.add_row(f"{result.accounts:,}", *speed, *memory)
-    Console(width=100).print(shown)
-    document = json.dumps(asdict(result))
-    if file is not None:
-        file.write_text(document + "\n")
-    click.echo(document)
+    show([shown], asdict(result), file)
 
 
 if __name__ == "__main__":

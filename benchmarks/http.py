@@ -26,6 +26,7 @@ from benchmarks.accounts import TERM
 from benchmarks.asking import CLIENTS, Asked, per_second
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, empty_system
+from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.local import Credentials, operators
 from services.demo.client import Client
@@ -207,11 +208,7 @@ def main(requests: int, file: Path | None) -> None:
             found = uvloop.run(run(Path(folder), status.update))
     except ExpectedFailure as error:
         sys.exit(f"benchmarks.http: {error}")
-    Console(width=100).print(table(found))
-    document = json.dumps([asdict(one) for one in found])
-    if file is not None:
-        file.write_text(document + "\n")
-    click.echo(document)
+    show([table(found)], [asdict(one) for one in found], file)
 
 
 if __name__ == "__main__":

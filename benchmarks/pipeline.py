@@ -4,7 +4,6 @@ All in one run on one broker and one Postgres, on a stack of its own, one after 
 machine's; the ratios are what is worth comparing. See docs/benchmarks.md.
 """
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from benchmarks.naive import run_naive
 from benchmarks.product import publish, run_product
 from benchmarks.report import Report, table
 from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.showing import show
 from benchmarks.task import Task
 from benchmarks.workload import Load
 from services.failures import ExpectedFailure
@@ -73,11 +73,7 @@ def main(events: int, naive: int, file: Path | None) -> None:
             report = uvloop.run(measure(settings, Path(folder), events, min(naive, events), status.update))
     except ExpectedFailure as error:
         sys.exit(f"benchmarks.pipeline: {error}")
-    Console(width=100).print(table(report))
-    document = json.dumps(report.document())
-    if file is not None:
-        file.write_text(document + "\n")
-    click.echo(document)
+    show([table(report)], report.document(), file)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ One account and one commitment are made by commands. All others are copies of th
 included, made by Postgres itself: as commands they would take hours, and the log has no part in a search.
 """
 
-import json
 import statistics
 import sys
 import time
@@ -20,12 +19,12 @@ import asyncpg
 import click
 import httpx
 import uvloop
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.asking import RefusedRequestError
 from benchmarks.catalog import CONFIG
 from benchmarks.running import ORGANIZATION, empty_system
+from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.client import SignedIn
 from services.access.local import Credentials, operators
@@ -181,11 +180,7 @@ def main(commitments: int, times: int, file: Path | None) -> None:
             found = uvloop.run(run(Path(folder)))
     except ExpectedFailure as error:
         sys.exit(f"benchmarks.search: {error}")
-    Console(width=100).print(table(found, commitments))
-    document = json.dumps([asdict(one) for one in found])
-    if file is not None:
-        file.write_text(document + "\n")
-    click.echo(document)
+    show([table(found, commitments)], [asdict(one) for one in found], file)
 
 
 if __name__ == "__main__":

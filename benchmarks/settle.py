@@ -3,7 +3,6 @@
 Times are CPU times, the least of several runs: they differ between machines, their ratios hardly do.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.family import ACCOUNT, FIRST, end_of, family, resources
+from benchmarks.showing import show
 from projections.aggregates import DayState
 from projections.settlement import AgreementState, Family, LineKey, Settlement, compile_terms, settle
 
@@ -135,24 +134,22 @@ def kept_table(costs: dict[str, float]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(file: Path | None) -> None:
     """Measure settlement; the last line of the output is JSON."""
-    console = Console(width=100)
     base = cost(1, MONTHS, CHARGES, COMMITMENTS)
     by_commitments = [cost(count, MONTHS, CHARGES, count) for count in BY_COMMITMENTS]
-    console.print(growth(f"1 to 1,000 commitments ({MONTHS} months x {CHARGES} charges)", by_commitments))
     by_months = [cost(months, months, CHARGES, COMMITMENTS) for months in BY_MONTHS]
-    console.print(growth(f"1 to 60 months ({CHARGES} charges x {COMMITMENTS} commitments)", by_months))
     kept = kept_costs()
-    console.print(kept_table(kept))
+    tables = (
+        growth(f"1 to 1,000 commitments ({MONTHS} months x {CHARGES} charges)", by_commitments),
+        growth(f"1 to 60 months ({CHARGES} charges x {COMMITMENTS} commitments)", by_months),
+        kept_table(kept),
+    )
     document = {
         "base": base._asdict(),
         "by_commitments": [one._asdict() for one in by_commitments],
         "by_months": [one._asdict() for one in by_months],
         "kept_ms": kept,
     }
-    text = json.dumps(document)
-    if file is not None:
-        file.write_text(text + "\n")
-    click.echo(text)
+    show(tables, document, file)
 
 
 if __name__ == "__main__":
