@@ -67,6 +67,17 @@ def test_lines_that_come_before_their_bill_are_billed_with_it_and_are_no_version
     assert folded(part, last).versions == {opened.bill_id: 1}
 
 
+def test_what_accounts_that_are_gone_were_billed_is_told() -> None:
+    used = json.loads((GOLDEN / "BillIssued.json").read_text())["data"]["lines"][0]
+    child: dict[str, Any] = {"billId": "b" * 36, "accountId": "c" * 36, "lines": [used | {"amount": "3.25"}]}
+    root = golden("BillIssued", lines=[used])
+    billed = folded(root, golden("BillIssued", **child))
+    assert billed.charged_beside(()) == Decimal("15.75")
+    assert billed.charged_beside({root.account_id}) == Decimal("3.25")
+    assert billed.charged_beside({root.account_id, child["accountId"]}) == 0
+    assert folded(root, golden("BillVoided")).charged_beside(()) == 0
+
+
 def test_memos_become_lines_that_no_later_bill_corrects() -> None:
     billed = folded(golden("BillOpened"), golden("MemoAdded"))
     [held] = billed.pending.values()
