@@ -25,3 +25,7 @@ class Passing(Exception):
     This is the one thing that a worker survives. The rooms of Postgres and Kafka raise it for whatever a connection
     raises, so nobody else needs to know what that may be; all else is a bug or a broken log, and ends the process.
     """
+
+
+class BeginAnewError(Passing):
+    """What a worker began from holds no more: it gives up all it has and begins as if it had just been started."""

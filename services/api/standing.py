@@ -10,11 +10,11 @@ import structlog
 
 from services.breaks import BreakError
 from services.concurrency import cancel_all
-from services.continuity.guard import GenerationsMovedError, Guard
+from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing
 from services.postgres import Role, connected
 from services.store.fence import IDENTITY, Fence, NotComparedError
-from services.store.generations import Generations, load_generations
+from services.store.generations import Generations, GenerationsMovedError, load_generations
 
 #: How often to look again while something is broken or away.
 AGAIN_SECONDS = 1.0

@@ -13,11 +13,11 @@ from services.continuity.check import check_beginnings, check_ends, check_record
 from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
 from services.continuity.mending import check_nobody_mends
-from services.failures import Passing, Worded
+from services.failures import Passing
 from services.kafka import KafkaAdmin, LogReader
 from services.readside.live import OutdatedReadModelsError
 from services.store.events import head
-from services.store.generations import Generations, load_generations
+from services.store.generations import Generations, GenerationsMovedError, load_generations
 
 #: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
 CHECK_SECONDS = 15.0
@@ -29,10 +29,6 @@ _log = structlog.get_logger(__name__)
 
 #: Gives a connection to Postgres for the length of a block.
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
-
-
-class GenerationsMovedError(Worded, Passing):
-    """store or usage go on under another name, or records have another limit: somebody has seen to it"""
 
 
 class Guard:

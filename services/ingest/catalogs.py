@@ -25,6 +25,7 @@ from services.kafka import FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
 from services.store.events import head, relayed
+from services.store.generations import Generations, GenerationsMovedError, load_generations
 
 #: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
 RELAY_WAIT_S = 20.0
@@ -146,8 +147,9 @@ class CommandGate:
     carried it to Kafka, and folds `billing.catalog` to its end (decision 10). Nothing is judged while that is not so.
     """
 
-    def __init__(self, postgres: Postgres, follower: CatalogFollower) -> None:
+    def __init__(self, postgres: Postgres, generations: Generations, follower: CatalogFollower) -> None:
         self._postgres = postgres
+        self._generations = generations
         self._follower = follower
         self._known = -1
         self.catalogs = Catalogs(follower)
@@ -156,10 +158,13 @@ class CommandGate:
         """Wait until every command up to now is known here. Returns whether charges may have changed.
 
         Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; to be tried again, nothing is lost.
-        StoreWentBackError, over which nothing is rated.
+        StoreWentBackError, over which nothing is rated. GenerationsMovedError: `usage` or the store go on under
+        another name, so neither are these records what they were taken for, nor would commands be seen.
         """
         async with self._postgres.connection() as connection:
-            newest = await head(connection)
+            newest, generations = await head(connection), await load_generations(connection)
+        if generations != self._generations:
+            raise GenerationsMovedError
         if newest < self._known:
             raise StoreWentBackError(self._known, newest, "this ingest worker")
         if newest == self._known:

@@ -55,7 +55,7 @@ async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[],
             generations = await load_generations(connection)
         guard = Guard(bootstrap, postgres.connection, generations)
         await guard.check()
-        gate = CommandGate(postgres, CatalogFollower(bootstrap, generations.origins))
+        gate = CommandGate(postgres, generations, CatalogFollower(bootstrap, generations.origins))
         keeper = Keeper(postgres, bootstrap, generations.partitions)
         handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake)
         work = partial(

@@ -21,6 +21,7 @@ from services.projection.target import Target
 from services.projection.write import Writer
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
+from services.store.generations import check_origins
 
 #: Roots that wait for their turn to settle, taken into one transaction.
 DUE_BATCH = 200
@@ -94,13 +95,15 @@ class Projection:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
 
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
-        as due. Raises: LeaseLostError.
+        as due. Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
         """
         await self._advance(catalog_end)
+        states = list(self.partitions.values())
         async with self.target.writing() as connection:
-            states = list(self.partitions.values())
+            if any(state.unwritten.foreign for state in states):
+                await check_origins(connection, self._origins)
             settled = await self._writer.write(connection, states, due_limit, settle=settle)
-        for state in self.partitions.values():
+        for state in states:
             state.committed()
         self.cache.shrink()
         return settled

@@ -20,6 +20,7 @@ from events.topics import EVENTS
 from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
+from services.failures import BeginAnewError
 from services.kafka import LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
@@ -32,7 +33,6 @@ from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
 from services.store.events import RELAYED
 from services.store.generations import load_generations
-from services.worker.consumer import BeginAnewError
 from services.worker.host import ResyncError, host
 from services.worker.versions import when_current
 

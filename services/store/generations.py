@@ -7,7 +7,7 @@ from typing import Any
 
 from events.sources import Origins
 from events.topics import USAGE
-from services.failures import ExpectedFailure, Worded
+from services.failures import BeginAnewError, ExpectedFailure, Worded
 
 COMMANDS = "commands"
 #: Everything about them as one JSON text, also to be a part of another question.
@@ -26,6 +26,10 @@ _IS_MIGRATED = "SELECT to_regclass('store.idempotency_over') IS NOT NULL"
 
 class NotMigratedError(Worded, ExpectedFailure):
     """the database has no event store of this version yet: run `trueup migrate` first"""
+
+
+class GenerationsMovedError(Worded, BeginAnewError):
+    """store or usage go on under another name, or records have another limit: somebody has seen to it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ async def load_generations(connection: Any) -> Generations:
     if not await connection.fetchval(_IS_MIGRATED):
         raise NotMigratedError
     return generations_of(await connection.fetchval(GENERATIONS))
+
+
+async def check_origins(connection: Any, origins: Origins) -> None:
+    """To be asked before a record is taken for a stranger's: the store gives a name before anybody writes under it.
+
+    Raises: GenerationsMovedError, if there are other names than these.
+    """
+    if (await load_generations(connection)).origins != origins:
+        raise GenerationsMovedError
 
 
 def generations_of(document: str) -> Generations:

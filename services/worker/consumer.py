@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker
 
 from events.topics import USAGE
 from services.concurrency import first_of
-from services.failures import Passing
+from services.failures import BeginAnewError, Passing
 from services.kafka import FETCH_BYTES, Polled, kafka_errors, look_seldom, read_raw
 
 #: So soon it is noticed that somebody has added partitions to the topic.
@@ -22,10 +22,6 @@ BUSY_WAIT_MS = 50
 #: The same once nothing has come for QUIET_S. A partition that is assigned anew waits for at most this long.
 QUIET_WAIT_MS = 2_500
 QUIET_S = 1.0
-
-
-class BeginAnewError(Passing):
-    """The worker gives its partitions up, and begins anew with another consumer."""
 
 
 class ConsumerLostError(BeginAnewError):

@@ -12,10 +12,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.concurrency import first_of
-from services.failures import Passing
+from services.failures import BeginAnewError, Passing
 from services.kafka import Polled, read_leniently, reads_leniently
 from services.outage import Outage
-from services.worker.consumer import BeginAnewError, Fetching, consuming
+from services.worker.consumer import Fetching, consuming
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,9 @@ import pytest
 
 from events.topics import USAGE
 from services.breaks import BeingMendedError, BreakError, LogWentBackError
-from services.continuity.guard import GenerationsMovedError, Guard, guarded
+from services.continuity.guard import Guard, guarded
 from services.continuity.mending import check_nobody_mends, mending
-from services.store.generations import Generations
+from services.store.generations import Generations, GenerationsMovedError
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack

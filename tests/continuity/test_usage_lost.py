@@ -101,6 +101,23 @@ async def test_usage_that_is_deleted_is_waited_for_and_made_anew_on_request(home
     assert await home.stop() == []
 
 
+async def test_usage_that_is_made_anew_counts_before_any_worker_has_looked(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.continuity.guard.CHECK_SECONDS", 3600.0)
+    await home.start()
+    wire = home.wire("unseen")
+    await set_up(wire)
+    await publish(home, "unseen", range(40))
+    assert await calls(home, wire) == 40
+    await home.delete_topic(USAGE)
+    assert (await home.trueup("migrate", "--new-usage"))[0] == 0
+    await publish(home, "unseen", range(30, 50))
+    assert await calls(home, wire) == 50
+    assert (await home.trueup("audit"))[0] == 0
+    assert await home.stop() == []
+
+
 async def test_usage_that_lost_its_end_is_named(home: Home) -> None:
     await home.start()
     wire = home.wire("shorter")

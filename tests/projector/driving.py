@@ -21,6 +21,7 @@ TABLES = {
     "bills": "bill_id, number, total, status, version, bill::text",
     "bill_line_items": "bill_id, number, line_id, account_id, type, amount, quantity, line::text",
     "due_accounts": "root_id",
+    "foreign_records": "partition, why",
 }
 
 

@@ -15,6 +15,7 @@ from services.projection.projection import Projection
 from services.projection.target import LiveTarget
 from services.projection.write import LeaseLostError
 from services.readside.family_state import FamilyState
+from services.store.generations import GenerationsMovedError, load_generations
 from tests.projector.conftest import GENERATIONS, Place
 from tests.projector.driving import empty, everything, project, rows
 from tests.projector.log import Log, days, id_of
@@ -119,6 +120,44 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -
         await successor.write()
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('zombie z')}'")
     assert sum(row["total"] for row in totals) == 500
+
+
+async def test_what_comes_under_a_name_that_was_given_meanwhile_is_taken_for_no_strangers(place: Place) -> None:
+    async with place.postgres.connection() as connection:
+        before = (await load_generations(connection)).origins
+        await connection.execute("INSERT INTO store.past_generations VALUES ('test', 'given')")
+        given = (await load_generations(connection)).origins
+    ours, strange = Log("given", 2, generation="given"), Log("given", 2, generation="never given")
+    ours.catalog()
+    ours.account("acme", prepaid="100")
+    ours.tick(datetime(2026, 1, 20, tzinfo=UTC))
+    for ts in days(3):
+        ours.usage("acme", "m", ts, tokens=500)
+        strange.usage("acme", "m", ts, tokens=500)
+    await ours.append(place.bootstrap)
+    async with LogReader(place.bootstrap) as reader, LogReader(place.bootstrap) as log:
+        partition = 0
+        [end] = (await log.end_offsets(EVENTS, [partition])).values()
+
+        async def folded(origins: Origins) -> Projection:
+            projection = Projection(LiveTarget(place.postgres), reader, origins)
+            await projection.load([partition])
+            start = projection.partitions[partition].position.next_offset
+            async for records in log.read(EVENTS, partition, start, end):
+                await projection.fold({partition: Polled(records, records[-1].offset + 1)})
+            return projection
+
+        with pytest.raises(GenerationsMovedError):
+            await (await folded(before)).write()
+        assert not await rows(place, "usage_totals", f"account_id = '{id_of('given acme')}'")
+        await (await folded(given)).write()
+        assert len(await rows(place, "usage_totals", f"account_id = '{id_of('given acme')}'")) == 3
+        await strange.append(place.bootstrap)
+        [end] = (await log.end_offsets(EVENTS, [partition])).values()
+        await (await folded(given)).write()
+    found = await rows(place, "foreign_records", f"partition = {partition}")
+    assert sum("never given" in row["why"] for row in found) == 3
+    assert len(await rows(place, "usage_totals", f"account_id = '{id_of('given acme')}'")) == 3
 
 
 async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -> None:
