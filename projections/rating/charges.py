@@ -70,7 +70,7 @@ class Charge:
 
     @property
     def type(self) -> ChargeType:
-        """Its type."""
+        """What kind of charge it is; its rank and rule stand in `projections/line_types.py`."""
         return self.key.type
 
     @property

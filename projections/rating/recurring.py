@@ -75,7 +75,7 @@ class MinimumSpend(NamedTuple):
 
     @property
     def terms(self) -> Recurring:
-        """What asks for it."""
+        """The minimum spend that was agreed: the pricing's own, else the plan's."""
         return self.plan.minimum if self.pricing is None else self.pricing.minimum
 
     @property

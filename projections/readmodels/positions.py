@@ -154,7 +154,7 @@ def position_of(record: Mapping[str, Any]) -> Position:
 
 
 def move_arguments(positions: list[Position]) -> list[Any]:
-    """Arguments of MOVE."""
+    """What MOVE takes, a list per column: of every position the new values and the offset that must stand there now."""
     ordered = sorted(positions, key=lambda position: position.partition)
     return [
         EVENTS,

@@ -44,7 +44,7 @@ def keys() -> None:
 @click.option("--name", "label", metavar="LABEL", help="What you call it, for lists.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def create(organization: str, scopes: Sequence[str], label: str | None, as_json: bool) -> None:
-    """Make a key of an organization, which need not be there yet."""
+    """Make a key for an organization; the organization itself may be created later."""
     try:
         check_organization_id(organization)
     except InvalidField as error:

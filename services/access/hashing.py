@@ -13,12 +13,12 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """An API secret."""
+    """SECRET_BYTES random bytes, as text that is safe in URLs and headers."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def hash_of(secret: str) -> str:
-    """What is kept of it."""
+    """The argon2 hash of a secret, with its salt and parameters: all that is stored of it."""
     return _HASHER.hash(secret)
 
 

@@ -33,7 +33,7 @@ _CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
 
 
 class BillSearch(Searching):
-    """A search for bills."""
+    """Finds bills by what their rows and documents hold; all but `ids` is compared as text."""
 
     fields = tuple(_FIELDS)
 

@@ -29,7 +29,7 @@ class OfBalance:
 
     @property
     def zone(self) -> str:
-        """In which its days are."""
+        """The time zone of the balance's account, in which days of its schedules begin."""
         return self.resources.accounts[self.balance.body.account_id].timezone
 
     def top_ups(self, schedule: ScheduleEntity[Any]) -> list[TopUps]:

@@ -15,7 +15,7 @@ NOT_ELSEWHERE = "default-src 'self' 'unsafe-inline' data:"
 
 
 def serve_pages(app: FastAPI) -> None:
-    """The pages of the app."""
+    """Add `/docs` and the files that it loads to the app."""
 
     async def pages(request: Request) -> HTMLResponse:
         root = request.scope.get("root_path", "")

@@ -59,7 +59,7 @@ class Page:
         return position > last if self.oldest_first else position < last
 
     def shown(self, entries: Sequence[T]) -> Sequence[T]:
-        """Of what was fetched."""
+        """The entries that the page shows: of those fetched the last one only tells that there are more."""
         return entries[: self.size]
 
     def answer(
@@ -84,7 +84,7 @@ class Page:
 
 
 class AnyPage(Reader[None]):
-    """The same two, taken and not read: what is listed is one page."""
+    """Takes `pageSize` and `nextToken` and ignores them: the list is short and always answered whole."""
 
     def __init__(self) -> None:
         taken = text_schema(description="Taken and not read: all stands on one page.")

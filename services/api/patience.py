@@ -14,7 +14,7 @@ class Patient(httpx.Client):
     """A 429 is an answer only to who has waited for PATIENCE_SECONDS."""
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send it, and again."""
+        """Send the request, and send it again after each 429 once the answer's Retry-After is over."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = super().send(request, **options)
@@ -28,7 +28,7 @@ class AsyncPatient(httpx.AsyncClient):
     """The same for an event loop."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        """Send it, and again."""
+        """As of `Patient`."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = await super().send(request, **options)

@@ -70,7 +70,10 @@ _LISTS = {"ids": "e.id = ANY({})", "codes": has_code("e", "$2", "{}")}
 
 
 class Searching(Reader[Search]):
-    """The parameters of a search."""
+    """Reads `searchQuery`, `operator`, `sortBy`, `sortOrder`, `fromDocument` and `pageSize`.
+
+    Each subclass says which fields a term may name, and what a term is in SQL.
+    """
 
     schemas = _SCHEMAS
 
@@ -110,7 +113,7 @@ class Searching(Reader[Search]):
 
 
 class ResourceSearch(Searching):
-    """A search for resources of a kind."""
+    """Finds resources in the event store, by the fields that the row of their kind in the table lists."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind

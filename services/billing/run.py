@@ -90,7 +90,7 @@ class BillRun:
             return await count(connection, job.organization, selection_of(job.request))
 
     async def _parts(self, job: BillJob) -> AsyncGenerator[Done, None]:
-        """Page by page."""
+        """Carry the job out, and yield what each page of accounts, or each bill to recalculate, came to."""
         due = job.request.get("dueDate")
         due_date = date.fromisoformat(due) if due else None
         request = BillRequest(job.organization, job.through, due_date, bill_job_id=job.id, actor=job.created_by)

@@ -42,7 +42,7 @@ class Guard:
 
     @property
     def warnings(self) -> list[str]:
-        """In words."""
+        """Partitions that somebody added and clocks that differ, a sentence each."""
         added = [f"{topic} has {count} partitions, more than it was made with" for topic, count in self._added.items()]
         return [*added, *self._clocks.differences]
 

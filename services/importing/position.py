@@ -38,7 +38,7 @@ class Position:
         self.line = line
 
     def _kept(self) -> dict[str, Any]:
-        """By organization."""
+        """What stands beside the file: digest and line of each organization that it was sent to."""
         try:
             kept: dict[str, Any] = json.loads(self._place.read_text())
         except FileNotFoundError:

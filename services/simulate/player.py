@@ -132,10 +132,10 @@ class Player(Protocol):
         """Delete an entity. `effective`: from when on a schedule gives nothing more."""
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
-        """Top up a commitment."""
+        """Raise what a commitment is for by `amount` from `day` on; `recurring`: in its later periods, too."""
 
     def cancel(self, code: str, day: date, policy: str | None) -> None:
-        """Cancel a commitment."""
+        """End a commitment on that day; `policy` says what becomes of the rest, None is its kind's default."""
 
     def transact(self, code: str, amount: Decimal, day: date) -> None:
         """Put credit on a balance, or take it off."""

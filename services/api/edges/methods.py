@@ -21,5 +21,5 @@ def allowed_at(scope: Scope) -> str:
 
 
 def allow_header(request: Request) -> dict[str, str]:
-    """Of an answer with 405."""
+    """The header that an answer with 405 must have: the methods that would be taken."""
     return {"allow": allowed_at(request.scope)}
