@@ -32,18 +32,24 @@ PURE = (
     "services.breaks",
     "services.failures",
     "services.words",
+    "services.access.errors",
+    "services.access.scopes",
+    *(f"services.api.{name}" for name in ("answers", "edges.refused", "insight_answers", "measurement")),
+    *(f"services.api.{name}" for name in ("measurement_answers", "scopes", "shown")),
+    "services.billing.bill_document",
+    "services.contracts.table",
+    "services.demo.story",
+    "services.explain.text",
+    "services.importing.rows",
+    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
+    *(f"services.ingest.{name}" for name in ("rating", "read_back", "refusal", "running_charge", "seen_ids")),
+    *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.kafka.failures",
     "services.readside.family_state",
-    "services.store.rows",
-    "services.explain.text",
-    "services.billing.bill_document",
-    *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "seen_ids")),
-    *(f"services.ingest.{name}" for name in ("json_text", "lane", "read_back", "refusal", "running_charge")),
-    *(f"services.ingest.{name}" for name in ("totals", "validate")),
-    *(
-        f"services.simulate.{name}"
-        for name in ("entities", "memory_ingest", "naming", "player", "story", "values", "yaml_lines")
-    ),
+    "services.run.printable",
+    *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_ingest", "naming", "player")),
+    *(f"services.simulate.{name}" for name in ("story", "values", "yaml_lines")),
+    *(f"services.store.{name}" for name in ("rows", "schedules")),
 )
 FORMED = (*ROOMS, "examples")  # held to the form of a room
 MAX_FILE_LINES = 250
