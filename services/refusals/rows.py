@@ -65,8 +65,10 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         return None
     said = _said(record.value or b"", headers)
     of_key, slash, code_of_key = (record.key or b"").decode(errors="replace").partition("/")
+    organization: object = said.organization
+    if not isinstance(organization, str):
+        organization = of_key if slash else ""
     # Never the beginning of one: that could be another organization's.
-    organization = said.organization if isinstance(said.organization, str) else of_key if slash else ""
     if not 0 < len(organization) <= _NAME_MAX or not organization.isprintable():
         return None
     arrival = headers.get(ARRIVAL_HEADER, b"")

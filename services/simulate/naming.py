@@ -41,8 +41,15 @@ def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = value
             continue
         field, to = names[name]
-        found[field] = [id_of(to, one) for one in value] if isinstance(value, list) else value and id_of(to, value)
+        found[field] = _ids_of(to, value)
     return found
+
+
+def _ids_of(kind: str, value: Any) -> Any:
+    """The id of a code, or the ids of a list of codes; what names nothing, null, stays as it is."""
+    if isinstance(value, list):
+        return [id_of(kind, code) for code in value]
+    return value and id_of(kind, value)
 
 
 def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:

@@ -99,9 +99,7 @@ def _place(resources: Resources, fact: ResourceFact) -> tuple[str | None, int | 
         return fact.id, partition
     kind = kind_of(fact)
     assert kind is not None
-    held = kind.held(resources).get(fact.id)
-    body = fact.body if isinstance(fact, ResourceCreated) else held.body if held is not None else None
-    assert body is not None
+    body = fact.body if isinstance(fact, ResourceCreated) else kind.held(resources)[fact.id].body
     account = owner(resources, kind, fact.id, body)
     return (account.id, account.partition) if account else (None, None)
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from services.access.scopes import ALL, Scope
 from services.postgres import Postgres
 from tests.api.access import ROUTES, UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking
-from tests.api_client import By, http_client
+from tests.api_client import CONFIG, By, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -116,11 +116,7 @@ async def test_an_organization_comes_into_being_by_its_own_key(url: str, store: 
     async with http_client(f"{url}/organizations/{name}", by=By("founder", name)) as own:
         refused = await own.get("/accounts")
         assert refused.status_code == 403 and f"organization {name} is unknown" in refused.json()["message"]
-        config = {
-            "timezone": "UTC", "currency": "USD", "daysBeforeBillDue": 30,
-            **dict.fromkeys(("yearEpoch", "monthEpoch", "weekEpoch", "dayEpoch"), "2026-01-01"),
-        }  # fmt: skip
-        made = await own.put("/organizationconfig", json=config)
+        made = await own.put("/organizationconfig", json=CONFIG)
         assert (made.status_code, made.json()["createdBy"]) == (200, "USER_founder")
         assert (await own.get("/accounts")).json() == {"data": []}
 
