@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
@@ -16,6 +16,11 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 #: What fails again after so many seconds is a new outage, also where nobody could say that the old one was over. It is
 #: longer than any attempt takes that only waits for an answer.
 HEALTHY_S = 120.0
+
+
+def pause_after(pauses: Sequence[float], failures: int) -> float:
+    """Seconds to wait after so many failures in a row, 1 or more: the last of the pauses for all that come behind."""
+    return pauses[min(failures, len(pauses)) - 1]
 
 
 class Outage:
@@ -36,9 +41,8 @@ class Outage:
         if words != self._said:
             _log.warning(self._event, error=words, **self._about)
             self._said = words
-        seconds = BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
         self._failures += 1
-        return seconds
+        return pause_after(BACKOFF_S, self._failures)
 
     def over(self) -> None:
         """An attempt went well."""

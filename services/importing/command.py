@@ -15,12 +15,12 @@ from services.api.patience import Patient
 from services.importing.files import rows_of, size_of
 from services.importing.position import Position
 from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
-from services.importing.sending import Request, Sender, Wrong, requests_of
+from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of
 from services.run.settings import load_settings
 
 #: Characters of a file's digest in a uid: with a line behind it there is room for both.
 _DIGEST = 32
-TIMEOUT_S, PATIENCE_S = 60.0, 300.0
+TIMEOUT_S = 60.0
 
 
 def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -107,10 +107,10 @@ def import_file(
     shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     base = f"{url.rstrip('/')}/organizations/{organization}/"
     with (
-        Patient(base_url=base, timeout=TIMEOUT_S, auth=auth) as client,
+        Patient(PATIENCE, base_url=base, timeout=TIMEOUT_S, auth=auth) as client,
         Progress(*shown, console=console) as progress,
     ):
-        run = Importing(Sender(client, PATIENCE_S), position, progress, size.lines)
+        run = Importing(Sender(client), position, progress, size.lines)
         begun = position.line
         run.run(requests_of(_measured(file, layout, size.digest, begun)))
     told = f"{run.sent} sent" + (f", {run.wrong} wrong" if run.wrong else "")

@@ -8,13 +8,13 @@ import httpx
 import msgspec
 
 from services.api.measurement import ITEMS_MAX
+from services.api.patience import PASSING, Patience
 from services.failures import ExpectedFailure, Worded
 
 #: m3ter's bound of a body, less what stands around the items.
 _BYTES_MAX = 512_000 - 100
-_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-#: Statuses after which the same request may go well.
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+#: Every row has a uid, so what is sent twice counts once: all that passes by itself is waited out.
+PATIENCE = Patience(300.0, PASSING, lost=True)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -70,10 +70,10 @@ def _encoded(row: dict[str, Any]) -> bytes | None:
 
 
 class Sender:
-    """Posts requests to an organization, one after the other."""
+    """Posts requests to an organization, one after the other, by a client that has PATIENCE."""
 
-    def __init__(self, client: httpx.Client, patience_s: float) -> None:
-        self._client, self._patience_s = client, patience_s
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
 
     def send(self, request: Request, after: int) -> list[Wrong]:
         """Send it until it is answered; returns what of it was refused. `after`: the line that all before was sent to.
@@ -94,25 +94,18 @@ class Sender:
     def _taken(self, items: list[bytes], after: int) -> dict[int, str]:
         """Nothing once they are taken; else which are wrong, by index."""
         body = b'{"measurements":[' + b",".join(items) + b"]}"
-        started, attempt = time.monotonic(), 0
-        while True:
-            answer, why = self._asked(body)
-            if answer is not None and answer.status_code == 200:
-                return {}
-            if answer is not None and answer.status_code not in _AGAIN:
-                return self._refused(answer, why)
-            seconds = time.monotonic() - started
-            if seconds > self._patience_s:
-                raise ImportStoppedError(url=self._client.base_url, seconds=seconds, why=why, line=after)
-            time.sleep(_WAITS_S[min(attempt, len(_WAITS_S) - 1)])
-            attempt += 1
-
-    def _asked(self, body: bytes) -> tuple[httpx.Response | None, str]:
+        started = time.monotonic()
         try:
             answer = self._client.post("measurements", content=body, headers={"content-type": "application/json"})
+            status, why = answer.status_code, answer.text[:500]
         except httpx.TransportError as error:
-            return None, f"{type(error).__name__}: {error}"
-        return answer, answer.text[:500]
+            raise self._stopped(started, f"{type(error).__name__}: {error}", after) from error
+        if status in PASSING:
+            raise self._stopped(started, why, after)
+        return {} if status == 200 else self._refused(answer, why)
+
+    def _stopped(self, started: float, why: str, line: int) -> ImportStoppedError:
+        return ImportStoppedError(url=self._client.base_url, seconds=time.monotonic() - started, why=why, line=line)
 
     def _refused(self, answer: httpx.Response, why: str) -> dict[int, str]:
         try:

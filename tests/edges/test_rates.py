@@ -149,6 +149,16 @@ async def test_the_products_own_clients_wait_and_send_again(monkeypatch: pytest.
     assert slept == [1.0] * 4
 
 
+def test_what_else_fails_is_theirs_to_hear_of() -> None:
+    def away(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    with Patient(transport=httpx.MockTransport(away)) as client, pytest.raises(httpx.ConnectError):
+        client.get("http://x/")
+    with Patient(transport=httpx.MockTransport(lambda _: httpx.Response(503))) as client:
+        assert client.get("http://x/").status_code == 503
+
+
 def test_their_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.api.patience.PATIENCE_SECONDS", 0.5)
     with Patient(transport=httpx.MockTransport(Busy(2))) as client:

@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from services.importing import sending
-from services.importing.sending import ImportRefusedError, ImportStoppedError, Request, Sender, Wrong
+from services.api.patience import PAUSES_S, Patient
+from services.importing.sending import PATIENCE, ImportRefusedError, ImportStoppedError, Request, Sender, Wrong
 
 PART = Request([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_WAITS_S", (0.0,))
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were waited, in no time."""
+    seconds = list[float]()
+    monkeypatch.setattr("services.api.patience.time.sleep", seconds.append)
+    return seconds
 
 
-def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 5) -> tuple[Sender, list[list[int]]]:
+def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 60) -> tuple[Sender, list[list[int]]]:
     """A sender, and the items of each request that reached the server."""
     seen = list[list[int]]()
 
@@ -25,8 +29,9 @@ def sender(answer: Callable[[list[int]], httpx.Response], patience_s: float = 5)
         seen.append([one["n"] for one in json.loads(request.content)["measurements"]])
         return answer(seen[-1])
 
-    client = httpx.Client(transport=httpx.MockTransport(handler), base_url="http://api/organizations/org/")
-    return Sender(client, patience_s), seen
+    patience = replace(PATIENCE, seconds=patience_s)
+    client = Patient(patience, transport=httpx.MockTransport(handler), base_url="http://api/organizations/org/")
+    return Sender(client), seen
 
 
 def test_what_is_wrong_is_left_out_and_the_rest_is_sent() -> None:
@@ -41,7 +46,7 @@ def test_what_is_wrong_is_left_out_and_the_rest_is_sent() -> None:
     assert seen == [[0, 1, 2], [0, 2]]
 
 
-def test_a_server_that_is_away_is_asked_again() -> None:
+def test_a_server_that_is_away_is_asked_again(slept: list[float]) -> None:
     outcomes = iter([httpx.ConnectError("refused"), httpx.Response(503, json={"message": "not now"})])
 
     def answer(_: list[int]) -> httpx.Response:
@@ -56,11 +61,22 @@ def test_a_server_that_is_away_is_asked_again() -> None:
     one, seen = sender(answer)
     assert one.send(PART, 10) == []
     assert seen == [[0, 1, 2]] * 3
+    assert slept == list(PAUSES_S[:2])
 
 
-def test_one_that_stays_away_ends_the_import_with_the_line_it_came_to() -> None:
-    one, _ = sender(lambda _: httpx.Response(503, json={"message": "not now"}), patience_s=0)
-    with pytest.raises(ImportStoppedError, match=r"not now.*goes on after line 10"):
+def lost(_: list[int]) -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [(lambda _: httpx.Response(503, json={"message": "not now"}), "not now"), (lost, "ConnectError: refused")],
+)
+def test_one_that_stays_away_ends_the_import_with_the_line_it_came_to(
+    answer: Callable[[list[int]], httpx.Response], why: str
+) -> None:
+    one, _ = sender(answer, patience_s=0)
+    with pytest.raises(ImportStoppedError, match=rf"{why}.*goes on after line 10"):
         one.send(PART, 10)
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from services.concurrency import cancel_all
 from services.failures import Worded
+from services.outage import pause_after
 from services.run.stack.child import Child, Command
 from services.run.stack.errors import StackError
 
@@ -140,8 +141,7 @@ class Keeper:
 
     @property
     def _pause(self) -> float:
-        pauses = self._patience.pauses
-        return pauses[min(self._restarts, len(pauses) - 1)]
+        return pause_after(self._patience.pauses, self._restarts + 1)
 
     async def _start_again(self) -> None:
         failed = 0
