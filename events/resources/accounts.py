@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
-from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
+from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource, check_days, check_one_of
 from events.resources.bounds import MANY, Currency, Text, UsageText, is_from_client, items
 from events.resources.organization import CreditOrder, Timezone
 
@@ -81,8 +81,7 @@ class AccountPlan(Resource):
 
     @model_validator(mode="after")
     def _one_plan(self) -> Self:
-        if (self.plan_id is None) == (self.plan_group_id is None):
-            raise ValueError("planId: exactly one of planId and planGroupId must be given")
+        check_one_of(planId=self.plan_id, planGroupId=self.plan_group_id)
         return self
 
 
@@ -112,6 +111,5 @@ class Contract(Resource):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.start_date > self.end_date:
-            raise ValueError("endDate: must not be before startDate")
+        check_days(self.start_date, self.end_date)
         return self

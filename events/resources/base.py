@@ -78,3 +78,16 @@ class Resource(Model):
     indexed_by: ClassVar[tuple[str, ...]] = ()
 
     custom_fields: Annotated[dict[Text, CustomValue], items(MANY)] | None = None
+
+
+def check_one_of(**given: object) -> None:
+    """Exactly one of two members, by their names on the wire, is given. Raises: ValueError."""
+    first, second = given
+    if (given[first] is None) == (given[second] is None):
+        raise ValueError(f"{first}: exactly one of {first} and {second} must be given")
+
+
+def check_days(start: date, end: date) -> None:
+    """The days `[startDate, endDate)` do not end before they start; there may be none. Raises: ValueError."""
+    if start > end:
+        raise ValueError("endDate: must not be before startDate")

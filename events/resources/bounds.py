@@ -93,6 +93,8 @@ def at_least(low: int) -> AfterValidator:
 
 #: Characters of a text that nothing else bounds: a field's, a parameter's, a header's, an id's.
 TEXT_MAX = 200
+#: How a text with that character is refused: Postgres has no such text.
+NO_NUL = "must not contain the character NUL"
 #: Items of an ordinary list or map, and of a list that is a table: bands, fees, segments, rates.
 MANY, TABLE = 100, 1000
 #: Characters of a text of usage, so that any of them can be a segment's.

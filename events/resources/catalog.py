@@ -1,17 +1,20 @@
 """The catalog: products, meters, aggregations, plan templates, plans and pricings, as clients send them."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
-from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource
+from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource, check_one_of
 from events.resources.bounds import TABLE, Currency, Int64, Text, UsageText, characters, items
 
 Frequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
 AggregationFunction = Literal["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE"]
 Rounding = Literal["UP", "DOWN", "NEAREST", "NONE"]
-FieldCategory = Literal["WHO", "WHERE", "WHAT", "OTHER", "METADATA", "MEASURE", "INCOME", "COST"]
+NumberCategory = Literal["MEASURE", "INCOME", "COST"]
+FieldCategory = Literal["WHO", "WHERE", "WHAT", "OTHER", "METADATA", NumberCategory]
+#: Categories of a meter's fields that are numbers; fields of all others are texts.
+NUMBERS: tuple[FieldCategory, ...] = get_args(NumberCategory)
 PricingType = Literal["DEBIT", "PRODUCT_CREDIT", "GLOBAL_CREDIT"]
 Interval = Annotated[int, Field(ge=1, le=365)]
 Offset = Annotated[int, Field(ge=0, le=364)]
@@ -198,12 +201,10 @@ class Pricing(Resource):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if (self.aggregation_id is None) == (self.compound_aggregation_id is None):
-            raise ValueError("aggregationId: exactly one of aggregationId and compoundAggregationId must be given")
+        check_one_of(aggregationId=self.aggregation_id, compoundAggregationId=self.compound_aggregation_id)
         if self.compound_aggregation_id is not None and self.segment:
             raise ValueError("segment: a compound aggregation has none")
-        if (self.plan_id is None) == (self.plan_template_id is None):
-            raise ValueError("planId: exactly one of planId and planTemplateId must be given")
+        check_one_of(planId=self.plan_id, planTemplateId=self.plan_template_id)
         if self.overage_pricing_bands and not self.cumulative:
             raise ValueError("overagePricingBands: needs cumulative true")
         if self.overage_pricing_bands and self.tiers_span_plan:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
 from events.resources.accounts import ChildBillingMode
-from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource
+from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource, check_days
 from events.resources.bounds import MANY, TABLE, Currency, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
@@ -108,8 +108,7 @@ class Commitment(Resource):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        if self.start_date > self.end_date:
-            raise ValueError("endDate: must not be before startDate")
+        check_days(self.start_date, self.end_date)
         if self.kind == "MINIMUM":
             self._refuse(REFUSED_ON_MINIMUM + ROLLOVER, "cannot be given on a MINIMUM commitment")
         else:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource
+from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource, check_one_of
 from events.resources.bounds import Text, between
 from events.resources.catalog import Bands
 
@@ -48,8 +48,7 @@ class CounterPricing(Resource):
 
     @model_validator(mode="after")
     def _one_plan(self) -> Self:
-        if (self.plan_id is None) == (self.plan_template_id is None):
-            raise ValueError("planId: exactly one of planId and planTemplateId must be given")
+        check_one_of(planId=self.plan_id, planTemplateId=self.plan_template_id)
         return self
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from events.dates import read_instant
-from events.resources.base import Day, Id, Model
+from events.resources.base import Day, Id, Model, check_one_of
 from events.resources.bounds import MANY, TABLE, Currency, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.billing.run import through_of
@@ -83,8 +83,7 @@ class PreviewBody(Model):
 
     @model_validator(mode="after")
     def _one_account(self) -> Self:
-        if (self.account_id is None) == (self.account_ids is None):
-            raise ValueError("accountId: exactly one of accountId and accountIds must be given")
+        check_one_of(accountId=self.account_id, accountIds=self.account_ids)
         return self
 
 

@@ -1,7 +1,7 @@
 """Bills over HTTP: lists, single ones with their lines, previews, and what is not billed yet."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from uuid import uuid5
 
@@ -145,7 +145,7 @@ async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(
 
 def _previewed(loaded: LoadedFamily, body: PreviewBody, now: datetime) -> Previewed:
     last = body.last_date_in_billing_period
-    through = loaded.today if last is None else last + timedelta(days=1)
+    through = loaded.today if last is None else through_of(last)
     family = supposed_family(loaded.family, loaded.resources, body.commitments or (), body.pricings or (), now)
     drafts = draft_bills(family, date=through, account_id=body.account)
     return _issued(loaded, drafts), unpriced_documents(family, loaded.resources, body.account)

@@ -13,10 +13,12 @@ from services.access.errors import MissingScopeError, OtherOrganizationError
 from services.access.gate import Gate
 from services.access.tokens import Identity
 from services.api.declaring import DeclaredRoute, router_of
+from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
-from services.api.parameters import check_length, check_parameters
+from services.api.parameters import check_length, check_no_nul, check_parameters
+from services.api.scopes import PREFIX
 from services.api.standing import Standing
-from services.commands.errors import InvalidField, UnknownResource
+from services.commands.errors import UnknownResource
 from services.commands.organization import check_exists
 from services.commands.organization_id import check_organization_id
 from services.concurrency import Turns
@@ -29,7 +31,6 @@ from services.store.view import load_config
 
 #: Half of the API's connections: the others are for reads, however many organizations give commands.
 COMMANDS_AT_ONCE = 10
-_CORRELATION = "x-correlation-id"
 #: The parameter of a link that is followed without signing in.
 LINK = "access_token"
 
@@ -79,7 +80,7 @@ class Call:
     @property
     def correlation(self) -> str | None:
         """What the client calls this request, kept with every fact that it leads to."""
-        return self.request.headers.get(_CORRELATION)
+        return self.request.headers.get(CORRELATION)
 
     async def configured(self, connection: Any) -> Resources:
         """The configuration and the test clock, read once for the whole request. Raises: UnknownOrganization."""
@@ -155,9 +156,8 @@ async def check_bounds(request: Request) -> None:
     for name, value in request.path_params.items():
         if name != "orgId":  # which has a rule of its own
             check_length(value, name)
-            if "\0" in value:  # Postgres has no such text
-                raise InvalidField(field=name, rule="must not contain the character NUL")
-    check_length(request.headers.get(_CORRELATION, ""), _CORRELATION)
+            check_no_nul(value, name)
+    check_length(request.headers.get(CORRELATION, ""), CORRELATION, CORRELATION_MAX)
 
 
 #: Of every path.
@@ -171,4 +171,4 @@ def organization_router(*tags: str, prefix: str = "") -> APIRouter:
     its routes looked through twice for each request, and twice as often at each level.
     """
     dependencies = [Depends(signed_in), *EVERYWHERE, Depends(call_of), Depends(keep_to_rate), Depends(check_parameters)]
-    return router_of(*tags, prefix=f"/organizations/{{orgId}}{prefix}", dependencies=dependencies)
+    return router_of(*tags, prefix=f"{PREFIX}{prefix}", dependencies=dependencies)

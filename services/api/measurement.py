@@ -14,6 +14,8 @@ from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.instants import parse_instant
 
 ITEMS_MAX, UID_MAX = 1000, 50
+#: m3ter's bound of an ingest request: its body has fewer bytes.
+PAYLOAD_BYTES = 512_000
 TIME_RULE = "must be an RFC 3339 date-time; one without an offset is UTC"
 
 

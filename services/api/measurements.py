@@ -14,7 +14,7 @@ from services.api.commanding import key_of, once_by_itself
 from services.api.edges.bodies import body_of
 from services.api.edges.refused import BodyTooLargeError
 from services.api.errors import NotConfirmedError, PayloadTooLargeError
-from services.api.measurement import Measurements
+from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_accounts import places_of
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import read_items
@@ -22,9 +22,6 @@ from services.api.measurement_records import Placed, placed, stem_of
 from services.api.sent import Body, Sent
 from services.failures import Passing
 from services.kafka import SharedWriter
-
-#: m3ter's bound of an ingest request: its body has fewer bytes.
-PAYLOAD_BYTES = 512_000
 
 
 class _Payload(Body[Measurements]):

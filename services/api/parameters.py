@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from starlette.requests import Request
 
-from events.resources.bounds import TEXT_MAX
+from events.resources.bounds import NO_NUL, TEXT_MAX
 from services.api.wire import day, instant, unescaped
 from services.commands.errors import InvalidField, shortened
 
@@ -142,8 +142,7 @@ async def check_parameters(request: Request) -> None:
         if name not in known:
             rule = f"is not a parameter here; there are: {', '.join(known) or 'none'}"
             raise InvalidField(field=shortened(name), rule=rule)
-        if "\0" in value:
-            raise InvalidField(field=name, rule="must not contain the character NUL")
+        check_no_nul(value, name)
         if known[name] and value not in known[name]:
             raise InvalidField(field=name, rule=choice_rule(known[name]))
 
@@ -187,6 +186,12 @@ def check_length(text: str, name: str, most: int = TEXT_MAX) -> str:
     if len(text) > most:
         raise InvalidField(field=name, rule=f"must have at most {most} characters")
     return text
+
+
+def check_no_nul(text: str, name: str) -> None:
+    """Raises: InvalidField."""
+    if "\0" in text:
+        raise InvalidField(field=name, rule=NO_NUL)
 
 
 def whole_number(found: Found, name: str, default: int, low: int, high: int) -> int:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from events.dates import EARLIEST, LATEST
 from events.resources.base import Code, Day, Id, Model
 from events.resources.bounds import MANY, TABLE, UsageText, items
-from events.resources.catalog import FIELDS_MAX, AggregationFunction, Meter
+from events.resources.catalog import FIELDS_MAX, NUMBERS, AggregationFunction, Meter
 from projections.aggregates import shown
 from projections.entities import Entity
 from projections.usage_sources import TOLD_BY, source_of
@@ -22,6 +22,7 @@ from services.api.sent import Body, Sent
 from services.api.shown import Shown
 from services.api.wire import answer
 from services.billing.stored_bills import read_names
+from services.commands.catalog import category_of
 from services.commands.errors import InvalidField, UnknownReference
 from services.readside.live import reading_live
 from services.readside.usage_sums import Asked, Span, SumKey, after, merged, read_sums
@@ -30,8 +31,6 @@ from services.store.view import COLUMNS, entity_of
 router = organization_router("usage")
 #: Most rows of an answer, as m3ter has it.
 ROWS_MAX = 20_000
-#: Categories of a meter's fields that are numbers.
-_MEASURES = ("MEASURE", "INCOME", "COST")
 _OF_DIMENSIONS: tuple[AggregationFunction, ...] = ("COUNT", "UNIQUE")
 _NAMED = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = ANY($3)"
 _OF_METERS = (
@@ -206,11 +205,7 @@ def _sum_of(body: UsageQuery, number: int, meter: Meter, kept: Sequence[Entity[A
 
 
 def _check_field(meter: Meter, one: AskedAggregation, field: str) -> None:
-    categories = {held.code: held.category for held in meter.data_fields}
-    if one.field_code not in categories:
-        rule = f"must be one of the meter's dataFields: {', '.join(categories)}"
-        raise InvalidField(field=f"{field}.fieldCode", rule=rule)
-    held = "MEASURE" if categories[one.field_code] in _MEASURES else "DIMENSION"
+    held = "MEASURE" if category_of(meter, one.field_code, f"{field}.fieldCode") in NUMBERS else "DIMENSION"
     if one.field_type != held:
         raise InvalidField(field=f"{field}.fieldType", rule=f"must be {held}, as the meter has it")
     if held == "DIMENSION" and one.function not in _OF_DIMENSIONS:

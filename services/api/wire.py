@@ -15,6 +15,7 @@ from events.actors import shown
 from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
 from events.resources.base import Model
+from events.resources.bounds import NO_NUL
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from services.commands.errors import InvalidField, shortened
 
@@ -107,7 +108,7 @@ def _check(value: Any, path: str, level: int = 0) -> None:
             for number, member in enumerate(value):
                 _check(member, _step(path, f"[{number}]"), level + 1)
         case str() if "\0" in value:
-            raise InvalidField(field=path.replace("\0", "?"), rule="must not contain the character NUL")
+            raise InvalidField(field=path.replace("\0", "?"), rule=NO_NUL)
         case str() if any("\ud800" <= character <= "\udfff" for character in value):
             raise InvalidField(field=path.encode("utf-8", "replace").decode(), rule="must be valid Unicode")
         case Decimal() if value and value.adjusted() > _EXPONENT_MAX:

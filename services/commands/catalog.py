@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from events.resources.catalog import Aggregation, Plan, Pricing
+from events.resources.catalog import NUMBERS, Aggregation, FieldCategory, Meter, Plan, Pricing
 from projections.calendar import local_day
 from projections.entities import PlanEntity
 from projections.resources import Resources
@@ -18,24 +18,30 @@ DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)
 FEES = {"standingCharge": "standing_charge_from", "minimumSpend": "minimum_spend_from"}
 #: A price holds for accounts of every zone: its days are the calendar's.
 ZONE_OF_PRICES = "UTC"
-_NUMBERS = ("MEASURE", "INCOME", "COST")
 _NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
 
 
 def check_aggregation(resources: Resources, body: Aggregation) -> None:
     """Its fields are fields of its meter, numbers where the function calculates, texts where usage is segmented."""
     meter = resources.meters[body.meter_id].body
-    categories = {field.code: field.category for field in meter.data_fields}
-    if body.target_field not in categories:
-        raise InvalidField(field="targetField", rule=f"must be one of the meter's dataFields: {', '.join(categories)}")
-    if body.aggregation in _NEED_NUMBERS and categories[body.target_field] not in _NUMBERS:
+    target = category_of(meter, body.target_field, "targetField")
+    if body.aggregation in _NEED_NUMBERS and target not in NUMBERS:
         raise InvalidField(field="targetField", rule=f"must be a number field for {body.aggregation}")
+    texts = {field.code for field in meter.data_fields if field.category not in NUMBERS}
     for number, field in enumerate(body.segmented_fields):
-        if categories.get(field, "MEASURE") in _NUMBERS:
+        if field not in texts:
             raise InvalidField(field=f"segmentedFields[{number}]", rule="must be a text field of the meter")
     for number, segment in enumerate(body.segments):
         if set(segment) != set(body.segmented_fields):
             raise InvalidField(field=f"segments[{number}]", rule="must give every one of segmentedFields, and no other")
+
+
+def category_of(meter: Meter, code: str, named_by: str) -> FieldCategory:
+    """The category of a meter's field. Raises: InvalidField, of the member that names it, if there is no such field."""
+    categories = {field.code: field.category for field in meter.data_fields}
+    if code not in categories:
+        raise InvalidField(field=named_by, rule=f"must be one of the meter's dataFields: {', '.join(categories)}")
+    return categories[code]
 
 
 def check_pricing(resources: Resources, body: Pricing) -> None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from services.api.scopes import PREFIX
+
 BEGIN, END = "<!-- paths: made by `make contracts` -->", "<!-- end of paths -->"
-_BELOW = "/organizations/{orgId}"
 _HEAD = ("| path | methods | what |", "|---|---|---|")
 #: In the order of what a resource goes through.
 _METHODS = ("post", "get", "put", "delete")
@@ -14,7 +15,7 @@ def table(document: dict[str, Any]) -> str:
     rows = sorted(_row(path, methods) for path, methods in document["paths"].items())
     below = [line for is_below, _, line in rows if is_below]
     others = [line for is_below, _, line in rows if not is_below]
-    return "\n".join([f"Below `{_BELOW}`:", "", *_HEAD, *below, "", "At the root:", "", *_HEAD, *others])
+    return "\n".join([f"Below `{PREFIX}`:", "", *_HEAD, *below, "", "At the root:", "", *_HEAD, *others])
 
 
 def replaced(text: str, document: dict[str, Any]) -> str:
@@ -31,9 +32,9 @@ def _row(path: str, methods: dict[str, Any]) -> tuple[bool, tuple[str, str], str
     [tag, *_] = next(iter(methods.values()))["tags"]
     asked = [method for method in _METHODS if method in methods]
     what = "; ".join(_lower(methods[method]["summary"]) for method in asked)
-    shown = path.removeprefix(_BELOW)
+    shown = path.removeprefix(PREFIX)
     line = f"| `{shown}` | {', '.join(method.upper() for method in asked)} | {what} |"
-    return path.startswith(_BELOW), (tag, shown), line
+    return path.startswith(PREFIX), (tag, shown), line
 
 
 def _lower(sentence: str) -> str:

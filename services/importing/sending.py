@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
-from services.api.measurement import ITEMS_MAX
+from services.api.measurement import ITEMS_MAX, PAYLOAD_BYTES
 from services.api.patience import PASSING, Patience
 from services.failures import ExpectedFailure, Worded
 
-#: m3ter's bound of a body, less what stands around the items.
-_BYTES_MAX = 512_000 - 100
+#: What a body may have, less what stands around the items.
+_BYTES_MAX = PAYLOAD_BYTES - 100
 #: Every row has a uid, so what is sent twice counts once: all that passes by itself is waited out.
 PATIENCE = Patience(300.0, PASSING, lost=True)
 _encode = msgspec.json.Encoder(decimal_format="number").encode

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
 
+from events.resources.bounds import NO_NUL
 from events.zones import ZoneDays, time_zone
 from projections.aggregates import TotalsKey
 from projections.usage import MeterPlan
@@ -122,7 +123,7 @@ def publisher_of(lane: Lane, source: str) -> Publisher:
     if not 0 < len(source) <= MAX_SOURCE_LENGTH:
         raise Refused(Reason.TOO_LONG, f"source must have 1 to {MAX_SOURCE_LENGTH} characters")
     if "\0" in source:
-        raise Refused(Reason.BAD_TEXT, "source must not contain the character NUL")
+        raise Refused(Reason.BAD_TEXT, f"source {NO_NUL}")
     if len(lane.publishers) >= _MOST_PUBLISHERS:
         lane.publishers.clear()
     begun = id_hash(lane.directory.organization, lane.account.id, source)

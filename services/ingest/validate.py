@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from events.decimals import parse_decimal, plain
-from events.resources.bounds import USAGE_TEXT_MAX
+from events.resources.bounds import NO_NUL, USAGE_TEXT_MAX
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.digests import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
@@ -63,7 +63,7 @@ def accept(event: CloudEvent, lane: Lane, arrived: Arrival) -> Usage:
     if not 0 < len(usage_id) <= MAX_ID_LENGTH:
         raise Refused(Reason.TOO_LONG, f"id must have 1 to {MAX_ID_LENGTH} characters")
     if "\0" in usage_id:
-        raise Refused(Reason.BAD_TEXT, "id must not contain the character NUL")
+        raise Refused(Reason.BAD_TEXT, f"id {NO_NUL}")
     try:
         ts, ts_text, day = parse_with_day(event.time, lane.days)
     except ValueError as error:
@@ -183,7 +183,7 @@ def _checked(given: dict[str, str], category: str, meter: KnownMeter) -> dict[st
             rule = f"data.{category}.{code} must have at most {USAGE_TEXT_MAX} characters"
             raise Refused(Reason.TOO_LONG, rule)
         if "\0" in value:
-            raise Refused(Reason.BAD_TEXT, f"data.{category}.{code} must not contain the character NUL")
+            raise Refused(Reason.BAD_TEXT, f"data.{category}.{code} {NO_NUL}")
     return given
 
 

@@ -12,11 +12,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from events.resources.bounds import TEXT_MAX
 from services.api.edges.methods import allowed_at
 from services.api.wire import answer
 
 CORRELATION = "x-correlation-id"
-CORRELATION_MAX = 200
+#: What may be given back as it is; a longer one is refused where a request asks about an organization.
+CORRELATION_MAX = TEXT_MAX
 #: Of every answer: nobody is to guess what it is.
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 #: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
