@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from services.breaks import BeingMendedError
+from services.postgres.locks import locked
 
 MENDING_LOCK = 7_217_006
 
@@ -12,11 +13,8 @@ MENDING_LOCK = 7_217_006
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
     """Log or store are changed in here, over this connection; it waits for whoever is at it already."""
-    await connection.execute("SELECT pg_advisory_lock($1)", MENDING_LOCK)
-    try:
+    async with locked(connection, MENDING_LOCK):
         yield
-    finally:
-        await connection.execute("SELECT pg_advisory_unlock($1)", MENDING_LOCK)
 
 
 async def check_nobody_mends(connection: Any) -> None:

@@ -20,6 +20,7 @@ from services.migrate.new_usage import begin_usage_anew
 from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import connected
+from services.postgres.locks import locked
 from services.readside.live import Live, make_read_models
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
@@ -62,19 +63,15 @@ async def migrate(
     `new_usage`: topic `usage` may have been made anew or lost its end, or is to be made anew. `tell` is told a line,
     if read models are of another version, and one if roles cannot be made.
     """
-    async with connected(endpoints.database_url) as connection:
-        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATE_LOCK)
-        try:
-            await migrate_store(connection)
-            await make_roles(connection, tell)
-            async with mending(connection):
-                await _migrate_topics(connection, settings, endpoints, new_usage)
-            live = await make_read_models(connection)
-            if not live.is_current:
-                tell(_outdated(live))
-            return await load_generations(connection)
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
+    async with connected(endpoints.database_url) as connection, locked(connection, MIGRATE_LOCK):
+        await migrate_store(connection)
+        await make_roles(connection, tell)
+        async with mending(connection):
+            await _migrate_topics(connection, settings, endpoints, new_usage)
+        live = await make_read_models(connection)
+        if not live.is_current:
+            tell(_outdated(live))
+        return await load_generations(connection)
 
 
 def _outdated(live: Live) -> str:
@@ -98,7 +95,7 @@ async def migrate_store(connection: Any) -> None:
 
 
 async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoints, new_usage: bool) -> None:
-    known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
+    known = await known_topics(connection)
     if known.get(USAGE, settings.partitions) != settings.partitions:
         _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
     remake = USAGE if new_usage else None
@@ -111,6 +108,11 @@ async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoi
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
     if new_usage and USAGE in known:
         await begin_usage_anew(connection, endpoints.kafka_bootstrap)
+
+
+async def known_topics(connection: Any) -> dict[str, int]:
+    """The topics that are this database's, with their partition counts for life."""
+    return {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
 
 
 async def record_topic(connection: Any, name: str, partitions: int) -> None:

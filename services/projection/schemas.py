@@ -10,6 +10,7 @@ import structlog
 
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres, PostgresUnreachableError
+from services.postgres.locks import try_lock, unlock
 from services.readside.live import create_read_models, read_live
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
@@ -18,8 +19,6 @@ SCRATCH = "rm_audit"
 #: Longer than a replay that has swapped waits for the last readers of what it replaced.
 PATIENCE_S = 15.0
 
-_TRY_LOCK = "SELECT pg_try_advisory_lock($1)"
-_UNLOCK = "SELECT pg_advisory_unlock($1)"
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
 #: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
 #: user, none matters; what else a session is may only be seen by who has its user's rights.
@@ -40,7 +39,7 @@ class AlreadyRunningError(Worded, ExpectedFailure):
 async def unlock_schemas(connection: Any) -> None:
     """Others may work on schemas. Said outright: a server may notice that a connection is closed after they ask."""
     with contextlib.suppress(PostgresUnreachableError):  # then the lock went with the connection
-        await connection.execute(_UNLOCK, LOCK)
+        await unlock(connection, LOCK)
 
 
 async def lock_schemas(connection: Any) -> None:
@@ -49,7 +48,7 @@ async def lock_schemas(connection: Any) -> None:
     Who has just swapped a schema in is waited for while it clears the old one away. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
-    while not await connection.fetchval(_TRY_LOCK, LOCK):
+    while not await try_lock(connection, LOCK):
         if time.monotonic() > over:
             raise AlreadyRunningError
         await asyncio.sleep(0.5)
@@ -70,7 +69,7 @@ async def drop_leftovers(postgres: Postgres) -> None:
     async with postgres.alone() as guard:
         if not (await read_live(guard)).is_current or len(await guard.fetch(_SCHEMAS)) == 1:
             return
-        if await guard.fetchval(_TRY_LOCK, LOCK):
+        if await try_lock(guard, LOCK):
             try:
                 async with guard.transaction():
                     await _drop_leftovers(guard)

@@ -28,7 +28,7 @@ from services.postgres import Postgres
 from services.readside.family_state import FamilyState
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
-from services.store.view import COLUMNS, resources_of
+from services.store.view import OF_ORGANIZATION, resources_of
 
 #: Families of one organization share their catalog; a few are kept, by where and up to which offset they were read.
 _CATALOGS_KEPT = 8
@@ -45,9 +45,7 @@ _CATALOG = f"""
 SELECT record FROM facts WHERE partition = {CATALOG_PARTITION} AND organization = $1 AND log_offset < $2
 ORDER BY log_offset
 """
-_COMMAND_SIDE = f"""
-SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND (e.root_id = $2 OR e.root_id IS NULL)
-"""
+_COMMAND_SIDE = f"{OF_ORGANIZATION} AND (e.root_id = $2 OR e.root_id IS NULL)"
 
 
 class UnknownFamilyError(Worded):

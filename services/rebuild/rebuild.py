@@ -20,6 +20,7 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
 from services.migrate.migrate import (
     MIGRATE_LOCK,
+    known_topics,
     migrate_store,
     record_limit,
     record_topic,
@@ -28,6 +29,7 @@ from services.migrate.new_usage import begin_usage_anew
 from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
+from services.postgres.locks import lock
 from services.readside.live import begin_read_models_anew, make_read_models
 from services.rebuild import refill
 from services.rebuild.rederived import last_lines, rebuild_view, write_lines
@@ -39,9 +41,7 @@ from services.store.generations import Generations, load_generations
 
 log = structlog.get_logger(__name__)
 
-_LOCK = "SELECT pg_advisory_lock($1)"
 _LOCK_APPENDS = "SELECT pg_advisory_xact_lock($1)"
-_KNOWN_TOPICS = "SELECT name, partitions FROM store.topics"
 
 
 class RelayRunsError(Worded, ExpectedFailure):
@@ -76,12 +76,12 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
     """
     async with postgres.connection() as connection:
-        await connection.execute(_LOCK, MIGRATE_LOCK)
+        await lock(connection, MIGRATE_LOCK)
         await migrate_store(connection)
         await make_roles(connection, lambda line: log.warning("roles_missing", note=line))
         if not await try_lead(connection):
             raise RelayRunsError
-        is_new = not await connection.fetch(_KNOWN_TOPICS)
+        is_new = not await known_topics(connection)
         async with mending(connection), LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
             partitions = await _topics(connection, bootstrap, record_bytes)
             run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
@@ -90,7 +90,7 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
 
 async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
     """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
-    known = {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
+    known = await known_topics(connection)
     async with KafkaAdmin(bootstrap) as admin:
         there = await admin.partition_counts(topic.name for topic in TOPICS)
     for topic in (EVENTS, CATALOG):

@@ -6,14 +6,13 @@ from typing import Any
 
 from projections.entities import AccountEntity, Entity
 from services.store.finding import names_one_of
-from services.store.view import COLUMNS, entity_of
+from services.store.view import OF_KIND, entity_of
 
-_OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
-_ACCOUNT = f"{_OF_KIND} AND e.id = $3"
-_CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3 ORDER BY e.position"
-_OWNED = f"{_OF_KIND} AND {names_one_of('e', 'accountId', '$3')} ORDER BY e.position"
-_LINKED = f"{_OF_KIND} AND {names_one_of('e', 'planGroupId', '$3')} ORDER BY e.position"
-_PRICES = f"{_OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.position"
+_ACCOUNT = f"{OF_KIND} AND e.id = $3"
+_CHILDREN = f"{OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3 ORDER BY e.position"
+_OWNED = f"{OF_KIND} AND {names_one_of('e', 'accountId', '$3')} ORDER BY e.position"
+_LINKED = f"{OF_KIND} AND {names_one_of('e', 'planGroupId', '$3')} ORDER BY e.position"
+_PRICES = f"{OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.position"
 
 
 @dataclass(frozen=True, slots=True)

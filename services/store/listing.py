@@ -25,11 +25,10 @@ from services.commands.filters import (
     Through,
 )
 from services.store.finding import has_code, is_of_account, names_one_of
-from services.store.view import COLUMNS, entity_of
+from services.store.view import OF_KIND, entity_of
 
 #: The order in which things were made.
 BY_POSITION = "e.position"
-_PAGE = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ async def list_page(
 ) -> list[Entity[Any]]:
     """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
     arguments: list[Any] = [organization, kind]
-    query = _PAGE + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = OF_KIND + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
@@ -71,7 +70,7 @@ class Search:
 async def search_page(connection: Any, organization: str, kind: str, search: Search) -> list[Entity[Any]]:
     """The resources found, from `offset` on; the same order gives newest first."""
     arguments: list[Any] = [organization, kind]
-    query = _PAGE
+    query = OF_KIND
     if search.conditions:
         tests = (placed(condition, arguments) for condition in search.conditions)
         query += f" AND ({(' AND ' if search.all_of else ' OR ').join(tests)})"

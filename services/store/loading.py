@@ -32,26 +32,22 @@ from services.commands.messages import (
 from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.store.finding import has_code, is_of_account, refers_to
-from services.store.view import COLUMNS, get_ids, put_rows
+from services.store.view import OF_KIND, OF_ORGANIZATION, get_ids, put_rows
 
-_OF_KIND = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2"
-_OF_ACCOUNT = f"{_OF_KIND} AND {is_of_account('e', '$3')}"
-_OF_CODE = f"{_OF_KIND} AND {has_code('e', '$2', 'ARRAY[$3]')}"
-_REFERRING = f"{_OF_KIND} AND {refers_to('e', 'ARRAY[$3]')}"
-_CHILDREN = f"{_OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3"
+_OF_ACCOUNT = f"{OF_KIND} AND {is_of_account('e', '$3')}"
+_OF_CODE = f"{OF_KIND} AND {has_code('e', '$2', 'ARRAY[$3]')}"
+_REFERRING = f"{OF_KIND} AND {refers_to('e', 'ARRAY[$3]')}"
+_CHILDREN = f"{OF_KIND} AND e.root_id = $3 AND e.body->>'parentAccountId' = $3"
 #: The account plans of every account that has one of this plan group.
 _BESIDE_GROUP = (
-    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = 'accountPlan' AND e.root_id IN"
+    f"{OF_ORGANIZATION} AND e.kind = 'accountPlan' AND e.root_id IN"
     " (SELECT o.root_id FROM store.entities o WHERE o.organization = $1 AND o.kind = 'accountPlan'"
     f" AND {refers_to('o', 'ARRAY[$2]')})"
 )
 #: The kind of what pays into a balance again and again.
 _TOP_UPS = "balanceTransactionSchedule"
 #: Of all that refer to a resource what was created first, as `decide` names it.
-_REFERRER = (
-    f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND {refers_to('e', 'ARRAY[$2]')} "
-    "ORDER BY e.position LIMIT 1"
-)
+_REFERRER = f"{OF_ORGANIZATION} AND {refers_to('e', 'ARRAY[$2]')} ORDER BY e.position LIMIT 1"
 
 
 def _is(field: str, value: str) -> str:
@@ -80,7 +76,7 @@ class _Loader:
             values = [value_of(body, field) for field in fields]
             if None not in values:
                 tests = (f" AND {_is(field, f'${number}')}" for number, field in enumerate(fields, start=3))
-                await self.rows(_OF_KIND + "".join(tests), kind.name, *map(str, values))
+                await self.rows(OF_KIND + "".join(tests), kind.name, *map(str, values))
 
     async def account_plans(self, account_id: str) -> None:
         await self.rows(_OF_ACCOUNT, "accountPlan", account_id)
@@ -121,7 +117,7 @@ async def load_for(connection: Any, resources: Resources, command: Command) -> N
             await loader.rows(_REFERRER, id)
             await _load_with_account(loader, id)
             if id in resources.aggregations:
-                await loader.rows(_OF_KIND, "compoundAggregation")
+                await loader.rows(OF_KIND, "compoundAggregation")
         case TransactBalance(id=id):
             await _load_with_account(loader, id)
             await loader.top_ups(id)
@@ -148,7 +144,7 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
         case Account(parent_account_id=str(parent)):
             await loader.rows(_CHILDREN, "account", parent)
         case Aggregation() if id in loader.resources.aggregations:
-            await loader.rows(_OF_KIND, "compoundAggregation")
+            await loader.rows(OF_KIND, "compoundAggregation")
         case CompoundAggregation():
             await loader.named_in(body)
         case AccountPlan():

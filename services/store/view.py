@@ -35,8 +35,11 @@ COLUMNS = (
 )
 #: By the names of `projections.resources.Entity`, which are the columns'.
 _STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_by")
-_GET = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = $3"
-_GET_IDS = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.id = ANY($2)"
+#: Rows for `entity_of`, of organization $1, and those of kind $2 among them: `AND` goes on.
+OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1"
+OF_KIND = f"{OF_ORGANIZATION} AND e.kind = $2"
+_GET = f"{OF_KIND} AND e.id = $3"
+_GET_IDS = f"{OF_ORGANIZATION} AND e.id = ANY($2)"
 _PUT = """
 INSERT INTO store.entities (organization, kind, id, version, body, extra, refs, root_id, partition, timezone,
                             position, folded, created, modified, created_by, modified_by)

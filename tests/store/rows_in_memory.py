@@ -12,6 +12,7 @@ from services.commands.kind import Kind, value_of
 from services.commands.messages import Command
 from services.commands.table import KINDS
 from services.store import loading
+from services.store.view import OF_KIND
 
 
 class Rows:
@@ -23,7 +24,7 @@ class Rows:
 
     async def fetch(self, query: str, organization: str, *asked: str) -> list[Entity[Any]]:
         found: dict[str, Callable[..., list[Entity[Any]]]] = {
-            loading._OF_KIND: self._of_kind,
+            OF_KIND: self._of_kind,
             loading._OF_ACCOUNT: self._of_account,
             loading._OF_CODE: lambda kind, code: [one for one in self._of_kind(kind) if one.body.code == code],
             loading._REFERRING: lambda kind, id: [one for one in self._of_kind(kind) if one in self._referring(id)],
