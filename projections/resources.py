@@ -87,7 +87,12 @@ class Resources:
     @property
     def grace_period(self) -> timedelta:
         """How long bills stay pending before they approve themselves; none: they are issued at once (rules 8.11)."""
-        return timedelta(0) if self.config is None else self.config.body.grace_period
+        return timedelta(0) if self.configured is None else self.configured.grace_period
+
+    @property
+    def configured(self) -> OrganizationConfig | None:
+        """What the organization is configured to be; None before its first configuration."""
+        return None if self.config is None else self.config.body
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact of this organization; facts about other subjects (usage, bills) leave it unchanged."""

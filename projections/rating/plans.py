@@ -21,12 +21,13 @@ from projections.resources import Resources
 
 def organization_rounding(resources: Resources, currency: str) -> Rounding:
     """The rounding of a currency in the organization."""
-    return rounding_of(currency, resources.config.body.rounding_mode if resources.config else None)
+    config = resources.configured
+    return rounding_of(currency, config.rounding_mode if config else None)
 
 
 def epoch_of(resources: Resources, frequency: Frequency, *epochs: date | None) -> date | None:
     """The first epoch that is given, else the organization's for the frequency (rules 2.4)."""
-    config = resources.config.body if resources.config else None
+    config = resources.configured
     organization: date | None = None if config is None else getattr(config, _EPOCHS[frequency])
     return first(organization, *epochs)
 
@@ -89,8 +90,8 @@ def _compile(
         grid=plan_grid(resources, template, body.bill_epoch, holder.bill_epoch),
         frequency=template.bill_frequency,
         interval=template.bill_frequency_interval or 1,
-        standing=_standing(plan, template_entity, _config(resources)),
-        minimum=_minimum(plan, template_entity, _config(resources)),
+        standing=_standing(plan, template_entity, resources.configured),
+        minimum=_minimum(plan, template_entity, resources.configured),
         series=tuple(prices.series()),
         counters=tuple(prices.counters(members)),
         members=members,
@@ -99,7 +100,7 @@ def _compile(
 
 def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[PlanTerms]) -> PlanTerms:
     """What a plan group charges itself, beside its plans: by the billing periods of the one that was linked first."""
-    body, config = group.body, _config(resources)
+    body, config = group.body, resources.configured
     return replace(
         plans[0],
         plan_id="",
@@ -133,10 +134,6 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         # A template may have changed its currency since; money of another adds up to nothing.
         grouped=tuple(one for one in plans if one.currency == body.currency),
     )
-
-
-def _config(resources: Resources) -> OrganizationConfig | None:
-    return resources.config.body if resources.config else None
 
 
 def _amounts(own: Sequence[Dated], template: Sequence[Dated]) -> tuple[tuple[date, Decimal], ...]:

@@ -104,7 +104,7 @@ class PlanPrices:
 
     def _terms(self, entity: Entity[Pricing]) -> PricingTerms:
         body = entity.body
-        config = self._resources.config.body if self._resources.config else None
+        config = self._resources.configured
         organization_flag = config.minimum_spend_bill_in_advance if config else None
         priced = priced_entity(self._resources, body.priced_id)
         name = priced.body.name if priced else body.priced_id

@@ -1,11 +1,9 @@
 """Which bills a request is about: conditions on rows of table `bills`, by their parameters."""
 
-from collections.abc import Mapping
 from typing import Any, get_args
 
 from events.facts.bills import BillIssued
-from services.api.parameters import Choice, Day, Flag, Found, Reader, Text, Texts
-from services.store.listing import Condition
+from services.api.parameters import Choice, Day, Flag, Reader, Text, Texts
 
 STATUSES = ("PENDING", "APPROVED")
 FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
@@ -43,17 +41,3 @@ FILTERS: dict[Reader[Any], str] = {
     Flag("locked"): f"{LOCKED} = {{}}",
     Choice("status", STATUSES): "status = {}",
 }
-
-
-class BillFilters(Reader[list[Condition]]):
-    """Which bills are asked for."""
-
-    def __init__(self, filters: Mapping[Reader[Any], str]) -> None:
-        self.filters = filters
-        self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
-
-    def read(self, found: Found) -> list[Condition]:
-        asked = self.schemas.keys() & found.keys()
-        return [
-            Condition(sql, filter.read(found)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
-        ]

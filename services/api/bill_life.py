@@ -11,9 +11,10 @@ from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, Bi
 from services.api.answers import BillAnswer, Told
 from services.api.bill_bodies import ApproveBody, StatusBody
 from services.api.bill_documents import document_of, one_bill
-from services.api.bill_filters import INVOICED_RANGE, BillFilters
+from services.api.bill_filters import INVOICED_RANGE
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once_by_itself
+from services.api.filters import Conditions
 from services.api.parameters import Texts
 from services.api.sent import Body, Sent
 from services.api.wire import answer
@@ -120,7 +121,7 @@ async def delete(call: Caller, bill: str) -> Response:
 async def approve(
     call: Caller,
     listed: Annotated[list[str], Depends(Texts("accountIds"))],
-    invoiced: Annotated[list[Condition], Depends(BillFilters(INVOICED_RANGE))],
+    invoiced: Annotated[list[Condition], Depends(Conditions(INVOICED_RANGE))],
     sent: Annotated[Sent[ApproveBody], Depends(_APPROVAL)],
 ) -> Response:
     """Approve many bills: by id, the pending bills of accounts, or those of the bills that are of these accounts; of

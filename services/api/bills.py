@@ -14,10 +14,11 @@ from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_filters import FILTERS, FREQUENCIES, OF_FREQUENCY, BillFilters
+from services.api.bill_filters import FILTERS, FREQUENCIES, OF_FREQUENCY
 from services.api.bill_search import BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.family import family_of
+from services.api.filters import Conditions
 from services.api.paging import AnyPage, Page, Paging
 from services.api.parameters import Choice, Day, Flag, Text, choice_rule
 from services.api.sent import Body, Sent
@@ -46,7 +47,7 @@ _PREVIEW = Body(PreviewBody)
 @router.get("/bills", response_model=listed(BillAnswer))
 async def list_bills(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(BillFilters(FILTERS))],
+    wanted: Annotated[list[Condition], Depends(Conditions(FILTERS))],
     frequency: Annotated[str | None, Depends(Choice("billingFrequency", FREQUENCIES))],
     additional: _Ignored,
     page: Annotated[Page, Depends(Paging())],

@@ -6,7 +6,6 @@ The answer to a create shows what was made, by a settlement of it alone: what it
 account has already.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -20,6 +19,7 @@ from projections.readmodels.settled import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.undrawn import undrawn
+from services.api.funds import standing_of
 from services.commands.commitments import is_used
 from services.failures import Passing
 from services.postgres import Postgres
@@ -80,7 +80,7 @@ async def derived_fields(
                 raise
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
-    return {fund.id: _of_row(rows[fund.id]) for fund in funds if fund.id in rows}
+    return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
 
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
     account = resources.accounts[entity.body.account_id]
     today = today_of(resources, account.timezone, None, entity.created, None)
     state = undrawn(resources, entity, today)
-    return _of_row(balance_row(entity, state, resources.organization, account.root_id, today)._asdict())
+    return standing_of(balance_row(entity, state, resources.organization, account.root_id, today)._asdict())
 
 
 async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:
@@ -126,19 +126,3 @@ async def _projected(connection: Any, organization: str, funds: Sequence[Entity[
 async def _roots(connection: Any, organization: str, entities: Sequence[Entity[Any]]) -> dict[str, str]:
     rows = await connection.fetch(_ROOTS, organization, [entity.id for entity in entities]) if entities else []
     return {row["id"]: row["root_id"] for row in rows}
-
-
-def _of_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `commitment_balances` by the wire's names."""
-    found = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
-    if row["kind"] == "MINIMUM":
-        found["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
-    else:
-        found |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
-    if row["kind"] == "BALANCE":
-        found["amount"] = row["remaining"]
-    return found
-
-
-def _period(period: dict[str, Any]) -> dict[str, Any]:
-    return period | {name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}

@@ -18,7 +18,7 @@ _BESIDE = {
     "version": "int",
 }
 
-#: What later facts add to a body, as `services.api.wire.document_of` shows it.
+#: What later facts add to a body, as `services.api.funds.added_to` shows it.
 _ADDED: dict[type[Resource], dict[str, str]] = {
     Balance: {"amount": "double"},
     Commitment: {"amountUnscheduled": "double", "topUps": "array", "cancellation": "map"},

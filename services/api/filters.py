@@ -1,6 +1,6 @@
 """Filters of the list paths: the conditions that a query's parameters stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from services.api.parameters import Found, Reader, day_schema, is_true, one, several, text_schema, texts_schema
@@ -37,6 +37,20 @@ class Filters(Reader[list[Condition]]):
 
     def read(self, found: Found) -> list[Condition]:
         return list_conditions(found, self.filters)
+
+
+class Conditions(Reader[list[Condition]]):
+    """What is asked for by parameters, each of which stands for a condition in SQL."""
+
+    def __init__(self, filters: Mapping[Reader[Any], str]) -> None:
+        self.filters = filters
+        self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
+
+    def read(self, found: Found) -> list[Condition]:
+        asked = self.schemas.keys() & found.keys()
+        return [
+            Condition(sql, filter.read(found)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
+        ]
 
 
 def list_conditions(found: Found, filters: Sequence[Filter]) -> list[Condition]:

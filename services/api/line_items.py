@@ -11,8 +11,9 @@ from starlette.responses import Response
 from events.facts.bills import BillIssued, LineType
 from services.api.answers import BillLineAnswer
 from services.api.calls import Caller, organization_router
+from services.api.filters import Conditions
 from services.api.paging import Page, Paging
-from services.api.parameters import Choice, Found, Reader, Text
+from services.api.parameters import Choice, Reader, Text
 from services.api.shown import listed
 from services.billing.bill_document import line_document, referred_ids
 from services.billing.stored_bills import read_names
@@ -37,28 +38,17 @@ JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
 #: Conditions by their parameters. Column `commitment_id` has the ids of commitments and balances, and the index.
-_FILTERS: dict[Text, str] = {
+_FILTERS: dict[Reader[Any], str] = {
     Text("commitmentId"): "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}",
     Choice("lineItemType", get_args(LineType)): "l.type = {}",
     Text("billId"): "l.bill_id = {}",
 }
 
 
-class _LineFilters(Reader[list[Condition]]):
-    """Which lines are asked for."""
-
-    def __init__(self) -> None:
-        self.schemas = {name: schema for filter in _FILTERS for name, schema in filter.schemas.items()}
-
-    def read(self, found: Found) -> list[Condition]:
-        asked = [(sql, filter.read(found)) for filter, sql in _FILTERS.items()]
-        return [Condition(sql, value) for sql, value in asked if value is not None]
-
-
 @router.get("/lineitems", response_model=listed(BillLineAnswer))
 async def list_line_items(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(_LineFilters())],
+    wanted: Annotated[list[Condition], Depends(Conditions(_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""

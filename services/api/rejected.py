@@ -16,6 +16,7 @@ from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
 from services.api.calls import LINK, Call, Caller, organization_router
 from services.api.commanding import once_by_itself
+from services.api.filters import Conditions
 from services.api.measurement_answers import DownloadUrl, RejectedPage, RejectedRecord, ReplayAnswer
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Found, Instant, Reader, choice_rule, text_schema
@@ -38,22 +39,12 @@ LINK_LENGTH_MAX = 2_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
 _FILTERS: dict[Reader[Any], str] = {
-    Choice("reason", _REASONS): "reason = {}",
-    TextParameter("accountCode"): "account = {}",
-    Instant("from"): "refused >= {}",
-    Instant("to"): "refused < {}",
+    Choice("reason", _REASONS): table.HAS_REASON,
+    TextParameter("accountCode"): table.IS_OF_ACCOUNT,
+    Instant("from"): table.REFUSED_FROM,
+    Instant("to"): table.REFUSED_UNTIL,
 }
 _FILE = TextParameter("file")
-
-
-class RejectedFilters(Reader[list[Condition]]):
-    """Which refused records are asked for; `from` and `to` are of when they were last refused."""
-
-    def __init__(self) -> None:
-        self.schemas = {name: schema for filter in _FILTERS for name, schema in filter.schemas.items()}
-
-    def read(self, found: Found) -> list[Condition]:
-        return [Condition(sql, filter.read(found)) for filter, sql in _FILTERS.items() if found.keys() & filter.schemas]
 
 
 class Link(Reader[None]):
@@ -81,13 +72,13 @@ class ReplayBody(Model):
     def conditions(self) -> list[Condition]:
         """The same as conditions on rows."""
         given = {
-            "id = ANY({})": None if self.ids is None else list(self.ids),
+            table.IS_ONE_OF: None if self.ids is None else list(self.ids),
             # Of these there is nothing to send; who asks for one by its id is told so.
-            "cut = {}": False if self.ids is None else None,
-            "reason = {}": self.reason,
-            "account = {}": self.account_code,
-            "refused >= {}": self.from_,
-            "refused < {}": self.to,
+            table.IS_CUT: False if self.ids is None else None,
+            table.HAS_REASON: self.reason,
+            table.IS_OF_ACCOUNT: self.account_code,
+            table.REFUSED_FROM: self.from_,
+            table.REFUSED_UNTIL: self.to,
         }
         return [Condition(sql, value) for sql, value in given.items() if value is not None]
 
@@ -98,7 +89,7 @@ router = organization_router("usage")
 @router.get("/usage/rejected", response_model=RejectedPage)
 async def list_rejected(
     call: Caller,
-    wanted: Annotated[list[Condition], Depends(RejectedFilters())],
+    wanted: Annotated[list[Condition], Depends(Conditions(_FILTERS))],
     page: Annotated[Page, Depends(Paging())],
 ) -> Response:
     """Refused records that were not sent again since, newest first; what was refused several times is there once.

@@ -16,7 +16,8 @@ from events.dates import read_day, read_instant
 from events.decimals import plain, read_decimal
 from events.resources.base import Model
 from events.resources.bounds import NO_NUL
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import Entity
+from services.api.funds import added_to
 from services.commands.errors import InvalidField, shortened
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ def body_document(body: Model) -> dict[str, Any]:
 
 def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> dict[str, Any]:
     """A resource as the wire shows it, with the fields that settlement derives."""
-    document = {"id": entity.id, "version": entity.version, **body_document(entity.body), **_additions(entity)}
+    document = {"id": entity.id, "version": entity.version, **body_document(entity.body), **added_to(entity)}
     document |= {name: _number(value) for name, value in (derived or {}).items()}
     return document | {
         "dtCreated": entity.created,
@@ -156,24 +157,6 @@ def document_of(entity: Entity[Any], derived: dict[str, Any] | None = None) -> d
         "createdBy": shown(entity.created_by),
         "lastModifiedBy": shown(entity.modified_by),
     }
-
-
-def _additions(entity: Entity[Any]) -> dict[str, Any]:
-    """Ours: what later facts added to a commitment or balance; absent when there were none."""
-    if isinstance(entity, CommitmentEntity):
-        found: dict[str, Any] = {}
-        if entity.body.unscheduled:
-            found["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
-        if entity.top_ups:
-            found["topUps"] = [
-                {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups
-            ]
-        if (cancelled := entity.cancellation) is not None:
-            found["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
-        return found
-    if isinstance(entity, BalanceEntity):
-        return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
-    return {}
 
 
 def _number(value: Any) -> Any:

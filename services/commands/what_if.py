@@ -31,7 +31,7 @@ def supposed_family(
     if not commitments and not pricings:
         return family
     terms = compile_terms(supposed(resources, commitments, pricings, now), family.root_id)
-    return Family(terms, family.totals, family.billed)
+    return replace(family, terms=terms)
 
 
 def supposed(resources: Resources, commitments: Sequence[Any], pricings: Sequence[Any], now: datetime) -> Resources:

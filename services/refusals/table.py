@@ -20,6 +20,10 @@ ON CONFLICT (organization, id) DO UPDATE SET
     reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, refused = EXCLUDED.refused,
     partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
 """
+#: Conditions on rows, of the list and of what is sent again.
+IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
+#: When they were last refused.
+REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
 _FORGET = "DELETE FROM store.refused_usage WHERE refused < now() - make_interval(days => $1)"
 _DROP = "DELETE FROM store.refused_usage WHERE organization = $1 AND id = ANY($2)"
 _POSITIONS = "SELECT partition, next_offset FROM store.refused_positions"

@@ -176,7 +176,7 @@ class MemoryPlayer:
         held = self._held("commitment", code)
         root = self.resources.accounts[held.body.account_id].root_id
         settlement = settle(self.family(root), through=day, accrued=True)
-        return state_document(held, settlement.commitments[held.id])
+        return state_document(self.resources, held, settlement.commitments[held.id], day)
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
         self._bills += 1

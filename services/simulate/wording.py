@@ -9,7 +9,10 @@ from events.decimals import normal, plain
 from events.resources.commitments import Commitment
 from projections.aggregates import segment_text, segment_values
 from projections.entities import CommitmentEntity
+from projections.readmodels.settled import balance_row
+from projections.resources import Resources
 from projections.settlement import AgreementState, DraftBill, DraftLine
+from services.api.funds import added_to, standing_of
 from services.run.printing import charges_by_pricing
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
 
@@ -62,28 +65,14 @@ def played_unpriced(document: Mapping[str, Any], account: str, codes: Mapping[st
     )
 
 
-def state_document(entity: CommitmentEntity, state: AgreementState) -> dict[str, Any]:
+def state_document(
+    resources: Resources, entity: CommitmentEntity, state: AgreementState, today: date
+) -> dict[str, Any]:
     """A commitment in the wire's field names: its body and what is derived."""
-    document = entity.body.model_dump(by_alias=True, exclude_unset=True)
-    document |= {
-        "version": entity.version,
-        "status": state.status,
-        "amountSpent": state.amount_spent,
-        "amountRemaining": state.amount_remaining,
-    }
-    if state.kind != "MINIMUM":
-        document |= {"amountRolledOver": state.amount_rolled_over, "amountLapsed": state.amount_lapsed}
-    if entity.body.unscheduled:
-        document["amountUnscheduled"] = entity.body.unscheduled
-    if entity.top_ups:
-        document["topUps"] = [
-            {"amount": one.amount, "date": one.date, "recurring": one.recurring} for one in entity.top_ups
-        ]
-    if (cancelled := entity.cancellation) is not None:
-        document["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
-    if state.kind == "MINIMUM":
-        document["periods"] = [one.document() for one in state.periods]
-    return document
+    body = entity.body.model_dump(by_alias=True, exclude_unset=True)
+    root_id = resources.accounts[entity.body.account_id].root_id
+    row = balance_row(entity, state, resources.organization, root_id, today)
+    return body | {"version": entity.version, **added_to(entity), **standing_of(row._asdict())}
 
 
 def schedule_notes(commitment: str, body: Commitment) -> list[str]:

@@ -1,5 +1,7 @@
 """Every fact about a resource is an event with a name of m3ter's, and an id that says where the event stands."""
 
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -7,11 +9,12 @@ import pytest
 from events.facts import FACTS
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from services.api.event_fields import fields_of
+from services.api.funds import added_to
 from services.api.wire import document_of
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of
 from services.commands.table import KINDS
 from services.store.happened import event_id_of, position_in
-from tests.commands.world import configure, create, given, update
+from tests.commands.world import NOW, CancelCommitment, TopUpCommitment, configure, create, given, update
 
 ABOUT_RESOURCES = {name for name, fact in FACTS.items() if issubclass(fact, ResourceFact)}
 
@@ -66,6 +69,21 @@ def test_all_that_a_resource_is_shown_with_is_told_as_a_field(kind: str) -> None
         name = next(one.name for one in HAPPENINGS if one.fact_type == f"{KINDS[kind].model.__name__}Created")
         shown = {f"new.{field}" for field in document_of(entity)}
         assert shown <= fields_of(KINDS[kind].model, name).keys()
+
+
+def test_what_later_facts_add_is_told_as_a_field() -> None:
+    fee = {
+        "date": "2026-02-01", "amount": 40,
+        "servicePeriodStartDate": "2026-01-01", "servicePeriodEndDate": "2027-01-01",
+    }  # fmt: skip
+    story = given(create("commitment", "it", accountId="@acme", feeDates=[fee]))
+    id = next(iter(story.resources.commitments))
+    story.when(TopUpCommitment(id, Decimal(5), date(2026, 3, 1), False, 1, NOW)).then(FACTS["CommitmentToppedUp"])
+    story.when(CancelCommitment(id, date(2026, 6, 1), None, 2, NOW)).then(FACTS["CommitmentCancelled"])
+    added = added_to(story.resources.commitments[id])
+    assert added.keys() == {"amountUnscheduled", "topUps", "cancellation"}
+    told = fields_of(KINDS["commitment"].model, "configuration.commitment.created")
+    assert {told[f"new.{field}"] for field in added} == {"double", "array", "map"}
 
 
 def test_fields_have_the_types_that_m3ter_names() -> None:

@@ -1,0 +1,43 @@
+"""Commitments and balances on the wire, beside their bodies: what later facts added to them, and how they stand."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from events.decimals import plain
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
+
+
+def added_to(entity: Entity[Any]) -> dict[str, Any]:
+    """What later facts added, by the wire's names, absent when there were none; {} of all other resources."""
+    if isinstance(entity, CommitmentEntity):
+        found: dict[str, Any] = {}
+        if entity.body.unscheduled:
+            found["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
+        if entity.top_ups:
+            found["topUps"] = [
+                {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups
+            ]
+        if (cancelled := entity.cancellation) is not None:
+            found["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
+        return found
+    if isinstance(entity, BalanceEntity):
+        return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
+    return {}
+
+
+def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """How one stands, by the wire's names, of its row of `commitment_balances`."""
+    found = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
+    if row["kind"] == "MINIMUM":
+        found["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
+    else:
+        found |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
+    if row["kind"] == "BALANCE":
+        found["amount"] = row["remaining"]
+    return found
+
+
+def _period(period: dict[str, Any]) -> dict[str, Any]:
+    return period | {name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}
