@@ -25,6 +25,8 @@ Timezone = Annotated[
 CreditOrder = Annotated[tuple[CreditKind, ...], Field(min_length=1, max_length=2), AfterValidator(_check_order)]
 
 
+#: How an external invoice date may be fixed: by a bill's date, or by the last day of its period.
+NEXT_PERIOD, LAST_DAY = "FIRST_DAY_OF_NEXT_PERIOD", "LAST_DAY_OF_ARREARS"
 #: Longest grace period.
 GRACE_DAYS_MAX = 3650
 _GRACE_UNITS = {"MINUTES": timedelta(minutes=1), "HOURS": timedelta(hours=1), "DAYS": timedelta(days=1)}
@@ -80,7 +82,7 @@ class OrganizationConfig(Resource):
     @property
     def invoiced_before(self) -> timedelta:
         """How long before a bill's date, which is the first day after its period, its external invoice date lies."""
-        return timedelta(days=1) if self.external_invoice_date == "LAST_DAY_OF_ARREARS" else timedelta(0)
+        return timedelta(days=1) if self.external_invoice_date == LAST_DAY else timedelta(0)
 
     @model_validator(mode="after")
     def _rules(self, info: ValidationInfo) -> Self:

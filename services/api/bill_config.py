@@ -16,16 +16,12 @@ from services.commands.bodies import unread_of
 from services.commands.errors import UnknownResource
 from services.commands.messages import CreateResource, UpdateResource
 from services.commands.table import KINDS
-from services.readside.live import read_live
+from services.readside.bill_rows import pending_up_to
 from services.store.view import get
 
 router = organization_router("bills")
 _KIND = KINDS["billConfig"]
 _BODY = Body(BillConfig, tuple(name for name in unread_of(_KIND) if name != "version"), version="optional")
-_PENDING = """
-SELECT bill_id FROM "{schema}".bills
-WHERE organization = $1 AND status = 'PENDING' AND bill_date <= $2 ORDER BY position
-"""
 
 
 @router.get("/billconfig", response_model=answer_of(BillConfig))
@@ -64,9 +60,6 @@ async def configure_bills(call: Caller, sent: Annotated[Sent[BillConfig], Depend
 async def _check_none_pending(turn: Turn, body: BillConfig) -> None:
     if body.bill_lock_date is None:
         return
-    live = await read_live(turn.connection)
-    with live.reading():
-        query = _PENDING.format(schema=live.schema)
-        rows = await turn.connection.fetch(query, turn.call.organization, body.bill_lock_date)
-    if rows:
-        raise BillsPending(count=len(rows), date=body.bill_lock_date, id=rows[0]["bill_id"])
+    pending = await pending_up_to(turn.connection, turn.call.organization, body.bill_lock_date)
+    if pending:
+        raise BillsPending(count=len(pending), date=body.bill_lock_date, id=pending[0])

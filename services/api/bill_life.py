@@ -31,17 +31,16 @@ from services.billing.life import (
 )
 from services.commands.bill_lock import is_locked
 from services.commands.errors import InvalidField
+from services.readside.bill_rows import IS_OF_ACCOUNTS, IS_ONE_OF, pending_bills
 from services.readside.live import reading_live
 from services.store.bill_lock import read_lock_date
 from services.store.events import StreamMovedError
 from services.store.execute import now_of
-from services.store.listing import Condition, placed
+from services.store.listing import Condition
 
 T = TypeVar("T")
 router = organization_router("bills", prefix="/bills")
 _STATUS, _APPROVAL = Body(StatusBody), Body(ApproveBody, may_be_absent=True)
-
-_PENDING = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +142,19 @@ async def _wanted(call: Call, body: ApproveBody, invoiced: list[Condition]) -> l
     if body.bill_ids is None and body.account_ids is None and not invoiced:
         raise InvalidField(field="billIds", rule="is required, or accountIds")
     if body.bill_ids is None:
-        of_accounts = [Condition("account_id = ANY ({})", list(body.account_ids))] if body.account_ids else []
+        of_accounts = [Condition(IS_OF_ACCOUNTS, list(body.account_ids))] if body.account_ids else []
         return await _pending(call, [*of_accounts, *invoiced])
     async with call.postgres.connection() as connection:
         lives = [await load_life(connection, call.organization, id) for id in dict.fromkeys(body.bill_ids)]
     named = [life.bill_id for life in lives if body.account_ids is None or life.account_id in body.account_ids]
-    return await _pending(call, [Condition("bill_id = ANY ({})", named), *invoiced]) if invoiced else named
+    return await _pending(call, [Condition(IS_ONE_OF, named), *invoiced]) if invoiced else named
 
 
 async def _pending(call: Call, conditions: list[Condition]) -> list[str]:
     """Ids of the pending bills that fulfil all conditions, as of the last command."""
     await call.waiter.until_commands_projected()
-    arguments: list[Any] = [call.organization]
-    query = _PENDING + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     async with reading_live(call.postgres) as connection:
-        return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
+        return await pending_bills(connection, call.organization, conditions)
 
 
 async def _approve(call: Call, bill_ids: list[str], approve: Callable[..., Awaitable[T]]) -> list[T]:

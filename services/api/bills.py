@@ -14,7 +14,7 @@ from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_filters import FILTERS, FREQUENCIES, OF_FREQUENCY
+from services.api.bill_filters import FILTERS, FREQUENCIES
 from services.api.bill_search import BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.family import family_of
@@ -30,6 +30,7 @@ from services.billing.stored_bills import newest_first
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
+from services.readside.bill_rows import IS_DATED, IS_OF_ACCOUNT, OF_FREQUENCY
 from services.readside.family_now import LoadedFamily
 from services.store.listing import Condition, Search
 
@@ -63,7 +64,7 @@ async def bills_of_account(
     call: Caller, account: str, additional: _Ignored, page: Annotated[Page, Depends(Paging())]
 ) -> Response:
     """The bills of one account, newest first."""
-    return await _page_of(call, [Condition("account_id = {}", account)], page)
+    return await _page_of(call, [Condition(IS_OF_ACCOUNT, account)], page)
 
 
 @router.get("/bills/billingperiod/{lastDate}/{frequency}", response_model=listed(BillAnswer))
@@ -78,7 +79,7 @@ async def bills_of_period(
     through = through_of(day(lastDate, "lastDate"))
     if frequency not in FREQUENCIES:
         raise InvalidField(field="frequency", rule=choice_rule(FREQUENCIES))
-    wanted = [Condition("bill_date = {}", through), Condition(OF_FREQUENCY, frequency)]
+    wanted = [Condition(IS_DATED, through), Condition(OF_FREQUENCY, frequency)]
     return await _page_of(call, wanted, page, frequency)
 
 
@@ -103,7 +104,7 @@ async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearc
 @router.get("/bills/latest/{account}", response_model=BillAnswer)
 async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Response:
     """The account's newest bill."""
-    _, documents = await found_bills(call, newest_first([Condition("account_id = {}", account)], 1))
+    _, documents = await found_bills(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
     if not documents:
         raise UnknownResource(kind="bill of account", id=account)
     return answer(documents[0])

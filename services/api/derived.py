@@ -6,7 +6,7 @@ The answer to a create shows what was made, by a settlement of it alone: what it
 account has already.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,29 +23,12 @@ from services.api.funds import standing_of
 from services.commands.commitments import is_used
 from services.failures import Passing
 from services.postgres import Postgres
+from services.readside.balance_rows import read_balances
 from services.readside.family_now import settle_now
-from services.readside.live import read_live
-from services.store.generations import load_generations
-from services.store.rows import COLUMNS, envelope_of
+from services.store.billed_ids import bills_with
+from services.store.view import roots_of
 
 _log = structlog.get_logger(__name__)
-
-_ROWS = """
-SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
-FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
-"""
-_ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id = ANY($2)"
-#: Of a root, the bills that have an id in them at all and what was voided: a family may have very many others.
-_BILLS = f"""
-SELECT {COLUMNS} FROM store.events
-WHERE organization = $1 AND stream = 'bills-' || $2
-    AND (type IN ('BillLinesIssued', 'BillIssued') AND data->>'billId' IN (
-        SELECT data->>'billId' FROM store.events
-        WHERE organization = $1 AND stream = 'bills-' || $2
-            AND type IN ('BillLinesIssued', 'BillIssued') AND strpos(data::text, $3) > 0
-    ) OR type = 'BillVoided')
-ORDER BY position
-"""
 
 
 def is_fund(entity: Entity[Any]) -> bool:
@@ -69,9 +52,9 @@ async def derived_fields(
     if not funds:
         return {}
     async with postgres.connection() as connection:
-        rows = await _projected(connection, organization, funds) if as_of is None else {}
+        rows = await read_balances(connection, organization, [fund.id for fund in funds]) if as_of is None else {}
         behind = [fund for fund in funds if fund.id not in rows or rows[fund.id]["folded"] < fund.folded]
-        roots = await _roots(connection, organization, behind)
+        roots = await roots_of(connection, organization, [fund.id for fund in behind])
     for root_id in sorted(set(roots.values())):
         try:
             rows |= await settle_now(postgres, organization, root_id, as_of)
@@ -95,10 +78,8 @@ def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:
 
 async def has_billed(connection: Any, organization: str, entity: Entity[Any]) -> bool:
     """Whether a bill that stands names the commitment or balance; the event store itself is asked."""
-    for root_id in (await _roots(connection, organization, [entity])).values():
-        billed, generations = Billed(), await load_generations(connection)
-        for row in await connection.fetch(_BILLS, organization, root_id, entity.id):
-            billed.evolve(envelope_of(row, generations.commands).data)
+    for root_id in (await roots_of(connection, organization, [entity.id])).values():
+        billed = await bills_with(connection, organization, root_id, entity.id)
         if is_used(entity.id, billed=billed, spent=Decimal(0)):
             return True
     return False
@@ -114,15 +95,3 @@ async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) 
     found = await derived_fields(postgres, organization, [entity])
     spent = found.get(entity.id, {}).get("amountSpent", Decimal(0))
     return is_used(entity.id, billed=Billed(), spent=spent)
-
-
-async def _projected(connection: Any, organization: str, funds: Sequence[Entity[Any]]) -> dict[str, Mapping[str, Any]]:
-    live = await read_live(connection)
-    with live.reading():
-        rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, [fund.id for fund in funds])
-    return {row["commitment_id"]: row for row in rows}
-
-
-async def _roots(connection: Any, organization: str, entities: Sequence[Entity[Any]]) -> dict[str, str]:
-    rows = await connection.fetch(_ROOTS, organization, [entity.id for entity in entities]) if entities else []
-    return {row["id"]: row["root_id"] for row in rows}

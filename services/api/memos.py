@@ -10,7 +10,6 @@ from starlette.responses import Response
 from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.memos import CreditMemo, DebitMemo, Memo
-from projections.calendar import named_days
 from projections.entities import AccountEntity
 from services.api.bill_life import Changing, change_bill, held_bill
 from services.api.calls import Call, Caller, organization_router
@@ -21,9 +20,10 @@ from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
-from services.commands.checks import check_precision, check_version
-from services.commands.errors import InvalidField, UnknownReference, UnknownResource
+from services.commands.checks import check_version
+from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
+from services.commands.memos import check_memo
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]
@@ -170,12 +170,9 @@ async def _check(held: Changing, body: Memo) -> None:
     life, connection = held.life, held.turn.connection
     _check_pending(life)
     assert life.pending is not None
-    check_precision("amount", body.amount, life.pending.currency)
     account = await get(connection, life.organization, "account", life.account_id)
     assert isinstance(account, AccountEntity)
-    days = named_days(body.service_period_start_date, body.service_period_end_date, account.timezone)
-    if days[1] is None or days[1] <= days[0]:
-        raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")
+    check_memo(body, life.pending.currency, account.timezone)
     for field, id in (("productId", body.product_id), ("accountingProductId", body.accounting_product_id)):
         if await get(connection, life.organization, "product", id) is None:
             raise UnknownReference(field=field, kind="product", id=id)

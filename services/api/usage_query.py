@@ -26,17 +26,12 @@ from services.commands.catalog import category_of
 from services.commands.errors import InvalidField, UnknownReference
 from services.readside.live import reading_live
 from services.readside.usage_sums import Asked, Span, SumKey, after, merged, read_sums
-from services.store.view import COLUMNS, entity_of
+from services.store.listing import aggregations_of, named
 
 router = organization_router("usage")
 #: Most rows of an answer, as m3ter has it.
 ROWS_MAX = 20_000
 _OF_DIMENSIONS: tuple[AggregationFunction, ...] = ("COUNT", "UNIQUE")
-_NAMED = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1 AND e.kind = $2 AND e.id = ANY($3)"
-_OF_METERS = (
-    f"SELECT {COLUMNS} FROM store.entities e"
-    " WHERE e.organization = $1 AND e.kind = 'aggregation' AND e.body->>'meterId' = ANY($2)"
-)
 
 
 class AskedAggregation(Model):
@@ -159,18 +154,17 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
 async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[Asked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
 
-    async def named(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
-        found = {row["id"]: entity_of(row) for row in await connection.fetch(_NAMED, call.organization, kind, ids)}
+    async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
+        found = await named(connection, call.organization, kind, ids)
         for id in ids:
             if id not in found:
                 raise UnknownReference(field=field, kind=kind, id=id)
         return found
 
-    await named("account", "accountIds", list(body.account_ids or ()))
-    await named("meter", "meterIds", list(body.meter_ids or ()))
-    meters = await named("meter", "aggregations.meterId", sorted({one.meter_id for one in body.aggregations}))
-    rows = await connection.fetch(_OF_METERS, call.organization, list(meters))
-    kept = [entity_of(row) for row in rows]
+    await existing("account", "accountIds", body.account_ids or ())
+    await existing("meter", "meterIds", body.meter_ids or ())
+    meters = await existing("meter", "aggregations.meterId", sorted({one.meter_id for one in body.aggregations}))
+    kept = await aggregations_of(connection, call.organization, list(meters))
     _check_dimensions(body)
     return [_sum_of(body, number, meters[one.meter_id].body, kept) for number, one in enumerate(body.aggregations)]
 

@@ -29,6 +29,8 @@ from services.store.view import OF_KIND, entity_of
 
 #: The order in which things were made.
 BY_POSITION = "e.position"
+_NAMED = f"{OF_KIND} AND e.id = ANY($3)"
+_OF_METERS = f"{OF_KIND} AND e.body->>'meterId' = ANY($3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,17 @@ async def list_page(
     query = OF_KIND + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
     query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def named(connection: Any, organization: str, kind: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
+    """The resources of a kind with these ids, by id; without those that are not there."""
+    rows = await connection.fetch(_NAMED, organization, kind, list(ids))
+    return {row["id"]: entity_of(row) for row in rows}
+
+
+async def aggregations_of(connection: Any, organization: str, meters: Sequence[str]) -> list[Entity[Any]]:
+    """The aggregations of these meters."""
+    return [entity_of(row) for row in await connection.fetch(_OF_METERS, organization, "aggregation", list(meters))]
 
 
 @dataclass(frozen=True, slots=True)

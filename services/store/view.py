@@ -40,6 +40,7 @@ OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization 
 OF_KIND = f"{OF_ORGANIZATION} AND e.kind = $2"
 _GET = f"{OF_KIND} AND e.id = $3"
 _GET_IDS = f"{OF_ORGANIZATION} AND e.id = ANY($2)"
+_ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id = ANY($2)"
 _PUT = """
 INSERT INTO store.entities (organization, kind, id, version, body, extra, refs, root_id, partition, timezone,
                             position, folded, created, modified, created_by, modified_by)
@@ -148,6 +149,12 @@ async def get(connection: Any, organization: str, kind: str, id: str) -> Entity[
 async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> list[Mapping[str, Any]]:
     """Rows of the resources with these ids, of any kind."""
     return list(await connection.fetch(_GET_IDS, organization, list(ids)))
+
+
+async def roots_of(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, str]:
+    """The root accounts of what accounts have, by the ids of what they have; without those that are not there."""
+    rows = await connection.fetch(_ROOTS, organization, list(ids)) if ids else []
+    return {row["id"]: row["root_id"] for row in rows}
 
 
 async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
