@@ -17,7 +17,7 @@ async def test_a_query_that_forgot_its_organization_shows_nobody_elses(
     other = replace(store, organization=f"{store.organization}-other")
     await other.configure()
     mine, theirs = await store.account(), await other.account()
-    for module, name in ((view, "_GET"), (listing, "_PAGE")):
+    for module, name in ((view, "_GET"), (listing, "OF_KIND")):
         right = getattr(module, name)
         wrong = right.replace("e.organization = $1", "$1::text IS NOT NULL")
         assert wrong != right
