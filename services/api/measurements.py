@@ -30,6 +30,9 @@ PAYLOAD_BYTES = 512_000
 class _Payload(Body[Measurements]):
     """The body of a submission. Raises: PayloadTooLargeError."""
 
+    #: m3ter's ingest refuses with 403 what is too large.
+    refusals = (403, 415)
+
     async def bytes_of(self, request: Request) -> bytes:
         try:
             return await body_of(request, PAYLOAD_BYTES - 1)
