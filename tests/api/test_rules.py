@@ -48,6 +48,12 @@ async def test_absent_stays_absent_and_instants_carry_z(http: httpx.AsyncClient,
     assert (made["startDate"], made["amountSpent"], made["amountRemaining"]) == ("2026-01-01", 0, 100)
 
 
+async def test_the_version_of_a_create_says_nothing(http: httpx.AsyncClient, account: str) -> None:
+    for sent in (0, 1, 7):
+        made = await http.post("/commitments", json=commitment_body(account, version=sent))
+        assert (made.status_code, made.json()["version"]) == (200, 1)
+
+
 async def test_a_whole_answer_can_be_sent_back(http: httpx.AsyncClient, account: str) -> None:
     made = (await http.post("/commitments", json=commitment_body(account))).json()
     changed = await http.put(f"/commitments/{made['id']}", json=made | {"amount": 200})
