@@ -13,7 +13,8 @@ MODULES = (
     *("bills", "bills.line_items", "bills.credit_line_items", "bills.debit_line_items", "bill_jobs"),
     *("organization_config", "counters", "counter_adjustments", "counter_pricings", "meters", "aggregations"),
     *("compound_aggregations", "plan_groups", "plan_group_links"),
-    *("plans", "plan_templates", "pricings", "products", "usage.query", "events", "bill_config"),
+    *("plans", "plan_templates", "pricings", "products", "charges", "events", "bill_config"),
+    *("usage.query", "usage.submit", "usage.get_failed_ingest_download_url"),
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
 )
 CALLS = official_calls(*MODULES)
