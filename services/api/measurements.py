@@ -20,7 +20,7 @@ from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import read_items
 from services.api.measurement_records import Placed, placed, stem_of
 from services.api.sent import Body, Sent
-from services.failures import Passing
+from services.failures import Passing, outside_of
 from services.kafka import SharedWriter
 
 #: m3ter's bound of an ingest request: its body has fewer bytes.
@@ -71,10 +71,12 @@ async def _publish(usage: SharedWriter, parts: Mapping[int, Placed], again: bool
         *(usage.append(USAGE, partition, part.records) for partition, part in parts.items()), return_exceptions=True
     )
     refused: list[tuple[int, str]] = []
+    cause: Passing | None = None
     for part, outcome in zip(parts.values(), outcomes, strict=True):
         if isinstance(outcome, Passing):
-            refused += [(index, str(outcome)) for index in part.indexes]
+            cause = outcome
+            refused += [(index, outside_of(outcome)) for index in part.indexes]
         elif isinstance(outcome, BaseException):
             raise outcome
     if refused:
-        raise NotConfirmedError(sorted(refused), again=again)
+        raise NotConfirmedError(sorted(refused), again=again) from cause
