@@ -1,13 +1,15 @@
 """Bad bodies, each with the field that its message names."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from events.resources.credits import BalanceTransaction
 from projections.money import minor_digits
 from services.api.wire import day, instant
-from services.commands.bodies import parse_body, version_of
+from services.commands.bodies import parse_body, parse_model, version_of
 from services.commands.errors import InvalidBody, InvalidField
 from services.commands.table import KINDS
 from tests.commands.world import LEAST, document
@@ -39,6 +41,16 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("meter", {"dataFields": []}, "dataFields: "),
     ("meter", {"dataFields": [{"code": "n", "category": "X"}]}, "dataFields[0].category: must be 'WHO'"),
+    (
+        "meter",
+        {"dataFields": [{"code": "n", "category": "MEASURE"}] * 2},
+        "dataFields: every field needs a code of its own",
+    ),
+    (
+        "meter",
+        {"derivedFields": [{"code": "n", "name": "N", "category": "MEASURE", "calculation": "n"}]},
+        "dataFields: every field needs a code of its own",
+    ),
     ("aggregation", {"meterId": ID, "quantityPerUnit": 0}, "quantityPerUnit: must be greater than 0"),
     ("aggregation", {"meterId": ID, "aggregation": "CUSTOM_SQL"}, "aggregation: must be 'SUM'"),
     ("planTemplate", {"productId": ID, "currency": "US"}, "currency: must be a code of 3 to 10 capital letters"),
@@ -52,6 +64,11 @@ BAD_OTHERS: list[tuple[str, dict[str, Any], str]] = [
         "pricing",
         {"aggregationId": ID, "planId": ID, "pricingBands": [{"lowerLimit": 1, "fixedPrice": 0, "unitPrice": 1}]},
         "pricingBands: the lowest band must have lowerLimit 0",
+    ),
+    (
+        "pricing",
+        {"aggregationId": ID, "planId": ID, "pricingBands": LEAST["pricing"]["pricingBands"] * 2},
+        "pricingBands: every band needs a lowerLimit of its own",
     ),
     (
         "pricing",
@@ -110,6 +127,12 @@ def test_nulls_count_as_absent_and_answers_can_be_sent_back() -> None:
     sent = document("commitment", accountId=ID) | {"contractId": None, "version": None}
     echoed = {"id": ID, "dtCreated": "x", "createdBy": "x", "amountSpent": 1, "status": "ACTIVE", "periods": []}
     assert parse_body("commitment", sent | echoed) == parse_body("commitment", document("commitment", accountId=ID))
+
+
+def test_a_transaction_of_nothing_is_none() -> None:
+    with pytest.raises(InvalidBody, match=r"^amount: must not be 0$"):
+        parse_model(BalanceTransaction, {"amount": 0})
+    assert parse_model(BalanceTransaction, {"amount": Decimal("-0.01")}).amount == Decimal("-0.01")
 
 
 @pytest.mark.parametrize(("text", "rule"), [("0001-01-01", "between"), ("2200-01-02", "between"), ("today", "a date")])
