@@ -3,8 +3,9 @@
     python examples/publish_usage.py examples/usage.jsonl
 
 Each line of the file is one thing that was used: {"id", "account", "time", "meter", "measure"}. Its `id` is what makes
-sending again harmless: Trueup counts an id once within 35 days, whoever sends it how often. So a publisher need not
-know whether what it sent before a crash has arrived. It sends everything again, under the same ids.
+sending again harmless: Trueup counts an id of one source once within 35 days, whoever sends it how often. So a
+publisher need not know whether what it sent before a crash has arrived. It sends all of it again, under the same ids
+and source.
 """
 
 import asyncio

@@ -1,5 +1,7 @@
 """What goes wrong outside the program: what a person can mend, and what passes by itself."""
 
+from typing import ClassVar
+
 
 class Worded(Exception):
     """A failure whose class's docstring is its message, with `{names}` for the values that it is made with.
@@ -17,6 +19,18 @@ class ExpectedFailure(Exception):
 
     The message is whole, so it is printed without a traceback.
     """
+
+
+class AddressedFailure(Worded, ExpectedFailure):
+    """One whose message says where a server of ours stands: that is for our log, and for who operates it."""
+
+    #: What everybody else is told: which server it is, and not where.
+    outside: ClassVar[str]
+
+
+def outside_of(error: BaseException) -> str:
+    """What of a failure's message anybody may read."""
+    return error.outside if isinstance(error, AddressedFailure) else str(error)
 
 
 class Passing(Exception):

@@ -4,10 +4,16 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from services.access.errors import AccessUnknownError, NoTokenError, RevokedTokenError, WrongTokenError
+from services.access.errors import (
+    AccessUnknownError,
+    NoTokenError,
+    NotSignedInError,
+    RevokedTokenError,
+    WrongTokenError,
+)
 from services.access.keys import revoked_keys
 from services.access.tokens import Identity, Tokens
-from services.failures import ExpectedFailure, Passing
+from services.failures import ExpectedFailure, Passing, outside_of
 from services.outage import Outage
 from services.postgres import Role, connected
 from services.store.generations import NotMigratedError
@@ -62,6 +68,13 @@ class Gate:
             raise WrongTokenError
         return found
 
+    def is_operators(self, authorization: str) -> bool:
+        """Whether an operator asks, by the header of a request: as far as is known, and nobody is refused for it."""
+        try:
+            return self.bearer_of(authorization).is_operators
+        except (NotSignedInError, AccessUnknownError):
+            return False
+
     async def watch(self) -> None:
         """Until cancelled. While the database is away, what was known last goes on to hold."""
         outage = Outage("access_keys_unread")
@@ -72,7 +85,7 @@ class Gate:
                 outage.over()
                 pause = self._again_seconds
             except (ExpectedFailure, Passing) as error:
-                self._why, pause = str(error), outage.met(error)
+                self._why, pause = outside_of(error), outage.met(error)
             self.looked.set()
             await asyncio.sleep(pause)
 

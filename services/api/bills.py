@@ -11,7 +11,7 @@ from starlette.responses import Response
 from events.envelope import NAMESPACE
 from events.facts.bills import BillIssued
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
-from services.api.answers import BillAnswer, BillLineAnswer, Preview
+from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES
@@ -43,6 +43,12 @@ Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
 _PREVIEW = Body(PreviewBody)
+_AGAINST: dict[int | str, dict[str, Any]] = {
+    409: {
+        "description": "What the body supposes would be refused so as a command, as on what is cancelled.",
+        "model": Error,
+    }
+}
 
 
 @router.get("/bills", response_model=listed(BillAnswer))
@@ -133,7 +139,7 @@ async def get_line(call: Caller, bill: str, line: str, additional: _Ignored) -> 
     raise UnknownResource(kind="line item", id=line)
 
 
-@router.post("/bills/preview", response_model=Preview)
+@router.post("/bills/preview", response_model=Preview, responses=_AGAINST)
 async def preview_bill(call: Caller, sent: Annotated[Sent[PreviewBody], Depends(_PREVIEW)]) -> Response:
     """What a run for the date would issue for the account, on the very same path; nothing is stored.
 

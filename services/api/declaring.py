@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import APIRouter
@@ -14,9 +15,12 @@ from starlette.responses import Response
 from services.api.answers import Error
 from services.api.parameters import Reader, declared
 from services.api.scopes import needed_by, security_of
-from services.api.sent import Body
+from services.api.sent import Body, BodyReader
 
 SCHEMAS = "#/components/schemas/{model}"
+RESPONSES = "#/components/responses/{name}"
+#: Statuses that older versions of Python call otherwise.
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 
 
 class DeclaredRoute(APIRoute):
@@ -28,6 +32,7 @@ class DeclaredRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
         self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
+        self._bodies = [one for one in _depends_on(endpoint) if isinstance(one, BodyReader)]
         #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
         [self.method] = options["methods"]
         self.needed = needed_by(self.method, path)
@@ -48,9 +53,12 @@ class DeclaredRoute(APIRoute):
             told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
         if self._security:
             told["security"] = self._security
+        responses: dict[str, Any] = {str(status): refusal(status) for one in self._bodies for status in one.refusals}
         if self.shown is not None:
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
-            told["responses"] = {"200": {"content": content}}
+            responses["200"] = {"content": content}
+        if responses:
+            told["responses"] = responses
         return told
 
 
@@ -62,6 +70,21 @@ def first_sentence(text: str) -> str:
 def referred(name: str) -> dict[str, Any]:
     """The schema of this name."""
     return {"$ref": SCHEMAS.format(model=name)}
+
+
+def phrase_of(status: int) -> str:
+    """What the status says: `Not Found`."""
+    return _PHRASES.get(status) or HTTPStatus(status).phrase
+
+
+def response_name(status: int) -> str:
+    """What the response to a refusal is called among the components: `NotFound`."""
+    return re.sub(r"\W", "", phrase_of(status).title())
+
+
+def refusal(status: int) -> dict[str, Any]:
+    """The response to a refusal of this status."""
+    return {"$ref": RESPONSES.format(name=response_name(status))}
 
 
 #: Every failure has this shape, whatever its status (`errors.py`). It is told as a schema: of a model the framework

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.access.errors import ForbiddenError, NotSignedInError
+from services.access.gate import Gate
+from services.api.away import Away
 from services.api.edges.methods import allow_header
 from services.api.edges.refused import (
     BodyTooLargeError,
@@ -28,7 +30,7 @@ from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_lock import BillsPending
-from services.failures import ExpectedFailure, Passing, Worded
+from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -105,8 +107,8 @@ def status_of(error: Exception) -> int:
     return 500
 
 
-def response_to(error: Exception) -> Response:
-    """The error's answer."""
+def response_to(error: Exception, *, operator: bool = False) -> Response:
+    """The error's answer. `operator`: who asks may know where our servers stand."""
     status = status_of(error)
     refused_items = {"refused": error.refused} if isinstance(error, ItemsError) else {}
     once = status == 409 or (isinstance(error, NotConfirmedError) and not error.again)
@@ -117,14 +119,22 @@ def response_to(error: Exception) -> Response:
         headers["accept-encoding"] = "gzip"
     if isinstance(error, NotSignedInError):
         headers["www-authenticate"] = error.scheme
-    return answer({"message": str(error), **refused_items}, status, headers)
+    return answer({"message": str(error) if operator else outside_of(error), **refused_items}, status, headers)
+
+
+def _is_operators(request: Request) -> bool:
+    gate: Gate = request.app.state.gate
+    return gate.is_operators(request.headers.get("authorization", ""))
 
 
 def handle_errors(app: FastAPI) -> None:
     """Every failure of the app answers in the wire's shape."""
 
-    async def on_error(_: Request, error: Exception) -> Response:
-        return response_to(error)
+    away = Away()
+
+    async def on_error(request: Request, error: Exception) -> Response:
+        away.note(error)
+        return response_to(error, operator=isinstance(error, AddressedFailure) and _is_operators(request))
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -7,7 +7,7 @@ service.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from events.topics import CATALOG, EVENTS, USAGE
+from services.access.gate import Gate
 from services.api.answers import HealthAnswer
+from services.api.away import Away
 from services.api.declaring import router_of
 from services.api.standing import Standing
 from services.api.wire import answer
-from services.failures import ExpectedFailure, Worded
+from services.failures import AddressedFailure, ExpectedFailure, outside_of
+from services.postgres import PostgresUnreachableError
 from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import usage_read
@@ -33,6 +36,10 @@ KEPT_SECONDS = 1.0
 #: Somebody who is behind and does not move for so long stands still.
 STILL_SECONDS = 5.0
 
+#: What the topics' ends are, or why they are not known; and how a failure is told.
+_Ends = dict[str, dict[int, int]] | ExpectedFailure
+_Say = Callable[[BaseException], str]
+
 router = router_of("health")
 _AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away.", "model": HealthAnswer}}
 
@@ -41,15 +48,28 @@ _AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away
 async def health(request: Request) -> Response:
     """Whether this process serves. 200 `ok`, or `degraded` with `problems`; 503 `unavailable` with a `message`.
 
-    `behind`: events or records.
+    `behind`: events or records. Where a server stands that did not answer, only an operator's token is told.
     """
     checked: Health = request.app.state.health
-    status, document = await checked.told()
-    return answer(document, status)
+    gate: Gate = request.app.state.gate
+    told = await checked.told()
+    operator = gate.is_operators(request.headers.get("authorization", ""))
+    return answer(told.operators if operator else told.everybodys, told.status)
 
 
-class SilentPostgresError(Worded, ExpectedFailure):
+class SilentPostgresError(AddressedFailure):
     """Postgres at {url} did not answer within {seconds} s"""
+
+    outside = PostgresUnreachableError.outside
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer: HTTP status, and what the document says to whom. They differ in where servers stand."""
+
+    status: int
+    everybodys: dict[str, Any]
+    operators: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +96,9 @@ class Health:
     watcher: Watcher
     standing: Standing
     _looker: Looker = field(init=False)
-    _shared: SharedAnswer[tuple[int, dict[str, Any]]] = field(init=False)
-    _told: tuple[int, dict[str, Any]] = field(default=(0, {}), init=False)
+    _shared: SharedAnswer[Told] = field(init=False)
+    _told: Told = field(default=Told(0, {}, {}), init=False)
+    _away: Away = field(default_factory=Away, init=False)
     _told_at: float = field(default=float("-inf"), init=False)
     _still: dict[str, _Still] = field(default_factory=dict, init=False)
 
@@ -85,8 +106,8 @@ class Health:
         self._looker = Looker(self.database_url)
         self._shared = SharedAnswer(self._ask)
 
-    async def told(self) -> tuple[int, dict[str, Any]]:
-        """HTTP status and document, at most KEPT_SECONDS old."""
+    async def told(self) -> Told:
+        """The answer, at most KEPT_SECONDS old."""
         if asyncio.get_running_loop().time() - self._told_at > KEPT_SECONDS:
             await self._shared.get()
         return self._told
@@ -96,16 +117,22 @@ class Health:
         await self._shared.close()
         self._looker.close()
 
-    async def _ask(self) -> tuple[int, dict[str, Any]]:
+    async def _ask(self) -> Told:
         seen, ends = await asyncio.gather(self._look(), self._ends())
-        if self.standing.broken is not None:
-            self._told = 503, {"status": "unavailable", "message": str(self.standing.broken)}
-        elif isinstance(seen, Seen):
-            self._told = 200, self._document(seen, ends)
-        else:
-            self._told = 503, {"status": "unavailable", "message": str(seen)}
+        for one in (seen, ends):
+            if isinstance(one, ExpectedFailure):
+                self._away.note(one)
+        status, everybodys = self._answer(seen, ends, outside_of)
+        self._told = Told(status, everybodys, self._answer(seen, ends, str)[1])
         self._told_at = asyncio.get_running_loop().time()
         return self._told
+
+    def _answer(self, seen: Seen | ExpectedFailure, ends: _Ends, say: _Say) -> tuple[int, dict[str, Any]]:
+        if self.standing.broken is not None:
+            return 503, {"status": "unavailable", "message": say(self.standing.broken)}
+        if not isinstance(seen, Seen):
+            return 503, {"status": "unavailable", "message": say(seen)}
+        return 200, self._document(seen, ends, say)
 
     async def _look(self) -> Seen | ExpectedFailure:
         try:
@@ -116,7 +143,7 @@ class Health:
         except ExpectedFailure as error:
             return error
 
-    async def _ends(self) -> dict[str, dict[int, int]] | ExpectedFailure:
+    async def _ends(self) -> _Ends:
         topics = (USAGE, EVENTS, CATALOG)
         try:
             asked = (self.watcher.ends(topic, ASK_SECONDS) for topic in topics)
@@ -124,8 +151,8 @@ class Health:
         except ExpectedFailure as error:
             return error
 
-    def _document(self, seen: Seen, ends: dict[str, dict[int, int]] | ExpectedFailure) -> dict[str, Any]:
-        problems = [*self.standing.warnings, *([str(ends)] if isinstance(ends, ExpectedFailure) else [])]
+    def _document(self, seen: Seen, ends: _Ends, say: _Say) -> dict[str, Any]:
+        problems = [*self.standing.warnings, *([say(ends)] if isinstance(ends, ExpectedFailure) else [])]
         if seen.outdated is not None:
             problems.append(str(OutdatedReadModelsError(seen.outdated)))
         behind = _behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)

@@ -20,12 +20,15 @@ from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import read_items
 from services.api.measurement_records import Placed, placed, stem_of
 from services.api.sent import Body, Sent
-from services.failures import Passing
+from services.failures import Passing, outside_of
 from services.kafka import SharedWriter
 
 
 class _Payload(Body[Measurements]):
     """The body of a submission. Raises: PayloadTooLargeError."""
+
+    #: m3ter's ingest refuses with 403 what is too large.
+    refusals = (403, 415)
 
     async def bytes_of(self, request: Request) -> bytes:
         try:
@@ -65,10 +68,12 @@ async def _publish(usage: SharedWriter, parts: Mapping[int, Placed], again: bool
         *(usage.append(USAGE, partition, part.records) for partition, part in parts.items()), return_exceptions=True
     )
     refused: list[tuple[int, str]] = []
+    cause: Passing | None = None
     for part, outcome in zip(parts.values(), outcomes, strict=True):
         if isinstance(outcome, Passing):
-            refused += [(index, str(outcome)) for index in part.indexes]
+            cause = outcome
+            refused += [(index, outside_of(outcome)) for index in part.indexes]
         elif isinstance(outcome, BaseException):
             raise outcome
     if refused:
-        raise NotConfirmedError(sorted(refused), again=again)
+        raise NotConfirmedError(sorted(refused), again=again) from cause

@@ -6,20 +6,21 @@ All of it follows from method and path: whoever adds a route adds nothing here.
 
 import re
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from pydantic.alias_generators import to_snake
 
 from events.resources.bounds import TEXT_MAX
+from services.api.declaring import RESPONSES, phrase_of, refusal, response_name
 from services.api.errors import STATUSES
+from services.api.scopes import PREFIX, changes
 from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
 from services.failures import Worded
+from services.store.idempotency import KEY_LENGTH_MAX
 
 Operation = dict[str, Any]
 
-_BELOW = "/organizations/{orgId}"
 _PARAMETER = re.compile(r"^\{(\w+)\}$")
 _KEY = {
     "name": "Idempotency-Key",
@@ -27,14 +28,12 @@ _KEY = {
     "required": False,
     "description": "Sent again with the same body, the first answer comes again and nothing is done twice; with"
     " another body or query it is refused with 409.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX},
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
 }
 #: How a failure's message names what it is about, in an example.
 _ABOUT = {"kind": "commitment", "id": "5aa39f0e-5b6c-541d-b5a1-ca246359e658", "organization": "acme", "limit": 1048576}
 _ABOUT |= {"current": 2, "given": 1}
 _LIMITS = {429: 10}
-#: Statuses that older versions of Python call otherwise.
-_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
 _BAD_REQUEST = "A member or a parameter is missing, unknown, or against a rule; the message names each with its rule."
 _INVALID = InvalidField(field="amount", rule="must be greater than 0")
 
@@ -42,7 +41,7 @@ _INVALID = InvalidField(field="amount", rule="must be greater than 0")
 def operation_id(method: str, path: str) -> str:
     """A name that is stable because the path is: `GET .../bills/latest/{account}` is `getBillsLatestByAccount`."""
     words = [method.lower()]
-    for segment in path.removeprefix(_BELOW).split("/"):
+    for segment in path.removeprefix(PREFIX).split("/"):
         parameter = _PARAMETER.match(segment)
         named = f"by {parameter[1]}" if parameter else segment
         words += [word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", named) if word]
@@ -51,7 +50,7 @@ def operation_id(method: str, path: str) -> str:
 
 def tag_of(path: str) -> str:
     """The resource that a path is about: its first word below the organization."""
-    return path.removeprefix(_BELOW).split("/")[1]
+    return path.removeprefix(PREFIX).split("/")[1]
 
 
 def finish(document: dict[str, Any]) -> None:
@@ -66,22 +65,22 @@ def finish(document: dict[str, Any]) -> None:
 
 
 def _finish(method: str, path: str, operation: Operation) -> None:
-    below = path.startswith(_BELOW)
+    below = path.startswith(PREFIX)
     operation["operationId"] = operation_id(method, path)
     operation["tags"] = [tag_of(path)]
     operation.setdefault("description", f"{operation['summary']}.")
     operation.setdefault("security", [])
     parameters = [_of_path(one) for one in operation.get("parameters", ())]
-    if below and method == "POST":
+    if below and method == "POST" and changes(method, path):
         parameters.append(_KEY)
     if parameters:
         operation["parameters"] = parameters
     told = operation["responses"]
     told.setdefault("200", {})["description"] = operation.get("summary", "Done") + "."
     for status in _refusals(method, path, operation):
-        told.setdefault(str(status), {"$ref": f"#/components/responses/{_name(status)}"})
+        told.setdefault(str(status), refusal(status))
     for words in ("4XX", "5XX"):
-        told[words] = {"$ref": f"#/components/responses/{words}"}
+        told[words] = {"$ref": RESPONSES.format(name=words)}
     operation["responses"] = dict(sorted(told.items()))
 
 
@@ -96,18 +95,16 @@ def _of_path(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusals(method: str, path: str, operation: Operation) -> Iterator[int]:
-    """The statuses of refusals that any operation of its sort may answer."""
+    """The statuses of refusals that any operation of its sort may answer, beside those of its body."""
     yield from (400, 503)
     if operation["security"]:
         yield 401
-    if path.startswith(_BELOW):
+    if path.startswith(PREFIX):
         yield from (403, 429)
-        if "{" in path.removeprefix(_BELOW):
+        if "{" in path.removeprefix(PREFIX):
             yield 404
-        if method != "GET":
+        if changes(method, path):
             yield 409
-    if "requestBody" in operation:
-        yield 413
 
 
 def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,9 +114,9 @@ def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
         by_status.setdefault(status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         messages = [f"- `{_message(kind)}`" for kind in kinds if issubclass(kind, Worded) and kind is not CommandError]
-        text = "\n".join([f"{_phrase(status)}. The message says why, such as:", "", *messages])
-        whole = _BAD_REQUEST if status == 400 else text if messages else f"{_phrase(status)}."
-        yield _name(status), _answer(whole, _example(status, kinds))
+        text = "\n".join([f"{phrase_of(status)}. The message says why, such as:", "", *messages])
+        whole = _BAD_REQUEST if status == 400 else text if messages else f"{phrase_of(status)}."
+        yield response_name(status), _answer(whole, _example(status, kinds))
     yield "4XX", _answer("Refused for another reason; the message says which.", {"message": "..."})
     yield "5XX", _answer("Not to be had now; the message says why.", {"message": "..."})
 
@@ -136,20 +133,11 @@ def _example(status: int, kinds: list[type[Exception]]) -> dict[str, Any]:
     worded = (_message(kind) for kind in kinds if issubclass(kind, Worded))
     message = next((one for one in worded if set(re.findall(r"{(\w+)", one)) <= _ABOUT.keys()), None)
     about = _ABOUT | {"limit": _LIMITS.get(status, _ABOUT["limit"])}
-    return {"message": message.format(**about) if message else _phrase(status)}
+    return {"message": message.format(**about) if message else phrase_of(status)}
 
 
 def _message(kind: type[Exception]) -> str:
     return " ".join((kind.__doc__ or "").split())
-
-
-def _name(status: int) -> str:
-    """What the response is called: `NotFound`."""
-    return re.sub(r"\W", "", _phrase(status).title())
-
-
-def _phrase(status: int) -> str:
-    return _PHRASES.get(status) or HTTPStatus(status).phrase
 
 
 def summary_of(operation: str, kind: Kind) -> str:

@@ -9,13 +9,19 @@ _READ, _WRITE, _USAGE, _AUDIT, _ADMIN = (frozenset({scope}) for scope in Scope)
 #: Whoever sends usage may see what becomes of it.
 _REFUSED = _USAGE | _AUDIT
 
+#: THE list of what is asked by POST and changes nothing: so there is nothing that an Idempotency-Key could do once.
+TELLING = frozenset(
+    {
+        ("POST", "/usage/query"),
+        ("POST", "/bills/preview"),
+        ("POST", "/balances/{balanceId}/balancechargeschedules/preview"),
+        ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"),
+    }
+)
+
 #: Method and path; a key with any of the scopes may.
 OTHERS: dict[tuple[str, str], Needed] = {
-    # They ask, and change nothing.
-    ("POST", "/usage/query"): _READ,
-    ("POST", "/bills/preview"): _READ,
-    ("POST", "/balances/{balanceId}/balancechargeschedules/preview"): _READ,
-    ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"): _READ,
+    **dict.fromkeys(TELLING, _READ),
     ("POST", "/measurements"): _USAGE,
     ("POST", "/usage/rejected/replay"): _USAGE,
     ("GET", "/usage/rejected"): _REFUSED,
@@ -32,6 +38,11 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("PUT", "/organizationconfig"): _ADMIN,
     ("POST", "/clock"): _ADMIN,
 }
+
+
+def changes(method: str, path: str) -> bool:
+    """Whether a request to a route may change something."""
+    return method != "GET" and (method, path.removeprefix(PREFIX)) not in TELLING
 
 
 #: OpenAPI's names of the ways to sign in: with a token, and for one.

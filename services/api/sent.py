@@ -6,7 +6,7 @@ It is read by the exact parser of `wire.py`, not by the framework's, which knows
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -33,8 +33,15 @@ class Given(Generic[M]):
         return version_of(self.document)
 
 
+class BodyReader:
+    """Takes the bytes of a body."""
+
+    #: How it refuses what it cannot take, whatever stands in it: too large, or of another type or encoding.
+    refusals: ClassVar[tuple[int, ...]] = (413, 415)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class Body(Generic[M]):
+class Body(BodyReader, Generic[M]):
     """A JSON object of this model. An instance is a dependency: `Annotated[Sent[M], Depends(body)]`."""
 
     model: type[M]
@@ -98,6 +105,9 @@ class Unread:
     raw: bytes
 
 
-async def unread(request: Request) -> Unread:
-    """Whatever is sent, of any type. Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
-    return Unread(await body_of(request))
+class Anything(BodyReader):
+    """Whatever is sent, of any type. An instance is a dependency, as of Body."""
+
+    async def __call__(self, request: Request) -> Unread:
+        """Raises: BodyTooLargeError, UnsupportedEncodingError, BrokenEncodingError."""
+        return Unread(await body_of(request))

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.failures import ExpectedFailure, Passing, Worded
+from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded
 
 REQUEST_TIMEOUT_S = 30.0
 
 
-class KafkaUnreachableError(Worded, ExpectedFailure, Passing):
+class KafkaUnreachableError(AddressedFailure, Passing):
     """Kafka at {bootstrap} did not answer: {what}"""
+
+    outside = "Kafka did not answer"
 
     def __init__(self, bootstrap: str, cause: object) -> None:
         what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from services.failures import ExpectedFailure, Passing, Worded
+from services.failures import AddressedFailure, ExpectedFailure, Passing
 from services.postgres.roles import Role, take
 from services.run.settings import redacted
 
@@ -22,16 +22,20 @@ CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 60.0
 
 
-class PostgresUnreachableError(Worded, ExpectedFailure, Passing):
+class PostgresUnreachableError(AddressedFailure, Passing):
     """Postgres at {url} did not answer: {what}"""
+
+    outside = "Postgres did not answer"
 
     def __init__(self, url: str, cause: BaseException) -> None:
         what = str(cause) or type(cause).__name__
         super().__init__(url=redacted(url), what=what)
 
 
-class TablesMovedError(Worded, ExpectedFailure, Passing):
+class TablesMovedError(AddressedFailure, Passing):
     """Postgres at {url}: {cause}; read models were just replaced, or the database is another one"""
+
+    outside = "Postgres: read models were just replaced, or the database is another one"
 
     def __init__(self, url: str, cause: BaseException) -> None:
         super().__init__(url=redacted(url), cause=cause)

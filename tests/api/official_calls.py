@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -12,7 +13,7 @@ from m3ter._resource import SyncAPIResource
 #: What every call takes beside its own arguments.
 _OPTIONS = {"extra_headers", "extra_query", "extra_body", "timeout", "org_id"}
 #: Methods that send nothing by themselves.
-_HELPERS = {"with_raw_response", "with_streaming_response"}
+_HELPERS = {"with_raw_response", "with_streaming_response", "submit_all"}
 ORGANIZATION = "ORG"
 
 
@@ -53,6 +54,21 @@ def official_calls(*modules: str) -> list[Call]:
         ) as client,
     ):
         return [_called(sent, name, method) for module in modules for name, method in _methods(client, module)]
+
+
+def every_module() -> list[str]:
+    """The names of all modules of the client that have calls."""
+    with M3ter(api_key="k", api_secret="s", token="t", org_id=ORGANIZATION, base_url="http://none") as client:
+        return list(_modules(client, ""))
+
+
+def _modules(within: Any, prefix: str) -> Iterator[str]:
+    for name, member in vars(type(within)).items():
+        if isinstance(member, cached_property) and not name.startswith(("_", "with_")):
+            found = getattr(within, name)
+            if isinstance(found, SyncAPIResource):
+                yield prefix + name
+                yield from _modules(found, f"{prefix}{name}.")
 
 
 def _methods(client: M3ter, module: str) -> Iterator[tuple[str, Any]]:

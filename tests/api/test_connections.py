@@ -108,20 +108,23 @@ async def test_health_names_who_stands_still(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr("services.api.health.KEPT_SECONDS", 0.0)
     await store.account()
     async with health_of(store) as health:
-        _, document = await health.told()
+        document = (await health.told()).everybodys
         assert not [problem for problem in document.get("problems", ()) if problem.startswith("the relay is ")]
         await asyncio.sleep(0.3)
-        status, document = await health.told()
-    assert (status, document["status"]) == (200, "degraded")
+        told = await health.told()
+    assert told.everybodys == told.operators
+    document = told.everybodys
+    assert (told.status, document["status"]) == (200, "degraded")
     assert [problem for problem in document["problems"] if problem.startswith("the relay is ")]
     assert document["problems"][-1].endswith("is it running?")
 
 
 async def test_health_without_kafka_names_it_and_goes_on(store: Store) -> None:
     async with health_of(store, kafka="127.0.0.1:9") as health, asyncio.timeout(1.5):
-        status, document = await health.told()
-    assert (status, document["status"]) == (200, "degraded")
-    assert document["problems"][0].startswith("Kafka at 127.0.0.1:9 did not answer")
+        told = await health.told()
+    assert (told.status, told.everybodys["status"]) == (200, "degraded")
+    assert told.everybodys["problems"][0] == "Kafka did not answer"
+    assert told.operators["problems"][0].startswith("Kafka at 127.0.0.1:9 did not answer")
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -134,10 +137,10 @@ async def test_health_without_postgres_says_so_within_a_second(store: Store, sil
     if not silent:
         server.close()
     async with health_of(store, database=f"postgresql://u:secret@127.0.0.1:{port}/db") as health, asyncio.timeout(1.5):
-        status, document = await health.told()
+        told = await health.told()
     server.close()
-    assert (status, document["status"]) == (503, "unavailable")
-    assert document["message"].startswith(f"Postgres at postgresql://u:***@127.0.0.1:{port}/db did not answer")
+    assert (told.status, told.everybodys) == (503, {"status": "unavailable", "message": "Postgres did not answer"})
+    assert told.operators["message"].startswith(f"Postgres at postgresql://u:***@127.0.0.1:{port}/db did not answer")
 
 
 async def test_many_who_ask_for_health_ask_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ async def test_an_outage_of_postgres_changes_nothing_about_who_may_ask(store: St
     gate = Gate("postgresql://nobody@127.0.0.1:1/none", again_seconds=0.01)
     watching = asyncio.create_task(gate.watch())
     await gate.looked.wait()
-    with pytest.raises(AccessUnknownError, match=r"it is not known yet who may ask: Postgres at .* did not answer"):
+    with pytest.raises(AccessUnknownError, match=r"it is not known yet who may ask: Postgres did not answer$"):
         gate.bearer_of("Bearer token")
     revoked = await store.key()
     async with store.postgres.connection() as connection:

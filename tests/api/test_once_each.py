@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from events.topics import USAGE
+from services.api.scopes import PREFIX, TELLING
 from services.store import idempotency
 from tests.api.answers import message_of
 from tests.api.measured import body, item
@@ -19,24 +20,29 @@ from tests.store.kit import Store
 pytestmark = pytest.mark.stack
 KEY = {"Idempotency-Key": "once"}
 #: What changes nothing, and so has nothing to do once; what it tells is to be of now.
-TELLING = {
-    "/organizations/{orgId}/bills/preview": "says what a bill would be",
-    "/organizations/{orgId}/usage/query": "adds usage up",
-    **dict.fromkeys(
-        (
-            "/organizations/{orgId}/balances/{balanceId}/balancechargeschedules/preview",
-            "/organizations/{orgId}/balances/{balanceId}/balancetransactionschedules/preview",
-        ),
-        "says what a schedule would give",
-    ),
-}
+TOLD = sorted(PREFIX + path for _, path in TELLING)
 POSTS = [path for method, path in OPERATIONS_BELOW if method == "POST"]
-DOING = [path for path in POSTS if path not in TELLING]
+DOING = [path for path in POSTS if path not in TOLD]
 
 
 def test_what_only_tells_is_there() -> None:
-    assert set(TELLING) <= set(POSTS)
+    assert set(TOLD) <= set(POSTS)
     assert len(DOING) > 25
+
+
+@pytest.mark.parametrize("path", TOLD)
+async def test_what_only_tells_passes_every_key_over(url: str, store: Store, path: str) -> None:
+    at, body = placed(path, store.organization), b'{"the": "first body"}'
+    asked = idempotency.Request(store.organization, "POST", at, "once", body)
+    async with store.postgres.transaction() as connection:
+        await idempotency.remember(connection, asked, b'{"the":"first answer"}')
+    async with http_client(url) as client:
+        client.headers["content-type"] = "application/json"
+        without = await client.post(at, content=body)
+        assert without.status_code in (400, 404), without.text
+        for key in ("once", "other", "k" * 256):
+            keyed = await client.post(at, content=body, headers={"Idempotency-Key": key})
+            assert (keyed.status_code, keyed.content) == (without.status_code, without.content), key
 
 
 @pytest.mark.parametrize("path", DOING)

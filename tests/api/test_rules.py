@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from events.decimals import plain
+from services.access.tokens import EVERY
 from services.postgres import PostgresUnreachableError
 from tests.api.answers import message_of
-from tests.api_client import CONFIG, http_client
+from tests.api_client import CONFIG, By, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -46,6 +47,12 @@ async def test_absent_stays_absent_and_instants_carry_z(http: httpx.AsyncClient,
     assert set(made) == set(commitment_body(account)) | answered | derived
     assert made["dtCreated"].endswith("Z")
     assert (made["startDate"], made["amountSpent"], made["amountRemaining"]) == ("2026-01-01", 0, 100)
+
+
+async def test_the_version_of_a_create_says_nothing(http: httpx.AsyncClient, account: str) -> None:
+    for sent in (0, 1, 7):
+        made = await http.post("/commitments", json=commitment_body(account, version=sent))
+        assert (made.status_code, made.json()["version"]) == (200, 1)
 
 
 async def test_a_whole_answer_can_be_sent_back(http: httpx.AsyncClient, account: str) -> None:
@@ -179,10 +186,17 @@ async def test_an_organization_with_a_test_clock_lives_in_its_own_time(url: str,
         assert made.json()["dtCreated"] == "2026-02-01T00:00:00Z"
 
 
-async def test_an_absent_postgres_is_503_and_named(http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_absent_postgres_is_503_and_named_and_an_operator_is_told_where_it_is(
+    url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def away(*_: object) -> object:
         raise PostgresUnreachableError("postgresql://u:secret@host/db", ConnectionRefusedError("refused"))
 
     monkeypatch.setattr("services.postgres.Postgres.connection", away)
-    message = message_of(await http.get("/products"), 503)
-    assert message == "Postgres at postgresql://u:***@host/db did not answer: refused"
+    own, operators = By("own", store.organization), By("operator", EVERY)
+    for by, message in (
+        (own, "Postgres did not answer"),
+        (operators, "Postgres at postgresql://u:***@host/db did not answer: refused"),
+    ):
+        async with http_client(f"{url}/organizations/{store.organization}", by=by) as client:
+            assert message_of(await client.get("/products"), 503) == message

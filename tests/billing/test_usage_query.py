@@ -175,6 +175,14 @@ async def test_what_no_total_tells_is_refused_in_words(usage: Queried) -> None:
     assert "HOUR is not kept, for usage is added up by day" in await refused("SUM", groups=[hourly])
     assert await refused("SUM", field="region") == "aggregations[0].function: must be COUNT or UNIQUE for a DIMENSION"
     assert "aggregations[0].fieldCode: must be one of the meter's dataFields" in await refused("COUNT", field="city")
+    unlike = usage.body("SUM") | {"aggregations": [usage.body("SUM")["aggregations"][0] | {"fieldType": "DIMENSION"}]}
+    message = await usage.shop.refused(400, "POST", "usage/query", unlike)
+    assert message == "aggregations[0].fieldType: must be MEASURE, as the meter has it"
+    assert await refused("SUM", groups=[by("TIME")]) == "groups[0].frequency: is required with groupType TIME"
+    assert await refused("SUM", groups=[by("DIMENSION")]) == "groups[0].fieldCode: is required with groupType DIMENSION"
+    fields = [{"code": "seconds", "category": "MEASURE"}]
+    other = await usage.shop.create("meters", code="other", name="Other", dataFields=fields)
+    assert await refused("SUM", meterIds=[other]) == "aggregations[0].meterId: must be one of meterIds"
     assert "groups: must not name the same twice" in await refused("SUM", groups=[DAILY, MONTHLY])
     assert "startDate: must be a date" in await refused("SUM", startDate="2026-01-01T13:00:00Z")
     assert "accountIds: there is no account" in await refused("SUM", accountIds=["0" * 36])

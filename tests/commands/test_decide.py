@@ -8,7 +8,13 @@ import pytest
 
 from events.facts.clock import ClockTicked
 from events.facts.commitments import CommitmentCreated, CommitmentDeleted, CommitmentUpdated
-from events.facts.resources import AccountCreated, AccountPlanCreated, OrganizationConfigured, ProductDeleted
+from events.facts.resources import (
+    AccountCreated,
+    AccountPlanCreated,
+    ContractDeleted,
+    OrganizationConfigured,
+    ProductDeleted,
+)
 from events.topics import partition_of
 from services.commands import errors as refused
 from tests.commands.world import (
@@ -139,6 +145,18 @@ def test_account_plans_of_one_product_do_not_overlap_unless_allowed() -> None:
 def test_what_is_referred_to_is_not_deleted(kind: str, name: str, referrer: str) -> None:
     story = given(commitment(billingPlanId="@plan"))
     story.when(delete(kind, name)).refused(refused.Referenced, f"{kind} {id_of(name)} is not deleted: {referrer} ")
+
+
+CONTRACTED: dict[str, dict[str, Any]] = {"commitment": {}, "accountPlan": {"planId": "@plan"}, "balance": {}}
+
+
+@pytest.mark.parametrize(("referrer", "more"), CONTRACTED.items(), ids=CONTRACTED)
+def test_a_contract_is_deleted_once_nothing_is_under_it(referrer: str, more: dict[str, Any]) -> None:
+    under = create(referrer, "under", accountId="@acme", contractId="@contract", **more)
+    story = given(create("contract", "contract", accountId="@acme"), under)
+    message = f"contract {id_of('contract')} is not deleted: {referrer} {id_of('under')} refers to it"
+    story.when(delete("contract", "contract")).refused(refused.Referenced, message)
+    story.given(delete(referrer, "under")).when(delete("contract", "contract")).then(ContractDeleted)
 
 
 def test_an_unused_product_is_deleted() -> None:

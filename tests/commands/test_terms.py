@@ -92,6 +92,23 @@ def test_top_ups_and_cancels_lie_in_the_term(day: str) -> None:
         story.when(command).refused(refused.InvalidField, "date: must lie in the commitment's term")
 
 
+def test_a_balance_rolls_over_to_a_day_that_is_not_before_its_end() -> None:
+    def balance(last: str) -> Any:
+        return create("balance", "wallet", accountId="@acme", rolloverAmount=5, rolloverEndDate=last)
+
+    message = "rolloverEndDate: must not be before endDate"
+    given().when(balance("2026-12-31")).refused(refused.InvalidField, message)
+    given().given(balance("2027-01-01"))
+
+
+def test_a_dated_change_of_a_plan_does_not_go_with_another_template() -> None:
+    story = given(create("planTemplate", "other", productId="@product"))
+    day = date(2026, 2, 1)
+    moved = update("plan", "plan", 1, effective=day, planTemplateId="@other", minimumSpend=5)
+    story.when(moved).refused(refused.InvalidField, "effectiveDate: does not go with another planTemplateId")
+    story.given(update("plan", "plan", 1, effective=day, planTemplateId="@template", minimumSpend=5))
+
+
 def test_a_top_up_raises_the_amount() -> None:
     story = given(commitment())
     [fact] = story.when(top_up("10.50")).then(CommitmentToppedUp)

@@ -15,12 +15,12 @@ async def one_of_each(http: httpx.AsyncClient) -> dict[str, str]:
     for kind in KINDS.values():
         if not kind.single:
             within = "" if kind.within is None else f"/balances/{ids['balance']}"
-            answer = await http.post(f"{within}/{kind.path}", json=_body(kind, ids))
+            answer = await http.post(f"{within}/{kind.path}", json=body_of(kind, ids))
             assert answer.status_code == 200, f"{kind.name}: {answer.text}"
             ids[kind.name] = answer.json()["id"]
     return ids
 
 
-def _body(kind: Kind, ids: dict[str, str]) -> dict[str, Any]:
+def body_of(kind: Kind, ids: dict[str, str]) -> dict[str, Any]:
     shown: dict[str, Any] = document()["components"]["examples"][kind.model.__name__]["value"]
     return shown | {field: ids[to] for field, to in kind.model.references.items() if field in shown}

@@ -1,5 +1,6 @@
 """The OpenAPI document is OpenAPI by its own standard, and shows, names and explains every operation."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from openapi_spec_validator.schemas import schema_v31
 
 from services.api.operations import operation_id
+from services.api.scopes import TELLING
+from services.store.idempotency import KEY_LENGTH_MAX
 from tests.api.schemas import document, operations, resolved
 
 DOCUMENT = document()
@@ -49,13 +52,17 @@ def test_an_operation_is_named_by_its_path_said_in_words_and_open_to_whom_it_say
 @each_operation
 def test_an_operation_names_its_refusals(method: str, path: str, operation: dict[str, Any]) -> None:
     below = path.startswith("/organizations/{orgId}")
+    # m3ter's ingest refuses with 403 what is too large; a cancelled job's body says nothing, and is read all the same.
+    heard = "requestBody" in operation or path.endswith("/billjobs/{job}/cancel")
+    tells = method == "GET" or (method, path.removeprefix("/organizations/{orgId}")) in TELLING
     wanted = {
         "400": True,
         "401": path != "/health",
         "403": below,
         "404": "{" in path.removeprefix("/organizations/{orgId}"),
-        "409": below and method != "GET",
-        "413": "requestBody" in operation,
+        "409": (below and not tells) or path.endswith("/bills/preview"),
+        "413": heard and not path.endswith("/measurements"),
+        "415": heard,
         "429": below,
         "503": True,
     }
@@ -85,10 +92,23 @@ def faults_of_examples(holder: dict[str, Any]) -> Iterator[str]:
                 yield f"{kind} has no example"
 
 
-def test_every_post_below_an_organization_may_have_a_key() -> None:
+def test_every_post_below_an_organization_that_changes_something_may_have_a_key() -> None:
+    keyed = 0
     for method, path, operation in OPERATIONS:
-        sent = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "header"]
-        assert sent == (["Idempotency-Key"] if method == "POST" and path.startswith("/organizations") else [])
+        sent = [one for one in operation.get("parameters", ()) if one["in"] == "header"]
+        changes = method == "POST" and (method, path.removeprefix("/organizations/{orgId}")) not in TELLING
+        assert [one["name"] for one in sent] == (["Idempotency-Key"] if changes and "{orgId}" in path else []), path
+        for key in sent:
+            assert key["schema"] == {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX}
+            keyed += 1
+    assert keyed > 25
+
+
+def test_every_component_is_referred_to() -> None:
+    referred = set(re.findall(r'"\$ref": "#/components/(\w+/[^"]+)"', json.dumps(DOCUMENT)))
+    named = {f"{group}/{name}" for group, held in DOCUMENT["components"].items() for name in held}
+    schemes = {name for name in named if name.startswith("securitySchemes/")}
+    assert named - schemes == referred
 
 
 def test_an_error_of_each_status_is_told_by_its_own_messages() -> None:
