@@ -32,6 +32,7 @@ PURE = (
     "services.breaks",
     "services.failures",
     "services.words",
+    "services.kafka.cluster",
     "services.kafka.failures",
     "services.readside.family_state",
     "services.store.rows",

@@ -8,13 +8,14 @@ from typing import Any
 from services.api.app import create_app
 from services.contracts.table import replaced
 from services.contracts.topics import asyncapi
+from services.kafka import Cluster
 
 OPENAPI, ASYNCAPI, README = Path("docs/openapi.json"), Path("docs/asyncapi.json"), Path("README.md")
 
 
 def openapi() -> dict[str, Any]:
     """What the API serves at `/openapi.json`; no server is reached."""
-    return create_app("", "").openapi()
+    return create_app("", Cluster("")).openapi()
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:

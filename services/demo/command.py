@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 import uvloop
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
 from services.access.local import operators
@@ -20,6 +19,7 @@ from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
+from services.kafka import new_producer
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
 from services.run.settings import load_settings
@@ -124,7 +124,7 @@ async def _publish_and_watch(
     """Publish part by part while the balances burn down. Returns: what each prepayment has paid in the end."""
     hand = list(dealt(requests))
     size = -(-len(hand) // PARTS)
-    producer = AIOKafkaProducer(bootstrap_servers=system.endpoints.kafka_bootstrap, enable_idempotence=True)
+    producer = new_producer(system.endpoints.kafka, enable_idempotence=True)
     await producer.start()
     try:
         with burn_down(console) as board:
@@ -142,7 +142,7 @@ async def _publish_and_watch(
 async def _audit(system: System) -> int:
     """The audit as its own process, as an auditor would run it."""
     addresses = {
-        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
     }
     process = await asyncio.create_subprocess_exec(

@@ -4,6 +4,8 @@ Every wait is bounded.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
+from services.kafka.clients import new_admin, new_broker, new_client, new_consumer, new_producer
+from services.kafka.cluster import Cluster
 from services.kafka.consuming import (
     FetchedRecord,
     Mark,
@@ -26,6 +28,7 @@ __all__ = [
     "FETCH_BYTES",
     "Appended",
     "BatchWriter",
+    "Cluster",
     "FetchedRecord",
     "KafkaAdmin",
     "KafkaUnreachableError",
@@ -43,6 +46,11 @@ __all__ = [
     "kafka_errors",
     "look_seldom",
     "mark_of",
+    "new_admin",
+    "new_broker",
+    "new_client",
+    "new_consumer",
+    "new_producer",
     "read_leniently",
     "read_raw",
     "reads_leniently",

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.failures import ExpectedFailure, Passing, Worded
+from services.kafka.cluster import Cluster
 
 REQUEST_TIMEOUT_S = 30.0
 
 
 class KafkaUnreachableError(Worded, ExpectedFailure, Passing):
-    """Kafka at {bootstrap} did not answer: {what}"""
+    """Kafka at {cluster} did not answer: {what}"""
 
-    def __init__(self, bootstrap: str, cause: object) -> None:
+    def __init__(self, cluster: Cluster, cause: object) -> None:
         what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)
-        super().__init__(bootstrap=bootstrap, what=what.removesuffix(": "))
+        super().__init__(cluster=cluster, what=what.removesuffix(": "))
 
 
 class LogHoleError(Worded, ExpectedFailure):
@@ -26,7 +27,7 @@ class LogHoleError(Worded, ExpectedFailure):
 
 
 @contextmanager
-def kafka_errors(bootstrap: str) -> Iterator[None]:
+def kafka_errors(cluster: Cluster) -> Iterator[None]:
     """Around every call of the client: whatever it raises says that the connection is lost.
 
     But for names of headers that are not UTF-8: they are a record's, and read on with the lenient parser.
@@ -37,7 +38,7 @@ def kafka_errors(bootstrap: str) -> Iterator[None]:
     except (Passing, LogHoleError, UnicodeDecodeError):
         raise
     except Exception as error:
-        raise KafkaUnreachableError(bootstrap, error) from error
+        raise KafkaUnreachableError(cluster, error) from error
 
 
 class ReadStalledError(Worded, Passing):

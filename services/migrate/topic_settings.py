@@ -7,6 +7,7 @@ import structlog
 
 from events.topics import CATALOG, EVENTS, USAGE, Topic
 from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
 
 #: The log of record: what it holds is this database's, or the database is another one's.
 LOG = (EVENTS, CATALOG)
@@ -44,7 +45,9 @@ def check_partitions(topic: Topic, found: Found, wanted: int, *, is_known: bool)
         raise TopicMismatchError(topic.name, "the partition count (TRUEUP_PARTITIONS)", found.partitions, wanted)
 
 
-def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int) -> None:
+def check_settings(
+    cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
+) -> None:
     """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
     large they may be, and on how many brokers they stand. Raises: TopicMismatchError.
     """
@@ -52,10 +55,10 @@ def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping
         if settings.get(name) != wanted:
             raise TopicMismatchError(topic.name, name, settings.get(name), wanted)
     if int(settings.get(LIMIT) or 0) < record_bytes:
-        how = f"{_how_to_set(bootstrap, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
+        how = f"{_how_to_set(cluster, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
         raise TopicMismatchError(topic.name, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
     if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
-        how = _how_to_set(bootstrap, topic, MIN_IN_SYNC, IN_SYNC)
+        how = _how_to_set(cluster, topic, MIN_IN_SYNC, IN_SYNC)
         why = (
             f"at least {IN_SYNC} where there are {found.replicas} replicas, or what is acknowledged may be lost with"
             f" one broker: {how}"
@@ -63,9 +66,9 @@ def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping
         raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
 
 
-def _how_to_set(bootstrap: str, topic: Topic, setting: str, value: int) -> str:
+def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: int) -> str:
     return (
-        f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name {topic.name}"
+        f"kafka-configs.sh --bootstrap-server {cluster} --alter --entity-type topics --entity-name {topic.name}"
         f" --add-config {setting}={value}"
     )
 

@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from events.topics import TOPICS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.failures import ExpectedFailure, Worded
-from services.kafka import KafkaUnreachableError, LogReader
+from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
 from services.migrate.topic_settings import (
     LIMIT,
     LOG,
@@ -77,7 +77,7 @@ class Answer(NamedTuple):
 
 
 async def make_topics(
-    bootstrap: str, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
+    cluster: Cluster, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
 ) -> tuple[dict[str, int], set[str]]:
     """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
 
@@ -89,12 +89,12 @@ async def make_topics(
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
     KafkaUnreachableError.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+    admin = new_admin(cluster, request_timeout_ms=30_000)
     try:
         await admin.start()
     except KafkaConnectionError as error:
         await admin.close()
-        raise KafkaUnreachableError(bootstrap, error) from error
+        raise KafkaUnreachableError(cluster, error) from error
     try:
         counts, fresh, made = {}, set(), set[str]()
         there, brokers = await _there(admin), len((await admin.describe_cluster())["brokers"])
@@ -110,11 +110,11 @@ async def make_topics(
             if is_known and name == remake:
                 there[name] = await _set_up(admin, topic, there[name], wanted, record_bytes)
             check_partitions(topic, there[name], wanted, is_known=is_known)
-            check_settings(bootstrap, topic, there[name], await _settings(admin, name), record_bytes)
+            check_settings(cluster, topic, there[name], await _settings(admin, name), record_bytes)
             note_few_replicas(topic, there[name], brokers)
             if not is_known:
                 fresh.add(name)
-                if name in LOG and await _has_records(bootstrap, name, wanted):
+                if name in LOG and await _has_records(cluster, name, wanted):
                     raise UnknownLogError(name)
         await _until_shown(admin, made)
         return counts, fresh | made
@@ -216,7 +216,7 @@ async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
     return found
 
 
-async def _has_records(bootstrap: str, topic: str, partitions: int) -> bool:
-    async with LogReader(bootstrap) as reader:
+async def _has_records(cluster: Cluster, topic: str, partitions: int) -> bool:
+    async with LogReader(cluster) as reader:
         ends = await reader.end_offsets(topic, range(partitions))
     return any(ends.values())

@@ -13,12 +13,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.failures import ExpectedFailure
+from services.record_bytes import MIB, RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.words import rule_of
 
 PREFIX = "TRUEUP_"
-MIB = 1024 * 1024
-#: What `max_record_bytes` may be: batches of this size are written whatever it is, and no Kafka is asked for more.
-RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
 TOKEN_SECRET_BYTES_LEAST = 32
 #: Settings whose values no message shows.
 _SECRET = frozenset({"token_secret", "api_secret"})

@@ -97,7 +97,7 @@ class Service:
         """Told the stack's addresses by its environment."""
         settings, endpoints = self._settings, self._endpoints
         environment = os.environ | {
-            "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
+            "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka.bootstrap,
             "TRUEUP_DATABASE_URL": endpoints.database_url,
             "TRUEUP_LOG_LEVEL": settings.log_level,
             "TRUEUP_PARTITIONS": str(settings.partitions),
@@ -179,7 +179,7 @@ class System:
     def addresses(self) -> Addresses:
         """Where everything answers; the API's port is known once it is ready."""
         url = self._services["api"].said["url"]
-        return Addresses(url, self.endpoints.kafka_bootstrap, self.endpoints.database_url)
+        return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url)
 
 
 @contextlib.asynccontextmanager

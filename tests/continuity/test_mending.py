@@ -22,7 +22,7 @@ async def ended_by(store: Store, generations: Generations) -> Exception:
     async def work() -> None:
         raise FOUND
 
-    guard = Guard(store.endpoints.kafka_bootstrap, store.postgres.connection, generations)
+    guard = Guard(store.endpoints.kafka, store.postgres.connection, generations)
     with pytest.raises((BreakError, GenerationsMovedError)) as ended:
         await guarded(guard, work())
     return ended.value

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail, run_to_end
 from services.run.stack.classes import ClassArchive
 from services.run.stack.errors import StackError
@@ -86,7 +87,7 @@ class EmbeddedKafka(EmbeddedPart):
         command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
         self._child = child = Child(command, self._keep_open)
         try:
-            await kafka_answers(f"127.0.0.1:{ports[0]}", START_SECONDS, lambda: child.returncode is None)
+            await kafka_answers(Cluster(f"127.0.0.1:{ports[0]}"), START_SECONDS, lambda: child.returncode is None)
         except BaseException as error:
             await child.kill()
             if isinstance(error, StackError):

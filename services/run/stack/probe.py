@@ -11,9 +11,9 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import asyncpg
-from aiokafka.client import AIOKafkaClient
 
 from services.concurrency import heed_cancellation
+from services.kafka import Cluster, new_client
 from services.run.settings import redacted
 from services.run.stack.errors import StackError
 
@@ -21,14 +21,14 @@ ATTEMPT_SECONDS = 4.0
 PAUSE_SECONDS = 0.1
 
 
-async def kafka_answers(bootstrap: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
+async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
     """Returns once Kafka tells its topics and has a broker. Gives up early when `alive` says that it has ended.
 
     Raises: StackError naming the address, what was tried and the last failure.
     """
 
     async def attempt() -> None:
-        client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=int(ATTEMPT_SECONDS * 1000))
+        client = new_client(cluster, request_timeout_ms=int(ATTEMPT_SECONDS * 1000))
         try:
             await client.bootstrap()
             metadata = await client.fetch_all_metadata()
@@ -38,7 +38,7 @@ async def kafka_answers(bootstrap: str, timeout_seconds: float, alive: Callable[
             await client.close()
 
     with _quiet("aiokafka"):
-        await _until(attempt, f"Kafka at {bootstrap}", "a metadata request", timeout_seconds, alive)
+        await _until(attempt, f"Kafka at {cluster}", "a metadata request", timeout_seconds, alive)
 
 
 async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
