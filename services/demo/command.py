@@ -20,6 +20,7 @@ from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
 from services.kafka import new_producer
+from services.run.environment import environment_of
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
 from services.run.settings import load_settings
@@ -141,13 +142,8 @@ async def _publish_and_watch(
 
 async def _audit(system: System) -> int:
     """The audit as its own process, as an auditor would run it."""
-    addresses = {
-        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka.bootstrap,
-        "TRUEUP_DATABASE_URL": system.endpoints.database_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "audit", env=os.environ | addresses
-    )
+    environment = environment_of(system.settings, system.endpoints)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", "audit", env=environment)
     return await process.wait()
 
 

@@ -7,6 +7,8 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
 REQUEST_TIMEOUT_S = 30.0
+#: How aiokafka says that the cluster's ACLs do not allow it.
+_FORBIDS = {"TopicAuthorizationFailedError", "GroupAuthorizationFailedError", "ClusterAuthorizationFailedError"}
 
 
 class KafkaUnreachableError(Worded, ExpectedFailure, Passing):
@@ -15,6 +17,13 @@ class KafkaUnreachableError(Worded, ExpectedFailure, Passing):
     def __init__(self, cluster: Cluster, cause: object) -> None:
         what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)
         super().__init__(cluster=cluster, what=what.removesuffix(": "))
+
+
+class KafkaForbidsError(Worded, ExpectedFailure, Passing):
+    """Kafka at {cluster} does not let {user} do this: {what}; docs/servers.md lists what must be allowed to whom"""
+
+    def __init__(self, cluster: Cluster, cause: BaseException) -> None:
+        super().__init__(cluster=cluster, user=cluster.user, what=f"{type(cause).__name__}: {cause}")
 
 
 class LogHoleError(Worded, ExpectedFailure):
@@ -31,13 +40,15 @@ def kafka_errors(cluster: Cluster) -> Iterator[None]:
     """Around every call of the client: whatever it raises says that the connection is lost.
 
     But for names of headers that are not UTF-8: they are a record's, and read on with the lenient parser.
-    Raises: KafkaUnreachableError, UnicodeDecodeError.
+    Raises: KafkaUnreachableError, KafkaForbidsError, UnicodeDecodeError.
     """
     try:
         yield
     except (Passing, LogHoleError, UnicodeDecodeError):
         raise
     except Exception as error:
+        if type(error).__name__ in _FORBIDS:
+            raise KafkaForbidsError(cluster, error) from error
         raise KafkaUnreachableError(cluster, error) from error
 
 

@@ -3,7 +3,7 @@ unasked."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from services.kafka import Cluster
@@ -20,7 +20,7 @@ class Endpoints:
 
     kafka: Cluster
     #: A URL for asyncpg or libpq; embedded, it names a unix socket: `postgresql://trueup@/trueup?host=/folder`.
-    database_url: str
+    database_url: str = field(repr=False)
 
 
 class Part(Protocol):

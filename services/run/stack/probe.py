@@ -10,11 +10,11 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-
 from services.concurrency import heed_cancellation
-from services.kafka import Cluster, new_client
-from services.run.settings import redacted
+from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster, enter, new_client
+from services.postgres import reach
+from services.postgres_url import redacted
 from services.run.stack.errors import StackError
 
 ATTEMPT_SECONDS = 4.0
@@ -28,6 +28,7 @@ async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callabl
     """
 
     async def attempt() -> None:
+        await enter(cluster, ATTEMPT_SECONDS)
         client = new_client(cluster, request_timeout_ms=int(ATTEMPT_SECONDS * 1000))
         try:
             await client.bootstrap()
@@ -48,7 +49,7 @@ async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[],
     """
 
     async def attempt() -> None:
-        connection = await asyncpg.connect(url, timeout=ATTEMPT_SECONDS)
+        connection = await reach(url, timeout=ATTEMPT_SECONDS)
         try:
             await connection.execute("SELECT 1", timeout=ATTEMPT_SECONDS)
         finally:
@@ -70,6 +71,8 @@ async def _until(
             heed_cancellation()
             return
         except Exception as error:  # a library may raise anything for "not there yet"; the last one is reported
+            if isinstance(error, ExpectedFailure) and not isinstance(error, Passing | StackError):
+                raise StackError(str(error)) from error  # to wait, and to be refused again, mends nothing
             last = f"{type(error).__name__} {error}".strip()
         if not alive():
             raise StackError(f"{what} has ended before it answered")

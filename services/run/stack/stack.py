@@ -101,8 +101,8 @@ class Stack:
             kafka = docker_kafka()
         else:
             kafka = EmbeddedKafka(self.home / "kafka", held)
-        if self.settings.database_url:
-            postgres = _given_postgres(self.settings.database_url)
+        if self.settings.postgres:
+            postgres = _given_postgres(self.settings.postgres)
         elif self.settings.test_stack == "docker":
             postgres = docker_postgres()
         else:
@@ -136,7 +136,7 @@ async def known_endpoints(settings: Settings) -> Endpoints:
     with contextlib.suppress(FileNotFoundError):
         there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
-    url = settings.database_url or there.get("database_url")
+    url = settings.postgres or there.get("database_url")
     missing = [name for name, value in (("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)) if not value]
     if not bootstrap or not url:
         remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
