@@ -151,7 +151,7 @@ class _Run:
         for place in positions.values():
             await self._partition(place)
         report.unexplained += await conservation(self._snapshot, self._live)
-        report.foreign = [str(one) for one in await foreign_records(self._snapshot, self._live)]
+        report.foreign = [one.told(self._cluster) for one in await foreign_records(self._snapshot, self._live)]
         async with self._postgres.transaction(isolation="repeatable_read") as other:
             found = await first_difference(self._snapshot, other, self._live, self._scratch, range(len(positions)))
         if found is not None:

@@ -133,6 +133,7 @@ class Guard:
         self.saw(newest)
 
     def _note_added(self, added: dict[str, int]) -> None:
+        added = {self._cluster.topic(topic): count for topic, count in added.items()}
         if added and added != self._added:
             _log.warning("partitions_added", topics=added, made_with=self._generations.partitions)
         self._added = added

@@ -14,6 +14,7 @@ import click
 import uvloop
 from rich.console import Console
 
+from events.topics import USAGE
 from services.access.local import operators
 from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
@@ -131,7 +132,7 @@ async def _publish_and_watch(
         with burn_down(console) as board:
             for start in range(0, len(hand), size):
                 part = hand[start : start + size]
-                await publish(producer, client.organization, part)
+                await publish(producer, system.endpoints.kafka.topic(USAGE), client.organization, part)
                 board.at(part[-1][1].moment, start + len(part))
                 await board.look(client, customers)
             await board.until_all_arrived(client, customers)

@@ -30,13 +30,13 @@ class KafkaAdmin:
     """An admin client, open for the length of a block. Raises: KafkaUnreachableError."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._client: AIOKafkaAdminClient | None = None
 
     async def __aenter__(self) -> Self:
-        client = new_admin(self._cluster, request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000))
+        client = new_admin(self.cluster, request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000))
         try:
-            with kafka_errors(self._cluster):
+            with kafka_errors(self.cluster):
                 await client.start()
         except BaseException:
             await client.close()
@@ -58,19 +58,20 @@ class KafkaAdmin:
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """How many partitions each of the topics has; one that does not exist is missing."""
-        with kafka_errors(self._cluster):
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 # A topic that is asked for by name might be made by that, where the cluster does so.
-                wanted = sorted(set(await self._open.list_topics()) & set(topics))
+                asked = {self.cluster.topic(topic): topic for topic in topics}
+                wanted = sorted(asked.keys() & set(await self._open.list_topics()))
                 found = await self._open.describe_topics(wanted) if wanted else []
-        return {one["topic"]: len(one["partitions"]) for one in found if one["partitions"]}
+        return {asked[one["topic"]]: len(one["partitions"]) for one in found if one["partitions"]}
 
     async def read_note(self, group: str, topic: str) -> Note | None:
         """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
-        topic_partition = TopicPartition(topic, 0)
-        with kafka_errors(self._cluster):
+        topic_partition = TopicPartition(self.cluster.topic(topic), 0)
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                held = await self._noted(group, topic_partition)
+                held = await self._noted(self.cluster.group(group), topic_partition)
         note = held.get(topic_partition)
         return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
 
@@ -87,7 +88,8 @@ class NoteWriter:
     """Writes a group's note, at partition 0 of a topic. Raises: KafkaUnreachableError."""
 
     def __init__(self, cluster: Cluster, group: str, topic: str) -> None:
-        self._cluster, self._group, self._place = cluster, group, TopicPartition(topic, 0)
+        self._cluster, self._group = cluster, cluster.group(group)
+        self._place = TopicPartition(cluster.topic(topic), 0)
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:

@@ -62,9 +62,20 @@ class Cluster:
     tls: Tls | None = None
     login: Login | None = None
     client_id: str = CLIENT_ID
+    #: What the names of our topics and groups begin with in this cluster, so that several of us may share it. Everybody
+    #: speaks of topics without it; it is put on where a client is asked, and where a person is told of a topic.
+    prefix: str = ""
 
     def __str__(self) -> str:
         return self.bootstrap
+
+    def topic(self, name: str) -> str:
+        """What a topic of ours is called in this cluster."""
+        return self.prefix + name
+
+    def group(self, name: str) -> str:
+        """What a consumer group of ours is called in this cluster."""
+        return self.prefix + name
 
     @property
     def protocol(self) -> str:

@@ -51,7 +51,7 @@ class BatchWriter:
     """
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
@@ -81,14 +81,14 @@ class BatchWriter:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = new_producer(
-                self._cluster,
+                self.cluster,
                 enable_idempotence=True,
                 compression_type="zstd",
                 max_batch_size=RECORD_BYTES_MOST,
                 max_request_size=RECORD_BYTES_MOST,
             )
             try:
-                with kafka_errors(self._cluster):
+                with kafka_errors(self.cluster):
                     await producer.start()
             except BaseException:
                 await producer.stop()
@@ -107,9 +107,9 @@ class BatchWriter:
             batch = producer.create_batch()
             _fill(batch, records[start:stop])
             batch.close()
-            with kafka_errors(self._cluster):
+            with kafka_errors(self.cluster):
                 async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                    future = await producer.send_batch(batch, topic, partition=partition)
+                    future = await producer.send_batch(batch, self.cluster.topic(topic), partition=partition)
                     metadata = await future
             acknowledged.append(Appended(metadata.offset, stop - start, metadata.timestamp))
         return acknowledged

@@ -45,7 +45,7 @@ class TopicEnds:
                 admin, reader = self._open
                 counts = await admin.partition_counts([self._topic])
                 if self._topic not in counts:
-                    raise TopicMissingError(self._topic)
+                    raise TopicMissingError(self._cluster, self._topic)
                 return await reader.end_offsets(self._topic, range(counts[self._topic]))
         except BaseException:
             await self._drop()

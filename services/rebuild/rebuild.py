@@ -97,7 +97,7 @@ async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -
         there = await admin.partition_counts(topic.name for topic in TOPICS)
     for topic in (EVENTS, CATALOG):
         if topic not in there:
-            raise TopicMissingError(topic)
+            raise TopicMissingError(cluster, topic)
     partitions = known.get(EVENTS, there[EVENTS])
     standing = {name: 1 if name == CATALOG else partitions for name in there}
     counts, _ = await make_topics(cluster, partitions, record_bytes, standing)
@@ -168,7 +168,7 @@ class _Rebuild:
         for place in log_partitions(self._partitions):
             since = acknowledged if place in intact else 0
             held[place] = Held(max(seen.last.get(place, 0), since), since)
-        await refill.check_log(connection, held, acknowledged)
+        await refill.check_log(connection, self._cluster, held, acknowledged)
         strays = await refill.strays(connection, generations.commands, held, acknowledged)
         if strays and not drop_strays:
             raise StrayEventsError(strays)

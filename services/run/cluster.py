@@ -24,7 +24,7 @@ def cluster_at(bootstrap: str, settings: Settings) -> Cluster:
             _path(settings.kafka_key_file),
             _secret(settings.kafka_key_password),
         )
-    return Cluster(bootstrap, tls, _login(settings), settings.kafka_client_id)
+    return Cluster(bootstrap, tls, _login(settings), settings.kafka_client_id, settings.kafka_topic_prefix)
 
 
 def _login(settings: Settings) -> Login | None:

@@ -47,6 +47,10 @@ class KafkaSettings(ServerSettings):
     """Addresses of your Kafka, `host:port[,host:port...]`; without it Kafka is embedded."""
     kafka_client_id: str = Field(default="trueup", pattern=r"^[A-Za-z0-9._-]{1,128}$")
     """`client.id`: what brokers' logs and quotas know our clients by."""
+    kafka_topic_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?$")
+    """What the names of our topics and consumer groups begin with, such as `acme.`, so that several may share a Kafka.
+    For life, like the topics.
+    """
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] | None = None
     """How brokers are spoken to: with TLS (SSL) or without, after a login (SASL) or without; PLAINTEXT unless set."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None = None
@@ -96,7 +100,8 @@ class KafkaSettings(ServerSettings):
     @model_validator(mode="after")
     def _kafka_fits(self) -> Self:
         """Raises: WrongSettingError naming one that is missing, or that nobody asks for."""
-        ways = [name for name in KafkaSettings.model_fields if name not in ("kafka_bootstrap", "kafka_client_id")]
+        anywhere = ("kafka_bootstrap", "kafka_client_id", "kafka_topic_prefix")
+        ways = [name for name in KafkaSettings.model_fields if name not in anywhere]
         for name in self._given(*ways) if self.kafka_bootstrap is None else []:
             raise WrongSettingError(name, f"is given, but no {PREFIX}KAFKA_BOOTSTRAP; the embedded Kafka needs neither")
         self._login_fits()

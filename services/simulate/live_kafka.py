@@ -89,10 +89,10 @@ class UsagePipe:
         self._producer = producer
         self._reader = await self._stack.enter_async_context(LogReader(self._cluster))
         self._reading = asyncio.Lock()
-        self._partitions = tuple(await producer.partitions_for(USAGE))
+        self._partitions = tuple(await producer.partitions_for(self._cluster.topic(USAGE)))
 
     async def _publish(self, records: Sequence[tuple[bytes, bytes]]) -> None:
-        sent = [await self._producer.send(USAGE, key=key, value=value) for key, value in records]
+        sent = [await self._producer.send(self._cluster.topic(USAGE), key=key, value=value) for key, value in records]
         for acknowledgement in sent:
             await acknowledgement
 

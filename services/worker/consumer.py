@@ -43,7 +43,7 @@ async def consuming(
     broker = new_broker(
         cluster, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
     )
-    subscriber = _subscriber(broker, topic, group, listener, session_ms)
+    subscriber = _subscriber(broker, cluster, topic, group, listener, session_ms)
     # FastStream's start() returns with the first assignment; it has made the consumer before.
     listener.consumer = lambda: subscriber.consumer
     try:
@@ -53,19 +53,21 @@ async def consuming(
         assert consumer is not None
         # What is assigned was paused, so nothing has been fetched.
         read_raw(consumer)
-        yield Fetching(cluster, topic, consumer, Arrivals(consumer, max_records))
+        yield Fetching(cluster, cluster.topic(topic), consumer, Arrivals(consumer, max_records))
     finally:
         await broker.stop()
 
 
-def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener, session_ms: int) -> Any:
+def _subscriber(
+    broker: KafkaBroker, cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int
+) -> Any:
     # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: otherwise an
     # open transaction of a stranger would hide what comes behind it.
     isolation: Literal["read_committed", "read_uncommitted"]
     isolation = "read_committed" if topic == USAGE else "read_uncommitted"
     return broker.subscriber(
-        topic,
-        group_id=group,
+        cluster.topic(topic),
+        group_id=cluster.group(group),
         batch=False,
         listener=listener,
         auto_offset_reset="none",
@@ -137,6 +139,7 @@ class Fetching:
     """A consumer of one topic, whose every error is Kafka's."""
 
     cluster: Cluster
+    #: As the cluster has it.
     topic: str
     consumer: AIOKafkaConsumer
     arrivals: Arrivals

@@ -126,11 +126,11 @@ async def host(
     assignment = _Assignment(handler, woken or asyncio.Event())
     async with consuming(cluster, topic, group, assignment, session_ms, max_records) as fetching:
         tune_garbage_collection()
-        log.info("worker_started", topic=topic, group=group)
+        log.info("worker_started", topic=fetching.topic, group=cluster.group(group))
         try:
             await _loop(fetching, assignment, stop, ready)
         finally:
-            log.info("worker_stopped", topic=topic, group=group)
+            log.info("worker_stopped", topic=fetching.topic, group=cluster.group(group))
 
 
 async def _loop(

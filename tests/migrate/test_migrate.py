@@ -186,8 +186,8 @@ async def test_a_topic_that_came_back_by_itself_and_takes_no_settings_is_named(
 @pytest.mark.parametrize(("replicas", "brokers", "told"), [(1, 1, 0), (1, 2, 1), (2, 3, 1), (3, 3, 0), (3, 6, 0)])
 def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: int, brokers: int, told: int) -> None:
     with capture_logs() as lines:
-        note_few_replicas(BY_NAME[EVENTS], Found(8, replicas), brokers)
-        note_few_replicas(BY_NAME[BILL_LINES], Found(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[EVENTS], Found(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[BILL_LINES], Found(8, replicas), brokers)
     assert [line["event"] for line in lines] == ["few_replicas"] * told
 
 
