@@ -17,6 +17,7 @@ SECRETS = (
     *("token_secret", "api_secret"),
 )
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
+_NAME = re.compile(r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?$")
 _PASSWORD_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _OAUTH = ("kafka_oauth_token_url", "kafka_oauth_client_id", "kafka_oauth_client_secret")
 
@@ -45,9 +46,9 @@ class KafkaSettings(ServerSettings):
 
     kafka_bootstrap: str | None = None
     """Addresses of your Kafka, `host:port[,host:port...]`; without it Kafka is embedded."""
-    kafka_client_id: str = Field(default="trueup", pattern=r"^[A-Za-z0-9._-]{1,128}$")
+    kafka_client_id: str = "trueup"
     """`client.id`: what brokers' logs and quotas know our clients by."""
-    kafka_topic_prefix: str = Field(default="", pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,99})?$")
+    kafka_topic_prefix: str = ""
     """What the names of our topics and consumer groups begin with, such as `acme.`, so that several may share a Kafka.
     For life, like the topics.
     """
@@ -91,6 +92,13 @@ class KafkaSettings(ServerSettings):
             found = _ADDRESS.match(address.strip())
             if not found or not 0 < int(found[2]) <= 65535:
                 raise ValueError("must be host:port, or several separated by commas")
+        return value
+
+    @field_validator("kafka_client_id", "kafka_topic_prefix")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _NAME.match(value):
+            raise ValueError("must have letters, digits, '.', '_' and '-' only, at most 100, and begin with no '.'")
         return value
 
     @property
