@@ -43,7 +43,6 @@ def _made(tls: Tls, changed: tuple[int, ...]) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except ssl.SSLError as error:
         raise TlsFileError("CA_FILE", tls.ca_file, "which holds no certificate in PEM form") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.certificate_file is not None:
         _prove(context, tls)
     return context

@@ -8,7 +8,6 @@ from abc import abstractmethod
 from functools import cache
 from typing import Any
 
-import httpx
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.errors import KafkaConnectionError
 
@@ -28,6 +27,9 @@ class NoTokenError(Worded, KafkaConnectionError):  # type: ignore[misc]  # aioka
     # Raised inside aiokafka, whose own tasks go on after its own errors and after no others.
     def __init__(self, where: str, what: object) -> None:
         super().__init__(where=where, what=what)
+
+    def __str__(self) -> str:  # aiokafka's errors begin with their class's name
+        return str(self.args[0])
 
 
 class NoRegionError(Worded, ExpectedFailure):
@@ -65,6 +67,8 @@ class ClientCredentialsTokens(Tokens):
         self._login = login
 
     async def _ask(self) -> tuple[str, float]:
+        import httpx  # takes a while to import, and few enter like this
+
         login = self._login
         form = {"grant_type": "client_credentials"} | ({"scope": login.scope} if login.scope else {})
         try:
@@ -86,7 +90,7 @@ class MskIamTokens(Tokens):
     def __init__(self, login: MskIam) -> None:
         super().__init__()
         try:
-            self._signer: Any = importlib.import_module("aws_msk_iam_sasl_signer").MSKAuthTokenProvider
+            self._signer: Any = importlib.import_module("aws_msk_iam_sasl_signer.MSKAuthTokenProvider")
             session = importlib.import_module("botocore.session").Session()
         except ImportError as error:
             raise ExtraMissingError from error
@@ -97,6 +101,8 @@ class MskIamTokens(Tokens):
     async def _ask(self) -> tuple[str, float]:
         try:  # it may ask the machine's metadata service, and blocks
             token, until_ms = await asyncio.to_thread(self._signer.generate_auth_token, self._region)
+        except AttributeError as error:  # it goes on with None
+            raise NoTokenError("AWS", "no AWS credentials were found") from error
         except Exception as error:  # botocore raises many kinds
             raise NoTokenError("AWS", f"{type(error).__name__} {error}".strip()) from error
         return str(token), until_ms / 1000 - time.time()

@@ -115,6 +115,9 @@ async def test_a_probe_that_is_cancelled_while_it_closes_its_client_has_not_foun
             closing.set()
             await closed_by_a_library()
 
+    async def enter(*_: object) -> None: ...
+
+    monkeypatch.setattr(probe, "enter", enter)
     monkeypatch.setattr(probe, "new_client", Client)
     asking = asyncio.create_task(probe.kafka_answers(Cluster("127.0.0.1:1"), 5))
     await closing.wait()

@@ -95,7 +95,7 @@ class Signer:
 async def test_tokens_of_aws_are_signed_for_the_region_and_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     session = SimpleNamespace(get_config_variable=lambda _: None)
     modules = {
-        "aws_msk_iam_sasl_signer": SimpleNamespace(MSKAuthTokenProvider=Signer),
+        "aws_msk_iam_sasl_signer.MSKAuthTokenProvider": Signer,
         "botocore.session": SimpleNamespace(Session=lambda: session),
     }
     monkeypatch.setattr("importlib.import_module", modules.__getitem__)
