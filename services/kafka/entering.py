@@ -3,11 +3,18 @@
 import ssl
 
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import IllegalSaslStateError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
 
-from services.failures import ExpectedFailure, Worded
+from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.clients import connection_options
 from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password
+from services.kafka.tokens import NoTokenError
 
 _MECHANISM = "TRUEUP_KAFKA_SASL_MECHANISM"
 _PROTOCOL = "TRUEUP_KAFKA_SECURITY_PROTOCOL"
@@ -20,10 +27,19 @@ class NotLetInError(Worded, ExpectedFailure):
         super().__init__(address=address, what=what, check=check)
 
 
+class ClosedError(Worded, Passing):
+    """{address} closes the connection when it is spoken to as {protocol}; if that stays so, check
+    TRUEUP_KAFKA_SECURITY_PROTOCOL and the port
+    """
+
+    def __init__(self, address: str, protocol: str) -> None:
+        super().__init__(address=address, protocol=protocol)
+
+
 async def enter(cluster: Cluster, seconds: float) -> None:
     """Connect to one of the addresses and be let in.
 
-    Raises: NotLetInError, which no waiting mends; what making a client raises; whatever else aiokafka did at last.
+    Raises: NotLetInError, which no waiting mends; what making a client raises; ClosedError, and whatever else may pass.
     """
     options = connection_options(cluster)
     del options["bootstrap_servers"]
@@ -31,15 +47,22 @@ async def enter(cluster: Cluster, seconds: float) -> None:
     for host, port, _ in collect_hosts(cluster.bootstrap):
         try:
             connection = await create_conn(host, port, request_timeout_ms=int(seconds * 1000), **options)
+            try:
+                await connection.send(MetadataRequest([]))  # who has not logged in is not told before
+            finally:
+                connection.close()
+            return
         except Exception as error:
-            refused = _refusal(cluster, f"{host}:{port}", error)
+            address = f"{host}:{port}"
+            refused = _refusal(cluster, address, error)
             if refused is not None:
                 raise refused from error
-            last = error
-        else:
-            connection.close()
-            return
+            last = ClosedError(address, cluster.protocol) if _is_closed(error) else error
     raise last
+
+
+def _is_closed(error: Exception) -> bool:
+    return isinstance(error, ConnectionResetError | KafkaConnectionError) and not isinstance(error, NoTokenError)
 
 
 def _refusal(cluster: Cluster, address: str, error: Exception) -> NotLetInError | None:
@@ -55,12 +78,10 @@ def _refusal(cluster: Cluster, address: str, error: Exception) -> NotLetInError 
             no = "takes no SASL on this port", f"check {_PROTOCOL} and the port"
         case ssl.SSLCertVerificationError():
             no = f"shows a certificate that is not trusted: {error.verify_message}", _trust_of(cluster)
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
-            no = "speaks no TLS on this port", f"check {_PROTOCOL} and the port"
-        case _ if "ALERT" in text and cluster.tls is not None:
+        case Exception(__cause__=ssl.SSLError(reason=alert)) if cluster.tls is not None:
             # Of a client's certificate a broker says what it thinks only after the handshake, in an alert.
             what = "refuses our certificate" if cluster.tls.certificate_file else "wants a certificate of ours"
-            no = f"{what} ({text})", "check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE"
+            no = f"{what} ({alert})", "check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE"
     return None if no is None else NotLetInError(address, *no)
 
 

@@ -31,7 +31,7 @@ from services.run.stack import StackError
 from services.run.stack.probe import kafka_answers
 from services.worker.consumer import consuming
 from tests.servers.rights import everything
-from tests.servers.secured_kafka import OUR_CERTIFICATE, PEM, TLS, SecuredKafka, login_of
+from tests.servers.secured_kafka import OUR_CERTIFICATE, PEM, TLS, Right, SecuredKafka, login_of
 from tests.servers.tokens import SECRET, token_server
 
 pytestmark = pytest.mark.stack
@@ -149,10 +149,6 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], Cluster], str]] = {
         lambda broker: Cluster(broker.certified, TLS),
         "wants a certificate of ours .*; check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE",
     ),
-    "TLS where there is none": (
-        lambda broker: Cluster(broker.without_tls, TLS, login_of("all")),
-        "speaks no TLS on this port; check TRUEUP_KAFKA_SECURITY_PROTOCOL and the port",
-    ),
     "a login where there is none": (
         lambda broker: Cluster(broker.setting_up.bootstrap, None, login_of("all")),
         "takes no SASL on this port; check TRUEUP_KAFKA_SECURITY_PROTOCOL and the port",
@@ -170,6 +166,21 @@ async def test_who_is_not_let_in_is_told_why_at_once(secured: SecuredKafka, how:
     async with asyncio.timeout(4):  # a command does not try again what no waiting mends
         with pytest.raises(StackError, match=words):
             await kafka_answers(cluster, 8)
+
+
+CLOSED: dict[str, Callable[[SecuredKafka], Cluster]] = {
+    "SASL_SSL": lambda broker: Cluster(broker.without_tls, TLS, login_of("all")),
+    "SASL_PLAINTEXT": lambda broker: Cluster(broker.with_tls, None, login_of("all")),
+    "PLAINTEXT": lambda broker: Cluster(broker.without_tls),
+    "SSL": lambda broker: Cluster(broker.with_tls, TLS),
+}
+
+
+@pytest.mark.parametrize("protocol", CLOSED)
+async def test_a_port_that_speaks_otherwise_is_named_with_what_was_tried(secured: SecuredKafka, protocol: str) -> None:
+    words = rf"closes the connection when it is spoken to as {protocol}; .* check TRUEUP_KAFKA_SECURITY_PROTOCOL"
+    with pytest.raises(StackError, match=words):
+        await kafka_answers(CLOSED[protocol](secured), 1)
 
 
 @asynccontextmanager
@@ -206,8 +217,9 @@ async def test_who_may_not_is_told_as_whom_and_what(secured: SecuredKafka) -> No
     seen = Cluster(secured.setting_up.bootstrap, prefix="acme.")
     admin = new_admin(seen)
     await admin.start()
-    await admin.create_topics([NewTopic("acme.closed", 1, 1)])
+    await admin.create_topics([NewTopic("acme.closed", 1, 1), NewTopic("acme.open", 1, 1)])
     await admin.close()
+    await secured.allow([Right("nobody", "write", "topic", "acme.open")])
     words = r"does not let user 'nobody' do this: TopicAuthorizationFailedError: .*acme\.closed"
     async with BatchWriter(nobody) as writer, asyncio.timeout(40):
         with pytest.raises(KafkaForbidsError, match=words):
