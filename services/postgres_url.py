@@ -47,7 +47,10 @@ class Host(NamedTuple):
 
 
 class PostgresUrl(NamedTuple):
-    """A URL that was taken apart; `parameters` are those behind the question mark, each once."""
+    """A URL that was taken apart; `parameters` are those behind the question mark, each once.
+
+    No host means the usual places on this machine, in whose order the driver looks.
+    """
 
     text: str
     hosts: tuple[Host, ...]
@@ -127,10 +130,15 @@ def redacted(url: str) -> str:
 
 
 def _hosts(spec: str, parameters: dict[str, str]) -> Iterator[Host]:
-    """Those of the address, else of the parameter `host`, each with its port. Raises: ValueError."""
+    """Those of the address, else of the parameter `host`, each with its port; none is whatever libpq looks for then.
+
+    Raises: ValueError.
+    """
+    if not spec and not parameters.get("host"):
+        return
     names: list[str] = []
     ports: list[str | None] = []
-    for one in (spec or parameters.get("host") or "localhost").split(","):
+    for one in (spec or parameters["host"]).split(","):
         if one.startswith("/"):
             names.append(one)
             ports.append(None)

@@ -37,16 +37,19 @@ class ClosedError(Worded, Passing):
 
 
 async def enter(cluster: Cluster, seconds: float) -> None:
-    """Connect to one of the addresses and be let in.
+    """Connect to one of the addresses and be let in, within so many seconds.
 
     Raises: NotLetInError, which no waiting mends; what making a client raises; ClosedError, and whatever else may pass.
     """
     options = connection_options(cluster)
     del options["bootstrap_servers"]
     last: Exception = ValueError("no address is given")
-    for host, port, _ in collect_hosts(cluster.bootstrap):
+    hosts = collect_hosts(cluster.bootstrap)
+    # One that swallows what it is sent hides no other.
+    options["request_timeout_ms"] = int(seconds * 1000 / len(hosts))
+    for host, port, _ in hosts:
         try:
-            connection = await create_conn(host, port, request_timeout_ms=int(seconds * 1000), **options)
+            connection = await create_conn(host, port, **options)
             try:
                 await connection.send(MetadataRequest([]))  # who has not logged in is not told before
             finally:

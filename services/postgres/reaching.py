@@ -36,6 +36,8 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
     if asked.trusts_as_machine:
         options["ssl"] = _machines_trust(asked)
     dsn, hosts = asked.for_driver, sorted(asked.hosts, key=lambda host: host != _last.get(url))
+    if not hosts:
+        return await asyncpg.connect(dsn, target_session_attrs=asked.session_attrs, timeout=timeout, **options)
     share = timeout / len(hosts)
     said = []
     for host in hosts:

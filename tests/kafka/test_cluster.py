@@ -1,5 +1,6 @@
 """A cluster is one value: every kind of client is made of it, and no form of it shows a secret."""
 
+import ast
 import os
 import shutil
 import ssl
@@ -24,6 +25,7 @@ from services.kafka.clients import connection_options, new_broker
 from services.kafka.cluster import Login
 from services.kafka.tls import tls_context
 from services.kafka.tokens import ExtraMissingError, NoRegionError, NoTokenError, tokens_of
+from tests.test_architecture import ROOT, sources
 
 PEM = Path(__file__).parent.parent / "servers" / "pem"
 TLS = Tls(str(PEM / "ca.pem"))
@@ -37,6 +39,25 @@ async def test_fast_stream_enters_as_all_other_clients_do(tls: Tls | None, login
     ours = connection_options(cluster) | {"bootstrap_servers": ["a:1"]}
     builder: Any = new_broker(cluster, logger=None).config.broker_config.builder
     assert {name: builder.keywords[name] for name in ours} == ours
+
+
+CLIENTS = {
+    "AIOKafkaProducer",
+    "AIOKafkaConsumer",
+    "AIOKafkaAdminClient",
+    "AIOKafkaClient",
+    "KafkaBroker",
+    "create_conn",
+}
+MAKERS = {"services/kafka/clients.py", "services/kafka/entering.py"}
+
+
+@pytest.mark.parametrize("room", ["services", "benchmarks", "tests"])
+def test_nobody_else_makes_a_client(room: str) -> None:
+    for path in sources(room):
+        calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+        made = {ast.unparse(call.func) for call in calls} & CLIENTS
+        assert not made or str(path.relative_to(ROOT)) in MAKERS, f"{path.relative_to(ROOT)} makes {made}"
 
 
 def test_a_plain_broker_is_its_address() -> None:

@@ -11,7 +11,8 @@ HOSTS = {
     "postgres://u@/d?host=/run/x:y,/tmp": [("/run/x:y", 5432), ("/tmp", 5432)],
     "postgresql://u@/d?host=a,/tmp&port=1,2": [("a", 1), ("/tmp", 2)],
     "postgresql://u@a,b/d?port=7": [("a", 7), ("b", 7)],
-    "postgresql://u@/d": [("localhost", 5432)],
+    "postgresql://u@/d": [],
+    "postgresql:///d?port=7": [],
 }
 
 

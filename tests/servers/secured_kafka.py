@@ -95,6 +95,8 @@ class SecuredKafka(EmbeddedKafka):
             "listener.name.certified.ssl.client.auth": "required",
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:ANONYMOUS",
+            # Whoever has logged in has to do so again, as clouds ask it; aiokafka does by another connection.
+            "connections.max.reauth.ms": 10_000,
         }
 
     def _at(self, index: int) -> str:
