@@ -98,7 +98,7 @@ async def test_a_log_that_the_database_does_not_know_is_refused(store: Store, mo
 
 
 async def test_a_lost_log_is_never_made_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(_: object) -> dict[str, int]:
+    async def nothing(*_: object) -> dict[str, int]:
         return {}
 
     async def made(*_: object) -> None:
