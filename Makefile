@@ -1,6 +1,6 @@
 # Everything a person or a machine needs, from nothing but python3 >= 3.11 (with venv) and make.
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
-#   make contracts         writes docs/openapi.json, docs/asyncapi.json and README's table of paths, from the code
+#   make contracts         writes docs/openapi.json, docs/asyncapi.json, docs/settings.md and README's table of paths
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
 ifndef PYTHON
 # The first that is new enough; if none is, python3, and it is told so.

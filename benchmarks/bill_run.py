@@ -99,7 +99,7 @@ async def _run(system: System, folder: Path, accounts: int) -> BillRunResult:
     """`trueup bill` as its own process; its output, a line a bill, says how far it is."""
     log = folder / "bill.log"
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
         "TRUEUP_LOG_LEVEL": "WARNING",
         "PYTHONUNBUFFERED": "1",

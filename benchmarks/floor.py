@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from benchmarks.results import LEAST_SECONDS, SLOWEST_PER_SECOND, Leg, Pipeline, last_append, rows_written, until_spent
 from benchmarks.task import Task
@@ -18,7 +18,7 @@ from benchmarks.waiting import Gate, cpu_seconds, until
 from benchmarks.workload import Load
 from events.topics import EVENTS, TOPICS
 from projections.readmodels import registry
-from services.kafka import LogReader
+from services.kafka import LogReader, new_admin
 from services.run.stack.supervise import Supervisor
 
 SCHEMA = "benchmark_floor"
@@ -43,7 +43,7 @@ async def run_floor(task: Task, load: Load, folder: Path) -> Pipeline:
             finished = time.time()
         cpu = {leg: cpu_seconds(leg) + cpu[leg] for leg in LEGS}
         await supervisor.stop_all()
-        copied = await last_append(task.bootstrap, task.copy, task.partitions)
+        copied = await last_append(task.cluster, task.copy, task.partitions)
         legs = (
             Leg("copy", load.events, copied - started, cpu[LEGS[0]]),
             Leg("fold", load.events, finished - started, cpu[LEGS[1]]),
@@ -62,7 +62,7 @@ async def warm_up(task: Task, load: Load, folder: Path) -> None:
     await _make_topic(task)
     supervisor = Supervisor()
     try:
-        async with Gate(task.database_url) as gate, LogReader(task.bootstrap) as reader:
+        async with Gate(task.database_url) as gate, LogReader(task.cluster) as reader:
             supervisor.start(task.command(LEGS[0], folder))
             await gate.release(1, supervisor)
 
@@ -78,7 +78,7 @@ async def warm_up(task: Task, load: Load, folder: Path) -> None:
 async def _make_topic(task: Task) -> None:
     """The copy's topic, with the settings of `billing.events`."""
     config = next(topic.config for topic in TOPICS if topic.name == EVENTS)
-    admin = AIOKafkaAdminClient(bootstrap_servers=task.bootstrap, request_timeout_ms=30_000)
+    admin = new_admin(task.cluster, request_timeout_ms=30_000)
     await admin.start()
     try:
         await admin.create_topics([NewTopic(task.copy, task.partitions, 1, topic_configs=config)], timeout_ms=30_000)

@@ -5,13 +5,13 @@ from typing import Any
 
 import asyncpg
 import uvloop
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import USAGE
-from services.kafka import BATCH_BYTES, FETCH_BYTES
-from services.run.settings import RECORD_BYTES_MOST
+from services.kafka import BATCH_BYTES, FETCH_BYTES, new_consumer, new_producer
+from services.record_bytes import RECORD_BYTES_MOST
 from services.worker.host import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
@@ -20,15 +20,15 @@ MAX_RECORDS = 8_000
 
 async def main(task: Task) -> None:
     """Copy until stopped."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=task.bootstrap,
+    consumer = new_consumer(
+        task.cluster,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=50,
     )
-    producer = AIOKafkaProducer(
-        bootstrap_servers=task.bootstrap,
+    producer = new_producer(
+        task.cluster,
         enable_idempotence=True,
         compression_type="zstd",
         max_batch_size=RECORD_BYTES_MOST,

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import uvloop
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from benchmarks.floor import SCHEMA
 from benchmarks.floor_rows import Patterns
@@ -24,7 +24,7 @@ from events.dedupe import DIGEST_BYTES
 from events.topics import EVENTS
 from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
-from services.kafka import FETCH_BYTES
+from services.kafka import FETCH_BYTES, new_consumer
 from services.projector.worker import MAX_RECORDS, Pace
 from services.worker.host import tune_garbage_collection
 
@@ -140,8 +140,8 @@ class Folded:
 
 async def main(task: Task) -> None:
     """Fold until stopped, with the projector's rule of when to write."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=task.bootstrap,
+    consumer = new_consumer(
+        task.cluster,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,

@@ -8,13 +8,13 @@ from decimal import Decimal
 import asyncpg
 import uvloop
 from faststream import AckPolicy, FastStream
-from faststream.kafka import KafkaBroker
 from pydantic import BaseModel
 
 from benchmarks.naive import SCHEMA
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import USAGE
+from services.kafka import new_broker
 
 UPSERT = f"""
 INSERT INTO {SCHEMA}.balances AS held (account, records, calls) VALUES ($1, 1, $2)
@@ -44,7 +44,7 @@ async def main(task: Task) -> None:
     """Handle messages until stopped."""
     async with asyncpg.create_pool(task.database_url, min_size=2, max_size=2) as pool:
         opened = asyncio.Event()
-        broker = KafkaBroker(task.bootstrap, log_level=logging.DEBUG)
+        broker = new_broker(task.cluster, log_level=logging.DEBUG)
 
         @broker.subscriber(
             USAGE, group_id="benchmark-naive", auto_offset_reset="earliest", ack_policy=AckPolicy.ACK_FIRST

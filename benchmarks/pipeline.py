@@ -38,9 +38,9 @@ async def measure(settings: Settings, folder: Path, events: int, naive: int, say
         customers = await create_customers(system, load.codes())
         say(f"publishing {events:,} events")
         await publish(system, load)
-        bootstrap, url = system.endpoints.kafka_bootstrap, system.endpoints.database_url
+        cluster, url = system.endpoints.kafka, system.endpoints.database_url
         accounts = {code: customer.account for code, customer in customers.items()}
-        task = Task(bootstrap, url, load.partitions, ORGANIZATION, "", accounts, "benchmark.warm-up")
+        task = Task(cluster, url, load.partitions, ORGANIZATION, "", accounts, "benchmark.warm-up")
         say("copying them once, for the broker to warm up")
         await warm_up(task, load, folder)
         connection = await connect(system.endpoints.database_url)

@@ -24,7 +24,7 @@ _TOTALS = "SELECT count(*) AS rows, sum(records)::bigint AS records, sum(total) 
 
 async def publish(system: System, load: Load) -> None:
     """Put the load into `usage`. Raises: KafkaError."""
-    async with BatchWriter(system.endpoints.kafka_bootstrap) as writer:
+    async with BatchWriter(system.endpoints.kafka) as writer:
         for chunk in load.chunks():
             for partition, records in chunk.items():
                 await writer.append(USAGE, partition, records)
@@ -54,7 +54,7 @@ async def run_product(system: System, connection: Any, load: Load, customers: Ma
     for name in WORKERS:
         await system.supervisor.stop(name)
     await _check(connection, expected, load, sum(calls.values()))
-    ingested = await last_append(system.endpoints.kafka_bootstrap, EVENTS, load.partitions)
+    ingested = await last_append(system.endpoints.kafka, EVENTS, load.partitions)
     legs = (
         Leg("ingest", load.events, ingested - started, cpu["ingest"]),
         Leg("projector", load.events, finished - started, cpu["projector"]),

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.waiting import until
 from services.failures import ExpectedFailure
-from services.kafka import LogReader
+from services.kafka import Cluster, LogReader
 from services.run.stack.supervise import Supervisor
 
 #: Slowest pipeline that is still waited for, in events a second, and what it may need besides.
@@ -89,10 +89,10 @@ async def until_spent(connection: Any, supervisor: Supervisor, wanted: int, mino
     await until("the balance table", seconds, look, supervisor)
 
 
-async def last_append(bootstrap: str, topic: str, partitions: int) -> float:
+async def last_append(cluster: Cluster, topic: str, partitions: int) -> float:
     """When the last record of a topic was appended, by the broker's clock (seconds since 1970)."""
     latest = 0
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         ends = await reader.end_offsets(topic, range(partitions))
         for partition, end in ends.items():
             async for records in reader.read(topic, partition, max(end - 1, 0), end):

@@ -49,7 +49,7 @@ async def empty_system(settings: Settings, folder: Path) -> AsyncIterator[System
         system = System(settings, endpoints, folder, quiet=True)
         try:
             await system.migrate()
-            async with LogReader(endpoints.kafka_bootstrap) as reader:
+            async with LogReader(endpoints.kafka) as reader:
                 if any((await reader.end_offsets(USAGE, range(settings.partitions))).values()):
                     raise NotEmptyError
             await system.start(("relay", "projector", "api"))
@@ -87,7 +87,7 @@ async def _until_projected(system: System, accounts: int) -> None:
     """Wait until the projector has folded and settled everything that was created. Raises: NotFinishedError."""
     connection, partitions = await connect(system.endpoints.database_url), range(system.settings.partitions)
     try:
-        async with LogReader(system.endpoints.kafka_bootstrap) as reader:
+        async with LogReader(system.endpoints.kafka) as reader:
 
             async def look() -> tuple[bool, object]:
                 end = sum((await reader.end_offsets(EVENTS, partitions)).values())

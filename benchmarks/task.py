@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from services.kafka import Cluster
 from services.run.stack.child import Command
 
 
@@ -17,7 +18,7 @@ class Task:
     That is `accounts`, id by code, and `live`, the schema with its rows. `copy` is the topic that `usage` is copied to.
     """
 
-    bootstrap: str
+    cluster: Cluster
     database_url: str
     partitions: int
     organization: str
@@ -28,7 +29,8 @@ class Task:
     @classmethod
     def given(cls) -> "Task":
         """The task that the first argument of the process names."""
-        return cls(**json.loads(Path(sys.argv[1]).read_text()))
+        told = json.loads(Path(sys.argv[1]).read_text())
+        return cls(**told | {"cluster": Cluster(**told["cluster"])})
 
     def command(self, module: str, folder: Path) -> Command:
         """The command line that runs a module of this room on this task."""

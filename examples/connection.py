@@ -10,6 +10,7 @@ is started in it:
 import json
 import os
 import shlex
+import ssl
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,29 @@ def access_key() -> tuple[str, str]:
     return id, secret
 
 
-def kafka_bootstrap() -> str:
-    """Addresses of Kafka, `host:port[,host:port...]`."""
-    return os.environ.get("TRUEUP_KAFKA_BOOTSTRAP") or _of_the_running_stack("kafka_bootstrap")
+def kafka_options() -> dict[str, Any]:
+    """What a client of Kafka is told: addresses, and by the names of Trueup's own settings, TLS and a password."""
+    protocol = os.environ.get("TRUEUP_KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
+    options: dict[str, Any] = {
+        "bootstrap_servers": os.environ.get("TRUEUP_KAFKA_BOOTSTRAP") or _of_the_running_stack("kafka_bootstrap"),
+        "security_protocol": protocol,
+    }
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=os.environ.get("TRUEUP_KAFKA_CA_FILE") or None)
+    if protocol.startswith("SASL"):
+        file = os.environ.get("TRUEUP_KAFKA_PASSWORD_FILE")
+        password = Path(file).read_text().rstrip("\r\n") if file else os.environ.get("TRUEUP_KAFKA_PASSWORD")
+        options |= {
+            "sasl_mechanism": os.environ["TRUEUP_KAFKA_SASL_MECHANISM"],
+            "sasl_plain_username": os.environ["TRUEUP_KAFKA_USERNAME"],
+            "sasl_plain_password": password,
+        }
+    return options
+
+
+def kafka_topic(name: str) -> str:
+    """A topic as the cluster has it: several installations may share one."""
+    return os.environ.get("TRUEUP_KAFKA_TOPIC_PREFIX", "") + name
 
 
 def database_url() -> str:

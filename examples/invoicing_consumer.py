@@ -22,7 +22,7 @@ from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from connection import database_url, kafka_bootstrap
+from connection import database_url, kafka_options, kafka_topic
 
 TOPIC = "billing.bill-line-items"
 #: Two that begin at once make them one after the other.
@@ -99,8 +99,7 @@ async def run(*, once: bool) -> None:
     database = await asyncpg.connect(os.environ.get("INVOICING_DATABASE_URL") or database_url())
     await database.execute(TABLES)
     await turn(database)
-    bootstrap = kafka_bootstrap()
-    async with AIOKafkaConsumer(TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(kafka_topic(TOPIC), **kafka_options(), auto_offset_reset="earliest") as consumer:
         await consume(consumer, database, once=once)
     await database.close()
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer
-from connection import ORGANIZATION, kafka_bootstrap
+from connection import ORGANIZATION, kafka_options, kafka_topic
 
 from events.codec import ForeignRecordError, decode_own
 from events.envelope import Envelope
@@ -30,7 +30,7 @@ async def read(topic: str) -> dict[int, list[Logged]]:
     """The organization's facts in a topic by partition, in order, each once, up to where the topic ends now."""
     found: dict[int, list[Logged]] = {}
     seen: dict[int, LastSequences] = {}
-    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka_bootstrap(), auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(kafka_topic(topic), **kafka_options(), auto_offset_reset="earliest") as consumer:
         partitions = consumer.assignment()
         ends = await consumer.end_offsets(list(partitions))
         while [one for one in partitions if await consumer.position(one) < ends[one]]:

@@ -22,7 +22,7 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from connection import ORGANIZATION, kafka_bootstrap
+from connection import ORGANIZATION, kafka_options, kafka_topic
 
 TOPIC = "usage"
 #: Whose ids these are: two publishers may use the same id for different things, under different sources.
@@ -64,9 +64,10 @@ async def publish(messages: Sequence[KafkaMessage]) -> None:
 
 async def publish_once(messages: Sequence[KafkaMessage]) -> None:
     """Send them, then wait for every acknowledgement: sent is not yet durable. Raises: KafkaError."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap(), acks="all", enable_idempotence=True) as producer:
+    topic = kafka_topic(TOPIC)
+    async with AIOKafkaProducer(**kafka_options(), acks="all", enable_idempotence=True) as producer:
         acknowledgements = [
-            await producer.send(TOPIC, message.value, as_bytes(message.key), headers=list(message.headers.items()))
+            await producer.send(topic, message.value, as_bytes(message.key), headers=list(message.headers.items()))
             for message in messages
         ]
         for acknowledgement in acknowledgements:

@@ -2,6 +2,7 @@
 
 from events.topics import USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
+from services.kafka.cluster import Cluster
 
 _MEND_LOG = "restore Kafka's data, or run `trueup rebuild-store`, which says what cannot be had back"
 _MEND_USAGE = (
@@ -22,8 +23,8 @@ class BeingMendedError(BreakError, Passing):
 class TopicMissingError(BreakError, Passing):
     """topic {topic} does not exist; if it was deleted, {mend}"""
 
-    def __init__(self, topic: str) -> None:
-        super().__init__(topic=topic, mend=_mend(topic))
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        super().__init__(topic=cluster.topic(topic), mend=_mend(topic))
 
 
 class LogWentBackError(BreakError):
@@ -31,15 +32,15 @@ class LogWentBackError(BreakError):
     {mend}
     """
 
-    def __init__(self, topic: str, partition: int, end: int, expected: int) -> None:
-        super().__init__(topic=topic, partition=partition, end=end, expected=expected, mend=_mend(topic))
+    def __init__(self, cluster: Cluster, topic: str, partition: int, end: int, expected: int) -> None:
+        super().__init__(topic=cluster.topic(topic), partition=partition, end=end, expected=expected, mend=_mend(topic))
 
 
 class LogShrunkError(BreakError):
     """{topic} has {found} partitions, but had {wanted}: the topic was made anew; {mend}"""
 
-    def __init__(self, topic: str, found: int, wanted: int) -> None:
-        super().__init__(topic=topic, found=found, wanted=wanted, mend=_mend(topic))
+    def __init__(self, cluster: Cluster, topic: str, found: int, wanted: int) -> None:
+        super().__init__(topic=cluster.topic(topic), found=found, wanted=wanted, mend=_mend(topic))
 
 
 class LogCutError(BreakError):
@@ -47,8 +48,8 @@ class LogCutError(BreakError):
     somebody set or by hand; set retention.ms and retention.bytes of the topic to -1, and restore Kafka's data
     """
 
-    def __init__(self, topic: str, partition: int, beginning: int) -> None:
-        super().__init__(topic=topic, partition=partition, beginning=beginning)
+    def __init__(self, cluster: Cluster, topic: str, partition: int, beginning: int) -> None:
+        super().__init__(topic=cluster.topic(topic), partition=partition, beginning=beginning)
 
 
 class UsageLostError(BreakError):
@@ -56,8 +57,10 @@ class UsageLostError(BreakError):
     had read was deleted, by retention or by hand; to go on with what is there, {mend}
     """
 
-    def __init__(self, partition: int, beginning: int, expected: int) -> None:
-        super().__init__(topic=USAGE, partition=partition, beginning=beginning, expected=expected, mend=_MEND_USAGE)
+    def __init__(self, cluster: Cluster, partition: int, beginning: int, expected: int) -> None:
+        super().__init__(
+            topic=cluster.topic(USAGE), partition=partition, beginning=beginning, expected=expected, mend=_MEND_USAGE
+        )
 
 
 class LogChangedError(BreakError):
@@ -65,8 +68,8 @@ class LogChangedError(BreakError):
     has grown since; {mend}
     """
 
-    def __init__(self, topic: str, partition: int, offset: int) -> None:
-        super().__init__(topic=topic, partition=partition, offset=offset, mend=_mend(topic))
+    def __init__(self, cluster: Cluster, topic: str, partition: int, offset: int) -> None:
+        super().__init__(topic=cluster.topic(topic), partition=partition, offset=offset, mend=_mend(topic))
 
 
 class StoreWentBackError(BreakError):

@@ -16,6 +16,8 @@ LONGEST = (
     ("tests/install/test_install.py",),
     ("tests/billing/",),
     ("tests/system/test_survival.py",),
+    ("tests/servers/test_secured_story.py",),
+    ("tests/servers/test_failover.py",),
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/"),
     ("tests/examples/",),

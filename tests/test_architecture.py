@@ -44,7 +44,7 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
     *(f"services.ingest.{name}" for name in ("rating", "read_back", "refusal", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
-    "services.kafka.failures",
+    *(f"services.kafka.{name}" for name in ("cluster", "failures")),
     "services.readside.family_state",
     "services.run.printable",
     *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_ingest", "naming", "player")),

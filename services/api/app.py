@@ -48,7 +48,7 @@ from services.api.resources import resource_router
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
-from services.kafka import SharedWriter
+from services.kafka import Cluster, SharedWriter
 from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
 from services.shared_answers import AskedTogether, SharedAnswer
@@ -74,7 +74,7 @@ CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 def create_app(
     database_url: str,
-    bootstrap: str,
+    cluster: Cluster,
     *,
     skeleton_accounts: bool = True,
     rates: Rates | None = None,
@@ -95,13 +95,13 @@ def create_app(
         async with (
             open_postgres(database_url, role=Role.API, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
             open_postgres(database_url, role=Role.WATCH, most=OF_EVERY, fence=fence) as every,
-            open_watcher(database_url, bootstrap) as watcher,
-            SharedWriter(bootstrap) as usage,
+            open_watcher(database_url, cluster) as watcher,
+            SharedWriter(cluster) as usage,
         ):
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, bootstrap, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts)
 
             async def find(ids: Collection[str]) -> dict[str, HashedKey]:
                 async with every.connection() as connection:
@@ -111,7 +111,7 @@ def create_app(
             keys, metrics = AskedTogether(find), SharedAnswer(partial(insight.metrics_text, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             app.state.metrics = metrics
-            standing = Standing(database_url, bootstrap, fence, hold)
+            standing = Standing(database_url, cluster, fence, hold)
             app.state.standing = standing
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, every, watcher)

@@ -22,7 +22,7 @@ from services.commands.errors import UnknownResource
 from services.commands.organization import check_exists
 from services.commands.organization_id import check_organization_id
 from services.concurrency import Turns
-from services.kafka import SharedWriter
+from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
@@ -41,7 +41,7 @@ class Api:
 
     postgres: Postgres
     generations: Generations
-    bootstrap: str
+    cluster: Cluster
     watcher: Watcher
     #: What is submitted as measurements goes to Kafka here.
     usage: SharedWriter

@@ -104,7 +104,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
     with bind(host, port) as bound:
         app = create_app(
             endpoints.database_url,
-            endpoints.kafka_bootstrap,
+            endpoints.kafka,
             skeleton_accounts=settings.skeleton_accounts_http,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),

@@ -23,11 +23,11 @@ from services.api.standing import Standing
 from services.api.wire import answer
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.postgres import PostgresUnreachableError
+from services.postgres_url import redacted
 from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.targets import usage_read
 from services.readside.watching import Watcher
-from services.run.settings import redacted
 from services.shared_answers import SharedAnswer
 
 #: How long Postgres and Kafka may take, side by side.

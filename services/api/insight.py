@@ -46,7 +46,7 @@ async def explain(call: Caller, bill: str, line: str, limit: Annotated[int, Depe
     """Why a line of a bill, issued or pending, is what it is, down to single events."""
     await _require(call)
     asked = Asked(call.organization, bill, line, limit)
-    return answer(await explain_stored(call.postgres, call.api.bootstrap, call.waiter, asked))
+    return answer(await explain_stored(call.postgres, call.api.cluster, call.waiter, asked))
 
 
 @router.get("/commitments/{id}/balance", response_model=CommitmentBalance)
@@ -59,7 +59,7 @@ async def commitment_balance(
     """What was spent and left as of a service day, as known at a moment of log time; with its burn-down."""
     await _require(call)
     asked = balance.Asked(call.organization, id, as_of, known_at)
-    return answer(await balance.balance_document(call.postgres, call.api.bootstrap, call.waiter, asked))
+    return answer(await balance.balance_document(call.postgres, call.api.cluster, call.waiter, asked))
 
 
 @router.get("/conservation", response_model=ConservationAnswer)

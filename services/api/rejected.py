@@ -132,7 +132,7 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
             )
         api, chosen = call.api, [one.row for one in rows[:REPLAY_MAX]]
         done = await replay_refused(
-            call.postgres, api.usage, api.bootstrap, call.organization, api.generations.partitions, chosen
+            call.postgres, api.usage, api.cluster, call.organization, api.generations.partitions, chosen
         )
         unlisted = dict.fromkeys(set(asked.ids or ()) - {row.id for row in chosen}, "is not on the list")
         left = [{"id": id, "message": message} for id, message in sorted((done.left | unlisted).items())]
@@ -167,7 +167,7 @@ async def _listed(call: Call, id: str) -> Listed:
 async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
     """The row and the record; None if the topic has it no more. Raises: UnknownResource, KafkaUnreachableError."""
     one = await _listed(call, id)
-    found = await read_records(call.api.bootstrap, [one.row])
+    found = await read_records(call.api.cluster, [one.row])
     return one, found.get(id)
 
 

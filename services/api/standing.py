@@ -12,6 +12,7 @@ from services.breaks import BreakError
 from services.concurrency import cancel_all
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster
 from services.postgres import Role, connected
 from services.store.fence import IDENTITY, Fence, NotComparedError
 from services.store.generations import Generations, GenerationsMovedError, load_generations
@@ -24,8 +25,8 @@ _log = structlog.get_logger(__name__)
 class Standing:
     """Compares store and log for as long as the process runs. `moved` is told the generations that hold from now on."""
 
-    def __init__(self, database_url: str, bootstrap: str, fence: Fence, moved: Callable[[Generations], None]) -> None:
-        self._database_url, self._bootstrap, self._fence, self._moved = database_url, bootstrap, fence, moved
+    def __init__(self, database_url: str, cluster: Cluster, fence: Fence, moved: Callable[[Generations], None]) -> None:
+        self._database_url, self._cluster, self._fence, self._moved = database_url, cluster, fence, moved
         self._guard: Guard | None = None
         self.broken: Exception | None = NotComparedError()
         #: The first comparison has ended, well or not.
@@ -58,7 +59,7 @@ class Standing:
         async with connected(self._database_url, Role.WATCH) as connection:
             identity = await connection.fetchval(f"SELECT {IDENTITY}")
             generations = await load_generations(connection)
-        self._guard = Guard(self._bootstrap, lambda: connected(self._database_url, Role.WATCH), generations)
+        self._guard = Guard(self._cluster, lambda: connected(self._database_url, Role.WATCH), generations)
         await self._guard.check()
         self._found_whole(identity, generations)
         watching = asyncio.create_task(self._guard.watch())

@@ -23,7 +23,7 @@ from services.audit.issued_bills import derive_again, issued_bills
 from services.audit.residues import conservation, unexplained
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
-from services.kafka import LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.projection.filling import Progress, fold_to, settle_due
 from services.projection.projection import Projection
@@ -75,7 +75,7 @@ class Report:
 
 
 async def audit(
-    postgres: Postgres, bootstrap: str, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
+    postgres: Postgres, cluster: Cluster, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
 ) -> Report:
     """Audit the live read models. `begin` is told how many records there are, `progress` how many more are folded.
 
@@ -87,7 +87,7 @@ async def audit(
         await lock_schemas(guard)
         held.push_async_callback(unlock_schemas, guard)
         generations = await load_generations(guard)
-        await Guard(bootstrap, postgres.connection, generations).check()
+        await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         await _quiet(postgres, partitions)
         async with postgres.transaction(isolation="repeatable_read") as snapshot:
@@ -96,7 +96,7 @@ async def audit(
                 raise StillDueError(await snapshot.fetchval(due.COUNT, list(partitions)))
             scratch = await scratch_schema(postgres)
             try:
-                run = _Run(postgres, bootstrap, generations.origins, snapshot, live, scratch, progress)
+                run = _Run(postgres, cluster, generations.origins, snapshot, live, scratch, progress)
                 return await run.audit(await read_positions(snapshot, partitions), begin)
             finally:
                 await drop_schema(guard, scratch)
@@ -130,14 +130,14 @@ class _Run:
     def __init__(
         self,
         postgres: Postgres,
-        bootstrap: str,
+        cluster: Cluster,
         origins: Origins,
         snapshot: Any,
         live: str,
         scratch: str,
         progress: Progress,
     ) -> None:
-        self._postgres, self._bootstrap, self._origins = postgres, bootstrap, origins
+        self._postgres, self._cluster, self._origins = postgres, cluster, origins
         self._snapshot, self._live, self._scratch = snapshot, live, scratch
         self._progress = progress
         self._report = Report()
@@ -151,7 +151,7 @@ class _Run:
         for place in positions.values():
             await self._partition(place)
         report.unexplained += await conservation(self._snapshot, self._live)
-        report.foreign = [str(one) for one in await foreign_records(self._snapshot, self._live)]
+        report.foreign = [one.told(self._cluster) for one in await foreign_records(self._snapshot, self._live)]
         async with self._postgres.transaction(isolation="repeatable_read") as other:
             found = await first_difference(self._snapshot, other, self._live, self._scratch, range(len(positions)))
         if found is not None:
@@ -164,7 +164,7 @@ class _Run:
         Every partition follows a catalog of its own, because each stopped at another offset of it.
         """
         partition = place.partition
-        async with LogReader(self._bootstrap) as side, LogReader(self._bootstrap) as main:
+        async with LogReader(self._cluster) as side, LogReader(self._cluster) as main:
             projection = Projection(FixedTarget(self._postgres, self._scratch), side, self._origins)
             await projection.load([partition], catalog_end=0)
             async for issued in issued_bills(self._snapshot, self._live, partition):

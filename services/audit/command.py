@@ -65,7 +65,7 @@ async def _with_bar(name: str, run: Callable[..., Awaitable[T]]) -> T:
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
             return await run(
                 postgres,
-                endpoints.kafka_bootstrap,
+                endpoints.kafka,
                 begin=lambda records: bar.update(task, total=records),
                 progress=lambda records: bar.advance(task, records),
             )

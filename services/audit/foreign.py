@@ -7,6 +7,7 @@ import click
 import uvloop
 
 from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
 from services.postgres import open_postgres
 from services.readside.live import read_live
 from services.run.settings import load_settings
@@ -30,8 +31,13 @@ class ForeignRecord(NamedTuple):
     offset: int
     why: str
 
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}: {self.why}"
+    def place(self, cluster: Cluster) -> str:
+        """Where, as the cluster has it."""
+        return f"{cluster.topic(self.topic)}/{self.partition}/{self.offset}"
+
+    def told(self, cluster: Cluster) -> str:
+        """Where, and why."""
+        return f"{self.place(cluster)}: {self.why}"
 
 
 async def foreign_records(connection: Any, live: str) -> list[ForeignRecord]:
@@ -61,20 +67,20 @@ def foreign(acknowledged: tuple[str, ...]) -> None:
     the log.
     """
     for record in uvloop.run(_run(acknowledged)):
-        click.echo(str(record))
+        click.echo(record)
 
 
-async def _run(places: tuple[str, ...]) -> list[ForeignRecord]:
+async def _run(places: tuple[str, ...]) -> list[str]:
     """Those that are left, after these were acknowledged. Raises: NoSuchRecordError, before anything is."""
     endpoints = await known_endpoints(load_settings())
     async with open_postgres(endpoints.database_url, most=1) as postgres, postgres.transaction() as connection:
         live = await read_live(connection)
         with live.reading():
             held = await foreign_records(connection, live.schema)
-        by_place = {f"{one.topic}/{one.partition}/{one.offset}": one for one in held}
+        by_place = {one.place(endpoints.kafka): one for one in held}
         for place in places:
             if place not in by_place:
                 raise NoSuchRecordError(place)
         for place in places:
             await acknowledge(connection, by_place[place])
-        return [one for place, one in by_place.items() if place not in places]
+        return [one.told(endpoints.kafka) for place, one in by_place.items() if place not in places]

@@ -59,11 +59,11 @@ def bill(through: date, organization: str, accounts: tuple[str, ...]) -> None:
 
 
 async def _bill(process: Process, organization: str, through: date, accounts: tuple[str, ...]) -> None:
-    url, bootstrap = process.endpoints.database_url, process.endpoints.kafka_bootstrap
-    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
+    url, cluster = process.endpoints.database_url, process.endpoints.kafka
+    async with open_postgres(url) as postgres, open_watcher(url, cluster) as watcher:
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
-        await Guard(bootstrap, postgres.connection, generations).check()
+        await Guard(cluster, postgres.connection, generations).check()
         async with postgres.connection() as connection:
             if (await load_config(connection, organization)).config is None:
                 raise UnknownOrganizationError(organization)

@@ -27,9 +27,9 @@ async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
     added = {}
     for topic, count in wanted.items():
         if topic not in found:
-            raise TopicMissingError(topic)
+            raise TopicMissingError(admin.cluster, topic)
         if found[topic] < count:
-            raise LogShrunkError(topic, found[topic], count)
+            raise LogShrunkError(admin.cluster, topic, found[topic], count)
         if found[topic] > count:
             added[topic] = found[topic]
     return added
@@ -40,7 +40,7 @@ async def check_beginnings(reader: LogReader, partitions: int) -> None:
     for topic, count in ((EVENTS, partitions), (CATALOG, 1)):
         for partition, offset in (await reader.beginning_offsets(topic, range(count))).items():
             if offset:
-                raise LogCutError(topic, partition, offset)
+                raise LogCutError(reader.cluster, topic, partition, offset)
 
 
 async def check_ends(reader: LogReader, known: Iterable[Known]) -> None:
@@ -49,7 +49,7 @@ async def check_ends(reader: LogReader, known: Iterable[Known]) -> None:
         ends = await reader.end_offsets(topic, offsets)
         for partition, offset in offsets.items():
             if ends[partition] < offset:
-                raise LogWentBackError(topic, partition, ends[partition], offset)
+                raise LogWentBackError(reader.cluster, topic, partition, ends[partition], offset)
 
 
 async def check_unread(reader: LogReader, known: Iterable[Known]) -> None:
@@ -57,7 +57,7 @@ async def check_unread(reader: LogReader, known: Iterable[Known]) -> None:
     read = {one.partition: one.next_offset for one in known if one.topic == USAGE}
     for partition, beginning in (await reader.beginning_offsets(USAGE, read)).items():
         if beginning > read[partition]:
-            raise UsageLostError(partition, beginning, read[partition])
+            raise UsageLostError(reader.cluster, partition, beginning, read[partition])
 
 
 async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
@@ -77,7 +77,7 @@ async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
         async for records in reader.read(topic, partition, offset, offset + 1):
             found = mark_of(records[0])
         if found != mark:
-            raise LogChangedError(topic, partition, offset)
+            raise LogChangedError(reader.cluster, topic, partition, offset)
 
 
 def _by_topic(known: Iterable[Known]) -> Mapping[str, dict[int, int]]:

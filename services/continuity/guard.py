@@ -14,7 +14,7 @@ from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
 from services.continuity.mending import check_nobody_mends
 from services.failures import Passing
-from services.kafka import KafkaAdmin, LogReader
+from services.kafka import Cluster, KafkaAdmin, LogReader
 from services.readside.live import OutdatedReadModelsError
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
@@ -34,8 +34,8 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 class Guard:
     """One process's watch over log and store. `warnings` are what it found that nothing has to stop for."""
 
-    def __init__(self, bootstrap: str, connect: Connect, generations: Generations) -> None:
-        self._bootstrap, self._connect, self._generations = bootstrap, connect, generations
+    def __init__(self, cluster: Cluster, connect: Connect, generations: Generations) -> None:
+        self._cluster, self._connect, self._generations = cluster, connect, generations
         self._known = 0
         self._added: dict[str, int] = {}
         self._clocks = ClockWatch()
@@ -84,8 +84,8 @@ class Guard:
         self._known = newest
 
     async def _open(self, stack: AsyncExitStack) -> tuple[KafkaAdmin, LogReader]:
-        admin = await stack.enter_async_context(KafkaAdmin(self._bootstrap))
-        return admin, await stack.enter_async_context(LogReader(self._bootstrap, fetch_bytes=MARK_BYTES))
+        admin = await stack.enter_async_context(KafkaAdmin(self._cluster))
+        return admin, await stack.enter_async_context(LogReader(self._cluster, fetch_bytes=MARK_BYTES))
 
     async def unattended(self, found: BreakError) -> BreakError:
         """What was found broken, if nobody is at work on it, or was meanwhile.
@@ -133,6 +133,7 @@ class Guard:
         self.saw(newest)
 
     def _note_added(self, added: dict[str, int]) -> None:
+        added = {self._cluster.topic(topic): count for topic, count in added.items()}
         if added and added != self._added:
             _log.warning("partitions_added", topics=added, made_with=self._generations.partitions)
         self._added = added

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from events.facts.usage import RecordMark
 from events.sources import commands_source, read_source
 from events.topics import CATALOG, EVENTS, USAGE
-from services.kafka import KafkaAdmin, Mark, Note, NoteWriter
+from services.kafka import Cluster, KafkaAdmin, Mark, Note, NoteWriter
 from services.readside.live import find_live
 from services.store.generations import Generations
 
@@ -74,9 +74,9 @@ def mark_of_fact(held: RecordMark | None) -> Mark | None:
     return None if held is None else Mark(held.offset, held.ms, bytes.fromhex(held.digest))
 
 
-def note_writer(bootstrap: str) -> NoteWriter:
+def note_writer(cluster: Cluster) -> NoteWriter:
     """What `note` writes with."""
-    return NoteWriter(bootstrap, GROUP, CATALOG)
+    return NoteWriter(cluster, GROUP, CATALOG)
 
 
 async def note(writer: NoteWriter, generations: Generations, position: int) -> None:

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from services.api.app import create_app
+from services.contracts.settings_page import settings_page
 from services.contracts.table import replaced
 from services.contracts.topics import asyncapi
+from services.kafka import Cluster
 
 OPENAPI, ASYNCAPI, README = Path("docs/openapi.json"), Path("docs/asyncapi.json"), Path("README.md")
+SETTINGS = Path("docs/settings.md")
 
 
 def openapi() -> dict[str, Any]:
     """What the API serves at `/openapi.json`; no server is reached."""
-    return create_app("", "").openapi()
+    return create_app("", Cluster("")).openapi()
 
 
 def documents(root: Path) -> Iterator[tuple[Path, str]]:
@@ -22,6 +25,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
     http = openapi()
     yield OPENAPI, written(http)
     yield ASYNCAPI, written(asyncapi())
+    yield SETTINGS, settings_page()
     yield README, replaced((root / README).read_text(), http)
 
 

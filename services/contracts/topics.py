@@ -45,7 +45,8 @@ _DESCRIPTION = """What Trueup takes from Kafka and puts there.
 A reader of `billing.events` or `billing.catalog` applies a record only if its `sequence` is greater than the last that
 it applied from that `source` in that partition: what was appended twice counts once. A consumer of
 `billing.bill-line-items` keeps the last (`position`, `line`) of each partition for the same end. Numbers are texts in
-plain notation, exact. Facts of an older `schema` have the members of that version; none is ever taken away. What HTTP
+plain notation, exact. Topics bear the prefix that the installation was given (`TRUEUP_KAFKA_TOPIC_PREFIX`), which is
+none here. Facts of an older `schema` have the members of that version; none is ever taken away. What HTTP
 takes and answers is described in `docs/openapi.json`."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from events.topics import USAGE, usage_key
+from events.topics import usage_key
 from services.access.client import SignedIn
 from services.access.local import Credentials
 from services.api.patience import AsyncPatient
@@ -122,11 +122,13 @@ def dealt(requests: Sequence[Request]) -> Iterable[tuple[Customer, Request]]:
     return ((CUSTOMERS[index % len(CUSTOMERS)], request) for index, request in enumerate(requests))
 
 
-async def publish(producer: AIOKafkaProducer, organization: str, hand: Iterable[tuple[Customer, Request]]) -> None:
+async def publish(
+    producer: AIOKafkaProducer, topic: str, organization: str, hand: Iterable[tuple[Customer, Request]]
+) -> None:
     """Send each request by itself, keyed by organization and account as design decision 1 says, and wait for all."""
     sent = [
         await producer.send(
-            USAGE, key=usage_key(organization, customer.code), value=cloud_event(organization, customer, request)
+            topic, key=usage_key(organization, customer.code), value=cloud_event(organization, customer, request)
         )
         for customer, request in hand
     ]

@@ -12,14 +12,16 @@ from typing import Any
 
 import click
 import uvloop
-from aiokafka import AIOKafkaProducer
 from rich.console import Console
 
+from events.topics import USAGE
 from services.access.local import operators
 from services.demo.client import Client, DemoError, dealt, publish, set_up
 from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
+from services.kafka import new_producer
+from services.run.environment import environment_of
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
 from services.run.settings import load_settings
@@ -124,13 +126,13 @@ async def _publish_and_watch(
     """Publish part by part while the balances burn down. Returns: what each prepayment has paid in the end."""
     hand = list(dealt(requests))
     size = -(-len(hand) // PARTS)
-    producer = AIOKafkaProducer(bootstrap_servers=system.endpoints.kafka_bootstrap, enable_idempotence=True)
+    producer = new_producer(system.endpoints.kafka, enable_idempotence=True)
     await producer.start()
     try:
         with burn_down(console) as board:
             for start in range(0, len(hand), size):
                 part = hand[start : start + size]
-                await publish(producer, client.organization, part)
+                await publish(producer, system.endpoints.kafka.topic(USAGE), client.organization, part)
                 board.at(part[-1][1].moment, start + len(part))
                 await board.look(client, customers)
             await board.until_all_arrived(client, customers)
@@ -141,13 +143,8 @@ async def _publish_and_watch(
 
 async def _audit(system: System) -> int:
     """The audit as its own process, as an auditor would run it."""
-    addresses = {
-        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
-        "TRUEUP_DATABASE_URL": system.endpoints.database_url,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "audit", env=os.environ | addresses
-    )
+    environment = environment_of(system.settings, system.endpoints)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", "audit", env=environment)
     return await process.wait()
 
 

@@ -20,7 +20,7 @@ from services.billing.selection import BillRequest
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.explain.events import count_events, read_events
-from services.kafka import LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.readside.loading import bill_as_issued
@@ -112,10 +112,10 @@ def _unknown(named: str) -> UnknownResource:
     return UnknownResource(kind="line item", id=named)
 
 
-async def explain_stored(postgres: Postgres, bootstrap: str, waiter: Waiter, asked: Asked) -> dict[str, Any]:
+async def explain_stored(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> dict[str, Any]:
     """The explanation with its events. Raises: UnknownResource, ProjectionStalledError."""
     bill, line, pending = await find_line(postgres, waiter, asked.organization, asked.bill_id, asked.line)
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         past = await load_past(postgres, reader, asked.organization, bill.root_id, bill.positions)
         explanation = await compute(asked.organization, _explained, past, bill, line)
         events = await read_events(reader, past, explanation.usage, asked.limit)

@@ -28,12 +28,12 @@ def explain(bill: str, line: str, limit: int, as_json: bool) -> None:
     """Say why LINE (its id or its number) of BILL, issued or pending, is what it is, down to single events."""
 
     async def body(process: Process) -> None:
-        url, bootstrap = process.endpoints.database_url, process.endpoints.kafka_bootstrap
-        async with open_postgres(url, most=2) as postgres, open_watcher(url, bootstrap) as watcher:
+        url, cluster = process.endpoints.database_url, process.endpoints.kafka
+        async with open_postgres(url, most=2) as postgres, open_watcher(url, cluster) as watcher:
             try:
                 organization = await organization_of_bill(postgres, bill)
                 asked = Asked(organization, bill, line, limit)
-                document = await explain_stored(postgres, bootstrap, Waiter(watcher, HTTP_SECONDS), asked)
+                document = await explain_stored(postgres, cluster, Waiter(watcher, HTTP_SECONDS), asked)
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
         if as_json:

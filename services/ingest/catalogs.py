@@ -21,7 +21,7 @@ from projections.usage import MeterPlan, meter_plans
 from services.breaks import StoreWentBackError
 from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
 from services.store.events import head, relayed
@@ -40,9 +40,9 @@ class CatalogFollower(CatalogFold):
     stand in `billing.events` only.
     """
 
-    def __init__(self, bootstrap: str, origins: Origins) -> None:
+    def __init__(self, cluster: Cluster, origins: Origins) -> None:
         super().__init__(origins)
-        self._bootstrap = bootstrap
+        self._cluster = cluster
         self._applied: list[Envelope] = []
 
     def resources(self, organization: str) -> Resources | None:
@@ -54,7 +54,7 @@ class CatalogFollower(CatalogFold):
 
         What was applied before an error is returned by the next call. Raises: CatalogStoppedError.
         """
-        async with LogReader(self._bootstrap) as reader:
+        async with LogReader(self._cluster) as reader:
             await self.read(reader, until)
         applied, self._applied = self._applied, []
         return applied

@@ -45,22 +45,22 @@ async def run_ingest(
 
 
 async def _ingest(endpoints: Endpoints, stop: asyncio.Event, ready: Callable[[], None] | None, session_ms: int) -> None:
-    bootstrap = endpoints.kafka_bootstrap
+    cluster = endpoints.kafka
     async with AsyncExitStack() as stack:
         opening = open_postgres(endpoints.database_url, role=Role.INGEST, most=3)
         postgres = await stack.enter_async_context(opening)
-        reader = await stack.enter_async_context(LogReader(bootstrap))
-        writer = await stack.enter_async_context(BatchWriter(bootstrap))
+        reader = await stack.enter_async_context(LogReader(cluster))
+        writer = await stack.enter_async_context(BatchWriter(cluster))
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
-        guard = Guard(bootstrap, postgres.connection, generations)
+        guard = Guard(cluster, postgres.connection, generations)
         await guard.check()
-        gate = CommandGate(postgres, generations, CatalogFollower(bootstrap, generations.origins))
-        keeper = Keeper(postgres, bootstrap, generations.partitions)
+        gate = CommandGate(postgres, generations, CatalogFollower(cluster, generations.origins))
+        keeper = Keeper(postgres, cluster, generations.partitions)
         handler = IngestHandler(postgres, gate, reader, writer, generations, keeper.wake)
         work = partial(
             host,
-            bootstrap,
+            cluster,
             topic=USAGE,
             group=GROUP,
             handler=handler,

@@ -85,7 +85,9 @@ class IngestHandler:
             try:
                 await self._fold_to_end(state)
             except UndecodableRecordError as error:
-                self._stopped[state.partition] = f"{EVENTS}/{state.home} at offset {state.position}: {error}"
+                self._stopped[state.partition] = (
+                    f"{self._reader.cluster.topic(EVENTS)}/{state.home} at offset {state.position}: {error}"
+                )
             else:
                 loaded[state.partition] = state
         await self._check_usage(loaded)
@@ -226,7 +228,7 @@ class IngestHandler:
             state = self._states[partition]
             if state.is_surplus:
                 continue
-            between, position = gaps(partition, state.position, batches)
+            between, position = gaps(self._reader.cluster, partition, state.position, batches)
             sources = frozenset((state.writer.usage_source, state.writer.read_source))
             for start, end in between:
                 why = await second_writer(sources, self._reader.read(EVENTS, partition, start, end))

@@ -34,7 +34,7 @@ from services.ingest.rating import Rater
 from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
-from services.kafka import Appended, FetchedRecord, Mark
+from services.kafka import Appended, Cluster, FetchedRecord, Mark
 
 
 class _Sourced(msgspec.Struct):
@@ -147,7 +147,9 @@ class PartitionState:
             self.mark = mark_of_fact(envelope.data.mark)
 
 
-def gaps(partition: int, position: int, acknowledged: Sequence[Appended]) -> tuple[list[tuple[int, int]], int]:
+def gaps(
+    cluster: Cluster, partition: int, position: int, acknowledged: Sequence[Appended]
+) -> tuple[list[tuple[int, int]], int]:
     """The ranges `[start, end)` that others wrote between our batches, and the position after them.
 
     `acknowledged` are our batches in order. Raises: LogWentBackError.
@@ -155,7 +157,7 @@ def gaps(partition: int, position: int, acknowledged: Sequence[Appended]) -> tup
     found = []
     for base, count, _ in acknowledged:
         if base < position:
-            raise LogWentBackError(EVENTS, partition, base, position)
+            raise LogWentBackError(cluster, EVENTS, partition, base, position)
         if base > position:
             found.append((position, base))
         position = base + count

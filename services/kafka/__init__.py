@@ -4,6 +4,8 @@ Every wait is bounded.
 """
 
 from services.kafka.admin import KafkaAdmin, Note, NoteWriter
+from services.kafka.clients import new_admin, new_broker, new_client, new_consumer, new_producer
+from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password, Tls
 from services.kafka.consuming import (
     FetchedRecord,
     Mark,
@@ -15,7 +17,14 @@ from services.kafka.consuming import (
     read_raw,
     reads_leniently,
 )
-from services.kafka.failures import KafkaUnreachableError, LogHoleError, ReadStalledError, kafka_errors
+from services.kafka.entering import NotLetInError, enter
+from services.kafka.failures import (
+    KafkaForbidsError,
+    KafkaUnreachableError,
+    LogHoleError,
+    ReadStalledError,
+    kafka_errors,
+)
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
 from services.kafka.sharing import SharedWriter
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
@@ -26,23 +35,36 @@ __all__ = [
     "FETCH_BYTES",
     "Appended",
     "BatchWriter",
+    "ClientCredentials",
+    "Cluster",
     "FetchedRecord",
     "KafkaAdmin",
+    "KafkaForbidsError",
     "KafkaUnreachableError",
     "LogHoleError",
     "LogReader",
     "Mark",
+    "MskIam",
+    "NotLetInError",
     "Note",
     "NoteWriter",
+    "Password",
     "Polled",
     "ReadStalledError",
     "Record",
     "SharedWriter",
+    "Tls",
     "digest_of",
+    "enter",
     "header_bytes",
     "kafka_errors",
     "look_seldom",
     "mark_of",
+    "new_admin",
+    "new_broker",
+    "new_client",
+    "new_consumer",
+    "new_producer",
     "read_leniently",
     "read_raw",
     "reads_leniently",

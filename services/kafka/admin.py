@@ -14,6 +14,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 from aiokafka.structs import OffsetAndMetadata
 
+from services.kafka.clients import new_admin, new_consumer
+from services.kafka.cluster import Cluster
 from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
 
 
@@ -27,16 +29,14 @@ class Note(NamedTuple):
 class KafkaAdmin:
     """An admin client, open for the length of a block. Raises: KafkaUnreachableError."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
         self._client: AIOKafkaAdminClient | None = None
 
     async def __aenter__(self) -> Self:
-        client = AIOKafkaAdminClient(
-            bootstrap_servers=self._bootstrap, request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000)
-        )
+        client = new_admin(self.cluster, request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000))
         try:
-            with kafka_errors(self._bootstrap):
+            with kafka_errors(self.cluster):
                 await client.start()
         except BaseException:
             await client.close()
@@ -58,19 +58,20 @@ class KafkaAdmin:
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """How many partitions each of the topics has; one that does not exist is missing."""
-        with kafka_errors(self._bootstrap):
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 # A topic that is asked for by name might be made by that, where the cluster does so.
-                wanted = sorted(set(await self._open.list_topics()) & set(topics))
+                asked = {self.cluster.topic(topic): topic for topic in topics}
+                wanted = sorted(asked.keys() & set(await self._open.list_topics()))
                 found = await self._open.describe_topics(wanted) if wanted else []
-        return {one["topic"]: len(one["partitions"]) for one in found if one["partitions"]}
+        return {asked[one["topic"]]: len(one["partitions"]) for one in found if one["partitions"]}
 
     async def read_note(self, group: str, topic: str) -> Note | None:
         """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
-        topic_partition = TopicPartition(topic, 0)
-        with kafka_errors(self._bootstrap):
+        topic_partition = TopicPartition(self.cluster.topic(topic), 0)
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                held = await self._noted(group, topic_partition)
+                held = await self._noted(self.cluster.group(group), topic_partition)
         note = held.get(topic_partition)
         return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
 
@@ -86,16 +87,15 @@ class KafkaAdmin:
 class NoteWriter:
     """Writes a group's note, at partition 0 of a topic. Raises: KafkaUnreachableError."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str) -> None:
-        self._bootstrap, self._group, self._place = bootstrap, group, TopicPartition(topic, 0)
+    def __init__(self, cluster: Cluster, group: str, topic: str) -> None:
+        self._cluster, self._group = cluster, cluster.group(group)
+        self._place = TopicPartition(cluster.topic(topic), 0)
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap, group_id=self._group, enable_auto_commit=False, auto_offset_reset="none"
-        )
+        consumer = new_consumer(self._cluster, group_id=self._group, enable_auto_commit=False, auto_offset_reset="none")
         try:
-            with kafka_errors(self._bootstrap):
+            with kafka_errors(self._cluster):
                 await consumer.start()
         except BaseException:
             await consumer.stop()
@@ -115,6 +115,6 @@ class NoteWriter:
     async def write(self, note: Note) -> None:
         """Keep the note, in place of the last one."""
         assert self._consumer is not None, "use NoteWriter as an async context manager"
-        with kafka_errors(self._bootstrap):
+        with kafka_errors(self._cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 await self._consumer.commit({self._place: OffsetAndMetadata(note.number, note.text)})

@@ -4,18 +4,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded
+from services.kafka.cluster import Cluster
 
 REQUEST_TIMEOUT_S = 30.0
+#: How aiokafka says that the cluster's ACLs do not allow it.
+_FORBIDS = {"TopicAuthorizationFailedError", "GroupAuthorizationFailedError", "ClusterAuthorizationFailedError"}
 
 
 class KafkaUnreachableError(AddressedFailure, Passing):
-    """Kafka at {bootstrap} did not answer: {what}"""
+    """Kafka at {cluster} did not answer: {what}"""
 
     outside = "Kafka did not answer"
 
-    def __init__(self, bootstrap: str, cause: object) -> None:
+    def __init__(self, cluster: Cluster, cause: object) -> None:
         what = f"{type(cause).__name__}: {cause}" if isinstance(cause, BaseException) else str(cause)
-        super().__init__(bootstrap=bootstrap, what=what.removesuffix(": "))
+        super().__init__(cluster=cluster, what=what.removesuffix(": "))
+
+
+class KafkaForbidsError(Worded, ExpectedFailure, Passing):
+    """Kafka at {cluster} does not let {user} do this: {what}; docs/servers.md lists what must be allowed to whom"""
+
+    def __init__(self, cluster: Cluster, cause: BaseException) -> None:
+        super().__init__(cluster=cluster, user=cluster.user, what=f"{type(cause).__name__}: {cause}")
 
 
 class LogHoleError(Worded, ExpectedFailure):
@@ -28,18 +38,20 @@ class LogHoleError(Worded, ExpectedFailure):
 
 
 @contextmanager
-def kafka_errors(bootstrap: str) -> Iterator[None]:
+def kafka_errors(cluster: Cluster) -> Iterator[None]:
     """Around every call of the client: whatever it raises says that the connection is lost.
 
     But for names of headers that are not UTF-8: they are a record's, and read on with the lenient parser.
-    Raises: KafkaUnreachableError, UnicodeDecodeError.
+    Raises: KafkaUnreachableError, KafkaForbidsError, UnicodeDecodeError.
     """
     try:
         yield
     except (Passing, LogHoleError, UnicodeDecodeError):
         raise
     except Exception as error:
-        raise KafkaUnreachableError(bootstrap, error) from error
+        if type(error).__name__ in _FORBIDS:
+            raise KafkaForbidsError(cluster, error) from error
+        raise KafkaUnreachableError(cluster, error) from error
 
 
 class ReadStalledError(Worded, Passing):

@@ -8,6 +8,8 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.kafka.clients import new_consumer
+from services.kafka.cluster import Cluster
 from services.kafka.consuming import FetchedRecord, look_seldom, read_leniently, read_raw, reads_leniently
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
 
@@ -25,13 +27,13 @@ class LogReader:
     comes behind it.
     """
 
-    def __init__(self, bootstrap: str, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
-        self._bootstrap, self._committed, self._fetch_bytes = bootstrap, committed, fetch_bytes
+    def __init__(self, cluster: Cluster, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
+        self.cluster, self._committed, self._fetch_bytes = cluster, committed, fetch_bytes
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+        consumer = new_consumer(
+            self.cluster,
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=self._fetch_bytes,
@@ -42,7 +44,7 @@ class LogReader:
             retry_backoff_ms=10,
         )
         try:
-            with kafka_errors(self._bootstrap):
+            with kafka_errors(self.cluster):
                 await consumer.start()
         except BaseException:  # the caller's time may be over
             await _stop(consumer)
@@ -64,18 +66,21 @@ class LogReader:
         assert self._consumer is not None, "use LogReader as an async context manager"
         return self._consumer
 
+    def _place(self, topic: str, partition: int) -> TopicPartition:
+        return TopicPartition(self.cluster.topic(topic), partition)
+
     async def end_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """Next offset of each partition."""
-        wanted = [TopicPartition(topic, partition) for partition in partitions]
-        with kafka_errors(self._bootstrap):
+        wanted = [self._place(topic, partition) for partition in partitions]
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(wanted)
         return {key.partition: offset for key, offset in ends.items()}
 
     async def beginning_offsets(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """First offset that is still there, of each partition."""
-        wanted = [TopicPartition(topic, partition) for partition in partitions]
-        with kafka_errors(self._bootstrap):
+        wanted = [self._place(topic, partition) for partition in partitions]
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 starts = await self._open.beginning_offsets(wanted)
         return {key.partition: offset for key, offset in starts.items()}
@@ -83,8 +88,8 @@ class LogReader:
     async def offsets_after(self, topic: str, partitions: Iterable[int], moment: datetime) -> dict[int, int]:
         """Offset of the first record that was appended later than the moment, else the end, of each partition."""
         milliseconds = max(0, (moment - EPOCH) // timedelta(milliseconds=1) + 1)
-        wanted = {TopicPartition(topic, partition): milliseconds for partition in partitions}
-        with kafka_errors(self._bootstrap):
+        wanted = {self._place(topic, partition): milliseconds for partition in partitions}
+        with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 ends = await self._open.end_offsets(list(wanted))
                 found = await self._open.offsets_for_times(wanted)
@@ -95,7 +100,7 @@ class LogReader:
         self, topic: str, partition: int, start: int, end: int, *, max_records: int = 20_000
     ) -> AsyncGenerator[list[FetchedRecord], None]:
         """The records at offsets `[start, end)` in order, in lists; `end` must not be beyond the partition's end."""
-        topic_partition = TopicPartition(topic, partition)
+        topic_partition = self._place(topic, partition)
         consumer = self._open
         if start >= end:
             return
@@ -106,7 +111,7 @@ class LogReader:
         try:
             while position < end:
                 try:
-                    with kafka_errors(self._bootstrap):
+                    with kafka_errors(self.cluster):
                         polled = await consumer.getmany(topic_partition, timeout_ms=200, max_records=max_records)
                         reached = await consumer.position(topic_partition)
                 except UnicodeDecodeError:  # a header's name
@@ -119,7 +124,7 @@ class LogReader:
                 now = asyncio.get_running_loop().time()
                 if reached == position:
                     if now - idle_since > REQUEST_TIMEOUT_S:
-                        raise ReadStalledError(topic, partition, position, REQUEST_TIMEOUT_S)
+                        raise ReadStalledError(topic_partition.topic, partition, position, REQUEST_TIMEOUT_S)
                     continue
                 # Not the last record's: control records, such as the end of a transaction, take offsets too.
                 idle_since, position = now, reached

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from services.kafka.cluster import Cluster
 from services.kafka.failures import REQUEST_TIMEOUT_S, KafkaUnreachableError
 from services.kafka.writing import Appended, BatchWriter, Record
 
@@ -17,8 +18,8 @@ class SharedWriter:
     through it hears what became of its own.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._writer: BatchWriter | None = None
         self._starting = asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
@@ -45,12 +46,12 @@ class SharedWriter:
                         self._leave(writer)
                     raise
         except TimeoutError as error:
-            raise KafkaUnreachableError(self._bootstrap, error) from error
+            raise KafkaUnreachableError(self._cluster, error) from error
 
     async def _opened(self) -> BatchWriter:
         async with self._starting:
             if self._writer is None:
-                writer = BatchWriter(self._bootstrap)
+                writer = BatchWriter(self._cluster)
                 await writer.start()
                 self._writer = writer
             return self._writer

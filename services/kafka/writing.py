@@ -12,8 +12,10 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from services.kafka.clients import new_producer
+from services.kafka.cluster import Cluster
 from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
-from services.run.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.record_bytes import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 
 #: One produce request carries at most this much, so that every topic takes it; a larger record gets a batch of its own.
 BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024
@@ -48,8 +50,8 @@ class BatchWriter:
     next append, and find out from the log what was written.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
@@ -78,15 +80,15 @@ class BatchWriter:
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap,
+            producer = new_producer(
+                self.cluster,
                 enable_idempotence=True,
                 compression_type="zstd",
                 max_batch_size=RECORD_BYTES_MOST,
                 max_request_size=RECORD_BYTES_MOST,
             )
             try:
-                with kafka_errors(self._bootstrap):
+                with kafka_errors(self.cluster):
                     await producer.start()
             except BaseException:
                 await producer.stop()
@@ -105,9 +107,9 @@ class BatchWriter:
             batch = producer.create_batch()
             _fill(batch, records[start:stop])
             batch.close()
-            with kafka_errors(self._bootstrap):
+            with kafka_errors(self.cluster):
                 async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                    future = await producer.send_batch(batch, topic, partition=partition)
+                    future = await producer.send_batch(batch, self.cluster.topic(topic), partition=partition)
                     metadata = await future
             acknowledged.append(Appended(metadata.offset, stop - start, metadata.timestamp))
         return acknowledged

@@ -100,14 +100,14 @@ async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoi
         _log.warning("partitions_are_for_life", made_with=known[USAGE], asked_for=settings.partitions)
     remake = USAGE if new_usage else None
     record_bytes = settings.max_record_bytes
-    counts, fresh = await make_topics(endpoints.kafka_bootstrap, settings.partitions, record_bytes, known, remake)
+    counts, fresh = await make_topics(endpoints.kafka, settings.partitions, record_bytes, known, remake)
     async with connection.transaction():
         await record_limit(connection, record_bytes)
         for name in sorted(fresh):
             await record_topic(connection, name, counts[name])
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
     if new_usage and USAGE in known:
-        await begin_usage_anew(connection, endpoints.kafka_bootstrap)
+        await begin_usage_anew(connection, endpoints.kafka)
 
 
 async def known_topics(connection: Any) -> dict[str, int]:

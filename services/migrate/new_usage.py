@@ -16,7 +16,7 @@ from events.topics import USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known, read
-from services.kafka import EPOCH, LogReader
+from services.kafka import EPOCH, Cluster, LogReader
 from services.store.generations import load_generations
 
 #: Ids are remembered for 35 days: of a topic that has only lost its end no older record is read a second time.
@@ -29,7 +29,7 @@ _ANEW = "UPDATE store.generations SET generation = $2, begins = $3, made_at = no
 _log = structlog.get_logger(__name__)
 
 
-async def begin_usage_anew(connection: Any, bootstrap: str, more: Sequence[Known] = ()) -> None:
+async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Known] = ()) -> None:
     """Give `usage` a new name and the offsets from which it is read, unless it is as it was read.
 
     `more` is what is known of it besides what the read models say.
@@ -41,7 +41,7 @@ async def begin_usage_anew(connection: Any, bootstrap: str, more: Sequence[Known
         if one.topic == USAGE and one.next_offset >= by_partition.get(one.partition, one).next_offset:
             by_partition[one.partition] = one
     known = list(by_partition.values())
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)

@@ -7,6 +7,7 @@ import structlog
 
 from events.topics import CATALOG, EVENTS, USAGE, Topic
 from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
 
 #: The log of record: what it holds is this database's, or the database is another one's.
 LOG = (EVENTS, CATALOG)
@@ -37,42 +38,48 @@ def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
     return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
 
 
-def check_partitions(topic: Topic, found: Found, wanted: int, *, is_known: bool) -> None:
+def check_partitions(cluster: Cluster, topic: Topic, found: Found, wanted: int, *, is_known: bool) -> None:
     if found.partitions > wanted and is_known:
-        _log.warning("partitions_added", topic=topic.name, partitions=found.partitions, made_with=wanted)
+        _log.warning("partitions_added", topic=cluster.topic(topic.name), partitions=found.partitions, made_with=wanted)
     elif found.partitions != wanted:
-        raise TopicMismatchError(topic.name, "the partition count (TRUEUP_PARTITIONS)", found.partitions, wanted)
+        what = "the partition count (TRUEUP_PARTITIONS)"
+        raise TopicMismatchError(cluster.topic(topic.name), what, found.partitions, wanted)
 
 
-def check_settings(bootstrap: str, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int) -> None:
+def check_settings(
+    cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
+) -> None:
     """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
     large they may be, and on how many brokers they stand. Raises: TopicMismatchError.
     """
+    shown = cluster.topic(topic.name)
     for name, wanted in topic.config.items():
         if settings.get(name) != wanted:
-            raise TopicMismatchError(topic.name, name, settings.get(name), wanted)
+            raise TopicMismatchError(shown, name, settings.get(name), wanted)
     if int(settings.get(LIMIT) or 0) < record_bytes:
-        how = f"{_how_to_set(bootstrap, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
-        raise TopicMismatchError(topic.name, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
+        how = f"{_how_to_set(cluster, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
+        raise TopicMismatchError(shown, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
     if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
-        how = _how_to_set(bootstrap, topic, MIN_IN_SYNC, IN_SYNC)
+        how = _how_to_set(cluster, topic, MIN_IN_SYNC, IN_SYNC)
         why = (
             f"at least {IN_SYNC} where there are {found.replicas} replicas, or what is acknowledged may be lost with"
             f" one broker: {how}"
         )
-        raise TopicMismatchError(topic.name, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
+        raise TopicMismatchError(shown, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
 
 
-def _how_to_set(bootstrap: str, topic: Topic, setting: str, value: int) -> str:
+def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: int) -> str:
     return (
-        f"kafka-configs.sh --bootstrap-server {bootstrap} --alter --entity-type topics --entity-name {topic.name}"
-        f" --add-config {setting}={value}"
+        f"kafka-configs.sh --bootstrap-server {cluster} --alter --entity-type topics"
+        f" --entity-name {cluster.topic(topic.name)} --add-config {setting}={value}"
     )
 
 
-def note_few_replicas(topic: Topic, found: Found, brokers: int) -> None:
+def note_few_replicas(cluster: Cluster, topic: Topic, found: Found, brokers: int) -> None:
     """A topic that somebody made on one broker of many is lost with it, whatever its settings say."""
     wanted = min(brokers, REPLICAS_MAX)
     if topic.name in KEPT and found.replicas < wanted:
         note = "what is acknowledged is lost with the brokers that hold it: have its partitions reassigned to more"
-        _log.warning("few_replicas", topic=topic.name, replicas=found.replicas, brokers=brokers, note=note)
+        _log.warning(
+            "few_replicas", topic=cluster.topic(topic.name), replicas=found.replicas, brokers=brokers, note=note
+        )

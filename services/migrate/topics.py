@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from events.topics import TOPICS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.failures import ExpectedFailure, Worded
-from services.kafka import KafkaUnreachableError, LogReader
+from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
 from services.migrate.topic_settings import (
     LIMIT,
     LOG,
@@ -77,7 +77,7 @@ class Answer(NamedTuple):
 
 
 async def make_topics(
-    bootstrap: str, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
+    cluster: Cluster, partitions: int, record_bytes: int, known: Mapping[str, int], remake: str | None = None
 ) -> tuple[dict[str, int], set[str]]:
     """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
 
@@ -89,85 +89,93 @@ async def make_topics(
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
     KafkaUnreachableError.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+    admin = new_admin(cluster, request_timeout_ms=30_000)
     try:
         await admin.start()
     except KafkaConnectionError as error:
         await admin.close()
-        raise KafkaUnreachableError(bootstrap, error) from error
+        raise KafkaUnreachableError(cluster, error) from error
     try:
         counts, fresh, made = {}, set(), set[str]()
-        there, brokers = await _there(admin), len((await admin.describe_cluster())["brokers"])
+        there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
             name, is_known = topic.name, topic.name in known
             counts[name] = wanted = known.get(name) or topic.partitions or partitions
             if name not in there:
                 if is_known and name not in (remake, USAGE_REJECTED):
-                    raise TopicMissingError(name)
-                await _make(admin, topic, wanted, min(brokers, REPLICAS_MAX), record_bytes)
+                    raise TopicMissingError(cluster, topic.name)
+                await _make(admin, cluster, topic, wanted, min(brokers, REPLICAS_MAX), record_bytes)
                 made.add(name)
                 continue
             if is_known and name == remake:
-                there[name] = await _set_up(admin, topic, there[name], wanted, record_bytes)
-            check_partitions(topic, there[name], wanted, is_known=is_known)
-            check_settings(bootstrap, topic, there[name], await _settings(admin, name), record_bytes)
-            note_few_replicas(topic, there[name], brokers)
+                there[name] = await _set_up(admin, cluster, topic, there[name], wanted, record_bytes)
+            check_partitions(cluster, topic, there[name], wanted, is_known=is_known)
+            check_settings(cluster, topic, there[name], await _settings(admin, cluster.topic(name)), record_bytes)
+            note_few_replicas(cluster, topic, there[name], brokers)
             if not is_known:
                 fresh.add(name)
-                if name in LOG and await _has_records(bootstrap, name, wanted):
-                    raise UnknownLogError(name)
-        await _until_shown(admin, made)
+                if name in LOG and await _has_records(cluster, name, wanted):
+                    raise UnknownLogError(cluster.topic(name))
+        await _until_shown(admin, {cluster.topic(name) for name in made})
         return counts, fresh | made
     finally:
         await admin.close()
 
 
-async def _set_up(admin: AIOKafkaAdminClient, topic: Topic, found: Found, wanted: int, record_bytes: int) -> Found:
+async def _set_up(
+    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, found: Found, wanted: int, record_bytes: int
+) -> Found:
     """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
 
     Returns: what it is then. Raises: TopicNotMadeError, TopicRefusedError.
     """
 
+    name = cluster.topic(topic.name)
+
     async def alter(config: dict[str, str]) -> Answer | None:
-        [answer] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name, config)])
+        [answer] = await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, config)])
         return next((Answer(code, message) for code, message, *_ in answer.resources if code), None)
 
     try:
         if found.partitions < wanted:
-            await admin.create_partitions({topic.name: NewPartitions(wanted)}, timeout_ms=30_000)
-        await _allowed(topic.name, config_of(topic, found.replicas, record_bytes), alter)
-        await _until_set(admin, topic.name, {**topic.config, LIMIT: str(record_bytes)})
+            await admin.create_partitions({name: NewPartitions(wanted)}, timeout_ms=30_000)
+        await _allowed(name, config_of(topic, found.replicas, record_bytes), alter)
+        await _until_set(admin, name, {**topic.config, LIMIT: str(record_bytes)})
     except KafkaError as error:
-        raise TopicNotMadeError(topic.name, error) from error
+        raise TopicNotMadeError(name, error) from error
     return found._replace(partitions=max(found.partitions, wanted))
 
 
-async def _there(admin: AIOKafkaAdminClient) -> dict[str, Found]:
-    names = [topic.name for topic in TOPICS]
-    existing = sorted(set(await admin.list_topics()) & set(names))
+async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, Found]:
+    names = {cluster.topic(topic.name): topic.name for topic in TOPICS}
+    existing = sorted(names.keys() & set(await admin.list_topics()))
     if not existing:
         return {}
     return {
-        found["topic"]: Found(len(found["partitions"]), min(len(one["replicas"]) for one in found["partitions"]))
+        names[found["topic"]]: Found(len(found["partitions"]), min(len(one["replicas"]) for one in found["partitions"]))
         for found in await admin.describe_topics(existing)
     }
 
 
-async def _make(admin: AIOKafkaAdminClient, topic: Topic, partitions: int, replicas: int, record_bytes: int) -> None:
+async def _make(
+    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, partitions: int, replicas: int, record_bytes: int
+) -> None:
     """Raises: TopicNotMadeError, TopicRefusedError."""
 
+    name = cluster.topic(topic.name)
+
     async def create(config: dict[str, str]) -> Answer | None:
-        new = NewTopic(topic.name, partitions, replicas, topic_configs=config)
+        new = NewTopic(name, partitions, replicas, topic_configs=config)
         answer = await admin.create_topics([new], timeout_ms=30_000)
         found = next(Answer(code, *message) for _, code, *message in answer.topic_errors)
         return None if not found.code or for_code(found.code) is TopicAlreadyExistsError else found
 
     try:
-        await _allowed(topic.name, config_of(topic, replicas, record_bytes), create)
+        await _allowed(name, config_of(topic, replicas, record_bytes), create)
     except TopicAlreadyExistsError:
         return
     except KafkaError as error:
-        raise TopicNotMadeError(topic.name, error) from error
+        raise TopicNotMadeError(name, error) from error
 
 
 async def _until_shown(admin: AIOKafkaAdminClient, made: set[str]) -> None:
@@ -216,7 +224,7 @@ async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
     return found
 
 
-async def _has_records(bootstrap: str, topic: str, partitions: int) -> bool:
-    async with LogReader(bootstrap) as reader:
+async def _has_records(cluster: Cluster, topic: str, partitions: int) -> bool:
+    async with LogReader(cluster) as reader:
         ends = await reader.end_offsets(topic, range(partitions))
     return any(ends.values())

@@ -9,6 +9,7 @@ from services.postgres.connection import (
     connected,
 )
 from services.postgres.pool import Postgres, open_postgres
+from services.postgres.reaching import reach
 from services.postgres.roles import Role, RoleNotGrantedError
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "TablesMovedError",
     "connected",
     "open_postgres",
+    "reach",
 ]

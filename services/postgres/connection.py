@@ -11,8 +11,9 @@ from typing import Any, Protocol
 import asyncpg
 
 from services.failures import AddressedFailure, ExpectedFailure, Passing
+from services.postgres.reaching import reach
 from services.postgres.roles import Role, take
-from services.run.settings import redacted
+from services.postgres_url import redacted
 
 #: Classes of SQLSTATE by which the server says that a statement is wrong: cardinality, data, integrity, schemas,
 #: syntax or rights, a view's check. By all others it says that it, or this session, cannot go on now: a conflict, no
@@ -188,7 +189,7 @@ async def connected(url: str, role: Role | None = None) -> AsyncIterator[Connect
 async def _connect(url: str, role: Role | None) -> Any:
     raw = None
     try:
-        raw = await asyncpg.connect(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
+        raw = await reach(url, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS)
         if role is not None:
             await take(raw, role)
         return raw

@@ -18,6 +18,7 @@ from services.postgres.connection import (
     connected,
     throw_away,
 )
+from services.postgres.reaching import reach
 from services.postgres.roles import ORGANIZATION, Role, take
 
 _SERVE = f"SELECT set_config('{ORGANIZATION}', $1, false)"
@@ -132,6 +133,7 @@ async def open_postgres(
             # asyncpg would keep up a floor by itself, and tell of each failure with all its frames.
             min_size=0,
             max_size=most,
+            connect=reach,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             init=begin,

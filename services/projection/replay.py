@@ -21,7 +21,7 @@ import structlog
 from events.topics import CATALOG, EVENTS
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing, Worded
-from services.kafka import LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import Connection, Postgres
 from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
 from services.projection.projection import Projection
@@ -62,7 +62,7 @@ class Replayed:
 
 
 async def replay(
-    postgres: Postgres, bootstrap: str, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
+    postgres: Postgres, cluster: Cluster, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
 ) -> Replayed:
     """Rebuild and swap. `begin` is told how many records there are, `progress` how many more are folded.
 
@@ -74,14 +74,14 @@ async def replay(
     async with (
         postgres.alone() as guard,
         AsyncExitStack() as held,
-        LogReader(bootstrap) as side,
-        LogReader(bootstrap) as main,
+        LogReader(cluster) as side,
+        LogReader(cluster) as main,
     ):
         await lock_schemas(guard)
         held.push_async_callback(unlock_schemas, guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
-        await Guard(bootstrap, postgres.connection, generations).check()
+        await Guard(cluster, postgres.connection, generations).check()
         partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
         log.info("read_models_filling", schema=schema)

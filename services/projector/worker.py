@@ -21,7 +21,7 @@ from services.continuity.check import check_ends
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import Known
 from services.failures import BeginAnewError
-from services.kafka import LogReader, Polled
+from services.kafka import Cluster, LogReader, Polled
 from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
 from services.projection.projection import Projection
@@ -145,7 +145,7 @@ class ProjectorHandler:
 
 
 async def run_projector(
-    bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None = None
+    cluster: Cluster, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None = None
 ) -> None:
     """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
 
@@ -154,33 +154,33 @@ async def run_projector(
 
     Raises: LogWentBackError, NotMigratedError, BrokenLogError, NewerLogError; what passes by itself is waited out.
     """
-    await until_stopped(stop, "projector_begins_anew", lambda: _project(bootstrap, postgres_url, stop, ready))
+    await until_stopped(stop, "projector_begins_anew", lambda: _project(cluster, postgres_url, stop, ready))
 
 
-async def _fill(postgres: Postgres, bootstrap: str) -> bool:
+async def _fill(postgres: Postgres, cluster: Cluster) -> bool:
     """Fill read models of this version and make them live; False: another process works on schemas."""
     try:
-        await replay(postgres, bootstrap)
+        await replay(postgres, cluster)
     except AlreadyRunningError:
         return False
     return True
 
 
-async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
+async def _project(cluster: Cluster, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
     async with (
         open_postgres(postgres_url, role=Role.PROJECTOR, most=CONNECTIONS) as postgres,
-        LogReader(bootstrap) as reader,
+        LogReader(cluster) as reader,
     ):
         async with postgres.connection() as connection:
             generations = await load_generations(connection)
-        guard = Guard(bootstrap, postgres.connection, generations)
+        guard = Guard(cluster, postgres.connection, generations)
         await guard.check()
         await drop_leftovers(postgres)
         handler = ProjectorHandler(postgres, reader, generations.origins)
         woken = asyncio.Event()
         work = partial(
             host,
-            bootstrap,
+            cluster,
             topic=EVENTS,
             group=GROUP,
             handler=handler,
@@ -189,7 +189,7 @@ async def _project(bootstrap: str, postgres_url: str, stop: asyncio.Event, ready
             ready=ready,
             woken=woken,
         )
-        working = when_current(postgres, stop, work, ready, partial(_fill, postgres, bootstrap))
+        working = when_current(postgres, stop, work, ready, partial(_fill, postgres, cluster))
         await guarded(guard, working, ring_when_relayed(postgres_url, woken))
 
 
@@ -217,4 +217,4 @@ def projector(ready_file: Path | None) -> None:
 
 async def _body(process: Process) -> None:
     endpoints = process.endpoints
-    await run_projector(endpoints.kafka_bootstrap, endpoints.database_url, process.stop, process.ready)
+    await run_projector(endpoints.kafka, endpoints.database_url, process.stop, process.ready)

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from events.topics import USAGE
 from services.breaks import TopicMissingError
-from services.kafka import KafkaAdmin, KafkaUnreachableError, LogReader
+from services.kafka import Cluster, KafkaAdmin, KafkaUnreachableError, LogReader
 from services.shared_answers import SharedAnswer
 
 #: How long Kafka may take to say where a topic ends.
@@ -18,8 +18,8 @@ class TopicEnds:
     Asked through clients that are kept until they fail.
     """
 
-    def __init__(self, bootstrap: str, topic: str) -> None:
-        self._bootstrap, self._topic = bootstrap, topic
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self._cluster, self._topic = cluster, topic
         self._clients = AsyncExitStack()
         self._open: tuple[KafkaAdmin, LogReader] | None = None
         self._shared = SharedAnswer(self._ask)
@@ -33,19 +33,19 @@ class TopicEnds:
             async with asyncio.timeout(seconds):
                 return await self._shared.get()
         except TimeoutError as error:
-            raise KafkaUnreachableError(self._bootstrap, "no answer in time") from error
+            raise KafkaUnreachableError(self._cluster, "no answer in time") from error
 
     async def _ask(self) -> dict[int, int]:
         try:
             async with asyncio.timeout(KAFKA_SECONDS):
                 if self._open is None:
-                    admin = await self._clients.enter_async_context(KafkaAdmin(self._bootstrap))
-                    reader = LogReader(self._bootstrap, committed=self._topic == USAGE)
+                    admin = await self._clients.enter_async_context(KafkaAdmin(self._cluster))
+                    reader = LogReader(self._cluster, committed=self._topic == USAGE)
                     self._open = admin, await self._clients.enter_async_context(reader)
                 admin, reader = self._open
                 counts = await admin.partition_counts([self._topic])
                 if self._topic not in counts:
-                    raise TopicMissingError(self._topic)
+                    raise TopicMissingError(self._cluster, self._topic)
                 return await reader.end_offsets(self._topic, range(counts[self._topic]))
         except BaseException:
             await self._drop()

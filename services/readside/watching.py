@@ -13,6 +13,7 @@ from math import inf
 from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import cancel_all
 from services.failures import ExpectedFailure, Passing, Worded
+from services.kafka import Cluster
 from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.live import Live, OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
@@ -182,9 +183,9 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 @asynccontextmanager
-async def open_watcher(database_url: str, bootstrap: str) -> AsyncIterator[Watcher]:
+async def open_watcher(database_url: str, cluster: Cluster) -> AsyncIterator[Watcher]:
     """The watcher of a process for the length of a block; it connects when it is first asked."""
-    watcher = Watcher(Looker(database_url), {topic: TopicEnds(bootstrap, topic) for topic in (USAGE, EVENTS, CATALOG)})
+    watcher = Watcher(Looker(database_url), {topic: TopicEnds(cluster, topic) for topic in (USAGE, EVENTS, CATALOG)})
     try:
         yield watcher
     finally:

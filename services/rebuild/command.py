@@ -33,8 +33,8 @@ async def _rebuild(discard: bool) -> tuple[Rebuilt, Replayed | None]:
     settings = load_settings()
     endpoints, limit = await known_endpoints(settings), settings.max_record_bytes
     async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:
-        done = await rebuild_store(postgres, endpoints.kafka_bootstrap, record_bytes=limit, drop_strays=discard)
-        return done, await replay(postgres, endpoints.kafka_bootstrap) if done.read_models_lost else None
+        done = await rebuild_store(postgres, endpoints.kafka, record_bytes=limit, drop_strays=discard)
+        return done, await replay(postgres, endpoints.kafka) if done.read_models_lost else None
 
 
 def _told(done: Rebuilt, replayed: Replayed | None) -> Iterator[str]:

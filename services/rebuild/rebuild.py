@@ -17,7 +17,7 @@ from services.continuity.memory import Known, newest_noted, note, note_writer, r
 from services.continuity.mending import mending
 from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure, Worded
-from services.kafka import BatchWriter, KafkaAdmin, LogReader, Mark
+from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader, Mark
 from services.migrate.migrate import (
     MIGRATE_LOCK,
     known_topics,
@@ -70,7 +70,9 @@ class Rebuilt:
     read_models_lost: bool = False
 
 
-async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int, drop_strays: bool = False) -> Rebuilt:
+async def rebuild_store(
+    postgres: Postgres, cluster: Cluster, *, record_bytes: int, drop_strays: bool = False
+) -> Rebuilt:
     """Rebuild, and say what was done. `drop_strays`: events that contradict the log are removed.
 
     Raises: RelayRunsError, TopicMissingError, AnotherLogError, StrayEventsError, LogLostError.
@@ -82,23 +84,23 @@ async def rebuild_store(postgres: Postgres, bootstrap: str, *, record_bytes: int
         if not await try_lead(connection):
             raise RelayRunsError
         is_new = not await known_topics(connection)
-        async with mending(connection), LogReader(bootstrap) as reader, KafkaAdmin(bootstrap) as admin:
-            partitions = await _topics(connection, bootstrap, record_bytes)
-            run = _Rebuild(connection, bootstrap, reader, admin, partitions, is_new=is_new)
+        async with mending(connection), LogReader(cluster) as reader, KafkaAdmin(cluster) as admin:
+            partitions = await _topics(connection, cluster, record_bytes)
+            run = _Rebuild(connection, cluster, reader, admin, partitions, is_new=is_new)
             return await run.run(drop_strays=drop_strays)
 
 
-async def _topics(connection: Connection, bootstrap: str, record_bytes: int) -> int:
+async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -> int:
     """Record the topics that are there, make those that can be made anew; returns the partition count for life."""
     known = await known_topics(connection)
-    async with KafkaAdmin(bootstrap) as admin:
+    async with KafkaAdmin(cluster) as admin:
         there = await admin.partition_counts(topic.name for topic in TOPICS)
     for topic in (EVENTS, CATALOG):
         if topic not in there:
-            raise TopicMissingError(topic)
+            raise TopicMissingError(cluster, topic)
     partitions = known.get(EVENTS, there[EVENTS])
     standing = {name: 1 if name == CATALOG else partitions for name in there}
-    counts, _ = await make_topics(bootstrap, partitions, record_bytes, standing)
+    counts, _ = await make_topics(cluster, partitions, record_bytes, standing)
     await record_limit(connection, record_bytes)
     for name, count in counts.items():
         if name not in known:
@@ -112,14 +114,14 @@ class _Rebuild:
     def __init__(
         self,
         connection: Connection,
-        bootstrap: str,
+        cluster: Cluster,
         reader: LogReader,
         admin: KafkaAdmin,
         partitions: int,
         *,
         is_new: bool,
     ) -> None:
-        self._connection, self._bootstrap, self._partitions, self._is_new = connection, bootstrap, partitions, is_new
+        self._connection, self._cluster, self._partitions, self._is_new = connection, cluster, partitions, is_new
         self._reader, self._admin = reader, admin
         self._done = Rebuilt()
 
@@ -136,8 +138,8 @@ class _Rebuild:
         if not (await make_read_models(self._connection)).is_current:
             await begin_read_models_anew(self._connection)
         await self._write_lines(generations, intact, position)
-        await begin_usage_anew(self._connection, self._bootstrap, list(seen.usage.values()))
-        async with note_writer(self._bootstrap) as notes:
+        await begin_usage_anew(self._connection, self._cluster, list(seen.usage.values()))
+        async with note_writer(self._cluster) as notes:
             await note(notes, generations, position)
         await self._read_models(generations)
         return self._done
@@ -166,7 +168,7 @@ class _Rebuild:
         for place in log_partitions(self._partitions):
             since = acknowledged if place in intact else 0
             held[place] = Held(max(seen.last.get(place, 0), since), since)
-        await refill.check_log(connection, held, acknowledged)
+        await refill.check_log(connection, self._cluster, held, acknowledged)
         strays = await refill.strays(connection, generations.commands, held, acknowledged)
         if strays and not drop_strays:
             raise StrayEventsError(strays)
@@ -186,7 +188,7 @@ class _Rebuild:
         return generations, position
 
     async def _write_lines(self, generations: Generations, intact: Mapping[Place, Mark], position: int) -> None:
-        async with BatchWriter(self._bootstrap) as writer:
+        async with BatchWriter(self._cluster) as writer:
             for partition in range(self._partitions):
                 if (BILL_LINES, partition) in intact:
                     continue

@@ -10,6 +10,7 @@ from events.envelope import Envelope
 from events.facts.base import Route
 from events.facts.bills import BillFact
 from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
 from services.rebuild.scan import Place
 from services.store.events import stream_of
 from services.store.rows import COLUMNS, envelope_of
@@ -101,13 +102,13 @@ class _Raw(msgspec.Struct):
 _RAW = msgspec.json.Decoder(_Raw)
 
 
-async def check_log(connection: Any, places: Mapping[Place, Held], acknowledged: int) -> None:
+async def check_log(connection: Any, cluster: Cluster, places: Mapping[Place, Held], acknowledged: int) -> None:
     """Every place holds the acknowledged events from the first on, and lacks at most its end. Raises: LogLostError."""
     for place, held in places.items():
         upper = min(held.last, acknowledged) if held.last else acknowledged
         missing = await _missing(connection, place, held.since, upper)
         if missing:
-            raise LogLostError(place, missing)
+            raise LogLostError((cluster.topic(place[0]), place[1]), missing)
 
 
 async def strays(connection: Any, generation: str, places: Mapping[Place, Held], acknowledged: int) -> list[int]:

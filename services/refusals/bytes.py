@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from events.topics import USAGE_REJECTED
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.refusals.rows import Row, id_of
 
 #: What lies between two records and is read with them rather than asked for apart.
 _GAP = 500
 
 
-async def read_records(bootstrap: str, rows: Sequence[Row]) -> dict[str, FetchedRecord]:
+async def read_records(cluster: Cluster, rows: Sequence[Row]) -> dict[str, FetchedRecord]:
     """The records of rows of one organization, by id; without those that the topic has no more, or another in place of.
 
     Raises: KafkaUnreachableError.
@@ -20,7 +20,7 @@ async def read_records(bootstrap: str, rows: Sequence[Row]) -> dict[str, Fetched
         return found
     wanted = {(row.partition, row.log_offset): row.id for row in rows}
     partitions = {row.partition for row in rows}
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         begins = await reader.beginning_offsets(USAGE_REJECTED, partitions)
         ends = await reader.end_offsets(USAGE_REJECTED, partitions)
         for partition in sorted(partitions):

@@ -8,7 +8,7 @@ import asyncio
 
 from events.topics import USAGE_REJECTED
 from services.failures import Passing
-from services.kafka import LogReader
+from services.kafka import Cluster, LogReader
 from services.outage import Outage
 from services.postgres import Postgres
 from services.refusals.rows import row_of
@@ -21,8 +21,8 @@ _AT_ONCE, _PAUSE_S = 2_000, 0.2
 class Keeper:
     """`run` beside a worker; `wake` whenever something was refused."""
 
-    def __init__(self, postgres: Postgres, bootstrap: str, partitions: int) -> None:
-        self._postgres, self._bootstrap, self._partitions = postgres, bootstrap, partitions
+    def __init__(self, postgres: Postgres, cluster: Cluster, partitions: int) -> None:
+        self._postgres, self._cluster, self._partitions = postgres, cluster, partitions
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -51,7 +51,7 @@ class Keeper:
         async with self._postgres.connection() as connection:
             known = await positions(connection)
             await forget_old(connection)
-        async with LogReader(self._bootstrap) as reader:
+        async with LogReader(self._cluster) as reader:
             begins = await reader.beginning_offsets(USAGE_REJECTED, range(self._partitions))
             ends = await reader.end_offsets(USAGE_REJECTED, range(self._partitions))
             for partition, end in ends.items():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from events.topics import USAGE, partition_of
-from services.kafka import Record, SharedWriter
+from services.kafka import Cluster, Record, SharedWriter
 from services.postgres import Postgres
 from services.refusals.bytes import read_records
 from services.refusals.rows import Row, as_it_came
@@ -24,11 +24,11 @@ class Replayed:
 
 
 async def replay_refused(
-    postgres: Postgres, usage: SharedWriter, bootstrap: str, organization: str, partitions: int, rows: Sequence[Row]
+    postgres: Postgres, usage: SharedWriter, cluster: Cluster, organization: str, partitions: int, rows: Sequence[Row]
 ) -> Replayed:
     """Send these again. Raises: KafkaUnreachableError; what was sent until then is noted, and all may be sent again."""
     left = {row.id: _CUT for row in rows if row.cut}
-    records = await read_records(bootstrap, [row for row in rows if not row.cut])
+    records = await read_records(cluster, [row for row in rows if not row.cut])
     gone = [row.id for row in rows if row.id not in records and not row.cut]
     left |= dict.fromkeys(gone, _GONE)
     async with postgres.connection() as connection:

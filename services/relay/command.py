@@ -12,7 +12,7 @@ from services.concurrency import first_of
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import note_writer, written
 from services.continuity.tails import read_tails
-from services.kafka import BatchWriter, LogReader
+from services.kafka import BatchWriter, Cluster, LogReader
 from services.outage import until_stopped
 from services.postgres import Connection, Role, connected
 from services.relay import cursor
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def run_relay(
-    bootstrap: str,
+    cluster: Cluster,
     database_url: str,
     stop: asyncio.Event,
     *,
@@ -45,9 +45,9 @@ async def run_relay(
             await _stand_by(connection, stop, ready)
             if not stop.is_set():
                 generations = await load_generations(connection)
-                guard = Guard(bootstrap, lambda: connected(database_url, Role.RELAY), generations)
+                guard = Guard(cluster, lambda: connected(database_url, Role.RELAY), generations)
                 await guard.check()
-                await guarded(guard, _lead(connection, bootstrap, stop, ready, wall_seconds))
+                await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
 
     await until_stopped(stop, "relay_begins_anew", lead)
 
@@ -64,7 +64,7 @@ async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable
 
 async def _lead(
     connection: Connection,
-    bootstrap: str,
+    cluster: Cluster,
     stop: asyncio.Event,
     ready: Callable[[], None],
     wall_seconds: Callable[[], float],
@@ -73,10 +73,10 @@ async def _lead(
     await connection.add_listener(CHANNEL, lambda *_: woken.set())
     connection.tell_when_closed(woken)  # then the next statement fails, and another relay may lead at once
     generations = await load_generations(connection)
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         tails = await read_tails(connection, reader, generations, await written(connection))
     at = await cursor.read_cursor(connection)
-    async with BatchWriter(bootstrap) as writer, note_writer(bootstrap) as notes:
+    async with BatchWriter(cluster) as writer, note_writer(cluster) as notes:
         relay = Relay(connection, writer, notes, generations, tails, at)
         _log.info("relay_leads", position=at.position, partitions=generations.partitions)
         ready()
@@ -89,9 +89,7 @@ async def _lead(
 
 
 async def _relay(process: Process) -> None:
-    await run_relay(
-        process.endpoints.kafka_bootstrap, process.endpoints.database_url, process.stop, ready=process.ready
-    )
+    await run_relay(process.endpoints.kafka, process.endpoints.database_url, process.stop, ready=process.ready)
 
 
 @click.command()

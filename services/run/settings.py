@@ -1,74 +1,76 @@
 """Every setting that the environment can give, in one class: `TRUEUP_<NAME>`.
 
-A wrong value stops the start with one line that names the variable, the rule and the value. It reads no file and opens
-no connection: whether an address answers is found out by `services.run.stack`.
+A wrong value stops the start with one line that names the variable, the rule and the value. It opens no connection:
+whether an address answers is found out by `services.run.stack`. Of files it reads those that hold a secret.
+
+The text under each setting is what docs/settings.md says of it.
 """
 
-import re
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
 from services.failures import ExpectedFailure
+from services.postgres_url import redacted
+from services.record_bytes import MIB, RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.run.server_settings import (
+    PREFIX,
+    SECRETS,
+    KafkaSettings,
+    PostgresSettings,
+    WrongSettingError,
+)
 from services.words import rule_of
 
-PREFIX = "TRUEUP_"
-MIB = 1024 * 1024
-#: What `max_record_bytes` may be: batches of this size are written whatever it is, and no Kafka is asked for more.
-RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
 TOKEN_SECRET_BYTES_LEAST = 32
-#: Settings whose values no message shows.
-_SECRET = frozenset({"token_secret", "api_secret"})
-_ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
 
 
 class SettingsError(ExpectedFailure):
     """A setting is wrong. The message names variable, rule and value; print it without a traceback."""
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings, PostgresSettings):
     """Where this process finds its parts, and how it runs. Read it with `load_settings`, which words the errors."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
-
-    #: Folder of the embedded stack's data. Two homes are two stacks, side by side.
     home: Path = Path(".trueup")
-    #: Addresses of your Kafka, `host:port[,host:port...]`; without it Kafka is embedded.
-    kafka_bootstrap: str | None = None
-    #: Your Postgres, `postgresql://user@host/database`; without it Postgres is embedded.
-    database_url: str | None = None
-    #: What stands in where no address is given.
+    """Folder of the embedded stack's data, and of the keys that `trueup up` makes. Two homes are two stacks."""
     test_stack: Literal["embedded", "docker"] = "embedded"
-    #: Partitions of `usage` and `billing.events`; fixed for life by the first `trueup migrate`.
+    """What stands in where no address is given."""
     partitions: int = Field(default=8, ge=1, le=1024)
-    #: The largest record of our topics, with its batch around it: what `trueup migrate` has the topics take, and all
-    #: else hold to. Managed brokers often allow no more than the default.
+    """Partitions of `usage` and `billing.events`; fixed for life by the first `trueup migrate`."""
     max_record_bytes: int = Field(default=8 * MIB, ge=RECORD_BYTES_LEAST, le=RECORD_BYTES_MOST)
+    """The largest record of our topics, with its batch around it: what `trueup migrate` and `rebuild-store` have the
+    topics take, and all else hold to. Managed brokers often allow no more than the default.
+    """
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    #: Anything but loopback needs an access key in the database first.
+    """Which log lines are written."""
     api_host: str = "127.0.0.1"
-    #: What bearer tokens are signed with, at least 32 bytes; without it, what `trueup migrate` has put into Postgres.
-    token_secret: SecretStr | None = None
-    #: What the product's own tools sign in with; without them, the keys that `trueup up` has put into the home.
-    api_key: str | None = None
-    api_secret: SecretStr | None = None
-    #: 0 takes a free port.
+    """Where the API listens. Anything but loopback needs an access key in the database first."""
     api_port: int = Field(default=0, ge=0, le=65535)
-    #: Whether usage over HTTP for an account that is not there brings it into being, as m3ter does.
+    """The API's port; 0 takes a free one."""
+    token_secret: SecretStr | None = None
+    """What bearer tokens are signed with, at least 32 bytes; else what `trueup migrate` has put into Postgres."""
+    token_secret_file: Path | None = None
+    """A file that holds it."""
+    api_key: str | None = None
+    """Id of the access key that the product's own tools sign in with; without it, that of `trueup up` in the home."""
+    api_secret: SecretStr | None = None
+    """The key's secret."""
+    api_secret_file: Path | None = None
+    """A file that holds it."""
     skeleton_accounts_http: bool = True
-    #: Requests a second that an API process takes of one organization, and as many submissions of usage; 0 is no limit.
+    """Whether usage over HTTP for an account that is not there brings it into being, as m3ter does."""
     api_rate: int = Field(default=50, ge=0, le=100_000)
-    #: How many of them one that was quiet may send at once.
+    """Requests a second that an API process takes of one organization, and as many submissions of usage; 0: all."""
     api_burst: int = Field(default=200, ge=1, le=100_000)
-    #: Connections of an API process, or as many as the host lets it open.
+    """How many of them one that was quiet may send at once."""
     api_connections: int = Field(default=4_000, ge=10, le=100_000)
-    #: Seconds that a client may take for the head of a request, and for its body, and to take some of an answer.
+    """Connections of an API process, or as many as the host lets it open."""
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
-    #: A worker that was killed holds its partitions for this long; one that blocks for longer loses them.
+    """Seconds that a client may take for the head of a request, and for its body, and to take some of an answer."""
     worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
+    """A worker that was killed holds its partitions for so many milliseconds; one that blocks for longer loses them."""
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -82,29 +84,25 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {TOKEN_SECRET_BYTES_LEAST} bytes")
         return value
 
-    @field_validator("kafka_bootstrap")
+    @model_validator(mode="before")
     @classmethod
-    def _addresses(cls, value: str | None) -> str | None:
-        for address in (value or "").split(",") if value is not None else []:
-            found = _ADDRESS.match(address.strip())
-            if not found or not 0 < int(found[2]) <= 65535:
-                raise ValueError("must be host:port, or several separated by commas")
-        return value
-
-    @field_validator("database_url")
-    @classmethod
-    def _postgres_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return value
-        rule = "must be a URL such as postgresql://user:password@host:5432/database"
-        try:
-            url = urlsplit(value)
-            _ = url.port
-        except ValueError as error:
-            raise ValueError(f"{rule} ({error})") from error
-        if url.scheme not in ("postgresql", "postgres") or len(url.path) < 2:
-            raise ValueError(rule)
-        return value
+    def _read_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A secret comes from its file where one is named; then nothing else may give it."""
+        found = dict(given)
+        for name in SECRETS:
+            file = found.get(f"{name}_file")
+            if file is None:
+                continue
+            if found.get(name) is not None:
+                raise WrongSettingError(name, f"and {PREFIX}{name.upper()}_FILE are both given; give one of them")
+            try:
+                found[name] = Path(file).expanduser().read_text().rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise WrongSettingError(f"{name}_file", f"names {file}, which cannot be read: {why}") from error
+            if not found[name]:
+                raise WrongSettingError(f"{name}_file", f"names {file}, which is empty")
+        return found
 
 
 def load_settings(**given: object) -> Settings:
@@ -116,15 +114,12 @@ def load_settings(**given: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError("\n".join(_line(dict(item)) for item in error.errors())) from None
+    except WrongSettingError as error:
+        raise SettingsError(str(error)) from None
 
 
-def redacted(url: str) -> str:
-    """The URL with its password hidden: the only form that may reach a log or an error."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
-
-
-def _line(item: dict[str, object]) -> str:
+def _line(item: dict[str, Any]) -> str:
     location = item["loc"]
-    field = str(location[0]) if isinstance(location, tuple) and location else "?"
-    told = "" if field in _SECRET else f"; it is {redacted(str(item['input']))!r}"
+    field = str(location[0]) if location else "?"
+    told = "" if field in SECRETS and field != "database_url" else f"; it is {redacted(str(item['input']))!r}"
     return f"{PREFIX}{field.upper()} {rule_of(item)}{told}"

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import uvloop
 
 from services.access.local import LocalKeys, prepare_access, told
 from services.concurrency import cancel_all, heed_cancellation
+from services.run.environment import environment_of
 from services.run.process import tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
@@ -94,18 +94,10 @@ class Service:
         return said
 
     def _command(self) -> Command:
-        """Told the stack's addresses by its environment."""
-        settings, endpoints = self._settings, self._endpoints
-        environment = os.environ | {
-            "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
-            "TRUEUP_DATABASE_URL": endpoints.database_url,
-            "TRUEUP_LOG_LEVEL": settings.log_level,
-            "TRUEUP_PARTITIONS": str(settings.partitions),
-            "TRUEUP_WORKER_SESSION_MS": str(settings.worker_session_ms),
-            "TRUEUP_API_PORT": str(settings.api_port if self._port is None else self._port),
-            "TRUEUP_API_HOST": settings.api_host,
-            "TRUEUP_API_RATE": str(settings.api_rate),
-        }
+        """Told settings and the stack's addresses by its environment."""
+        environment = environment_of(self._settings, self._endpoints)
+        if self._port is not None:
+            environment["TRUEUP_API_PORT"] = str(self._port)
         argv = [sys.executable, "-m", "services.run.cli", self.name, "--ready-file", str(self._ready_file)]
         return Command(self.name, argv, environment, log=self._log)
 
@@ -179,7 +171,7 @@ class System:
     def addresses(self) -> Addresses:
         """Where everything answers; the API's port is known once it is ready."""
         url = self._services["api"].said["url"]
-        return Addresses(url, self.endpoints.kafka_bootstrap, self.endpoints.database_url)
+        return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url)
 
 
 @contextlib.asynccontextmanager

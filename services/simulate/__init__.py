@@ -11,6 +11,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from services.kafka import Cluster
+from services.run.cluster import given_cluster
 from services.run.printable import printable, printable_json
 from services.run.printing import make_console, show
 from services.run.settings import load_settings
@@ -55,14 +57,17 @@ def _players(live: str | None, kafka: str | None) -> Iterator[Callable[[], Playe
     from services.access.local import credentials
     from services.simulate.live_player import LiveSystem
 
-    with LiveSystem(live, kafka or _bootstrap(), credentials(load_settings())) as system:
+    with LiveSystem(live, _cluster(kafka), credentials(load_settings())) as system:
         yield system.player
 
 
-def _bootstrap() -> str:
-    """Kafka as the environment gives it, else that of the stack in this home. Raises: StackError."""
-    settings = load_settings()
-    return settings.kafka_bootstrap or asyncio.run(known_endpoints(settings)).kafka_bootstrap
+def _cluster(kafka: str | None) -> Cluster:
+    """Kafka at these addresses, or as the environment gives it, else that of the stack in this home.
+
+    Raises: SettingsError, StackError.
+    """
+    settings = load_settings(kafka_bootstrap=kafka) if kafka else load_settings()
+    return given_cluster(settings) or asyncio.run(known_endpoints(settings)).kafka
 
 
 def make_player(live: None = None) -> Player:

@@ -7,22 +7,21 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from events.topics import RULE_HEADER, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Worded
-from services.kafka import KafkaUnreachableError, LogReader
+from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_producer
 
 T = TypeVar("T")
 WAIT_SECONDS = 60.0
 
 
 class KafkaFailedError(Worded, ExpectedFailure):
-    """Kafka at {bootstrap} did not {what}: {cause}"""
+    """Kafka at {cluster} did not {what}: {cause}"""
 
-    def __init__(self, bootstrap: str, what: str, cause: object) -> None:
-        super().__init__(bootstrap=bootstrap, what=what, cause=cause)
+    def __init__(self, cluster: Cluster, what: str, cause: object) -> None:
+        super().__init__(cluster=cluster, what=what, cause=cause)
 
 
 class UsagePipe:
@@ -31,8 +30,8 @@ class UsagePipe:
     The loop runs all the time: aiokafka keeps its connections alive only while its loop does.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="usage-pipe", daemon=True)
         self._stack = AsyncExitStack()
@@ -78,22 +77,22 @@ class UsagePipe:
         try:
             return asyncio.run_coroutine_threadsafe(bounded(), self._loop).result()
         except (KafkaError, TimeoutError) as error:
-            raise KafkaFailedError(self._bootstrap, what, f"{type(error).__name__}: {error}") from error
+            raise KafkaFailedError(self._cluster, what, f"{type(error).__name__}: {error}") from error
 
     async def _open(self) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=True)
+        producer = new_producer(self._cluster, enable_idempotence=True)
         self._stack.push_async_callback(producer.stop)
         try:
             await producer.start()
         except KafkaConnectionError as error:
-            raise KafkaUnreachableError(self._bootstrap, error) from error
+            raise KafkaUnreachableError(self._cluster, error) from error
         self._producer = producer
-        self._reader = await self._stack.enter_async_context(LogReader(self._bootstrap))
+        self._reader = await self._stack.enter_async_context(LogReader(self._cluster))
         self._reading = asyncio.Lock()
-        self._partitions = tuple(await producer.partitions_for(USAGE))
+        self._partitions = tuple(await producer.partitions_for(self._cluster.topic(USAGE)))
 
     async def _publish(self, records: Sequence[tuple[bytes, bytes]]) -> None:
-        sent = [await self._producer.send(USAGE, key=key, value=value) for key, value in records]
+        sent = [await self._producer.send(self._cluster.topic(USAGE), key=key, value=value) for key, value in records]
         for acknowledgement in sent:
             await acknowledgement
 

@@ -23,6 +23,7 @@ from services.access.client import SignedIn
 from services.access.local import Credentials
 from services.api.patience import Patient
 from services.commands.bodies import parse_body
+from services.kafka import Cluster
 from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
 from services.simulate.live_kafka import UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
@@ -40,13 +41,13 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 class LiveSystem:
     """Connections to a running system, for as many players as there are stories. Players may run in threads."""
 
-    def __init__(self, url: str, bootstrap: str, key: Credentials) -> None:
+    def __init__(self, url: str, cluster: Cluster, key: Credentials) -> None:
         """`key` must be an operator's, since each story has its organization. Raises: ApiFailedError for no URL."""
         try:
             self._client = Patient(base_url=url, timeout=TIMEOUT_SECONDS, auth=SignedIn(key))
         except httpx.InvalidURL as error:
             raise ApiFailedError("--live", url, f"is no URL: {error}") from error
-        self._pipe = UsagePipe(bootstrap)
+        self._pipe = UsagePipe(cluster)
 
     def __enter__(self) -> Self:
         """Raises: KafkaUnreachableError."""

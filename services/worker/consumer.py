@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from events.topics import USAGE
 from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
-from services.kafka import FETCH_BYTES, Polled, kafka_errors, look_seldom, read_raw
+from services.kafka import FETCH_BYTES, Cluster, Polled, kafka_errors, look_seldom, new_broker, read_raw
 
 #: So soon it is noticed that somebody has added partitions to the topic.
 METADATA_MS = 10_000
@@ -36,36 +36,38 @@ class Listener(Protocol):
 
 @asynccontextmanager
 async def consuming(
-    bootstrap: str, topic: str, group: str, listener: Listener, session_ms: int, max_records: int
+    cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int, max_records: int
 ) -> AsyncIterator["Fetching"]:
     """The consumer for the length of a block. Raises: KafkaUnreachableError."""
     # Its logger would hide nothing here but chatter: there is no handler whose exceptions it could swallow.
-    broker = KafkaBroker(
-        bootstrap, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
+    broker = new_broker(
+        cluster, allow_auto_create_topics=False, apply_types=False, logger=None, metadata_max_age_ms=METADATA_MS
     )
-    subscriber = _subscriber(broker, topic, group, listener, session_ms)
+    subscriber = _subscriber(broker, cluster, topic, group, listener, session_ms)
     # FastStream's start() returns with the first assignment; it has made the consumer before.
     listener.consumer = lambda: subscriber.consumer
     try:
-        with kafka_errors(bootstrap):
+        with kafka_errors(cluster):
             await broker.start()
         consumer = subscriber.consumer
         assert consumer is not None
         # What is assigned was paused, so nothing has been fetched.
         read_raw(consumer)
-        yield Fetching(bootstrap, topic, consumer, Arrivals(consumer, max_records))
+        yield Fetching(cluster, cluster.topic(topic), consumer, Arrivals(consumer, max_records))
     finally:
         await broker.stop()
 
 
-def _subscriber(broker: KafkaBroker, topic: str, group: str, listener: Listener, session_ms: int) -> Any:
+def _subscriber(
+    broker: KafkaBroker, cluster: Cluster, topic: str, group: str, listener: Listener, session_ms: int
+) -> Any:
     # Publishers may write `usage` in transactions. The log is ours alone, and is read as it stands: otherwise an
     # open transaction of a stranger would hide what comes behind it.
     isolation: Literal["read_committed", "read_uncommitted"]
     isolation = "read_committed" if topic == USAGE else "read_uncommitted"
     return broker.subscriber(
-        topic,
-        group_id=group,
+        cluster.topic(topic),
+        group_id=cluster.group(group),
         batch=False,
         listener=listener,
         auto_offset_reset="none",
@@ -136,7 +138,8 @@ class Arrivals:
 class Fetching:
     """A consumer of one topic, whose every error is Kafka's."""
 
-    bootstrap: str
+    cluster: Cluster
+    #: As the cluster has it.
     topic: str
     consumer: AIOKafkaConsumer
     arrivals: Arrivals
@@ -147,7 +150,7 @@ class Fetching:
         Raises: ConsumerLostError, also when the client's own tasks have ended, which it would say to nobody.
         """
         try:
-            with kafka_errors(self.bootstrap):
+            with kafka_errors(self.cluster):
                 fetched = await self.arrivals.next(seconds, *events, ends=self._tasks)
                 keys = [TopicPartition(self.topic, partition) for partition in ready]
                 reached = {key: await self.consumer.position(key) for key in keys if self._holds(key)}
@@ -172,7 +175,7 @@ class Fetching:
 
     def seek(self, starts: Mapping[int, int]) -> None:
         """Fetch these partitions from here on."""
-        with kafka_errors(self.bootstrap):
+        with kafka_errors(self.cluster):
             for partition, offset in starts.items():
                 self.consumer.seek(TopicPartition(self.topic, partition), offset)
             self.consumer.resume(*(TopicPartition(self.topic, partition) for partition in starts))
@@ -180,5 +183,5 @@ class Fetching:
     def pause(self, partitions: Sequence[int]) -> None:
         """Fetch nothing of these partitions until they are sought again."""
         if partitions:
-            with kafka_errors(self.bootstrap):
+            with kafka_errors(self.cluster):
                 self.consumer.pause(*(TopicPartition(self.topic, partition) for partition in partitions))

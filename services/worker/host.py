@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
-from services.kafka import Polled, read_leniently, reads_leniently
+from services.kafka import Cluster, Polled, read_leniently, reads_leniently
 from services.outage import Outage
 from services.worker.consumer import Fetching, consuming
 
@@ -104,7 +104,7 @@ def tune_garbage_collection() -> None:
 
 
 async def host(
-    bootstrap: str,
+    cluster: Cluster,
     *,
     topic: str,
     group: str,
@@ -124,13 +124,13 @@ async def host(
     Raises: BeginAnewError; what the handler raises, other than ResyncError and what passes by itself.
     """
     assignment = _Assignment(handler, woken or asyncio.Event())
-    async with consuming(bootstrap, topic, group, assignment, session_ms, max_records) as fetching:
+    async with consuming(cluster, topic, group, assignment, session_ms, max_records) as fetching:
         tune_garbage_collection()
-        log.info("worker_started", topic=topic, group=group)
+        log.info("worker_started", topic=fetching.topic, group=cluster.group(group))
         try:
             await _loop(fetching, assignment, stop, ready)
         finally:
-            log.info("worker_stopped", topic=topic, group=group)
+            log.info("worker_stopped", topic=fetching.topic, group=cluster.group(group))
 
 
 async def _loop(

@@ -33,7 +33,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[Waiter]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def url(opened: Store) -> AsyncIterator[str]:
     """The base URL of a server; gone with the module, for it would carry out the bill jobs of other modules' tests."""
-    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka_bootstrap, token_secret=TOKEN_SECRET)
+    app = create_app(opened.endpoints.database_url, opened.endpoints.kafka, token_secret=TOKEN_SECRET)
     async with served(app) as base:
         yield base
 

@@ -13,6 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from services.api.app import create_app
+from services.kafka import Cluster
 
 #: What is looked at, of a schema's members; any other in the document fails the test that finds it.
 SPELLED = {
@@ -37,7 +38,7 @@ _COMMITTED = Path(__file__).parent.parent.parent / "docs" / "openapi.json"
 @cache
 def idle_app() -> FastAPI:
     """An app that reaches nothing; it takes half a second to make."""
-    return create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1")
+    return create_app("postgresql://nobody@127.0.0.1:1/none", Cluster("127.0.0.1:1"))
 
 
 @cache

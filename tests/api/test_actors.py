@@ -81,7 +81,7 @@ async def test_the_demo_and_simulate_live_sign_in_by_a_key(url: str, store: Stor
     await client.close()
 
     def play() -> Any:
-        with LiveSystem(url, store.endpoints.kafka_bootstrap, key) as system:
+        with LiveSystem(url, store.endpoints.kafka, key) as system:
             return system.player().organization.call("PUT", "organizationconfig", CONFIG)
 
     assert hands(await asyncio.to_thread(play)) == by_key

@@ -11,6 +11,7 @@ from services.api.errors import status_of
 from services.api.health import Health
 from services.api.standing import Standing
 from services.concurrency import NoTurnError
+from services.kafka import Cluster
 from services.readside.watching import open_watcher
 from services.store.execute import lock_organization
 from services.store.fence import Fence
@@ -21,10 +22,12 @@ pytestmark = pytest.mark.stack
 
 
 @asynccontextmanager
-async def health_of(store: Store, *, database: str | None = None, kafka: str | None = None) -> AsyncIterator[Health]:
-    url, bootstrap = database or store.endpoints.database_url, kafka or store.endpoints.kafka_bootstrap
-    async with open_watcher(url, bootstrap) as watcher:
-        standing = Standing(url, bootstrap, Fence(), lambda _: None)
+async def health_of(
+    store: Store, *, database: str | None = None, kafka: Cluster | None = None
+) -> AsyncIterator[Health]:
+    url, cluster = database or store.endpoints.database_url, kafka or store.endpoints.kafka
+    async with open_watcher(url, cluster) as watcher:
+        standing = Standing(url, cluster, Fence(), lambda _: None)
         standing.broken = None
         health = Health(url, watcher, standing)
         try:
@@ -120,7 +123,7 @@ async def test_health_names_who_stands_still(store: Store, monkeypatch: pytest.M
 
 
 async def test_health_without_kafka_names_it_and_goes_on(store: Store) -> None:
-    async with health_of(store, kafka="127.0.0.1:9") as health, asyncio.timeout(1.5):
+    async with health_of(store, kafka=Cluster("127.0.0.1:9")) as health, asyncio.timeout(1.5):
         told = await health.told()
     assert (told.status, told.everybodys["status"]) == (200, "degraded")
     assert told.everybodys["problems"][0] == "Kafka did not answer"

@@ -127,7 +127,7 @@ async def rates() -> Rates:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def limited(opened: Store, rates: Rates) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an API with these rates."""
-    at = (opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
+    at = (opened.endpoints.database_url, opened.endpoints.kafka)
     app = create_app(*at, rates=rates, token_secret=TOKEN_SECRET)
     async with served(Limits(), app) as port, http_client(f"http://127.0.0.1:{port}") as found:
         yield found
@@ -169,7 +169,7 @@ async def test_every_path_of_an_organization_counts(limited: httpx.AsyncClient, 
 
 
 async def test_the_official_client_comes_again_when_it_is_told(opened: Store, store: Store) -> None:
-    at = (opened.endpoints.database_url, opened.endpoints.kafka_bootstrap)
+    at = (opened.endpoints.database_url, opened.endpoints.kafka)
     app = create_app(*at, rates=Rates.of(10, 10), token_secret=TOKEN_SECRET)
     async with served(Limits(), app) as port:
         url, started = f"http://127.0.0.1:{port}", asyncio.get_running_loop().time()

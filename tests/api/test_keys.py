@@ -29,7 +29,7 @@ Key = tuple[str, str]
 async def http(opened: Store) -> AsyncIterator[httpx.AsyncClient]:
     """An API that hears of revoked keys at once, and signs with the database's secret."""
     endpoints = opened.endpoints
-    app = create_app(endpoints.database_url, endpoints.kafka_bootstrap, revoked_seconds=0.05)
+    app = create_app(endpoints.database_url, endpoints.kafka, revoked_seconds=0.05)
     async with served(app) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as client:
         yield client
 
@@ -129,11 +129,11 @@ async def test_a_rotated_key_goes_on_for_its_grace_and_no_longer(http: httpx.Asy
 async def test_processes_take_each_others_tokens(http: httpx.AsyncClient, store: Store) -> None:
     endpoints = store.endpoints
     key = await store.key()
-    another = create_app(endpoints.database_url, endpoints.kafka_bootstrap)
+    another = create_app(endpoints.database_url, endpoints.kafka)
     async with served(another) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as other:
         assert await status(other, store, await token(http, key)) == 200
         assert await status(http, store, await token(other, key)) == 200
-    given = create_app(endpoints.database_url, endpoints.kafka_bootstrap, token_secret="given" * 8)
+    given = create_app(endpoints.database_url, endpoints.kafka, token_secret="given" * 8)
     async with served(given) as url, httpx.AsyncClient(base_url=url, timeout=30, verify=False) as other:
         assert await status(other, store, await token(http, key)) == 401
         assert await status(other, store, await token(other, key)) == 200

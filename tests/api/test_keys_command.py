@@ -28,7 +28,7 @@ def run(store: Store, *arguments: str) -> str:
 
 def environment(store: Store) -> dict[str, str]:
     endpoints = store.endpoints
-    return {"TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap, "TRUEUP_DATABASE_URL": endpoints.database_url}
+    return {"TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka.bootstrap, "TRUEUP_DATABASE_URL": endpoints.database_url}
 
 
 async def test_keys_are_made_listed_rotated_and_revoked(store: Store) -> None:

@@ -14,7 +14,7 @@ from m3ter import AsyncM3ter, M3ter
 from events.topics import USAGE
 from services.api.calls import Call
 from services.api.measurement_records import SOURCE
-from services.kafka import Appended, KafkaUnreachableError, Record, SharedWriter
+from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, SharedWriter
 from tests.api.answers import message_of
 from tests.api.measured import body, counted, item, refused_of, submitted
 from tests.api_client import By, http_client, token_of
@@ -182,7 +182,7 @@ async def test_what_kafka_did_not_confirm_is_named_and_counts_once_when_it_is_se
         done = await really(self, topic, partition, records)
         if partition % 2:
             lost.update(record.key for record in records)
-            raise KafkaUnreachableError("host:1", "the answer was lost")
+            raise KafkaUnreachableError(Cluster("host:1"), "the answer was lost")
         return done
 
     monkeypatch.setattr(SharedWriter, "append", half)

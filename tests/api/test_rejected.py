@@ -8,7 +8,7 @@ import httpx
 import pytest
 from m3ter import AsyncM3ter
 
-from services.kafka import Appended, KafkaUnreachableError, Record, SharedWriter
+from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, SharedWriter
 from services.refusals.keeper import Keeper
 from tests.api.answers import message_of
 from tests.api.measured import FIELDS, counted, item, submitted
@@ -175,7 +175,7 @@ async def test_a_replay_that_kafka_does_not_confirm_leaves_the_list_as_it_is(
 
         async def lost(self: SharedWriter, topic: str, partition: int, records: Sequence[Record]) -> list[Appended]:
             await really(self, topic, partition, records)
-            raise KafkaUnreachableError("host:1", "the answer was lost")
+            raise KafkaUnreachableError(Cluster("host:1"), "the answer was lost")
 
         with monkeypatch.context() as patched:
             patched.setattr(SharedWriter, "append", lost)
@@ -194,7 +194,7 @@ async def test_keepers_that_are_killed_or_meet_list_each_record_once(
     async with store.postgres.connection() as connection:
         await connection.execute("DELETE FROM store.refused_usage")
         await connection.execute("DELETE FROM store.refused_positions")
-    keepers = [Keeper(store.postgres, store.endpoints.kafka_bootstrap, store.generations.partitions) for _ in range(3)]
+    keepers = [Keeper(store.postgres, store.endpoints.kafka, store.generations.partitions) for _ in range(3)]
     running = [asyncio.create_task(keeper.run()) for keeper in keepers]
     for keeper in keepers:
         keeper.wake()

@@ -42,22 +42,22 @@ async def _story(place: Place, log: Log) -> None:
         for n, ts in enumerate(days(70)):
             log.usage(name, "m", ts, partition, tokens=n)
         log.read(partition)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     for partition, name in enumerate(("acme", "bolt")):
         bill = await _bill(place, log, name, date(2026, 2, 1))
         log.usage(name, "m", days(1)[0], partition, tokens=1000)
         log.command(bill, partition=partition, account=log.id(name))
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     log.command(await _bill(place, log, "acme", date(2026, 3, 1)), partition=0, account=log.id("acme"))
     log.aggregation("largest", "m", "MAX")
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
 
 
 async def _audit(place: Place) -> Report:
-    return await audit(place.postgres, place.bootstrap)
+    return await audit(place.postgres, place.cluster)
 
 
 async def _is_free(place: Place) -> bool:
@@ -111,7 +111,7 @@ async def test_a_replay_gives_equal_tables_and_reads_go_on(place: Place) -> None
             await asyncio.sleep(0.01)
 
     reader = asyncio.create_task(read())
-    replayed = await replay(place.postgres, place.bootstrap)
+    replayed = await replay(place.postgres, place.cluster)
     done.set()
     await reader
     assert replayed.replaced != replayed.schema
@@ -132,7 +132,7 @@ async def test_whoever_reads_replaced_tables_for_long_holds_nobody_up(
             before = await live_schema(reader)
             await reader.fetch(f"SELECT FROM {before}.facts")
             async with asyncio.timeout(30):
-                replayed = await replay(place.postgres, place.bootstrap)
+                replayed = await replay(place.postgres, place.cluster)
                 await drop_leftovers(place.postgres)
             await reader.fetch(f"SELECT FROM {before}.facts")
         await drop_leftovers(place.postgres)
@@ -151,7 +151,7 @@ async def test_who_is_done_lets_the_next_one_in_however_late_its_connection_is_c
 
         monkeypatch.setattr("services.postgres.pool.connected", closed_late)
         assert (await _audit(place)).difference is None and await _is_free(place)
-        await replay(place.postgres, place.bootstrap)
+        await replay(place.postgres, place.cluster)
         assert await _is_free(place)
         await _execute(place, "CREATE SCHEMA rm_0")
         await drop_leftovers(place.postgres)

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.stack
 
 async def _told(place: Place, log: Log) -> None:
     """What is pending is in the log and in the tables, and no cent is unexplained."""
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
-    report = await audit(place.postgres, place.bootstrap)
+    report = await audit(place.postgres, place.cluster)
     assert report.passed, (report.difference, report.last_line())
     found = await check_organization(place.postgres, log.organization)
     assert not found.failures and not found.waiting, found.failures

@@ -78,7 +78,7 @@ class Shop(Api):
             "data": {"meter": "api", "measure": {"calls": calls}},
         }  # fmt: skip
         partition = partition_of(self.organization, code, PARTITIONS)
-        async with asyncio.timeout(30), BatchWriter(self.system.endpoints.kafka_bootstrap) as writer:
+        async with asyncio.timeout(30), BatchWriter(self.system.endpoints.kafka) as writer:
             record = Record(usage_key(self.organization, code), json.dumps(event).encode())
             await writer.append(USAGE, partition, [record])
 
@@ -97,14 +97,14 @@ class Shop(Api):
     async def bills(self, **query: Any) -> list[dict[str, Any]]:
         """The list of bills, newest first, once it knows every command."""
         endpoints = self.system.endpoints
-        async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+        async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
             await Waiter(watcher).until_commands_projected()
         return list((await self.do("GET", "bills", **query))["data"])
 
     async def audit(self) -> Report:
         """The audit of the whole system."""
         async with open_postgres(self.system.endpoints.database_url, most=4) as postgres:
-            return await audit(postgres, self.system.endpoints.kafka_bootstrap)
+            return await audit(postgres, self.system.endpoints.kafka)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

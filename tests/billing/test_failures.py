@@ -19,7 +19,7 @@ from services.billing.life import BillNotPending
 from services.billing.runner import JobRunner
 from services.billing.selection import Target
 from services.concurrency import Turns
-from services.kafka import KafkaUnreachableError
+from services.kafka import Cluster, KafkaUnreachableError
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, open_watcher
 from tests.store.kit import Store
@@ -46,7 +46,7 @@ async def job_of(store: Store, **request: Any) -> BillJob:
 
 async def carried_out(store: Store, job: BillJob) -> tuple[bool | None, dict[str, Any]]:
     """Whether the job was carried out to an end, and its document."""
-    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+    async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
         passed = await JobRunner(store.postgres, store.postgres, watcher)._passes(job)
     async with store.postgres.connection() as connection:
         held = await get_job(connection, job.organization, job.id)
@@ -83,7 +83,11 @@ async def test_what_passes_is_tried_again_and_what_failed_before_is_forgotten(
     store: Store, at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store.account()
-    errors: list[Exception] = [KafkaUnreachableError("kafka:9092", "away"), AssertionError("a bug"), ValueError("x")]
+    errors: list[Exception] = [
+        KafkaUnreachableError(Cluster("kafka:9092"), "away"),
+        AssertionError("a bug"),
+        ValueError("x"),
+    ]
 
     async def settle_page(*_: Any) -> list[Any]:
         raise errors.pop(0)
@@ -129,7 +133,7 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
         return BillDropped(bill_id=bill_id, account_id="account", root_id="account")
 
     monkeypatch.setattr(approving, "approve_or_drop", approve)
-    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+    async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
         approver = AutoApprover(store.postgres, store.postgres, Waiter(watcher), Turns("bills", most=1, share=1))
         done = [await approver._guarded(id, approver._in_turn(store.organization, id)) for id in ("broken", "good")]
     assert (done, asked, list(approver._resting)) == ([0, True], ["broken", "good"], ["broken"])
@@ -139,10 +143,10 @@ async def test_an_approval_that_fails_rests_and_the_others_go_on(store: Store, m
 async def test_a_silent_kafka_is_named_and_an_http_wait_ends_early(store: Store) -> None:
     await store.account()  # no relay runs, so this is never published
     with pytest.raises(KafkaUnreachableError, match=r"Kafka at 127.0.0.1:9 did not answer"):
-        async with open_watcher(store.endpoints.database_url, "127.0.0.1:9") as watcher:
+        async with open_watcher(store.endpoints.database_url, Cluster("127.0.0.1:9")) as watcher:
             await Waiter(watcher, 0.2).until_commands_projected()
     with pytest.raises(ProjectionStalledError, match=r"every command for 0 s without progress: is the relay running"):
-        async with open_watcher(store.endpoints.database_url, store.endpoints.kafka_bootstrap) as watcher:
+        async with open_watcher(store.endpoints.database_url, store.endpoints.kafka) as watcher:
             await Waiter(watcher, 0.2).until_commands_projected()
 
 
@@ -163,11 +167,11 @@ async def test_what_keeps_interrupting_an_organizations_jobs_is_said_once_and_so
 
     async def run_job(_: Any, __: BillJob) -> None:
         if away:
-            raise KafkaUnreachableError("there:9092", OSError("refused"))
+            raise KafkaUnreachableError(Cluster("there:9092"), OSError("refused"))
 
     monkeypatch.setattr(run.BillRun, "run_job", run_job)
     jobs = [await job_of(store) for _ in range(2)]
-    async with open_watcher(store.endpoints.database_url, "nowhere:1") as watcher:
+    async with open_watcher(store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
         running = JobRunner(store.postgres, store.postgres, watcher)
         with structlog.testing.capture_logs() as said:
             assert [await running._passes(job) for job in jobs * 3] == [None] * 6

@@ -89,8 +89,8 @@ async def test_runs_at_once_never_bill_twice(crowd: Shop, monkeypatch: pytest.Mo
     begins = iter("08")  # by chance as a rule, so that both find something to bill
     monkeypatch.setattr(selection, "first_root", lambda: next(begins))
     endpoints = crowd.system.endpoints
-    url, bootstrap = endpoints.database_url, endpoints.kafka_bootstrap
-    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
+    url, cluster = endpoints.database_url, endpoints.kafka
+    async with open_postgres(url) as postgres, open_watcher(url, cluster) as watcher:
 
         async def run() -> int:
             bills = BillRun(postgres, Waiter(watcher), lambda asked: organization_time(postgres, asked))

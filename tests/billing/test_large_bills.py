@@ -14,7 +14,8 @@ from events.topics import BILL_LINES, EVENTS
 from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.projection.replay import replay
-from services.run.settings import RECORD_BYTES_LEAST, load_settings
+from services.record_bytes import RECORD_BYTES_LEAST
+from services.run.settings import load_settings
 from services.run.up import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop
 from tests.billing.test_memos import memo
@@ -82,7 +83,7 @@ async def paged(shop: Shop, bill_id: str) -> list[dict[str, Any]]:
 async def exported(shop: Shop, bill_id: str) -> list[tuple[int, str, str]]:
     """Number, id and amount of each line of the bill that invoicing was told of, in the order of its topic."""
     found = []
-    async with LogReader(shop.system.endpoints.kafka_bootstrap) as reader:
+    async with LogReader(shop.system.endpoints.kafka) as reader:
         ends = await reader.end_offsets(BILL_LINES, range(PARTITIONS))
         for partition, end in ends.items():
             async for records in reader.read(BILL_LINES, partition, 0, end):
@@ -112,7 +113,7 @@ async def check_everywhere(shop: Shop, first: date) -> None:
     await check_audit(shop)
     endpoints = shop.system.endpoints
     async with open_postgres(endpoints.database_url, most=4) as postgres:
-        await replay(postgres, endpoints.kafka_bootstrap)
+        await replay(postgres, endpoints.kafka)
     assert await shop.bills() == [bill]
     await check_audit(shop)
 
@@ -159,7 +160,7 @@ async def test_a_pending_bill_that_no_record_has_room_for_lives_as_any_bill(smal
 
 async def test_no_record_of_the_log_is_larger_than_the_setting(small_records: System) -> None:
     largest = 0
-    async with LogReader(small_records.endpoints.kafka_bootstrap) as reader:
+    async with LogReader(small_records.endpoints.kafka) as reader:
         for partition, end in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items():
             async for records in reader.read(EVENTS, partition, 0, end):
                 largest = max([largest, *(len(record.value) for record in records)])

@@ -73,8 +73,8 @@ class Page:
 async def page(billing_system: System) -> AsyncIterator[Page]:
     shop = await opened_shop(billing_system, billPrefix="INV-")
     roots = [await shop.account(f"account-{number}") for number in range(ACCOUNTS)]
-    url, bootstrap = billing_system.endpoints.database_url, billing_system.endpoints.kafka_bootstrap
-    async with open_postgres(url) as postgres, open_watcher(url, bootstrap) as watcher:
+    url, cluster = billing_system.endpoints.database_url, billing_system.endpoints.kafka
+    async with open_postgres(url) as postgres, open_watcher(url, cluster) as watcher:
         found = Page(shop, postgres, Waiter(watcher), sorted(roots))
         await found.waiter.until_projected()
         yield found
@@ -168,7 +168,7 @@ async def _bill_process(page: Page) -> asyncio.subprocess.Process:
     """`trueup bill` for January."""
     endpoints = page.shop.system.endpoints
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": endpoints.database_url,
     }
     asked = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)

@@ -14,6 +14,7 @@ from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, create_job, get_job
 from services.billing.runner import JobLocks, JobRunner
 from services.billing.selection import Target
+from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
@@ -66,7 +67,7 @@ class Yard:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The runner of an API's process."""
-        async with open_watcher(self.store.endpoints.database_url, "nowhere:1") as watcher:
+        async with open_watcher(self.store.endpoints.database_url, Cluster("nowhere:1")) as watcher:
             self.runner = JobRunner(self.store.postgres, self.store.postgres, watcher)
             running = asyncio.create_task(self.runner.run())
             try:

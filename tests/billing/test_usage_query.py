@@ -59,14 +59,14 @@ class Queried:
             "specversion": "1.0", "id": f"used-{number}", "source": "/test", "type": "trueup.usage", "subject": code,
             "time": f"{day}T12:00:0{number}Z", "organization": shop.organization, "data": data,
         }  # fmt: skip
-        async with asyncio.timeout(30), BatchWriter(shop.system.endpoints.kafka_bootstrap) as writer:
+        async with asyncio.timeout(30), BatchWriter(shop.system.endpoints.kafka) as writer:
             record = Record(usage_key(shop.organization, code), json.dumps(event).encode())
             await writer.append(USAGE, partition_of(shop.organization, code, PARTITIONS), [record])
 
     async def settled(self) -> None:
         """All usage that is there is projected."""
         endpoints = self.shop.system.endpoints
-        async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+        async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
             await Waiter(watcher).until_projected()
 
     def body(self, *functions: str, field: str = "seconds", **more: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from services import concurrency
 from services.concurrency import cancel_all, heed_cancellation
+from services.kafka import Cluster
 from services.run import up
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, probe
@@ -100,7 +101,7 @@ async def test_a_probe_that_is_cancelled_while_it_closes_its_client_has_not_foun
     closing = asyncio.Event()
 
     class Client:
-        def __init__(self, **_: object) -> None: ...
+        def __init__(self, *_: object, **__: object) -> None: ...
 
         async def bootstrap(self) -> None: ...
 
@@ -114,8 +115,11 @@ async def test_a_probe_that_is_cancelled_while_it_closes_its_client_has_not_foun
             closing.set()
             await closed_by_a_library()
 
-    monkeypatch.setattr(probe, "AIOKafkaClient", Client)
-    asking = asyncio.create_task(probe.kafka_answers("127.0.0.1:1", 5))
+    async def enter(*_: object) -> None: ...
+
+    monkeypatch.setattr(probe, "enter", enter)
+    monkeypatch.setattr(probe, "new_client", Client)
+    asking = asyncio.create_task(probe.kafka_answers(Cluster("127.0.0.1:1"), 5))
     await closing.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -130,7 +134,7 @@ class Servers:
     def __init__(self, _: Settings) -> None: ...
 
     async def start(self) -> Endpoints:
-        return Endpoints("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/none")
+        return Endpoints(Cluster("127.0.0.1:1"), "postgresql://nobody@127.0.0.1:1/none")
 
     async def stop(self) -> None: ...
 

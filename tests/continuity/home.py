@@ -9,14 +9,14 @@ from typing import Any
 
 import asyncpg
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
+from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import NotLeaderForPartitionError
 
 from events.topics import TOPICS
 from services.api.app import create_app
 from services.api.command import bind, server_of
 from services.ingest.command import run_ingest
-from services.kafka import BatchWriter, LogReader, Record
+from services.kafka import BatchWriter, Cluster, LogReader, Record, new_admin
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
@@ -40,8 +40,8 @@ class Home:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
-    def bootstrap(self) -> str:
-        return self.stack.endpoints.kafka_bootstrap
+    def cluster(self) -> Cluster:
+        return self.stack.endpoints.kafka
 
     @property
     def database_url(self) -> str:
@@ -65,18 +65,18 @@ class Home:
     def _work(self, name: str, ready: asyncio.Event) -> Coroutine[Any, Any, None]:
         match name:
             case "relay":
-                return run_relay(self.bootstrap, self.database_url, self._stop, ready=ready.set)
+                return run_relay(self.cluster, self.database_url, self._stop, ready=ready.set)
             case "ingest":
                 return run_ingest(self.stack.endpoints, self._stop, ready=ready.set, session_ms=6_000)
             case "projector":
-                return run_projector(self.bootstrap, self.database_url, self._stop, ready=ready.set)
+                return run_projector(self.cluster, self.database_url, self._stop, ready=ready.set)
             case _:
                 return self._serve(ready)
 
     async def _serve(self, ready: asyncio.Event) -> None:
         with bind("127.0.0.1", 0) as bound:
             self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            server = server_of(create_app(self.database_url, self.bootstrap, token_secret=TOKEN_SECRET))
+            server = server_of(create_app(self.database_url, self.cluster, token_secret=TOKEN_SECRET))
             serving = asyncio.create_task(server.serve(sockets=[bound]))
             while not server.started and not serving.done():
                 await asyncio.sleep(0.01)
@@ -118,7 +118,7 @@ class Home:
     async def trueup(self, *arguments: str) -> tuple[int, str]:
         """Run the command line; returns its status and what it said."""
         environment = os.environ | {
-            "TRUEUP_KAFKA_BOOTSTRAP": self.bootstrap,
+            "TRUEUP_KAFKA_BOOTSTRAP": self.cluster.bootstrap,
             "TRUEUP_DATABASE_URL": self.database_url,
             "TRUEUP_PARTITIONS": str(self.settings.partitions),
             "TRUEUP_MAX_RECORD_BYTES": str(self.settings.max_record_bytes),
@@ -201,7 +201,7 @@ class Home:
         await self._admin(lambda admin: admin.create_partitions({topic: NewPartitions(count)}, timeout_ms=30_000))
 
     async def _admin(self, ask: Any) -> Any:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        admin = new_admin(self.cluster)
         await admin.start()
         try:
             return await ask(admin)
@@ -209,13 +209,13 @@ class Home:
             await admin.close()
 
     async def ends(self, topic: str) -> dict[int, int]:
-        async with LogReader(self.bootstrap) as reader:
+        async with LogReader(self.cluster) as reader:
             return await reader.end_offsets(topic, range(self.settings.partitions))
 
     async def values(self, topic: str) -> dict[int, list[bytes]]:
         """Every record's value, by partition."""
         found: dict[int, list[bytes]] = {}
-        async with LogReader(self.bootstrap) as reader:
+        async with LogReader(self.cluster) as reader:
             for partition, end in (await reader.end_offsets(topic, range(self.settings.partitions))).items():
                 async for records in reader.read(topic, partition, 0, end):
                     found.setdefault(partition, []).extend(record.value for record in records)
@@ -223,6 +223,6 @@ class Home:
 
     async def append(self, topic: str, partition: int, *values: bytes | None) -> int:
         """Write records as a stranger would; returns the offset of the first."""
-        async with BatchWriter(self.bootstrap) as writer:
+        async with BatchWriter(self.cluster) as writer:
             records = [Record(None, value or b"") for value in values]
             return (await writer.append(topic, partition, records))[0].base

@@ -110,7 +110,10 @@ async def projectors(home: Home, count: int = 1) -> AsyncIterator[Callable[[], A
 
 
 async def _projector(home: Home) -> Process:
-    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": home.bootstrap, "TRUEUP_DATABASE_URL": home.database_url}
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": home.cluster.bootstrap,
+        "TRUEUP_DATABASE_URL": home.database_url,
+    }
     command = (sys.executable, "-m", "services.run.cli", "projector")
     return await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
 

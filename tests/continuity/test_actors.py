@@ -65,7 +65,7 @@ async def test_what_is_derived_from_the_log_says_who_did_it(home: Home) -> None:
     terms = {"currency": "USD", "startDate": "2026-01-01", "endDate": "2027-01-01"}
     made = await ask(home, "alice", "POST", "commitments", {"accountId": account, "amount": 7, **terms})
     commitment = f"commitments/{made['id']}"
-    await publish(home.bootstrap, ORGANIZATION, 0, home.settings.partitions)
+    await publish(home.cluster, ORGANIZATION, 0, home.settings.partitions)
     await home.settled()
     status, said = await home.trueup("bill", "--organization", ORGANIZATION, "--date", "2026-02-01")
     assert status == 0 and "bills issued" in said, said

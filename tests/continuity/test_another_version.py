@@ -39,7 +39,7 @@ async def wire(home: Home) -> Wire:
     wire = home.wire("upgraded")
     await set_up(wire)
     for part in range(2):
-        await publish(home.bootstrap, "upgraded", part, home.settings.partitions)
+        await publish(home.cluster, "upgraded", part, home.settings.partitions)
     await home.settled()
     job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-01-31"})
     await until_billed(wire, job["id"])
@@ -68,7 +68,7 @@ async def test_reads_go_on_from_the_older_tables_and_all_else_says_what_it_waits
     assert health["status"] == "degraded" and any(FILLING in problem for problem in health["problems"])
     assert health["behind"]["projector"] == sum((await home.ends(EVENTS)).values())
 
-    await publish(home.bootstrap, "upgraded", 2, home.settings.partitions)
+    await publish(home.cluster, "upgraded", 2, home.settings.partitions)
     await wire.make("accounts", "late", code="late", name="late", emailAddress="a@example.com")
     job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
     status, said = await home.trueup("audit")
@@ -106,7 +106,7 @@ async def test_whoever_is_killed_while_it_fills_leaves_the_old_or_the_new_live(h
 
 async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(home: Home, wire: Wire) -> None:
     older, left = await make_older(home), (await asked(home, SCHEMAS))[-1]
-    await publish(home.bootstrap, "upgraded", 3, home.settings.partitions)
+    await publish(home.cluster, "upgraded", 3, home.settings.partitions)
     await home.start("api")
     wanted = await shown(home)
     job = await wire.do("POST", "billjobs", {"lastDateInBillingPeriod": "2026-02-28"})
@@ -150,7 +150,7 @@ async def test_a_program_of_a_version_that_nobody_asked_for_writes_nothing(home:
             f"COMMENT ON SCHEMA {schema} IS 'newer'; UPDATE store.live_schema SET wanted = 'newer'"
         )
     folded = await asked(home, FOLDED.format(schema))
-    await publish(home.bootstrap, "upgraded", 4, home.settings.partitions)
+    await publish(home.cluster, "upgraded", 4, home.settings.partitions)
     await wire.make("accounts", "later", code="later", name="later", emailAddress="a@example.com")
     await asyncio.sleep(6)
     assert await asked(home, FOLDED.format(schema)) == folded and await asked(home, SCHEMAS) == [schema]

@@ -9,11 +9,12 @@ from events.topics import USAGE
 from services.breaks import BeingMendedError, BreakError, LogWentBackError
 from services.continuity.guard import Guard, guarded
 from services.continuity.mending import check_nobody_mends, mending
+from services.kafka import Cluster
 from services.store.generations import Generations, GenerationsMovedError
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
-FOUND = LogWentBackError(USAGE, 0, 1, 2)
+FOUND = LogWentBackError(Cluster("here:1"), USAGE, 0, 1, 2)
 
 
 async def ended_by(store: Store, generations: Generations) -> Exception:
@@ -22,7 +23,7 @@ async def ended_by(store: Store, generations: Generations) -> Exception:
     async def work() -> None:
         raise FOUND
 
-    guard = Guard(store.endpoints.kafka_bootstrap, store.postgres.connection, generations)
+    guard = Guard(store.endpoints.kafka, store.postgres.connection, generations)
     with pytest.raises((BreakError, GenerationsMovedError)) as ended:
         await guarded(guard, work())
     return ended.value

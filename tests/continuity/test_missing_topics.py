@@ -32,7 +32,10 @@ async def test_workers_without_their_topic_say_so_once_and_end_at_once(home: Hom
 
 async def without(home: Home, topic: str, worker: str, said: Path) -> None:
     """A worker that is started, watched and asked to end while its topic is missing."""
-    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": home.bootstrap, "TRUEUP_DATABASE_URL": home.database_url}
+    environment = os.environ | {
+        "TRUEUP_KAFKA_BOOTSTRAP": home.cluster.bootstrap,
+        "TRUEUP_DATABASE_URL": home.database_url,
+    }
     named = f"topic {topic} does not exist"
     with said.open("wb") as file:
         process = await asyncio.create_subprocess_exec(

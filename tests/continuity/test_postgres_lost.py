@@ -21,7 +21,7 @@ async def nothing(_: int) -> None:
 
 async def undisturbed(home: Home, organization: str) -> Left:
     wire = home.wire(organization)
-    await play(wire, home.bootstrap, home.settings.partitions, nothing)
+    await play(wire, home.cluster, home.settings.partitions, nothing)
     return await home.left(wire)
 
 
@@ -41,7 +41,7 @@ async def test_postgres_lost_whole_in_mid_load_is_refilled_from_the_log(home: Ho
         assert status == 0 and "events added to the store" in said, said
         await home.start()
 
-    await play(wire, home.bootstrap, home.settings.partitions, lose)
+    await play(wire, home.cluster, home.settings.partitions, lose)
     assert await home.left(wire) == expected
     status, said = await home.trueup("audit")
     assert status == 0 and "live == replay, unexplained 0.00" in said, said

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from events.topics import USAGE, partition_of, usage_key
+from services.kafka import new_producer
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish, usage
 from tests.system.story import ACCOUNTS, set_up
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 @asynccontextmanager
 async def publisher(home: Home) -> AsyncIterator[AIOKafkaProducer]:
-    async with AIOKafkaProducer(bootstrap_servers=home.bootstrap, transactional_id="shop") as producer:
+    async with new_producer(home.cluster, transactional_id="shop") as producer:
         yield producer
 
 

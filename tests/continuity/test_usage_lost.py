@@ -32,7 +32,7 @@ async def publish(home: Home, organization: str, numbers: range, partition: int 
         place = partition_of(organization, code, home.settings.partitions) if partition is None else partition
         record = Record(usage_key(organization, code), usage(organization, code, number))
         by_partition.setdefault(place, []).append(record)
-    async with BatchWriter(home.bootstrap) as writer:
+    async with BatchWriter(home.cluster) as writer:
         for place, records in by_partition.items():
             await writer.append(USAGE, place, records)
 

@@ -11,7 +11,7 @@ import pytest
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE_REJECTED
 from services.access.local import operators
 from services.contracts.topics import messages_of
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.run.up import System
 from services.simulate.live_player import LiveSystem
 from services.simulate.play import play
@@ -23,9 +23,9 @@ STORY = Path(__file__).parent.parent / "scenarios" / "a-commitment-of-a-year-is-
 MOST = 50
 
 
-async def records_of(bootstrap: str, topic: str) -> list[FetchedRecord]:
+async def records_of(cluster: Cluster, topic: str) -> list[FetchedRecord]:
     found: list[FetchedRecord] = []
-    async with LogReader(bootstrap) as reader:
+    async with LogReader(cluster) as reader:
         partitions = range(2 if topic != CATALOG else 1)
         for partition, end in (await reader.end_offsets(topic, partitions)).items():
             async for records in reader.read(topic, partition, 0, end):
@@ -42,21 +42,21 @@ def message_of(topic: str, record: FetchedRecord) -> str:
 async def test_every_record_of_a_run_is_as_the_document_has_it(
     system: System, http: httpx.AsyncClient, ids: dict[str, str]
 ) -> None:
-    bootstrap, key = system.addresses.kafka_bootstrap, operators(system.keys, system.settings)
+    cluster, key = system.endpoints.kafka, operators(system.keys, system.settings)
 
     def run() -> bool:
-        with LiveSystem(system.addresses.api_url, bootstrap, key) as players:
+        with LiveSystem(system.addresses.api_url, cluster, key) as players:
             return all(not played.differences for played in play(read_story(STORY.read_bytes()), players.player()))
 
     assert await system.while_all_run(asyncio.to_thread(run))
     unknown = {"account": "acme", "meter": "unheard-of", "ts": "2026-01-15T12:00:00Z"}
     (await http.post("/measurements", json={"measurements": [unknown]})).raise_for_status()
     async with asyncio.timeout(60):
-        while not await records_of(bootstrap, USAGE_REJECTED):
+        while not await records_of(cluster, USAGE_REJECTED):
             await asyncio.sleep(0.2)
     seen: Counter[str] = Counter()
     for topic in TOPICS:
-        for record in await records_of(bootstrap, topic.name):
+        for record in await records_of(cluster, topic.name):
             message = message_of(topic.name, record)
             seen[message] += 1
             if seen[message] <= MOST:

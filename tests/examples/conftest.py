@@ -92,7 +92,7 @@ class Reader(Api):
     async def until_projected(self) -> None:
         """Wait until every command and all usage there is counts."""
         endpoints = self.system.endpoints
-        async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+        async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
             await Waiter(watcher).until_projected()
 
     async def calls(self) -> Counter[str]:

@@ -79,9 +79,9 @@ async def test_a_bill_that_was_tampered_with_is_named(customer: Reader, statemen
 
 
 async def test_a_forged_bill_in_the_log_is_named(customer: Reader) -> None:
-    bootstrap = customer.system.endpoints.kafka_bootstrap
+    cluster = customer.system.endpoints.kafka
     partition, forged = await issued(customer)
-    async with BatchWriter(bootstrap) as writer:
+    async with BatchWriter(cluster) as writer:
         [(offset, _, _)] = await writer.append(EVENTS, partition, [Record(None, forged)])
     said = await customer.example("auditor.py", "acme", status=1)
     assert "the log says" in said and said.endswith(", 2 differences\n")
@@ -95,7 +95,7 @@ async def issued(customer: Reader) -> tuple[int, bytes]:
     from events.codec import decode, encode
     from events.envelope import seal
 
-    async with LogReader(customer.system.endpoints.kafka_bootstrap) as reader:
+    async with LogReader(customer.system.endpoints.kafka) as reader:
         for partition, end in (await reader.end_offsets(EVENTS, range(2))).items():
             async for records in reader.read(EVENTS, partition, 0, end):
                 for record in records:

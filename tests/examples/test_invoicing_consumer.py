@@ -33,7 +33,7 @@ async def database(customer: Reader) -> AsyncIterator[Any]:
 async def topic(customer: Reader) -> dict[int, list[str]]:
     """The ids of all lines that were published, by partition."""
     found = {}
-    async with LogReader(customer.system.endpoints.kafka_bootstrap) as reader:
+    async with LogReader(customer.system.endpoints.kafka) as reader:
         for partition, end in (await reader.end_offsets(BILL_LINES, range(2))).items():
             polls = [records async for records in reader.read(BILL_LINES, partition, 0, end)]
             found[partition] = [json.loads(record.value)["id"] for records in polls for record in records]

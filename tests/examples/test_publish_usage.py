@@ -25,7 +25,7 @@ async def test_a_publisher_that_finds_no_kafka_tries_again(customer: Reader, tmp
     before, path = await customer.calls(), tmp_path / "more.jsonl"
     used = {"id": "late", "account": "acme", "time": "2026-02-01T00:00:00+00:00", "meter": "api"}
     path.write_text(json.dumps(used | {"measure": {"calls": 2.5}}) + "\n")
-    host, port = customer.system.endpoints.kafka_bootstrap.split(":")
+    host, port = customer.system.endpoints.kafka.bootstrap.split(":")
     way = Way(host, int(port))
     [closed] = free_ports(1)
     command = ("python", "examples/publish_usage.py", str(path))

@@ -10,6 +10,7 @@ from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
+from services.kafka import Cluster
 from tests.ingest.world import NOW, World
 
 GENERATION = "g1"
@@ -24,7 +25,7 @@ def a_record(value: bytes | None, offset: int, headers: Any = (), partition: int
 
 
 def catalogs_of(world: World) -> Catalogs:
-    follower = CatalogFollower("nowhere:1", ORIGINS)
+    follower = CatalogFollower(Cluster("nowhere:1"), ORIGINS)
     for sequence, (fact, _) in enumerate(world.facts(), 1):
         sealed = seal(fact, source="commands/x", sequence=sequence, organization=world.organization, time=NOW)
         follower.evolve(sealed)

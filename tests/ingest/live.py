@@ -137,12 +137,12 @@ def usages(log: Iterable[Envelope]) -> list[UsageRated]:
 @contextlib.asynccontextmanager
 async def live(endpoints: Endpoints) -> AsyncIterator[Live]:
     """A migrated system with its relay, for the length of the block."""
-    settings = load_settings(kafka_bootstrap=endpoints.kafka_bootstrap, database_url=endpoints.database_url)
+    settings = load_settings(kafka_bootstrap=endpoints.kafka.bootstrap, database_url=endpoints.database_url)
     generations = await migrate(settings, endpoints)
     stop, ready = asyncio.Event(), asyncio.Event()
-    relay = asyncio.create_task(run_relay(endpoints.kafka_bootstrap, endpoints.database_url, stop, ready=ready.set))
+    relay = asyncio.create_task(run_relay(endpoints.kafka, endpoints.database_url, stop, ready=ready.set))
     try:
-        async with LogReader(endpoints.kafka_bootstrap) as reader, BatchWriter(endpoints.kafka_bootstrap) as writer:
+        async with LogReader(endpoints.kafka) as reader, BatchWriter(endpoints.kafka) as writer:
             async with asyncio.timeout(PATIENCE_S):
                 await ready.wait()
             system = Live(endpoints, generations, reader, writer)

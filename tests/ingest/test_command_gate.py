@@ -16,7 +16,7 @@ pytestmark = pytest.mark.stack
 async def test_a_gate_that_waits_for_the_relay_leaves_the_connection_to_others(store: Store) -> None:
     await store.account()  # no relay runs here
     async with open_postgres(store.endpoints.database_url, most=1) as postgres:
-        follower = CatalogFollower(store.endpoints.kafka_bootstrap, store.generations.origins)
+        follower = CatalogFollower(store.endpoints.kafka, store.generations.origins)
         passing = asyncio.create_task(CommandGate(postgres, store.generations, follower).pass_())
         await asyncio.sleep(0.3)
         for _ in range(20):
@@ -34,6 +34,6 @@ async def test_no_record_passes_once_store_or_usage_have_another_name(store: Sto
         if part == "commands"
         else replace(store.generations, usage="before")
     )
-    follower = CatalogFollower(store.endpoints.kafka_bootstrap, began_with.origins)
+    follower = CatalogFollower(store.endpoints.kafka, began_with.origins)
     with pytest.raises(GenerationsMovedError):
         await CommandGate(store.postgres, began_with, follower).pass_()

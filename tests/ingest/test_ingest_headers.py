@@ -30,8 +30,8 @@ async def test_a_header_whose_name_is_not_utf8_stops_nothing(system: Live) -> No
     here = world.partition(code)
     async with system.worker():
         await system.publish(here, [world.usage("before", code)])
-        await publish_with_unreadable_header(system.endpoints.kafka_bootstrap, USAGE, here, world.usage("odd", code))
-        await publish_with_unreadable_header(system.endpoints.kafka_bootstrap, USAGE, here, b"not json")
+        await publish_with_unreadable_header(system.endpoints.kafka, USAGE, here, world.usage("odd", code))
+        await publish_with_unreadable_header(system.endpoints.kafka, USAGE, here, b"not json")
         await system.publish(here, [world.usage("after", code)])
         log = await system.settled()
     assert sorted(fact.usage_id for fact in usages(log)) == ["after", "before", "odd"]

@@ -17,7 +17,7 @@ from projections.readmodels import positions, seen_ids, usage_totals
 from projections.readmodels.positions import Position, move_arguments
 from services.breaks import LogWentBackError
 from services.ingest import catalogs as commands
-from services.kafka import BatchWriter, KafkaUnreachableError, Record
+from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, Record
 from services.kafka.writing import Appended
 from services.postgres import Postgres, open_postgres
 from services.readside.live import create_read_models
@@ -161,7 +161,7 @@ async def test_polls_that_were_judged_while_one_before_them_failed_are_judged_ag
         await asyncio.sleep(0.3)
         assert await system.rejected() == []
         failed.set()
-        raise KafkaUnreachableError("kafka", "the acknowledgement was lost")
+        raise KafkaUnreachableError(Cluster("kafka"), "the acknowledgement was lost")
 
     async with system.worker():
         monkeypatch.setattr("services.ingest.handler.BatchWriter.append", append)

@@ -187,7 +187,7 @@ async def _start_worker(system: Live, folder: Path) -> asyncio.subprocess.Proces
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": system.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
         "TRUEUP_WORKER_SESSION_MS": "6000",
     }

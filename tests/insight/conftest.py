@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from services.kafka import Cluster
 from services.postgres import Postgres, open_postgres
 from services.run.settings import load_settings
 from services.run.up import System
@@ -27,8 +28,8 @@ class Played:
     moments: list[datetime] = field(default_factory=list)
 
     @property
-    def bootstrap(self) -> str:
-        return self.system.endpoints.kafka_bootstrap
+    def cluster(self) -> Cluster:
+        return self.system.endpoints.kafka
 
     def note(self) -> None:
         """Remember this moment."""

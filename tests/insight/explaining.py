@@ -8,6 +8,7 @@ from typing import Any
 
 from projections.explain import Explanation, explain_line
 from projections.settlement import DraftBill, issue
+from services.kafka import Cluster
 from services.simulate.memory_player import MemoryPlayer
 from tests.insight.bills import NOWHERE, bill_id_of
 
@@ -47,11 +48,11 @@ def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:
         assert by_day == days
 
 
-async def run_explain(bootstrap: str, database_url: str, *arguments: str) -> tuple[int, str, str]:
+async def run_explain(cluster: Cluster, database_url: str, *arguments: str) -> tuple[int, str, str]:
     """`trueup explain`: its exit status and what it printed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.run.cli", "explain", *arguments,
-        env=os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": bootstrap, "TRUEUP_DATABASE_URL": database_url},
+        env=os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": cluster.bootstrap, "TRUEUP_DATABASE_URL": database_url},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(60):

@@ -9,11 +9,11 @@ PARTITIONS = 2
 
 
 async def play_story(played: Any) -> None:
-    wire, bootstrap, organization = played.wire, played.bootstrap, played.wire.organization
+    wire, cluster, organization = played.wire, played.cluster, played.wire.organization
     played.accounts.update(await set_up(wire))
     played.note()
     for part in (0, 3, 6, 8, 11):
-        await publish(bootstrap, organization, part, PARTITIONS)
+        await publish(cluster, organization, part, PARTITIONS)
         if part in (0, 3):
             await played.settled()
             played.note()
@@ -22,7 +22,7 @@ async def play_story(played: Any) -> None:
     await played.settled()
     played.note()
     for part in (1, 4, 9, 5):
-        await publish(bootstrap, organization, part, PARTITIONS)
+        await publish(cluster, organization, part, PARTITIONS)
     await played.settled()
     body = {"amount": 15, "amountPrePaid": 15, "code": "second", **TERM}
     await wire.make("commitments", "second", accountId=played.accounts[ACCOUNTS[0]], **body)
@@ -30,7 +30,7 @@ async def play_story(played: Any) -> None:
     played.note()
     await bill(wire, "2026-02-28")
     # Usage that no bill knows yet.
-    await publish(bootstrap, organization, 2, PARTITIONS)
+    await publish(cluster, organization, 2, PARTITIONS)
     await played.settled()
     played.note()
 

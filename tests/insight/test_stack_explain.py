@@ -44,7 +44,7 @@ async def test_an_event_is_the_record_at_its_offset(played: Played) -> None:
     path = f"bills/{bill['id']}/lineitems/{line['id']}/explain"
     told = await played.get(path, limit=3)
     assert len(told["events"]) == 3 < told["eventCount"]
-    async with LogReader(played.bootstrap) as reader:
+    async with LogReader(played.cluster) as reader:
         for named in (*told["events"], *told["terms"]):
             at = int(named["offset"])
             async for [record] in reader.read(named["topic"], int(named["partition"]), at, at + 1):
@@ -75,7 +75,7 @@ async def test_a_draw_names_every_candidate(played: Played) -> None:
 
 async def test_trueup_explain_tells_it_in_a_terminal(played: Played) -> None:
     bill = (await played.bills())[0]
-    run = partial(run_explain, played.bootstrap, played.system.endpoints.database_url)
+    run = partial(run_explain, played.cluster, played.system.endpoints.database_url)
     for line in bill["lineItems"][:3]:
         status, out, err = await run(bill["id"], str(line["sequenceNumber"]), "--limit", "2")
         assert status == 0, err

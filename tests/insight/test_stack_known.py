@@ -75,7 +75,7 @@ async def test_as_known_at_equals_a_replay_cut_there(played: Played) -> None:
 async def _log_times(played: Played) -> list[datetime]:
     """The log time of a record in the middle of the first partition."""
     found = []
-    async with LogReader(played.bootstrap) as reader:
+    async with LogReader(played.cluster) as reader:
         end = (await reader.end_offsets(EVENTS, [0]))[0]
         for at in (end // 2,):
             async for [record] in reader.read(EVENTS, 0, at, at + 1):
@@ -90,7 +90,7 @@ async def _replay_cut_at(played: Played, moment: datetime) -> dict[str, Any]:
         generations = await load_generations(guard)
         schema = await scratch_schema(played.postgres)
         try:
-            async with LogReader(played.bootstrap) as side, LogReader(played.bootstrap) as main:
+            async with LogReader(played.cluster) as side, LogReader(played.cluster) as main:
                 catalog = await _first_after(main, CATALOG, 0, moment)
                 for partition in range(PARTITIONS):
                     projection = Projection(FixedTarget(played.postgres, schema), side, generations.origins)

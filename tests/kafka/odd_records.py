@@ -3,15 +3,16 @@
 import asyncio
 import struct
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
+
+from services.kafka import Cluster, new_producer
 
 CRC_OFFSET, CRC_START = 17, 21
 
 
-async def publish_with_unreadable_header(bootstrap: str, topic: str, partition: int, value: bytes) -> None:
+async def publish_with_unreadable_header(cluster: Cluster, topic: str, partition: int, value: bytes) -> None:
     """A record whose header name is no UTF-8: written by hand, because no client would."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    producer = new_producer(cluster)
     await producer.start()
     try:
         batch = producer.create_batch()

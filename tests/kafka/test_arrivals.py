@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
-from services.kafka import BatchWriter, Record, read_raw
+from services.kafka import BatchWriter, Record, new_admin, new_consumer, read_raw
 from services.run.stack import Stack
 from services.worker.consumer import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
 
@@ -31,16 +31,16 @@ class Topic:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def topic(stack: Stack) -> AsyncIterator[Topic]:
-    bootstrap = stack.endpoints.kafka_bootstrap
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    cluster = stack.endpoints.kafka
+    admin = new_admin(cluster)
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, 1, 1)])
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, fetch_max_wait_ms=BUSY_WAIT_MS)
+    consumer = new_consumer(cluster, fetch_max_wait_ms=BUSY_WAIT_MS)
     await consumer.start()
     read_raw(consumer)
     consumer.assign([TopicPartition(TOPIC, 0)])
     consumer.seek(TopicPartition(TOPIC, 0), 0)
-    async with BatchWriter(bootstrap) as writer:
+    async with BatchWriter(cluster) as writer:
         yield Topic(consumer, writer)
     await consumer.stop()
     await admin.delete_topics([TOPIC])

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import NewTopic
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record
+from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record, new_admin, new_consumer
 from services.kafka.writing import _cuts, _fill
-from services.run.settings import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
+from services.record_bytes import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.run.stack import Stack
 
 PARTITIONS = 2
@@ -21,7 +21,7 @@ PARTITIONS = 2
 @pytest_asyncio.fixture(loop_scope="session")
 async def topic(stack: Stack) -> AsyncIterator[str]:
     """A topic of the largest records that there may be."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.endpoints.kafka_bootstrap)
+    admin = new_admin(stack.endpoints.kafka)
     await admin.start()
     name = f"large-{uuid4().hex}"
     config = {"max.message.bytes": str(RECORD_BYTES_MOST)}
@@ -38,8 +38,8 @@ def incompressible(size: int) -> list[Record]:
 @pytest.mark.stack
 @pytest.mark.parametrize("size", [FETCH_BYTES + 1, RECORD_BYTES_MOST - 64 * 1024])
 async def test_a_record_larger_than_a_fetch_is_read_whole(stack: Stack, topic: str, size: int) -> None:
-    bootstrap, records = stack.endpoints.kafka_bootstrap, incompressible(size)
-    async with BatchWriter(bootstrap) as writer, LogReader(bootstrap) as reader:
+    cluster, records = stack.endpoints.kafka, incompressible(size)
+    async with BatchWriter(cluster) as writer, LogReader(cluster) as reader:
         await writer.append(topic, 0, records)
         found = [record.value async for polled in reader.read(topic, 0, 0, 3) for record in polled]
     assert found == [record.value for record in records]
@@ -47,12 +47,12 @@ async def test_a_record_larger_than_a_fetch_is_read_whole(stack: Stack, topic: s
 
 @pytest.mark.stack
 async def test_large_records_of_several_partitions_do_not_hide_each_other(stack: Stack, topic: str) -> None:
-    bootstrap, records = stack.endpoints.kafka_bootstrap, incompressible(FETCH_BYTES * 3)
-    async with BatchWriter(bootstrap) as writer:
+    cluster, records = stack.endpoints.kafka, incompressible(FETCH_BYTES * 3)
+    async with BatchWriter(cluster) as writer:
         for partition in range(PARTITIONS):
             await writer.append(topic, partition, records)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+    consumer = new_consumer(
+        cluster,
         auto_offset_reset="none",
         max_partition_fetch_bytes=FETCH_BYTES,
     )

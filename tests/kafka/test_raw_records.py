@@ -14,7 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from services.kafka import LogHoleError, Record
 from services.kafka.consuming import RawRecords, RawResult
 from services.kafka.writing import _fill
-from services.run.settings import RECORD_BYTES_MOST
+from services.record_bytes import RECORD_BYTES_MOST
 
 PLACE = TopicPartition("usage", 3)
 ZSTD = 4

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import UnknownError
 
 from events.topics import USAGE_REJECTED
-from services.kafka import KafkaUnreachableError, LogReader, Record, SharedWriter, sharing
+from services.kafka import Cluster, KafkaUnreachableError, LogReader, Record, SharedWriter, sharing
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -18,23 +18,23 @@ def records(name: str, count: int = 20) -> list[Record]:
     return [Record(None, f"{name}-{number}".encode()) for number in range(count)]
 
 
-async def values(bootstrap: str, start: int) -> list[str]:
-    async with LogReader(bootstrap) as reader:
+async def values(cluster: Cluster, start: int) -> list[str]:
+    async with LogReader(cluster) as reader:
         end = (await reader.end_offsets(TOPIC, [0]))[0]
         return [record.value.decode() async for part in reader.read(TOPIC, 0, start, end) for record in part]
 
 
-async def end(bootstrap: str) -> int:
-    async with LogReader(bootstrap) as reader:
+async def end(cluster: Cluster) -> int:
+    async with LogReader(cluster) as reader:
         return (await reader.end_offsets(TOPIC, [0]))[0]
 
 
 async def test_all_that_is_appended_at_once_is_there_once(opened: Store) -> None:
-    bootstrap = opened.endpoints.kafka_bootstrap
-    start = await end(bootstrap)
-    async with SharedWriter(bootstrap) as writer:
+    cluster = opened.endpoints.kafka
+    start = await end(cluster)
+    async with SharedWriter(cluster) as writer:
         await asyncio.gather(*(writer.append(TOPIC, 0, records(f"w{number}")) for number in range(30)))
-    found = await values(bootstrap, start)
+    found = await values(cluster, start)
     assert sorted(found) == sorted(f"w{number}-{place}" for number in range(30) for place in range(20))
     for number in range(30):
         theirs = [value for value in found if value.startswith(f"w{number}-")]
@@ -44,8 +44,8 @@ async def test_all_that_is_appended_at_once_is_there_once(opened: Store) -> None
 async def test_a_failure_costs_one_producer_and_nobody_elses_batch(
     opened: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bootstrap = opened.endpoints.kafka_bootstrap
-    async with SharedWriter(bootstrap) as writer:
+    cluster = opened.endpoints.kafka
+    async with SharedWriter(cluster) as writer:
         await writer.append(TOPIC, 0, records("before"))
         first = writer._writer
         assert first is not None
@@ -64,8 +64,8 @@ async def test_a_failure_costs_one_producer_and_nobody_elses_batch(
 async def test_who_waits_too_long_is_told_and_the_producer_stays(
     opened: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bootstrap = opened.endpoints.kafka_bootstrap
-    async with SharedWriter(bootstrap) as writer:
+    cluster = opened.endpoints.kafka
+    async with SharedWriter(cluster) as writer:
         await writer.append(TOPIC, 0, records("before"))
         first = writer._writer
         assert first is not None
@@ -83,6 +83,6 @@ async def test_who_waits_too_long_is_told_and_the_producer_stays(
 
 
 async def test_without_a_broker_it_says_so() -> None:
-    async with SharedWriter("127.0.0.1:1") as writer:
+    async with SharedWriter(Cluster("127.0.0.1:1")) as writer:
         with pytest.raises(KafkaUnreachableError, match=r"127\.0\.0\.1:1"):
             await writer.append(TOPIC, 0, records("lost"))

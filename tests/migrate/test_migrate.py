@@ -8,19 +8,20 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
 from projections.readmodels.registry import VERSION
 from services.breaks import TopicMissingError
+from services.kafka import Cluster, new_admin
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
 from services.postgres import open_postgres
 from services.readside.live import Live, read_live
-from services.run.settings import RECORD_BYTES_LEAST, load_settings
+from services.record_bytes import RECORD_BYTES_LEAST
+from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.store.generations import load_generations
 from tests.store.kit import Store
@@ -30,9 +31,9 @@ LIMIT = load_settings().max_record_bytes
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 
-async def settings_of(bootstrap: str, topic: str) -> dict[str, Any]:
+async def settings_of(cluster: Cluster, topic: str) -> dict[str, Any]:
     """A topic's settings as the broker holds them."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = new_admin(cluster)
     await admin.start()
     try:
         [answer] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
@@ -78,13 +79,13 @@ async def test_the_recorded_partition_count_holds_whatever_is_asked_for(store: S
 async def test_a_strange_topic_of_another_partition_count_is_named(store: Store) -> None:
     wanted = store.generations.partitions + 1
     with pytest.raises(TopicMismatchError, match=rf"topic {USAGE}: the partition count .* must be {wanted}"):
-        await make_topics(store.endpoints.kafka_bootstrap, wanted, LIMIT, {})
+        await make_topics(store.endpoints.kafka, wanted, LIMIT, {})
 
 
 async def test_another_retention_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TOPICS[0].config, "retention.ms", "1")
     with pytest.raises(TopicMismatchError, match=r"topic usage: retention.ms is \d+ but must be 1"):
-        await make_topics(store.endpoints.kafka_bootstrap, store.generations.partitions, LIMIT, {})
+        await make_topics(store.endpoints.kafka, store.generations.partitions, LIMIT, {})
 
 
 async def test_a_log_that_the_database_does_not_know_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,11 +94,11 @@ async def test_a_log_that_the_database_does_not_know_is_refused(store: Store, mo
 
     monkeypatch.setattr("services.migrate.topics._has_records", records)
     with pytest.raises(UnknownLogError, match="knows nothing of"):
-        await make_topics(store.endpoints.kafka_bootstrap, store.generations.partitions, LIMIT, {})
+        await make_topics(store.endpoints.kafka, store.generations.partitions, LIMIT, {})
 
 
 async def test_a_lost_log_is_never_made_anew(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(_: object) -> dict[str, int]:
+    async def nothing(*_: object) -> dict[str, int]:
         return {}
 
     async def made(*_: object) -> None:
@@ -106,24 +107,24 @@ async def test_a_lost_log_is_never_made_anew(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr("services.migrate.topics._there", nothing)
     monkeypatch.setattr("services.migrate.topics._make", made)
     with pytest.raises(TopicMissingError, match=f"topic {EVENTS} does not exist"):
-        await make_topics(store.endpoints.kafka_bootstrap, store.generations.partitions, LIMIT, {EVENTS: 8})
+        await make_topics(store.endpoints.kafka, store.generations.partitions, LIMIT, {EVENTS: 8})
 
 
 @pytest.mark.parametrize("topic", sorted(BY_NAME))
 async def test_a_topic_takes_records_of_the_setting_and_stands_on_the_brokers_there_are(
     store: Store, topic: str
 ) -> None:
-    found = await settings_of(store.endpoints.kafka_bootstrap, topic)
+    found = await settings_of(store.endpoints.kafka, topic)
     assert (found["max.message.bytes"], found["min.insync.replicas"]) == (str(LIMIT), "1")
     assert {name: found[name] for name in BY_NAME[topic].config} == BY_NAME[topic].config
 
 
 async def test_a_topic_that_takes_smaller_records_is_named_with_what_to_do(store: Store) -> None:
     with pytest.raises(TopicMismatchError) as raised:
-        await make_topics(store.endpoints.kafka_bootstrap, store.generations.partitions, LIMIT + 1, {})
+        await make_topics(store.endpoints.kafka, store.generations.partitions, LIMIT + 1, {})
     assert str(raised.value) == (
         f"topic usage: max.message.bytes is {LIMIT} but must be at least {LIMIT + 1}: kafka-configs.sh"
-        f" --bootstrap-server {store.endpoints.kafka_bootstrap} --alter --entity-type topics --entity-name usage"
+        f" --bootstrap-server {store.endpoints.kafka} --alter --entity-type topics --entity-name usage"
         f" --add-config max.message.bytes={LIMIT + 1}, or lower TRUEUP_MAX_RECORD_BYTES"
     )
 
@@ -132,7 +133,7 @@ async def test_topics_that_take_larger_records_are_kept_and_the_setting_holds(st
     try:
         lowered = await migrate(load_settings(max_record_bytes=RECORD_BYTES_LEAST), stack.endpoints)
         assert lowered.record_bytes == RECORD_BYTES_LEAST
-        found = await settings_of(store.endpoints.kafka_bootstrap, EVENTS)
+        found = await settings_of(store.endpoints.kafka, EVENTS)
         assert found["max.message.bytes"] == str(LIMIT)
     finally:
         await migrate(load_settings(), stack.endpoints)
@@ -148,13 +149,13 @@ async def test_a_topic_that_the_cluster_refuses_is_named_with_the_setting(
     with pytest.raises(
         TopicRefusedError, match=rf"topic {name} was refused by Kafka: .* -2 .*lower TRUEUP_MAX_RECORD_BYTES"
     ):
-        await make_topics(store.endpoints.kafka_bootstrap, 1, -2, {})
+        await make_topics(store.endpoints.kafka, 1, -2, {})
 
 
 async def test_a_cluster_that_lets_nobody_set_how_many_brokers_hold_a_record_has_its_own_way(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, bootstrap = f"managed-{uuid4().hex}", store.endpoints.kafka_bootstrap
+    name, cluster = f"managed-{uuid4().hex}", store.endpoints.kafka
     monkeypatch.setattr("services.migrate.topics.TOPICS", (Topic(name, 1, {"retention.ms": "-1"}),))
 
     def refused(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
@@ -162,31 +163,31 @@ async def test_a_cluster_that_lets_nobody_set_how_many_brokers_hold_a_record_has
 
     monkeypatch.setattr("services.migrate.topics.config_of", refused)
     with capture_logs() as lines:
-        assert await make_topics(bootstrap, 1, LIMIT, {}) == ({name: 1}, {name})
+        assert await make_topics(cluster, 1, LIMIT, {}) == ({name: 1}, {name})
     [line] = [line for line in lines if line["event"] == "min_in_sync_refused"]
     assert line["topic"] == name and "min.insync.replicas" in line["cause"]
     async with asyncio.timeout(10):
-        while (found := await settings_of(bootstrap, name)).get("retention.ms") != "-1":
+        while (found := await settings_of(cluster, name)).get("retention.ms") != "-1":
             await asyncio.sleep(0.1)
     assert (found["max.message.bytes"], found["min.insync.replicas"]) == (str(LIMIT), "1")
-    await make_topics(bootstrap, 1, LIMIT, {name: 1})
+    await make_topics(cluster, 1, LIMIT, {name: 1})
 
 
 async def test_a_topic_that_came_back_by_itself_and_takes_no_settings_is_named(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, bootstrap = f"returned-{uuid4().hex}", store.endpoints.kafka_bootstrap
+    name, cluster = f"returned-{uuid4().hex}", store.endpoints.kafka
     monkeypatch.setattr("services.migrate.topics.TOPICS", (Topic(name, 1, {}),))
-    await make_topics(bootstrap, 1, LIMIT, {})
+    await make_topics(cluster, 1, LIMIT, {})
     with pytest.raises(TopicRefusedError, match=rf"topic {name} was refused by Kafka: .*max.message.bytes"):
-        await make_topics(bootstrap, 1, -2, {name: 1}, name)
+        await make_topics(cluster, 1, -2, {name: 1}, name)
 
 
 @pytest.mark.parametrize(("replicas", "brokers", "told"), [(1, 1, 0), (1, 2, 1), (2, 3, 1), (3, 3, 0), (3, 6, 0)])
 def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: int, brokers: int, told: int) -> None:
     with capture_logs() as lines:
-        note_few_replicas(BY_NAME[EVENTS], Found(8, replicas), brokers)
-        note_few_replicas(BY_NAME[BILL_LINES], Found(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[EVENTS], Found(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[BILL_LINES], Found(8, replicas), brokers)
     assert [line["event"] for line in lines] == ["few_replicas"] * told
 
 
@@ -194,15 +195,15 @@ def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: in
 def test_what_is_acknowledged_stands_on_two_brokers_where_there_are_three(replicas: int, in_sync: str) -> None:
     config = config_of(BY_NAME[EVENTS], replicas, LIMIT)
     assert config["min.insync.replicas"] == in_sync
-    check_settings("here:1", BY_NAME[EVENTS], Found(8, replicas), config, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[EVENTS], Found(8, replicas), config, LIMIT)
 
 
 @pytest.mark.parametrize("topic", [EVENTS, CATALOG, USAGE])
 def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to_do(topic: str) -> None:
     config = config_of(BY_NAME[topic], 3, LIMIT)
-    check_settings("here:1", BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "3"}, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "3"}, LIMIT)
     with pytest.raises(TopicMismatchError) as raised:
-        check_settings("here:1", BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "1"}, LIMIT)
+        check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "1"}, LIMIT)
     assert str(raised.value) == (
         f"topic {topic}: min.insync.replicas is 1 but must be at least 2 where there are 3 replicas, or what is"
         " acknowledged may be lost with one broker: kafka-configs.sh"
@@ -214,4 +215,4 @@ def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to
 @pytest.mark.parametrize("topic", [BILL_LINES, USAGE_REJECTED])
 def test_a_topic_that_can_be_written_again_may_stand_as_it_does(topic: str) -> None:
     config = config_of(BY_NAME[topic], 3, LIMIT) | {"min.insync.replicas": "1"}
-    check_settings("here:1", BY_NAME[topic], Found(8, 3), config, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config, LIMIT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from services.kafka import Cluster
 from services.migrate.migrate import migrate
 from services.postgres import Postgres, open_postgres
 from services.run.settings import Settings, load_settings
@@ -39,8 +40,8 @@ class Place:
     postgres: Postgres
 
     @property
-    def bootstrap(self) -> str:
-        return self.endpoints.kafka_bootstrap
+    def cluster(self) -> Cluster:
+        return self.endpoints.kafka
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

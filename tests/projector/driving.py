@@ -31,7 +31,7 @@ async def project(
     """Fold whatever is in the log beyond the positions, in polls of at most `cut` records, until nothing is due."""
     async with place.postgres.connection() as connection:
         origins = (await load_generations(connection)).origins
-    async with LogReader(place.bootstrap) as reader, LogReader(place.bootstrap) as log:
+    async with LogReader(place.cluster) as reader, LogReader(place.cluster) as log:
         projection = Projection(target or LiveTarget(place.postgres), reader, origins)
         await projection.load(list(partitions))
         ends = await log.end_offsets(EVENTS, partitions)

@@ -28,7 +28,7 @@ from events.facts.resources import (
 from events.facts.usage import UsageRated, UsageRead
 from events.sources import read_source, usage_source
 from events.topics import CATALOG, EVENTS
-from services.kafka import BatchWriter, Record
+from services.kafka import BatchWriter, Cluster, Record
 from tests.api_client import CONFIG
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,9 +117,9 @@ class Log:
         source = read_source(self.generation, partition)
         self._put(EVENTS, partition, seal(fact, source=source, sequence=following, organization="", time=START))
 
-    async def append(self, bootstrap: str, *, only: Iterable[str] = (EVENTS, CATALOG)) -> None:
+    async def append(self, cluster: Cluster, *, only: Iterable[str] = (EVENTS, CATALOG)) -> None:
         """Write what is pending, `billing.events` first."""
-        async with BatchWriter(bootstrap) as writer:
+        async with BatchWriter(cluster) as writer:
             for topic in only:
                 for place in sorted(place for place in self.pending if place[0] == topic):
                     await writer.append(*place, [Record(None, value) for value in self.pending.pop(place)])

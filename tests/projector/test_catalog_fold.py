@@ -10,12 +10,13 @@ from events.envelope import seal
 from events.facts.resources import ProductCreated
 from events.sources import Origins
 from services.ingest.catalogs import CatalogFollower
+from services.kafka import Cluster
 from services.projection.catalog import CatalogLog
 from services.projection.catalog_fold import CatalogFold, CatalogStoppedError
 
 ORIGINS = Origins(frozenset({"here"}))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-FOLDS = (CatalogFollower("nowhere:1", ORIGINS), CatalogLog(ORIGINS))
+FOLDS = (CatalogFollower(Cluster("nowhere:1"), ORIGINS), CatalogLog(ORIGINS))
 
 
 def product(id: str, sequence: int, generation: str = "here") -> bytes:

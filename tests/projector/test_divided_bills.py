@@ -35,7 +35,7 @@ async def with_usage(place: Place) -> Log:
     for ts in days(20):
         log.usage("acme", "m", ts, tokens=100)
     log.read()
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     return log
 
@@ -75,13 +75,13 @@ async def test_a_bill_in_parts_shows_whole_at_its_end_and_not_before(place: Plac
     for place_, fact in enumerate([opened, *parts]):
         log.command(fact, account=bill.account_id)
         repeated(log, 1)
-        await log.append(place.bootstrap)
+        await log.append(place.cluster)
         await project(place)  # by another process each time
         assert await shown(place, log) == (["PENDING"], 0, 0), place_
     await _begun_by_a_run_that_lost_its_store(place, log, facts)
     log.command(last, account=bill.account_id)
     repeated(log, 1)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     assert await shown(place, log) == (["APPROVED"], len(bill.lines), 1)
     async with reading_live(place.postgres) as connection:
@@ -99,7 +99,7 @@ async def _begun_by_a_run_that_lost_its_store(place: Place, log: Log, facts: Seq
     for fact in facts[:-1]:
         assert isinstance(fact, BillLinesIssued)
         log.command(fact, account=fact.account_id)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     assert await shown(place, log) == (["PENDING"], 0, 0)
 
@@ -114,6 +114,6 @@ async def test_polls_cut_between_the_parts_leave_equal_tables(place: Place, cut:
 
 
 async def test_the_audit_finds_the_bill_as_it_was_settled(place: Place) -> None:
-    report = await audit(place.postgres, place.bootstrap)
+    report = await audit(place.postgres, place.cluster)
     assert report.passed, report.difference
     assert report.last_line().endswith("1 accounts, 1 bills, live == replay, unexplained 0.00")

@@ -32,7 +32,7 @@ async def test_usage_draws_on_a_prepayment_and_every_table_says_so(place: Place)
     for ts in days(10):
         log.usage("acme", "m", ts, tokens=500)
     log.read()
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('first acme')}'")
     assert len(totals) == 10 and sum(row["total"] for row in totals) == 5000
@@ -62,7 +62,7 @@ async def _story(log: Log, count: int = 60) -> None:
 async def test_polls_cut_anywhere_and_records_appended_twice_change_nothing(place: Place) -> None:
     log = Log("cuts", 2, generation="cuts")
     await _story(log)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place, cut=7)
     piecemeal = await everything(place)
     await empty(place)
@@ -80,12 +80,12 @@ async def test_an_aggregation_that_comes_late_counts_all_usage_since_the_beginni
     log.tick(datetime(2026, 3, 20, tzinfo=UTC))
     for ts in days(30):
         log.usage("late", "late m", ts, repeat=True, tokens=100)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     assert not await rows(place, "usage_totals", f"account_id = '{id_of('late late')}'")
     log.aggregation("tokens", "late m")
     log.price("tokens", "0.02")
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     totals = await rows(place, "usage_totals", f"account_id = '{id_of('late late')}'")
     assert sum(row["total"] for row in totals) == 3000
@@ -101,13 +101,13 @@ async def test_a_zombie_writes_nothing_and_its_successor_goes_on(place: Place) -
     log = Log("zombie", 2, generation="zombie")
     log.catalog()
     log.account("z", prepaid="100")
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     for ts in days(5):
         log.usage("z", "m", ts, tokens=100)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     before = await everything(place)
-    async with LogReader(place.bootstrap) as reader:
+    async with LogReader(place.cluster) as reader:
         zombie = Projection(LiveTarget(place.postgres), reader, ORIGINS)
         await zombie.load([0, 1])
         await _fold_all(zombie, reader)
@@ -134,8 +134,8 @@ async def test_what_comes_under_a_name_that_was_given_meanwhile_is_taken_for_no_
     for ts in days(3):
         ours.usage("acme", "m", ts, tokens=500)
         strange.usage("acme", "m", ts, tokens=500)
-    await ours.append(place.bootstrap)
-    async with LogReader(place.bootstrap) as reader, LogReader(place.bootstrap) as log:
+    await ours.append(place.cluster)
+    async with LogReader(place.cluster) as reader, LogReader(place.cluster) as log:
         partition = 0
         [end] = (await log.end_offsets(EVENTS, [partition])).values()
 
@@ -152,7 +152,7 @@ async def test_what_comes_under_a_name_that_was_given_meanwhile_is_taken_for_no_
         assert not await rows(place, "usage_totals", f"account_id = '{id_of('given acme')}'")
         await (await folded(given)).write()
         assert len(await rows(place, "usage_totals", f"account_id = '{id_of('given acme')}'")) == 3
-        await strange.append(place.bootstrap)
+        await strange.append(place.cluster)
         [end] = (await log.end_offsets(EVENTS, [partition])).values()
         await (await folded(given)).write()
     found = await rows(place, "foreign_records", f"partition = {partition}")
@@ -166,10 +166,10 @@ async def test_a_day_that_begins_settles_again_whoever_has_terms(place: Place) -
     log.account("d")
     log.commitment("d", "100", endDate="2026-06-01")
     log.tick(datetime(2026, 4, 1, tzinfo=UTC))
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     log.tick(datetime(2026, 6, 2, tzinfo=UTC))
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     await project(place)
     [balance] = await rows(place, "commitment_balances", "organization = 'days'")
     assert (balance["remaining"], balance["status"], str(balance["as_of"])) == (0, "ENDED", "2026-06-02")
@@ -182,7 +182,7 @@ async def test_a_tick_counts_no_further_than_its_own_append(place: Place) -> Non
     log.account("a")
     log.commitment("a", "100", endDate="2199-01-01")
     log.tick(datetime(2199, 6, 1, tzinfo=UTC))
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     before = datetime.now(UTC)
     await project(place)
     [balance] = await rows(place, "commitment_balances", "organization = 'ahead'")
@@ -207,7 +207,7 @@ async def test_an_account_that_cannot_be_settled_stops_nobody_else(
     log.tick(datetime(2028, 1, 1, tzinfo=UTC))
     for name in ("good", "bad"):
         log.usage(name, "m", days(1)[0], tokens=100)
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     true_rows = settling.Settler._rows
 
     def rows_of(self: settling.Settler, family: FamilyState, state: PartitionState) -> SettledRows:

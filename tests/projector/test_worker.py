@@ -22,7 +22,7 @@ WAIT_SECONDS = 60
 
 async def _start(place: Place) -> Process:
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": place.bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": place.cluster.bootstrap,
         "TRUEUP_DATABASE_URL": place.endpoints.database_url,
     }
     command = (sys.executable, "-m", "services.run.cli", "projector")
@@ -47,20 +47,20 @@ async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place
     for name, partition in (("acme", 0), ("bolt", 1)):
         log.account(name, partition, prepaid="50")
     log.tick(datetime(2026, 2, 1, tzinfo=UTC))
-    await log.append(place.bootstrap)
+    await log.append(place.cluster)
     process = await _start(place)
     try:
         for burst in range(6):
             for n in range(300):
                 log.usage("acme", "m", days(28)[n % 28], 0, repeat=n % 50 == 0, tokens=n)
                 log.usage("bolt", "m", days(28)[n % 28], 1, tokens=n)
-            await log.append(place.bootstrap)
+            await log.append(place.cluster)
             if burst in (1, 3):
                 await _until(place, 200)
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
                 process = await _start(place)
-        async with LogReader(place.bootstrap) as reader:
+        async with LogReader(place.cluster) as reader:
             end = sum((await reader.end_offsets(EVENTS, range(PARTITIONS))).values())
         await _until(place, end)
     finally:

@@ -10,13 +10,13 @@ from aiokafka.errors import RequestTimedOutError
 from events.sources import Origins, read_source
 from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import Turns
-from services.kafka import KafkaUnreachableError
+from services.kafka import Cluster, KafkaUnreachableError
 from services.readside import watching
 from services.readside.ends import TopicEnds
 from services.readside.looking import Looker, Progress, Seen
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
-from services.run.settings import MIB
+from services.record_bytes import MIB
 from services.store.generations import Generations
 from tests.store.kit import Store
 
@@ -50,7 +50,7 @@ class World:
         return Seen(self.head, self.relayed, Progress(offsets, offsets, read), GENERATIONS)
 
     def ends_of(self, topic: str) -> TopicEnds:
-        ends = TopicEnds("nowhere:1", topic)
+        ends = TopicEnds(Cluster("nowhere:1"), topic)
 
         async def ask() -> dict[int, int]:
             self.asked[topic] += 1
@@ -155,7 +155,7 @@ async def test_an_outage_is_told_to_everybody_and_the_next_wait_begins_anew() ->
     world.relayed = 4
     waits = world.waiting(Waiter.until_commands_projected)
     await asyncio.sleep(0.2)
-    world.error = KafkaUnreachableError("anything", "away")
+    world.error = KafkaUnreachableError(Cluster("anything"), "away")
     for error in await asyncio.gather(*waits, return_exceptions=True):
         assert error is world.error
     world.error, world.relayed = None, 5
@@ -166,7 +166,7 @@ async def test_an_outage_is_told_to_everybody_and_the_next_wait_begins_anew() ->
 async def test_ends_are_asked_by_a_reader_that_is_made_anew_after_an_error(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ends = TopicEnds(store.endpoints.kafka_bootstrap, EVENTS)
+    ends = TopicEnds(store.endpoints.kafka, EVENTS)
     first = await ends.get()
     assert len(first) == store.generations.partitions
     clients = ends._open
@@ -188,7 +188,7 @@ async def test_waiters_hold_no_connection(store: Store, monkeypatch: pytest.Monk
     """Nor does the look wait for one: the pool may be taken whole."""
     await store.account()  # no relay runs, so this is never published
     monkeypatch.setattr(store.postgres, "_turns", Turns("nothing", most=1, share=0, within=0.1))
-    async with open_watcher(store.endpoints.database_url, store.endpoints.kafka_bootstrap) as watcher:
+    async with open_watcher(store.endpoints.database_url, store.endpoints.kafka) as watcher:
         waits = [asyncio.create_task(Waiter(watcher, 1.0).until_commands_projected()) for _ in range(WAITERS)]
         ended = await asyncio.gather(*waits, return_exceptions=True)
     assert {type(error) for error in ended} == {ProjectionStalledError}

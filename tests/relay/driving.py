@@ -32,9 +32,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def relay(store: Store, **options: Any) -> AsyncIterator[None]:
     """A relay in this process for the length of a block."""
     stop = asyncio.Event()
-    running = asyncio.create_task(
-        run_relay(store.endpoints.kafka_bootstrap, store.endpoints.database_url, stop, **options)
-    )
+    running = asyncio.create_task(run_relay(store.endpoints.kafka, store.endpoints.database_url, stop, **options))
     try:
         yield
     finally:
@@ -85,7 +83,7 @@ class Log:
 
 @contextlib.asynccontextmanager
 async def log_of(store: Store) -> AsyncIterator[Log]:
-    async with LogReader(store.endpoints.kafka_bootstrap) as reader:
+    async with LogReader(store.endpoints.kafka) as reader:
         yield await Log(store, reader).begin()
 
 

@@ -96,7 +96,7 @@ async def test_a_relay_that_ends_between_the_parts_exports_every_line_once(
 
     monkeypatch.setattr(cursor, "_NEXT", cursor._NEXT.replace(f"LIMIT {cursor.STEP_EVENTS}", "LIMIT 1"))
     monkeypatch.setattr(cursor, "move", fails_after_its_append)
-    async with LogReader(store.endpoints.kafka_bootstrap) as reader, log_of(store) as log:
+    async with LogReader(store.endpoints.kafka) as reader, log_of(store) as log:
         start = (await reader.end_offsets(BILL_LINES, [PARTITION]))[PARTITION]
         envelopes = await issued(store, facts)
         failing |= {envelopes[1].sequence, envelopes[-1].sequence}
@@ -116,8 +116,8 @@ async def test_lines_that_were_lost_are_written_again_as_the_relay_wrote_them(st
     small, large = bill_of(await account_of(store)), bill_of(await account_of(store))
     [alone] = await issued(store, [small])
     *_, ending = await issued(store, divided(large, MOST))
-    bootstrap = store.endpoints.kafka_bootstrap
-    async with LogReader(bootstrap) as reader, BatchWriter(bootstrap) as writer:
+    cluster = store.endpoints.kafka
+    async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
         start = (await reader.end_offsets(BILL_LINES, [PARTITION]))[PARTITION]
         async with relay(store):
             await until(lambda: relayed_all(store))

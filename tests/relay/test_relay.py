@@ -18,7 +18,7 @@ from events.facts.bills import BillIssued
 from events.sources import clock_source, commands_source
 from events.topics import BILL_LINES
 from services.continuity.tails import log_partitions
-from services.kafka import BatchWriter, KafkaUnreachableError, LogReader
+from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
@@ -67,10 +67,10 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
         nonlocal calls
         calls += 1
         if calls % 3 == 1:
-            raise KafkaUnreachableError("kafka", "lost before it was sent")
+            raise KafkaUnreachableError(Cluster("kafka"), "lost before it was sent")
         done = await really(self, topic, partition, records)
         if calls % 3 == 2:
-            raise KafkaUnreachableError("kafka", "acknowledgement lost")
+            raise KafkaUnreachableError(Cluster("kafka"), "acknowledgement lost")
         return done
 
     monkeypatch.setattr(BatchWriter, "append", shaky)
@@ -88,7 +88,7 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
 async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_path: Path) -> None:
     after = await caught_up_head(store)
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": stack.endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": stack.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": stack.endpoints.database_url,
     }
     async with log_of(store) as log:
@@ -171,7 +171,7 @@ async def test_lines_of_an_issued_bill_go_to_invoicing(store: Store) -> None:
         }
     )  # fmt: skip
     event = NewEvent(store.organization, f"bills-{account}", 1, bill, NOW, account=account, partition=2)
-    async with LogReader(store.endpoints.kafka_bootstrap) as reader, relay(store):
+    async with LogReader(store.endpoints.kafka) as reader, relay(store):
         start = (await reader.end_offsets(BILL_LINES, [2]))[2]
         async with store.postgres.transaction() as connection:
             [envelope] = await append(connection, [event], store.generations)

@@ -9,6 +9,7 @@ import pytest
 
 from events.facts.base import FactModel
 from services.api.app import create_app
+from services.kafka import Cluster
 from services.run.cli import COMMANDS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -91,5 +92,5 @@ def test_no_request_waits_until_a_model_is_built() -> None:
         amount: int
 
     assert not Told.__pydantic_complete__
-    create_app("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1:1")
+    create_app("postgresql://nobody@127.0.0.1:1/none", Cluster("127.0.0.1:1"))
     assert Told.__pydantic_complete__

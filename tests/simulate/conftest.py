@@ -19,7 +19,7 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
     settings = load_settings(home=home, partitions=4, api_port=0)
     async with running_system(settings) as (_, system):
         key = operators(system.keys, settings)
-        players = LiveSystem(system.addresses.api_url, system.addresses.kafka_bootstrap, key)
+        players = LiveSystem(system.addresses.api_url, system.endpoints.kafka, key)
         await asyncio.to_thread(players.__enter__)
         yield Live(system, players)
         await asyncio.to_thread(players.__exit__, None, None, None)

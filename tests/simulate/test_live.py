@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from services.access.local import credentials
+from services.kafka import Cluster
 from services.run.settings import load_settings
 from services.simulate import simulate
 from services.simulate.live_http import ApiFailedError
@@ -206,7 +207,7 @@ async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
     story = read_story(path.read_bytes())
 
     def at(url: str) -> None:
-        with LiveSystem(url, kafka, key) as players:
+        with LiveSystem(url, Cluster(kafka), key) as players:
             play(story, players.player())
 
     with pytest.raises(ApiFailedError, match=r"PUT http://127\.0\.0\.1:1/organizations/.* got no answer"):
@@ -214,7 +215,7 @@ async def test_a_wrong_address_is_named(live: Live, tmp_path: Path) -> None:
     with pytest.raises(ApiFailedError, match="is this its address"):
         await asyncio.to_thread(at, f"{live.system.addresses.api_url}/elsewhere")
     with pytest.raises(ApiFailedError, match="is no URL"):
-        LiveSystem("http://host:port", kafka, key)
+        LiveSystem("http://host:port", Cluster(kafka), key)
     command = [sys.executable, "-m", "services.run.cli", "simulate", "--live", live.system.addresses.api_url, str(path)]
     done = await asyncio.to_thread(
         subprocess.run,

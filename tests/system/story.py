@@ -15,7 +15,7 @@ import httpx
 
 from events.topics import USAGE, partition_of, usage_key
 from services.failures import Passing
-from services.kafka import BatchWriter, Record
+from services.kafka import BatchWriter, Cluster, Record
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
@@ -124,14 +124,14 @@ def usage_of(organization: str, part: int) -> list[tuple[str, bytes]]:
     return records
 
 
-async def publish(bootstrap: str, organization: str, part: int, partitions: int) -> None:
+async def publish(cluster: Cluster, organization: str, part: int, partitions: int) -> None:
     """Publish a part; each seventh record goes to a wrong partition. Repeats after an error, so ids may come twice."""
     by_partition: dict[int, list[Record]] = {}
     for number, (code, value) in enumerate(usage_of(organization, part)):
         right = partition_of(organization, code, partitions)
         wrong = (right + 1) % partitions if number % 7 == 0 else right
         by_partition.setdefault(wrong, []).append(Record(usage_key(organization, code), value))
-    async with asyncio.timeout(120), BatchWriter(bootstrap) as writer:
+    async with asyncio.timeout(120), BatchWriter(cluster) as writer:
         for partition, records in by_partition.items():
             while True:
                 try:
@@ -142,11 +142,11 @@ async def publish(bootstrap: str, organization: str, part: int, partitions: int)
                     await asyncio.sleep(0.2)
 
 
-async def play(wire: Wire, bootstrap: str, partitions: int, between: Callable[[int], Awaitable[None]]) -> None:
+async def play(wire: Wire, cluster: Cluster, partitions: int, between: Callable[[int], Awaitable[None]]) -> None:
     """The whole load: usage in parts, commands and a bill among them, a last bill. `between` may break things."""
     accounts = await set_up(wire)
     for part in range(PARTS):
-        await publish(bootstrap, wire.organization, part, partitions)
+        await publish(cluster, wire.organization, part, partitions)
         await between(part)
         if part == 4:
             body = {"amount": 15, "amountPrePaid": 15, **TERM}
@@ -175,7 +175,7 @@ TABLES = {
 
 async def settled(endpoints: Endpoints) -> None:
     """Wait until everything is projected and no account waits to be settled."""
-    async with open_watcher(endpoints.database_url, endpoints.kafka_bootstrap) as watcher:
+    async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
         await Waiter(watcher).until_projected()
     async with (
         asyncio.timeout(60),

@@ -10,9 +10,9 @@ from typing import Any
 import asyncpg
 import psutil
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from events.topics import USAGE, usage_key
+from services.kafka import Cluster, new_producer
 from tests.system.story import ACCOUNTS, Wire, set_up, usage_of
 from tests.system.up import Up, running_up
 
@@ -64,7 +64,7 @@ async def test_it_costs_next_to_nothing_and_shows_usage_and_commands_at_once(tmp
         schema = await reading.fetchval("SELECT name FROM store.live_schema")
         records = usage_of("quiet", 0)
 
-        async with AIOKafkaProducer(bootstrap_servers=up.addresses["kafka_bootstrap"], acks="all") as producer:
+        async with new_producer(Cluster(up.addresses["kafka_bootstrap"]), acks="all") as producer:
 
             async def usage(number: int) -> float:
                 # Of the records that only come once.

@@ -32,7 +32,7 @@ class Disturbed:
 
     async def played(self, organization: str, between: Callable[[int], Awaitable[None]]) -> Left:
         wire = Wire(lambda: self.system.addresses.api_url, organization)
-        await play(wire, self.system.endpoints.kafka_bootstrap, PARTITIONS, between)
+        await play(wire, self.system.endpoints.kafka, PARTITIONS, between)
         await settled(self.system.endpoints)
         return await left_by(self.system.endpoints.database_url, wire)
 
@@ -112,7 +112,7 @@ async def test_usage_over_http_counts_once_whatever_is_killed_between_publish_an
 
 async def test_the_audit_agrees_after_all_of_it(disturbed: Disturbed) -> None:
     environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka_bootstrap,
+        "TRUEUP_KAFKA_BOOTSTRAP": disturbed.system.endpoints.kafka.bootstrap,
         "TRUEUP_DATABASE_URL": disturbed.system.endpoints.database_url,
     }
     process = await asyncio.create_subprocess_exec(

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.kafka import Cluster
 from tests.api_client import http_client
 from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
@@ -36,7 +37,7 @@ async def commands_and_usage_pass(up: Up, organization: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
         wire = Wire(lambda: up.addresses["api_url"], organization)
         accounts = await set_up(wire)
-        await publish(up.addresses["kafka_bootstrap"], organization, 0, PARTITIONS)
+        await publish(Cluster(up.addresses["kafka_bootstrap"]), organization, 0, PARTITIONS)
         expected, found = sum(1 + serial % 5 for serial in range(EVENTS_PER_PART)), Decimal(0)
         while found != expected:
             await asyncio.sleep(0.1)

@@ -10,6 +10,7 @@ from projections.settlement import Draw, Settlement, settle
 from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
 from services.commands.errors import InvalidField, UnknownResource
 from services.concurrency import compute
+from services.kafka import Cluster
 from services.postgres import Postgres
 from services.readside.past.known import KnownFamily, load_known
 from services.readside.progress import Waiter
@@ -29,10 +30,10 @@ class Asked:
     known_at: datetime | None
 
 
-async def balance_document(postgres: Postgres, bootstrap: str, waiter: Waiter, asked: Asked) -> Document:
+async def balance_document(postgres: Postgres, cluster: Cluster, waiter: Waiter, asked: Asked) -> Document:
     """Spent, remaining, the burn-down, draws by charge with the order used. Raises: UnknownResource, InvalidField."""
     id, at = asked.commitment_id, asked.known_at
-    known = await load_known(postgres, bootstrap, waiter, asked.organization, "commitment", id, at)
+    known = await load_known(postgres, cluster, waiter, asked.organization, "commitment", id, at)
     if asked.as_of is not None and asked.as_of > known.today + _AHEAD:
         raise InvalidField(field="asOf", rule=f"must not be more than {_AHEAD.days} days ahead of {known.today}")
     # A long term is settled once per day that changes it.

@@ -16,7 +16,7 @@ from projections.readmodels import directory
 from projections.resources import Resources
 from projections.settlement import Family
 from services.commands.errors import UnknownResource
-from services.kafka import FetchedRecord, LogReader
+from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.readside.family_now import UnknownFamilyError, load_family
 from services.readside.live import reading_live
@@ -41,7 +41,7 @@ class KnownFamily:
 
 
 async def load_known(
-    postgres: Postgres, bootstrap: str, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
+    postgres: Postgres, cluster: Cluster, waiter: Waiter, organization: str, kind: str, id: str, at: datetime | None
 ) -> KnownFamily:
     """The family of a resource as it was known at a moment; None: as it is known now.
 
@@ -57,13 +57,13 @@ async def load_known(
         now = await load_family(postgres, organization, root_id)
         return KnownFamily(now.family, now.resources, now.today, now.positions)
     try:
-        return await _load(postgres, bootstrap, organization, root_id, at)
+        return await _load(postgres, cluster, organization, root_id, at)
     except UnknownFamilyError as error:
         raise UnknownResource(kind=kind, id=id) from error
 
 
-async def _load(postgres: Postgres, bootstrap: str, organization: str, root_id: str, at: datetime) -> KnownFamily:
-    async with LogReader(bootstrap) as reader:
+async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id: str, at: datetime) -> KnownFamily:
+    async with LogReader(cluster) as reader:
         positions = await _cut(postgres, reader, organization, root_id, at)
         past = await load_past(postgres, reader, organization, root_id, positions)
         tick = await last_tick(reader, positions.partition, positions.log, past.origins)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from services.kafka import Cluster
 from services.run.stack.errors import StackError
 from services.run.stack.probe import free_ports, kafka_answers, postgres_answers
 
@@ -69,7 +70,9 @@ def docker_kafka() -> DockerPart:
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
     }
-    return DockerPart(KAFKA_IMAGE, port, env, f"localhost:{port}", kafka_answers)
+    return DockerPart(
+        KAFKA_IMAGE, port, env, f"localhost:{port}", lambda address, seconds: kafka_answers(Cluster(address), seconds)
+    )
 
 
 def docker_postgres() -> DockerPart:

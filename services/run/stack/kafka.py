@@ -7,10 +7,12 @@ import asyncio
 import base64
 import signal
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
+from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail, run_to_end
 from services.run.stack.classes import ClassArchive
 from services.run.stack.errors import StackError
@@ -40,6 +42,10 @@ class EmbeddedKafka(EmbeddedPart):
     """See `Part`. `keep_open` are descriptors that stay open as long as the broker may run (the home's lock)."""
 
     name = "Kafka"
+    #: The first is the clients', the second the controller's.
+    port_count = 2
+    #: What the tool is told beside that makes the data's folder.
+    format_options: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -55,7 +61,7 @@ class EmbeddedKafka(EmbeddedPart):
         await archive.make(self._folder / "classes.log")
         java = [str(archive.java), *JVM, *archive.options(self._classes), *archive.class_path]
         for attempt in range(1, PORT_ATTEMPTS + 1):
-            ports = self._ports or free_ports(2)
+            ports = self._ports or free_ports(self.port_count)
             try:
                 await self._start_at(java, ports)
             except StackError as error:
@@ -69,6 +75,9 @@ class EmbeddedKafka(EmbeddedPart):
             return f"127.0.0.1:{ports[0]}"
         raise AssertionError("the last attempt returns or raises")
 
+    def _properties(self, ports: list[int]) -> dict[str, object]:
+        return server_properties(self._folder / "data", *ports[:2])
+
     async def stop(self) -> None:
         await super().stop()
         if self._archive:
@@ -77,7 +86,7 @@ class EmbeddedKafka(EmbeddedPart):
     async def _start_at(self, java: list[str], ports: list[int]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "server.properties"
-        config.write_text(server_properties(self._folder / "data", *ports))
+        config.write_text(properties_text(self._properties(ports)))
         if self._output.exists():
             self._output.rename(self._output.with_suffix(".log.1"))
         if not (self._folder / "data" / "meta.properties").exists():
@@ -86,7 +95,7 @@ class EmbeddedKafka(EmbeddedPart):
         command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
         self._child = child = Child(command, self._keep_open)
         try:
-            await kafka_answers(f"127.0.0.1:{ports[0]}", START_SECONDS, lambda: child.returncode is None)
+            await kafka_answers(Cluster(f"127.0.0.1:{ports[0]}"), START_SECONDS, lambda: child.returncode is None)
         except BaseException as error:
             await child.kill()
             if isinstance(error, StackError):
@@ -97,12 +106,18 @@ class EmbeddedKafka(EmbeddedPart):
     async def _format(self, java: list[str], config: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        argv += self.format_options
         await run_to_end(Command("Kafka's format tool", argv, None, self._output), START_SECONDS)
 
 
-def server_properties(data: Path, broker_port: int, controller_port: int) -> str:
+def properties_text(settings: Mapping[str, object]) -> str:
+    """A file of properties."""
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def server_properties(data: Path, broker_port: int, controller_port: int) -> dict[str, object]:
     """The broker's whole configuration. Topics are made by `trueup migrate` only, with their own retention."""
-    settings = {
+    return {
         "node.id": 1,
         "process.roles": "broker,controller",
         # Voters by configuration, not by the metadata log: the port may be another one at the next start.
@@ -140,4 +155,3 @@ def server_properties(data: Path, broker_port: int, controller_port: int) -> str
         # The default takes 128 MB of a heap of 512 MB at the start.
         "log.cleaner.dedupe.buffer.size": 32 * 1024 * 1024,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -3,9 +3,10 @@ unasked."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.kafka import Cluster
 from services.run.stack.child import Child, log_tail
 from services.run.stack.errors import NotOurs
 
@@ -17,10 +18,9 @@ GIVEN_SECONDS = 8.0
 class Endpoints:
     """Where the two parts answer."""
 
-    #: `host:port`, or several separated by commas.
-    kafka_bootstrap: str
+    kafka: Cluster
     #: A URL for asyncpg or libpq; embedded, it names a unix socket: `postgresql://trueup@/trueup?host=/folder`.
-    database_url: str
+    database_url: str = field(repr=False)
 
 
 class Part(Protocol):
@@ -39,11 +39,12 @@ class Part(Protocol):
 class Given:
     """A part that runs elsewhere: only asked whether it answers."""
 
-    def __init__(self, name: str, address: str, answers: Callable[[str, float], Awaitable[None]]) -> None:
+    def __init__(self, name: str, address: str, answers: Callable[[float], Awaitable[None]]) -> None:
+        """`answers` returns once it does, and raises a StackError if it does not within so many seconds."""
         self._name, self._address, self._answers = name, address, answers
 
     async def start(self) -> str:
-        await self._answers(self._address, GIVEN_SECONDS)
+        await self._answers(GIVEN_SECONDS)
         return self._address
 
     async def stop(self) -> None:

@@ -10,25 +10,26 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-from aiokafka.client import AIOKafkaClient
-
 from services.concurrency import heed_cancellation
-from services.run.settings import redacted
+from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster, enter, new_client
+from services.postgres import reach
+from services.postgres_url import redacted
 from services.run.stack.errors import StackError
 
 ATTEMPT_SECONDS = 4.0
 PAUSE_SECONDS = 0.1
 
 
-async def kafka_answers(bootstrap: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
+async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
     """Returns once Kafka tells its topics and has a broker. Gives up early when `alive` says that it has ended.
 
     Raises: StackError naming the address, what was tried and the last failure.
     """
 
     async def attempt() -> None:
-        client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=int(ATTEMPT_SECONDS * 1000))
+        await enter(cluster, ATTEMPT_SECONDS)
+        client = new_client(cluster, request_timeout_ms=int(ATTEMPT_SECONDS * 1000))
         try:
             await client.bootstrap()
             metadata = await client.fetch_all_metadata()
@@ -38,7 +39,7 @@ async def kafka_answers(bootstrap: str, timeout_seconds: float, alive: Callable[
             await client.close()
 
     with _quiet("aiokafka"):
-        await _until(attempt, f"Kafka at {bootstrap}", "a metadata request", timeout_seconds, alive)
+        await _until(attempt, f"Kafka at {cluster}", "a metadata request", timeout_seconds, alive)
 
 
 async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
@@ -48,7 +49,7 @@ async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[],
     """
 
     async def attempt() -> None:
-        connection = await asyncpg.connect(url, timeout=ATTEMPT_SECONDS)
+        connection = await reach(url, timeout=ATTEMPT_SECONDS)
         try:
             await connection.execute("SELECT 1", timeout=ATTEMPT_SECONDS)
         finally:
@@ -70,6 +71,8 @@ async def _until(
             heed_cancellation()
             return
         except Exception as error:  # a library may raise anything for "not there yet"; the last one is reported
+            if isinstance(error, ExpectedFailure) and not isinstance(error, Passing | StackError):
+                raise StackError(str(error)) from error  # to wait, and to be refused again, mends nothing
             last = f"{type(error).__name__} {error}".strip()
         if not alive():
             raise StackError(f"{what} has ended before it answered")

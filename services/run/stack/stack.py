@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from pathlib import Path
 
 from services.concurrency import cancel_all
+from services.kafka import Cluster
+from services.run.cluster import cluster_at
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
 from services.run.stack.errors import NotOurs, StackError
@@ -52,7 +55,7 @@ class Stack:
         except BaseException:
             await self.stop()
             raise
-        self._endpoints = Endpoints(bootstrap, url)
+        self._endpoints = Endpoints(cluster_at(bootstrap, self.settings), url)
         if self._lock:
             _addresses(self.home).write_text(json.dumps({"kafka_bootstrap": bootstrap, "database_url": url}))
         return self._endpoints
@@ -93,13 +96,13 @@ class Stack:
         kafka: Part
         postgres: Part
         if self.settings.kafka_bootstrap:
-            kafka = Given("Kafka", self.settings.kafka_bootstrap, kafka_answers)
+            kafka = _given_kafka(cluster_at(self.settings.kafka_bootstrap, self.settings))
         elif self.settings.test_stack == "docker":
             kafka = docker_kafka()
         else:
             kafka = EmbeddedKafka(self.home / "kafka", held)
-        if self.settings.database_url:
-            postgres = Given("Postgres", self.settings.database_url, postgres_answers)
+        if self.settings.postgres:
+            postgres = _given_postgres(self.settings.postgres)
         elif self.settings.test_stack == "docker":
             postgres = docker_postgres()
         else:
@@ -133,13 +136,22 @@ async def known_endpoints(settings: Settings) -> Endpoints:
     with contextlib.suppress(FileNotFoundError):
         there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
-    url = settings.database_url or there.get("database_url")
+    url = settings.postgres or there.get("database_url")
     missing = [name for name, value in (("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)) if not value]
     if not bootstrap or not url:
         remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
         raise StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
-    given = Given("Kafka", bootstrap, kafka_answers), Given("Postgres", url, postgres_answers)
-    return Endpoints(*await _both(given[0].start(), given[1].start()))
+    cluster = cluster_at(bootstrap, settings)
+    await _both(_given_kafka(cluster).start(), _given_postgres(url).start())
+    return Endpoints(cluster, url)
+
+
+def _given_kafka(cluster: Cluster) -> Given:
+    return Given("Kafka", cluster.bootstrap, partial(kafka_answers, cluster))
+
+
+def _given_postgres(url: str) -> Given:
+    return Given("Postgres", url, partial(postgres_answers, url))
 
 
 async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from services.run.stack.supervise import Supervisor, stop_on_signals
 async def main(home):
     supervisor = Supervisor()
     async with running_stack(load_settings(home=home)) as endpoints:
-        print(json.dumps([endpoints.kafka_bootstrap, endpoints.database_url]), flush=True)
+        print(json.dumps([endpoints.kafka.bootstrap, endpoints.database_url]), flush=True)
         with stop_on_signals(asyncio.Event()) as asked:
             supervisor.start(Command("sleeper of " + home, ["sleep", "1000"]))
             await asked.wait()

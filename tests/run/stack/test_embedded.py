@@ -10,9 +10,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import NewTopic
 
+from services.kafka import new_admin, new_consumer, new_producer
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, probe
 from services.run.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
@@ -45,7 +46,7 @@ def embedded(home: Path) -> Settings:
 
 async def write(endpoints: Endpoints, text: str) -> None:
     """One record and one row."""
-    producer = AIOKafkaProducer(bootstrap_servers=endpoints.kafka_bootstrap, acks="all")
+    producer = new_producer(endpoints.kafka, acks="all")
     await producer.start()
     try:
         await producer.send_and_wait(TOPIC, text.encode(), partition=0)
@@ -62,7 +63,7 @@ async def write(endpoints: Endpoints, text: str) -> None:
 async def read(endpoints: Endpoints) -> tuple[list[str], list[str]]:
     """All records and all rows."""
     partition = TopicPartition(TOPIC, 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka_bootstrap, auto_offset_reset="earliest")
+    consumer = new_consumer(endpoints.kafka, auto_offset_reset="earliest")
     await consumer.start()
     try:
         consumer.assign([partition])
@@ -79,7 +80,7 @@ async def read(endpoints: Endpoints) -> tuple[list[str], list[str]]:
 
 
 async def make_topic(endpoints: Endpoints) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=endpoints.kafka_bootstrap)
+    admin = new_admin(endpoints.kafka)
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)])
     await admin.close()
@@ -111,7 +112,7 @@ async def test_two_stacks_run_side_by_side(stack: Stack, tmp_path: Path) -> None
     other = Stack(embedded(tmp_path))
     endpoints = await other.start()
     try:
-        assert endpoints.kafka_bootstrap != stack.endpoints.kafka_bootstrap
+        assert endpoints.kafka != stack.endpoints.kafka
         assert endpoints.database_url != stack.endpoints.database_url
         await make_topic(endpoints)
         await write(endpoints, "mine")
@@ -201,7 +202,7 @@ async def test_a_given_address_that_does_not_answer_is_named_quickly(tmp_path: P
 async def test_a_given_part_is_used_and_not_ours_to_restart(stack: Stack, tmp_path: Path) -> None:
     given = stack.endpoints
     borrower = Stack(
-        load_settings(home=tmp_path, kafka_bootstrap=given.kafka_bootstrap, database_url=given.database_url)
+        load_settings(home=tmp_path, kafka_bootstrap=given.kafka.bootstrap, database_url=given.database_url)
     )
     assert await borrower.start() == given
     with pytest.raises(NotOurs, match="Kafka was given by its address"):

@@ -1,0 +1,114 @@
+"""Bearer tokens for OAUTHBEARER: asked for when a connection is made, and kept while they hold."""
+
+import asyncio
+import importlib
+import os
+import time
+from abc import abstractmethod
+from functools import cache
+from typing import Any
+
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import KafkaConnectionError
+
+from services.failures import ExpectedFailure, Worded
+from services.kafka.cluster import ClientCredentials, MskIam
+
+ASK_SECONDS = 10.0
+#: A token is asked for anew when so much of its time is over; a connection is told it once, when it is made.
+USED = 0.8
+#: Where the server of tokens does not say how long one holds.
+HOLDS_SECONDS = 300.0
+
+
+class NoTokenError(Worded, KafkaConnectionError):  # type: ignore[misc]  # aiokafka has no types
+    """no token for Kafka from {where}: {what}"""
+
+    # Raised inside aiokafka, whose own tasks go on after its own errors and after no others.
+    def __init__(self, where: str, what: object) -> None:
+        super().__init__(where=where, what=what)
+
+    def __str__(self) -> str:  # aiokafka's errors begin with their class's name
+        return str(self.args[0])
+
+
+class NoRegionError(Worded, ExpectedFailure):
+    """TRUEUP_KAFKA_SASL_MECHANISM AWS_MSK_IAM needs an AWS region: set TRUEUP_KAFKA_AWS_REGION or AWS_REGION"""
+
+
+class ExtraMissingError(Worded, ExpectedFailure):
+    """TRUEUP_KAFKA_SASL_MECHANISM AWS_MSK_IAM needs a package that is not installed: `pip install 'trueup[msk]'`"""
+
+
+class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has no types
+    """Tokens for all clients of a process: one that holds is given out again."""
+
+    def __init__(self) -> None:
+        self._token, self._until = "", 0.0
+
+    async def token(self) -> str:
+        """One that holds. Raises: NoTokenError."""
+        # Two clients that ask at once get one each: both hold, and no lock would serve several loops.
+        if time.monotonic() >= self._until:
+            self._token, seconds = await self._ask()
+            self._until = time.monotonic() + seconds * USED
+        return self._token
+
+    @abstractmethod
+    async def _ask(self) -> tuple[str, float]:
+        """A new one, and for how many seconds it holds. Raises: NoTokenError."""
+
+
+class ClientCredentialsTokens(Tokens):
+    """Of an OAuth server."""
+
+    def __init__(self, login: ClientCredentials) -> None:
+        super().__init__()
+        self._login = login
+
+    async def _ask(self) -> tuple[str, float]:
+        import httpx  # takes a while to import, and few enter like this
+
+        login = self._login
+        form = {"grant_type": "client_credentials"} | ({"scope": login.scope} if login.scope else {})
+        try:
+            async with httpx.AsyncClient(timeout=ASK_SECONDS) as client:
+                answer = await client.post(login.token_url, data=form, auth=(login.client_id, login.client_secret))
+            if answer.status_code != httpx.codes.OK:
+                raise NoTokenError(login.token_url, f"it answered {answer.status_code} to client {login.client_id!r}")
+            told = answer.json()
+            return str(told["access_token"]), float(told.get("expires_in") or HOLDS_SECONDS)
+        except httpx.HTTPError as error:
+            raise NoTokenError(login.token_url, f"{type(error).__name__} {error}".strip()) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise NoTokenError(login.token_url, "its answer has no access_token") from error
+
+
+class MskIamTokens(Tokens):
+    """Signed here with AWS credentials: of the environment, a profile, a web identity or the machine's role."""
+
+    def __init__(self, login: MskIam) -> None:
+        super().__init__()
+        try:
+            self._signer: Any = importlib.import_module("aws_msk_iam_sasl_signer.MSKAuthTokenProvider")
+            session = importlib.import_module("botocore.session").Session()
+        except ImportError as error:
+            raise ExtraMissingError from error
+        self._region = login.region or os.environ.get("AWS_REGION") or session.get_config_variable("region")
+        if not self._region:
+            raise NoRegionError
+
+    async def _ask(self) -> tuple[str, float]:
+        try:  # it may ask the machine's metadata service, and blocks
+            token, until_ms = await asyncio.to_thread(self._signer.generate_auth_token, self._region)
+        except AttributeError as error:  # it goes on with None
+            raise NoTokenError("AWS", "no AWS credentials were found") from error
+        except Exception as error:  # botocore raises many kinds
+            raise NoTokenError("AWS", f"{type(error).__name__} {error}".strip()) from error
+        return str(token), until_ms / 1000 - time.time()
+
+
+@cache  # one for each way in, so that all clients share its tokens
+def tokens_of(login: ClientCredentials | MskIam) -> Tokens:
+    """Raises: ExtraMissingError, NoRegionError."""
+    return ClientCredentialsTokens(login) if isinstance(login, ClientCredentials) else MskIamTokens(login)
