@@ -2,6 +2,8 @@
 differ from what was written before."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -10,7 +12,8 @@ import structlog
 from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
-from projections.settlement import Family, settle, together, unbilled
+from projections.resources import Resources
+from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
@@ -31,6 +34,7 @@ class Settler:
 
     def __init__(self, catalog: CatalogLog) -> None:
         self._catalog = catalog
+        self._catalogs: dict[str, Resources] = {}
         self._changed: list[tuple[FamilyState, SettledRows]] = []
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
@@ -50,16 +54,28 @@ class Settler:
         return True
 
     def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
-        catalog = self._catalog.resources(family.organization)
-        resources = together(catalog, family.own, state.clocks.get(family.organization))
-        version = self._catalog.versions.get(family.organization, 0)
-        terms = family.compiled(resources, self._catalog.index(family.organization), version)
-        through = family.billed.through(family.today(resources, state.position.tick))
+        settlement = self._settle(family, state)
+        return settled_rows(settlement, unbilled_of(settlement), family.own, family.root_id, settlement.through)
+
+    def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
+        """The family as of its day, by what moved since the last time."""
+        organization = family.organization
+        catalog = self._catalog_at(organization, state.clocks.get(organization))
+        version = self._catalog.versions.get(organization, 0)
+        terms = family.compiled(catalog, self._catalog.index(organization), version)
+        through = family.billed.through(family.today(catalog, state.position.tick))
         held = Family(terms, family.totals, family.billed)
-        drafts = unbilled(held, as_of=through, kept=family.kept)
-        settlement = drafts[0].settlement if drafts else settle(held, through=through, accrued=True, kept=family.kept)
+        settlement = settle(held, through=through, accrued=True, kept=family.kept, moved=family.moved)
         family.keep(settlement.kept)
-        return settled_rows(settlement, drafts, family.own, family.root_id, through)
+        return settlement
+
+    def _catalog_at(self, organization: str, clock: datetime | None) -> Resources:
+        """The organization's catalog with its test clock; it shares the catalog's resources, so never evolve it."""
+        catalog = self._catalog.resources(organization)
+        held = self._catalogs.get(organization)
+        if held is None or held.config is not catalog.config or held.clock != clock:
+            held = self._catalogs[organization] = replace(catalog, clock=clock)
+        return held
 
     async def flush(self, connection: Any) -> None:
         """Write the rows that changed; those of a family that was just loaded are all written once."""

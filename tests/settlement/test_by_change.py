@@ -1,0 +1,188 @@
+"""Settlement by change: what moved and what was kept say all that settling from scratch says (rules 4, decision 17)."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from projections.aggregates import Totals
+from projections.rating.rated import Moved
+from projections.settlement import Family, Kept, Settlement, settle
+from services.simulate.memory_player import MemoryPlayer
+from services.simulate.naming import SOURCE, id_of
+from services.simulate.player import UsageRecord
+from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
+from tests.settlement.stories import DAYS, START, Random, days, families, usage
+from tests.settlement.test_laws import known
+
+laws = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def taken(totals: Totals) -> Totals:
+    """The totals as they are, whatever is added to them later."""
+    return {key: dict(held) for key, held in totals.items()}
+
+
+def moved_between(before: Totals, now: Totals) -> Moved:
+    """The days of totals that differ."""
+    found = {}
+    for key in before.keys() | now.keys():
+        old, new = before.get(key, {}), now.get(key, {})
+        changed = {day for day in old.keys() | new.keys() if old.get(day) != new.get(day)}
+        if changed:
+            found[key] = changed
+    return found
+
+
+def by_change(settlement: Settlement, kept: Kept | None) -> bool:
+    """Whether it looked at what moved and at nothing else."""
+    return kept is not None and settlement.kept.others is kept.others
+
+
+def usual(family: Random) -> Random:
+    """The same without what usage changes beside its own charges."""
+    unusual = ("minimumSpend", "minimumSpendBillInAdvance", "type", "tiersSpanPlan")
+
+    def plain(fields: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in fields.items() if name not in unusual}
+        return {**kept, "pricings": [plain(one) for one in kept["pricings"]]} if "pricings" in kept else kept
+
+    of_plans = {name: [plain(one) for one in family.lists.get(name, [])] for name in ("plans", "planGroups")}
+    without_counters: dict[str, list[dict[str, Any]]] = {"counters": [], "counterPricings": []}
+    return replace(family, lists={**family.lists, **of_plans, **without_counters}, adjustments=[])
+
+
+@st.composite
+def writes(draw: st.DrawFn, accounts: list[str]) -> list[list[UsageRecord]]:
+    """Usage of few days, in any order and cut into any writes: most of it adds to what is there."""
+    given_at = draw(st.lists(days(0, DAYS), min_size=1, max_size=4))
+    records = draw(st.lists(usage(accounts), min_size=3, max_size=10))
+    placed = [
+        replace(one, ts=one.ts + timedelta(days=(draw(st.sampled_from(given_at)) - one.ts.date()).days))
+        for one in records
+    ]
+    cuts = sorted(draw(st.sets(st.integers(1, len(placed) - 1), max_size=4)))
+    return [placed[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(placed)], strict=True)]
+
+
+@laws
+@given(st.data(), families(), st.booleans(), st.booleans())
+def test_settlement_by_change_equals_settlement_from_scratch(
+    data: st.DataObject, family: Random, accrued: bool, is_usual: bool
+) -> None:
+    family = usual(family) if is_usual else family
+    player = play_terms(family)
+    terms, before, kept = family_of(player).terms, taken(player.used.totals), None
+    through = data.draw(days(0, DAYS))
+    for write in data.draw(writes(accounts_of(family))):
+        for record in write:
+            player.usage(record)
+        now = family_of(player)
+        moved = moved_between(before, now.totals)
+        through = data.draw(st.sampled_from([through, through, through, through + timedelta(days=9)]))
+        lived = settle(Family(terms, now.totals, now.billed), through=through, accrued=accrued, kept=kept, moved=moved)
+        assert known(lived) == known(settle(now, through=through, accrued=accrued))
+        same_day = kept is not None and kept.through == through
+        assert by_change(lived, kept) == (same_day and not lived.credits) or not is_usual
+        before, kept = taken(now.totals), lived.kept
+
+
+@laws
+@given(st.data(), families())
+def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject, family: Random) -> None:
+    """A settlement changes nothing of what it goes on from: one that is not written is simply forgotten."""
+    player = play_terms(usual(family))
+    terms = family_of(player).terms
+    first, *later = data.draw(writes(accounts_of(family)))
+    for record in first:
+        player.usage(record)
+    before = taken(player.used.totals)
+    kept = settle(Family(terms, before, family_of(player).billed), through=START, accrued=True).kept
+    for record in (one for write in later for one in write):
+        player.usage(record)
+    now = Family(terms, family_of(player).totals, family_of(player).billed)
+    for _ in range(2):
+        lived = settle(now, through=START, accrued=True, kept=kept, moved=moved_between(before, now.totals))
+        assert known(lived) == known(settle(now, through=START, accrued=True))
+    again = settle(Family(terms, before, now.billed), through=START, accrued=True, kept=kept, moved={})
+    assert known(again) == known(settle(Family(terms, before, now.billed), through=START, accrued=True))
+
+
+STORY = """
+meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}]}}]
+aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: n}}]
+plans:
+  - code: basic
+    product: api
+    {plan}
+    pricings:
+      - {{code: one, aggregation: units, pricingBands: [{{unitPrice: 1}}] {pricing}}}
+      {other}
+accounts:
+  - {{code: acme, plans: [{{plan: basic, startDate: 2026-01-01}}]}}
+commitments:
+  - {{code: prepaid, account: acme, amount: 45, startDate: 2026-01-01, endDate: 2027-01-01}}
+steps:
+  - usage: {{account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {{n: 60}}}}
+"""
+MORE = "      - {code: two, aggregation: more, pricingBands: [{unitPrice: 1}]"
+ACME = id_of("account", "acme")
+THROUGH = date(2026, 1, 20)
+UNUSUAL = {
+    "a plan's minimum spend": {"plan": "minimumSpend: 100"},
+    "a price's minimum spend": {"pricing": ", minimumSpend: 100"},
+    "tiers over the plan's life": {"pricing": ", tiersSpanPlan: true"},
+    "a credit": {"other": MORE.strip() + ", type: PRODUCT_CREDIT}"},
+}
+
+
+def after_more(day: date, through: date, **parts: str) -> tuple[Settlement, Kept, MemoryPlayer]:
+    """The story settled, then again by what more usage of a day moved."""
+    player = play_text(STORY.format(**{"plan": "", "pricing": "", "other": "", **parts}))
+    held = player.family(ACME)
+    before = Family(held.terms, taken(held.totals), held.billed)
+    kept = settle(before, through=THROUGH, accrued=True).kept
+    player.usage(usage_on(day))
+    now = player.family(ACME)
+    moved = moved_between(before.totals, now.totals)
+    lived = settle(Family(held.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved)
+    assert known(lived) == known(settle(now, through=through, accrued=True))
+    return lived, kept, player
+
+
+def usage_on(day: date) -> UsageRecord:
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return UsageRecord(SOURCE, f"more-{day}", "acme", "calls", at, None, {"measure": {"n": 7}})
+
+
+@pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 1, 11), date(2026, 2, 3)])
+def test_more_usage_of_a_day_a_new_day_and_a_new_period_are_settled_by_what_moved(day: date) -> None:
+    lived, kept, _ = after_more(day, THROUGH)
+    assert by_change(lived, kept)
+
+
+def test_a_charge_of_another_period_is_neither_rated_nor_drawn_again() -> None:
+    lived, kept, _ = after_more(date(2026, 2, 3), THROUGH)
+    [first] = kept.rated.usage.values()
+    assert any(one is first for one in lived.kept.rated.usage.values())
+    assert lived.kept.drawn.outcomes[0] is kept.drawn.outcomes[0]
+
+
+def test_another_day_settles_all_of_it() -> None:
+    lived, kept, _ = after_more(date(2026, 1, 10), date(2026, 2, 1))
+    assert not by_change(lived, kept)
+
+
+@pytest.mark.parametrize("parts", UNUSUAL.values(), ids=UNUSUAL.keys())
+def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, str]) -> None:
+    lived, kept, _ = after_more(date(2026, 1, 10), THROUGH, **parts)
+    assert not by_change(lived, kept)
+
+
+def test_a_balance_that_did_not_move_is_told_by_the_same_state() -> None:
+    lived, kept, _ = after_more(date(2026, 1, 10), THROUGH)
+    [state] = lived.commitments.values()
+    assert kept.fund_state(0) is state  # 45 were exhausted before
