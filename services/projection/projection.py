@@ -59,6 +59,7 @@ class Projection:
                 positions = await take_lease(connection, partitions)
             else:
                 positions = await read_positions(connection, partitions)
+            await connection.execute(due.TAKE_OVER, sorted(partitions))
             for partition in partitions:
                 clocks = await read_clocks(connection, partition)
                 self.partitions[partition] = new_partition(positions[partition], clocks)
@@ -68,6 +69,7 @@ class Projection:
         """Forget these partitions, written or not."""
         listed = list(partitions)
         self.cache.drop_partitions(listed)
+        self._writer.forget(listed)
         for partition in listed:
             self.partitions.pop(partition, None)
 

@@ -6,13 +6,15 @@ anything. The marks come after the directory's rows, which say whom a new price 
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from projections.calendar import local_day
 from projections.readmodels import columns, directory, due, facts, foreign_records, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
+from services.projection.behind import LINES_SECONDS, Behind
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState
 from services.projection.settling import Settler, merge_cells, merged_rows, rederived_rows, replace_aggregations
@@ -21,6 +23,10 @@ from services.readside.loading import Root, load_families
 
 #: Due roots are settled for at most this long per transaction, so that new records never wait for old marks.
 DUE_SECONDS = 0.5
+#: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
+#: transaction.
+LINES_SHARE = 0.25
+LINES_LEAST_SECONDS = 0.02
 
 
 class LeaseLostError(Exception):
@@ -38,6 +44,8 @@ class Writer:
         self._catalog = catalog
         self._cache = cache
         self._settler = Settler(catalog)
+        self._behind = Behind()
+        self._written_at = time.monotonic()
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
         self._failed: set[str] = set()
 
@@ -49,12 +57,13 @@ class Writer:
         *,
         settle: bool,
     ) -> int:
-        """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError.
+        """Write and settle; returns for how many roots. Raises: LeaseLostError.
 
-        Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
+        Balances of touched roots are written; their draws and accrued lines follow behind them (`Behind`). Without
+        `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
         """
         dirty = [state for state in states if state.dirty]
-        if not dirty and not await self._next_due(connection, states, 1):
+        if not dirty and not self._behind and not await self._next_due(connection, states, 1):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
         await self._move_positions(connection, states)
@@ -66,10 +75,15 @@ class Writer:
         for state in dirty:
             await self._mark_touched(connection, state)
         if not settle:
-            await self._mark_due(connection, touched.values(), "rebuild")
+            await self._mark_due(connection, states, touched.values(), "rebuild")
             return 0
         waiting = await self._next_due(connection, states, due_limit)
-        return await self._settle(connection, states, touched, waiting)
+        return await self._settle(connection, states, touched, waiting, is_quiet=not dirty)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Somebody else may write these partitions; memory of them is gone."""
+        self._behind.forget(partitions)
+        self._settler.forget(partitions)
 
     async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
         partitions = sorted(state.position.partition for state in states)
@@ -149,40 +163,80 @@ class Writer:
         states: Sequence[PartitionState],
         touched: dict[str, FamilyState],
         waiting: list[Root],
+        *,
+        is_quiet: bool,
     ) -> int:
+        """Balances of whom records touched; all rows of who is due, and of whom draws and lines have waited."""
         by_partition = {state.position.partition: state for state in states}
-        settled: list[str] = []
-        failed: list[FamilyState] = []
-
-        def settle(family: FamilyState) -> None:
-            if self._settler.settle(family, by_partition[family.partition]):
-                settled.append(family.root_id)
-            else:
-                failed.append(family)
-
+        ahead, whole = _Settled(), _Settled()
         for count, family in enumerate(touched.values()):
-            settle(family)
+            ahead.note(family, self._settler.settle(family, by_partition[family.partition]))
             if count % 64 == 63:
                 await asyncio.sleep(0)  # heartbeats of the consumer share this loop
         deadline = time.monotonic() + DUE_SECONDS
         for family in await self._load_due(connection, [root for root in waiting if root[1] not in touched]):
-            settle(family)
+            whole.note(family, self._settle_whole(family, by_partition[family.partition]))
+            if time.monotonic() > deadline:
+                break
+        for family in ahead.settled:
+            self._behind.note((family.organization, family.root_id, family.partition))
+        deadline = time.monotonic() + (DUE_SECONDS if is_quiet else self._lines_seconds())
+        for root in self._behind.next(all_of_them=is_quiet):
+            for family in await self._load_due(connection, [root]):
+                whole.note(family, self._settle_whole(family, by_partition[family.partition]))
             if time.monotonic() > deadline:
                 break
         await self._settler.flush(connection)
-        await connection.execute(due.SETTLED, settled)
-        await self._mark_due(connection, failed, "failed")
-        self._failed = self._failed.difference(settled) | {family.root_id for family in failed}
-        return len(settled)
+        await self._note_settled(connection, by_partition, ahead, whole)
+        return len(ahead.settled) + len(whole.settled)
 
-    async def _mark_due(self, connection: Any, families: Iterable[FamilyState], reason: str) -> None:
-        marked = sorted((one.root_id, one.organization, one.partition, reason) for one in families)
-        await _put(connection, due.MARK, marked, 4)
+    def _lines_seconds(self) -> float:
+        """How long draws and lines may take in this transaction; it follows how rare transactions are."""
+        before, self._written_at = self._written_at, time.monotonic()
+        return max(LINES_LEAST_SECONDS, LINES_SHARE * min(self._written_at - before, 2 * LINES_SECONDS))
+
+    def _settle_whole(self, family: FamilyState, state: PartitionState) -> bool:
+        return self._settler.settle(family, state) and self._settler.write_behind(family, state)
+
+    async def _note_settled(
+        self, connection: Any, states: Mapping[int, PartitionState], ahead: "_Settled", whole: "_Settled"
+    ) -> None:
+        done = [family.root_id for family in whole.settled]
+        # How far draws and lines of the others hold: what was written before this transaction.
+        behind = [
+            (one.root_id, one.organization, one.partition, states[one.partition].position.stored)
+            for one in ahead.settled
+        ]
+        await _put(connection, due.BEHIND, sorted(behind), due.BEHIND_WIDTH)
+        await connection.execute(due.SETTLED, done)
+        failed = [*ahead.failed, *whole.failed]
+        await self._mark_due(connection, states.values(), failed, "failed")
+        self._behind.written([*done, *(family.root_id for family in failed)])
+        now_settled = {family.root_id for family in (*ahead.settled, *whole.settled)}
+        self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
+
+    async def _mark_due(
+        self, connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], reason: str
+    ) -> None:
+        held = {state.position.partition: state.position.stored for state in states}
+        marked = sorted((one.root_id, one.organization, one.partition, reason, held[one.partition]) for one in families)
+        await _put(connection, due.MARK, marked, due.MARK_WIDTH)
 
     async def _load_due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
         for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
             self._cache.add(family)
         return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]
+
+
+@dataclass(slots=True)
+class _Settled:
+    """Families that were settled, and those that could not be."""
+
+    settled: list[FamilyState] = field(default_factory=list)
+    failed: list[FamilyState] = field(default_factory=list)
+
+    def note(self, family: FamilyState, is_settled: bool) -> None:
+        (self.settled if is_settled else self.failed).append(family)
 
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
-from projections.readmodels.settled import SettledRows
+from projections.readmodels.settled import BehindRows, Shown
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
@@ -53,8 +53,9 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
     kept: Kept | None = None
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
-    #: The rows that settlement last wrote; None before it first did since the family was loaded.
-    written: SettledRows | None = None
+    #: What settlement last wrote; None before it first did since the family was loaded.
+    shown: Mapping[str, Shown] | None = None
+    written: BehindRows | None = None
     _newest_day: date | None = None
 
     @property
@@ -124,8 +125,12 @@ class FamilyState:
         self.kept = kept
         self.moved = {}
 
-    def note_written(self, rows: SettledRows) -> None:
-        """Settlement's rows in Postgres are these now."""
+    def note_shown(self, shown: Mapping[str, Shown]) -> None:
+        """Its balances in Postgres are these now."""
+        self.shown = shown
+
+    def note_written(self, rows: BehindRows) -> None:
+        """Its draws and accrued lines in Postgres are these now."""
         self.written = rows
 
     def newest_usage_day(self) -> date | None:
