@@ -5,7 +5,7 @@ from the first group that differs: nothing that comes later in service time can 
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -72,7 +72,7 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
     return Drawn(pieces, outcomes, spent, checkpoints)
 
 
-def draw_again(terms: FamilyTerms, kept: Drawn, gone: Sequence[Piece], come: Sequence[Piece]) -> Drawn:
+def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Iterable[Piece]) -> Drawn:
     """Settle again, from the day of the first piece that is `gone` from what was kept or has `come` to it."""
     pieces = kept.pieces.copy()
     first = len(pieces)

@@ -62,17 +62,16 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
     """The usage charges that moved rated again, and slices drawn again from the first of theirs that differs."""
     terms = kept.terms
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated, moved)
-    gone = _pieces(kept, kept.rated.usage, rated.again)
-    come = _pieces(kept, rated.usage, rated.again)
-    drawn = kept.drawn if gone == come else draw_again(terms, kept.drawn, gone, come)
+    before, now = _pieces(kept, kept.rated.usage, rated.again), _pieces(kept, rated.usage, rated.again)
+    drawn = kept.drawn if before == now else draw_again(terms, kept.drawn, before - now, now - before)
     settled = (kept.others, kept.credits, kept.credited, drawn, kept.states)
     return Settlement(family, Kept(terms, kept.through, kept.accrued, rated, *settled))
 
 
-def _pieces(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> list[Piece]:
+def _pieces(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> set[Piece]:
     """The slices of these usage charges, as far as they are due."""
     due = [one for key in keys for one in usage.get(key, ()) if kept.is_due(one)]
-    return pieces_of([part for one in due for part in one.parts])
+    return set(pieces_of([part for one in due for part in one.parts]))
 
 
 def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], through: date) -> Iterator[Charge]:

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
+from projections.rating.index import FamilyIndex
 from projections.readmodels import accrued_lines, balances, columns, draws
 from projections.readmodels.settled import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
@@ -27,6 +28,15 @@ _BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
 _NOTHING: Mapping[str, Shown] = {}
 
 
+class Catalogs(Protocol):
+    """What settling asks of the catalog: an organization's resources, their index, and how often they changed."""
+
+    versions: dict[str, int]
+
+    def resources(self, organization: str) -> Resources: ...
+    def index(self, organization: str) -> FamilyIndex: ...
+
+
 class Settler:
     """Settles families and collects their rows, in two speeds: balances, and draws with accrued lines. `flush` writes.
 
@@ -34,7 +44,7 @@ class Settler:
     partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
     """
 
-    def __init__(self, catalog: CatalogLog) -> None:
+    def __init__(self, catalog: Catalogs) -> None:
         self._catalog = catalog
         self._catalogs: dict[str, Resources] = {}
         #: By root: one that is settled twice in a transaction is written once.

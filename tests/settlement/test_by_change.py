@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from projections.aggregates import Totals
 from projections.rating.rated import Moved
 from projections.settlement import Family, Kept, Settlement, settle
-from services.simulate.memory_player import MemoryPlayer
 from services.simulate.naming import SOURCE, id_of
 from services.simulate.player import UsageRecord
 from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
 from tests.settlement.stories import DAYS, START, Random, days, families, usage
 from tests.settlement.test_laws import known
 
-laws = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+laws = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def taken(totals: Totals) -> Totals:
@@ -111,6 +110,7 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
     assert known(again) == known(settle(Family(terms, before, now.billed), through=START, accrued=True))
 
 
+#: A tiered price, a prepayment for the whole year and one that cuts January, and usage before and behind the cut.
 STORY = """
 meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}]}}]
 aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: n}}]
@@ -119,70 +119,104 @@ plans:
     product: api
     {plan}
     pricings:
-      - {{code: one, aggregation: units, pricingBands: [{{unitPrice: 1}}] {pricing}}}
+      - code: one
+        aggregation: units
+        cumulative: {tiered}
+        pricingBands: [{{unitPrice: 1}}, {{lowerLimit: 30, unitPrice: 0.5}}]
+        {pricing}
       {other}
 accounts:
   - {{code: acme, plans: [{{plan: basic, startDate: 2026-01-01}}]}}
+  - {{code: kid, parentAccount: acme}}
 commitments:
-  - {{code: prepaid, account: acme, amount: 45, startDate: 2026-01-01, endDate: 2027-01-01}}
+  - {{code: prepaid, account: acme, amount: {amount}, startDate: 2026-01-01, endDate: 2027-01-01}}
+  - {{code: late, account: acme, amount: 9, startDate: 2026-01-16, endDate: 2026-02-16}}
 steps:
-  - usage: {{account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {{n: 60}}}}
+  - usage: {{account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {{n: 20}}}}
+  - usage: {{account: acme, meter: calls, ts: 2026-01-11T00:00:00Z, measure: {{n: 8}}}}
+  - usage: {{account: acme, meter: calls, ts: 2026-01-18T00:00:00Z, measure: {{n: 6}}}}
+  - usage: {{account: acme, meter: calls, ts: 2026-02-10T00:00:00Z, measure: {{n: 20}}}}
 """
-MORE = "      - {code: two, aggregation: more, pricingBands: [{unitPrice: 1}]"
+MORE = "- {code: two, aggregation: more, pricingBands: [{unitPrice: 1}], type: PRODUCT_CREDIT}"
 ACME = id_of("account", "acme")
 THROUGH = date(2026, 1, 20)
 UNUSUAL = {
     "a plan's minimum spend": {"plan": "minimumSpend: 100"},
-    "a price's minimum spend": {"pricing": ", minimumSpend: 100"},
-    "tiers over the plan's life": {"pricing": ", tiersSpanPlan: true"},
-    "a credit": {"other": MORE.strip() + ", type: PRODUCT_CREDIT}"},
+    "a price's minimum spend": {"pricing": "minimumSpend: 100"},
+    "tiers over the plan's life": {"pricing": "tiersSpanPlan: true"},
+    "a credit": {"other": MORE},
 }
 
 
-def after_more(day: date, through: date, **parts: str) -> tuple[Settlement, Kept, MemoryPlayer]:
-    """The story settled, then again by what more usage of a day moved."""
-    player = play_text(STORY.format(**{"plan": "", "pricing": "", "other": "", **parts}))
+def usage_on(day: date, account: str = "acme") -> UsageRecord:
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return UsageRecord(SOURCE, f"{account} {day}", account, "calls", at, None, {"measure": {"n": 7}})
+
+
+def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, Kept]:
+    """The story settled, then again by what more usage moved."""
+    player = play_text(
+        STORY.format(**{"plan": "", "pricing": "", "other": "", "amount": 45, "tiered": "true", **parts})
+    )
     held = player.family(ACME)
     before = Family(held.terms, taken(held.totals), held.billed)
     kept = settle(before, through=THROUGH, accrued=True).kept
-    player.usage(usage_on(day))
+    for record in records:
+        player.usage(record)
     now = player.family(ACME)
     moved = moved_between(before.totals, now.totals)
     lived = settle(Family(held.terms, now.totals, now.billed), through=through, accrued=True, kept=kept, moved=moved)
     assert known(lived) == known(settle(now, through=through, accrued=True))
-    return lived, kept, player
+    return lived, kept
 
 
-def usage_on(day: date) -> UsageRecord:
-    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return UsageRecord(SOURCE, f"more-{day}", "acme", "calls", at, None, {"measure": {"n": 7}})
+DAYS_OF_USAGE = (date(2026, 1, 10), date(2026, 1, 11), date(2026, 1, 18), date(2026, 2, 10))
 
 
-@pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 1, 11), date(2026, 2, 3)])
-def test_more_usage_of_a_day_a_new_day_and_a_new_period_are_settled_by_what_moved(day: date) -> None:
-    lived, kept, _ = after_more(day, THROUGH)
+@pytest.mark.parametrize("tiered", ["true", "false"])
+@pytest.mark.parametrize("amount", [20, 45, 900])
+@pytest.mark.parametrize("first", DAYS_OF_USAGE)
+@pytest.mark.parametrize("other", [None, *DAYS_OF_USAGE, date(2026, 1, 12), date(2026, 3, 3)])
+def test_more_usage_of_any_day_is_settled_by_what_moved(
+    tiered: str, amount: int, first: date, other: date | None
+) -> None:
+    records = [usage_on(day) for day in {first, other} if day is not None]
+    lived, kept = after_more(*records, amount=amount, tiered=tiered)
     assert by_change(lived, kept)
 
 
+def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None:
+    lived, kept = after_more(usage_on(date(2026, 1, 10), "kid"))
+    assert by_change(lived, kept)
+    assert {part.account.code for rated in lived.usage for part in rated.parts} == {"acme", "kid"}
+
+
 def test_a_charge_of_another_period_is_neither_rated_nor_drawn_again() -> None:
-    lived, kept, _ = after_more(date(2026, 2, 3), THROUGH)
-    [first] = kept.rated.usage.values()
-    assert any(one is first for one in lived.kept.rated.usage.values())
+    lived, kept = after_more(usage_on(date(2026, 3, 3)))
+    assert all(any(one is held for held in lived.kept.rated.usage.values()) for one in kept.rated.usage.values())
+    assert all(one is held for one, held in zip(lived.kept.drawn.outcomes, kept.drawn.outcomes, strict=False))
+
+
+def test_a_slice_before_what_moved_is_neither_rated_nor_drawn_again() -> None:
+    lived, kept = after_more(usage_on(date(2026, 1, 18)))
+    [first] = [one for one in lived.usage if one.pool.start == date(2026, 1, 1)]
+    [before] = [one for many in kept.rated.usage.values() for one in many if one.pool.start == date(2026, 1, 1)]
+    assert first.steps[0] is before.steps[0] and first.steps[1] != before.steps[1]
     assert lived.kept.drawn.outcomes[0] is kept.drawn.outcomes[0]
 
 
 def test_another_day_settles_all_of_it() -> None:
-    lived, kept, _ = after_more(date(2026, 1, 10), date(2026, 2, 1))
+    lived, kept = after_more(usage_on(date(2026, 1, 10)), through=date(2026, 2, 1))
     assert not by_change(lived, kept)
 
 
 @pytest.mark.parametrize("parts", UNUSUAL.values(), ids=UNUSUAL.keys())
 def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, str]) -> None:
-    lived, kept, _ = after_more(date(2026, 1, 10), THROUGH, **parts)
+    lived, kept = after_more(usage_on(date(2026, 1, 10)), **parts)
     assert not by_change(lived, kept)
 
 
 def test_a_balance_that_did_not_move_is_told_by_the_same_state() -> None:
-    lived, kept, _ = after_more(date(2026, 1, 10), THROUGH)
-    [state] = lived.commitments.values()
-    assert kept.fund_state(0) is state  # 45 were exhausted before
+    lived, kept = after_more(usage_on(date(2026, 2, 10)), amount=20)
+    [state] = [one for one in lived.commitments.values() if one.amount == 20]
+    assert kept.fund_state(0) is state  # January exhausted it
