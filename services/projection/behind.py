@@ -20,9 +20,11 @@ class Behind:
     def __len__(self) -> int:
         return len(self._since)
 
-    def note(self, root: Root) -> None:
-        """Its balances were written; who waits already keeps its place."""
-        self._since.setdefault(root[1], (self.clock(), root))
+    def note(self, roots: Iterable[Root]) -> None:
+        """Their balances were written; who waits already keeps its place."""
+        now = self.clock()
+        for root in roots:
+            self._since.setdefault(root[1], (now, root))
 
     def next(self, *, all_of_them: bool) -> list[Root]:
         """Whose turn it is: all, or those who have waited for LINES_SECONDS."""

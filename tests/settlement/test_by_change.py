@@ -112,8 +112,8 @@ def test_what_was_kept_is_good_for_any_number_of_settlements(data: st.DataObject
 
 #: A tiered price, a prepayment for the whole year and one that cuts January, and usage before and behind the cut.
 STORY = """
-meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}]}}]
-aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: n}}]
+meters: [{{code: calls, dataFields: [{{code: n, category: MEASURE}}, {{code: c, category: MEASURE}}]}}]
+aggregations: [{{code: units, meter: calls, targetField: n}}, {{code: more, meter: calls, targetField: c}}]
 plans:
   - code: basic
     product: api
@@ -132,7 +132,7 @@ commitments:
   - {{code: prepaid, account: acme, amount: {amount}, startDate: 2026-01-01, endDate: 2027-01-01}}
   - {{code: late, account: acme, amount: 9, startDate: 2026-01-16, endDate: 2026-02-16}}
 steps:
-  - usage: {{account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {{n: 20}}}}
+  - usage: {{account: acme, meter: calls, ts: 2026-01-10T00:00:00Z, measure: {{n: 14, c: 5}}}}
   - usage: {{account: acme, meter: calls, ts: 2026-01-11T00:00:00Z, measure: {{n: 8}}}}
   - usage: {{account: acme, meter: calls, ts: 2026-01-18T00:00:00Z, measure: {{n: 6}}}}
   - usage: {{account: acme, meter: calls, ts: 2026-02-10T00:00:00Z, measure: {{n: 20}}}}
@@ -148,9 +148,9 @@ UNUSUAL = {
 }
 
 
-def usage_on(day: date, account: str = "acme") -> UsageRecord:
+def usage_on(day: date, account: str = "acme", **measure: int) -> UsageRecord:
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return UsageRecord(SOURCE, f"{account} {day}", account, "calls", at, None, {"measure": {"n": 7}})
+    return UsageRecord(SOURCE, f"{account} {day}", account, "calls", at, None, {"measure": measure or {"n": 7}})
 
 
 def after_more(*records: UsageRecord, through: date = THROUGH, **parts: Any) -> tuple[Settlement, Kept]:
@@ -185,6 +185,12 @@ def test_more_usage_of_any_day_is_settled_by_what_moved(
     assert by_change(lived, kept)
 
 
+def test_a_slice_that_is_gone_gives_back_what_it_drew() -> None:
+    lived, kept = after_more(usage_on(date(2026, 1, 11), n=-22), amount=30)
+    assert by_change(lived, kept)
+    assert len(lived.kept.drawn.pieces) == len(kept.drawn.pieces) - 1
+
+
 def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 10), "kid"))
     assert by_change(lived, kept)
@@ -211,9 +217,14 @@ def test_another_day_settles_all_of_it() -> None:
 
 
 @pytest.mark.parametrize("parts", UNUSUAL.values(), ids=UNUSUAL.keys())
-def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, str]) -> None:
+def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, Any]) -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 10)), **parts)
     assert not by_change(lived, kept)
+
+
+def test_usage_under_a_credit_settles_all_of_it_whatever_made_the_credit() -> None:
+    lived, kept = after_more(usage_on(date(2026, 1, 10), n=7), other=MORE)
+    assert lived.credits and not by_change(lived, kept)
 
 
 def test_a_balance_that_did_not_move_is_told_by_the_same_state() -> None:
