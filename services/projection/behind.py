@@ -1,7 +1,7 @@
 """Whose draws and accrued lines are older than their balances: they are written within LINES_SECONDS, oldest first."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from services.readside.loading import Root
@@ -14,7 +14,6 @@ LINES_SECONDS = 1.0
 class Behind:
     """Roots by their ids, who waits longest first. Every one of them is marked in `due_accounts`, by reason `lines`."""
 
-    clock: Callable[[], float] = time.monotonic
     _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -22,13 +21,13 @@ class Behind:
 
     def note(self, roots: Iterable[Root]) -> None:
         """Their balances were written; who waits already keeps its place."""
-        now = self.clock()
+        now = time.monotonic()
         for root in roots:
             self._since.setdefault(root[1], (now, root))
 
     def next(self, *, all_of_them: bool) -> list[Root]:
         """Whose turn it is: all, or those who have waited for LINES_SECONDS."""
-        until = self.clock() - LINES_SECONDS
+        until = time.monotonic() - LINES_SECONDS
         found = []
         for since, root in self._since.values():
             if since > until and not all_of_them:
