@@ -50,14 +50,17 @@ def settled_rows(
 def balances_shown(
     settlement: Settlement, own: Resources, root_id: str, today: date, before: Mapping[str, Shown]
 ) -> dict[str, Shown]:
-    """By id, the family's commitments and balances; those that stand as `before` are the same objects."""
+    """By id, the family's commitments and balances; those that stand as `before` are the same objects.
+
+    A state that is the same object is of the same terms and day, so its row is the same, too.
+    """
     held: dict[str, CommitmentEntity | BalanceEntity] = {**own.commitments, **own.balances}
     found = {}
     for id, state in (settlement.commitments | settlement.balances).items():
         entity, shown = held.get(id), before.get(id)
         if entity is None:
             continue
-        if shown is None or shown.state is not state or shown.row.folded != entity.folded:
+        if shown is None or shown.state is not state:
             shown = Shown(state, balance_row(entity, state, own.organization, root_id, today))
         found[id] = shown
     return found

@@ -2,29 +2,33 @@
 scratch gives (decision 17)."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from projections.aggregates import DayState
 from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import accrued_lines, balances, draws
 from projections.readmodels.directory import Member
+from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
-from projections.readmodels.settled import SettledRows, settled_rows
+from projections.readmodels.settled import BehindRows, SettledRows, settled_rows
 from projections.resources import Resources
-from projections.settlement import settle, unbilled_of
+from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition
-from services.projection.settling import Settler
+from services.projection.settling import Settler, _write_behind
 from services.readside.family_state import FamilyState
 from services.simulate.naming import id_of
 from tests.settlement.bundles import PLANS, bundles
 from tests.settlement.happenings import BundlePlayer, happenings
 from tests.settlement.playing import OWN, accounts_of, apart_of
-from tests.settlement.stories import DAYS, Random, days, usage
+from tests.settlement.stories import DAYS, START, Random, days
+from tests.settlement.test_by_change import usual, writes
 
 ROOT = id_of("account", "acme")
-few = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class Tables:
@@ -113,19 +117,20 @@ class Living:
         return settled_rows(settlement, unbilled_of(settlement), self.family.own, ROOT, through)
 
 
-@few
-@given(st.data(), bundles())
+@many
+@given(st.data(), bundles(), st.booleans())
 async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_scratch(
-    data: st.DataObject, family: Random
+    data: st.DataObject, family: Random, is_usual: bool
 ) -> None:
+    family = usual(family) if is_usual else family
     living, accounts = Living(family), accounts_of(family)
     for plan in data.draw(st.permutations(PLANS))[:2]:
         living.player.happen(("link", ("bundle", plan)))
     living.changed()
     day = data.draw(days(0, DAYS // 2))
-    used = st.tuples(st.just("use"), st.tuples(st.lists(usage(accounts), min_size=1, max_size=3)))
-    steps = data.draw(st.lists(used | used | happenings(accounts), min_size=4, max_size=10))
-    for step in steps:
+    used = writes(accounts).map(lambda listed: [("use", (records,)) for records in listed])
+    one = happenings(accounts).map(lambda step: [step])
+    for step in (step for steps in data.draw(st.lists(used | one, min_size=3, max_size=6)) for step in steps):
         if not living.player.happen(step):
             continue
         if step[0] == "use":
@@ -135,6 +140,7 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
         day += timedelta(days=data.draw(st.sampled_from([0, 0, 0, 8])))
         whole = data.draw(st.booleans())
         await living.write(day, whole=whole)
+        assert not living.family.moved
         expected = living.from_scratch(day)
         assert living.tables.rows().balances == expected.balances
         assert not whole or living.tables.rows() == expected
@@ -143,3 +149,26 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
     written = living.tables.written
     await living.write(day, whole=True)
     assert living.tables.written == written  # nothing moved: nothing is written
+
+
+async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again() -> None:
+    family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
+    rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
+    tables, before = Tables(), BehindRows(tuple(rows), ())
+    await _write_behind(tables, [(family, before)])
+    family.note_written(before)
+    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
+    assert tables.rows().draws == (rows[0],) and tables.written == 3
+
+
+def test_the_newest_day_of_usage_is_known_in_whatever_order_days_come_and_go() -> None:
+    family = FamilyState("org", "acme", 0, Resources("org"), Billed())
+    state = DayState(Decimal(1), 1)
+    assert family.newest_usage_day() is None
+    for aggregation, day in (("a", 3), ("b", 9), ("a", 5)):
+        family.put_total(("acme", aggregation, "", date(2026, 1, day)), state, (0, 0))
+    assert family.newest_usage_day() == date(2026, 1, 9)
+    family.drop_totals({"b"})
+    assert family.newest_usage_day() == date(2026, 1, 5)
+    family.drop_totals({"a"})
+    assert family.newest_usage_day() is None
