@@ -143,8 +143,9 @@ async def measure(system: System, accounts: int, rate: int, seconds: int, say: A
     finally:
         await connection.close()
     found = watch.latencies(started + WARM_SECONDS)
-    parts = (_part(found, share) for share in (0.5, 0.9, 0.99, 1.0))
-    return Freshness(accounts, rate, len(found), *parts, round(watch.moves / passed, 1), round(cpu / passed, 2))
+    p50, p90, p99, most = (_part(found, share) for share in (0.5, 0.9, 0.99, 1.0))
+    writes, cpu = round(watch.moves / passed, 1), round(cpu / passed, 2)
+    return Freshness(accounts, rate, len(found), p50, p90, p99, most, writes, cpu)
 
 
 def _part(ordered: Sequence[float], share: float) -> float:
