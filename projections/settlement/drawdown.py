@@ -109,9 +109,6 @@ def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]
     if same == len(kept.pieces):
         return same, Spent(kept.spent.in_term.copy(), kept.spent.rolled.copy()), list(kept.checkpoints)
     usable = bisect_right(kept.checkpoints, same, key=_pieces_before)
-    if not usable:
-        fresh = [0] * len(kept.spent.in_term)
-        return 0, Spent(fresh, fresh.copy()), []
     done, state = kept.checkpoints[usable - 1]
     return done, Spent(state.in_term.copy(), state.rolled.copy()), kept.checkpoints[: usable - 1]
 

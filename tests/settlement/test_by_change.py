@@ -191,6 +191,17 @@ def test_a_slice_that_is_gone_gives_back_what_it_drew() -> None:
     assert len(lived.kept.drawn.pieces) == len(kept.drawn.pieces) - 1
 
 
+@pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 2, 10)])
+def test_a_day_that_is_gone_is_settled_as_if_it_had_never_been(day: date) -> None:
+    lived, _ = after_more(usage_on(date(2026, 1, 18)))
+    held, key = lived.family, (ACME, id_of("aggregation", "units"), "")
+    without = {one: state for one, state in held.totals[key].items() if one != day}
+    fewer = Family(held.terms, {**held.totals, key: without}, held.billed)
+    again = settle(fewer, through=THROUGH, accrued=True, kept=lived.kept, moved={key: {day}})
+    assert by_change(again, lived.kept)
+    assert known(again) == known(settle(fewer, through=THROUGH, accrued=True))
+
+
 def test_another_account_of_the_same_day_is_another_part_of_the_charge() -> None:
     lived, kept = after_more(usage_on(date(2026, 1, 10), "kid"))
     assert by_change(lived, kept)
