@@ -36,6 +36,10 @@ class _Settled:
     settled: list[FamilyState] = field(default_factory=list)
     failed: list[FamilyState] = field(default_factory=list)
 
+    @property
+    def count(self) -> int:
+        return len(self.settled) + len(self.failed)
+
     def note(self, family: FamilyState, is_settled: bool) -> None:
         (self.settled if is_settled else self.failed).append(family)
 
@@ -48,8 +52,15 @@ class Turns:
         self._settler = Settler(catalog)
         self._behind = Behind()
         self._settled_at = time.monotonic()
+        #: Whether the last transaction left roots that are due to the next one.
+        self.has_more_due = False
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
         self._failed: set[str] = set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether draws and lines of some roots are still to follow their balances."""
+        return bool(self._behind)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Somebody else may write these partitions; memory of them is gone."""
@@ -70,7 +81,8 @@ class Turns:
         is_quiet: bool,
     ) -> int:
         """Settle whom records touched, who is due, and whose draws and lines have waited; returns how many roots."""
-        waiting = [root for root in await self._next_due(connection, states, due_limit) if root[1] not in touched]
+        found = await self._next_due(connection, states, due_limit)
+        waiting = [root for root in found if root[1] not in touched]
         by_partition = {state.position.partition: state for state in states}
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
@@ -78,6 +90,7 @@ class Turns:
         await self._settle_whole(
             connection, waiting, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else DUE_SECONDS
         )
+        self.has_more_due = bool(left) or len(found) >= due_limit or whole.count < len(waiting)
         behind = self._behind.next(all_of_them=is_quiet)
         lines_seconds = self._lines_seconds()
         await self._settle_whole(

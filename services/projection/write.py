@@ -32,7 +32,7 @@ class Writer:
     def __init__(self, catalog: CatalogLog, cache: FamilyCache) -> None:
         self._catalog = catalog
         self._cache = cache
-        self._turns = Turns(catalog, cache)
+        self.turns = Turns(catalog, cache)
 
     async def write(
         self,
@@ -41,13 +41,14 @@ class Writer:
         due_limit: int,
         *,
         settle: bool,
+        quiet: bool,
     ) -> int:
         """Write and settle; returns for how many roots. Raises: LeaseLostError.
 
         Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
         """
         dirty = [state for state in states if state.dirty]
-        if not dirty and not await self._turns.any_due(connection, states):
+        if not dirty and not await self.turns.any_due(connection, states):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
         await self._move_positions(connection, states)
@@ -61,11 +62,11 @@ class Writer:
         if not settle:
             await mark_due(connection, states, touched.values(), "rebuild")
             return 0
-        return await self._turns.settle(connection, states, touched, due_limit, is_quiet=not dirty)
+        return await self.turns.settle(connection, states, touched, due_limit, is_quiet=quiet and not dirty)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Somebody else may write these partitions; memory of them is gone."""
-        self._turns.forget(partitions)
+        self.turns.forget(partitions)
 
     async def _move_positions(self, connection: Any, states: Sequence[PartitionState]) -> None:
         arguments = positions.move_arguments([state.position for state in states])

@@ -42,6 +42,11 @@ class Pace:
         """Records came and are folded."""
         self._folded_at = time.monotonic()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come for a while."""
+        return time.monotonic() - self._folded_at >= QUIET_S
+
     def due(self, cells: int, unwritten: int) -> bool:
         """Whether to write now, with so many totals touched by so many records that are not written."""
         return self._left(cells, unwritten) <= 0

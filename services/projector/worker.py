@@ -29,7 +29,7 @@ from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
-from services.projector.pace import Pace
+from services.projector.pace import QUIET_S, Pace
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
 from services.store.events import RELAYED
@@ -79,14 +79,18 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
-        cells, settled = self.projection.touched_totals, 0
-        if self._pace.due(cells, self.projection.unwritten_records):
+        cells, unwritten = self.projection.touched_totals, self.projection.unwritten_records
+        if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
+            return QUIET_S  # more is about to come, and what is left may wait for it
+        if self._pace.due(cells, unwritten):
             started = time.monotonic()
-            settled = await self._guarded(self.projection.write())
+            await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
             self._pace.wrote(cells, started)
         if self.projection.unwritten_records:
-            return self._pace.wait(cells, self.projection.unwritten_records)
-        return 0.0 if settled else IDLE_S  # more roots may be due
+            return self._pace.wait(cells, unwritten)
+        if self.projection.has_more_due:
+            return 0.0
+        return QUIET_S if self.projection.is_behind else IDLE_S
 
     async def _guarded(self, step: Awaitable[T]) -> T:
         """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
