@@ -92,41 +92,34 @@ class Pool:
         before = self.units(self.base)
         return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
 
-    def with_states(self, states: Mapping[date, State]) -> "Pool | None":
-        """The same pool with other states of some of its days.
+    def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
+        """The same pool with other states of some of its days, and its steps, which were these `before`.
 
-        None where more than that changes: a day that it has not, an account among several, a total that runs on.
+        Slices before the first of these days stay. None where more than that changes: a day that it has not, an account
+        among several, a total that runs on.
         """
         if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
             return None
-        days = list(self.days)
+        found = list(self.days)
         for day, state in states.items():
-            place = bisect_left(days, (day,))
-            if place == len(days) or days[place].day != day:
+            place = bisect_left(found, (day,))
+            if place == len(found) or found[place].day != day:
                 return None
-            days[place] = Day(day, True, state)
-        changed = tuple(days)
-        share = Share(self.shares[0].account, self.series.measure.gain(changed), changed)
-        return Pool(
-            self.plan,
-            self.series,
-            self.pricing,
-            self.period,
-            self.start,
-            self.end,
-            None,
-            self.weight,
-            changed,
-            (share,),
-        )
+            found[place] = Day(day, True, state)
+        days = tuple(found)
+        steps = self._steps_since(min(states), days, before)
+        # All its days are held, so what is there after the last slice is all of them together.
+        share = Share(self.shares[0].account, self.series.measure.value(steps[-1].total), days)
+        terms = (self.plan, self.series, self.pricing, self.period, self.start, self.end)
+        return Pool(*terms, None, self.weight, days, (share,)), steps
 
-    def steps_since(self, day: date, before: Sequence[Step]) -> tuple[Step, ...]:
-        """The charge cut as it was `before` states changed, of this day and later ones: earlier slices stay."""
+    def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
+        """The charge cut as it was `before` states changed, of this day and later ones."""
         first = bisect_right(before, day, key=_start) - 1
         kept, starts = before[:first], [step.start for step in before[first:]]
-        places = [bisect_left(self.days, (start,)) for start in starts] + [len(self.days)]
+        places = [bisect_left(days, (start,)) for start in starts] + [len(days)]
         runs = [
-            (start, True, [one.state for one in self.days[place:stop]])
+            (start, True, [one.state for one in days[place:stop]])
             for start, place, stop in zip(starts, places, places[1:], strict=False)
         ]
         charged = sum(step.amount for step in kept)

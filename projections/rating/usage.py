@@ -179,9 +179,9 @@ def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
 
 
 def rerated(rated: RatedUsage, states: Mapping[date, State]) -> RatedUsage | None:
-    """The charge with other states of some of its days; None where more than that changes (`Pool.with_states`)."""
-    pool = rated.pool.with_states(states)
-    if pool is None:
+    """The charge with other states of some of its days; None where more than that changes (`Pool.moved`)."""
+    moved = rated.pool.moved(states, rated.steps)
+    if moved is None:
         return None
-    steps = pool.steps_since(min(states), rated.steps)
+    pool, steps = moved
     return RatedUsage(pool, steps, _parts(pool, steps))
