@@ -54,10 +54,10 @@ def balances_shown(
 
     A state that is the same object is of the same terms and day, so its row is the same, too.
     """
-    held: dict[str, CommitmentEntity | BalanceEntity] = {**own.commitments, **own.balances}
     found = {}
-    for id, state in (settlement.commitments | settlement.balances).items():
-        entity, shown = held.get(id), before.get(id)
+    for id, state in settlement.states().items():
+        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
+        shown = before.get(id)
         if entity is None:
             continue
         if shown is None or shown.state is not state:

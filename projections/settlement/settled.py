@@ -109,6 +109,11 @@ class Settlement:
         rated = [one for many in self.kept.rated.usage.values() for one in many if one.pool.series.kind == "DEBIT"]
         return {one.id: settle_minimum(one, rated, self.others, self.through) for one in self.terms.minimums}
 
+    def states(self) -> dict[str, AgreementState]:
+        """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""
+        funds = {fund.id: self.kept.fund_state(number) for number, fund in enumerate(self.terms.funds)}
+        return {**self.commitments, **funds} if self.terms.minimums else funds
+
     @cached_property
     def commitments(self) -> dict[str, AgreementState]:
         """Every commitment's state as of `through`, by id."""
