@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
 from benchmarks.showing import show
-from benchmarks.waiting import NotFinishedError, cpu_seconds
+from benchmarks.waiting import NotFinishedError, cpu_seconds, until
 from benchmarks.workload import Load
 from events.topics import USAGE
 from services.failures import ExpectedFailure
@@ -73,6 +73,10 @@ class Watch:
         self.published = [[] for _ in range(self.partitions)]
         self.seen = [[] for _ in range(self.partitions)]
 
+    async def look(self) -> tuple[bool, object]:
+        """Whether all that was published is visible, and how far `usage` is read."""
+        return self.is_visible, self._read
+
     def note(self, row: Any) -> None:
         """A look at the read models, as of now."""
         now, read = time.monotonic(), tuple(row["read"])
@@ -81,6 +85,12 @@ class Watch:
         if not row["waiting"]:
             for partition, offset in enumerate(read):
                 self.seen[partition].append((offset, now))
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether all that was published is."""
+        ends = [bursts[-1][0] if bursts else 0 for bursts in self.published]
+        return all(seen and seen[-1][0] >= end for seen, end in zip(self.seen, ends, strict=True))
 
     def latencies(self, since: float) -> list[float]:
         """Seconds from published to visible of each record that was published after a moment, in order."""
@@ -97,18 +107,22 @@ class Watch:
         return sorted(found)
 
 
-async def publish(system: System, load: Load, rate: int, watch: Watch) -> None:
-    """All events of the load, so many a second."""
-    counts, started, sent = [0] * load.partitions, time.monotonic(), 0.0
+async def publish(system: System, load: Load, rate: int, watch: Watch) -> float:
+    """All events of the load, so many a second once the first are visible; returns when that was."""
+    counts, started, sent = [0] * load.partitions, 0.0, 0
     async with BatchWriter(system.endpoints.kafka_bootstrap) as writer:
         for chunk in load.chunks(max(1, round(rate * BURST_SECONDS))):
             await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
             moment = time.monotonic()
-            await asyncio.gather(*(writer.append(USAGE, partition, records) for partition, records in chunk.items()))
             for partition, records in chunk.items():
+                await writer.append(USAGE, partition, records)
                 counts[partition] += len(records)
                 watch.published[partition].append((counts[partition], moment))
                 sent += len(records)
+            if not started:
+                await until("the projection of the first usage", DRAIN_SECONDS, watch.look, system.supervisor)
+                started, sent = time.monotonic(), 0
+    return started
 
 
 async def look(connection: Any, watch: Watch, ended: asyncio.Event) -> None:
@@ -118,8 +132,7 @@ async def look(connection: Any, watch: Watch, ended: asyncio.Event) -> None:
         watch.note(await connection.fetchrow(_SEEN, watch.partitions))
         if ended.is_set():
             deadline = deadline or time.monotonic() + DRAIN_SECONDS
-            ends = [bursts[-1][0] if bursts else 0 for bursts in watch.published]
-            if all(seen and seen[-1][0] >= end for seen, end in zip(watch.seen, ends, strict=True)):
+            if watch.is_visible:
                 return
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -134,9 +147,9 @@ async def measure(system: System, accounts: int, rate: int, seconds: int, say: A
     connection = await connect(system.endpoints.database_url)
     try:
         say(f"publishing {rate:,} events a second for {seconds + WARM_SECONDS:.0f} s")
-        started, cpu = time.monotonic(), -cpu_seconds("projector")
+        cpu = -cpu_seconds("projector")
         looking = asyncio.create_task(look(connection, watch, ended))
-        await publish(system, load, rate, watch)
+        started = await publish(system, load, rate, watch)
         ended.set()
         await looking
         passed, cpu = time.monotonic() - started, cpu + cpu_seconds("projector")
