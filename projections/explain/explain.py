@@ -17,7 +17,7 @@ from projections.rating.charges import Charge, ChargeKey
 from projections.settlement import LineKey, Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import key_of
-from projections.settlement.settle import gathered_lines
+from projections.settlement.settled import gathered_lines
 
 NOTHING_DUE = "Nothing is due any more under terms and quantities as they now are: it goes back (docs/rules.md 8.4)."
 

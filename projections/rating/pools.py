@@ -3,8 +3,8 @@
 It is rated as one quantity, slice by slice, and then divided among its accounts (rules 4.1, 7.5 to 7.7).
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -21,12 +21,13 @@ ONE = Fraction(1)
 
 
 class Step(NamedTuple):
-    """A slice of a pooled charge: minor units, and the priced units of the total before and after it."""
+    """A slice of a pooled charge: minor units, the priced units of the total before and after it, and that total."""
 
     start: date
     amount: int
     before: Fraction
     after: Fraction
+    total: State | None
 
 
 class GivenBack(NamedTuple):
@@ -74,7 +75,8 @@ class Pool:
 
     def worth(self, priced: Fraction) -> int:
         """C of so many units, as it is owed: minor units, rounded once."""
-        return self.plan.rounding.minor(self.pricing.price.charge(priced) * self.weight)
+        charge = self.pricing.price.charge(priced)
+        return self.plan.rounding.minor(charge if self.weight is ONE else charge * self.weight)
 
     def overage_worth(self, priced: Fraction) -> int:
         """The same by the overage bands."""
@@ -87,20 +89,55 @@ class Pool:
 
     def steps(self, cuts: Sequence[date]) -> tuple[Step, ...]:
         """The charge cut at the given days (sorted), in order of day."""
-        found: list[Step] = []
+        before = self.units(self.base)
+        return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
+
+    def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
+        """The same pool with other states of some of its days, and its steps, which were these `before`.
+
+        Slices before the first of these days stay. None where more than that changes: a day that it has not, an account
+        among several, a total that runs on.
+        """
+        if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
+            return None
+        found = list(self.days)
+        for day, state in states.items():
+            place = bisect_left(found, (day,))
+            if place == len(found) or found[place].day != day:
+                return None
+            found[place] = Day(day, True, state)
+        days = tuple(found)
+        steps = self._steps_since(min(states), days, before)
+        # All its days are held, so what is there after the last slice is all of them together.
+        share = Share(self.shares[0].account, self.series.measure.value(steps[-1].total), days)
+        terms = (self.plan, self.series, self.pricing, self.period, self.start, self.end)
+        return Pool(*terms, None, self.weight, days, (share,)), steps
+
+    def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
+        """The charge cut as it was `before` states changed, of this day and later ones."""
+        first = bisect_right(before, day, key=_start) - 1
+        kept, starts = before[:first], [step.start for step in before[first:]]
+        places = [bisect_left(days, (start,)) for start in starts] + [len(days)]
+        runs = [
+            (start, True, [one.state for one in days[place:stop]])
+            for start, place, stop in zip(starts, places, places[1:], strict=False)
+        ]
+        charged = sum(step.amount for step in kept)
+        return (*kept, *self._steps(runs, kept[-1].total if kept else None, before[first].before, charged))
+
+    def _steps(
+        self, runs: Iterable[tuple[date, bool, list[State]]], running: State | None, before: Fraction, charged: int
+    ) -> Iterator[Step]:
+        """The held runs as slices: `running` is the total before them, `before` its units, `charged` their worth."""
         measure = self.series.measure
-        running = self.base
-        before = self.units(running)
-        charged = self.worth(before)
-        for start, held, states in self._runs(cuts):
+        for start, held, states in runs:
             added = measure.merge_all(states)
             running = added if running is None or added is None else measure.merge(running, added)
             after = self.units(running)
             worth = self.worth(after)
             if held:
-                found.append(Step(start, worth - charged, before, after))
+                yield Step(start, worth - charged, before, after, running)
             before, charged = after, worth
-        return tuple(found)
 
     def _runs(self, cuts: Sequence[date]) -> Iterator[tuple[date, bool, list[State]]]:
         """The states of each slice, in order of day: (the slice's start, held, states)."""
@@ -170,3 +207,7 @@ def _summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
         else:
             found.append(Slice(start, amount))
     return found
+
+
+def _start(step: Step) -> date:
+    return step.start

@@ -1,24 +1,22 @@
 """Rate usage: of each billing period one charge per pricing that holds in it (rules 3.6, 3.7, 4.1, 7.5).
 
 A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
-depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity. A
-family's usage is rated again only where quantities changed.
+depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import NamedTuple
 
 from events.facts.bills import ChargeType
-from projections.aggregates import DayState, Totals, TotalsKey, units
+from projections.aggregates import DayState, Totals, units
 from projections.calendar import Period, days_of
 from projections.measures import Compound, CompoundState, Day, State
 from projections.rating.charges import Charge, ChargeKey, Slice
 from projections.rating.cuts import Cuts
 from projections.rating.pools import ONE, Pool, Share, Step
-from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Reader, Readers, Series
+from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
 from projections.rating.timelines import held_days
 
 
@@ -180,60 +178,10 @@ def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
     )
 
 
-#: Place of the series in the family's terms, number of the billing period.
-RatedKey = tuple[int, int]
-
-
-class Rated(NamedTuple):
-    """All usage of a family at normal rates, and the quantities it was rated from."""
-
-    usage: dict[RatedKey, tuple[RatedUsage, ...]]
-    totals: dict[TotalsKey, dict[date, DayState]]
-
-
-def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None) -> Rated:
-    """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
-
-    `readers` say which series read a total, `cuts` are the days on which slices start.
-    """
-    usage = dict(kept.usage) if kept else {}
-    held = dict(kept.totals) if kept else {}
-    stale: dict[RatedKey, Reader] = {}
-    for key, of_total in readers.items():
-        days, old = totals.get(key), held.get(key)
-        if days == old or (not days and not old):
-            continue
-        held[key] = dict(days or {})
-        changed = _changed(old or {}, held[key])
-        for reader in of_total:
-            for number in _numbers(reader.plan, changed):
-                stale[reader.place, number] = reader
-            if any(span.pricing.span for span in reader.series.spans):
-                _stale_after(usage, reader, min(changed), stale)
-    for (place, number), reader in stale.items():
-        usage[place, number] = rate_usage(reader.plan, reader.series, number, held, cuts)
-    return Rated(usage, held)
-
-
-def _changed(old: Mapping[date, DayState], new: Mapping[date, DayState]) -> list[date]:
-    if not old:
-        return list(new)
-    return [day for day in old.keys() | new.keys() if old.get(day) != new.get(day)]
-
-
-def _numbers(plan: PlanTerms, days: Iterable[date]) -> Iterator[int]:
-    """Numbers of the billing periods that hold days of the account plan."""
-    stop = date.min
-    for day in sorted(days):
-        if day >= stop and plan.start <= day and (plan.end is None or day < plan.end):
-            number = plan.grid.number(day)
-            stop = plan.grid.start(number + 1)
-            yield number
-
-
-def _stale_after(usage: Mapping[RatedKey, object], reader: Reader, day: date, stale: dict[RatedKey, Reader]) -> None:
-    """tiersSpanPlan: what changes on a day moves every later period's tiers."""
-    first = reader.plan.grid.number(day)
-    for place, number in usage:
-        if place == reader.place and number >= first:
-            stale[place, number] = reader
+def rerated(rated: RatedUsage, states: Mapping[date, State]) -> RatedUsage | None:
+    """The charge with other states of some of its days; None where more than that changes (`Pool.moved`)."""
+    moved = rated.pool.moved(states, rated.steps)
+    if moved is None:
+        return None
+    pool, steps = moved
+    return RatedUsage(pool, steps, _parts(pool, steps))

@@ -1,7 +1,7 @@
-"""The rows that follow from one settlement of a family: balances, draws, accrued lines."""
+"""The rows that follow from one settlement of a family: balances, and behind them draws and accrued lines."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -21,21 +21,55 @@ class SettledRows(NamedTuple):
     lines: tuple[AccruedRow, ...]
 
 
-NOTHING = SettledRows((), (), ())
+class Shown(NamedTuple):
+    """A commitment's or balance's state and the row that shows it."""
+
+    state: AgreementState
+    row: BalanceRow
+
+
+class BehindRows(NamedTuple):
+    """A root's draws and accrued lines, each list in the order of its key: written behind the balances."""
+
+    draws: tuple[DrawRow, ...]
+    lines: tuple[AccruedRow, ...]
+
+
+NO_ROWS = BehindRows((), ())
 
 
 def settled_rows(
     settlement: Settlement, drafts: Iterable[DraftBill], own: Resources, root_id: str, today: date
 ) -> SettledRows:
     """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
-    organization = own.organization
-    states = {**settlement.commitments, **settlement.balances}
-    held: dict[str, CommitmentEntity | BalanceEntity] = {**own.commitments, **own.balances}
-    balances = [
-        balance_row(held[id], state, organization, root_id, today) for id, state in states.items() if id in held
-    ]
+    balances = balances_shown(settlement, own, root_id, today, {})
+    behind = behind_rows(settlement, drafts, own.organization, root_id)
+    return SettledRows(tuple(sorted(one.row for one in balances.values())), *behind)
+
+
+def balances_shown(
+    settlement: Settlement, own: Resources, root_id: str, today: date, before: Mapping[str, Shown]
+) -> dict[str, Shown]:
+    """By id, the family's commitments and balances; those that stand as `before` are the same objects.
+
+    A state that is the same object is of the same terms and day, so its row is the same, too.
+    """
+    found = {}
+    for id, state in settlement.states().items():
+        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
+        shown = before.get(id)
+        if entity is None:
+            continue
+        if shown is None or shown.state is not state:
+            shown = Shown(state, balance_row(entity, state, own.organization, root_id, today))
+        found[id] = shown
+    return found
+
+
+def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
+    """The draws and the lines of what is unbilled."""
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
-    return SettledRows(tuple(sorted(balances)), tuple(draws), tuple(_lines(drafts, organization, root_id)))
+    return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)))
 
 
 def balance_row(
@@ -56,7 +90,7 @@ def balance_row(
         state.amount_rolled_over,
         state.amount_lapsed,
         state.status,
-        json.dumps(periods),
+        json.dumps(periods) if periods else "[]",
         entity.folded,
         today,
     )

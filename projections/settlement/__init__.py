@@ -3,11 +3,12 @@
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
 from projections.settlement.billed import Billed, LineKey, PendingBill
-from projections.settlement.bills import draft_bills, issue, unbilled
+from projections.settlement.bills import draft_bills, issue, unbilled, unbilled_of
 from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
 from projections.settlement.lines import DueLine
-from projections.settlement.settle import Draw, Kept, Settlement, settle
+from projections.settlement.settle import settle
+from projections.settlement.settled import Draw, Kept, Settlement
 from projections.settlement.states import AgreementState, PeriodState
 from projections.settlement.unpriced import Unpriced, unpriced
 
@@ -37,5 +38,6 @@ __all__ = [
     "terms_of",
     "together",
     "unbilled",
+    "unbilled_of",
     "unpriced",
 ]

@@ -23,7 +23,8 @@ from projections.settlement.drafts import (
 )
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.lines import DueLine
-from projections.settlement.settle import Kept, Settlement, settle
+from projections.settlement.settle import settle
+from projections.settlement.settled import Kept, Settlement
 
 
 def draft_bills(
@@ -49,8 +50,13 @@ def unbilled(
     family: Family, *, as_of: date, account_id: str | None = None, kept: Kept | None = None
 ) -> list[DraftBill]:
     """What has arrived or is due by the date and is not billed yet, in the shape of a preview."""
-    settlement = settle(family, through=family.billed.through(as_of), accrued=True, kept=kept)
-    accounts = [account_id] if account_id else list(family.terms.accounts)
+    through = family.billed.through(as_of)
+    return unbilled_of(settle(family, through=through, accrued=True, kept=kept), account_id)
+
+
+def unbilled_of(settlement: Settlement, account_id: str | None = None) -> list[DraftBill]:
+    """The same of a settlement of all usage that has arrived."""
+    accounts = [account_id] if account_id else list(settlement.terms.accounts)
     return [draft for account in accounts for draft in _drafts(settlement, account)]
 
 

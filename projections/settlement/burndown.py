@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from projections.calendar import ONE_DAY, Period
 from projections.settlement.family import Family
-from projections.settlement.settle import Kept, Settlement, settle
+from projections.settlement.settle import settle
+from projections.settlement.settled import Kept, Settlement
 from projections.settlement.states import AgreementState
 
 

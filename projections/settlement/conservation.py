@@ -19,7 +19,7 @@ from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Outcome
 from projections.settlement.lines import DueLine
 from projections.settlement.overage import separated, uncovered
-from projections.settlement.settle import Settlement, gathered_lines
+from projections.settlement.settled import Settlement, gathered_lines
 from projections.settlement.states import AgreementState
 
 Gathered = list[tuple[LineKey, DueLine]]
@@ -104,7 +104,7 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
     for charge in settlement.charges.values():
         flow = flow_of(charge)
         if CHARGES[charge.type].credit:
-            flow.credits += settlement.credited[charge.key]
+            flow.credits += settlement.kept.credited[charge.key]
         else:
             flow.charges += charge.amount
     for outcome in settlement.kept.drawn.outcomes:

@@ -15,7 +15,7 @@ from projections.rating.timelines import held_days
 from projections.settlement.billed import LineKey, PendingBill
 from projections.settlement.family import FamilyTerms
 from projections.settlement.lines import DueLine
-from projections.settlement.settle import Settlement
+from projections.settlement.settled import Settlement
 
 BillingFrequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY", "AD_HOC", "MIXED"]
 ONE = Decimal(1)

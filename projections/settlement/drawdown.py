@@ -1,41 +1,18 @@
-"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2), after
-credits have reduced the charges of their product, or all, latest slice first (rules 3.16).
+"""Draw-down: slices in order of service take what prepayments and balances have left (rules 4.2, 4.6, 5.2).
 
 Slices that start on one day are settled as a group. The state before each group is kept, so a later settlement goes on
 from the first group that differs: nothing that comes later in service time can change what came earlier.
 """
 
-from bisect import insort
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from projections.line_types import CHARGES, DRAW_RANK
-from projections.rating.charges import Charge, ChargeKey
-from projections.settlement.agreements import Drawer, Fund, Window, drawer_of
+from projections.settlement.agreements import Drawer, Fund, Window
 from projections.settlement.family import FamilyTerms
-
-
-class Piece(NamedTuple):
-    """A slice that may draw, in minor units; its first fields are the order of rules 4.2.
-
-    One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
-    that started first comes first. Ids, which a story does not tell, decide nothing that differs in words.
-    `credited` is what credits took off the slice; `amount` is what is left of it to draw.
-    """
-
-    start: date
-    rank: int
-    product_code: str
-    account_code: str
-    plan_code: str
-    item_code: str
-    charge_start: date
-    charge: ChargeKey
-    amount: int
-    credited: int
-    drawer: Drawer
+from projections.settlement.pieces import Piece
 
 
 class Taken(NamedTuple):
@@ -73,79 +50,17 @@ class Drawn:
     checkpoints: list[tuple[int, Spent]]
 
 
-def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
-    """The slices of charges that may draw, in the order of rules 4.2."""
-    found: list[Piece] = []
-    for charge in charges:
-        plan, account = charge.plan, charge.account
-        rank = DRAW_RANK[charge.type]
-        drawer = drawer_of(charge)
-        words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
-        found.extend(
-            Piece(one.start, rank, *words, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
-        )
-    found.sort()
-    return found
+def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None, same: int | None = None) -> Drawn:
+    """Settle the pieces in order; `kept` is an earlier draw-down under the same terms.
 
-
-class Credited(NamedTuple):
-    """The slices after credits, and what each credit is worth on its line (minor units, positive)."""
-
-    pieces: list[Piece]
-    worth: dict[ChargeKey, int]
-
-
-def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
-    """Counters' credits before PRODUCT_CREDIT before GLOBAL_CREDIT, each over its account's slices in its period.
-
-    What is left over of a counter's credit is payable; a credit pricing never takes its scope below zero.
+    `same`: how many of its first pieces it had as well, by those who know it; else they are compared.
     """
-    if not credits:
-        return Credited(pieces, {})
-    left, worth = list(pieces), {}
-    leftover: list[tuple[Charge, int]] = []
-    for credit in sorted(credits, key=_order):
-        scope = [index for index, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
-        # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
-        rest = max(0, credit.amount)
-        if not CHARGES[credit.type].payable:
-            beyond = sum(amount for other, amount in leftover if _covers(credit, drawer_of(other), other.start))
-            rest = min(rest, max(0, sum(left[index].amount for index in scope) - beyond))
-        worth[credit.key] = rest
-        for index in reversed(scope):
-            piece = left[index]
-            taken = min(rest, max(0, piece.amount))
-            if taken:
-                left[index] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
-                rest -= taken
-        if rest and CHARGES[credit.type].payable:
-            leftover.append((credit, rest))
-    return Credited(left, worth)
-
-
-def _order(credit: Charge) -> tuple[object, ...]:
-    """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
-    rank = 0 if CHARGES[credit.type].payable else 2 if credit.every_product else 1
-    words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
-    return rank, credit.start, *words, credit.key
-
-
-def _covers(credit: Charge, drawer: Drawer, start: date) -> bool:
-    """Whether what starts on this day, of this account, product and currency, lies in the credit's scope."""
-    return (
-        drawer.account_id == credit.account.id
-        and (credit.every_product or drawer.product_id == credit.plan.product_id)
-        and drawer.currency == credit.plan.currency
-        and credit.start <= start < credit.end
-    )
-
-
-def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None) -> Drawn:
-    """Settle the pieces in order; `kept` is an earlier draw-down under the same terms."""
-    if not terms.funds:
-        return Drawn(pieces, [Outcome(piece, (), max(0, piece.amount), None) for piece in pieces], Spent([], []), [])
-    done, spent, checkpoints = _resume(terms, pieces, kept)
-    outcomes = kept.outcomes[:done] if kept else []
+    if kept is None:
+        kept, same = _nothing_drawn(terms), 0
+    elif same is None:
+        same = _same(kept.pieces, pieces)
+    done, spent, checkpoints = _resume(kept, same)
+    outcomes = kept.outcomes[:done]
     run = _Run(terms, spent)
     day: date | None = None
     for number in range(done, len(pieces)):
@@ -157,21 +72,49 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
     return Drawn(pieces, outcomes, spent, checkpoints)
 
 
-def _resume(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None) -> tuple[int, Spent, list[tuple[int, Spent]]]:
-    """How many pieces are settled already, what was spent by then, and the checkpoints up to there."""
-    fresh = Spent([0] * len(terms.funds), [0] * len(terms.funds))
-    if kept is None or not kept.checkpoints:
-        return 0, fresh, []
-    same = 0
-    for old, new in zip(kept.pieces, pieces, strict=False):
-        if old != new:
+def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Iterable[Piece]) -> Drawn:
+    """Settle again, from the day of the first piece that is `gone` from what was kept or has `come` to it."""
+    pieces = kept.pieces.copy()
+    first = len(pieces)
+    for piece in gone:
+        place = bisect_left(pieces, piece)
+        del pieces[place]
+        first = min(first, place)
+    for piece in come:
+        place = bisect_left(pieces, piece)
+        pieces.insert(place, piece)
+        first = min(first, place)
+    return draw_down(terms, pieces, kept, first)
+
+
+def _nothing_drawn(terms: FamilyTerms) -> Drawn:
+    return Drawn([], [], Spent([0] * len(terms.funds), [0] * len(terms.funds)), [])
+
+
+def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
+    """How many pieces both begin with."""
+    count = 0
+    for one, other in zip(old, new, strict=False):
+        if one != other:
             break
-        same += 1
-    if same == len(pieces) == len(kept.pieces):
+        count += 1
+    return count
+
+
+def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]]:
+    """How many pieces are settled already, what was spent by then, and the checkpoints up to there.
+
+    It goes on behind all of what was kept, or before the group in which the first one differs.
+    """
+    if same == len(kept.pieces):
         return same, Spent(kept.spent.in_term.copy(), kept.spent.rolled.copy()), list(kept.checkpoints)
-    usable = [one for one in kept.checkpoints if one[0] <= same]
-    done, state = usable[-1]
-    return done, Spent(state.in_term.copy(), state.rolled.copy()), usable[:-1]
+    usable = bisect_right(kept.checkpoints, same, key=_pieces_before)
+    done, state = kept.checkpoints[usable - 1]
+    return done, Spent(state.in_term.copy(), state.rolled.copy()), kept.checkpoints[: usable - 1]
+
+
+def _pieces_before(checkpoint: tuple[int, Spent]) -> int:
+    return checkpoint[0]
 
 
 class _Run:

@@ -42,9 +42,11 @@ class FamilyTerms:
     funds: tuple[Fund, ...]
     minimums: tuple[Minimum, ...]
     cuts: Cuts
-    #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders.
+    #: Memory of what depends on the terms alone: standing charges and counters by (plan, period number), draw orders,
+    #: and which totals are of charges only.
     fixed: dict[tuple[PlanTerms, int], tuple[Charge, ...]] = field(default_factory=dict)
     orders: dict[Drawer, Sequence[Window]] = field(default_factory=dict)
+    plain: dict[TotalsKey, bool] = field(default_factory=dict)
 
     def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
         """Standing charge and counters of a billing period: they depend on the terms alone."""
@@ -59,6 +61,19 @@ class FamilyTerms:
         for fees in self.scheduled:
             found += fees.due(through)
         return found
+
+    def only_charges(self, key: TotalsKey) -> bool:
+        """Whether usage of this total changes the charges of its billing period and nothing else: it is no credit, its
+        tiers do not span the plan, and no minimum spend counts it."""
+        found = self.plain.get(key)
+        if found is None:
+            found = self.plain[key] = all(self._is_plain(reader) for reader in self.readers.get(key, ()))
+        return found
+
+    def _is_plain(self, reader: Reader) -> bool:
+        series = reader.series
+        counts = any(plan.has_minimum and reader.plan in (plan.grouped or (plan,)) for plan in self.plans)
+        return series.kind == "DEBIT" and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
         """The draw order of charges like this one."""

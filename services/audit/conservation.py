@@ -7,7 +7,7 @@ that says something else than its log is found here, too, with the name of its c
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from events.decimals import EXACT
 from projections.line_types import MEMO_TYPES
@@ -27,7 +27,8 @@ SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed,
     (SELECT coalesce(sum(draws.amount), 0) FROM draws WHERE draws.commitment_id = held.commitment_id) AS drawn
 FROM commitment_balances held WHERE organization = $1 AND root_id = $2
 """
-_IS_DUE = "SELECT EXISTS (SELECT FROM due_accounts WHERE root_id = $1)"
+#: Why a root waits for rows to be written: `lines`, if its balances are there already.
+_WAITS = "SELECT reason FROM due_accounts WHERE root_id = $1"
 #: Of a root, without memos ($2): nothing is ever due for what is put on a bill by hand.
 _CHARGED = """
 SELECT (
@@ -68,49 +69,54 @@ async def check_organization(postgres: Postgres, organization: str) -> Conservat
 async def _check_family(postgres: Postgres, organization: str, root_id: str, found: Conservation) -> None:
     async with reading_live(postgres) as connection:
         page = await read_page(connection, organization, [root_id])
-        waits = await connection.fetchval(_IS_DUE, root_id)
+        waits = await connection.fetchval(_WAITS, root_id)
         rows = await connection.fetch(_ROWS, organization, root_id)
         charged = await connection.fetchrow(_CHARGED, root_id, MEMO_TYPES)
     found.families += 1
-    found.waiting += waits
-    agreements, failing = await compute(organization, _residues_of, page, None if waits else (rows, charged))
+    found.waiting += waits is not None
+    shown = _Shown(rows, None if waits else charged) if waits in (None, "lines") else None
+    agreements, failing = await compute(organization, _residues_of, page, shown)
     found.agreements += agreements
     for residue in failing:
         found.note(residue)
 
 
-def _residues_of(
-    page: PageRows, shown: tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]] | None
-) -> tuple[int, list[Residue]]:
+class _Shown(NamedTuple):
+    """The rows of balances, and what bills and accrued lines charge; None as long as lines and draws are behind."""
+
+    balances: Sequence[Mapping[str, Any]]
+    charged: Mapping[str, Any] | None
+
+
+def _residues_of(page: PageRows, shown: _Shown | None) -> tuple[int, list[Residue]]:
     """How many commitments and balances there are, and which laws do not hold; those of what is shown, if it is."""
     [loaded] = loaded_page(page).values()
     through = loaded.family.billed.through(loaded.today)
     settlement = settle(loaded.family, through=through, accrued=True)
     failing = list(residues(settlement))
     if shown is not None:
-        failing += _shown_residues(settlement, *shown)
+        failing += _shown_residues(settlement, shown)
     return len(settlement.commitments) + len(settlement.balances), failing
 
 
-def _shown_residues(
-    settlement: Settlement, rows: Sequence[Mapping[str, Any]], charged: Mapping[str, Any]
-) -> Iterator[Residue]:
+def _shown_residues(settlement: Settlement, shown: _Shown) -> Iterator[Residue]:
     """What the rows say against themselves, and against the settlement of what is behind them."""
     with localcontext(EXACT):
-        for row in rows:
+        for row in shown.balances:
             state = state_of(settlement, row["commitment_id"])
             laws = {"shown: spent = settled": row["spent"] - (state.amount_spent if state else 0)}
             if row["kind"] != "MINIMUM":
                 used = row["spent"] + row["remaining"] + row["rolled_over"] + row["lapsed"]
-                laws |= {
-                    "shown: amount + top-ups = spent + rolled over + lapsed + remaining": row["amount"] - used,
-                    "shown: spent = draws": row["spent"] - row["drawn"],
-                }
+                laws["shown: amount + top-ups = spent + rolled over + lapsed + remaining"] = row["amount"] - used
+                if shown.charged is not None:
+                    laws["shown: spent = draws"] = row["spent"] - row["drawn"]
             for law, residue in laws.items():
                 if residue:
                     yield Residue(law, row["commitment_id"], None, None, residue)
+        if shown.charged is None:
+            return
         left = settlement.family.billed.charged_beside(settlement.terms.accounts)
         due = sum((line.money for line in settlement.lines.values()), left)
-        rest = due - charged["billed"] - charged["unbilled"]
+        rest = due - shown.charged["billed"] - shown.charged["unbilled"]
     if rest:
         yield Residue("due = billed + unbilled", None, settlement.terms.root_id, None, rest)

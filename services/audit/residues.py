@@ -1,5 +1,6 @@
 """Money that nothing explains: |due - billed - unbilled| per account, and what conservation leaves over."""
 
+from collections.abc import Set
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -22,12 +23,14 @@ SELECT root_id, sum(amount) AS amount FROM (
     UNION ALL SELECT root_id, amount FROM {schema}.accrued_lines
 ) AS charged WHERE root_id = ANY ($1::text[]) GROUP BY root_id
 """
-#: Of each commitment: what is in it must be spent, rolled over, lapsed or left; what is spent must be drawn. Of a
-#: minimum what is spent must have counted.
+#: Of each commitment: what is in it must be spent, rolled over, lapsed or left; what is spent must be drawn, unless its
+#: draws are still to follow. Of a minimum what is spent must have counted.
 _CONSERVATION = """
 SELECT coalesce(sum(CASE kind WHEN 'MINIMUM' THEN abs(spent - coalesce(counted, 0))
-    ELSE abs(amount - spent - remaining - rolled_over - lapsed) + abs(spent - coalesce(drawn, 0)) END), 0)
-FROM {schema}.commitment_balances
+    ELSE abs(amount - spent - remaining - rolled_over - lapsed)
+        + CASE WHEN behind.root_id IS NULL THEN abs(spent - coalesce(drawn, 0)) ELSE 0 END END), 0)
+FROM {schema}.commitment_balances held
+LEFT JOIN {schema}.due_accounts AS behind ON behind.root_id = held.root_id AND behind.reason = 'lines'
 LEFT JOIN (SELECT commitment_id, sum(amount) AS drawn FROM {schema}.draws GROUP BY commitment_id) AS sums
     USING (commitment_id)
 LEFT JOIN LATERAL (
@@ -46,10 +49,13 @@ async def conservation(connection: Any, live: str) -> Decimal:
     return Decimal(found)
 
 
-async def unexplained(connection: Any, live: str, projection: Projection, partition: int) -> tuple[Decimal, int]:
+async def unexplained(
+    connection: Any, live: str, projection: Projection, partition: int, behind: Set[str]
+) -> tuple[Decimal, int]:
     """Sum of |due - billed - unbilled| over the roots of a partition, and how many they are.
 
-    Due is settled from what the projection folded; billed and unbilled are the live rows.
+    Those whose accrued lines are `behind` are only counted. Due is settled from what the projection folded; billed and
+    unbilled are the live rows.
     """
     total, count, after = Decimal(0), 0, ""
     while True:
@@ -64,7 +70,7 @@ async def unexplained(connection: Any, live: str, projection: Projection, partit
         async with projection.target.reading() as scratch:
             families = await load_families(scratch, [(row["organization"], row["root_id"], partition) for row in page])
         with localcontext(EXACT):
-            for state in families:
+            for state in (family for family in families if family.root_id not in behind):
                 total += abs(_due(projection, state) - charged.get(state.root_id, Decimal(0)))
 
 

@@ -59,6 +59,7 @@ class Projection:
                 positions = await take_lease(connection, partitions)
             else:
                 positions = await read_positions(connection, partitions)
+            await connection.execute(due.TAKE_OVER, sorted(partitions))
             for partition in partitions:
                 clocks = await read_clocks(connection, partition)
                 self.partitions[partition] = new_partition(positions[partition], clocks)
@@ -68,6 +69,7 @@ class Projection:
         """Forget these partitions, written or not."""
         listed = list(partitions)
         self.cache.drop_partitions(listed)
+        self._writer.forget(listed)
         for partition in listed:
             self.partitions.pop(partition, None)
 
@@ -91,18 +93,37 @@ class Projection:
             state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
             state.stop(decoded.stopped)
 
-    async def write(self, *, catalog_end: int | None = None, due_limit: int = DUE_BATCH, settle: bool = True) -> int:
+    @property
+    def has_more_due(self) -> bool:
+        """Whether the last write left roots that are due to the next one."""
+        return self._writer.turns.has_more_due
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether draws and lines of some roots are still to follow their balances."""
+        return self._writer.turns.is_behind
+
+    async def write(
+        self,
+        *,
+        catalog_end: int | None = None,
+        due_limit: int = DUE_BATCH,
+        settle: bool = True,
+        quiet: bool = True,
+    ) -> int:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
 
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
-        as due. Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
+        as due. Not `quiet`: more records are about to come, so whatever may wait waits.
+
+        Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
         """
         await self._advance(catalog_end)
         states = list(self.partitions.values())
         async with self.target.writing() as connection:
             if any(state.unwritten.foreign for state in states):
                 await check_origins(connection, self._origins)
-            settled = await self._writer.write(connection, states, due_limit, settle=settle)
+            settled = await self._writer.write(connection, states, due_limit, settle=settle, quiet=quiet)
         for state in states:
             state.committed()
         self.cache.shrink()

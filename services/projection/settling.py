@@ -2,15 +2,19 @@
 differ from what was written before."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
+from projections.rating.index import FamilyIndex
 from projections.readmodels import accrued_lines, balances, columns, draws
-from projections.readmodels.settled import NOTHING, SettledRows, settled_rows
+from projections.readmodels.settled import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
-from projections.settlement import Family, settle, together, unbilled
+from projections.resources import Resources
+from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
@@ -18,68 +22,134 @@ from services.readside.family_state import FamilyCache, FamilyState
 
 log = structlog.get_logger(__name__)
 
-#: The tables that settlement fills, and their part of `SettledRows`.
-_FILLED = (
-    (balances, attrgetter("balances")),
-    (draws, attrgetter("draws")),
-    (accrued_lines, attrgetter("lines")),
-)
+#: The tables that are written behind the balances, and their part of `BehindRows`.
+_BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
+#: Of one that was just loaded nobody knows what is written.
+_NOTHING: Mapping[str, Shown] = {}
+
+
+class Catalogs(Protocol):
+    """What settling asks of the catalog: an organization's resources, their index, and how often they changed."""
+
+    versions: dict[str, int]
+
+    def resources(self, organization: str) -> Resources: ...
+    def index(self, organization: str) -> FamilyIndex: ...
 
 
 class Settler:
-    """Collects the rows of settled families; `flush` writes them."""
+    """Settles families and collects their rows, in two speeds: balances, and draws with accrued lines. `flush` writes.
 
-    def __init__(self, catalog: CatalogLog) -> None:
+    A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
+    partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
+    """
+
+    def __init__(self, catalog: Catalogs) -> None:
         self._catalog = catalog
-        self._changed: list[tuple[FamilyState, SettledRows]] = []
+        self._catalogs: dict[str, Resources] = {}
+        #: By root: one that is settled twice in a transaction is written once.
+        self._balances: dict[str, tuple[FamilyState, Mapping[str, Shown]]] = {}
+        self._behind: dict[str, tuple[FamilyState, BehindRows]] = {}
 
     def settle(self, family: FamilyState, state: PartitionState) -> bool:
-        """Settle one family as of its day; incrementally, from what the last settlement kept. False: it failed.
-
-        A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
-        partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
-        """
+        """Settle one family as of its day, by what moved since the last time, for its balances. False: it failed."""
         try:
-            rows = self._rows(family, state) if family.has_terms else NOTHING
+            shown = self._shown(family, state) if family.has_terms else {}
         except Exception:
-            log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
-            family.keep(None)
-            return False
-        if rows != family.written:
-            self._changed.append((family, rows))
+            return self._failed(family)
+        if shown == family.shown:
+            family.note_shown(shown)
+        else:
+            self._balances[family.root_id] = (family, shown)
         return True
 
-    def _rows(self, family: FamilyState, state: PartitionState) -> SettledRows:
-        catalog = self._catalog.resources(family.organization)
-        resources = together(catalog, family.own, state.clocks.get(family.organization))
-        version = self._catalog.versions.get(family.organization, 0)
-        terms = family.compiled(resources, self._catalog.index(family.organization), version)
-        through = family.billed.through(family.today(resources, state.position.tick))
+    def write_behind(self, family: FamilyState, state: PartitionState) -> bool:
+        """Its draws and accrued lines, as of the last time it was settled. False: it failed."""
+        try:
+            rows = self._behind_rows(family, state) if family.has_terms else NO_ROWS
+        except Exception:
+            return self._failed(family)
+        if rows != family.written:
+            self._behind[family.root_id] = (family, rows)
+        return True
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """What was settled of these partitions is not to be written: its memory is gone."""
+        gone = set(partitions)
+        self._balances = {id: one for id, one in self._balances.items() if one[0].partition not in gone}
+        self._behind = {id: one for id, one in self._behind.items() if one[0].partition not in gone}
+
+    def _failed(self, family: FamilyState) -> bool:
+        log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
+        family.keep(None)
+        return False
+
+    def _shown(self, family: FamilyState, state: PartitionState) -> Mapping[str, Shown]:
+        settlement = self._settle(family, state)
+        before = _NOTHING if family.shown is None else family.shown
+        return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
+
+    def _behind_rows(self, family: FamilyState, state: PartitionState) -> BehindRows:
+        settlement = self._settle(family, state)
+        return behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
+
+    def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
+        """The family as of its day; what moved since the last time is all that is looked at."""
+        organization = family.organization
+        catalog = self._catalog_at(organization, state.clocks.get(organization))
+        version = self._catalog.versions.get(organization, 0)
+        terms = family.compiled(catalog, self._catalog.index(organization), version)
+        through = family.billed.through(family.today(catalog, state.position.tick))
         held = Family(terms, family.totals, family.billed)
-        drafts = unbilled(held, as_of=through, kept=family.kept)
-        settlement = drafts[0].settlement if drafts else settle(held, through=through, accrued=True, kept=family.kept)
+        settlement = settle(held, through=through, accrued=True, kept=family.kept, moved=family.moved)
         family.keep(settlement.kept)
-        return settled_rows(settlement, drafts, family.own, family.root_id, through)
+        return settlement
+
+    def _catalog_at(self, organization: str, clock: datetime | None) -> Resources:
+        """The organization's catalog with its test clock; it shares the catalog's resources, so never evolve it."""
+        catalog = self._catalog.resources(organization)
+        held = self._catalogs.get(organization)
+        if held is None or held.config is not catalog.config or held.clock != clock:
+            held = self._catalogs[organization] = replace(catalog, clock=clock)
+        return held
 
     async def flush(self, connection: Any) -> None:
         """Write the rows that changed; those of a family that was just loaded are all written once."""
-        changed, self._changed = self._changed, []
-        if not changed:
-            return
-        roots = [family.root_id for family, _ in changed]
-        await connection.execute(
-            balances.DROP_OTHERS, roots, [row.commitment_id for _, rows in changed for row in rows.balances]
-        )
-        await connection.execute(draws.DROP_EXCESS, roots, [len(rows.draws) for _, rows in changed])
-        await connection.execute(accrued_lines.DROP_EXCESS, roots, [len(rows.lines) for _, rows in changed])
-        for table, rows_of in _FILLED:
-            rows = sorted(
-                row for family, now in changed for row in _new(rows_of(now), rows_of(family.written or NOTHING))
-            )
-            if rows:
-                await connection.execute(table.UPSERT, *columns(rows, table.WIDTH))
+        ahead, self._balances = list(self._balances.values()), {}
+        behind, self._behind = list(self._behind.values()), {}
+        await _write_balances(connection, ahead)
+        await _write_behind(connection, behind)
+        for family, shown in ahead:
+            family.note_shown(shown)
+        for family, rows in behind:
+            family.note_written(rows)
+
+
+async def _write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
+    fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
+    if fewer:
+        held = [id for _, now in fewer for id in now]
+        await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], held)
+    rows = []
+    for family, now in changed:
+        before = _NOTHING if family.shown is None else family.shown
+        rows += [one.row for id, one in now.items() if (held_now := before.get(id)) is None or held_now.row != one.row]
+    if rows:
+        await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
+
+
+async def _write_behind(connection: Any, changed: Sequence[tuple[FamilyState, BehindRows]]) -> None:
+    for table, of_table in _BEHIND:
+        counts, rows = [], []
         for family, now in changed:
-            family.note_written(now)
+            mine, before = of_table(now), () if family.written is None else of_table(family.written)
+            if family.written is None or len(mine) < len(before):
+                counts.append((family.root_id, len(mine)))
+            rows += _new(mine, before)
+        if counts:
+            await connection.execute(table.DROP_EXCESS, *columns(counts, 2))
+        if rows:
+            await connection.execute(table.UPSERT, *columns(sorted(rows), table.WIDTH))
 
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:

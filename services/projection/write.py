@@ -4,8 +4,6 @@ Order matters in two places. The positions move first: their compare-and-set fai
 anything. The marks come after the directory's rows, which say whom a new price or a new day concerns.
 """
 
-import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,12 +13,9 @@ from projections.readmodels import columns, directory, due, facts, foreign_recor
 from projections.readmodels.usage_totals import TotalRow
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState
-from services.projection.settling import Settler, merge_cells, merged_rows, rederived_rows, replace_aggregations
+from services.projection.settling import merge_cells, merged_rows, rederived_rows, replace_aggregations
+from services.projection.turns import Turns, mark_due, put
 from services.readside.family_state import FamilyCache, FamilyState
-from services.readside.loading import Root, load_families
-
-#: Due roots are settled for at most this long per transaction, so that new records never wait for old marks.
-DUE_SECONDS = 0.5
 
 
 class LeaseLostError(Exception):
@@ -37,9 +32,7 @@ class Writer:
     def __init__(self, catalog: CatalogLog, cache: FamilyCache) -> None:
         self._catalog = catalog
         self._cache = cache
-        self._settler = Settler(catalog)
-        #: Roots whose settlement failed; tried again when something about them changes, or by another process.
-        self._failed: set[str] = set()
+        self.turns = Turns(catalog, cache)
 
     async def write(
         self,
@@ -48,13 +41,14 @@ class Writer:
         due_limit: int,
         *,
         settle: bool,
+        quiet: bool,
     ) -> int:
-        """Write and settle; returns the number of roots that were settled. Raises: LeaseLostError.
+        """Write and settle; returns for how many roots. Raises: LeaseLostError.
 
         Without `settle` the touched roots are only marked as due: a rebuild settles each of them once, at its end.
         """
         dirty = [state for state in states if state.dirty]
-        if not dirty and not await self._next_due(connection, states, 1):
+        if not dirty and not await self.turns.any_due(connection, states):
             return 0
         # All positions, moved or not: who only settles must be the owner, too.
         await self._move_positions(connection, states)
@@ -66,17 +60,13 @@ class Writer:
         for state in dirty:
             await self._mark_touched(connection, state)
         if not settle:
-            await self._mark_due(connection, touched.values(), "rebuild")
+            await mark_due(connection, states, touched.values(), "rebuild")
             return 0
-        waiting = await self._next_due(connection, states, due_limit)
-        return await self._settle(connection, states, touched, waiting)
+        return await self.turns.settle(connection, states, touched, due_limit, is_quiet=quiet and not dirty)
 
-    async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
-        partitions = sorted(state.position.partition for state in states)
-        # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
-        rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
-        found = [(row["organization"], row["root_id"], row["partition"]) for row in rows]
-        return [root for root in found if root[1] not in self._failed][:limit]
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Somebody else may write these partitions; memory of them is gone."""
+        self.turns.forget(partitions)
 
     async def _move_positions(self, connection: Any, states: Sequence[PartitionState]) -> None:
         arguments = positions.move_arguments([state.position for state in states])
@@ -89,13 +79,13 @@ class Writer:
         held = [state.unwritten for state in states]
         # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
         found = {(row.partition, row.log_offset): row for one in held for row in one.facts}
-        await _put(connection, facts.INSERT, [found[key] for key in sorted(found)], facts.WIDTH)
+        await put(connection, facts.INSERT, [found[key] for key in sorted(found)], facts.WIDTH)
         strangers = sorted({row for one in held for row in one.foreign})
-        await _put(connection, foreign_records.INSERT, strangers, foreign_records.WIDTH)
+        await put(connection, foreign_records.INSERT, strangers, foreign_records.WIDTH)
         read = sorted(row for one in held for row in one.usage_read.values())
-        await _put(connection, positions.PUT_USAGE, read, positions.USAGE_WIDTH)
+        await put(connection, positions.PUT_USAGE, read, positions.USAGE_WIDTH)
         seen = [row for state in states if (row := state.seen_row()) is not None]
-        await _put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
+        await put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
         limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]
         if seen:
             await connection.execute(seen_ids.DROP_OLD, *columns(limits, 2))
@@ -113,7 +103,7 @@ class Writer:
         merge_cells(held, self._cache, self._catalog)
         rows, touched = merged_rows(held, partition, self._cache)
         unique = {row[:4]: row for row in (*rederived, *rows)}
-        await _put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
+        await put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
         return touched
 
     async def _write_directory(
@@ -125,7 +115,7 @@ class Writer:
             assert found is not None, "a family with unwritten facts stays in memory"
             family = touched[root_id] = found
             rows += directory.directory_rows(family.organization, family.partition, root_id, family.members)
-        await _put(connection, directory.UPSERT, sorted(rows), directory.WIDTH)
+        await put(connection, directory.UPSERT, sorted(rows), directory.WIDTH)
 
     async def _mark_touched(self, connection: Any, state: PartitionState) -> None:
         partition, catalogs = state.position.partition, self._catalog.organizations
@@ -143,52 +133,6 @@ class Writer:
             testing = [name for name, held in catalogs.items() if held.config and held.config.body.test_clock]
             await connection.execute(due.MARK_ZONES, partition, moved, testing)
 
-    async def _settle(
-        self,
-        connection: Any,
-        states: Sequence[PartitionState],
-        touched: dict[str, FamilyState],
-        waiting: list[Root],
-    ) -> int:
-        by_partition = {state.position.partition: state for state in states}
-        settled: list[str] = []
-        failed: list[FamilyState] = []
-
-        def settle(family: FamilyState) -> None:
-            if self._settler.settle(family, by_partition[family.partition]):
-                settled.append(family.root_id)
-            else:
-                failed.append(family)
-
-        for count, family in enumerate(touched.values()):
-            settle(family)
-            if count % 64 == 63:
-                await asyncio.sleep(0)  # heartbeats of the consumer share this loop
-        deadline = time.monotonic() + DUE_SECONDS
-        for family in await self._load_due(connection, [root for root in waiting if root[1] not in touched]):
-            settle(family)
-            if time.monotonic() > deadline:
-                break
-        await self._settler.flush(connection)
-        await connection.execute(due.SETTLED, settled)
-        await self._mark_due(connection, failed, "failed")
-        self._failed = self._failed.difference(settled) | {family.root_id for family in failed}
-        return len(settled)
-
-    async def _mark_due(self, connection: Any, families: Iterable[FamilyState], reason: str) -> None:
-        marked = sorted((one.root_id, one.organization, one.partition, reason) for one in families)
-        await _put(connection, due.MARK, marked, 4)
-
-    async def _load_due(self, connection: Any, roots: list[Root]) -> list[FamilyState]:
-        for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
-            self._cache.add(family)
-        return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]
-
 
 def _day_moved(zone: str, before: datetime | None, now: datetime) -> bool:
     return before is None or local_day(before, zone) != local_day(now, zone)
-
-
-async def _put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
-    if rows:
-        await connection.execute(statement, *columns(rows, width))

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from events.envelope import Envelope
 from events.facts.bills import BillFact
@@ -18,9 +17,9 @@ from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
-from projections.readmodels.settled import SettledRows
+from projections.readmodels.settled import BehindRows, Shown
 from projections.resources import Resources
-from projections.settlement import Billed, Family, FamilyTerms, assemble, terms_of
+from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey
 
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
@@ -51,10 +50,13 @@ class FamilyState:
     offsets: dict[tuple[str, str, str, date], tuple[int, int]] = field(default_factory=dict)
     #: Compiled terms and the version of the catalog they are of; good until a fact of the family or another version.
     terms: tuple[FamilyTerms, int] | None = None
-    #: What settlement keeps to settle the next change incrementally.
-    kept: Any = None
-    #: The rows that settlement last wrote; None before it first did since the family was loaded.
-    written: SettledRows | None = None
+    #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
+    kept: Kept | None = None
+    moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
+    #: What settlement last wrote; None before it first did since the family was loaded.
+    shown: Mapping[str, Shown] | None = None
+    written: BehindRows | None = None
+    _newest_day: date | None = None
 
     @property
     def timezone(self) -> str:
@@ -87,8 +89,12 @@ class FamilyState:
 
     def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
         """Hold a total as it stands: the state, and the first and last log offset behind it."""
-        self.totals.setdefault(key[:3], {})[key[3]] = state
+        total, day = key[:3], key[3]
+        self.totals.setdefault(total, {})[day] = state
         self.offsets[key] = offsets
+        self.moved.setdefault(total, set()).add(day)
+        if self._newest_day is None or day > self._newest_day:
+            self._newest_day = day
 
     def add_to_total(self, key: CellKey, cell: Cell, catalog: Resources) -> None:
         """Merge what usage added, as the aggregation of the organization's catalog says."""
@@ -103,25 +109,33 @@ class FamilyState:
         """Forget the totals of these aggregations."""
         self.totals = {total: days for total, days in self.totals.items() if total[1] not in aggregations}
         self.offsets = {key: offsets for key, offsets in self.offsets.items() if key[1] not in aggregations}
+        self._newest_day = max((day for days in self.totals.values() for day in days), default=None)
+        self.keep(None)
 
-    def compiled(self, resources: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:
+    def compiled(self, catalog: Resources, catalog_index: FamilyIndex, version: int) -> FamilyTerms:
         """Its terms under this version of the catalog; when they change, settlement begins anew."""
         if self.terms is None or self.terms[1] != version:
+            resources = together(catalog, self.own, catalog.clock)
             self.terms = terms_of(resources, self.root_id, self.own, catalog_index), version
-            self.kept = None
+            self.keep(None)
         return self.terms[0]
 
-    def keep(self, kept: Any) -> None:
-        """Hold what settlement keeps; None: the next one begins anew."""
+    def keep(self, kept: Kept | None) -> None:
+        """Hold what settlement keeps of the totals as they are; None: the next one begins anew."""
         self.kept = kept
+        self.moved = {}
 
-    def note_written(self, rows: SettledRows) -> None:
-        """Settlement's rows in Postgres are these now."""
+    def note_shown(self, shown: Mapping[str, Shown]) -> None:
+        """Its balances in Postgres are these now."""
+        self.shown = shown
+
+    def note_written(self, rows: BehindRows) -> None:
+        """Its draws and accrued lines in Postgres are these now."""
         self.written = rows
 
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
-        return max((day for days in self.totals.values() for day in days), default=None)
+        return self._newest_day
 
 
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:

@@ -7,7 +7,7 @@ import pytest
 
 from events.sources import Origins
 from events.topics import EVENTS
-from projections.readmodels.settled import SettledRows
+from projections.settlement import Settlement
 from services.kafka import LogReader, Polled
 from services.projection import settling
 from services.projection.partition import PartitionState
@@ -208,15 +208,15 @@ async def test_an_account_that_cannot_be_settled_stops_nobody_else(
     for name in ("good", "bad"):
         log.usage(name, "m", days(1)[0], tokens=100)
     await log.append(place.cluster)
-    true_rows = settling.Settler._rows
+    true_settle = settling.Settler._settle
 
-    def rows_of(self: settling.Settler, family: FamilyState, state: PartitionState) -> SettledRows:
+    def settle(self: settling.Settler, family: FamilyState, state: PartitionState) -> Settlement:
         if family.root_id == log.id("bad"):
             raise ZeroDivisionError
-        return true_rows(self, family, state)
+        return true_settle(self, family, state)
 
     with monkeypatch.context() as patched:
-        patched.setattr(settling.Settler, "_rows", rows_of)
+        patched.setattr(settling.Settler, "_settle", settle)
         await project(place)
         assert [row["root_id"] for row in await rows(place, "due_accounts")] == [log.id("bad")]
         [balance] = await rows(place, "commitment_balances", "organization = 'broken'")

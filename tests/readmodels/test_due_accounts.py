@@ -57,7 +57,7 @@ async def test_a_new_day_concerns_its_zone_but_not_who_lives_in_a_time_of_its_ow
 
 async def test_who_failed_stays_due_and_who_is_settled_is_not(marked: Any) -> None:
     await marked.execute(due.MARK_ORGANIZATION, 0, "org", "clock")
-    await marked.execute(due.MARK, ["monthly"], ["org"], [0], ["failed"])
+    await marked.execute(due.MARK, ["monthly"], ["org"], [0], ["failed"], [0])
     await marked.execute(due.SETTLED, ["yearly"])
     assert await due_now(marked) == {"monthly": "failed"}
     assert [row["root_id"] for row in await marked.fetch(due.NEXT, [0], 10)] == ["monthly"]

@@ -18,6 +18,7 @@ from tests.settlement.bundles import PLANS, bundles
 from tests.settlement.happenings import BundlePlayer, Happening, happenings
 from tests.settlement.playing import accounts_of, apart_of, family_of
 from tests.settlement.stories import DAYS, START, Random, days, usage
+from tests.settlement.test_by_change import moved_between, taken
 from tests.settlement.test_laws import END, known
 
 Law = Callable[[st.DataObject, Random], None]
@@ -61,17 +62,22 @@ def begun(family: Random, draw: Any) -> MarkingPlayer:
 
 
 def lives_on(player: MarkingPlayer, data: st.DataObject, happening: Happening, lived: Settlement | None) -> Settlement:
-    """Settled after a happening, going on from what was kept where the terms are the same: as from scratch."""
+    """Settled after a happening, going on from what was kept where the terms are the same: as from scratch.
+
+    It is settled for the same day first, by what moved since, as the projector does.
+    """
     name, _ = happening
-    held, kept = family_of(player), None
+    now = family_of(player)
+    held, kept, moved, as_before = Family(now.terms, taken(now.totals), now.billed), None, None, []
     if lived is not None and name in ("use", "bill"):
         held, kept = Family(lived.terms, held.totals, held.billed), lived.kept
-    for through in data.draw(st.lists(days(0, DAYS), min_size=1, max_size=2)):
-        for accrued in (True, False):
-            lived = settle(held, through=through, accrued=accrued, kept=kept)
-            kept = lived.kept
-            assert known(lived) == known(settle(apart_of(player), through=through, accrued=accrued))
-            assert not list(residues(lived))
+        moved, as_before = moved_between(lived.family.totals, held.totals), [(kept.through, kept.accrued)]
+    drawn = data.draw(st.lists(days(0, DAYS), min_size=1, max_size=2))
+    for through, accrued in [*as_before, *((day, accrued) for day in drawn for accrued in (True, False))]:
+        lived = settle(held, through=through, accrued=accrued, kept=kept, moved=moved)
+        kept, moved = lived.kept, {}
+        assert known(lived) == known(settle(apart_of(player), through=through, accrued=accrued))
+        assert not list(residues(lived))
     assert lived is not None
     return lived
 

@@ -19,8 +19,8 @@ GRANT SELECT ON {schema}.due_accounts TO trueup_api;
 
 -- Who has bills to approve; how many families wait; and /metrics: what no law of conservation explains.
 GRANT SELECT (organization, status) ON {schema}.bills TO trueup_watch;
-GRANT SELECT (partition) ON {schema}.due_accounts TO trueup_watch;
-GRANT SELECT (commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, periods)
+GRANT SELECT (partition, root_id, reason) ON {schema}.due_accounts TO trueup_watch;
+GRANT SELECT (commitment_id, root_id, kind, amount, spent, remaining, rolled_over, lapsed, periods)
     ON {schema}.commitment_balances TO trueup_watch;
 GRANT SELECT (commitment_id, amount) ON {schema}.draws TO trueup_watch;
 

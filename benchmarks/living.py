@@ -1,0 +1,138 @@
+"""`python -m benchmarks.living`: how many families a core settles per second as usage trickles in. Pure, no servers.
+
+Each settlement is what the projector does for one family in a write: what usage added merged into a total, the family
+settled by what moved, and its rows compared with the last written ones. *Ahead* is what every write costs, its
+balances; *whole* has its draws and accrued lines, too.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from benchmarks.family import ACCOUNT, FIRST, end_of, resources, totals
+from benchmarks.showing import show
+from projections.calendar import ONE_DAY
+from projections.rating.index import FamilyIndex, index_families
+from projections.readmodels.directory import Member
+from projections.readmodels.positions import Position
+from projections.resources import Resources
+from projections.settlement import Billed
+from projections.usage import Cell, CellKey
+from services.projection.partition import PartitionState, new_partition
+from services.projection.settling import Settler
+from services.readside.family_state import FamilyState
+
+#: Months, charges, prepayments.
+SIZES = {"usual": (1, 1, 1), "large": (12, 20, 10)}
+
+
+class OneCatalog:
+    """The catalog of one organization, which does not change."""
+
+    def __init__(self, held: Resources) -> None:
+        self._held, self._index = held, index_families(held)
+        self.versions: dict[str, int] = {}
+
+    def resources(self, organization: str) -> Resources:
+        return self._held
+
+    def index(self, organization: str) -> FamilyIndex:
+        return self._index
+
+
+class Unwritten:
+    """A connection that takes rows and writes them nowhere."""
+
+    async def execute(self, statement: str, *arguments: Any) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """Families of one size, and how to settle them."""
+
+    families: list[FamilyState]
+    settler: Settler
+    state: PartitionState
+    catalog: Resources
+
+    def cells(self, family: FamilyState) -> Iterator[CellKey]:
+        """The cells of the last day, one after the other."""
+        for key, days in family.totals.items():
+            yield (*key, max(days))
+
+    async def round(self, number: int, *, whole: bool) -> None:
+        """One write: each family had usage of one charge of its last day."""
+        for family in self.families:
+            cells = list(self.cells(family))
+            family.add_to_total(cells[number % len(cells)], Cell(7, None, number), self.catalog)
+            settled = self.settler.settle(family, self.state)
+            assert settled and (not whole or self.settler.write_behind(family, self.state))
+        await self.settler.flush(Unwritten())
+
+
+def living(count: int, months: int, charges: int, commitments: int) -> Living:
+    """So many families; each has its own totals and shares its terms' catalog."""
+    every = resources(months, charges, commitments)
+    own = Resources("benchmark", accounts=every.accounts, account_plans=every.account_plans)
+    for entity in every.commitments.values():
+        # Money is left in them, so what is settled moves balances.
+        amount = 1_000 * entity.body.amount
+        body = entity.body.model_copy(update={"amount": amount, "amount_pre_paid": amount})
+        every.commitments[entity.id] = own.commitments[entity.id] = replace(entity, body=body)
+    families = []
+    for _ in range(count):
+        family = FamilyState("benchmark", ACCOUNT, 0, own, Billed(), {ACCOUNT: Member("UTC", billable=True)})
+        for total, days in totals(months, charges).items():
+            for day, held in days.items():
+                family.put_total((*total, day), held, (0, 0))
+        families.append(family)
+    today = datetime.combine(end_of(months) - ONE_DAY, datetime.min.time(), UTC) + timedelta(hours=12)
+    return Living(families, Settler(OneCatalog(every)), new_partition(Position(0, tick=today), {}), every)
+
+
+async def rate(held: Living, rounds: int, *, whole: bool) -> float:
+    """Families settled per second of CPU."""
+    await held.round(0, whole=True)
+    started = time.process_time()
+    for number in range(1, rounds + 1):
+        await held.round(number, whole=whole)
+    return rounds * len(held.families) / (time.process_time() - started)
+
+
+async def rates(families: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Families per second by size, ahead and whole."""
+    found = {}
+    for name, size in SIZES.items():
+        held = living(max(1, families // (1 if name == "usual" else 20)), *size)
+        found[name] = {
+            "ahead": await rate(held, rounds, whole=False),
+            "whole": await rate(held, max(1, rounds // 4), whole=True),
+        }
+    return found
+
+
+@click.command()
+@click.option("--families", default=1_000, show_default=True, help="Families; of the large size a twentieth of them.")
+@click.option("--rounds", default=20, show_default=True, help="Writes in each of which every family is settled once.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(families: int, rounds: int, file: Path | None) -> None:
+    """Measure families settled per second; the last line of the output is JSON."""
+    found = asyncio.run(rates(families, rounds))
+    shown = Table(title=f"families settled per second and core, from {FIRST}")
+    for column in ("family", "months", "charges", "prepayments", "ahead", "whole"):
+        shown.add_column(column, justify="left" if column == "family" else "right")
+    for name, size in SIZES.items():
+        shown.add_row(name, *map(str, size), *(f"{found[name][one]:,.0f}" for one in ("ahead", "whole")))
+    show((shown,), {"families_per_second": found}, file)
+
+
+if __name__ == "__main__":
+    main()

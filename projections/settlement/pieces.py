@@ -1,0 +1,98 @@
+"""Slices that may draw, in order of service, after credits have reduced the charges of their product, or all, latest
+slice first (rules 3.16, 4.2)."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from projections.line_types import CHARGES, DRAW_RANK
+from projections.rating.charges import Charge, ChargeKey
+from projections.settlement.agreements import Drawer, drawer_of
+
+
+class Piece(NamedTuple):
+    """A slice that may draw, in minor units; its first fields are the order of rules 4.2.
+
+    One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
+    that started first comes first. Ids, which a story does not tell, decide nothing that differs in words.
+    `credited` is what credits took off the slice; `amount` is what is left of it to draw.
+    """
+
+    start: date
+    rank: int
+    product_code: str
+    account_code: str
+    plan_code: str
+    item_code: str
+    charge_start: date
+    charge: ChargeKey
+    amount: int
+    credited: int
+    drawer: Drawer
+
+
+def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
+    """The slices of charges that may draw, in the order of rules 4.2."""
+    found: list[Piece] = []
+    for charge in charges:
+        plan, account = charge.plan, charge.account
+        rank = DRAW_RANK[charge.type]
+        drawer = drawer_of(charge)
+        words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
+        found.extend(
+            Piece(one.start, rank, *words, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
+        )
+    found.sort()
+    return found
+
+
+class Credited(NamedTuple):
+    """The slices after credits, and what each credit is worth on its line (minor units, positive)."""
+
+    pieces: list[Piece]
+    worth: dict[ChargeKey, int]
+
+
+def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
+    """Counters' credits before PRODUCT_CREDIT before GLOBAL_CREDIT, each over its account's slices in its period.
+
+    What is left over of a counter's credit is payable; a credit pricing never takes its scope below zero.
+    """
+    if not credits:
+        return Credited(pieces, {})
+    left, worth = list(pieces), {}
+    leftover: list[tuple[Charge, int]] = []
+    for credit in sorted(credits, key=_order):
+        scope = [index for index, piece in enumerate(left) if _covers(credit, piece.drawer, piece.start)]
+        # A pricing's total may be negative, and a credit never is: it would be a charge, which credits cannot be.
+        rest = max(0, credit.amount)
+        if not CHARGES[credit.type].payable:
+            beyond = sum(amount for other, amount in leftover if _covers(credit, drawer_of(other), other.start))
+            rest = min(rest, max(0, sum(left[index].amount for index in scope) - beyond))
+        worth[credit.key] = rest
+        for index in reversed(scope):
+            piece = left[index]
+            taken = min(rest, max(0, piece.amount))
+            if taken:
+                left[index] = piece._replace(amount=piece.amount - taken, credited=piece.credited + taken)
+                rest -= taken
+        if rest and CHARGES[credit.type].payable:
+            leftover.append((credit, rest))
+    return Credited(left, worth)
+
+
+def _order(credit: Charge) -> tuple[object, ...]:
+    """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
+    rank = 0 if CHARGES[credit.type].payable else 2 if credit.every_product else 1
+    words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
+    return rank, credit.start, *words, credit.key
+
+
+def _covers(credit: Charge, drawer: Drawer, start: date) -> bool:
+    """Whether what starts on this day, of this account, product and currency, lies in the credit's scope."""
+    return (
+        drawer.account_id == credit.account.id
+        and (credit.every_product or drawer.product_id == credit.plan.product_id)
+        and drawer.currency == credit.plan.currency
+        and credit.start <= start < credit.end
+    )

@@ -1,0 +1,182 @@
+"""Whose turn it is to settle in a transaction: first balances, then draws and accrued lines, each for a bounded time.
+
+Whoever is left over is marked in `due_accounts`, and who waits longest comes first: neither many accounts nor one that
+is always busy keeps anybody waiting for ever, and no transaction grows with them.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from projections.readmodels import columns, due
+from services.projection.behind import LINES_SECONDS, Behind
+from services.projection.partition import PartitionState
+from services.projection.settling import Catalogs, Settler
+from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.loading import Root, load_families
+
+#: How long balances of touched roots are settled in a transaction; some thousands of roots.
+TOUCHED_SECONDS = 0.25
+#: How long due roots are settled: while records keep coming, and when none do.
+DUE_SECONDS, DUE_QUIET_SECONDS = 0.1, 0.5
+#: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
+#: transaction.
+LINES_SHARE = 0.25
+LINES_LEAST_SECONDS = 0.02
+#: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
+WITHOUT_PAUSE = 64
+
+
+@dataclass(slots=True)
+class _Settled:
+    """Families that were settled, and those that could not be."""
+
+    settled: list[FamilyState] = field(default_factory=list)
+    failed: list[FamilyState] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.settled) + len(self.failed)
+
+    def note(self, family: FamilyState, is_settled: bool) -> None:
+        (self.settled if is_settled else self.failed).append(family)
+
+
+class Turns:
+    """Settles families of some partitions, and remembers whose draws and lines are behind."""
+
+    def __init__(self, catalog: Catalogs, cache: FamilyCache) -> None:
+        self._cache = cache
+        self._settler = Settler(catalog)
+        self._behind = Behind()
+        self._settled_at = time.monotonic()
+        #: Whether the last transaction left roots that are due to the next one.
+        self.has_more_due = False
+        #: Roots whose settlement failed; tried again when something about them changes, or by another process.
+        self._failed: set[str] = set()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether draws and lines of some roots are still to follow their balances."""
+        return bool(self._behind)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Somebody else may write these partitions; memory of them is gone."""
+        self._behind.forget(partitions)
+        self._settler.forget(partitions)
+
+    async def any_due(self, connection: Any, states: Sequence[PartitionState]) -> bool:
+        """Whether anything waits to be settled, or to be written behind its balances."""
+        return bool(self._behind) or bool(await self._next_due(connection, states, 1))
+
+    async def settle(
+        self,
+        connection: Any,
+        states: Sequence[PartitionState],
+        touched: Mapping[str, FamilyState],
+        due_limit: int,
+        *,
+        is_quiet: bool,
+    ) -> int:
+        """Settle whom records touched, who is due, and whose draws and lines have waited; returns how many roots."""
+        found = await self._next_due(connection, states, due_limit)
+        waiting = [root for root in found if root[1] not in touched]
+        by_partition = {state.position.partition: state for state in states}
+        ahead, whole = _Settled(), _Settled()
+        left = await self._settle_touched(touched, by_partition, ahead)
+        self._behind.note((one.organization, one.root_id, one.partition) for one in ahead.settled)
+        await self._settle_whole(
+            connection, waiting, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else DUE_SECONDS
+        )
+        self.has_more_due = bool(left) or len(found) >= due_limit or whole.count < len(waiting)
+        behind = self._behind.next(all_of_them=is_quiet)
+        lines_seconds = self._lines_seconds()
+        await self._settle_whole(
+            connection, behind, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else lines_seconds
+        )
+        await self._settler.flush(connection)
+        await self._note_settled(connection, by_partition, ahead, whole)
+        await mark_due(connection, states, left, "usage")
+        return len(ahead.settled) + len(whole.settled)
+
+    async def _settle_touched(
+        self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
+    ) -> list[FamilyState]:
+        """Balances of touched families; returns those for whom the time did not last."""
+        deadline, families = time.monotonic() + TOUCHED_SECONDS, list(touched.values())
+        for count, family in enumerate(families):
+            if count % WITHOUT_PAUSE == WITHOUT_PAUSE - 1:
+                await asyncio.sleep(0)
+                if time.monotonic() > deadline:
+                    return families[count:]
+            ahead.note(family, self._settler.settle(family, states[family.partition]))
+        return []
+
+    async def _settle_whole(
+        self,
+        connection: Any,
+        roots: Sequence[Root],
+        states: Mapping[int, PartitionState],
+        whole: _Settled,
+        seconds: float,
+    ) -> None:
+        """All rows of these roots, as many as the time lasts for, and of one at least."""
+        deadline = time.monotonic() + seconds
+        for start in range(0, len(roots), WITHOUT_PAUSE):
+            for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
+                state = states[family.partition]
+                done = self._settler.settle(family, state) and self._settler.write_behind(family, state)
+                whole.note(family, done)
+                if time.monotonic() > deadline:
+                    return
+
+    def _lines_seconds(self) -> float:
+        """How long draws and lines may take in this transaction; it follows how rare transactions are."""
+        before, self._settled_at = self._settled_at, time.monotonic()
+        return max(LINES_LEAST_SECONDS, LINES_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
+
+    async def _note_settled(
+        self, connection: Any, states: Mapping[int, PartitionState], ahead: _Settled, whole: _Settled
+    ) -> None:
+        done = [family.root_id for family in whole.settled]
+        # How far draws and lines of the others hold: what was written before this transaction.
+        behind = [
+            (one.root_id, one.organization, one.partition, states[one.partition].position.stored)
+            for one in ahead.settled
+        ]
+        await put(connection, due.BEHIND, sorted(behind), due.BEHIND_WIDTH)
+        await connection.execute(due.SETTLED, done)
+        failed = [*ahead.failed, *whole.failed]
+        await mark_due(connection, states.values(), failed, "failed")
+        self._behind.written([*done, *(family.root_id for family in failed)])
+        now_settled = {family.root_id for family in (*ahead.settled, *whole.settled)}
+        self._failed = (self._failed - now_settled) | {family.root_id for family in failed}
+
+    async def _next_due(self, connection: Any, states: Sequence[PartitionState], limit: int) -> list[Root]:
+        partitions = sorted(state.position.partition for state in states)
+        # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
+        rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
+        found = [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+        return [root for root in found if root[1] not in self._failed][:limit]
+
+    async def _load(self, connection: Any, roots: Sequence[Root]) -> list[FamilyState]:
+        for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
+            self._cache.add(family)
+        return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]
+
+
+async def mark_due(
+    connection: Any, states: Iterable[PartitionState], families: Iterable[FamilyState], reason: str
+) -> None:
+    """These families are to be settled another time: their rows hold what was written before this transaction."""
+    stored = {state.position.partition: state.position.stored for state in states}
+    marked = sorted((one.root_id, one.organization, one.partition, reason, stored[one.partition]) for one in families)
+    await put(connection, due.MARK, marked, due.MARK_WIDTH)
+
+
+async def put(connection: Any, statement: str, rows: Sequence[Sequence[Any]], width: int) -> None:
+    """Rows into a statement that takes them as parallel arrays; no rows, no statement."""
+    if rows:
+        await connection.execute(statement, *columns(rows, width))

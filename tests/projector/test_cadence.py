@@ -1,0 +1,94 @@
+"""When the live projector writes while records keep coming, and what it leaves for when none do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from services.kafka import Polled
+from services.projector import pace, worker
+from services.projector.pace import FRESH_S, QUIET_S
+from services.projector.worker import IDLE_S, ProjectorHandler
+
+
+class Clock:
+    """A monotonic clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Folding:
+    """A projection that only counts: a record a poll, draws and lines that follow once it is quiet."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.touched_totals = self.unwritten_records = 0
+        self.is_behind = self.has_more_due = False
+        #: When it wrote, and whether in quiet.
+        self.writes: list[tuple[float, bool]] = []
+
+    async def fold(self, polled: Mapping[int, Polled]) -> None:
+        self.touched_totals += 1
+        self.unwritten_records += 1
+
+    async def write(self, *, quiet: bool) -> int:
+        self.writes.append((self.clock.now, quiet))
+        self.is_behind = not quiet
+        self.touched_totals = self.unwritten_records = 0
+        return 1
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(worker, "time", made)
+    return made
+
+
+@pytest.fixture
+def handler(clock: Clock) -> ProjectorHandler:
+    made = ProjectorHandler(None, None, None)  # type: ignore[arg-type]
+    made.projection = Folding(clock)  # type: ignore[assignment]
+    return made
+
+
+A_RECORD: Any = {0: Polled((), 1)}
+
+
+async def test_a_steady_load_is_written_as_freshness_asks_and_nothing_else_is_done_between(
+    handler: ProjectorHandler, clock: Clock
+) -> None:
+    folding, begun = handler.projection, clock.now
+    assert isinstance(folding, Folding)
+    while clock.now < begun + 2:
+        await handler.poll(A_RECORD)
+        await handler.poll({})  # a fetch that brought nothing
+        clock.now += 0.004
+    assert len(folding.writes) == pytest.approx(2 / FRESH_S, abs=5)
+    assert not any(quiet for _, quiet in folding.writes)
+
+
+async def test_what_is_behind_follows_as_soon_as_nothing_comes(handler: ProjectorHandler, clock: Clock) -> None:
+    folding = handler.projection
+    assert isinstance(folding, Folding)
+    clock.now += 1
+    wait = await handler.poll(A_RECORD)
+    assert folding.writes == [(clock.now, False)] and wait == QUIET_S
+    clock.now += wait + 0.001
+    assert await handler.poll({}) == IDLE_S
+    assert folding.writes[1:] == [(clock.now, True)]
+
+
+async def test_who_is_due_is_not_kept_waiting(handler: ProjectorHandler, clock: Clock) -> None:
+    folding = handler.projection
+    assert isinstance(folding, Folding)
+    clock.now += 1
+    await handler.poll(A_RECORD)
+    folding.has_more_due = True
+    assert await handler.poll({}) == 0.0
+    assert len(folding.writes) == 2
