@@ -1,13 +1,43 @@
-# One image for every service of compose.yaml; the command says which one it is.
-FROM python:3.12-slim
+# One image for every process; the command says which one it is: compose.yaml, deploy/kubernetes/.
+# It runs beside a Kafka and a Postgres that are given: the embedded ones are not in it.
+#
+# A tag moves and a digest does not: for a build that can be made again, and an image that was looked at, give the base by
+# digest: docker build --build-arg PYTHON=python:3.12-slim-trixie@sha256:... .
+ARG PYTHON=python:3.12-slim-trixie
+
+FROM ${PYTHON} AS build
 WORKDIR /app
 # The locked packages change more seldom than the code, so they are a layer below it. The project itself is installed as
 # a path to this folder: the code that is copied afterwards is found there.
 COPY deploy ./deploy
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN PIP_NO_CACHE_DIR=true python deploy/install.py
-COPY . .
-# The user may not write here, so that each start would compile it again.
-RUN .venv/bin/python -m compileall -q events projections services
-USER nobody
-ENTRYPOINT ["/app/.venv/bin/trueup"]
+RUN PIP_NO_CACHE_DIR=true python deploy/install.py runtime /opt/trueup
+COPY events ./events
+COPY projections ./projections
+COPY services ./services
+# Nobody may write there, so that each start would compile it again; a copy's times may differ, its contents do not.
+RUN /opt/trueup/bin/python -m compileall -q --invalidation-mode unchecked-hash events projections services
+
+FROM ${PYTHON}
+LABEL org.opencontainers.image.title="Trueup" \
+      org.opencontainers.image.description="Event-sourced billing: commitments, usage, draw-down, true-up" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# Nothing is installed or built from here on.
+RUN rm -r "$(python -c 'import ensurepip; print(*ensurepip.__path__)')" && \
+    python -m pip uninstall --yes --quiet --root-user-action=ignore pip
+WORKDIR /app
+COPY --from=build /opt/trueup /opt/trueup
+COPY --from=build /app/events ./events
+COPY --from=build /app/projections ./projections
+COPY --from=build /app/services ./services
+# The root may be mounted read-only: what is written goes to /tmp and /run/trueup, which are given as mounts then.
+ENV PATH=/opt/trueup/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    TRUEUP_HOME=/tmp/trueup
+RUN install --directory --owner=65534 --group=65534 --mode=0755 /run/trueup
+# `nobody` by number, for whoever checks that it is not root without looking into the image.
+USER 65534:65534
+EXPOSE 8000
+# What a process writes once it works, if it was started with --ready-file /run/trueup/ready.json; not there before.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["test", "-f", "/run/trueup/ready.json"]
+ENTRYPOINT ["trueup"]

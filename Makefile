@@ -2,6 +2,7 @@
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
 #   make contracts         writes docs/openapi.json, docs/asyncapi.json, docs/settings.md and README's table of paths
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
+#   make sbom              what an image holds, as build/sbom.json    make audit   what is known against what is locked
 ifndef PYTHON
 # The first that is new enough; if none is, python3, and it is told so.
 PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -14,7 +15,7 @@ BIN := .venv/bin
 # The tests start some 250 processes: even where this is set, none compiles again what another has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: test demo up lint bench long coverage contracts lock clean install
+.PHONY: test demo up lint bench long coverage contracts sbom audit lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -49,6 +50,26 @@ coverage: install
 	$(BIN)/pytest -q -m "not stack and not long" --hypothesis-seed=0 --cov=projections --cov-branch --cov-report= $(PURE_TESTS) $(ARGS)
 	$(BIN)/coverage report --include="$(PURE)" --skip-covered --show-missing --fail-under=100
 
+UV := $(PYTHON) deploy/install.py uv
+
+# Advice, and no part of `make test`: both fetch tools of their own, and what is known against others' work changes by the
+# day, without a change here.
+# CycloneDX of what the image has besides its base. The project is the document's subject, so it is not listed as a part.
+sbom: build/audit/.installed
+	$(PYTHON) deploy/install.py runtime build/runtime
+	$(UV) pip uninstall --quiet --python build/runtime/bin/python trueup
+	build/audit/bin/cyclonedx-py environment build/runtime --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+	@echo "sbom: build/sbom.json"
+
+# Strict, for what could not be asked about is not without fault.
+audit: build/audit/.installed
+	build/audit/bin/pip-audit --strict --requirement requirements.lock --disable-pip --progress-spinner off $(ARGS)
+
+build/audit/.installed: deploy/audit.lock
+	$(UV) venv --quiet --clear --no-project build/audit
+	$(UV) pip sync --quiet --python build/audit/bin/python --require-hashes --only-binary :all: deploy/audit.lock
+	touch $@
+
 # Looks at contents, not at times: it returns at once if all is installed from these very files, and repairs what was
 # interrupted, moved with its folder, or made by a Python that is gone.
 install:
@@ -58,11 +79,12 @@ install:
 
 # Resolves anew for every supported Python on Linux and macOS. The lock names versions and hashes, never an address.
 # UPGRADE=--upgrade takes the newest versions, of uv too; otherwise what is locked stays.
-LOCK := deploy/install.py uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 lock:
-	$(PYTHON) $(LOCK) pyproject.toml --extra dev $(UPGRADE) -o requirements.lock
-	echo uv | $(PYTHON) $(LOCK) - $(UPGRADE) -o deploy/install.lock
+	$(COMPILE) pyproject.toml --extra dev $(UPGRADE) -o requirements.lock
+	echo uv | $(COMPILE) - $(UPGRADE) -o deploy/install.lock
+	printf 'cyclonedx-bom\npip-audit\n' | $(COMPILE) - $(UPGRADE) -o deploy/audit.lock
 
 clean:
 	rm -rf .venv .venv.lock .trueup .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info

@@ -1,7 +1,8 @@
 """Makes .venv what requirements.lock says, whatever an index offers today and however old this Python's own pip is.
 
-    python3 deploy/install.py             installs the locked packages and the project; returns at once if all is well
-    python3 deploy/install.py uv ARG...   runs the pinned uv, as `make lock` does
+    python3 deploy/install.py                 installs the locked packages and the project; at once if all is well
+    python3 deploy/install.py runtime FOLDER  makes the folder an environment that has what servers run, no more
+    python3 deploy/install.py uv ARG...       runs the pinned uv, as `make lock` does
 
 pip fetches a single wheel: the uv that install.lock names by version and hash. uv does the rest, because pip before 24
 may take a requirement with an extra for a newer release than the locked one, and then refuses all. Where to fetch from
@@ -34,6 +35,8 @@ UV_LOCK = ROOT / "deploy" / "install.lock"
 LOCK = ROOT / "requirements.lock"
 #: What decides how the environment looks: a change of one of them brings it up to date.
 INPUTS = (LOCK, ROOT / "pyproject.toml", UV_LOCK, Path(__file__).resolve())
+#: Packages that only the embedded Kafka and Postgres need.
+EMBEDDED = ROOT / "deploy" / "embedded.txt"
 #: Written when all is installed.
 STAMP = VENV / ".installed"
 #: There while an installation is under way; found at the start of one, it tells that the last was interrupted.
@@ -49,12 +52,17 @@ class InstallError(Exception):
 def main(arguments: list[str]) -> int:
     """Exit status: 0, that of uv, or 1 after one line that says what is wrong."""
     try:
-        if arguments and arguments[0] != "uv":
-            raise InstallError(f"unknown argument {arguments[0]!r}; wanted none, or: uv ARG...")
         with alone():
-            if arguments:
-                return run_uv(arguments[1:])
-            install()
+            match arguments:
+                case []:
+                    install()
+                case ["runtime", folder]:
+                    install_runtime(Path(folder).absolute())
+                case ["uv", *rest]:
+                    return run_uv(rest)
+                case _:
+                    told = " ".join(arguments)
+                    raise InstallError(f"unknown arguments {told!r}; wanted none, or: runtime FOLDER, or: uv ARG...")
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)
         return 1
@@ -83,6 +91,24 @@ def install() -> None:
     attempt("the project", [str(UV), *project], uv_environment(os.environ, {}), attempts=1)
     STAMP.write_text(json.dumps(stamp_now()))
     UNDER_WAY.unlink()
+
+
+def install_runtime(folder: Path) -> None:
+    """An environment in the folder, in place of what was there: what runs beside a Kafka and a Postgres that are given.
+
+    The lock has what develops the product, too. So it is a constraint here: what the product asks for is taken in the
+    locked version and by its hash, and what the lock does not name is refused. Raises: InstallError.
+    """
+    settings = ready()
+    environment = uv_environment(os.environ, settings)
+    uv, python = [str(UV), "--quiet"], ["--python", str(folder / "bin" / "python")]
+    made = [*uv, "venv", "--clear", "--no-project", "--python", sys.executable, str(folder)]
+    attempt(str(folder), made, environment, attempts=1)
+    packages = ["pip", "install", *python, "--require-hashes", "--only-binary", ":all:", "--constraints", str(LOCK)]
+    packages += ["--excludes", str(EMBEDDED), "--requirements", str(ROOT / "pyproject.toml"), "--compile-bytecode"]
+    attempt("what the product runs with", [*uv, *packages, *uv_flags(settings)], environment)
+    project = ["pip", "install", *python, "--no-deps", "--build-constraints", str(LOCK), "--editable", str(ROOT)]
+    attempt("the project", [*uv, *project, *uv_flags(settings)], environment)
 
 
 def run_uv(arguments: list[str]) -> int:

@@ -37,6 +37,7 @@ LONGEST = (
     ("tests/second_biller/test_agreement.py",),
     ("tests/continuity/test_transactions.py",),
     ("tests/continuity/test_actors.py",),
+    ("tests/install/test_runtime.py",),
     ("tests/contracts/",),
     ("tests/projector/",),
     ("tests/settlement/test_laws.py",),

@@ -35,6 +35,8 @@ def run_process(body: Callable[[Process], Awaitable[None]], ready_file: Path | N
 
     `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. Raises: ExpectedFailure.
     """
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
     uvloop.run(_run(body, ready_file))
 

@@ -1,7 +1,13 @@
-"""Every process of ours may open as many files as its host allows: each waiting client is one."""
+"""How a process of ours begins: it may open as many files as its host allows, and nothing calls it ready too early."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from services.run.process import Process, run_process
+from services.run.stack import StackError
 
 CODE = """
 import resource
@@ -16,3 +22,20 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, 65536), hard))
 
 def test_the_limit_of_open_files_is_raised() -> None:
     assert subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+async def nothing(_: Process) -> None:
+    """What the process would do."""
+
+
+def test_the_ready_file_of_an_earlier_run_is_gone_before_anything_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready_file = tmp_path / "ready.json"
+    ready_file.write_text("{}")
+    monkeypatch.setenv("TRUEUP_HOME", str(tmp_path))
+    for name in ("KAFKA_BOOTSTRAP", "DATABASE_URL"):
+        monkeypatch.delenv(f"TRUEUP_{name}", raising=False)
+    with pytest.raises(StackError, match="no stack runs in TRUEUP_HOME"):
+        run_process(nothing, ready_file)
+    assert not ready_file.exists()

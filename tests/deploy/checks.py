@@ -1,0 +1,208 @@
+"""What must be so of what is deployed. Each check yields a line for whatever is not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from events.topics import EVENTS, USAGE
+from services.api.command import GRACE_SECONDS
+from services.ingest.command import GROUP as INGEST_GROUP
+from services.projector.worker import GROUP as PROJECTOR_GROUP
+from services.run.cli import trueup
+from services.run.settings import PREFIX, Settings, SettingsError, load_settings
+from tests.deploy.files import IMAGE, KUBERNETES, ROOT, Document, Files, version
+
+#: Who scales by lag -> what it reads, and as whom.
+LAG = {"trueup-ingest": (INGEST_GROUP, USAGE), "trueup-projector": (PROJECTOR_GROUP, EVENTS)}
+OPEN_PORT = "8000"
+
+
+def unknown_variables(files: Files) -> Iterator[str]:
+    """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
+    image = dict(pair.split("=", 1) for line in files.instructions("ENV") for pair in line.split())
+    given = [(one.where, one.variables) for one in files.containers()] + [("Dockerfile", image)]
+    for where, variables in given:
+        ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
+        fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+        for name in fields.keys() - Settings.model_fields.keys():
+            yield f"{where}: there is no setting {name}"
+        try:
+            load_settings(**{name: value for name, value in fields.items() if value})
+        except SettingsError as error:
+            yield f"{where}: {error}"
+
+
+def wrong_commands(files: Files) -> Iterator[str]:
+    """What a container is started with is a command of ours with options that it has."""
+    if files.instructions("ENTRYPOINT") != ['["trueup"]']:
+        yield "Dockerfile: the entry point is not the command"
+    group = click.Context(trueup)
+    for one in files.containers():
+        command = trueup.get_command(group, one.arguments[0])
+        if command is None:
+            yield f"{one.where}: there is no command {one.arguments[0]}"
+            continue
+        try:
+            command.make_context(one.arguments[0], list(one.arguments[1:]))
+        except click.UsageError as error:
+            yield f"{one.where}: {error.message}"
+
+
+def wrong_ports(files: Files) -> Iterator[str]:
+    """A port is one that something listens on; what is asked over HTTP is a path of the API."""
+    if files.instructions("EXPOSE") != [OPEN_PORT]:
+        yield "Dockerfile: EXPOSE"
+    for one in files.containers():
+        if one.arguments[0] == "api" and one.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
+            yield f"{one.where}: listens elsewhere"
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    for deployment in files.of("Deployment"):
+        [container] = _containers(deployment)
+        ports = {port["name"]: str(port["containerPort"]) for port in container.get("ports", ())}
+        if any(port != OPEN_PORT for port in ports.values()) or (ports and container["args"][0] != "api"):
+            yield f"{deployment['metadata']['name']}: nobody listens on {ports}"
+        for probe in (container[name] for name in ("readinessProbe", "livenessProbe") if name in container):
+            asked = probe.get("httpGet")
+            if asked and (asked["port"] not in ports or asked["path"] not in paths):
+                yield f"{deployment['metadata']['name']}: nobody answers {asked}"
+    for service in files.of("Service"):
+        for target in _selected(files, service["spec"]["selector"]):
+            known = {port["name"] for port in _containers(target)[0].get("ports", ())}
+            yield from (
+                f"Service {service['metadata']['name']}: no port {port['targetPort']}"
+                for port in service["spec"]["ports"]
+                if port["targetPort"] not in known
+            )
+    if files.compose["services"]["api"]["ports"] != [f"127.0.0.1:{OPEN_PORT}:{OPEN_PORT}"]:
+        yield "compose: the API's port is not published on loopback"
+
+
+def wrong_images(files: Files) -> Iterator[str]:
+    """One image, one tag: the version."""
+    [image] = files.kustomization["images"]
+    if (image["name"], image["newTag"]) != (IMAGE, version()):
+        yield f"kustomization: {image}"
+    for pod in [*files.of("Deployment"), *files.of("Job")]:
+        yield from (f"{pod['metadata']['name']}: {one['image']}" for one in _containers(pod) if one["image"] != IMAGE)
+    for name, service in files.services().items():
+        if service["image"] != f"{IMAGE}:{version()}":
+            yield f"compose service {name}: {service['image']}"
+
+
+def wrong_selectors(files: Files) -> Iterator[str]:
+    """A Deployment selects its own pods; services and budgets one Deployment each, and each Deployment has a budget."""
+    for one in files.of("Deployment"):
+        labels, spec = one["spec"]["template"]["metadata"]["labels"], one["spec"]["template"]["spec"]
+        spread = [rule["labelSelector"] for rule in spec["topologySpreadConstraints"]]
+        if any(selector["matchLabels"] != labels for selector in [one["spec"]["selector"], *spread]):
+            yield f"Deployment {one['metadata']['name']} does not select its own pods"
+    for one in files.of("Service"):
+        if len(_selected(files, one["spec"]["selector"])) != 1:
+            yield f"Service {one['metadata']['name']} selects no Deployment"
+    kept = [_selected(files, one["spec"]["selector"]["matchLabels"]) for one in files.of("PodDisruptionBudget")]
+    names = [one["metadata"]["name"] for found in kept for one in found]
+    if any(len(found) != 1 for found in kept):
+        yield "a PodDisruptionBudget selects no Deployment"
+    if sorted(names) != sorted(one["metadata"]["name"] for one in files.of("Deployment")):
+        yield f"PodDisruptionBudgets are for {names}"
+
+
+def wrong_scaling(files: Files) -> Iterator[str]:
+    """KEDA looks at the groups and topics of the code, and never starts more pods than there are partitions."""
+    scaled = {one["spec"]["scaleTargetRef"]["name"]: one["spec"] for one in files.of("ScaledObject")}
+    if scaled.keys() != LAG.keys():
+        yield f"scaled are {sorted(scaled)}"
+        return
+    for name, spec in scaled.items():
+        [trigger] = spec["triggers"]
+        asked = trigger["metadata"]
+        if (asked["consumerGroup"], asked["topic"]) != LAG[name]:
+            yield f"{name}: group {asked['consumerGroup']}, topic {asked['topic']}"
+        if asked["bootstrapServersFromEnv"] not in files.settings():
+            yield f"{name}: {asked['bootstrapServersFromEnv']} is no setting of its pods"
+        if str(spec["maxReplicaCount"]) != files.settings()["TRUEUP_PARTITIONS"]:
+            yield f"{name}: at most {spec['maxReplicaCount']} pods, but not as many partitions"
+        if spec["minReplicaCount"] != files.named("Deployment", name)["spec"]["replicas"]:
+            yield f"{name}: at least {spec['minReplicaCount']} pods, but others without KEDA"
+
+
+def wrong_rights(files: Files) -> Iterator[str]:
+    """No pod and no container of ours may do more than it has to, and it may write only where something is mounted."""
+    for pod in [*files.of("Deployment"), *files.of("Job")]:
+        spec = pod["spec"]["template"]["spec"]
+        context = spec["securityContext"]
+        asked = (context["runAsNonRoot"], context["runAsUser"], context["seccompProfile"]["type"])
+        if asked != (True, 65534, "RuntimeDefault") or spec["automountServiceAccountToken"] is not False:
+            yield f"{pod['metadata']['name']}: {context}"
+        [container] = spec["containers"]
+        if container["securityContext"] != {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }:
+            yield f"{pod['metadata']['name']}: {container['securityContext']}"
+        if {one["name"] for one in container["volumeMounts"]} != {one["name"] for one in spec["volumes"]}:
+            yield f"{pod['metadata']['name']}: volumes and mounts differ"
+    if files.instructions("USER") != ["65534:65534"]:
+        yield "Dockerfile: USER"
+    for name, one in files.services().items():
+        if not one["read_only"] or one["cap_drop"] != ["ALL"] or one["security_opt"] != ["no-new-privileges:true"]:
+            yield f"compose service {name} may do more"
+
+
+def wrong_readiness(files: Files) -> Iterator[str]:
+    """Whoever is asked for a ready file writes that file, where it may write."""
+    [checked] = files.instructions("HEALTHCHECK")
+    for deployment in files.of("Deployment"):
+        [container] = _containers(deployment)
+        mounted = {one["mountPath"] for one in container["volumeMounts"]}
+        asked = container["readinessProbe"].get("exec", {}).get("command")
+        written = _ready_file(container["args"])
+        if written.rpartition("/")[0] not in mounted or asked not in (None, ["test", "-f", written]):
+            yield f"{deployment['metadata']['name']}: writes {written}, is asked for {asked}"
+    for name, one in files.services().items():
+        if "healthcheck" not in one:
+            written = _ready_file(one["command"])
+            mounted = {mount.partition(":")[0] for mount in one["tmpfs"]}
+            if f'["test", "-f", "{written}"]' not in checked or written.rpartition("/")[0] not in mounted:
+                yield f"compose service {name}: writes {written}, the image looks for {checked}"
+
+
+def wrong_ends(files: Files) -> Iterator[str]:
+    """The API has the time that it takes to end."""
+    spec = files.named("Deployment", "trueup-api")["spec"]["template"]["spec"]
+    pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    if spec["terminationGracePeriodSeconds"] <= pause + GRACE_SECONDS:
+        yield f"the API takes up to {pause + GRACE_SECONDS} s to end"
+
+
+def untold_secrets(files: Files) -> Iterator[str]:
+    """README says how each secret is made that a pod asks for."""
+    told = (KUBERNETES / "README.md").read_text()
+    for pod in [*files.of("Deployment"), *files.of("Job")]:
+        for variable in _containers(pod)[0]["env"]:
+            asked = variable.get("valueFrom", {}).get("secretKeyRef")
+            if asked and (f"secret generic {asked['name']} " not in told or f"--from-file={asked['key']}=" not in told):
+                yield f"{pod['metadata']['name']}: README does not make {asked}"
+
+
+def _containers(pod: Document) -> list[Document]:
+    found: list[Document] = pod["spec"]["template"]["spec"]["containers"]
+    return found
+
+
+def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
+    labelled = [(one, one["spec"]["template"]["metadata"]["labels"]) for one in files.of("Deployment")]
+    return [one for one, labels in labelled if selector.items() <= labels.items()]
+
+
+def _ready_file(arguments: list[str]) -> str:
+    return arguments[arguments.index("--ready-file") + 1] if "--ready-file" in arguments else ""
+
+
+CHECKS = (
+    *(unknown_variables, wrong_commands, wrong_ports, wrong_images, wrong_selectors, wrong_scaling),
+    *(wrong_rights, wrong_readiness, wrong_ends, untold_secrets),
+)

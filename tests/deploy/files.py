@@ -1,0 +1,97 @@
+"""What is deployed, read: the manifests as kustomize would put them together, compose.yaml, the Dockerfile."""
+
+import copy
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent.parent
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+#: The name under which manifests speak of the image; the kustomization says which one it is.
+IMAGE = "trueup"
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One that runs our image. `variables`: literal values; "" where a secret or something like it gives it."""
+
+    where: str
+    arguments: Sequence[str]
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """All of it. A copy may be changed without harm to others."""
+
+    kustomization: Document
+    resources: list[Document]
+    scaled: list[Document]
+    compose: Document
+    dockerfile: str
+
+    def copy(self) -> "Files":
+        """To be changed."""
+        return copy.deepcopy(self)
+
+    def of(self, kind: str) -> list[Document]:
+        """The manifests of a kind."""
+        return [one for one in [*self.resources, *self.scaled] if one["kind"] == kind]
+
+    def named(self, kind: str, name: str) -> Document:
+        """The one manifest with this kind and name."""
+        [found] = [one for one in self.of(kind) if one["metadata"]["name"] == name]
+        return found
+
+    def settings(self) -> dict[str, str]:
+        """What the ConfigMap says."""
+        [made] = self.kustomization["configMapGenerator"]
+        return dict(line.partition("=")[::2] for line in made["literals"])
+
+    def services(self) -> dict[str, Document]:
+        """What compose starts from our image."""
+        return {name: one for name, one in self.compose["services"].items() if "build" in one}
+
+    def containers(self) -> Iterator[Container]:
+        """All that run our image, of Kubernetes and of compose."""
+        for pod in [*self.of("Deployment"), *self.of("Job")]:
+            for one in pod["spec"]["template"]["spec"]["containers"]:
+                given = {variable["name"]: str(variable.get("value", "")) for variable in one["env"]}
+                where = f"{pod['kind']} {pod['metadata']['name']}"
+                yield Container(where, one["args"], self.settings() | given)
+        for name, one in self.services().items():
+            yield Container(f"compose service {name}", one["command"], one["environment"])
+
+    def instructions(self, name: str) -> list[str]:
+        """What follows each such instruction of the Dockerfile, its lines put together."""
+        whole = re.sub(r"^#.*\n", "", self.dockerfile, flags=re.MULTILINE).replace("\\\n", " ")
+        return re.findall(rf"^{name} (.*)$", whole, re.MULTILINE)
+
+
+def documents(path: Path) -> list[Document]:
+    """Of one YAML file."""
+    return [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
+
+
+def read() -> Files:
+    """As they stand in the repository."""
+    [kustomization] = documents(KUBERNETES / "kustomization.yaml")
+    return Files(
+        kustomization,
+        [one for name in kustomization["resources"] for one in documents(KUBERNETES / name)],
+        documents(KUBERNETES / "keda" / "scaled-objects.yaml"),
+        documents(ROOT / "compose.yaml")[0],
+        (ROOT / "Dockerfile").read_text(),
+    )
+
+
+def version() -> str:
+    """The product's."""
+    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return found

@@ -1,0 +1,227 @@
+"""What is deployed fits the code: every variable, command, port, probe, selector and consumer group in it exists.
+
+And each check finds what it is there for: everything that is changed here, one thing at a time, is found.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.run.cli import COMMANDS
+from tests.deploy.checks import CHECKS
+from tests.deploy.files import KUBERNETES, ROOT, Document, Files, documents, read
+
+Check = Callable[[Files], Iterator[str]]
+FILES = read()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_what_is_deployed_fits_the_code(check: Check) -> None:
+    assert not list(check(FILES))
+
+
+def container(files: Files, name: str) -> Document:
+    """Of a Deployment."""
+    [one] = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]["containers"]
+    found: Document = one
+    return found
+
+
+def pod(files: Files, name: str) -> Document:
+    """Of a Deployment."""
+    found: Document = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]
+    return found
+
+
+def trigger(files: Files, name: str) -> Document:
+    """What KEDA looks at."""
+    found: Document = files.named("ScaledObject", f"trueup-{name}")["spec"]["triggers"][0]["metadata"]
+    return found
+
+
+def service(files: Files, name: str) -> Document:
+    """Of compose."""
+    found: Document = files.compose["services"][name]
+    return found
+
+
+def put(place: Any, key: Any, value: Any) -> None:
+    """So that a lambda may assign."""
+    place[key] = value
+
+
+def in_dockerfile(files: Files, old: str, new: str) -> Files:
+    """The same with another Dockerfile."""
+    assert old in files.dockerfile
+    return Files(files.kustomization, files.resources, files.scaled, files.compose, files.dockerfile.replace(old, new))
+
+
+#: The check that has to find it, and what is changed.
+HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
+    "a variable of compose that is none": (
+        "unknown_variables",
+        lambda f: put(service(f, "ingest")["environment"], "TRUEUP_KAFKA_BOOTSTRAPS", "kafka:9092"),
+    ),
+    "a variable of a pod that is none": (
+        "unknown_variables",
+        lambda f: container(f, "relay")["env"].append({"name": "TRUEUP_DATABASE"}),
+    ),
+    "a line of the ConfigMap that is no setting": (
+        "unknown_variables",
+        lambda f: f.kustomization["configMapGenerator"][0]["literals"].append("TRUEUP_LOG=INFO"),
+    ),
+    "a value that its setting does not take": (
+        "unknown_variables",
+        lambda f: f.kustomization["configMapGenerator"][0]["literals"].append("TRUEUP_PARTITIONS=0"),
+    ),
+    "a variable of the image that is none": (
+        "unknown_variables",
+        lambda f: in_dockerfile(f, "TRUEUP_HOME=", "TRUEUP_HOUSE="),
+    ),
+    "a command that is none": ("wrong_commands", lambda f: put(container(f, "projector")["args"], 0, "project")),
+    "an option that is none": ("wrong_commands", lambda f: service(f, "relay")["command"].append("--leader")),
+    "a job's command that is none": (
+        "wrong_commands",
+        lambda f: put(
+            f.named("Job", "trueup-migrate")["spec"]["template"]["spec"]["containers"][0], "args", ["upgrade"]
+        ),
+    ),
+    "another entry point": ("wrong_commands", lambda f: in_dockerfile(f, '["trueup"]', '["python"]')),
+    "a port on which nobody listens": (
+        "wrong_ports",
+        lambda f: put(container(f, "api")["ports"][0], "containerPort", 8080),
+    ),
+    "an API that listens elsewhere": (
+        "wrong_ports",
+        lambda f: put(service(f, "api")["environment"], "TRUEUP_API_PORT", "8080"),
+    ),
+    "a worker's port": (
+        "wrong_ports",
+        lambda f: put(container(f, "ingest"), "ports", [{"name": "http", "containerPort": 8000}]),
+    ),
+    "a probe of a path that is none": (
+        "wrong_ports",
+        lambda f: put(container(f, "api")["readinessProbe"]["httpGet"], "path", "/ready"),
+    ),
+    "a probe of a worker over HTTP": (
+        "wrong_ports",
+        lambda f: put(container(f, "relay"), "readinessProbe", {"httpGet": {"path": "/health", "port": "http"}}),
+    ),
+    "a service's port that no container has": (
+        "wrong_ports",
+        lambda f: put(f.named("Service", "trueup-api")["spec"]["ports"][0], "targetPort", "web"),
+    ),
+    "an API that all networks reach": ("wrong_ports", lambda f: put(service(f, "api"), "ports", ["8000:8000"])),
+    "another version's tag": ("wrong_images", lambda f: put(f.kustomization["images"][0], "newTag", "0.0.9")),
+    "another version's tag in compose": ("wrong_images", lambda f: put(service(f, "api"), "image", "trueup:latest")),
+    "another image": ("wrong_images", lambda f: put(container(f, "relay"), "image", "trueup-relay")),
+    "a Deployment that selects others": (
+        "wrong_selectors",
+        lambda f: put(
+            f.named("Deployment", "trueup-relay")["spec"]["selector"]["matchLabels"],
+            "app.kubernetes.io/component",
+            "api",
+        ),
+    ),
+    "pods that are spread by the labels of others": (
+        "wrong_selectors",
+        lambda f: put(
+            pod(f, "ingest")["topologySpreadConstraints"][1]["labelSelector"]["matchLabels"],
+            "app.kubernetes.io/component",
+            "projector",
+        ),
+    ),
+    "a service of nobody": (
+        "wrong_selectors",
+        lambda f: put(f.named("Service", "trueup-api")["spec"]["selector"], "app.kubernetes.io/component", "web"),
+    ),
+    "a budget of nobody": (
+        "wrong_selectors",
+        lambda f: put(
+            f.named("PodDisruptionBudget", "trueup-projector")["spec"]["selector"]["matchLabels"],
+            "app.kubernetes.io/component",
+            "projection",
+        ),
+    ),
+    "a Deployment without a budget": (
+        "wrong_selectors",
+        lambda f: f.resources.remove(f.named("PodDisruptionBudget", "trueup-relay")),
+    ),
+    "a group that is none": ("wrong_scaling", lambda f: put(trigger(f, "ingest"), "consumerGroup", "ingest")),
+    "a topic that is another's": ("wrong_scaling", lambda f: put(trigger(f, "projector"), "topic", "usage")),
+    "a variable that the pods do not have": (
+        "wrong_scaling",
+        lambda f: put(trigger(f, "projector"), "bootstrapServersFromEnv", "KAFKA"),
+    ),
+    "more pods than partitions": (
+        "wrong_scaling",
+        lambda f: put(f.named("ScaledObject", "trueup-ingest")["spec"], "maxReplicaCount", 9),
+    ),
+    "a relay that is scaled": (
+        "wrong_scaling",
+        lambda f: put(f.named("ScaledObject", "trueup-ingest")["spec"]["scaleTargetRef"], "name", "trueup-relay"),
+    ),
+    "a pod that may be root": (
+        "wrong_rights",
+        lambda f: put(pod(f, "relay")["securityContext"], "runAsNonRoot", False),
+    ),
+    "a container that may write anywhere": (
+        "wrong_rights",
+        lambda f: put(container(f, "api")["securityContext"], "readOnlyRootFilesystem", False),
+    ),
+    "a mount of nothing": ("wrong_rights", lambda f: pod(f, "ingest")["volumes"].pop()),
+    "an image that is root's": ("wrong_rights", lambda f: in_dockerfile(f, "USER 65534:65534", "USER root")),
+    "a service with capabilities": ("wrong_rights", lambda f: put(service(f, "ingest"), "cap_drop", [])),
+    "a ready file that nobody looks for": (
+        "wrong_readiness",
+        lambda f: put(container(f, "ingest")["args"], 2, "/run/trueup/ready"),
+    ),
+    "a ready file that cannot be written": (
+        "wrong_readiness",
+        lambda f: put(container(f, "api")["args"], 2, "/app/ready.json"),
+    ),
+    "a ready file of compose that is not written": (
+        "wrong_readiness",
+        lambda f: put(service(f, "projector"), "command", ["projector"]),
+    ),
+    "an API that is killed while it answers": (
+        "wrong_ends",
+        lambda f: put(pod(f, "api"), "terminationGracePeriodSeconds", 15),
+    ),
+    "a secret of which nobody is told": (
+        "untold_secrets",
+        lambda f: put(container(f, "relay")["env"][0]["valueFrom"]["secretKeyRef"], "key", "postgres-url"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "harm"), HARM.values(), ids=HARM.keys())
+def test_what_does_not_fit_is_found(name: str, harm: Callable[[Files], Any]) -> None:
+    files = FILES.copy()
+    changed = harm(files)
+    [check] = [one for one in CHECKS if one.__name__ == name]
+    assert list(check(changed if isinstance(changed, Files) else files))
+
+
+def test_nothing_is_left_out_of_the_kustomizations() -> None:
+    there = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
+    assert there == set(FILES.kustomization["resources"])
+    [component] = documents(KUBERNETES / "keda" / "kustomization.yaml")
+    assert component["resources"] == [path.name for path in (KUBERNETES / "keda").glob("scaled*.yaml")]
+
+
+def test_what_is_copied_into_the_image_is_there_and_reaches_the_build() -> None:
+    let_through = {line[1:].split("/")[0] for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
+    copied = [line.split()[:-1] for line in FILES.instructions("COPY") if not line.startswith("--from=")]
+    names = {name.removeprefix("./") for line in copied for name in line}
+    assert names == let_through
+    assert all((ROOT / name).exists() for name in names)
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "deploy.md", KUBERNETES / "README.md"], ids=lambda page: page.name)
+def test_a_page_names_commands_that_there_are(page: Path) -> None:
+    named = re.findall(r"(?:^ +|/|-- |`)trueup ([a-z][a-z-]+)", page.read_text(), re.MULTILINE)
+    assert named and set(named) <= COMMANDS.keys()
