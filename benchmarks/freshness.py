@@ -110,7 +110,7 @@ class Watch:
 async def publish(system: System, load: Load, rate: int, watch: Watch) -> float:
     """All events of the load, so many a second once the first are visible; returns when that was."""
     counts, started, sent = [0] * load.partitions, 0.0, 0
-    async with BatchWriter(system.endpoints.kafka_bootstrap) as writer:
+    async with BatchWriter(system.endpoints.kafka) as writer:
         for chunk in load.chunks(max(1, round(rate * BURST_SECONDS))):
             await asyncio.sleep(max(0.0, started + sent / rate - time.monotonic()))
             moment = time.monotonic()

@@ -21,8 +21,10 @@ class KafkaUnreachableError(AddressedFailure, Passing):
         super().__init__(cluster=cluster, what=what.removesuffix(": "))
 
 
-class KafkaForbidsError(Worded, ExpectedFailure, Passing):
+class KafkaForbidsError(AddressedFailure, Passing):
     """Kafka at {cluster} does not let {user} do this: {what}; docs/servers.md lists what must be allowed to whom"""
+
+    outside = "Kafka does not let this server do what it must"
 
     def __init__(self, cluster: Cluster, cause: BaseException) -> None:
         super().__init__(cluster=cluster, user=cluster.user, what=f"{type(cause).__name__}: {cause}")

@@ -10,13 +10,13 @@ from services.access.scopes import ALL
 from services.access.tokens import Tokens
 from services.api.errors import NotConfirmedError, handle_errors
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
-from services.kafka import KafkaUnreachableError
+from services.kafka import Cluster, KafkaUnreachableError
 from services.postgres import PostgresUnreachableError, TablesMovedError
 
 URL = "postgresql://user:secret@db.internal:5432/billing"
 REFUSED = OSError("Connect call failed ('10.0.0.7', 5432)")
 POSTGRES = PostgresUnreachableError(URL, REFUSED)
-KAFKA = KafkaUnreachableError("kafka.internal:9092", REFUSED)
+KAFKA = KafkaUnreachableError(Cluster("kafka.internal:9092"), REFUSED)
 #: What nobody but an operator learns.
 INSIDE = ("user", "secret", "internal", "billing", "10.0.0.7", "5432", "9092")
 
@@ -115,8 +115,8 @@ def test_what_names_an_address_says_what_others_are_told() -> None:
         one
         for one in every(ExpectedFailure)
         if one.__module__.startswith(("services.postgres", "services.kafka", "services.api.health"))
-        and any(f"{{{name}}}" in (one.__doc__ or "") for name in ("url", "bootstrap"))
+        and any(f"{{{name}}}" in (one.__doc__ or "") for name in ("url", "cluster"))
     }
-    assert len(naming) >= 4
+    assert len(naming) >= 5
     for one in naming:
         assert issubclass(one, AddressedFailure) and one.outside and "{" not in one.outside

@@ -11,7 +11,8 @@ from services.api.command import GRACE_SECONDS
 from services.ingest.command import GROUP as INGEST_GROUP
 from services.projector.worker import GROUP as PROJECTOR_GROUP
 from services.run.cli import trueup
-from services.run.settings import PREFIX, Settings, SettingsError, load_settings
+from services.run.server_settings import PREFIX
+from services.run.settings import Settings, SettingsError, load_settings
 from tests.deploy.files import IMAGE, KUBERNETES, ROOT, Document, Files, version
 
 #: Who scales by lag -> what it reads, and as whom.
