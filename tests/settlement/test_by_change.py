@@ -227,9 +227,10 @@ def test_another_day_settles_all_of_it() -> None:
     assert not by_change(lived, kept)
 
 
+@pytest.mark.parametrize("day", [date(2026, 1, 10), date(2026, 2, 10)])
 @pytest.mark.parametrize("parts", UNUSUAL.values(), ids=UNUSUAL.keys())
-def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, Any]) -> None:
-    lived, kept = after_more(usage_on(date(2026, 1, 10)), **parts)
+def test_what_usage_changes_besides_its_charges_settles_all_of_it(parts: dict[str, Any], day: date) -> None:
+    lived, kept = after_more(usage_on(day), **parts)
     assert not by_change(lived, kept)
 
 
