@@ -72,6 +72,11 @@ def test_a_plain_broker_is_its_address() -> None:
     }
 
 
+def test_a_prefix_is_put_before_topics_and_groups() -> None:
+    one = Cluster("a:1", prefix="acme.")
+    assert (one.topic("usage"), one.group("trueup-ingest")) == ("acme.usage", "acme.trueup-ingest")
+
+
 def test_no_form_of_it_shows_a_secret() -> None:
     for login in LOGINS:
         cluster = Cluster("a:1", Tls("ca", "c", "k", "hidden"), login)
