@@ -3,6 +3,7 @@
 Which arguments each takes is held by tests/api/test_official_calls.py; here a client goes on with every answer.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -12,12 +13,13 @@ from m3ter import AsyncM3ter
 
 from tests.api.official_calls import official_calls
 from tests.api.test_official_calls import MODULES
-from tests.api_client import token_of
+from tests.api_client import http_client, token_of
 from tests.billing.conftest import Shop
 from tests.billing.test_memos import memo, opened
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
+PATIENCE_S = 60.0
 #: A term of no day, which every entity with a term takes.
 NO_DAY: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-01"}
 BANDS: Any = [{"lower_limit": 0, "fixed_price": 0, "unit_price": 1}]
@@ -118,6 +120,9 @@ async def customer(walk: Walk, ids: dict[str, str]) -> None:
     await walk.lives("account_plans", account_id=account, plan_id=ids["plan"], contract_id=contract, **NO_DAY)
     await walk.lives("commitments", account_id=account, amount=1, currency="USD", **NO_DAY)
     await walk.lives("counter_adjustments", account_id=account, counter_id=ids["counter"], date="2026-01-01", value=1)
+    charge: dict[str, Any] = {"code": "c", "name": "C", "entity_type": "AD_HOC", "line_item_type": "AD_HOC"}
+    service: dict[str, Any] = {"service_period_start_date": "2026-03-01", "service_period_end_date": "2026-03-02"}
+    await walk.lives("charges", account_id=account, currency="USD", amount=3, **charge, **service)
     assert (await walk.call("commitments.search", search_query=f"accountId:{account}")).data == []
     balance = await walk.lives("balances", keep=True, account_id=account, code="b", name="B", currency="USD", **NO_DAY)
     await walk.lives("balances", account_id=account, code="gone", name="B", currency="USD", **NO_DAY)
@@ -209,9 +214,24 @@ async def the_rest(walk: Walk, ids: dict[str, str]) -> None:
     assert (await walk.call("usage.query", aggregations=asked, groups=[{"group_type": "ACCOUNT"}])).data == []
 
 
+async def usage(walk: Walk, shop: Shop) -> None:
+    """A measurement that counts, and one that is refused, whose bytes are behind a link."""
+    taken: Any = {"account": "walked", "meter": "walked", "ts": "2026-01-05T10:00:00Z", "measure": {"n": 1}}
+    given = [taken | {"uid": "taken"}, taken | {"uid": "refused", "meter": "unknown"}]
+    assert (await walk.call("usage.submit", measurements=given)).result == "accepted"
+    async with asyncio.timeout(PATIENCE_S):
+        while not (refused := (await shop.do("GET", "usage/rejected"))["data"]):
+            await asyncio.sleep(0.1)
+    assert [one["uid"] for one in refused] == ["refused"]
+    link = (await walk.call("usage.get_failed_ingest_download_url", file=refused[0]["id"])).url
+    async with http_client("") as client:
+        assert b'"refused"' in (await client.get(link)).content
+
+
 async def test_every_call_of_the_core_modules_is_answered(walk: Walk, patient: Shop) -> None:
     ids = await catalog(walk)
     await customer(walk, ids)
     await billing(walk, patient)
     await the_rest(walk, ids)
+    await usage(walk, patient)
     assert {call.name for call in official_calls(*MODULES)} == set(walk.made)

@@ -164,8 +164,8 @@ async def test_a_record_of_a_newer_program_stops_its_partition_alone_and_by_name
     here = partition_of("newer", ACCOUNTS[0], PARTITIONS)
     source = clock_source(generations.commands)
     tick = seal(ClockTicked(now=NOW), source=source, sequence=10**9, organization="", time=NOW)
-    offset = await home.append(EVENTS, here, encode(tick).replace(b'"schema":1', b'"schema":99', 1))
     with structlog.testing.capture_logs() as lines:
+        offset = await home.append(EVENTS, here, encode(tick).replace(b'"schema":1', b'"schema":99', 1))
         await publish(home, "newer", range(30, 90))
         elsewhere = sum(partition_of("newer", ACCOUNTS[n % len(ACCOUNTS)], PARTITIONS) != here for n in range(30, 90))
         async with asyncio.timeout(PATIENCE_S):
