@@ -105,7 +105,8 @@ async def test_whoever_is_killed_while_it_fills_leaves_the_old_or_the_new_live(h
 
 
 async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(home: Home, wire: Wire) -> None:
-    older, left = await make_older(home), (await asked(home, SCHEMAS))[-1]
+    older, before_them = await make_older(home), set(await asked(home, SCHEMAS))
+    left = max(before_them)
     await publish(home.cluster, "upgraded", 3, home.settings.partitions)
     await home.start("api")
     wanted = await shown(home)
@@ -121,7 +122,8 @@ async def test_of_two_projectors_one_fills_and_the_rows_are_those_of_a_replay(ho
         async with no_swap(home):
             await until(is_filled)
             await asyncio.sleep(2)
-            assert len(await asked(home, SCHEMAS)) == 2 and await live_of(home) == older
+            # What a killed one left may stand as long as Postgres has not noticed that its session is gone.
+            assert len(set(await asked(home, SCHEMAS)) - before_them) == 1 and await live_of(home) == older
             assert await asked(home, f"SELECT count(*) FROM pg_locks WHERE objid = {LOCK} AND granted") == 1
         await until(has_moved)
         await kill()

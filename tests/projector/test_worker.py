@@ -35,6 +35,12 @@ async def _folded(place: Place) -> int:
         return int(await connection.fetchval("SELECT coalesce(sum(next_offset), 0) FROM positions"))
 
 
+async def _due(place: Place) -> int:
+    async with place.postgres.transaction() as connection:
+        await use_schema(connection, await live_schema(connection))
+        return int(await connection.fetchval("SELECT count(*) FROM due_accounts"))
+
+
 async def _until(place: Place, wanted: int) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
         while await _folded(place) < wanted:
@@ -63,6 +69,9 @@ async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place
         async with LogReader(place.cluster) as reader:
             end = sum((await reader.end_offsets(EVENTS, range(PARTITIONS))).values())
         await _until(place, end)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while await _due(place):  # draws and lines follow the balances
+                await asyncio.sleep(0.02)
     finally:
         if process.returncode is None:
             process.terminate()

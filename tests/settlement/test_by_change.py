@@ -84,6 +84,7 @@ def test_settlement_by_change_equals_settlement_from_scratch(
         through = data.draw(st.sampled_from([through, through, through, through + timedelta(days=9)]))
         lived = settle(Family(terms, now.totals, now.billed), through=through, accrued=accrued, kept=kept, moved=moved)
         assert known(lived) == known(settle(now, through=through, accrued=accrued))
+        assert lived.states() == lived.commitments | lived.balances
         same_day = kept is not None and kept.through == through
         assert by_change(lived, kept) == (same_day and not lived.credits) or not is_usual
         before, kept = taken(now.totals), lived.kept
