@@ -99,6 +99,11 @@ class Projection:
         return self._writer.turns.has_more_due
 
     @property
+    def aside_seconds(self) -> float:
+        """Seconds of the last write that went to others than whom its records touched."""
+        return self._writer.turns.aside_seconds
+
+    @property
     def is_behind(self) -> bool:
         """Whether draws and lines of some roots are still to follow their balances."""
         return self._writer.turns.is_behind

@@ -52,6 +52,8 @@ class Turns:
         self._settler = Settler(catalog)
         self._behind = Behind()
         self._settled_at = time.monotonic()
+        #: Seconds of the last transaction that whoever was touched in it did not take: due roots, draws and lines.
+        self.aside_seconds = 0.0
         #: Whether the last transaction left roots that are due to the next one.
         self.has_more_due = False
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
@@ -86,6 +88,7 @@ class Turns:
         by_partition = {state.position.partition: state for state in states}
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
+        aside_from = time.monotonic()
         self._behind.note((one.organization, one.root_id, one.partition) for one in ahead.settled)
         await self._settle_whole(
             connection, waiting, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else DUE_SECONDS
@@ -96,6 +99,7 @@ class Turns:
         await self._settle_whole(
             connection, behind, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else lines_seconds
         )
+        self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
         await self._note_settled(connection, by_partition, ahead, whole)
         await mark_due(connection, states, left, "usage")

@@ -64,9 +64,12 @@ class Pace:
         quiet = self._folded_at + max(QUIET_SHARE * cost, QUIET_S) - now
         return min(quiet, min(max(share * cost, FRESH_S), MAX_SECONDS) - passed)
 
-    def wrote(self, cells: int, started: float) -> None:
-        """A write of so many totals, begun at `started` on the monotonic clock, has ended."""
+    def wrote(self, cells: int, started: float, aside: float = 0.0) -> None:
+        """A write of so many totals, begun at `started` on the monotonic clock, has ended.
+
+        `aside` are seconds of it that do not follow these totals: they say nothing about what others will cost.
+        """
         now = time.monotonic()
         self._written_at = started
         if cells:
-            self._seconds_per_cell = max(now - started - OVERHEAD_S, 0.0) / cells
+            self._seconds_per_cell = max(now - started - aside - OVERHEAD_S, 0.0) / cells

@@ -85,7 +85,7 @@ class ProjectorHandler:
         if self._pace.due(cells, unwritten):
             started = time.monotonic()
             await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
-            self._pace.wrote(cells, started)
+            self._pace.wrote(cells, started, self.projection.aside_seconds)
         if self.projection.unwritten_records:
             return self._pace.wait(cells, unwritten)
         if self.projection.has_more_due:

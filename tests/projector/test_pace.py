@@ -100,3 +100,13 @@ def test_whoever_waits_looks_again_when_it_may_be_due(clock: Clock) -> None:
     assert made.wait(1, 1) == pytest.approx(FRESH_S)
     clock.now += FRESH_S + 0.001
     assert made.wait(1, 1) == LOOK_S
+
+
+def test_what_a_write_did_aside_makes_the_next_one_no_dearer(clock: Clock) -> None:
+    pace, started = Pace(), clock.now
+    clock.now += OVERHEAD_S + 0.001 + 0.5
+    pace.wrote(1, started, 0.5)
+    pace.folded()
+    assert pace.wait(400, 5000) < 2
+    clock.now += 1
+    assert pace.due(400, 5000)
