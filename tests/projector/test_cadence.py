@@ -24,6 +24,8 @@ class Clock:
 class Folding:
     """A projection that only counts: a record a poll, draws and lines that follow once it is quiet."""
 
+    aside_seconds = 0.0
+
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.touched_totals = self.unwritten_records = 0
