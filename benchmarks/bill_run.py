@@ -10,24 +10,18 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import click
 import psutil
-import uvloop
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.product import publish
 from benchmarks.results import WrongSumError
-from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import NotFinishedError, until
 from benchmarks.workload import Load, cents_of
-from services.failures import ExpectedFailure
-from services.run.logs import configure_logs
-from services.run.settings import load_settings
 from services.run.stack.child import Child, Command, log_tail
 from services.run.up import System
 
@@ -144,18 +138,7 @@ def _memory_and_cpu() -> tuple[float, float]:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(accounts: int, file: Path | None) -> None:
     """Measure a bill run; the last line of the output is JSON."""
-
-    async def run(folder: Path, say: Any) -> BillRunResult:
-        say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
-            return await measure(system, folder, accounts, say)
-
-    try:
-        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
-            configure_logs("WARNING")
-            result = uvloop.run(run(Path(folder), status.update))
-    except ExpectedFailure as error:
-        sys.exit(f"benchmarks.bill_run: {error}")
+    result = on_empty_system("bill_run", lambda system, folder, say: measure(system, folder, accounts, say))
     shown = Table(title="`trueup bill`, one process")
     for column in ("accounts", "seconds", "accounts/s", "CPU ms each", "MB at 10 %", "MB at 50 %", "MB at the end"):
         shown.add_column(column, justify="right")

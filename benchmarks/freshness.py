@@ -6,29 +6,22 @@ nobody waits any more. What is measured includes the acknowledgement of Kafka, r
 """
 
 import asyncio
-import sys
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-import uvloop
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import NotFinishedError, cpu_seconds, until
 from benchmarks.workload import Load
 from events.topics import USAGE
-from services.failures import ExpectedFailure
 from services.kafka import BatchWriter
-from services.run.logs import configure_logs
-from services.run.settings import load_settings
 from services.run.up import System
 
 #: Usage is published in bursts this far apart, and it is looked so often whether it is visible.
@@ -177,18 +170,7 @@ def _part(ordered: Sequence[float], share: float) -> float:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(accounts: int, rate: int, seconds: int, file: Path | None) -> None:
     """Measure how fresh balances are; the last line of the output is JSON."""
-
-    async def run(folder: Path, say: Any) -> Freshness:
-        say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
-            return await measure(system, accounts, rate, seconds, say)
-
-    try:
-        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
-            configure_logs("WARNING")
-            result = uvloop.run(run(Path(folder), status.update))
-    except ExpectedFailure as error:
-        sys.exit(f"benchmarks.freshness: {error}")
+    result = on_empty_system("freshness", lambda system, _, say: measure(system, accounts, rate, seconds, say))
     shown = Table(title="usage published -> balance visible, milliseconds")
     for column in ("accounts", "events/s", "p50", "p90", "p99", "most", "writes/s", "projector's core"):
         shown.add_column(column, justify="right")

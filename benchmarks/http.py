@@ -13,27 +13,21 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import click
 import httpx
-import uvloop
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accounts import TERM
 from benchmarks.asking import CLIENTS, Asked, per_second
 from benchmarks.catalog import CONFIG
-from benchmarks.running import ORGANIZATION, empty_system
+from benchmarks.running import ORGANIZATION, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.local import Credentials, operators
 from services.demo.client import Client
-from services.failures import ExpectedFailure
 from services.postgres import open_postgres
-from services.run.logs import configure_logs
-from services.run.settings import load_settings
 from services.run.stack.child import Command
 from services.run.up import System
 from services.store.generations import load_generations
@@ -196,18 +190,7 @@ def table(found: Iterable[Measured]) -> Table:
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(requests: int, file: Path | None) -> None:
     """Measure HTTP; the last line of the output is JSON."""
-
-    async def run(folder: Path, say: Callable[[str], None]) -> list[Measured]:
-        say("starting Kafka, Postgres, relay, projector and API")
-        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
-            return await measure(system, folder, requests, NEIGHBOURS, say)
-
-    try:
-        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
-            configure_logs("WARNING")
-            found = uvloop.run(run(Path(folder), status.update))
-    except ExpectedFailure as error:
-        sys.exit(f"benchmarks.http: {error}")
+    found = on_empty_system("http", lambda system, folder, say: measure(system, folder, requests, NEIGHBOURS, say))
     show([table(found)], [asdict(one) for one in found], file)
 
 

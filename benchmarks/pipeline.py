@@ -4,57 +4,49 @@ All in one run on one broker and one Postgres, on a stack of its own, one after 
 machine's; the ratios are what is worth comparing. See docs/benchmarks.md.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
-import uvloop
-from rich.console import Console
 
 from benchmarks.floor import run_floor, warm_up
 from benchmarks.naive import run_naive
 from benchmarks.product import publish, run_product
 from benchmarks.report import Report, table
-from benchmarks.running import ORGANIZATION, connect, create_customers, empty_system
+from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
 from benchmarks.task import Task
 from benchmarks.workload import Load
-from services.failures import ExpectedFailure
-from services.run.logs import configure_logs
-from services.run.settings import Settings, load_settings
+from services.run.up import System
 
 NAIVE_MESSAGES = 5_000
 
 
-async def measure(settings: Settings, folder: Path, events: int, naive: int, say: Callable[[str], None]) -> Report:
-    """Run everything on a stack that is empty. Raises: ExpectedFailure, also when something takes too long."""
-    say("starting Kafka, Postgres, relay, projector and API")
-    async with empty_system(settings, folder) as system:
-        load = Load(ORGANIZATION, events, settings.partitions)
-        say(f"creating {load.accounts:,} accounts with a prepayment each")
-        customers = await create_customers(system, load.codes())
-        say(f"publishing {events:,} events")
-        await publish(system, load)
-        cluster, url = system.endpoints.kafka, system.endpoints.database_url
-        accounts = {code: customer.account for code, customer in customers.items()}
-        task = Task(cluster, url, load.partitions, ORGANIZATION, "", accounts, "benchmark.warm-up")
-        say("copying them once, for the broker to warm up")
-        await warm_up(task, load, folder)
-        connection = await connect(system.endpoints.database_url)
-        try:
-            say("running the product")
-            product = await run_product(system, connection, load, customers)
-            live = await connection.fetchval("SELECT current_schema()")
-        finally:
-            await connection.close()
-        task = replace(task, live=live, copy="benchmark.copy")
-        say("running the floor")
-        floor = await run_floor(task, load, folder)
-        say(f"running naive FastStream on {naive:,} messages")
-        return Report(len(load.event(0)), product, floor, await run_naive(task, naive, folder))
+async def measure(system: System, folder: Path, events: int, naive: int, say: Callable[[str], None]) -> Report:
+    """Run everything on a system that is empty. Raises: ExpectedFailure, also when something takes too long."""
+    load = Load(ORGANIZATION, events, system.settings.partitions)
+    say(f"creating {load.accounts:,} accounts with a prepayment each")
+    customers = await create_customers(system, load.codes())
+    say(f"publishing {events:,} events")
+    await publish(system, load)
+    cluster, url = system.endpoints.kafka, system.endpoints.database_url
+    accounts = {code: customer.account for code, customer in customers.items()}
+    task = Task(cluster, url, load.partitions, ORGANIZATION, "", accounts, "benchmark.warm-up")
+    say("copying them once, for the broker to warm up")
+    await warm_up(task, load, folder)
+    connection = await connect(system.endpoints.database_url)
+    try:
+        say("running the product")
+        product = await run_product(system, connection, load, customers)
+        live = await connection.fetchval("SELECT current_schema()")
+    finally:
+        await connection.close()
+    task = replace(task, live=live, copy="benchmark.copy")
+    say("running the floor")
+    floor = await run_floor(task, load, folder)
+    say(f"running naive FastStream on {naive:,} messages")
+    return Report(len(load.event(0)), product, floor, await run_naive(task, naive, folder))
 
 
 @click.command()
@@ -65,14 +57,8 @@ async def measure(settings: Settings, folder: Path, events: int, naive: int, say
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
 def main(events: int, naive: int, file: Path | None) -> None:
     """Measure the pipeline; the last line of the output is JSON."""
-    console = Console(stderr=True)
-    try:
-        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, console.status("") as status:
-            settings = load_settings(home=Path(folder) / "home", api_port=0, api_rate=0)
-            configure_logs("WARNING")
-            report = uvloop.run(measure(settings, Path(folder), events, min(naive, events), status.update))
-    except ExpectedFailure as error:
-        sys.exit(f"benchmarks.pipeline: {error}")
+    naive = min(naive, events)
+    report = on_empty_system("pipeline", lambda system, folder, say: measure(system, folder, events, naive, say))
     show([table(report)], report.document(), file)
 
 

@@ -1,11 +1,15 @@
 """An empty system that runs for a benchmark, with an organization of as many accounts as it needs."""
 
-from collections.abc import AsyncIterator, Sequence
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import asyncpg
+import uvloop
+from rich.console import Console
 
 from benchmarks.accounts import Customer, create_accounts
 from benchmarks.catalog import create_catalog, end_month
@@ -18,7 +22,8 @@ from services.failures import ExpectedFailure
 from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.readside.live import live_schema
-from services.run.settings import Settings
+from services.run.logs import configure_logs
+from services.run.settings import Settings, load_settings
 from services.run.stack import running_stack
 from services.run.up import System
 
@@ -40,6 +45,27 @@ class NotEmptyError(ExpectedFailure):
             f"topic {USAGE} of the given stack holds records, but the benchmark needs an empty one; without"
             " TRUEUP_KAFKA_BOOTSTRAP and TRUEUP_DATABASE_URL it makes its own"
         )
+
+
+#: Tells whoever waits what is being done.
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+def on_empty_system(name: str, measure: Callable[[System, Path, Say], Awaitable[T]]) -> T:
+    """What is measured on an empty system of its own, in a folder that goes afterwards; a failure ends the program."""
+
+    async def run(folder: Path, say: Say) -> T:
+        say("starting Kafka, Postgres, relay, projector and API")
+        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
+            return await measure(system, folder, say)
+
+    try:
+        with TemporaryDirectory(prefix="trueup-benchmark-") as folder, Console(stderr=True).status("") as status:
+            configure_logs("WARNING")
+            return uvloop.run(run(Path(folder), status.update))
+    except ExpectedFailure as error:
+        sys.exit(f"benchmarks.{name}: {error}")
 
 
 @asynccontextmanager

@@ -5,35 +5,29 @@ included, made by Postgres itself: as commands they would take hours, and the lo
 """
 
 import statistics
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import md5
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
 import click
 import httpx
-import uvloop
 from rich.table import Table
 
 from benchmarks.asking import RefusedRequestError
 from benchmarks.catalog import CONFIG
-from benchmarks.running import ORGANIZATION, empty_system
+from benchmarks.running import ORGANIZATION, Say, on_empty_system
 from benchmarks.showing import show
 from benchmarks.waiting import until
 from services.access.client import SignedIn
 from services.access.local import Credentials, operators
 from services.demo.client import Client
-from services.failures import ExpectedFailure
 from services.postgres import open_postgres
 from services.readside.live import live_schema
-from services.run.logs import configure_logs
-from services.run.settings import load_settings
 from services.run.up import System
 
 AIM_MS = 50.0
@@ -168,18 +162,14 @@ def table(found: Iterable[Searched], commitments: int) -> Table:
 def main(commitments: int, times: int, file: Path | None) -> None:
     """Measure searches; the last line of the output is JSON."""
 
-    async def run(folder: Path) -> list[Searched]:
-        async with empty_system(load_settings(home=folder / "home", api_port=0, api_rate=0), folder) as system:
-            key = operators(system.keys, system.settings)
-            await fill(system, key, commitments)
-            return await measure(system, key, commitments, times)
+    async def searched(system: System, _: Path, say: Say) -> list[Searched]:
+        key = operators(system.keys, system.settings)
+        say(f"copying {commitments:,} commitments")
+        await fill(system, key, commitments)
+        say("searching")
+        return await measure(system, key, commitments, times)
 
-    try:
-        with TemporaryDirectory(prefix="trueup-benchmark-") as folder:
-            configure_logs("WARNING")
-            found = uvloop.run(run(Path(folder)))
-    except ExpectedFailure as error:
-        sys.exit(f"benchmarks.search: {error}")
+    found = on_empty_system("search", searched)
     show([table(found, commitments)], [asdict(one) for one in found], file)
 
 
