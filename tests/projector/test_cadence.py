@@ -9,16 +9,7 @@ from services.kafka import Polled
 from services.projector import pace, worker
 from services.projector.pace import FRESH_S, QUIET_S
 from services.projector.worker import IDLE_S, ProjectorHandler
-
-
-class Clock:
-    """A monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.projector.clock import Clock
 
 
 class Folding:

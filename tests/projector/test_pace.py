@@ -16,16 +16,7 @@ from services.projector.pace import (
     TRICKLE_SHARE,
     Pace,
 )
-
-
-class Clock:
-    """A monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.projector.clock import Clock
 
 
 @pytest.fixture

@@ -14,16 +14,7 @@ from services.projection.partition import new_partition
 from services.projection.turns import LINES_LEAST_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Turns
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import Root
-
-
-class Clock:
-    """A monotonic clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.projector.clock import Clock
 
 
 class DueTable:

@@ -12,9 +12,9 @@ import pytest_asyncio
 
 from services.postgres import PostgresUnreachableError, connected, open_postgres, reach
 from services.run.settings import load_settings
-from services.run.stack import Stack
 from services.run.up import SERVICES, System
 from tests.servers.standby import Pair
+from tests.system.running import running_system
 from tests.system.story import Wire, left_by, play, settled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -82,26 +82,17 @@ async def test_a_failover_in_mid_load_loses_nothing_and_restarts_nobody(pair: Pa
     settings = load_settings(
         home=tmp_path / "home", partitions=PARTITIONS, worker_session_ms=6000, api_port=0, database_url=pair.url
     )
-    stack = Stack(settings)
-    try:
-        system = System(settings, await stack.start(), settings.home, quiet=True)
-        try:
-            await system.migrate()
-            await system.start()
 
-            async def nothing(_: int) -> None: ...
+    async def nothing(_: int) -> None: ...
 
-            async def failing_over(part: int) -> None:
-                if part == 5:
-                    await pair.fail_over()
+    async def failing_over(part: int) -> None:
+        if part == 5:
+            await pair.fail_over()
 
-            undisturbed = await played(system, pair, "undisturbed", nothing)
-            assert await played(system, pair, "disturbed", failing_over) == undisturbed
-            assert sorted(system.supervisor.running()) == sorted(SERVICES)
-        finally:
-            await system.supervisor.stop_all()
-    finally:
-        await stack.stop()
+    async with running_system(settings) as (_, system):
+        undisturbed = await played(system, pair, "undisturbed", nothing)
+        assert await played(system, pair, "disturbed", failing_over) == undisturbed
+        assert sorted(system.supervisor.running()) == sorted(SERVICES)
 
 
 async def played(system: System, pair: Pair, organization: str, between: Any) -> Any:
