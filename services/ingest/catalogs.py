@@ -24,8 +24,8 @@ from services.ingest.directory import Directory, FamilyReaders, add_account, dir
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
-from services.store.events import head, relayed
-from services.store.generations import Generations, GenerationsMovedError, load_generations
+from services.store.events import head_and_generations, relayed
+from services.store.generations import Generations, GenerationsMovedError
 
 #: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
 RELAY_WAIT_S = 20.0
@@ -162,7 +162,7 @@ class CommandGate:
         another name, so neither are these records what they were taken for, nor would commands be seen.
         """
         async with self._postgres.connection() as connection:
-            newest, generations = await head(connection), await load_generations(connection)
+            newest, generations = await head_and_generations(connection)
         if generations != self._generations:
             raise GenerationsMovedError
         if newest < self._known:

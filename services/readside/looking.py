@@ -11,14 +11,15 @@ from typing import Any
 from events.topics import EVENTS
 from services.postgres import OwnConnection, Role, TablesMovedError
 from services.readside.live import LIVE_NAME, Live, filling_schema, read_live
+from services.store.events import HEAD, RELAYED_TO
 from services.store.generations import GENERATIONS, Generations, NotMigratedError, generations_of
 
 #: The name of the live schema stands in its answer: what was read of another one does not count.
 _LOOK = f"""
 SELECT
     {LIVE_NAME} AS live,
-    (SELECT coalesce(max(position), 0) FROM store.events) AS head,
-    (SELECT position FROM store.relay) AS relayed,
+    ({HEAD}) AS head,
+    ({RELAYED_TO}) AS relayed,
     ({GENERATIONS}) AS generations,
     {{projected}}
 """
