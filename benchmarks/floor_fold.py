@@ -164,11 +164,10 @@ async def main(task: Task) -> None:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
         if folded.fold(fetched):
             pace.folded()
-        touched = len(folded.touched)
-        if folded.records and pace.due(touched, folded.records):
+        if folded.records and pace.due(folded.records):
             started = time.monotonic()
             await folded.write(connection)
-            pace.wrote(touched, started)
+            pace.wrote(started)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,8 @@ async def look(connection: Any, watch: Watch, ended: asyncio.Event) -> None:
 
 async def measure(system: System, accounts: int, rate: int, seconds: int, say: Any) -> Freshness:
     """Set up, publish at the rate and look. Raises: NotFinishedError."""
-    load = Load(ORGANIZATION, round(rate * (seconds + WARM_SECONDS)), system.settings.partitions, accounts)
+    events = round(rate * (seconds + WARM_SECONDS))
+    load = Load(ORGANIZATION, events, system.settings.partitions, accounts, days=1)  # as it comes: of today
     say(f"creating {accounts:,} accounts with a prepayment each")
     await create_customers(system, load.codes())
     await system.start(("ingest",))

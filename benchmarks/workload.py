@@ -1,4 +1,4 @@
-"""The load: usage of 1,000 accounts over 28 days in order of time, and what it must lead to, computed independently.
+"""The load: usage of some accounts over some days, in order of time, and what it must lead to, computed independently.
 
 Everything is a function of the event's number, so any process can say what event `n` is. Prices give whole cents
 whatever the quantity, so the expected sums below need no rule of rounding.
@@ -44,6 +44,8 @@ class Load:
     events: int
     partitions: int
     accounts: int = ACCOUNTS
+    #: Over which it is spread.
+    days: int = DAYS
 
     def code_of(self, number: int) -> str:
         """Whose event it is: every account once in each round of events."""
@@ -55,7 +57,7 @@ class Load:
 
     def event(self, number: int) -> bytes:
         """The CloudEvent with this number, some 220 bytes; its id is a hash, as random ids do not compress either."""
-        moment = START + timedelta(seconds=number * DAYS * 86_400 // self.events)
+        moment = START + timedelta(seconds=number * self.days * 86_400 // self.events)
         usage_id = md5(b"%d" % number, usedforsecurity=False).hexdigest()
         return (
             f'{{"specversion":"1.0","id":"{usage_id}","source":"/edge","type":"trueup.usage",'

@@ -119,6 +119,9 @@ async def first_of(seconds: float, *events: asyncio.Event, futures: "Sequence[as
     if any(event.is_set() for event in events):
         return
     waits = [asyncio.ensure_future(event.wait()) for event in events]
+    if not (waits or futures):
+        await asyncio.sleep(seconds)
+        return
     try:
         await asyncio.wait((*futures, *waits), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:

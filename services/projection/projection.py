@@ -23,8 +23,8 @@ from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.store.generations import check_origins
 
-#: Roots that wait for their turn to settle, taken into one transaction.
-DUE_BATCH = 200
+#: Roots that wait for their turn to settle, taken into one transaction, should the time last for so many.
+DUE_BATCH = 1_000
 
 
 class Projection:
@@ -45,11 +45,6 @@ class Projection:
     def unwritten_records(self) -> int:
         """Records that are folded and not written."""
         return sum(state.unwritten.records for state in self.partitions.values())
-
-    @property
-    def touched_totals(self) -> int:
-        """Totals that what is folded and not written touches: what a write costs follows it."""
-        return sum(len(state.unwritten.cells) for state in self.partitions.values())
 
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Take these partitions as Postgres has them; whatever memory held of them is dropped."""

@@ -19,12 +19,14 @@ from services.readside.loading import Root, load_families
 
 #: How long balances of touched roots are settled in a transaction; some thousands of roots.
 TOUCHED_SECONDS = 0.25
-#: How long due roots are settled: while records keep coming, and when none do.
-DUE_SECONDS, DUE_QUIET_SECONDS = 0.1, 0.5
+#: How long due roots are settled while records keep coming.
+DUE_SECONDS = 0.1
 #: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
 #: transaction.
 LINES_SHARE = 0.25
 LINES_LEAST_SECONDS = 0.02
+#: How long due roots are settled, and how long draws and lines are written, while none come.
+QUIET_SECONDS = 0.5
 #: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
 WITHOUT_PAUSE = 64
 
@@ -35,10 +37,6 @@ class _Settled:
 
     settled: list[FamilyState] = field(default_factory=list)
     failed: list[FamilyState] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        return len(self.settled) + len(self.failed)
 
     def note(self, family: FamilyState, is_settled: bool) -> None:
         (self.settled if is_settled else self.failed).append(family)
@@ -82,23 +80,28 @@ class Turns:
         *,
         is_quiet: bool,
     ) -> int:
-        """Settle whom records touched, who is due, and whose draws and lines have waited; returns how many roots."""
+        """Settle whom records touched, who is due, and whose draws and lines have waited; returns how many roots.
+
+        Who is due is settled with draws and lines in a quiet time only: while records keep coming, they follow.
+        """
         found = await self._next_due(connection, states, due_limit)
         waiting = [root for root in found if root[1] not in touched]
+        # Or one that is touched again and again would be left over again and again.
+        touched = {root[1]: touched[root[1]] for root in found if root[1] in touched} | dict(touched)
         by_partition = {state.position.partition: state for state in states}
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
         aside_from = time.monotonic()
+        due_seconds, lines_seconds = DUE_SECONDS, self._lines_seconds()
+        if is_quiet:
+            due_seconds = lines_seconds = QUIET_SECONDS
+        done = await self._settle_roots(
+            connection, waiting, by_partition, whole if is_quiet else ahead, due_seconds, lines=is_quiet
+        )
+        self.has_more_due = bool(left) or len(found) >= due_limit or done < len(waiting)
         self._behind.note((one.organization, one.root_id, one.partition) for one in ahead.settled)
-        await self._settle_whole(
-            connection, waiting, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else DUE_SECONDS
-        )
-        self.has_more_due = bool(left) or len(found) >= due_limit or whole.count < len(waiting)
         behind = self._behind.next(all_of_them=is_quiet)
-        lines_seconds = self._lines_seconds()
-        await self._settle_whole(
-            connection, behind, by_partition, whole, DUE_QUIET_SECONDS if is_quiet else lines_seconds
-        )
+        await self._settle_roots(connection, behind, by_partition, whole, lines_seconds, lines=True)
         self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
         await self._note_settled(connection, by_partition, ahead, whole)
@@ -118,23 +121,28 @@ class Turns:
             ahead.note(family, self._settler.settle(family, states[family.partition]))
         return []
 
-    async def _settle_whole(
+    async def _settle_roots(
         self,
         connection: Any,
         roots: Sequence[Root],
         states: Mapping[int, PartitionState],
-        whole: _Settled,
+        into: _Settled,
         seconds: float,
-    ) -> None:
-        """All rows of these roots, as many as the time lasts for, and of one at least."""
-        deadline = time.monotonic() + seconds
+        *,
+        lines: bool,
+    ) -> int:
+        """Balances of these roots, and their draws and lines if asked for, of as many as the time lasts for and of one
+        at least; returns of how many."""
+        deadline, done = time.monotonic() + seconds, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):
                 state = states[family.partition]
-                done = self._settler.settle(family, state) and self._settler.write_behind(family, state)
-                whole.note(family, done)
+                settled = self._settler.settle(family, state)
+                into.note(family, settled and (not lines or self._settler.write_behind(family, state)))
+                done += 1
                 if time.monotonic() > deadline:
-                    return
+                    return done
+        return done
 
     def _lines_seconds(self) -> float:
         """How long draws and lines may take in this transaction; it follows how rare transactions are."""

@@ -79,15 +79,15 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
-        cells, unwritten = self.projection.touched_totals, self.projection.unwritten_records
+        unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
             return QUIET_S  # more is about to come, and what is left may wait for it
-        if self._pace.due(cells, unwritten):
+        if self._pace.due(unwritten):
             started = time.monotonic()
             await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
-            self._pace.wrote(cells, started, self.projection.aside_seconds)
+            self._pace.wrote(started, self.projection.aside_seconds)
         if self.projection.unwritten_records:
-            return self._pace.wait(cells, unwritten)
+            return self._pace.wait(unwritten)
         if self.projection.has_more_due:
             return 0.0
         return QUIET_S if self.projection.is_behind else IDLE_S

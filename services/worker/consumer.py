@@ -22,6 +22,9 @@ BUSY_WAIT_MS = 50
 #: The same once nothing has come for QUIET_S. A partition that is assigned anew waits for at most this long.
 QUIET_WAIT_MS = 2_500
 QUIET_S = 1.0
+#: What comes within this long of the records before is taken together: a batch has a price of its own, in every process
+#: that it passes. Nobody waits for it after a pause, nor while batches are full.
+GATHER_S = 0.02
 
 
 class ConsumerLostError(BeginAnewError):
@@ -92,12 +95,15 @@ class Arrivals:
     taken late, has to wait for the first. On a quiet one it holds it for long: it answers at once when a record comes,
     and answers with nothing in them are what costs an idle broker and its consumers most.
 
+    Records that trickle in are gathered for GATHER_S, here and, because the client fetches no more of a partition
+    before it is asked for what it has, at the broker.
+
     The consumer was made with `fetch_max_wait_ms=BUSY_WAIT_MS`.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, max_records: int) -> None:
         self._consumer, self._max_records = consumer, max_records
-        self._came_at = time.monotonic()
+        self._came_at = self._next_at = time.monotonic()
         look_seldom(consumer)
 
     async def next(
@@ -108,13 +114,19 @@ class Arrivals:
         Nothing, too, where only ends of transactions came: the consumer's position tells.
         Raises: KafkaError; UnicodeDecodeError for a header's name, see `services.kafka.consuming`.
         """
+        until = time.monotonic() + seconds
+        gathering = min(self._next_at, until) - time.monotonic()
+        if gathering > 0:
+            await first_of(gathering, *events, futures=ends)
         fetched = await self._there()
         if not fetched:
-            await self._until_some_come(seconds, events, ends)
+            await self._until_some_come(max(0.0, until - time.monotonic()), events, ends)
             fetched = await self._there()
         now = time.monotonic()
         if fetched:
             self._came_at = now
+            is_full = sum(map(len, fetched.values())) >= self._max_records
+            self._next_at = now if is_full else now + GATHER_S
         self._consumer._fetcher._fetch_max_wait_ms = BUSY_WAIT_MS if now - self._came_at < QUIET_S else QUIET_WAIT_MS
         return fetched
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,7 @@ from aiokafka.admin import NewTopic
 
 from services.kafka import BatchWriter, Record, new_admin, new_consumer, read_raw
 from services.run.stack import Stack
-from services.worker.consumer import BUSY_WAIT_MS, QUIET_S, QUIET_WAIT_MS, Arrivals
+from services.worker.consumer import BUSY_WAIT_MS, GATHER_S, QUIET_S, QUIET_WAIT_MS, Arrivals
 
 pytestmark = pytest.mark.stack
 TOPIC = "arriving"
@@ -100,3 +101,36 @@ async def test_what_comes_while_events_ring_is_neither_lost_nor_doubled(topic: T
     await writing
     assert got == wanted
     assert await arrivals.next(0.1) == {}
+
+
+async def test_a_trickle_is_gathered_and_full_batches_are_not(topic: Topic) -> None:
+    arrivals, came = Arrivals(topic.consumer, 4), list[tuple[float, int]]()
+
+    async def take(count: int) -> None:
+        came.clear()
+        async with asyncio.timeout(30):
+            while sum(size for _, size in came) < count:
+                if size := len(values(await arrivals.next(1))):
+                    came.append((time.monotonic(), size))
+
+    async def trickle() -> None:
+        for _ in range(40):
+            await topic.write(b"one")
+
+    writing = asyncio.ensure_future(trickle())
+    await take(40)
+    await writing
+    pauses = [after[0] - before[0] for before, after in pairwise(came) if before[1] < 4]
+    assert all(pause >= GATHER_S * 0.9 for pause in pauses)
+    await topic.write(*(b"%d" % number for number in range(400)))
+    await take(400)
+    assert came[-1][0] - came[0][0] < GATHER_S * 50, "a hundred batches of four"
+
+
+async def test_an_event_ends_the_gathering(topic: Topic) -> None:
+    arrivals, woken = Arrivals(topic.consumer, 100), asyncio.Event()
+    arrivals._next_at = time.monotonic() + 30
+    asyncio.get_running_loop().call_later(0.1, woken.set)
+    started = time.monotonic()
+    assert await arrivals.next(30, woken) == {}
+    assert time.monotonic() - started < 5

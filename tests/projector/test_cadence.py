@@ -19,19 +19,18 @@ class Folding:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.touched_totals = self.unwritten_records = 0
+        self.unwritten_records = 0
         self.is_behind = self.has_more_due = False
         #: When it wrote, and whether in quiet.
         self.writes: list[tuple[float, bool]] = []
 
     async def fold(self, polled: Mapping[int, Polled]) -> None:
-        self.touched_totals += 1
         self.unwritten_records += 1
 
     async def write(self, *, quiet: bool) -> int:
         self.writes.append((self.clock.now, quiet))
         self.is_behind = not quiet
-        self.touched_totals = self.unwritten_records = 0
+        self.unwritten_records = 0
         return 1
 
 

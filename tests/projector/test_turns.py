@@ -150,6 +150,25 @@ async def test_a_busy_root_starves_nobody(clock: Clock) -> None:
     assert set(projector.settling.lines) == set(projector.names)
 
 
+async def test_all_are_settled_in_turn_though_each_is_touched_with_every_write(clock: Clock) -> None:
+    projector = Projector(clock, 4 * WITHOUT_PAUSE, TOUCHED_SECONDS / WITHOUT_PAUSE)
+    for _ in range(8):
+        clock.now += 0.05
+        await projector.write(*projector.names)
+        projector.state.position.stored += 1
+    assert set(projector.settling.balances) == set(projector.names)
+
+
+async def test_lines_of_who_is_due_follow_while_records_keep_coming_and_come_at_once_when_none_do(clock: Clock) -> None:
+    projector = Projector(clock, 2, 0.0)
+    projector.due.rows = {name: ("catalog", 3) for name in projector.names}
+    await projector.write(limit=1)
+    assert projector.settling.balances == ["00000"] and projector.settling.lines == []
+    assert projector.due.rows == {"00000": ("lines", 3), "00001": ("catalog", 3)}
+    await projector.write(quiet=True)
+    assert sorted(projector.settling.lines) == projector.names and projector.due.rows == {}
+
+
 async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_itself(clock: Clock) -> None:
     projector = Projector(clock, 3, 0.0)
     projector.settling.broken = {"00001"}
