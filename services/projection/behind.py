@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from services.readside.loading import Root
 
 #: How long draws and lines may wait while records keep coming; they are written sooner when none do.
-LINES_SECONDS = 1.0
+LINES_SECONDS = 1.5
 
 
 @dataclass(slots=True)

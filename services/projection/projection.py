@@ -124,9 +124,10 @@ class Projection:
             if any(state.unwritten.foreign for state in states):
                 await check_origins(connection, self._origins)
             settled = await self._writer.write(connection, states, due_limit, settle=settle, quiet=quiet)
+        touched = sum(len(state.unwritten.merged) for state in states)
         for state in states:
             state.committed()
-        self.cache.shrink()
+        self.cache.shrink(touched)
         return settled
 
     async def due(self) -> int:

@@ -25,6 +25,8 @@ from projections.usage import Cell, CellKey
 #: How many families and totals stay in memory; a family that is touched again within them costs no query.
 MAX_FAMILIES = 200_000
 MAX_TOTALS = 3_000_000
+#: What part of the totals is left once there were too many.
+SHRUNK = 0.9
 #: A total with its key, and the first and last log offset behind it.
 Total = tuple[CellKey, DayState, tuple[int, int]]
 _NO_DAYS: Mapping[date, DayState] = {}
@@ -166,6 +168,8 @@ class FamilyCache:
         self._families: OrderedDict[str, FamilyState] = OrderedDict()
         self._max_families = max_families
         self._max_totals = max_totals
+        #: So many totals are in memory at most: those that were touched twice are counted twice until all are counted.
+        self._totals_at_most = 0
         self.root_of: dict[str, str] = {}
         #: By account; accounts of one zone share what is known of its days.
         self.zones: dict[str, ZoneDays] = {}
@@ -185,6 +189,8 @@ class FamilyCache:
 
     def add(self, family: FamilyState) -> None:
         """Take a family in; call again when an account was added to it."""
+        if family.root_id not in self._families:
+            self._totals_at_most += len(family.offsets)
         self._families[family.root_id] = family
         for account_id, member in family.members.items():
             self.root_of[account_id] = family.root_id
@@ -202,13 +208,17 @@ class FamilyCache:
         for family in [family for family in self._families.values() if family.partition in gone]:
             self._drop(family)
 
-    def shrink(self) -> None:
-        """Forget the least recently touched families above the limits. Call it when nothing is unwritten."""
-        totals = sum(len(family.offsets) for family in self._families.values())
-        while self._families and (len(self._families) > self._max_families or totals > self._max_totals):
-            family = next(iter(self._families.values()))
-            totals -= len(family.offsets)
-            self._drop(family)
+    def shrink(self, touched_totals: int) -> None:
+        """Forget the least recently touched families above the limits. Call it when nothing is unwritten, with how many
+        totals were touched since the last time."""
+        self._totals_at_most += touched_totals
+        while len(self._families) > self._max_families:
+            self._drop(next(iter(self._families.values())))
+        if self._totals_at_most > self._max_totals:
+            # Counting takes all families, so room is made for some time.
+            self._totals_at_most = sum(len(family.offsets) for family in self._families.values())
+            while self._families and self._totals_at_most > self._max_totals * SHRUNK:
+                self._drop(next(iter(self._families.values())))
 
     def of_partition(self, partition: int) -> list[FamilyState]:
         """The families in memory that lie in a partition."""
@@ -216,6 +226,7 @@ class FamilyCache:
 
     def _drop(self, family: FamilyState) -> None:
         del self._families[family.root_id]
+        self._totals_at_most -= len(family.offsets)
         for account_id in family.members:
             self.root_of.pop(account_id, None)
             self.zones.pop(account_id, None)
