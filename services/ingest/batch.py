@@ -121,7 +121,7 @@ def _judged(
             key = (event.organization, event.subject, event.data.meter)
             lane = lanes.get(key)
             if lane is None:
-                lane = lanes[key] = _new_lane(event, state.partition, catalogs)
+                lane = state.add_lane(key, _new_lane(event, state.partition, catalogs))
             candidates.append((record, arrived, accept(event, lane, arrived)))
         except _StrayedError as strayed:
             outcome.rerouted.setdefault(strayed.partition, []).append(rerouted(record, ms))

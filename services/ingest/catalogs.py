@@ -2,17 +2,25 @@
 
 What a poll sees (directories by organization, aggregations by meter, who reads which total) is made when it is first
 asked for and dropped when a fact arrives that may change it, so a command costs the organizations that it touches and
-no others; a new account, of which there are many, costs one entry.
+no others; what happens to an account or its plans, of which there are many, costs its family.
 """
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import structlog
 
 from events.codec import ForeignRecordError
 from events.envelope import Envelope
-from events.facts.resources import AccountCreated
+from events.facts.resources import (
+    AccountCreated,
+    AccountDeleted,
+    AccountPlanCreated,
+    AccountPlanDeleted,
+    AccountPlanUpdated,
+    AccountUpdated,
+)
 from events.sources import Origins
 from projections.aggregates import TotalsKey
 from projections.rating.terms import Reader
@@ -20,7 +28,7 @@ from projections.resources import Resources
 from projections.usage import MeterPlan, meter_plans
 from services.breaks import StoreWentBackError
 from services.failures import Passing, Worded
-from services.ingest.directory import Directory, FamilyReaders, add_account, directory_of
+from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
 from services.projection.catalog_fold import CatalogFold
@@ -30,6 +38,8 @@ from services.store.generations import Generations, GenerationsMovedError
 #: Longest wait for the relay in one attempt: below a rebalance's 60 s, because a poll holds up revocation.
 RELAY_WAIT_S = 20.0
 _STEP_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
+_ACCOUNTS = (AccountCreated, AccountUpdated, AccountDeleted)
+_ACCOUNT_PLANS = (AccountPlanCreated, AccountPlanUpdated, AccountPlanDeleted)
 log = structlog.get_logger(__name__)
 
 
@@ -73,6 +83,18 @@ class CatalogFollower(CatalogFold):
             held.evolve(envelope)
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """Whose charges, codes or meters facts of the catalog may have changed: all of these organizations, and of the
+    others these accounts, by id."""
+
+    organizations: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.organizations or self.accounts)
+
+
 class Catalogs:
     """Reads a `CatalogFollower`; tell it with `changed` what the follower has folded."""
 
@@ -87,24 +109,28 @@ class Catalogs:
         """Next offset of `billing.catalog` that is not yet seen here."""
         return self._follower.offset
 
-    def changed(self, envelopes: Iterable[Envelope]) -> bool:
-        """Drop what these facts may have changed; returns whether charges may have."""
-        prices = False
+    def changed(self, envelopes: Iterable[Envelope]) -> Stale:
+        """Drop what these facts may have changed here; returns for whom all that rests on it has to go, too."""
+        organizations, accounts = set[str](), set[str]()
         for envelope in envelopes:
-            organization = envelope.organization
-            if not organization:
-                continue  # a tick of the real clock
-            readers = self._readers.get(organization)
-            if readers is not None:
-                readers.evolve(envelope)
-            if isinstance(envelope.data, AccountCreated):
-                if organization in self._directories:
-                    add_account(self._directories[organization], envelope.data.id)
-                continue
-            prices = True
-            self._directories.pop(organization, None)
-            self._plans.pop(organization, None)
-        return prices
+            if isinstance(envelope.data, _ACCOUNTS + _ACCOUNT_PLANS) and envelope.account is not None:
+                accounts.update(self._account_changed(envelope, envelope.account))
+            elif envelope.organization:  # a tick of the real clock is nobody's
+                organizations.add(envelope.organization)
+                self._directories.pop(envelope.organization, None)
+                self._plans.pop(envelope.organization, None)
+                if (readers := self._readers.get(envelope.organization)) is not None:
+                    readers.evolve(envelope)
+        return Stale(frozenset(organizations), frozenset(accounts))
+
+    def _account_changed(self, envelope: Envelope, account_id: str) -> Iterable[str]:
+        directory = self._directories.get(envelope.organization)
+        if directory is not None and isinstance(envelope.data, _ACCOUNTS):
+            follow_account(directory, account_id)
+        readers = self._readers.get(envelope.organization)
+        family = (account_id,) if readers is None else readers.evolve_account(envelope, account_id)
+        # Of a new account nothing was worked out, and it changes nobody else's charges.
+        return () if isinstance(envelope.data, AccountCreated) else family
 
     def directory(self, organization: str) -> Directory | None:
         """Accounts and meters of the organization; None while it is unknown or not configured."""
@@ -154,8 +180,8 @@ class CommandGate:
         self._known = -1
         self.catalogs = Catalogs(follower)
 
-    async def pass_(self) -> bool:
-        """Wait until every command up to now is known here. Returns whether charges may have changed.
+    async def pass_(self) -> Stale:
+        """Wait until every command up to now is known here. Returns for whom they may have changed anything.
 
         Raises: RelayBehindError, PostgresUnreachableError, KafkaUnreachableError; to be tried again, nothing is lost.
         StoreWentBackError, over which nothing is rated. GenerationsMovedError: `usage` or the store go on under
@@ -168,7 +194,7 @@ class CommandGate:
         if newest < self._known:
             raise StoreWentBackError(self._known, newest, "this ingest worker")
         if newest == self._known:
-            return False
+            return Stale()
         await self._wait_for_relay(newest)
         changed = self.catalogs.changed(await self._follower.catch_up())
         self._known = newest

@@ -1,9 +1,11 @@
 """What ingest asks of an organization for every record: its accounts and meters by code, in the shape of the question,
 and who reads their totals.
 
-Made from `Resources` whenever the catalog has moved and the organization is used again.
+Made from `Resources` when the organization is first used, and again when something of it has changed that is no
+account's own: what happens to an account costs that account and its family.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,6 +52,8 @@ class Directory:
     organization: str
     resources: Resources
     accounts: dict[str, KnownAccount] = field(default_factory=dict)
+    #: By id: the codes that they have in `accounts`.
+    codes: dict[str, str] = field(default_factory=dict)
     meters: dict[str, KnownMeter] = field(default_factory=dict)
     clock: datetime | None = None
     limit: datetime | None = None
@@ -63,6 +67,7 @@ def directory_of(resources: Resources) -> Directory:
         organization=resources.organization,
         resources=resources,
         accounts={account.body.code: _account(account) for account in resources.accounts.values()},
+        codes={account.id: account.body.code for account in resources.accounts.values()},
         meters={meter.body.code: _meter(meter) for meter in resources.meters.values()},
         clock=clock,
         limit=None if clock is None else min(clock, LATEST) + FUTURE_LIMIT,
@@ -82,11 +87,15 @@ def _meter(entity: Entity[Meter]) -> KnownMeter:
     return KnownMeter(entity.id, entity.body.code, fields, meter_crc(entity.id))
 
 
-def add_account(directory: Directory, account_id: str) -> None:
-    """Take in an account that was just created, if the resources still hold it."""
+def follow_account(directory: Directory, account_id: str) -> None:
+    """Have the account as the resources have it now: it was created, has another code, or is gone."""
+    before = directory.codes.pop(account_id, None)
+    if before is not None and directory.accounts[before].id == account_id:
+        del directory.accounts[before]
     entity = directory.resources.accounts.get(account_id)
     if entity is not None:
         directory.accounts[entity.body.code] = _account(entity)
+        directory.codes[account_id] = entity.body.code
 
 
 class FamilyReaders:
@@ -98,12 +107,22 @@ class FamilyReaders:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._index: FamilyIndex = index_families(resources)
+        #: By root.
         self._readers: dict[str, Readers] = {}
 
     def evolve(self, envelope: Envelope) -> None:
-        """Take in a fact that the resources hold already; whatever was compiled may have changed."""
+        """Take in a fact that the resources hold already: whatever was compiled may have changed."""
         self._index.evolve(envelope)
         self._readers.clear()
+
+    def evolve_account(self, envelope: Envelope, account_id: str) -> Iterable[str]:
+        """Take in a fact about an account or its plans, which the resources hold already; returns the ids of its
+        family, or its own if it is gone: nobody asks for it any more, and nobody else's usage was rated by it."""
+        self._index.evolve(envelope)
+        account = self._resources.accounts.get(account_id)
+        root = account_id if account is None else account.root_id
+        self._readers.pop(root, None)
+        return (account_id, *self._index.ids("accounts", root))
 
     def of(self, key: TotalsKey) -> tuple[Reader, ...]:
         """The series that read this total, of plans that rate the account on some day."""

@@ -175,9 +175,9 @@ class IngestHandler:
         self._report(outcomes)
 
     async def _pass_commands(self) -> None:
-        if await self._gate.pass_():
+        if stale := await self._gate.pass_():
             for state in self._states.values():
-                state.forget()
+                state.forget(stale)
 
     async def _fold_to_end(self, state: PartitionState) -> None:
         """Until nothing was added while we read: whoever owned the partition before may have had appends on the way."""

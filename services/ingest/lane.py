@@ -2,8 +2,8 @@
 
 What it has in common with other usage of the same publisher is a step more and stands in `Publisher`.
 
-A lane is memory of the catalog. All lanes of a partition are dropped when the catalog moves (`PartitionState.forget`),
-so none outlives a price, a field of a meter, a clock or an account.
+A lane is memory of the catalog. When the catalog moves, the lanes of whom that concerns are dropped
+(`PartitionState.forget`), so none outlives a price, a field of a meter, a clock or an account.
 """
 
 from dataclasses import dataclass, field

@@ -27,7 +27,7 @@ from events.sources import LastSequences, Origins, usage_partition_of
 from events.topics import EVENTS
 from services.breaks import LogWentBackError
 from services.continuity.memory import mark_of_fact
-from services.ingest.catalogs import Catalogs
+from services.ingest.catalogs import Catalogs, Stale
 from services.ingest.instants import day_number, parse_instant
 from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
@@ -58,6 +58,8 @@ class PartitionState:
         self.seen = snapshot.seen
         self.rater = Rater(snapshot.totals)
         self.lanes: dict[LaneKey, Lane] = {}
+        #: By account: the keys of its lanes.
+        self._lanes_of: dict[str, list[LaneKey]] = {}
         #: The last sequence of each source of this partition; earlier generations have theirs.
         self._sequences = LastSequences(snapshot.sequences)
         #: The last record before `next_usage`, as the log has it; None before the first.
@@ -100,10 +102,21 @@ class PartitionState:
         """The records of the log before this offset are known here."""
         self.position = position
 
-    def forget(self) -> None:
-        """The catalog moved: what was worked out from it is worked out again when it is needed."""
-        self.lanes.clear()
-        self.rater.forget()
+    def add_lane(self, key: LaneKey, lane: Lane) -> Lane:
+        """Remember a lane; `forget` lets it go."""
+        self.lanes[key] = lane
+        self._lanes_of.setdefault(lane.account.id, []).append(key)
+        return lane
+
+    def forget(self, stale: Stale) -> None:
+        """The catalog moved: what was worked out from it for these is worked out again when it is needed."""
+        accounts = stale.accounts & self._lanes_of.keys()
+        if stale.organizations:
+            accounts |= {one for one, keys in self._lanes_of.items() if keys[0][0] in stale.organizations}
+        for account in accounts:
+            for key in self._lanes_of.pop(account):
+                del self.lanes[key]
+        self.rater.forget(accounts, prices=bool(stale.organizations))
 
     def fold(self, records: Sequence[FetchedRecord], catalogs: Catalogs) -> None:
         """Apply records of the log that this worker did not append in this life, in order.

@@ -5,7 +5,9 @@ pools it with its parent's, and a record that arrives late is rated as the last 
 is tested, is that the amounts of one account's charge sum to C of its total.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -26,22 +28,34 @@ ReadersOf = Callable[[Directory, TotalsKey], tuple[Reader, ...]]
 _Readers = Callable[[TotalsKey], tuple[Reader, ...]]
 
 
+@dataclass(slots=True)
+class _Charges:
+    """The charges of one account, as they were found."""
+
+    #: By aggregation, segment and day, of what is no plain sum.
+    others: dict[tuple[str, str, date], tuple[RunningCharge, ...]] = field(default_factory=dict)
+    #: By total, with the days that they are the same for.
+    held: dict[TotalsKey, tuple[Period, tuple[RunningCharge, ...]]] = field(default_factory=dict)
+    #: By total, account plan, pricing and the first days that they sum.
+    running: dict[tuple[TotalsKey, str, str, Period], RunningCharge] = field(default_factory=dict)
+
+
 class Rater:
-    """Rates the records of one partition, on its totals. `forget` after the catalog moved, and all lanes with it."""
+    """Rates the records of one partition, on its totals. `forget` after the catalog moved, and the lanes with it."""
 
     def __init__(self, totals: PartitionTotals) -> None:
         self._totals = totals
-        self._others: dict[tuple[str, str, str, date], tuple[RunningCharge, ...]] = {}
-        self._held: dict[TotalsKey, tuple[Period, tuple[RunningCharge, ...]]] = {}
-        self._running: dict[tuple[str, str, str, str, str, Period], RunningCharge] = {}
+        #: By account.
+        self._charges: defaultdict[str, _Charges] = defaultdict(_Charges)
         self._prices: dict[tuple[str, str], DecimalPrice | None] = {}
 
-    def forget(self) -> None:
-        """Prices may have changed: charges are found again, from the totals by day."""
-        self._others.clear()
-        self._held.clear()
-        self._running.clear()
-        self._prices.clear()
+    def forget(self, accounts: Iterable[str], *, prices: bool) -> None:
+        """Charges of these accounts may have changed, and with `prices` what anybody pays: they are found again, from
+        the totals by day."""
+        for account in accounts:
+            self._charges.pop(account, None)
+        if prices:
+            self._prices.clear()
 
     def rate(self, usage: Usage, readers: ReadersOf) -> str:
         """Add the record to its totals, and to the charges that read them; a `RatedCharge` for each that gained.
@@ -76,11 +90,12 @@ class Rater:
         account_id, found = usage.lane.account.id, list[str]()
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
+        others = self._charges[account_id].others
         for aggregation_id, segment, state in parts:
-            key_on_day = (account_id, aggregation_id, segment, day)
-            charges = self._others.get(key_on_day)
+            on_day = (aggregation_id, segment, day)
+            charges = others.get(on_day)
             if charges is None:
-                charges = self._others[key_on_day] = self._find(key_on_day[:3], day, readers)
+                charges = others[on_day] = self._find((account_id, aggregation_id, segment), day, readers)
             for charge in charges:
                 if amount := charge.gain_state(state):
                     found.append(f'{{{charge.members},"amount":"{amount}"}}')
@@ -89,20 +104,24 @@ class Rater:
 
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[RunningCharge, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
-        held = self._held.get(key)
+        of_account = self._charges[key[0]]
+        held = of_account.held.get(key)
         if held is None or not held[0].holds(day):
             applied, days = applied_on(readers(key), key[0], day)
-            held = self._held[key] = (days, tuple(self._of(key, one) for one in applied))
+            charges = tuple(self._of(key, one, of_account.running) for one in applied)
+            held = of_account.held[key] = (days, charges)
         return held[1]
 
-    def _of(self, key: TotalsKey, applied: Applied) -> RunningCharge:
+    def _of(
+        self, key: TotalsKey, applied: Applied, running: dict[tuple[TotalsKey, str, str, Period], RunningCharge]
+    ) -> RunningCharge:
         """One running state per charge, shared by all days of it, made before the record counts in the totals."""
-        identity = (*key, applied.plan.id, applied.pricing.id, applied.days[0])
-        running = self._running.get(identity)
-        if running is None:
+        identity = (key, applied.plan.id, applied.pricing.id, applied.days[0])
+        charge = running.get(identity)
+        if charge is None:
             state = self._totals.over(key, applied.series.function, applied.days)
-            running = self._running[identity] = RunningCharge(key, applied, self._price(key[1], applied), state)
-        return running
+            charge = running[identity] = RunningCharge(key, applied, self._price(key[1], applied), state)
+        return charge
 
     def _price(self, aggregation_id: str, applied: Applied) -> DecimalPrice | None:
         """The price in decimals, one for all accounts that pay it: what every record reads should stay in the cache."""

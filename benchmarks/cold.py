@@ -1,0 +1,142 @@
+"""`python -m benchmarks.cold`: how fast families come from Postgres into memory, and how much of it they take there.
+
+Every account has a plan, a prepayment and a month of usage on as many days as it has events. What is timed is what the
+projector does for accounts that it has forgotten, many at once: the rows of families, families of them, compiled terms,
+and the first settlement. Memory is what the process grows by, a family, with each of these steps.
+"""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import psutil
+from rich.table import Table
+
+from benchmarks.product import publish
+from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
+from benchmarks.showing import show
+from benchmarks.waiting import until
+from benchmarks.workload import Load
+from projections.readmodels.positions import Position
+from services.kafka import LogReader
+from services.postgres import open_postgres
+from services.projection.catalog import CatalogLog
+from services.projection.partition import new_partition
+from services.projection.settling import Settler
+from services.readside.family_state import FamilyState
+from services.readside.loading import Root, families_of, read_families
+from services.run.up import System
+from services.store.generations import load_generations
+
+T = TypeVar("T")
+#: Families whose rows are read by one set of queries, as when a poll touches so many that are not in memory.
+TOGETHER = 1_000
+#: Slowest that is still waited for, in events a second.
+SLOWEST_EVENTS = 500
+_ROOTS = "SELECT DISTINCT organization, root_id, partition FROM account_directory WHERE organization = $1"
+
+
+@dataclass(slots=True)
+class Cold:
+    """Seconds and bytes a family of each step, by name."""
+
+    families: int
+    seconds: dict[str, float]
+    bytes_each: dict[str, int]
+
+    def step(self, name: str, work: Callable[[], T]) -> T:
+        """Do the work, timed, with what memory it leaves behind."""
+        before, started = _memory(), time.monotonic()
+        found = work()
+        self.note(name, time.monotonic() - started, before)
+        return found
+
+    def note(self, name: str, seconds: float, before: int) -> None:
+        """A step that took so long and began with so much memory."""
+        self.seconds[name] = round(seconds, 3)
+        self.bytes_each[name] = round((_memory() - before) / self.families)
+
+
+def _memory() -> int:
+    gc.collect()
+    return int(psutil.Process().memory_info().rss)
+
+
+async def measure(system: System, accounts: int, events: int, say: Any) -> Cold:
+    """Set up, publish, and load. Raises: NotFinishedError."""
+    load = Load(ORGANIZATION, accounts * events, system.settings.partitions, accounts)
+    say(f"creating {accounts:,} accounts with a prepayment each")
+    await create_customers(system, load.codes())
+    say(f"publishing {load.events:,} events and waiting for their projection")
+    await publish(system, load)
+    await system.start(("ingest",))
+    connection = await connect(system.endpoints.database_url)
+    try:
+
+        async def look() -> tuple[bool, object]:
+            records = await connection.fetchval("SELECT coalesce(sum(records), 0)::bigint FROM usage_totals")
+            return records == load.events, f"{records} of {load.events} events projected"
+
+        await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
+        say("loading all families")
+        return await _load(system, connection)
+    finally:
+        await connection.close()
+
+
+async def _load(system: System, connection: Any) -> Cold:
+    async with open_postgres(system.endpoints.database_url, most=1) as postgres, postgres.connection() as plain:
+        catalog = CatalogLog((await load_generations(plain)).origins)
+    async with LogReader(system.endpoints.kafka) as reader:
+        await catalog.catch_up(reader)
+    roots: list[Root] = [tuple(row) for row in await connection.fetch(_ROOTS, ORGANIZATION)]
+    found = Cold(len(roots), {}, {})
+    families: list[FamilyState] = []
+    before, started, reading = _memory(), time.monotonic(), 0.0
+    for first in range(0, len(roots), TOGETHER):
+        asked = time.monotonic()
+        rows = await read_families(connection, roots[first : first + TOGETHER])
+        reading += time.monotonic() - asked
+        families += families_of(rows)
+    total = time.monotonic() - started
+    del rows
+    found.note("families", total - reading, before)
+    found.seconds["rows"], found.bytes_each["rows"] = round(reading, 3), 0
+    state = new_partition(Position(0, tick=datetime(2026, 2, 1, tzinfo=UTC)), {})
+    settler, held = Settler(catalog), catalog.resources(ORGANIZATION)
+
+    def compile_terms() -> None:
+        for family in families:
+            family.compiled(held, catalog.index(ORGANIZATION), catalog.versions.get(ORGANIZATION, 0))
+
+    def settle() -> None:
+        for family in families:
+            assert settler.settle(family, state)
+
+    found.step("terms", compile_terms)
+    found.step("settled", settle)
+    return found
+
+
+@click.command()
+@click.option("--accounts", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
+@click.option("--events", type=click.IntRange(1, 1_000), default=10, show_default=True, help="Of each account.")
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON here, too.")
+def main(accounts: int, events: int, file: Path | None) -> None:
+    """Measure loading; the last line of the output is JSON."""
+    result = on_empty_system("cold", lambda system, _, say: measure(system, accounts, events, say))
+    shown = Table(title=f"{result.families:,} families from Postgres, {events} days of usage each")
+    for column in ("step", "seconds", "bytes a family"):
+        shown.add_column(column, justify="right")
+    for name in ("rows", "families", "terms", "settled"):
+        shown.add_row(name, str(result.seconds[name]), str(result.bytes_each[name]))
+    show([shown], asdict(result), file)
+
+
+if __name__ == "__main__":
+    main()
