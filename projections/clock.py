@@ -27,8 +27,7 @@ def today_of(
     `resources` have the test clock as the family's partition has it. Before any tick it is the newest day that the
     family itself knows: of its usage, or of a fact about it.
     """
-    testing = resources.config is not None and bool(resources.config.body.test_clock)
-    now = resources.clock if testing else tick
+    now = resources.clock if resources.has_test_clock else tick
     if now is not None:
         return local_day(now, zone)
     days = [day for day in (newest_usage, local_day(newest, zone) if newest else None) if day is not None]

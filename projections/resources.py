@@ -94,6 +94,16 @@ class Resources:
         """What the organization is configured to be; None before its first configuration."""
         return None if self.config is None else self.config.body
 
+    @property
+    def has_test_clock(self) -> bool:
+        """Whether its time is what it says itself, by POST .../clock, and not the real one (decision 14)."""
+        return self.configured is not None and bool(self.configured.test_clock)
+
+    def template_of(self, plan_id: str) -> PlanEntity[PlanTemplate] | None:
+        """The template of a plan; None where one of the two is not there."""
+        plan = self.plans.get(plan_id)
+        return None if plan is None else self.plan_templates.get(plan.body.plan_template_id)
+
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact of this organization; facts about other subjects (usage, bills) leave it unchanged."""
         match envelope.data:

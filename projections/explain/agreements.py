@@ -77,8 +77,7 @@ def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part
 
 
 def _counted(settlement: Settlement, minimum: Minimum) -> Iterator[Counted]:
-    rated = [one for many in settlement.kept.rated.usage.values() for one in many if one.pool.series.kind == "DEBIT"]
-    return count(minimum, rated, settlement.others)
+    return count(minimum, settlement.debits, settlement.others)
 
 
 def _why_not(state: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from events.facts.bills import ChargeType
 from projections.calendar import Period
 from projections.money import divide
-from projections.rating.charges import Charge, ChargeKey, Slice, weights_of
+from projections.rating.charges import Charge, ChargeKey, one_slice, weights_of
 from projections.rating.terms import AccountTerms, CounterPricingTerms, CounterSeries, PlanTerms
 from projections.rating.timelines import held_days
 
@@ -136,7 +136,7 @@ class CounterPool:
                     end=self.span.end,
                     due=due,
                     amount=part,
-                    slices=(Slice(start, part),) if part else (),
+                    slices=one_slice(start, part),
                     quantity=quantity,
                     units=quantity,
                     description=pricing.description or self._series.name,

@@ -185,7 +185,7 @@ class Pool:
 
     def gets_its_own_back(self, share: Share) -> bool:
         """Whether it is charged no part, being below zero beside an account above zero; in a credit's pool none is."""
-        return share.quantity < 0 and self.series.kind == "DEBIT" and any(one.quantity > 0 for one in self.shares)
+        return share.quantity < 0 and not self.series.is_credit and any(one.quantity > 0 for one in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:
         """What the accounts below zero are given for their days before `stop`, in all."""

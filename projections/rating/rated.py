@@ -9,6 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from projections.aggregates import DayState, Totals, TotalsKey
+from projections.calendar import within
 from projections.rating.cuts import Cuts
 from projections.rating.terms import PlanTerms, Reader, Readers
 from projections.rating.usage import RatedUsage, rate_usage, rerated
@@ -28,6 +29,11 @@ class Rated(NamedTuple):
     usage: dict[RatedKey, tuple[RatedUsage, ...]]
     totals: dict[TotalsKey, dict[date, DayState]]
     again: Collection[RatedKey]
+
+    @property
+    def in_order(self) -> list[RatedUsage]:
+        """The rated usage, by series and billing period."""
+        return [one for key in sorted(self.usage) for one in self.usage[key]]
 
 
 def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None, moved: Moved | None = None) -> Rated:
@@ -97,7 +103,7 @@ def _numbers(plan: PlanTerms, days: Iterable[date]) -> Iterator[tuple[int, date]
     """The days of the account plan, each with the number of its billing period."""
     stop, number = date.min, 0
     for day in sorted(days):
-        if plan.start <= day and (plan.end is None or day < plan.end):
+        if within(day, plan.start, plan.end):
             if day >= stop:
                 number = plan.grid.number(day)
                 stop = plan.grid.start(number + 1)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from projections.calendar import Period
-from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.charges import Charge, ChargeKey, Slice, one_slice
 from projections.rating.terms import PlanTerms, PricingTerms, Recurring
 from projections.rating.timelines import held_days
 from projections.rating.usage import RatedUsage
@@ -102,10 +102,10 @@ def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> li
     """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it, of a
     plan group's that of its plans whose billing period starts in it."""
     period = plan.period(number)
-    debits = [one for one in rated if one.pool.series.kind == "DEBIT"]
+    debits = [one for one in rated if not one.is_credit]
     found = []
     for series in plan.series:
-        for pricing, runs in held_days(series.spans, period) if series.kind == "DEBIT" else ():
+        for pricing, runs in held_days(series.spans, period) if not series.is_credit else ():
             amount = pricing.minimum.amount_on(period.start)
             if amount:
                 days, span = sum(run.days for run in runs), Period(runs[0].start, runs[-1].end)
@@ -159,7 +159,7 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
                 end=one.span.end,
                 due=one.span.start if in_advance else close,
                 amount=amount,
-                slices=(Slice(one.span.start, amount),) if amount else (),
+                slices=one_slice(one.span.start, amount),
                 quantity=ONE,
                 units=ONE,
                 description=terms.description,

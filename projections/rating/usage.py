@@ -33,6 +33,11 @@ class RatedUsage:
         """The pooled charge in minor units."""
         return sum(step.amount for step in self.steps)
 
+    @property
+    def is_credit(self) -> bool:
+        """Whether it reduces other charges (rules 3.16)."""
+        return self.pool.series.is_credit
+
 
 #: What a series reads of an account, by day.
 _Reading = tuple[AccountTerms, Mapping[date, State]]

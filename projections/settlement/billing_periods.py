@@ -25,8 +25,7 @@ def billing_grid(
         return None
     account_plan = attached[0].body if attached else None
     of_account_plan = plans_of(resources, index, account_plan) if account_plan else []
-    plan = resources.plans.get(body.billing_plan_id or next(iter(of_account_plan), ""))
-    template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
+    template = resources.template_of(body.billing_plan_id or next(iter(of_account_plan), ""))
     if template is None:
         return BillingGrid(frequency="MONTHLY", interval=1, epoch=body.bill_epoch or body.start_date)
     epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, account.body.bill_epoch)

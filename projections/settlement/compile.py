@@ -16,6 +16,7 @@ from projections.money import Rounding
 from projections.rating.groups import plans_of
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
+from projections.rating.prices import billed_in_advance
 from projections.rating.terms import AccountTerms
 from projections.resources import Resources
 from projections.schedules import balance_top_ups
@@ -72,10 +73,6 @@ def _prepayment(
 ) -> Prepayment:
     body = entity.body
     rounding = organization_rounding(resources, body.currency)
-    config = resources.config.body if resources.config else None
-    in_advance = body.commitment_fee_bill_in_advance
-    if in_advance is None and config is not None:
-        in_advance = config.commitment_fee_bill_in_advance
     billing = billing_grid(resources, index, resources.accounts[account.id], body) if body.billing_plan_id else None
     return Prepayment(
         fund=_fund(account, entity, rounding),
@@ -84,7 +81,7 @@ def _prepayment(
             zone=account.zone,
             rounding=rounding,
             billing=periods_of(billing) if billing else None,
-            in_advance=bool(in_advance),
+            in_advance=billed_in_advance("commitment_fee", body, resources.configured),
             top_ups=entity.top_ups,
             cancellation=entity.cancellation,
         ),

@@ -39,6 +39,10 @@ class Spent(NamedTuple):
     in_term: list[int]
     rolled: list[int]
 
+    def copied(self) -> "Spent":
+        """The same, which stays while this one is changed."""
+        return Spent(self.in_term.copy(), self.rolled.copy())
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -67,7 +71,7 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
         piece = pieces[number]
         if piece.start != day:
             day = piece.start
-            checkpoints.append((number, Spent(spent.in_term.copy(), spent.rolled.copy())))
+            checkpoints.append((number, spent.copied()))
         outcomes.append(run.settle(piece))
     return Drawn(pieces, outcomes, spent, checkpoints)
 
@@ -107,10 +111,10 @@ def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]
     It goes on behind all of what was kept, or before the group in which the first one differs.
     """
     if same == len(kept.pieces):
-        return same, Spent(kept.spent.in_term.copy(), kept.spent.rolled.copy()), list(kept.checkpoints)
+        return same, kept.spent.copied(), list(kept.checkpoints)
     usable = bisect_right(kept.checkpoints, same, key=_pieces_before)
-    done, state = kept.checkpoints[usable - 1]
-    return done, Spent(state.in_term.copy(), state.rolled.copy()), kept.checkpoints[: usable - 1]
+    done, spent = kept.checkpoints[usable - 1]
+    return done, spent.copied(), kept.checkpoints[: usable - 1]
 
 
 def _pieces_before(checkpoint: tuple[int, Spent]) -> int:

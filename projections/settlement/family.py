@@ -73,7 +73,7 @@ class FamilyTerms:
     def _is_plain(self, reader: Reader) -> bool:
         series = reader.series
         counts = any(plan.has_minimum and reader.plan in (plan.grouped or (plan,)) for plan in self.plans)
-        return series.kind == "DEBIT" and not counts and not any(span.pricing.span for span in series.spans)
+        return not series.is_credit and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
         """The draw order of charges like this one."""
@@ -138,7 +138,7 @@ def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[Ac
 
 
 def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in_hierarchy: bool) -> AccountTerms:
-    config = resources.config.body if resources.config else None
+    config = resources.configured
     order = entity.body.credit_application_order or (config.credit_application_order if config else None)
     terms = (
         named_days(plan.body.start_date, plan.body.end_date, entity.timezone)

@@ -207,7 +207,7 @@ def _agreement_key(
     account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
 ) -> LineKey:
     """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
-    bill_account = account.id if mode == "CHILD" else account.root_id
+    bill_account, _ = _landing(account, mode)
     return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
 
 

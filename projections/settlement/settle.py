@@ -16,7 +16,7 @@ from projections.rating.usage import RatedUsage
 from projections.settlement.drawdown import draw_again, draw_down
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.pieces import Piece, apply_credits, pieces_of
-from projections.settlement.settled import Kept, Settlement
+from projections.settlement.settled import Kept, Settlement, is_due
 
 
 def settle(
@@ -37,12 +37,12 @@ def settle(
     if kept is not None and moved is not None and _adds_to_charges(kept, moved, through, accrued):
         return _settle_moved(family, kept, moved)
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
-    every = [one for key in sorted(rated.usage) for one in rated.usage[key]]
-    due = every if accrued else [one for one in every if one.pool.period.end <= through]
-    debits = [one for one in due if one.pool.series.kind == "DEBIT"]
+    every = rated.in_order
+    due = [one for one in every if is_due(one, through, accrued)]
+    debits = [one for one in due if not one.is_credit]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
     others += terms.one_offs_due(through)
-    credits = [part for one in due if one.pool.series.kind != "DEBIT" for part in one.parts]
+    credits = [part for one in due if one.is_credit for part in one.parts]
     credits += [charge for charge in others if CHARGES[charge.type].credit]
     others = [charge for charge in others if not CHARGES[charge.type].credit]
     pieces = pieces_of([*(part for one in debits for part in one.parts), *others])

@@ -24,6 +24,11 @@ from projections.settlement.states import AgreementState, fund_state, minimum_st
 from projections.settlement.unpriced import Unpriced, unpriced
 
 
+def is_due(rated: RatedUsage, through: date, accrued: bool) -> bool:
+    """Whether a usage charge is settled by the day: once its billing period has ended, or at once where it accrues."""
+    return accrued or rated.pool.period.end <= through
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What was settled, as one value: the next settlement of the same family under the same terms goes on from it.
@@ -45,7 +50,7 @@ class Kept:
 
     def is_due(self, one: RatedUsage) -> bool:
         """Whether the usage charge is settled."""
-        return self.accrued or one.pool.period.end <= self.through
+        return is_due(one, self.through, self.accrued)
 
     def fund_state(self, number: int) -> AgreementState:
         """The state of the fund with this number; the same object as long as it is the same."""
@@ -92,11 +97,14 @@ class Settlement:
         return self.kept.credits
 
     @cached_property
+    def debits(self) -> list[RatedUsage]:
+        """All usage charges, due or not; credits are apart."""
+        return [one for one in self.kept.rated.in_order if not one.is_credit]
+
+    @cached_property
     def usage(self) -> list[RatedUsage]:
         """The usage charges that are settled; credits are apart."""
-        usage = self.kept.rated.usage
-        every = [one for key in sorted(usage) for one in usage[key]]
-        return [one for one in every if one.pool.series.kind == "DEBIT" and self.kept.is_due(one)]
+        return [one for one in self.debits if self.kept.is_due(one)]
 
     @property
     def terms(self) -> FamilyTerms:
@@ -106,8 +114,7 @@ class Settlement:
     @cached_property
     def minimum_periods(self) -> dict[str, tuple[MinimumPeriod, ...]]:
         """The commitment periods of each MINIMUM, by its id."""
-        rated = [one for many in self.kept.rated.usage.values() for one in many if one.pool.series.kind == "DEBIT"]
-        return {one.id: settle_minimum(one, rated, self.others, self.through) for one in self.terms.minimums}
+        return {one.id: settle_minimum(one, self.debits, self.others, self.through) for one in self.terms.minimums}
 
     def states(self) -> dict[str, AgreementState]:
         """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""

@@ -18,7 +18,7 @@ from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.readmodels.settled import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
-from projections.settlement.undrawn import undrawn
+from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
 from services.commands.commitments import is_used
 from services.failures import Passing

@@ -5,6 +5,7 @@ from typing import Any
 
 from events.facts.resources import AccountCreated
 from events.resources.accounts import Account, AccountPlan
+from events.resources.catalog import PlanTemplate
 from events.topics import partition_of
 from projections.calendar import named_days
 from projections.entities import Entity
@@ -87,13 +88,15 @@ def check_no_overlap(resources: Resources, id: str, body: AccountPlan) -> None:
             raise OverlappingPlan(id=other.id)
 
 
-def product_of(resources: Resources, plan_id: str) -> str:
-    """The product that a plan prices."""
-    return resources.plan_templates[resources.plans[plan_id].body.plan_template_id].body.product_id
+def template_of(resources: Resources, plan_id: str) -> PlanTemplate:
+    """The body of a plan's template."""
+    template = resources.template_of(plan_id)
+    assert template is not None, "a plan is made of a template that is there, and keeps it there"
+    return template.body
 
 
 def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> set[str]:
-    return {product_of(resources, plan_id) for plan_id in plans_of(resources, index, body)}
+    return {template_of(resources, plan_id).product_id for plan_id in plans_of(resources, index, body)}
 
 
 def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:

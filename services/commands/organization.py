@@ -32,8 +32,7 @@ def configure(resources: Resources, command: ConfigureOrganization) -> Organizat
 
 def advance(resources: Resources, command: AdvanceClock) -> list[ClockTicked]:
     """Nothing when the clock stands there already. Raises: NoTestClock, InvalidField for a way back."""
-    assert resources.config is not None
-    if not resources.config.body.test_clock:
+    if not resources.has_test_clock:
         raise NoTestClock(organization=resources.organization)
     now, stands = check_aware(command.now), clock_of(resources)
     if now < stands:

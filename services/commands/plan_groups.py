@@ -6,7 +6,7 @@ from events.resources.catalog import PlanTemplate
 from events.resources.plan_groups import PlanGroupLink
 from projections.entities import Entity
 from projections.resources import Resources
-from services.commands.accounts import check_no_overlap, product_of
+from services.commands.accounts import check_no_overlap, template_of
 from services.commands.errors import InvalidField
 
 
@@ -14,17 +14,17 @@ def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
     """A group has one plan of each product, all in its currency and billed alike; nobody who is on the group has one of
     these products twice on a day."""
     plan, group = resources.plans[body.plan_id].body, resources.plan_groups[body.plan_group_id].body
-    template = resources.plan_templates[plan.plan_template_id].body
+    template = template_of(resources, body.plan_id)
     if template.currency != group.currency:
         rule = f"names a plan in {template.currency}, and the group is in {group.currency}"
         raise InvalidField(field="planId", rule=rule)
     if plan.account_id not in (None, group.account_id):
         raise InvalidField(field="planId", rule="names a plan of one account, and the group is not that account's")
     for other in _others(resources, id, body.plan_group_id):
-        if product_of(resources, other.body.plan_id) == template.product_id:
+        theirs = template_of(resources, other.body.plan_id)
+        if theirs.product_id == template.product_id:
             rule = f"names a plan of a product of which the group has one already, by planGroupLink {other.id}"
             raise InvalidField(field="planId", rule=rule)
-        theirs = resources.plan_templates[resources.plans[other.body.plan_id].body.plan_template_id].body
         if _billed(template) != _billed(theirs):
             rule = f"names a plan that is not billed at the frequency and interval of planGroupLink {other.id}'s"
             raise InvalidField(field="planId", rule=rule)

@@ -43,8 +43,7 @@ async def lock_organization(connection: Any, organization: str) -> None:
 
 def now_of(resources: Resources) -> datetime:
     """The organization's time: its test clock's, else the real one."""
-    testing = resources.config is not None and resources.config.body.test_clock
-    return clock_of(resources) if testing else datetime.now(UTC)
+    return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
 
 
 async def load_locked(connection: Any, organization: str) -> Resources:

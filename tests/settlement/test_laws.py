@@ -20,7 +20,7 @@ from projections.settlement import (
     draft_bills,
     settle,
 )
-from projections.settlement.undrawn import undrawn
+from projections.settlement.states_by_day import undrawn
 from services.commands.schedules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of

@@ -1,16 +1,20 @@
-"""A commitment or balance on the axis of service time: what was spent by a day, and the way there day by day.
+"""How a commitment or balance stands on a service day: as it was made, as of a day, and the way there day by day.
 
 As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
 state on that day. So the last entry of a burn-down is the answer as of its day.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from projections.calendar import ONE_DAY, Period
-from projections.settlement.family import Family
+from projections.entities import BalanceEntity, CommitmentEntity
+from projections.resources import Resources
+from projections.settlement.billed import Billed
+from projections.settlement.family import Family, compile_terms
 from projections.settlement.settle import settle
 from projections.settlement.settled import Kept, Settlement
 from projections.settlement.states import AgreementState
@@ -38,6 +42,27 @@ def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None
     return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
 
 
+def undrawn(resources: Resources, entity: CommitmentEntity | BalanceEntity, through: date) -> AgreementState:
+    """The state on a day of one that was just made: before anything is drawn on it or counts toward it.
+
+    It is settled alone, so the cost is the same however many stand beside it. `resources` hold the configuration and
+    its account.
+    """
+    account = resources.accounts[entity.body.account_id]
+    alone = Resources(
+        resources.organization,
+        config=resources.config,
+        clock=resources.clock,
+        # A child's terms of draw-down are its parent's; of what is not drawn yet they change nothing.
+        accounts={account.id: replace(account, root_id=account.id)},
+    )
+    alone.put(entity)
+    settlement = settle(Family(compile_terms(alone, account.id), {}, Billed()), through=through, accrued=True)
+    state = state_of(settlement, entity.id)
+    assert state is not None
+    return state
+
+
 def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[BurnDay]:
     """The days up to that of `last` on which the numbers changed, from the first day of the term.
 
@@ -61,10 +86,8 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
 def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
     state = state_of(settlement, agreement_id)
     assert state is not None
-    counted = sum((one.counted for one in state.periods), Decimal(0))
-    return BurnDay(
-        day, state.amount_spent, state.amount_remaining, state.amount_rolled_over, state.amount_lapsed, counted
-    )
+    rest = (state.amount_remaining, state.amount_rolled_over, state.amount_lapsed)
+    return BurnDay(day, state.amount_spent, *rest, state.counted)
 
 
 def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
