@@ -21,12 +21,11 @@ from events.facts.resources import (
     ResourceFact,
 )
 from events.resources.accounts import Account
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
-from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroup
-from events.resources.schedules import BalanceSchedule
 
 R = TypeVar("R", bound=Resource)
 F = TypeVar("F", Plan, PlanTemplate, PlanGroup)

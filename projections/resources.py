@@ -11,6 +11,8 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.clock import ClockTicked
 from events.facts.commitments import (
+    BalanceScheduleDeleted,
+    BalanceScheduleUpdated,
     BalanceTransacted,
     CommitmentCancelled,
     CommitmentToppedUp,
@@ -24,20 +26,22 @@ from events.facts.resources import (
     ResourceFact,
     ResourceUpdated,
 )
-from events.facts.schedules import BalanceScheduleDeleted, BalanceScheduleUpdated
 from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from events.resources.base import Resource
-from events.resources.bill_config import BillConfig
-from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
-from events.resources.credits import Balance
-from events.resources.organization import OrganizationConfig
-from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.organization import (
+    BillConfig,
+    CreditReason,
+    Currency,
+    DebitReason,
+    OrganizationConfig,
+    TransactionType,
+)
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
-from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,

@@ -1,4 +1,5 @@
-"""Which resources belong to which family, plan or counter, so that compiling one family never scans an organization."""
+"""Which resources belong to which family, plan, plan group or counter, so that compiling one family never scans an
+organization; and so which plans an account plan attaches (rules 3.23)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -6,6 +7,7 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
+from events.resources.accounts import AccountPlan
 from events.resources.base import Resource
 from events.resources.catalog import PricingBand
 from projections.entities import Entity
@@ -72,3 +74,17 @@ def index_families(resources: Resources) -> FamilyIndex:
         for entity in entities.values():
             index._add_body(entity.id, entity.body)
     return index
+
+
+def linked_plans(resources: Resources, index: FamilyIndex, group_id: str) -> list[str]:
+    """Ids of the plans in a group, as they were linked."""
+    links = index.owned(resources, "plan_group_links", "plan_group_id", group_id)
+    return [one.body.plan_id for one in sorted(links, key=lambda link: link.position)]
+
+
+def plans_of(resources: Resources, index: FamilyIndex, body: AccountPlan) -> list[str]:
+    """Ids of the plans that an account plan attaches; none of an empty group."""
+    if body.plan_group_id is not None:
+        return linked_plans(resources, index, body.plan_group_id)
+    assert body.plan_id is not None
+    return [body.plan_id]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 
+from events.resources.balances import BalanceChargeSchedule
 from events.resources.charges import AccountCharge, Priced
-from events.resources.schedules import BalanceChargeSchedule
 from projections.calendar import named_day
 from projections.entities import BalanceEntity, Entity, ScheduleEntity
 from projections.rating.charges import Charge, ChargeKey, one_slice

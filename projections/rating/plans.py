@@ -12,8 +12,7 @@ from events.resources.plan_groups import PlanGroup
 from projections.calendar import Grid, grid, named_days
 from projections.entities import Dated, Entity, PlanEntity
 from projections.money import Rounding, rounding_of
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex
+from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.prices import PlanPrices, billed_in_advance, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
 from projections.resources import Resources

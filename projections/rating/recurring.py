@@ -10,7 +10,7 @@ from projections.calendar import Period
 from projections.rating.charges import Charge, ChargeKey, Slice, one_slice
 from projections.rating.terms import PlanTerms, PricingTerms, Recurring
 from projections.rating.timelines import held_days
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 
 ONE = Fraction(1)
 ZERO = Fraction(0)

@@ -25,7 +25,7 @@ from events.facts.bills import (
     MemoChanged,
     MemoRemoved,
 )
-from events.resources.memos import Memo
+from events.resources.charges import Memo
 from projections.line_types import MEMO_TYPES
 
 

@@ -7,8 +7,7 @@ from events.resources.accounts import AccountPlan
 from events.resources.commitments import Commitment
 from projections.calendar import named_days
 from projections.entities import AccountEntity, Entity
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex
+from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.plans import plan_grid
 from projections.resources import Resources
 

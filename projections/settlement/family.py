@@ -11,16 +11,16 @@ from projections.calendar import named_days
 from projections.entities import AccountEntity
 from projections.rating.charges import Charge
 from projections.rating.counters import counter_charges
-from projections.rating.cuts import Cuts, cuts_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.one_off import ScheduledFees, one_off_charges, scheduled_fees
 from projections.rating.plans import compile_plans
 from projections.rating.recurring import standing_charge
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
+from projections.rating.usage_charges import Cuts, cuts_of
 from projections.resources import Resources
 from projections.settlement.agreements import Drawer, Fund, Window, draw_order
 from projections.settlement.billed import Billed
-from projections.settlement.compile import Prepayment, compile_balances, compile_commitments
+from projections.settlement.compiled_agreements import Prepayment, compile_balances, compile_commitments
 from projections.settlement.minimums import Minimum
 
 

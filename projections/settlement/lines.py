@@ -16,10 +16,10 @@ from projections.line_types import DRAWS
 from projections.money import Rounding, divide
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
-from projections.settlement.compile import Prepayment
+from projections.settlement.compiled_agreements import Prepayment
 from projections.settlement.drawdown import Outcome
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod

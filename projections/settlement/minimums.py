@@ -15,7 +15,7 @@ from projections.calendar import Grid, Period
 from projections.money import Rounding
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import drawer_of, refusal
 
 

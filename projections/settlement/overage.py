@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from projections.money import divide
 from projections.rating.pools import GivenBack
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome
 

@@ -9,10 +9,10 @@ from datetime import date
 
 from projections.line_types import CHARGES
 from projections.rating.charges import Charge
-from projections.rating.rated import Moved, RatedKey, rate_family
+from projections.rating.rated_family import Moved, RatedKey, rate_family
 from projections.rating.recurring import minimum_spends
 from projections.rating.terms import PlanTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.drawdown import draw_again, draw_down
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.pieces import Piece, apply_credits, pieces_of

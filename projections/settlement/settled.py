@@ -11,8 +11,8 @@ from functools import cached_property
 
 from projections.line_types import LINES
 from projections.rating.charges import Charge, ChargeKey
-from projections.rating.rated import Rated
-from projections.rating.usage import RatedUsage
+from projections.rating.rated_family import Rated
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Drawn, Outcome

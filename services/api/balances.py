@@ -14,7 +14,7 @@ from events.actors import shown
 from events.decimals import EXACT, plain
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from projections.calendar import local_day
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settle

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
-from events.resources.bill_config import BillConfig
+from events.resources.organization import BillConfig
 from services.api.calls import Caller, organization_router
 from services.api.commanding import Turn, in_turn
 from services.api.sent import Body, Sent

@@ -15,7 +15,7 @@ import structlog
 
 from projections.clock import today_of
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
-from projections.readmodels.settled import balance_row
+from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
-from events.resources.memos import CreditMemo, DebitMemo, Memo
+from events.resources.charges import CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
 from services.api.bill_life import Changing, change_bill, held_bill
 from services.api.calls import Call, Caller, organization_router

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.resources.schedules import BalanceTransactionSchedule
+from events.resources.balances import BalanceTransactionSchedule
 from projections.calendar import local_day
 from projections.entities import Entity, Held, ScheduleEntity
 from projections.resources import Resources

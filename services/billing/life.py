@@ -20,7 +20,7 @@ from events.facts.bills import (
     MemoChanged,
     MemoRemoved,
 )
-from events.resources.memos import Memo
+from events.resources.charges import Memo
 from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
 from services.commands.errors import CommandError, UnknownResource

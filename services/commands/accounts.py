@@ -9,8 +9,7 @@ from events.resources.catalog import PlanTemplate
 from events.topics import partition_of
 from projections.calendar import named_days
 from projections.entities import Entity
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex, index_families
+from projections.rating.index import FamilyIndex, index_families, plans_of
 from projections.resources import Resources
 from services.commands.checks import check_term
 from services.commands.errors import InvalidField, OverlappingPlan

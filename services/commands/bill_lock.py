@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
-from events.resources.bill_config import BillConfig
+from events.resources.organization import BillConfig
 from projections.entities import Entity
 from services.commands.errors import CommandError, InvalidField
 

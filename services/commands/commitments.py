@@ -14,9 +14,9 @@ from events.facts.commitments import (
     CommitmentCancelled,
     CommitmentToppedUp,
 )
+from events.resources.balances import Balance
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment, CommitmentType
-from events.resources.credits import Balance
 from projections.calendar import local_day, named_day
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from projections.rating.index import index_families

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from events.resources.catalog import Aggregation
-from events.resources.compound import CompoundAggregation
+from events.resources.catalog import Aggregation, CompoundAggregation
 from projections.calculation import CalculationError, calculation_of
 from projections.entities import Entity
 from projections.resources import Resources

@@ -10,16 +10,14 @@ from typing import Any, assert_never
 
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.bill_config import BillConfig
-from events.resources.catalog import Aggregation, Pricing
+from events.resources.catalog import Aggregation, CompoundAggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
-from events.resources.credits import Balance
+from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
-from events.resources.schedules import BalanceSchedule
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
 from services.commands import commitments, organization, schedules

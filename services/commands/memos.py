@@ -1,6 +1,6 @@
 """Rules of credit and debit line items, which are put on a pending bill by hand."""
 
-from events.resources.memos import Memo
+from events.resources.charges import Memo
 from projections.calendar import named_days
 from services.commands.checks import check_precision
 from services.commands.errors import InvalidField

@@ -7,8 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from events.decimals import plain
-from events.resources.credits import Balance
-from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import local_day, named_day
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.resources import Resources

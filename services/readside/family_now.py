@@ -19,7 +19,7 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
-from projections.readmodels.settled import settled_rows
+from projections.readmodels.settled_rows import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
 from services.concurrency import compute

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import parse_decimal
-from events.dedupe import ID_HASH_BYTES
+from events.sources import ID_HASH_BYTES
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
 from projections.resources import Resources

@@ -10,8 +10,8 @@ from events.envelope import NAMESPACE, seal
 from events.facts.base import Fact
 from events.facts.bills import Positions
 from events.facts.resources import ResourceFact
+from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
-from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
 from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources

@@ -12,9 +12,9 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.base import Fact
 from events.facts.clock import ClockTicked
+from events.facts.commitments import BalanceScheduleDeleted
 from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact, ResourceUpdated
-from events.facts.schedules import BalanceScheduleDeleted
-from events.resources.schedules import BalanceSchedule
+from events.resources.balances import BalanceSchedule
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command

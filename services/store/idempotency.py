@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from events.dedupe import WINDOW_DAYS
+from events.sources import WINDOW_DAYS
 from services.failures import Worded
 
 KEY_LENGTH_MAX = 255

@@ -10,13 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from events.resources.accounts import Account, AccountPlan
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation
+from events.resources.catalog import Aggregation, CompoundAggregation
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
-from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroupLink
-from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
 from services.commands.compound import codes_in
 from services.commands.kind import Kind, value_of

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from events.facts.commitments import BalanceTransacted, BalanceUpdated
-from events.facts.schedules import (
+from events.facts.commitments import (
     BalanceChargeScheduleCreated,
     BalanceChargeScheduleDeleted,
+    BalanceTransacted,
     BalanceTransactionScheduleCreated,
     BalanceTransactionScheduleDeleted,
     BalanceTransactionScheduleUpdated,
+    BalanceUpdated,
 )
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from services.commands import errors as refused
 from services.commands.bodies import parse_body
 from services.commands.messages import TransactBalance, UpdateResource

@@ -7,8 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from events.resources.bill_config import BillConfig
-from events.resources.organization import LAST_DAY, NEXT_PERIOD, OrganizationConfig
+from events.resources.organization import LAST_DAY, NEXT_PERIOD, BillConfig, OrganizationConfig
 from services.commands.bill_lock import bill_config_id, is_locked
 from services.commands.bodies import parse_model
 from services.commands.messages import CreateResource

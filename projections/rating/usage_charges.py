@@ -2,9 +2,10 @@
 
 A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
 depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
+Slices start on the days that `Cuts` has for the whole family (rules 4.1): single days, and those of recurring top-ups.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -14,10 +15,28 @@ from projections.aggregates import DayState, Totals, units
 from projections.calendar import Period, days_of
 from projections.measures import Compound, CompoundState, Day, State
 from projections.rating.charges import Charge, ChargeKey, Slice
-from projections.rating.cuts import Cuts
 from projections.rating.pools import ONE, Pool, Share, Step
 from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
 from projections.rating.timelines import held_days
+from projections.schedules import Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Asked for one billing period at a time: a schedule of many years costs what that period holds of it."""
+
+    days: tuple[date, ...]
+    recurring: tuple[Recurrence, ...]
+
+    def within(self, period: Period) -> list[date]:
+        """Those in the period, sorted."""
+        found = {day for day in self.days if period.holds(day)}
+        return sorted(found.union(*(one.within(period) for one in self.recurring)))
+
+
+def cuts_of(days: Iterable[date], recurring: Iterable[Recurrence]) -> Cuts:
+    """Cuts on these days."""
+    return Cuts(tuple(sorted(set(days))), tuple(recurring))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

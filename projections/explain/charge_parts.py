@@ -3,9 +3,9 @@
 from datetime import date
 from fractions import Fraction
 
-from projections.explain.draws import slice_documents
+from projections.explain.draw_parts import slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
-from projections.explain.rating import usage_refs
+from projections.explain.usage_parts import usage_refs
 from projections.rating.charges import Charge
 from projections.rating.counters import CounterPool, counter_pools
 from projections.rating.recurring import MinimumSpend, minimums_of, rated_in, standing_period

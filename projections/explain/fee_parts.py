@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
-from projections.explain.rating import accounts_of, rated_of
+from projections.explain.usage_parts import accounts_of, rated_of
 from projections.settlement import Settlement
 from projections.settlement.billed import LineKey
-from projections.settlement.compile import Prepayment
+from projections.settlement.compiled_agreements import Prepayment
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Counted, Minimum, count
 

@@ -13,8 +13,7 @@ from events.resources.commitments import Commitment, DrawableType
 from projections.calendar import Grid, grid, named_day
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
 from projections.money import Rounding
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex
+from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.plans import organization_rounding
 from projections.rating.prices import billed_in_advance
 from projections.rating.terms import AccountTerms

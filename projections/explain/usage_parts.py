@@ -5,14 +5,14 @@ from datetime import date
 from fractions import Fraction
 
 from projections.aggregates import DayState
-from projections.explain.draws import fund_document, slice_documents
+from projections.explain.draw_parts import fund_document, slice_documents
 from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
 from projections.explain.quantities import aggregation_document, day_document, formula_document
 from projections.pricing import BandUse, Price
 from projections.rating.charges import Charge
 from projections.rating.pools import Pool
 from projections.rating.terms import AccountTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement import Settlement
 from projections.settlement.agreements import Fund
 from projections.settlement.overage import Beyond, uncovered

@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from projections.aggregates import DayState, Totals, TotalsKey
 from projections.calendar import within
-from projections.rating.cuts import Cuts
 from projections.rating.terms import PlanTerms, Reader, Readers
-from projections.rating.usage import RatedUsage, rate_usage, rerated
+from projections.rating.usage_charges import Cuts, RatedUsage, rate_usage, rerated
 
 #: Place of the series in the family's terms, number of the billing period.
 RatedKey = tuple[int, int]
