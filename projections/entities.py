@@ -27,6 +27,8 @@ from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
 from events.resources.plan_groups import PlanGroup
 
+#: A position above every one of an event store: what is only supposed was created last.
+SUPPOSED = 2**62
 R = TypeVar("R", bound=Resource)
 F = TypeVar("F", Plan, PlanTemplate, PlanGroup)
 S = TypeVar("S", bound=BalanceSchedule)

@@ -32,7 +32,7 @@ from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
 from services.commands.errors import UnknownResource
 from services.commands.messages import TransactBalance
-from services.commands.schedules import schedules_of
+from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily

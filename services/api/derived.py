@@ -20,12 +20,12 @@ from projections.resources import Resources
 from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
-from services.commands.commitments import is_used
+from services.commands.commitment_rules import is_used
 from services.failures import Passing
 from services.postgres import Postgres
-from services.readside.balance_rows import read_balances
 from services.readside.family_now import settle_now
-from services.store.billed_ids import bills_with
+from services.readside.table_rows import read_balances
+from services.store.billed import bills_with
 from services.store.view import roots_of
 
 _log = structlog.get_logger(__name__)

@@ -20,10 +20,10 @@ from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
+from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
 from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
-from services.commands.memos import check_memo
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]

@@ -20,10 +20,18 @@ from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
-from services.commands import commitments, organization, schedules
-from services.commands.accounts import account_created, check_account, check_account_plan
-from services.commands.bill_lock import check_lock_date
-from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
+from services.commands import commitment_rules, organization_rules, schedule_rules
+from services.commands.account_rules import account_created, check_account, check_account_plan
+from services.commands.bill_rules import check_lock_date
+from services.commands.catalog_rules import (
+    ZONE_OF_PRICES,
+    check_aggregation,
+    check_compound,
+    check_link,
+    check_pricing,
+    check_still_named,
+    fee_dates,
+)
 from services.commands.checks import (
     check_fixed,
     check_id_free,
@@ -34,7 +42,6 @@ from services.commands.checks import (
     check_version,
     existing,
 )
-from services.commands.compound import check_compound, check_still_named
 from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
@@ -48,18 +55,17 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.plan_groups import check_link
 from services.commands.table import KINDS
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
     """The facts, in order; `partitions` is how many `billing.events` has. Raises: CommandError."""
     if not isinstance(command, ConfigureOrganization):
-        organization.check_exists(resources)
+        organization_rules.check_exists(resources)
     facts: Sequence[Fact]
     match command:
         case ConfigureOrganization():
-            facts = [organization.configure(resources, command)]
+            facts = [organization_rules.configure(resources, command)]
         case CreateResource():
             facts = [_create(resources, command, partitions)]
         case UpdateResource():
@@ -67,13 +73,13 @@ def decide(resources: Resources, command: Command, partitions: int) -> list[Fact
         case DeleteResource():
             facts = [_delete(resources, command)]
         case TopUpCommitment():
-            facts = [commitments.top_up(resources, command)]
+            facts = [commitment_rules.top_up(resources, command)]
         case CancelCommitment():
-            facts = [commitments.cancel(resources, command)]
+            facts = [commitment_rules.cancel(resources, command)]
         case TransactBalance():
-            facts = [commitments.transact(resources, command)]
+            facts = [commitment_rules.transact(resources, command)]
         case AdvanceClock():
-            facts = organization.advance(resources, command)
+            facts = organization_rules.advance(resources, command)
         case _:
             assert_never(command)
     return list(facts)
@@ -85,7 +91,7 @@ def _create(resources: Resources, command: CreateResource, partitions: int) -> F
     _check_body(resources, kind, command.id, command.body, None)
     if isinstance(command.body, Account):
         return account_created(resources, command.id, command.body, partitions)
-    more = commitments.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    more = commitment_rules.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
     return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
 
 
@@ -100,9 +106,9 @@ def _update(resources: Resources, command: UpdateResource) -> Fact:
         more = fee_dates(resources, held, command)
     elif isinstance(held, CommitmentEntity):
         assert isinstance(command.body, Commitment)
-        more = commitments.grid_of(resources, command.body, held)
+        more = commitment_rules.grid_of(resources, command.body, held)
     elif isinstance(held, ScheduleEntity):
-        more = schedules.changed(resources, held, command)
+        more = schedule_rules.changed(resources, held, command)
     return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
 
 
@@ -114,7 +120,7 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
         check_still_named(resources, held, None)
     if command.drawn and not command.force:
         raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
-    more = schedules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
+    more = schedule_rules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
     return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force, **more)
 
 
@@ -129,13 +135,13 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account_plan(resources, id, body)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
-            commitments.check_commitment(resources, body, held)
+            commitment_rules.check_commitment(resources, body, held)
         case Balance():
-            commitments.check_balance(resources, body, held)
+            commitment_rules.check_balance(resources, body, held)
         case BalanceSchedule():
-            schedules.check_schedule(resources, body)
+            schedule_rules.check_schedule(resources, body)
         case AccountCharge():
-            commitments.check_charge(resources, body)
+            commitment_rules.check_charge(resources, body)
         case BillConfig():
             check_lock_date(body, held)
         case _:

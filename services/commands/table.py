@@ -13,8 +13,7 @@ from events.resources.organization import BillConfig, CreditReason, Currency, De
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
-from services.commands.in_stories import InnerList, InStories
-from services.commands.kind import Kind
+from services.commands.kind import InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)

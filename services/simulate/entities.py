@@ -7,8 +7,7 @@ from typing import Any
 
 from events.dates import LATEST, read_day
 from events.resources.catalog import Plan, PlanTemplate
-from services.commands.in_stories import InnerList, InStories
-from services.commands.kind import ANSWERED
+from services.commands.kind import ANSWERED, InnerList, InStories
 from services.commands.table import KINDS
 from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines

@@ -24,8 +24,7 @@ from services.access.local import Credentials
 from services.api.patience import Patient
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
-from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
-from services.simulate.live_kafka import UsagePipe
+from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
 from services.simulate.memory_player import DEFAULT_CONFIG
 from services.simulate.naming import in_words, refusal

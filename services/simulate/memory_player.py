@@ -28,7 +28,7 @@ from projections.settlement import (
 from services.api.wire import encode, parse_object
 from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
-from services.commands.commitments import is_used
+from services.commands.commitment_rules import is_used
 from services.commands.decide import decide
 from services.commands.errors import CommandError
 from services.commands.messages import (

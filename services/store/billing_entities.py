@@ -16,7 +16,7 @@ _PRICES = f"{OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.positio
 
 
 @dataclass(frozen=True, slots=True)
-class Billed:
+class BilledAccounts:
     """Accounts, perhaps as far as a contract of theirs goes."""
 
     organization: str

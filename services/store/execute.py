@@ -18,7 +18,7 @@ from events.resources.balances import BalanceSchedule
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command
-from services.commands.organization import clock_of
+from services.commands.organization_rules import clock_of
 from services.commands.table import KINDS, kind_of
 from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations

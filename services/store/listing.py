@@ -4,7 +4,7 @@
 Days are compared as text `YYYY-MM-DD`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -52,7 +52,7 @@ async def list_page(
 ) -> list[Entity[Any]]:
     """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
     arguments: list[Any] = [organization, kind]
-    query = OF_KIND + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = OF_KIND + all_placed(conditions, arguments)
     query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
@@ -103,6 +103,11 @@ def placed(condition: Condition, arguments: list[Any]) -> str:
     """The condition's SQL with the number of its placeholder; its value is put behind the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
+
+
+def all_placed(conditions: Iterable[Condition], arguments: list[Any]) -> str:
+    """What a WHERE goes on with so that all of these are fulfilled, placed one after the other."""
+    return "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
 
 
 def condition_of(test: Test, value: Any) -> Condition:

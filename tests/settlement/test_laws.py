@@ -21,7 +21,7 @@ from projections.settlement import (
     settle,
 )
 from projections.settlement.states_by_day import undrawn
-from services.commands.schedules import SCHEDULES
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, apart_of, family_of, play_terms

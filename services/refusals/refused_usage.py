@@ -7,7 +7,7 @@ from typing import Any
 
 from services.failures import Passing, Worded
 from services.refusals.rows import Row
-from services.store.listing import Condition, placed
+from services.store.listing import Condition, all_placed
 
 #: As long as `usage.rejected` has the bytes.
 KEPT_DAYS = 400
@@ -96,7 +96,7 @@ async def page(
     those that were not refused for the longest time, so that what is refused again and again comes after all others.
     """
     arguments: list[Any] = [organization]
-    query = _OPEN + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = _OPEN + all_placed(conditions, arguments)
     query += f" ORDER BY {'position DESC' if newest_first else 'refused, position'} LIMIT {size}"
     return [_listed(row) for row in await connection.fetch(query, *arguments)]
 
@@ -104,7 +104,7 @@ async def page(
 async def counts(connection: Any, organization: str, conditions: Sequence[Condition]) -> dict[str, int]:
     """How many rows are still to be mended and fulfil all conditions, by reason, the most first."""
     arguments: list[Any] = [organization]
-    query = _COUNTS + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = _COUNTS + all_placed(conditions, arguments)
     found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
     return {row["reason"]: row["rows"] for row in found}
 

@@ -1,4 +1,4 @@
-"""The organization itself: its configuration and its test clock."""
+"""Rules of the organization itself: its configuration and its test clock."""
 
 from datetime import UTC, datetime
 

@@ -1,16 +1,20 @@
-"""Rows of table `bills`: conditions on them, and their columns as texts, as lists, searches and approvals ask for them.
+"""Rows of single tables of the read models: of `bills`, conditions on them, and their columns as texts, as lists,
+searches and approvals ask for them; of `bill_line_items`, across bills; of `commitment_balances`, by id.
 
 Everywhere $1 is the organization, and `{}` the place of a condition's value. The SQL is ours, the values are clients'.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from events.actors import UNNAMED
+from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
 from services.readside.live import read_live
-from services.store.listing import Condition, placed
+from services.store.listing import Condition, all_placed
 
 #: The external invoice date: as it was issued with, which before version 3 of the fact was the bill's date; a pending
 #: bill's as it would be issued, by `OrganizationConfig.invoiced_before`.
@@ -60,7 +64,7 @@ WHERE organization = $1 AND status = 'PENDING' AND bill_date <= $2 ORDER BY posi
 async def pending_bills(connection: Any, organization: str, conditions: Sequence[Condition]) -> list[str]:
     """Ids of the pending bills that fulfil all conditions. The connection's transaction reads the live schema."""
     arguments: list[Any] = [organization]
-    query = _PENDING + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = _PENDING + all_placed(conditions, arguments)
     return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
 
 
@@ -70,3 +74,62 @@ async def pending_up_to(connection: Any, organization: str, day: date) -> list[s
     with live.reading():
         rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
     return [row["bill_id"] for row in rows]
+
+
+#: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
+_LINES_MAX = 100_000_000
+#: Newer bills stand higher; the lines of a bill stand in its order.
+PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
+#: Column `commitment_id` has the ids of commitments and balances, and the index.
+IS_OF_COMMITMENT = "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}"
+HAS_TYPE, IS_ON_BILL = "l.type = {}", "l.bill_id = {}"
+_PLACES = f"""
+SELECT l.bill_id, l.number, {PLACE} AS place
+FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
+WHERE l.organization = $1 AND NOT b.voided"""
+#: What a line says is looked up for those of the page alone: a bill may have tens of thousands.
+_LINES = """
+SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
+JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
+JOIN bills b ON b.bill_id = page.bill_id
+ORDER BY page.place DESC
+"""
+
+
+class ListedLine(NamedTuple):
+    """A bill with one line alone, and the line's place among all lines."""
+
+    bill: BillIssued
+    place: int
+
+
+async def read_lines(
+    connection: Any, organization: str, conditions: Sequence[Condition], size: int
+) -> list[ListedLine]:
+    """Up to `size` lines of bills that stand and fulfil all conditions, newest bill first, each bill's in their order.
+
+    The connection's transaction reads the live schema.
+    """
+    arguments: list[Any] = [organization]
+    places = _PLACES + all_placed(conditions, arguments)
+    rows = await connection.fetch(_LINES.format(places=places, size=size), *arguments)
+    return [ListedLine(_bill(row), int(row["place"])) for row in rows]
+
+
+def _bill(row: Mapping[str, Any]) -> BillIssued:
+    line = json.loads(row["line"], parse_float=Decimal)
+    return BillIssued.model_validate(json.loads(row["bill"]) | {"lines": [line]})
+
+
+_ROWS = """
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
+FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
+"""
+
+
+async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Their rows in the live schema, by id; what is not projected yet has none."""
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, ids)
+    return {row["commitment_id"]: row for row in rows}

@@ -10,8 +10,9 @@ from events.decimals import plain
 from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import local_day, named_day
 from projections.entities import BalanceEntity, ScheduleEntity
+from projections.rating.index import index_families
 from projections.resources import Resources
-from projections.schedules import balance_days, top_ups
+from projections.schedules import balance_days, balance_schedules, top_ups
 from services.commands.checks import check_precision, check_term
 from services.commands.errors import DebitUncovered, InvalidField
 from services.commands.messages import DeleteResource, UpdateResource
@@ -83,8 +84,7 @@ def check_currency(resources: Resources, balance: BalanceEntity, currency: str) 
 
 def schedules_of(resources: Resources, balance: BalanceEntity) -> list[ScheduleEntity[Any]]:
     """What pays into the balance again and again, deleted or not."""
-    held = resources.balance_transaction_schedules.values()
-    return [*balance.schedules, *(one for one in held if one.body.balance_id == balance.id)]
+    return list(balance_schedules(resources, index_families(resources), balance, BalanceTransactionSchedule))
 
 
 def check_debit(resources: Resources, balance: BalanceEntity, day: date, debit: Decimal) -> None:

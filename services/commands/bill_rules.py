@@ -1,12 +1,17 @@
-"""The date up to which an organization's bills are locked: bills that are issued for it or an earlier one."""
+"""Rules of what people do to bills: the date up to which they are locked (those that are issued for it or before),
+and credit and debit line items (memos), which are put on a pending bill by hand.
+"""
 
 from datetime import date
 from typing import Any
 from uuid import uuid5
 
 from events.envelope import NAMESPACE
+from events.resources.charges import Memo
 from events.resources.organization import BillConfig
+from projections.calendar import named_days
 from projections.entities import Entity
+from services.commands.checks import check_precision
 from services.commands.errors import CommandError, InvalidField
 
 
@@ -29,3 +34,14 @@ def check_lock_date(body: BillConfig, held: Entity[Any] | None) -> None:
 def is_locked(bill_date: date, lock_date: date | None) -> bool:
     """Whether an issued bill of this date is, by the organization's date."""
     return lock_date is not None and bill_date <= lock_date
+
+
+def check_memo(body: Memo, currency: str, zone: str) -> None:
+    """Its amount can be paid in the bill's currency, and its service has a day in the account's zone.
+
+    Raises: TooFineAmount, InvalidField.
+    """
+    check_precision("amount", body.amount, currency)
+    start, end = named_days(body.service_period_start_date, body.service_period_end_date, zone)
+    if end is None or end <= start:
+        raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")

@@ -1,10 +1,15 @@
-"""What bills that stand say of one resource, as the event store itself has it."""
+"""Bills as the event store itself has them: which of those that stand name a resource, and up to which date they are
+locked.
+"""
 
+from datetime import date
 from typing import Any
 
 from projections.settlement import Billed
+from services.commands.bill_rules import bill_config_id
 from services.store.generations import load_generations
 from services.store.rows import COLUMNS, envelope_of
+from services.store.view import get
 
 #: Of a root, the bills that have an id in them at all and what was voided: a family may have very many others.
 _BILLS = f"""
@@ -25,3 +30,10 @@ async def bills_with(connection: Any, organization: str, root_id: str, id: str) 
     for row in await connection.fetch(_BILLS, organization, root_id, id):
         billed.evolve(envelope_of(row, generations.commands).data)
     return billed
+
+
+async def read_lock_date(connection: Any, organization: str) -> date | None:
+    """As of the last command; None if none is set."""
+    held = await get(connection, organization, "billConfig", bill_config_id(organization))
+    found: date | None = None if held is None else held.body.bill_lock_date
+    return found
