@@ -47,9 +47,9 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
 
 def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
     """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
-    place = next(place for place, one in enumerate(minimum.periods) if one.start == key.start)
-    period, state = minimum.periods[place], settlement.minimum_periods[minimum.id][place]
-    counted = [one for one in _counted(settlement, minimum) if one.place == place]
+    index = next(index for index, one in enumerate(minimum.periods) if one.start == key.start)
+    period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
+    counted = [one for one in _counted(settlement, minimum) if one.number == index]
     adds = [Add("what the commitment period owes", period.owed)]
     adds += [Add(f"counted: {one.charge.type} {one.charge.item_code} from {one.start}", -one.amount) for one in counted]
     rest = state.true_up - sum(one.amount for one in adds)
@@ -71,7 +71,7 @@ def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part
             {"charge": charge_document(one.charge), "start": one.start, "amount": money(one.amount)} for one in counted
         ],
     }
-    refs = tuple(_refs(settlement, minimum, place, counted))
+    refs = tuple(_refs(settlement, minimum, index, counted))
     resources = frozenset((minimum.id,))
     return Part(tuple(adds), minimum.rounding, inputs, usage=refs, resources=resources)
 
@@ -90,9 +90,9 @@ def _why_not(state: str) -> str:
             return "the period has not ended"
 
 
-def _refs(settlement: Settlement, minimum: Minimum, place: int, counted: list[Counted]) -> Iterator[UsageRef]:
+def _refs(settlement: Settlement, minimum: Minimum, index: int, counted: list[Counted]) -> Iterator[UsageRef]:
     """The usage that counted: of the charges' accounts, on the period's days."""
-    period, seen = minimum.periods[place], set()
+    period, seen = minimum.periods[index], set()
     for one in counted:
         if one.charge.type != "USAGE" or one.charge.key in seen:
             continue

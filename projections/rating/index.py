@@ -21,16 +21,16 @@ Bands = tuple[PricingBand, ...]
 class FamilyIndex:
     """Ids by (kind, owner's id), oldest first. It only grows: what was deleted or moved is sorted out when read."""
 
-    held: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    ids_by_owner: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     #: Prices of bands, which stand beside theirs: a template's are the same for every account that is on it.
     prices: dict[tuple[int, bool], tuple[Bands, Price]] = field(default_factory=dict)
 
     def price(self, bands: Bands, *, cumulative: bool) -> Price:
         """`price_of` of a pricing's own bands, compiled once; an update of the pricing brings other bands."""
-        held = self.prices.get((id(bands), cumulative))
-        if held is None:
-            held = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
-        return held[1]
+        compiled = self.prices.get((id(bands), cumulative))
+        if compiled is None:
+            compiled = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
+        return compiled[1]
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact after `Resources.evolve` did."""
@@ -44,7 +44,7 @@ class FamilyIndex:
 
     def ids(self, kind: str, owner: str) -> Iterable[str]:
         """Ids of resources of a kind (an attribute of `Resources`) that were ever owned by `owner`."""
-        return self.held.get((kind, owner), ())
+        return self.ids_by_owner.get((kind, owner), ())
 
     def owned(self, resources: Resources, kind: str, owner_field: str, owner: str) -> Iterator[Any]:
         """Entities of a kind that `owner` owns now by the given field, oldest first."""
@@ -55,7 +55,7 @@ class FamilyIndex:
                 yield entity
 
     def _add(self, kind: str, owner: str, entity_id: str) -> None:
-        self.held.setdefault((kind, owner), {})[entity_id] = None
+        self.ids_by_owner.setdefault((kind, owner), {})[entity_id] = None
 
     def _add_body(self, entity_id: str, body: Resource) -> None:
         for name in body.indexed_by:

@@ -102,10 +102,10 @@ class Pool:
             return None
         found = list(self.days)
         for day, state in states.items():
-            place = bisect_left(found, (day,))
-            if place == len(found) or found[place].day != day:
+            index = bisect_left(found, (day,))
+            if index == len(found) or found[index].day != day:
                 return None
-            found[place] = Day(day, True, state)
+            found[index] = Day(day, True, state)
         days = tuple(found)
         steps = self._steps_since(min(states), days, before)
         # All its days are held, so what is there after the last slice is all of them together.
@@ -117,10 +117,10 @@ class Pool:
         """The charge cut as it was `before` states changed, of this day and later ones."""
         first = bisect_right(before, day, key=_start) - 1
         kept, starts = before[:first], [step.start for step in before[first:]]
-        places = [bisect_left(days, (start,)) for start in starts] + [len(days)]
+        indexes = [bisect_left(days, (start,)) for start in starts] + [len(days)]
         runs = [
-            (start, True, [one.state for one in days[place:stop]])
-            for start, place, stop in zip(starts, places, places[1:], strict=False)
+            (start, True, [one.state for one in days[index:stop]])
+            for start, index, stop in zip(starts, indexes, indexes[1:], strict=False)
         ]
         charged = sum(step.amount for step in kept)
         return (*kept, *self._steps(runs, kept[-1].total if kept else None, before[first].before, charged))

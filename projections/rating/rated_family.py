@@ -13,7 +13,7 @@ from projections.calendar import within
 from projections.rating.terms import PlanTerms, Reader, Readers
 from projections.rating.usage_charges import Cuts, RatedUsage, rate_usage, rerated
 
-#: Place of the series in the family's terms, number of the billing period.
+#: Number of the series in the family's terms, number of the billing period.
 RatedKey = tuple[int, int]
 #: The days of totals that changed.
 Moved = Mapping[TotalsKey, Collection[date]]
@@ -52,13 +52,13 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
         held[key] = _updated(held.get(key, {}), totals.get(key, {}), changed)
         for reader in of_total:
             for number, day in _numbers(reader.plan, changed):
-                stale[reader.place, number] = reader
-                cells.setdefault((reader.place, number), []).append((key, day))
+                stale[reader.number, number] = reader
+                cells.setdefault((reader.number, number), []).append((key, day))
             if any(span.pricing.span for span in reader.series.spans):
                 _stale_after(usage, reader, min(changed), stale)
-    for (place, number), reader in stale.items():
-        again = _rerated(usage.get((place, number), ()), cells.get((place, number), ()), held)
-        usage[place, number] = again or rate_usage(reader.plan, reader.series, number, held, cuts)
+    for (series, number), reader in stale.items():
+        again = _rerated(usage.get((series, number), ()), cells.get((series, number), ()), held)
+        usage[series, number] = again or rate_usage(reader.plan, reader.series, number, held, cuts)
     return Rated(usage, held, stale)
 
 
@@ -112,6 +112,6 @@ def _numbers(plan: PlanTerms, days: Iterable[date]) -> Iterator[tuple[int, date]
 def _stale_after(usage: Mapping[RatedKey, object], reader: Reader, day: date, stale: dict[RatedKey, Reader]) -> None:
     """tiersSpanPlan: what changes on a day moves every later period's tiers."""
     first = reader.plan.grid.number(day)
-    for place, number in usage:
-        if place == reader.place and number >= first:
-            stale[place, number] = reader
+    for series, number in usage:
+        if series == reader.number and number >= first:
+            stale[series, number] = reader

@@ -228,11 +228,11 @@ class PlanTerms(ChargeTerms):
 
 
 class Reader(NamedTuple):
-    """Who reads a total: a series of an account plan; `place` numbers the series of a family."""
+    """Who reads a total: a series of an account plan; `number` is that of the series in its family."""
 
     plan: PlanTerms
     series: Series
-    place: int = 0
+    number: int = 0
 
 
 #: Which series read a total; a total that is not in it is under no pricing.

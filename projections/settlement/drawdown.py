@@ -81,13 +81,13 @@ def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Ite
     pieces = kept.pieces.copy()
     first = len(pieces)
     for piece in gone:
-        place = bisect_left(pieces, piece)
-        del pieces[place]
-        first = min(first, place)
+        index = bisect_left(pieces, piece)
+        del pieces[index]
+        first = min(first, index)
     for piece in come:
-        place = bisect_left(pieces, piece)
-        pieces.insert(place, piece)
-        first = min(first, place)
+        index = bisect_left(pieces, piece)
+        pieces.insert(index, piece)
+        first = min(first, index)
     return draw_down(terms, pieces, kept, first)
 
 

@@ -166,10 +166,10 @@ def _members(accounts: Mapping[str, AccountTerms], account: AccountTerms) -> tup
 def _readers(plans: Sequence[PlanTerms]) -> Readers:
     found: dict[TotalsKey, list[Reader]] = {}
     every = [(plan, series) for plan in plans for series in plan.series]
-    for place, (plan, series) in enumerate(every):
+    for number, (plan, series) in enumerate(every):
         for member in plan.members:
             for key in series.keys(member.id):
-                found.setdefault(key, []).append(Reader(plan, series, place))
+                found.setdefault(key, []).append(Reader(plan, series, number))
     return {key: tuple(readers) for key, readers in found.items()}
 
 

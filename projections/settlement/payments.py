@@ -44,9 +44,9 @@ class PaidIn:
 
     def drawable(self, day: date) -> int:
         """What was paid in to be drawn by a slice that starts on the day, less what later debits take out."""
-        place = bisect_right(self.posted, day)
-        total = (self.totals[place - 1] if place else 0) + self._scheduled(day)
-        return min(total, self.least[place]) if place < len(self.posted) else total
+        index = bisect_right(self.posted, day)
+        total = (self.totals[index - 1] if index else 0) + self._scheduled(day)
+        return min(total, self.least[index]) if index < len(self.posted) else total
 
     @property
     def most(self) -> int:
@@ -63,7 +63,7 @@ class PaidIn:
         """(day, what may be drawn in all from then on), by day: what was posted, and top-ups up to a day."""
         days = set(self.posted)
         for one in self.top_ups:
-            days.update(one.days.at(place) for place in range(one.days.by(through)))
+            days.update(one.days.at(index) for index in range(one.days.by(through)))
         for day in sorted(days):
             yield day, self.drawable(day)
 

@@ -23,7 +23,7 @@ from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
 from services.readside.progress import Waiter
-from services.store.execute import now_of
+from services.store.execute import now_of, organization_time
 from services.store.view import load_config
 
 log = structlog.get_logger(__name__)
@@ -220,8 +220,7 @@ class AutoApprover:
 
     async def _approve(self, organization: str, bill_id: str) -> bool:
         postgres = self._postgres.of(organization)
-        async with postgres.connection() as connection:
-            now = now_of(await load_config(connection, organization))
+        now = await organization_time(postgres, organization)
         try:
             fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now, BILLING)
         except BillContentionError as error:

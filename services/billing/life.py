@@ -159,8 +159,8 @@ async def append_fact(
 ) -> None:
     """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
     stream, generations = bills_of(life.root_id), await load_generations(connection)
-    place = life.account_id, life.partition
-    event = NewEvent(life.organization, stream, version + 1, fact, now, *place, correlation, actor=actor)
+    owner = life.account_id, life.partition
+    event = NewEvent(life.organization, stream, version + 1, fact, now, *owner, correlation, actor=actor)
     [envelope] = await append(connection, [event], generations)
     _evolve(life, envelope)
 

@@ -143,11 +143,12 @@ async def read_tails(connection: Any, reader: LogReader, generations: Generation
     source, newest = commands_source(generations.commands), await head(connection)
     starts = {(one.topic, one.partition): one.next_offset for one in known}
     found = {}
-    for place in log_partitions(generations.partitions):
-        last = await last_sequences(reader, *place, starts.get(place, 0), generations.origins)
+    for topic, partition in log_partitions(generations.partitions):
+        start = starts.get((topic, partition), 0)
+        last = await last_sequences(reader, topic, partition, start, generations.origins)
         if last.get(source, 0) > newest:
-            raise StoreWentBackError(last[source], newest, f"{place[0]}/{place[1]}")
-        found[place] = last
+            raise StoreWentBackError(last[source], newest, f"{topic}/{partition}")
+        found[topic, partition] = last
     return found
 
 

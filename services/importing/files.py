@@ -103,7 +103,7 @@ class Position:
     """The line up to which all rows of a file with this digest have been answered."""
 
     def __init__(self, path: Path, digest: str, organization: str) -> None:
-        self._path, self._place = path, path.with_name(path.name + SUFFIX)
+        self._path, self._beside = path, path.with_name(path.name + SUFFIX)
         self._digest, self._organization = digest, organization
         self.line = 0
 
@@ -116,15 +116,15 @@ class Position:
 
     def reach(self, line: int) -> None:
         """Keep it, whole or not at all."""
-        draft = self._place.with_name(self._place.name + ".draft")
+        draft = self._beside.with_name(self._beside.name + ".draft")
         draft.write_text(json.dumps(self._kept() | {self._organization: {"digest": self._digest, "line": line}}))
-        draft.rename(self._place)
+        draft.rename(self._beside)
         self.line = line
 
     def _kept(self) -> dict[str, Any]:
         """What stands beside the file: digest and line of each organization that it was sent to."""
         try:
-            kept: dict[str, Any] = json.loads(self._place.read_text())
+            kept: dict[str, Any] = json.loads(self._beside.read_text())
         except FileNotFoundError:
             return {}
         return kept

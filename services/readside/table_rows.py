@@ -113,12 +113,16 @@ async def read_lines(
     arguments: list[Any] = [organization]
     places = _PLACES + all_placed(conditions, arguments)
     rows = await connection.fetch(_LINES.format(places=places, size=size), *arguments)
-    return [ListedLine(_bill(row), int(row["place"])) for row in rows]
+    return [ListedLine(bill_with(row["bill"], [_line(row)]), int(row["place"])) for row in rows]
 
 
-def _bill(row: Mapping[str, Any]) -> BillIssued:
-    line = json.loads(row["line"], parse_float=Decimal)
-    return BillIssued.model_validate(json.loads(row["bill"]) | {"lines": [line]})
+def _line(row: Mapping[str, Any]) -> Any:
+    return json.loads(row["line"], parse_float=Decimal)
+
+
+def bill_with(bill: str, lines: list[Any]) -> BillIssued:
+    """The bill of its JSON without lines, with these lines, whose numbers are exact."""
+    return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
 
 
 _ROWS = """

@@ -49,7 +49,7 @@ class SumKey(NamedTuple):
     segment: tuple[str, ...]
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def order(self) -> tuple[Any, ...]:
         """Newest first, then by account and segment: the order of the question."""
         return -(self.start or date.min).toordinal(), self.account_id or "", self.segment
 
@@ -119,4 +119,4 @@ def after(start: date, span: Span) -> date:
 
 def merged(found: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
     """The keys of all, in the order of the question."""
-    return sorted({key for sums in found for key in sums}, key=lambda key: key.place)
+    return sorted({key for sums in found for key in sums}, key=lambda key: key.order)

@@ -136,7 +136,7 @@ class LivePlayer:
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
         self._look_for_refused()
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
-        return sorted(bills, key=lambda bill: (self._names.place(bill.account), bill.currency))
+        return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}

@@ -25,6 +25,7 @@ from projections.settlement import (
     settle,
     unbilled,
 )
+from projections.settlement.states_by_day import state_of
 from services.api.wire import encode, parse_object
 from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
@@ -199,7 +200,8 @@ class MemoryPlayer:
         family = self.family(self.resources.accounts[account_id].root_id)
         day = family.billed.through(date.min)
         settlement = settle(family, through=day, accrued=True)
-        state = (settlement.commitments | settlement.balances)[agreement_id]
+        state = state_of(settlement, agreement_id)
+        assert state is not None
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
 
     def _body(self, kind: str, code: str) -> Resource:

@@ -20,6 +20,7 @@ from services.commands.decide import decide
 from services.commands.messages import Command
 from services.commands.organization_rules import clock_of
 from services.commands.table import KINDS, kind_of
+from services.postgres import Postgres
 from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
@@ -44,6 +45,12 @@ async def lock_organization(connection: Any, organization: str) -> None:
 def now_of(resources: Resources) -> datetime:
     """The organization's time: its test clock's, else the real one."""
     return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
+
+
+async def organization_time(postgres: Postgres, organization: str) -> datetime:
+    """The same, asked on a connection of its own."""
+    async with postgres.connection() as connection:
+        return now_of(await load_config(connection, organization))
 
 
 async def load_locked(connection: Any, organization: str) -> Resources:

@@ -79,14 +79,16 @@ class Search:
     offset: int
     size: int
 
+    def placed(self, arguments: list[Any]) -> str:
+        """What a WHERE goes on with, with the values put behind the arguments."""
+        tests = [placed(condition, arguments) for condition in self.conditions]
+        return f" AND ({(' AND ' if self.all_of else ' OR ').join(tests)})" if tests else ""
+
 
 async def search_page(connection: Any, organization: str, kind: str, search: Search) -> list[Entity[Any]]:
     """The resources found, from `offset` on; the same order gives newest first."""
     arguments: list[Any] = [organization, kind]
-    query = OF_KIND
-    if search.conditions:
-        tests = (placed(condition, arguments) for condition in search.conditions)
-        query += f" AND ({(' AND ' if search.all_of else ' OR ').join(tests)})"
+    query = OF_KIND + search.placed(arguments)
     query += f" ORDER BY {_ordered(search)} OFFSET {search.offset} LIMIT {search.size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 

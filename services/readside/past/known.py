@@ -81,10 +81,12 @@ async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id
         partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
         if partition is None:
             raise UnknownFamilyError(organization, root_id)
-        place = (await read_positions(connection, [partition]))[partition]
+        position = (await read_positions(connection, [partition]))[partition]
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
-    return Positions(partition=partition, log=min(log, place.next_offset), catalog=min(catalog, place.catalog_offset))
+    return Positions(
+        partition=partition, log=min(log, position.next_offset), catalog=min(catalog, position.catalog_offset)
+    )
 
 
 async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:
