@@ -84,7 +84,8 @@ class LastSequences(dict[str, int]):
         return True
 
     def accepts_all(self, source: str, sequences: Sequence[int]) -> bool:
-        """Whether all of these are new from one source in this order; if not, nothing is changed. None are none."""
+        """Whether all of these are new from one source in this order; if not, nothing is changed. Of no sequences at
+        all it is False."""
         if not sequences or sequences[0] <= self.get(source, NONE) or not all(map(lt, sequences, sequences[1:])):
             return False
         self[source] = sequences[-1]

@@ -171,7 +171,7 @@ def touched(entity: Any, envelope: Envelope) -> Any:
 
 
 def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
-    """The entity that a fact brings into being, by whoever did it."""
+    """The entity that a fact creates, with who did it."""
     made = _made(envelope, fact)
     return replace(made, created_by=envelope.actor, modified_by=envelope.actor)
 

@@ -20,7 +20,7 @@ class CompoundState(NamedTuple):
 
     @property
     def records(self) -> int:
-        """How many records there were; one that several of them count is one of each."""
+        """How many records there were; one that several of the aggregations count is counted for each."""
         return sum(part.records for part in self.parts if part is not None)
 
 

@@ -115,7 +115,7 @@ def _priced(terms: ChargeTerms, priced: Priced) -> tuple[int, Fraction]:
 
 
 def _terms(resources: Resources, currency: str, contract_id: str | None) -> ChargeTerms:
-    """Nothing but its own words: no plan and no product."""
+    """The terms of a charge that stands by itself: under no plan, for no product."""
     return ChargeTerms(
         id="",
         plan_id="",

@@ -39,17 +39,17 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
     """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
 
     `readers` say which series read a total, `cuts` are the days on which slices start. `moved` is what changed since
-    `kept`, by those who know it; else all totals are compared.
+    `kept`, if the caller knows it; otherwise all totals are compared.
     """
     usage = dict(kept.usage) if kept else {}
-    held = dict(kept.totals) if kept else {}
+    known = dict(kept.totals) if kept else {}
     stale: dict[RatedKey, Reader] = {}
     cells: dict[RatedKey, list[tuple[TotalsKey, date]]] = {}
-    for key, changed in _moved(readers, held, totals) if moved is None else moved.items():
+    for key, changed in _moved(readers, known, totals) if moved is None else moved.items():
         of_total = readers.get(key)
         if of_total is None:
             continue
-        held[key] = _updated(held.get(key, {}), totals.get(key, {}), changed)
+        known[key] = _updated(known.get(key, {}), totals.get(key, {}), changed)
         for reader in of_total:
             for number, day in _numbers(reader.plan, changed):
                 stale[reader.number, number] = reader
@@ -57,9 +57,9 @@ def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None
             if any(span.pricing.span for span in reader.series.spans):
                 _stale_after(usage, reader, min(changed), stale)
     for (series, number), reader in stale.items():
-        again = _rerated(usage.get((series, number), ()), cells.get((series, number), ()), held)
-        usage[series, number] = again or rate_usage(reader.plan, reader.series, number, held, cuts)
-    return Rated(usage, held, stale)
+        again = _rerated(usage.get((series, number), ()), cells.get((series, number), ()), known)
+        usage[series, number] = again or rate_usage(reader.plan, reader.series, number, known, cuts)
+    return Rated(usage, known, stale)
 
 
 def _moved(readers: Readers, old: Totals, new: Totals) -> Iterator[tuple[TotalsKey, list[date]]]:

@@ -94,7 +94,7 @@ def issue(
 def _drafts(
     settlement: Settlement, account_id: str, pending: Mapping[str, PendingBill] | None = None
 ) -> Iterable[DraftBill]:
-    """One draft per currency that the account has differences, or a pending bill with memos, in."""
+    """One draft for each currency in which the account has differences, or a pending bill with memos."""
     due, billed = settlement.lines, settlement.family.billed.by_key
     opened = pending or {}
     keys = {key for key in due if key.account_id == account_id}

@@ -57,7 +57,7 @@ class Drawn:
 def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None, same: int | None = None) -> Drawn:
     """Settle the pieces in order; `kept` is an earlier draw-down under the same terms.
 
-    `same`: how many of its first pieces it had as well, by those who know it; else they are compared.
+    `same`: how many of the first pieces are those of `kept`, if the caller knows; otherwise they are compared.
     """
     if kept is None:
         kept, same = _nothing_drawn(terms), 0
@@ -108,7 +108,7 @@ def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
 def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]]:
     """How many pieces are settled already, what was spent by then, and the checkpoints up to there.
 
-    It goes on behind all of what was kept, or before the group in which the first one differs.
+    It goes on after all that was kept, or before the group of the first piece that differs.
     """
     if same == len(kept.pieces):
         return same, kept.spent.copied(), list(kept.checkpoints)

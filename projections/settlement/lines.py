@@ -68,18 +68,18 @@ class DueLines:
 
     def add(self, key: LineKey, line: DueLine) -> None:
         """Add a line to its key."""
-        held = self.by_key.get(key)
-        if held is None:
+        known = self.by_key.get(key)
+        if known is None:
             self.by_key[key] = line
             return
-        held.amount += line.amount
-        held.quantity += line.quantity
-        held.units += line.units
-        held.end = max(held.end, line.end)
-        held.scheduled = held.scheduled and line.scheduled
+        known.amount += line.amount
+        known.quantity += line.quantity
+        known.units += line.units
+        known.end = max(known.end, line.end)
+        known.scheduled = known.scheduled and line.scheduled
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
-        """A charge's own line, or a credit's or refund's; it stands at 0, too, where there is a quantity."""
+        """A charge's own line, or a credit's or refund's; one of amount 0 is there, too, if it has a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, None)
             rounding, dated = charge.plan.rounding, charge.is_one_off

@@ -32,8 +32,8 @@ def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, in
 class Beyond:
     """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0.
 
-    Of a pool, of what is divided among those who are charged: what an account below zero is given back for its own
-    quantity is charged to the others, so it neither covers theirs nor takes their units away.
+    In a pool only those who are charged count: what an account below zero is given back for its own quantity is charged
+    to the others, so it neither covers theirs nor takes their units away.
     """
 
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:

@@ -26,8 +26,8 @@ class Recurring(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaidIn:
-    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` what all of it
-    is by each of them. `least`: the least that is there from each of them on, what schedules give counted.
+    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` the sums up to
+    each of them. `least`: the smallest sum from each of them on, with what schedules give.
 
     A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
     start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.

@@ -28,8 +28,9 @@ def settle(
     every other charge from the day it is due (amountSpent, unbilled).
 
     `kept` is what an earlier settlement left: only what changed is rated, and slices settle again from the first
-    changed one. `moved` are the totals and days that changed since, by those who know them; else all is compared. Usage
-    that only adds to charges then costs what changed: nothing else is looked at. The result is the same without either.
+    changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
+    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. The result is the same
+    without either.
     """
     terms = family.terms
     if kept is not None and kept.terms is not terms:

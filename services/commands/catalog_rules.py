@@ -172,7 +172,7 @@ def _billed(template: PlanTemplate) -> tuple[str, int]:
 
 
 def _check_accounts(resources: Resources, id: str, body: PlanGroupLink) -> None:
-    """Those who are on the group, as if the link were there. Raises: OverlappingPlan."""
+    """Check the accounts that have the group, as if the link were there already. Raises: OverlappingPlan."""
     assert resources.config is not None
     made = Entity(id, 1, body, SUPPOSED, 0, resources.config.created, resources.config.created)
     supposed = replace(resources, plan_group_links=resources.plan_group_links | {id: made})

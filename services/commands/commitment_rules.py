@@ -122,32 +122,36 @@ def check_charge(resources: Resources, body: AccountCharge) -> None:
 
 def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp:
     """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
-    held = _commitment(resources, command.id)
-    check_version("commitment", held, command.version)
-    _check_open(held)
+    commitment = _commitment(resources, command.id)
+    check_version("commitment", commitment, command.version)
+    _check_open(commitment)
     if command.amount <= 0:
         raise InvalidField(field="amount", rule="must be greater than 0")
-    check_precision("amount", command.amount, held.body.currency)
-    _check_in_term(held.body, command.date)
-    if command.recurring and held.body.kind != "MINIMUM":
+    check_precision("amount", command.amount, commitment.body.currency)
+    _check_in_term(commitment.body, command.date)
+    if command.recurring and commitment.body.kind != "MINIMUM":
         raise InvalidField(field="recurring", rule="can be true on a MINIMUM commitment only")
     return CommitmentToppedUp(
-        id=held.id, version=held.version + 1, amount=command.amount, date=command.date, recurring=command.recurring
+        id=commitment.id,
+        version=commitment.version + 1,
+        amount=command.amount,
+        date=command.date,
+        recurring=command.recurring,
     )
 
 
 def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancelled:
     """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
-    held = _commitment(resources, command.id)
-    check_version("commitment", held, command.version)
-    _check_open(held)
-    _check_in_term(held.body, command.date)
-    policies = POLICIES[held.body.kind]
+    commitment = _commitment(resources, command.id)
+    check_version("commitment", commitment, command.version)
+    _check_open(commitment)
+    _check_in_term(commitment.body, command.date)
+    policies = POLICIES[commitment.body.kind]
     policy = command.policy or policies[0]
     if policy not in policies:
-        rule = f"must be one of {', '.join(policies)} for a {held.body.kind} commitment"
+        rule = f"must be one of {', '.join(policies)} for a {commitment.body.kind} commitment"
         raise InvalidField(field="policy", rule=rule)
-    return CommitmentCancelled(id=held.id, version=held.version + 1, date=command.date, policy=policy)
+    return CommitmentCancelled(id=commitment.id, version=commitment.version + 1, date=command.date, policy=policy)
 
 
 def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
@@ -156,18 +160,18 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
     Before the start it is usable from the start; what is paid in from endDate on can no longer be drawn.
     Raises: TooFineAmount, InvalidField.
     """
-    held = existing(resources, KINDS["balance"], command.id)
-    assert isinstance(held, BalanceEntity)
+    balance = existing(resources, KINDS["balance"], command.id)
+    assert isinstance(balance, BalanceEntity)
     details = command.transaction
-    check_precision("amount", details.amount, held.body.currency)
-    zone = resources.accounts[held.body.account_id].timezone
+    check_precision("amount", details.amount, balance.body.currency)
+    zone = resources.accounts[balance.body.account_id].timezone
     given = details.transaction_date or details.applied_date
     day = named_day(given, zone) if given else local_day(command.now, zone)
     if details.amount < 0:
-        check_debit(resources, held, day, details.amount)
+        check_debit(resources, balance, day, details.amount)
     return BalanceTransacted(
-        id=held.id,
-        version=held.version + 1,
+        id=balance.id,
+        version=balance.version + 1,
         transaction_id=command.transaction_id,
         amount=details.amount,
         date=day,
@@ -181,9 +185,9 @@ def _commitment(resources: Resources, id: str) -> CommitmentEntity:
     return held
 
 
-def _check_open(held: CommitmentEntity) -> None:
-    if held.cancellation is not None:
-        raise AlreadyCancelled(name=name_of(held))
+def _check_open(commitment: CommitmentEntity) -> None:
+    if commitment.cancellation is not None:
+        raise AlreadyCancelled(name=name_of(commitment))
 
 
 def _check_in_term(body: Commitment, day: date) -> None:

@@ -97,31 +97,31 @@ def _create(resources: Resources, command: CreateResource, partitions: int) -> F
 
 def _update(resources: Resources, command: UpdateResource) -> Fact:
     kind = KINDS[command.kind]
-    held = existing(resources, kind, command.id)
-    check_version(kind.name, held, command.version)
-    check_fixed(kind, held, command.body)
-    _check_body(resources, kind, command.id, command.body, held)
+    entity = existing(resources, kind, command.id)
+    check_version(kind.name, entity, command.version)
+    check_fixed(kind, entity, command.body)
+    _check_body(resources, kind, command.id, command.body, entity)
     more: dict[str, Any] = {}
-    if isinstance(held, PlanEntity):
-        more = fee_dates(resources, held, command)
-    elif isinstance(held, CommitmentEntity):
+    if isinstance(entity, PlanEntity):
+        more = fee_dates(resources, entity, command)
+    elif isinstance(entity, CommitmentEntity):
         assert isinstance(command.body, Commitment)
-        more = commitment_rules.grid_of(resources, command.body, held)
-    elif isinstance(held, ScheduleEntity):
-        more = schedule_rules.changed(resources, held, command)
-    return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
+        more = commitment_rules.grid_of(resources, command.body, entity)
+    elif isinstance(entity, ScheduleEntity):
+        more = schedule_rules.changed(resources, entity, command)
+    return kind.fact("Updated")(id=command.id, version=entity.version + 1, body=command.body, **more)
 
 
 def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
-    held = existing(resources, kind, command.id)
+    entity = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
-    if isinstance(held.body, Aggregation):
-        check_still_named(resources, held, None)
+    if isinstance(entity.body, Aggregation):
+        check_still_named(resources, entity, None)
     if command.drawn and not command.force:
-        raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
-    more = schedule_rules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
-    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force, **more)
+        raise AlreadyUsed(kind=kind.name, name=getattr(entity.body, "code", None) or entity.id)
+    more = schedule_rules.ended(resources, entity, command) if isinstance(entity, ScheduleEntity) else {}
+    return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 
 
 def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:

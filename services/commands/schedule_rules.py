@@ -111,7 +111,7 @@ def _left(
     schedules: Iterable[ScheduleEntity[Any]],
     *more: tuple[date, Decimal],
 ) -> Iterator[tuple[date, Decimal]]:
-    """What is in it by each day on which anything was posted: what was, and what schedules give by then."""
+    """What is in the balance on each day on which anything was posted: all of that by then, and what schedules give."""
     by_day: dict[date, Decimal] = {}
     for day, amount in (*((one.date, one.amount) for one in balance.transactions), *more):
         by_day[day] = by_day.get(day, Decimal(0)) + amount

@@ -69,7 +69,8 @@ async def pending_bills(connection: Any, organization: str, conditions: Sequence
 
 
 async def pending_up_to(connection: Any, organization: str, day: date) -> list[str]:
-    """Ids of the pending bills of a date up to this day, the oldest first, in whatever transaction this is asked."""
+    """Ids of the pending bills of a date up to this day, the oldest first. The transaction need not read the live
+    schema."""
     live = await read_live(connection)
     with live.reading():
         rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)

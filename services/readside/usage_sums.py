@@ -41,7 +41,7 @@ _OF_SEGMENT = "coalesce(nullif(segment, '')::jsonb->>${}::text, '')"
 
 
 class SumKey(NamedTuple):
-    """What a sum is of; each part is None, or empty, where nothing is told apart by it."""
+    """What a sum is of; a part is None, or empty, where sums are not divided by it."""
 
     start: date | None
     account_id: str | None
@@ -50,7 +50,7 @@ class SumKey(NamedTuple):
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Newest first, then by account and segment: the order of the question."""
+        """To sort by: newest first, then by account, then by segment."""
         return -(self.start or date.min).toordinal(), self.account_id or "", self.segment
 
 

@@ -123,7 +123,7 @@ async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
 
 
 def _balance_of(fact: ResourceFact) -> str | None:
-    """The balance that stands otherwise after a fact about one of its schedules."""
+    """The balance that changes with a fact about one of its schedules."""
     match fact:
         case BalanceScheduleDeleted(balance_id=balance_id):
             return balance_id

@@ -94,7 +94,7 @@ async def search_page(connection: Any, organization: str, kind: str, search: Sea
 
 
 def _ordered(search: Search) -> str:
-    """What is not there comes last. By position it is what its index has, which knows of no row without one."""
+    """Rows without the value come last. By position that is not said: every row has one, and so the index answers."""
     direction = "ASC" if search.ascending else "DESC"
     if search.order == BY_POSITION:
         return f"{BY_POSITION} {direction}"

@@ -147,8 +147,8 @@ def _past_of(rows: _Rows) -> _Past:
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
     """What of an aggregation its totals depend on."""
-    held = catalog.aggregations.get(aggregation_id)
-    return held and (held.body.meter_id, meter_aggregation(held.id, held.body))
+    aggregation = catalog.aggregations.get(aggregation_id)
+    return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 
 
 def _take_totals(state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int) -> dict[CellKey, int]:

@@ -74,8 +74,8 @@ async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
     """The prefixes of the log and the catalog that had been appended by the moment, as far as they are projected.
 
-    A record later than the moment ends the prefix, were there one with an earlier time behind it: a replay that is cut
-    at the moment stops there, too.
+    A record later than the moment ends the prefix, even where one with an earlier time stands behind it: a replay that
+    is cut at the moment stops there, too.
     """
     async with reading_live(postgres) as connection:
         partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
