@@ -11,9 +11,9 @@ QUARTER = timedelta(minutes=15)
 
 
 def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
-    """The time that a tick of the real clock counts for: no later than a quarter hour behind its own append.
+    """The time that a tick of the real clock counts for: at most a quarter hour after its record was appended.
 
-    A host whose clock is a year ahead so moves nothing; what its ticks had judged heals as the log goes on.
+    So a host whose clock is a year ahead moves nothing; what was judged by its ticks heals as the log goes on.
     """
     appended = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=appended_ms)
     return min(tick.now, appended + QUARTER)

@@ -100,7 +100,7 @@ class Resources:
 
     @property
     def has_test_clock(self) -> bool:
-        """Whether its time is what it says itself, by POST .../clock, and not the real one (decision 14)."""
+        """Whether its time is a test clock's, which it moves by POST .../clock, and not the real one (decision 14)."""
         return self.configured is not None and bool(self.configured.test_clock)
 
     def template_of(self, plan_id: str) -> PlanEntity[PlanTemplate] | None:

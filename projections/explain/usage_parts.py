@@ -209,7 +209,8 @@ def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...
 
 
 def accounts_of(pool: Pool) -> Sequence[AccountTerms]:
-    """Whose usage moves the pool's charge: under tiersSpanPlan, and of a formula, also who has none on its own days."""
+    """Whose usage moves the pool's charge: under tiersSpanPlan, and of a formula, also those without usage on the
+    charge's own days."""
     running = pool.pricing.span or pool.series.measure.runs_on
     return pool.plan.members if running else [share.account for share in pool.shares]
 

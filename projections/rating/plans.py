@@ -35,7 +35,7 @@ _EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch
 
 
 def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None) -> Grid:
-    """The billing periods of a template's plans under the given epochs, first given first."""
+    """The billing periods of a template's plans; the first epoch that is given counts."""
     frequency = template.bill_frequency
     return grid(frequency, template.bill_frequency_interval or 1, epoch_of(resources, frequency, *epochs))
 

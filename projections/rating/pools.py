@@ -40,7 +40,7 @@ class GivenBack(NamedTuple):
 class Share(NamedTuple):
     """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day.
 
-    Of what runs on through the billing period, `days` are all of it, held or not.
+    Of a quantity that runs on through the billing period, `days` are all of its days, held or not.
     """
 
     account: AccountTerms
@@ -93,10 +93,10 @@ class Pool:
         return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
 
     def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
-        """The same pool with other states of some of its days, and its steps, which were these `before`.
+        """The same pool after the states of some of its days have changed, and its steps, given those `before`.
 
-        Slices before the first of these days stay. None where more than that changes: a day that it has not, an account
-        among several, a total that runs on.
+        Slices before the first of these days stay. None where more than that changes: a day that it did not have, one
+        account of several, a total that runs on.
         """
         if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
             return None
@@ -184,7 +184,8 @@ class Pool:
         return [absorb(part) for part in parts]
 
     def gets_its_own_back(self, share: Share) -> bool:
-        """Whether it is charged no part, being below zero beside an account above zero; in a credit's pool none is."""
+        """Whether it is charged no part because it is below zero and another account above zero; never in a credit's
+        pool."""
         return share.quantity < 0 and not self.series.is_credit and any(one.quantity > 0 for one in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:

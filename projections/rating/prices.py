@@ -33,7 +33,8 @@ def first(fallback: T, *values: T | None) -> T:
 
 
 def billed_in_advance(what: Literal["standing_charge", "minimum_spend", "commitment_fee"], *bodies: Any) -> bool:
-    """Whether it is billed in advance: as the first of these bodies has it that says so, the organization's last."""
+    """Whether it is billed in advance, as the first of the bodies has it that says anything; the organization's comes
+    last."""
     said: list[bool | None] = [getattr(body, f"{what}_bill_in_advance") for body in bodies if body is not None]
     return first(False, *said)
 

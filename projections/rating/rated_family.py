@@ -22,7 +22,7 @@ Moved = Mapping[TotalsKey, Collection[date]]
 class Rated(NamedTuple):
     """All usage of a family at normal rates, and the quantities it was rated from.
 
-    `again` are the charges that were rated for it, the others are those of what was kept.
+    `again` are the charges that were rated anew; all others are those that were kept.
     """
 
     usage: dict[RatedKey, tuple[RatedUsage, ...]]
@@ -85,7 +85,7 @@ def _updated(old: Mapping[date, DayState], new: Mapping[date, DayState], days: I
 def _rerated(
     before: tuple[RatedUsage, ...], cells: Iterable[tuple[TotalsKey, date]], totals: Totals
 ) -> tuple[RatedUsage, ...] | None:
-    """The charge of one price and one account with what changed of days that it had; None where it is rated anew."""
+    """The charge, if of one price and one account, with new states of days that it had already; None: rate it anew."""
     if len(before) != 1 or len(before[0].parts) != 1:
         return None
     states = {}

@@ -133,7 +133,7 @@ def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) ->
 
 
 def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
-    """Of rated usage that which an account plan's minimum spends of this billing period look at."""
+    """The part of rated usage that an account plan's minimum spends of this billing period look at."""
     period, plans = plan.period(number), plan.grouped or (plan,)
     return [one for one in rated if one.pool.plan in plans and period.holds(one.pool.period.start)]
 

@@ -23,7 +23,8 @@ from projections.schedules import Recurrence
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """Asked for one billing period at a time: a schedule of many years costs what that period holds of it."""
+    """The days on which slices start. They are asked for by the billing period: a schedule of many years costs what
+    that period holds of it."""
 
     days: tuple[date, ...]
     recurring: tuple[Recurrence, ...]

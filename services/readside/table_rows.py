@@ -24,7 +24,7 @@ coalesce((bill->>'externalInvoiceDate')::date, bill_date - CASE WHEN status = 'P
     WHERE organization = $1 AND kind = 'organizationConfig' AND id = $1
 ) = '{LAST_DAY}' THEN 1 ELSE 0 END)
 """
-#: By itself, or as all are that are issued for a date up to the organization's lock date: `bill_lock.is_locked`.
+#: By itself, or as all are that are issued for a date up to the organization's lock date: `bill_rules.is_locked`.
 LOCKED = """
 (locked OR status = 'APPROVED' AND bill_date <= coalesce(
     (SELECT (body->>'billLockDate')::date FROM store.entities WHERE organization = $1 AND kind = 'billConfig'),
