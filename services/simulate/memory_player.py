@@ -48,20 +48,10 @@ from services.commands.table import KINDS
 from services.simulate.entities import references
 from services.simulate.memory_ingest import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
-#: What organizationconfig requires, where a scenario does not say it.
-DEFAULT_CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "1970-01-01",
-    "monthEpoch": "1970-01-01",
-    "weekEpoch": "1970-01-05",
-    "dayEpoch": "1970-01-01",
-    "daysBeforeBillDue": 14,
-}
 
 
 class MemoryPlayer:
