@@ -20,7 +20,7 @@ from benchmarks.floor import SCHEMA
 from benchmarks.floor_rows import Patterns
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
-from events.dedupe import DIGEST_BYTES
+from events.sources import DIGEST_BYTES
 from events.topics import EVENTS
 from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow

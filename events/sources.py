@@ -5,6 +5,8 @@ reads or writes a partition of the log keeps one `LastSequences` of it: what was
 
 Kafka lets anyone write who may reach it. A record of a stranger, whose source bears no name that this system gave, is
 passed over by every reader alike, so it can neither stop the log nor move a cent (decision 28).
+
+Also how what a publisher sends twice is known again, and for how long (decisions 3 and 11).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +15,16 @@ from operator import lt
 from typing import TypeVar
 
 T = TypeVar("T")
+
+#: A usage record is known by who sent which id (organization, account, source, id), and told from another one under the
+#: same id by its content: hashes of so many bytes, one behind the other in the digest of `UsageRated`.
+ID_HASH_BYTES = 12
+CONTENT_HASH_BYTES = 4
+DIGEST_BYTES = ID_HASH_BYTES + CONTENT_HASH_BYTES
+
+#: Days for which what is sent twice is known again: of log time for usage, of the store's clock for a request with an
+#: Idempotency-Key.
+WINDOW_DAYS = 35
 
 #: Before the first record of a source.
 NONE = -1
@@ -72,7 +84,8 @@ class LastSequences(dict[str, int]):
         return True
 
     def accepts_all(self, source: str, sequences: Sequence[int]) -> bool:
-        """Whether all of these are new from one source in this order; if not, nothing is changed. None are none."""
+        """Whether all of these are new from one source in this order; if not, nothing is changed. Of no sequences at
+        all it is False."""
         if not sequences or sequences[0] <= self.get(source, NONE) or not all(map(lt, sequences, sequences[1:])):
             return False
         self[source] = sequences[-1]

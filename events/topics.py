@@ -11,6 +11,10 @@ EVENTS = "billing.events"
 CATALOG = "billing.catalog"
 BILL_LINES = "billing.bill-line-items"
 
+MIB = 1024 * 1024
+#: How large a record may be, with its batch around it, is a setting of at least and at most so much: batches of the
+#: least size are written whatever it is, and no Kafka is asked for more than the most.
+RECORD_BYTES_LEAST, RECORD_BYTES_MOST = MIB, 64 * MIB
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
 

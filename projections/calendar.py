@@ -45,6 +45,11 @@ class Period(NamedTuple):
         return Period(max(self.start, start), self.end if end is None else min(self.end, end))
 
 
+def within(day: date, start: date, end: date | None) -> bool:
+    """Whether the day lies in `[start, end)`; no end means for ever."""
+    return start <= day and (end is None or day < end)
+
+
 def local_day(instant: datetime, zone: str) -> date:
     """The day of a zone that an instant falls on."""
     return instant.astimezone(time_zone(zone)).date()

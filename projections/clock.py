@@ -11,9 +11,9 @@ QUARTER = timedelta(minutes=15)
 
 
 def counted_tick(tick: ClockTicked, appended_ms: int) -> datetime:
-    """The time that a tick of the real clock counts for: no later than a quarter hour behind its own append.
+    """The time that a tick of the real clock counts for: at most a quarter hour after its record was appended.
 
-    A host whose clock is a year ahead so moves nothing; what its ticks had judged heals as the log goes on.
+    So a host whose clock is a year ahead moves nothing; what was judged by its ticks heals as the log goes on.
     """
     appended = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=appended_ms)
     return min(tick.now, appended + QUARTER)
@@ -27,8 +27,7 @@ def today_of(
     `resources` have the test clock as the family's partition has it. Before any tick it is the newest day that the
     family itself knows: of its usage, or of a fact about it.
     """
-    testing = resources.config is not None and bool(resources.config.body.test_clock)
-    now = resources.clock if testing else tick
+    now = resources.clock if resources.has_test_clock else tick
     if now is not None:
         return local_day(now, zone)
     days = [day for day in (newest_usage, local_day(newest, zone) if newest else None) if day is not None]

@@ -21,13 +21,14 @@ from events.facts.resources import (
     ResourceFact,
 )
 from events.resources.accounts import Account
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
 from events.resources.catalog import Plan, PlanTemplate
 from events.resources.commitments import Commitment
-from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroup
-from events.resources.schedules import BalanceSchedule
 
+#: A position above every one of an event store: what is only supposed was created last.
+SUPPOSED = 2**62
 R = TypeVar("R", bound=Resource)
 F = TypeVar("F", Plan, PlanTemplate, PlanGroup)
 S = TypeVar("S", bound=BalanceSchedule)
@@ -170,7 +171,7 @@ def touched(entity: Any, envelope: Envelope) -> Any:
 
 
 def created(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigured) -> Entity[Any]:
-    """The entity that a fact brings into being, by whoever did it."""
+    """The entity that a fact creates, with who did it."""
     made = _made(envelope, fact)
     return replace(made, created_by=envelope.actor, modified_by=envelope.actor)
 

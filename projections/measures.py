@@ -20,7 +20,7 @@ class CompoundState(NamedTuple):
 
     @property
     def records(self) -> int:
-        """How many records there were; one that several of them count is one of each."""
+        """How many records there were; one that several of the aggregations count is counted for each."""
         return sum(part.records for part in self.parts if part is not None)
 
 
@@ -96,8 +96,8 @@ class Source(NamedTuple):
 
 
 class Worked(NamedTuple):
-    """A formula worked out: the values that went in, by code (None: no usage), its value, and why it is 0 if it is so
-    because it could not be worked out."""
+    """A formula worked out: the values that went in, by code (None: no usage), its value, and, if that is 0 because it
+    could not be worked out, why."""
 
     values: Mapping[str, Fraction | None]
     value: Fraction

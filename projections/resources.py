@@ -11,6 +11,8 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.clock import ClockTicked
 from events.facts.commitments import (
+    BalanceScheduleDeleted,
+    BalanceScheduleUpdated,
     BalanceTransacted,
     CommitmentCancelled,
     CommitmentToppedUp,
@@ -24,20 +26,22 @@ from events.facts.resources import (
     ResourceFact,
     ResourceUpdated,
 )
-from events.facts.schedules import BalanceScheduleDeleted, BalanceScheduleUpdated
 from events.resources.accounts import Account, AccountPlan, Contract
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from events.resources.base import Resource
-from events.resources.bill_config import BillConfig
-from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
-from events.resources.credits import Balance
-from events.resources.organization import OrganizationConfig
-from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.organization import (
+    BillConfig,
+    CreditReason,
+    Currency,
+    DebitReason,
+    OrganizationConfig,
+    TransactionType,
+)
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
-from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import later
 from projections.entities import (
     AccountEntity,
@@ -94,6 +98,16 @@ class Resources:
         """What the organization is configured to be; None before its first configuration."""
         return None if self.config is None else self.config.body
 
+    @property
+    def has_test_clock(self) -> bool:
+        """Whether its time is a test clock's, which it moves by POST .../clock, and not the real one (decision 14)."""
+        return self.configured is not None and bool(self.configured.test_clock)
+
+    def template_of(self, plan_id: str) -> PlanEntity[PlanTemplate] | None:
+        """The template of a plan; None where one of the two is not there."""
+        plan = self.plans.get(plan_id)
+        return None if plan is None else self.plan_templates.get(plan.body.plan_template_id)
+
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact of this organization; facts about other subjects (usage, bills) leave it unchanged."""
         match envelope.data:
@@ -102,13 +116,13 @@ class Resources:
             case ClockTicked(now=now) if envelope.organization:
                 self.clock = later(self.clock, now)
             case CommitmentToppedUp() as fact:
-                held = self.commitments[fact.id]
-                self.commitments[fact.id] = replace(touched(held, envelope), top_ups=(*held.top_ups, fact))
+                commitment = self.commitments[fact.id]
+                self.commitments[fact.id] = replace(touched(commitment, envelope), top_ups=(*commitment.top_ups, fact))
             case CommitmentCancelled() as fact:
                 self.commitments[fact.id] = replace(touched(self.commitments[fact.id], envelope), cancellation=fact)
             case BalanceTransacted() as fact:
-                wallet = self.balances[fact.id]
-                self.balances[fact.id] = replace(touched(wallet, envelope), transactions=(*wallet.transactions, fact))
+                balance = self.balances[fact.id]
+                self.balances[fact.id] = replace(touched(balance, envelope), transactions=(*balance.transactions, fact))
             case ResourceCreated() as fact:
                 self._of(fact)[fact.id] = created(envelope, fact)
                 if isinstance(fact.body, BalanceSchedule):
@@ -117,28 +131,28 @@ class Resources:
                 plans = self._of(fact)
                 plans[fact.id] = touched(plans[fact.id], envelope).with_fees(fact)
             case CommitmentUpdated() as fact:
-                held = touched(self.commitments[fact.id], envelope)
-                self.commitments[fact.id] = replace(held, body=fact.body, grid=fact.grid)
+                commitment = touched(self.commitments[fact.id], envelope)
+                self.commitments[fact.id] = replace(commitment, body=fact.body, grid=fact.grid)
             case (BalanceScheduleUpdated() | BalanceScheduleDeleted()) as fact:
                 self._change_schedule(envelope, fact)
             case ResourceUpdated() as fact:
-                held_by_id = self._of(fact)
-                held_by_id[fact.id] = replace(touched(held_by_id[fact.id], envelope), body=fact.body)
+                entities = self._of(fact)
+                entities[fact.id] = replace(touched(entities[fact.id], envelope), body=fact.body)
             case ResourceDeleted() as fact:
                 self._of(fact).pop(fact.id, None)
 
     def _change_schedule(self, envelope: Envelope, fact: BalanceScheduleUpdated[Any] | BalanceScheduleDeleted) -> None:
         schedules = self._of(fact)
-        held: ScheduleEntity[Any] = touched(schedules[fact.id], envelope)
+        schedule: ScheduleEntity[Any] = touched(schedules[fact.id], envelope)
         if isinstance(fact, BalanceScheduleUpdated):
-            schedules[fact.id] = held.with_terms(fact.body, fact.effective)
+            schedules[fact.id] = schedule.with_terms(fact.body, fact.effective)
             self._note_schedule(envelope, fact.body.balance_id)
         else:
             del schedules[fact.id]
-            self._note_schedule(envelope, fact.balance_id, held.ending(fact.effective, fact.force))
+            self._note_schedule(envelope, fact.balance_id, schedule.ending(fact.effective, fact.force))
 
     def _note_schedule(self, envelope: Envelope, balance_id: str, left: ScheduleEntity[Any] | None = None) -> None:
-        """The balance stands otherwise now. Where one resource is looked at alone, it is not there."""
+        """The balance has changed with its schedule. It is not there where a single resource is looked at by itself."""
         balance = self.balances.get(balance_id)
         if balance is not None:
             self.balances[balance_id] = balance.noting(envelope, left)

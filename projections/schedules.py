@@ -9,8 +9,7 @@ from datetime import date
 from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
-from events.resources.credits import Balance
-from events.resources.schedules import BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
 from projections.calendar import ONE_DAY, Grid, Period, grid, named_day
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.rating.index import FamilyIndex

@@ -87,8 +87,8 @@ _DETAILS = msgspec.json.Decoder(_DetailedRecord)
 def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]:
     """The records of these values, in order, and the indexes of values that are none; all begin with PREFIX.
 
-    A value of a stranger may hold two, or half of one, so that those beside it make one of both: then each is decoded
-    by itself.
+    A foreign value may hold two records, or half of one, so that all of them joined are another number of records than
+    there are values: then each is decoded by itself.
     """
     with suppress(msgspec.MsgspecError):
         together = _RECORDS.decode(b"[" + b",".join(values) + b"]")

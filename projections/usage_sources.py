@@ -26,7 +26,7 @@ def source_of(
     function: AggregationFunction,
     segmented_by: Collection[str],
 ) -> Entity[Aggregation] | None:
-    """The aggregation whose totals tell the function of the field, apart by these fields; None if none does.
+    """The aggregation whose totals tell this function of the field, divided by these fields; None if none does.
 
     Of several the one of that very function, then the one in the fewest segments, then the one that was made first.
     """

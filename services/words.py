@@ -1,5 +1,8 @@
-"""Pydantic's errors in plain words: what a value must be, whoever wrote it."""
+"""Texts fit for people: pydantic's errors in plain words, and those of strangers without what could do more on a
+terminal than be read.
+"""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,3 +27,17 @@ def rule_of(item: Mapping[str, Any]) -> str:
         return f"must have {words} {count} item{'' if count == 1 else 's'}"
     rule = _RULES.get(item["type"], str(item["msg"])).removeprefix("Value error, ")
     return rule.replace("Input should be", "must be").replace("String should have", "must have")
+
+
+#: What moves a terminal's cursor, colours it, or turns the order of what follows.
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Somebody else's text on one line, its control characters escaped: printed, it can do nothing but be read."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def printable_json(document: str) -> str:
+    """JSON on one line with the same characters escaped in its texts, which say what they said."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", document)

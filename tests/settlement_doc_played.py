@@ -9,7 +9,7 @@ from typing import Any
 
 from events.decimals import plain
 from projections.aggregates import segment_text
-from projections.explain.draws import slice_documents
+from projections.explain.draw_parts import slice_documents
 from projections.settlement import AgreementState, Settlement, settle
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play

@@ -3,19 +3,7 @@
 import inspect
 from types import ModuleType
 
-from events.facts import (
-    bill_config,
-    bills,
-    charges,
-    clock,
-    commitments,
-    compound,
-    picklists,
-    plan_groups,
-    resources,
-    schedules,
-    usage,
-)
+from events.facts import bills, catalog, clock, commitments, resources, usage
 from events.facts.base import Fact
 
 _ABSTRACT = {
@@ -34,9 +22,6 @@ def _facts_of(module: ModuleType) -> dict[str, type[Fact]]:
 
 FACTS: dict[str, type[Fact]] = {
     name: fact
-    for module in (
-        *(resources, compound, plan_groups, picklists, bill_config, commitments, charges, schedules, usage, clock),
-        bills,
-    )
+    for module in (resources, catalog, commitments, usage, clock, bills)
     for name, fact in _facts_of(module).items()
 }

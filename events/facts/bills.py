@@ -7,7 +7,7 @@ from pydantic import Field
 
 from events.decimals import Number
 from events.facts.base import Fact, FactModel
-from events.resources.memos import AnyMemo
+from events.resources.charges import AnyMemo
 
 #: A charge's own line has the charge's type.
 ChargeType = Literal[

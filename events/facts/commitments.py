@@ -1,16 +1,26 @@
-"""Facts about commitments and balances: as about any resource, and those that change one without replacing its body."""
+"""Facts about commitments, balances and their schedules, and charges: as about any resource, and those that change one
+without replacing its body. What a schedule gives is derived and never a fact; so each fact that changes a schedule says
+from which day on it holds (rules 8.14).
+"""
 
 from datetime import date
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from events.decimals import Number, Positive
 from events.facts.base import FactModel
 from events.facts.resources import ResourceCreated, ResourceDeleted, ResourceFact, ResourceUpdated
+from events.resources.balances import (
+    Balance,
+    BalanceChargeSchedule,
+    BalanceSchedule,
+    BalanceTransaction,
+    BalanceTransactionSchedule,
+)
 from events.resources.catalog import Frequency
+from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.credits import Balance, BalanceTransaction
 
 CancelPolicy = Literal["TRUE_UP", "PRORATE", "WAIVE", "ACCELERATE", "KEEP"]
 
@@ -82,3 +92,55 @@ class BalanceTransacted(ResourceFact):
     amount: Number
     date: date
     details: BalanceTransaction
+
+
+S = TypeVar("S", bound=BalanceSchedule)
+
+
+class BalanceScheduleUpdated(ResourceUpdated[S]):
+    """The new terms hold for what is due on `effective` or later; what is due before keeps those it had."""
+
+    effective: date
+
+
+class BalanceScheduleDeleted(ResourceDeleted):
+    """Nothing is due any more on `effective` or later; with `force`, it is as if it had never been."""
+
+    balance_id: str
+    effective: date
+
+
+class BalanceTransactionScheduleCreated(ResourceCreated[BalanceTransactionSchedule]):
+    pass
+
+
+class BalanceTransactionScheduleUpdated(BalanceScheduleUpdated[BalanceTransactionSchedule]):
+    pass
+
+
+class BalanceTransactionScheduleDeleted(BalanceScheduleDeleted):
+    pass
+
+
+class BalanceChargeScheduleCreated(ResourceCreated[BalanceChargeSchedule]):
+    pass
+
+
+class BalanceChargeScheduleUpdated(BalanceScheduleUpdated[BalanceChargeSchedule]):
+    pass
+
+
+class BalanceChargeScheduleDeleted(BalanceScheduleDeleted):
+    pass
+
+
+class AccountChargeCreated(ResourceCreated[AccountCharge]):
+    pass
+
+
+class AccountChargeUpdated(ResourceUpdated[AccountCharge]):
+    pass
+
+
+class AccountChargeDeleted(ResourceDeleted):
+    pass

@@ -1,4 +1,5 @@
-"""Facts about resources: each was created, updated (replaced whole) or deleted by a command.
+"""Facts about resources: each was created, updated (replaced whole) or deleted by a command. What they have in common
+stands here, with those about the organization, its accounts, and what these have of plans, contracts and counters.
 
 `version` is the resource's version after the fact: 1 on create, one more with every later fact about it.
 """
@@ -11,8 +12,7 @@ from pydantic import Field
 from events.facts.base import Fact, Route
 from events.resources.accounts import Account, AccountPlan, Contract
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
-from events.resources.counters import Counter, CounterAdjustment, CounterPricing
+from events.resources.counters import CounterAdjustment
 from events.resources.organization import OrganizationConfig
 
 R = TypeVar("R", bound=Resource)
@@ -43,52 +43,6 @@ class ResourceDeleted(ResourceFact):
     force: bool = False
 
 
-class OrganizationConfigured(ResourceUpdated[OrganizationConfig]):
-    """The organization's configuration was put; its first one brings the organization into being."""
-
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class ProductCreated(ResourceCreated[Product]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class ProductUpdated(ResourceUpdated[Product]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class ProductDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class MeterCreated(ResourceCreated[Meter]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class MeterUpdated(ResourceUpdated[Meter]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class MeterDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class AggregationCreated(ResourceCreated[Aggregation]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class AggregationUpdated(ResourceUpdated[Aggregation]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class AggregationDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PlanTemplateCreated(ResourceCreated[PlanTemplate]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
 class FeesChanged(ResourceUpdated[R]):
     """An update of a plan, template or plan group. Its standing charge and minimum spend hold for the billing periods
     that start on or after these days; one that did not change has none.
@@ -101,59 +55,9 @@ class FeesChanged(ResourceUpdated[R]):
     minimum_spend_from: date | None = None
 
 
-class PlanTemplateUpdated(FeesChanged[PlanTemplate]):
-    route: ClassVar[Route] = Route.CATALOG
+class OrganizationConfigured(ResourceUpdated[OrganizationConfig]):
+    """The organization's configuration was put; its first one brings the organization into being."""
 
-
-class PlanTemplateDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PlanCreated(ResourceCreated[Plan]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PlanUpdated(FeesChanged[Plan]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PlanDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PricingCreated(ResourceCreated[Pricing]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PricingUpdated(ResourceUpdated[Pricing]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class PricingDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterCreated(ResourceCreated[Counter]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterUpdated(ResourceUpdated[Counter]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterDeleted(ResourceDeleted):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterPricingCreated(ResourceCreated[CounterPricing]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterPricingUpdated(ResourceUpdated[CounterPricing]):
-    route: ClassVar[Route] = Route.CATALOG
-
-
-class CounterPricingDeleted(ResourceDeleted):
     route: ClassVar[Route] = Route.CATALOG
 
 

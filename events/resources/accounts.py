@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource, check_days, check_one_of
-from events.resources.bounds import MANY, Currency, Text, UsageText, is_from_client, items
+from events.resources.bounds import MANY, CurrencyCode, Text, UsageText, is_from_client, items
 from events.resources.organization import CreditOrder, Timezone
 
 ChildBillingMode = Literal["PARENT_SUMMARY", "PARENT_BREAKDOWN", "CHILD"]
@@ -42,7 +42,7 @@ class Account(Resource):
     email_address: Annotated[Text, Field(min_length=1)] | None = None
     parent_account_id: Id | None = None
     timezone: Timezone | None = None
-    currency: Currency | None = None
+    currency: CurrencyCode | None = None
     bill_epoch: Day | None = None
     days_before_bill_due: Annotated[int, Field(ge=1, le=3650)] | None = None
     credit_application_order: CreditOrder | None = None

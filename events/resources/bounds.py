@@ -114,7 +114,7 @@ UNSEEN = re.compile(
 JOINERS = frozenset("\u200c\u200d")
 
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,9}")
-Currency = Annotated[
+CurrencyCode = Annotated[
     str,
     Field(min_length=1),
     rule(

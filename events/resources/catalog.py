@@ -1,4 +1,6 @@
-"""The catalog: products, meters, aggregations, plan templates, plans and pricings, as clients send them."""
+"""The catalog: products, meters, aggregations and formulas over them (rules 3.19), plan templates, plans and pricings,
+as clients send them.
+"""
 
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
@@ -6,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from events.decimals import NonNegative, Number, Positive
 from events.resources.base import Code, Description, Id, Model, Moment, Name, Resource, check_one_of
-from events.resources.bounds import TABLE, Currency, Int64, Text, UsageText, characters, items
+from events.resources.bounds import TABLE, CurrencyCode, Int64, Text, UsageText, characters, items
 
 Frequency = Literal["DAILY", "WEEKLY", "MONTHLY", "ANNUALLY"]
 AggregationFunction = Literal["SUM", "MIN", "MAX", "COUNT", "LATEST", "MEAN", "UNIQUE"]
@@ -95,7 +97,7 @@ class PlanTemplate(Resource):
     code: Code | None = None
     name: Name
     product_id: Id
-    currency: Annotated[Currency, Field(min_length=3, max_length=3)]
+    currency: Annotated[CurrencyCode, Field(min_length=3, max_length=3)]
     bill_frequency: Frequency
     bill_frequency_interval: Interval | None = None
     standing_charge: NonNegative
@@ -210,3 +212,23 @@ class Pricing(Resource):
         if self.overage_pricing_bands and self.tiers_span_plan:
             raise ValueError("overagePricingBands: cannot be used with tiersSpanPlan true")
         return self
+
+
+#: A formula, not a label: m3ter says no bound.
+CALCULATION_MAX = 2000
+
+
+class CompoundAggregation(Resource):
+    """A formula over aggregations, `aggregation.<code>`; what it makes of them is priced as an aggregation is."""
+
+    references: ClassVar[dict[str, str]] = {"productId": "product", "accountingProductId": "product"}
+
+    code: Code | None = None
+    name: Name
+    calculation: Annotated[str, Field(min_length=1), characters(CALCULATION_MAX)]
+    rounding: Rounding
+    quantity_per_unit: Positive
+    unit: Text
+    evaluate_null_aggregations: bool | None = None
+    product_id: Id | None = None
+    accounting_product_id: Id | None = None

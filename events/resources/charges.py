@@ -1,13 +1,15 @@
-"""Charges that are put on an account as they are: once, on the bill of their date (rules 3.18)."""
+"""What somebody puts on a bill by hand: charges of an account, each on the bill of its date (rules 3.18), and credit
+and debit line items (memos) of a pending bill (rules 8.11).
+"""
 
 from decimal import Decimal, localcontext
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from events.decimals import EXACT, NonNegative
-from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource
-from events.resources.bounds import Currency, characters
+from events.decimals import EXACT, NonNegative, Positive
+from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
+from events.resources.bounds import CurrencyCode, Text, characters
 
 NOTES_MAX = 1000
 
@@ -51,7 +53,7 @@ class AccountCharge(Priced):
     account_id: Id
     code: Code
     name: Name
-    currency: Currency
+    currency: CurrencyCode
     entity_type: Literal["AD_HOC", "BALANCE"]
     line_item_type: Literal["AD_HOC", "BALANCE_FEE"]
     service_period_start_date: Moment
@@ -70,3 +72,41 @@ class AccountCharge(Priced):
         if (self.entity_id is not None) != (self.entity_type == "BALANCE"):
             raise ValueError("entityId: must name the balance for entityType BALANCE, and is for no other")
         return self
+
+
+MemoType = Literal["CREDIT_MEMO", "DEBIT_MEMO"]
+
+
+class Memo(Model):
+    """The amount is positive for both types; a credit's line is negative."""
+
+    line_item_type: MemoType
+    amount: Positive
+    description: Description
+    product_id: Id
+    accounting_product_id: Id
+    #: What it corrects, for people. Kept as given: the lines of a bill that is still pending have no lasting id.
+    referenced_bill_id: Id
+    referenced_line_item_id: Id
+    service_period_start_date: Moment
+    service_period_end_date: Moment
+    #: Kept as given; the amount is applied whole.
+    amount_to_apply_on_bill: Positive | None = None
+    reason_id: Text | None = None
+
+
+class CreditMemo(Memo):
+    """POST bills/{billId}/creditlineitems."""
+
+    line_item_type: Literal["CREDIT_MEMO"] = "CREDIT_MEMO"
+    credit_reason_id: Text | None = None
+
+
+class DebitMemo(Memo):
+    """POST bills/{billId}/debitlineitems."""
+
+    line_item_type: Literal["DEBIT_MEMO"] = "DEBIT_MEMO"
+    debit_reason_id: Text | None = None
+
+
+AnyMemo = Annotated[CreditMemo | DebitMemo, Field(discriminator="line_item_type")]

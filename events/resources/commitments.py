@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from events.decimals import NonNegative, Number, Positive
 from events.resources.accounts import ChildBillingMode
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Resource, check_days
-from events.resources.bounds import MANY, TABLE, Currency, Int32, at_least, items
+from events.resources.bounds import MANY, TABLE, CurrencyCode, Int32, at_least, items
 from events.resources.catalog import Interval, Offset
 
 DrawableType = Literal[
@@ -59,7 +59,7 @@ class Commitment(Resource):
     code: Code | None = None
     account_id: Id
     amount: Positive
-    currency: Currency
+    currency: CurrencyCode
     start_date: Day
     end_date: Day
     commitment_type: CommitmentType | None = None

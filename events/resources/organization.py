@@ -1,4 +1,6 @@
-"""The organization's configuration: zone, currency, epochs and the defaults that entities inherit."""
+"""What holds for a whole organization: its configuration (zone, currency, epochs, the defaults that entities inherit),
+what holds for all of its bills, and its picklists: lists that its people pick from. No amount follows from a picklist.
+"""
 
 from datetime import timedelta
 from typing import Annotated, Literal, Self
@@ -6,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from events.decimals import NonNegative
-from events.resources.base import Day, Model, Resource
-from events.resources.bounds import TABLE, Currency, Text, between, is_from_client, items, rule
+from events.resources.base import Code, Day, Model, Name, Resource
+from events.resources.bounds import TABLE, CurrencyCode, Text, between, is_from_client, items, rule
 from events.zones import zone_names
 
 CreditKind = Literal["PREPAYMENT", "BALANCE"]
@@ -35,8 +37,8 @@ _GRACE_UNITS = {"MINUTES": timedelta(minutes=1), "HOURS": timedelta(hours=1), "D
 class CurrencyConversion(Model):
     """A rate between two currencies; kept as given."""
 
-    from_: Annotated[Currency, Field(alias="from")]
-    to: Currency
+    from_: Annotated[CurrencyCode, Field(alias="from")]
+    to: CurrencyCode
     multiplier: NonNegative | None = None
 
 
@@ -44,7 +46,7 @@ class OrganizationConfig(Resource):
     """One per organization; an organization exists from its first PUT of this."""
 
     timezone: Timezone
-    currency: Currency
+    currency: CurrencyCode
     year_epoch: Day
     month_epoch: Day
     week_epoch: Day
@@ -89,3 +91,39 @@ class OrganizationConfig(Resource):
         if is_from_client(info) and self.grace_period > timedelta(days=GRACE_DAYS_MAX):
             raise ValueError(f"autoApproveBillsGracePeriod: must not be longer than {GRACE_DAYS_MAX} days")
         return self
+
+
+class BillConfig(Resource):
+    """One per organization. A bill that is issued and whose date is not after `billLockDate` is locked."""
+
+    bill_lock_date: Day | None = None
+
+
+RoundingMode = Literal["UP", "DOWN", "CEILING", "FLOOR", "HALF_UP", "HALF_DOWN", "HALF_EVEN", "UNNECESSARY"]
+
+
+class Picked(Resource):
+    """An entry of a picklist; one that is archived is not to be picked any more."""
+
+    name: Name
+    code: Code | None = None
+    archived: bool | None = None
+
+
+class Currency(Picked):
+    """A currency. What an amount is rounded to follows from its code and the organization, not from this."""
+
+    max_decimal_places: Annotated[int, between(0, 18)] | None = None
+    rounding_mode: RoundingMode | None = None
+
+
+class CreditReason(Picked):
+    """Why a credit line item was put on a bill."""
+
+
+class DebitReason(Picked):
+    """Why a debit line item was put on a bill."""
+
+
+class TransactionType(Picked):
+    """What a balance's transaction was made for."""

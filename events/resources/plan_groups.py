@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from events.resources.base import Code, Id, Name, Resource
-from events.resources.bounds import Currency
+from events.resources.bounds import CurrencyCode
 from events.resources.catalog import ACCOUNTED, OwnCharges
 
 
@@ -16,7 +16,7 @@ class PlanGroup(OwnCharges):
 
     code: Code | None = None
     name: Name
-    currency: Annotated[Currency, Field(min_length=3, max_length=3)]
+    currency: Annotated[CurrencyCode, Field(min_length=3, max_length=3)]
     account_id: Id | None = None
 
 

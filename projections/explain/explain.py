@@ -6,11 +6,11 @@ from datetime import date
 from decimal import Decimal
 
 from events.facts.bills import BillIssued, BillLine, LineType
-from projections.explain.agreements import fee_parts, true_up_part
-from projections.explain.charges import counter_part, minimum_part, one_off_part, standing_part
-from projections.explain.draws import draw_part
+from projections.explain.charge_parts import counter_part, minimum_part, one_off_part, standing_part
+from projections.explain.draw_parts import draw_part
+from projections.explain.fee_parts import fee_parts, true_up_part
 from projections.explain.parts import Add, Earlier, Explanation, Part, UsageRef
-from projections.explain.rating import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
+from projections.explain.usage_parts import credit_part, overage_part, rated_of, surcharge_part, usage_part, usage_refs
 from projections.line_types import LINES, MEMO_TYPES, TRUE_UP
 from projections.money import rounding_of
 from projections.rating.charges import Charge, ChargeKey

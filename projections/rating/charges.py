@@ -100,6 +100,11 @@ class Charge:
         return self.key.pricing_id if self.is_one_off else None
 
 
+def one_slice(start: date, amount: int) -> tuple[Slice, ...]:
+    """All of a charge on one day; nothing where it is 0."""
+    return (Slice(start, amount),) if amount else ()
+
+
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     """Slices in order of start, where a negative one first takes away from earlier ones, newest first (rules 4.1)."""
     found: list[Slice] = []

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from events.facts.bills import ChargeType
 from projections.calendar import Period
 from projections.money import divide
-from projections.rating.charges import Charge, ChargeKey, Slice, weights_of
+from projections.rating.charges import Charge, ChargeKey, one_slice, weights_of
 from projections.rating.terms import AccountTerms, CounterPricingTerms, CounterSeries, PlanTerms
 from projections.rating.timelines import held_days
 
@@ -81,14 +81,14 @@ class CounterPool:
 
     def changes(self) -> Iterator[Change]:
         """The changes after the first day; `left` is 1 where they are not prorated."""
-        held = self.values()
+        before = self.values()
         for day in self._changes():
             now = [self._value(member, day) for member in self.members]
-            worth = self._worth(now) - self._worth(held)
+            worth = self._worth(now) - self._worth(before)
             prorates = self.pricing.prorate_debit if worth > 0 else self.pricing.prorate_credit
             left = self._share_from(day) if prorates else ONE
-            yield Change(day, held, now, worth, left)
-            held = now
+            yield Change(day, before, now, worth, left)
+            before = now
 
     def adjustments(self) -> Iterator[Charge]:
         """The changes after the first day: what costs more as one debit, what costs less as one credit, by days left.
@@ -136,7 +136,7 @@ class CounterPool:
                     end=self.span.end,
                     due=due,
                     amount=part,
-                    slices=(Slice(start, part),) if part else (),
+                    slices=one_slice(start, part),
                     quantity=quantity,
                     units=quantity,
                     description=pricing.description or self._series.name,

@@ -1,4 +1,5 @@
-"""Which resources belong to which family, plan or counter, so that compiling one family never scans an organization."""
+"""Which resources belong to which family, plan, plan group or counter, so that compiling one family never scans an
+organization; and so which plans an account plan attaches (rules 3.23)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -6,6 +7,7 @@ from typing import Any
 
 from events.envelope import Envelope
 from events.facts.resources import AccountCreated, ResourceCreated, ResourceUpdated
+from events.resources.accounts import AccountPlan
 from events.resources.base import Resource
 from events.resources.catalog import PricingBand
 from projections.entities import Entity
@@ -19,16 +21,16 @@ Bands = tuple[PricingBand, ...]
 class FamilyIndex:
     """Ids by (kind, owner's id), oldest first. It only grows: what was deleted or moved is sorted out when read."""
 
-    held: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    ids_by_owner: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     #: Prices of bands, which stand beside theirs: a template's are the same for every account that is on it.
     prices: dict[tuple[int, bool], tuple[Bands, Price]] = field(default_factory=dict)
 
     def price(self, bands: Bands, *, cumulative: bool) -> Price:
         """`price_of` of a pricing's own bands, compiled once; an update of the pricing brings other bands."""
-        held = self.prices.get((id(bands), cumulative))
-        if held is None:
-            held = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
-        return held[1]
+        compiled = self.prices.get((id(bands), cumulative))
+        if compiled is None:
+            compiled = self.prices[id(bands), cumulative] = (bands, price_of(bands, cumulative=cumulative))
+        return compiled[1]
 
     def evolve(self, envelope: Envelope) -> None:
         """Apply one fact after `Resources.evolve` did."""
@@ -42,7 +44,7 @@ class FamilyIndex:
 
     def ids(self, kind: str, owner: str) -> Iterable[str]:
         """Ids of resources of a kind (an attribute of `Resources`) that were ever owned by `owner`."""
-        return self.held.get((kind, owner), ())
+        return self.ids_by_owner.get((kind, owner), ())
 
     def owned(self, resources: Resources, kind: str, owner_field: str, owner: str) -> Iterator[Any]:
         """Entities of a kind that `owner` owns now by the given field, oldest first."""
@@ -53,7 +55,7 @@ class FamilyIndex:
                 yield entity
 
     def _add(self, kind: str, owner: str, entity_id: str) -> None:
-        self.held.setdefault((kind, owner), {})[entity_id] = None
+        self.ids_by_owner.setdefault((kind, owner), {})[entity_id] = None
 
     def _add_body(self, entity_id: str, body: Resource) -> None:
         for name in body.indexed_by:
@@ -72,3 +74,17 @@ def index_families(resources: Resources) -> FamilyIndex:
         for entity in entities.values():
             index._add_body(entity.id, entity.body)
     return index
+
+
+def linked_plans(resources: Resources, index: FamilyIndex, group_id: str) -> list[str]:
+    """Ids of the plans in a group, as they were linked."""
+    links = index.owned(resources, "plan_group_links", "plan_group_id", group_id)
+    return [one.body.plan_id for one in sorted(links, key=lambda link: link.position)]
+
+
+def plans_of(resources: Resources, index: FamilyIndex, body: AccountPlan) -> list[str]:
+    """Ids of the plans that an account plan attaches; none of an empty group."""
+    if body.plan_group_id is not None:
+        return linked_plans(resources, index, body.plan_group_id)
+    assert body.plan_id is not None
+    return [body.plan_id]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 
+from events.resources.balances import BalanceChargeSchedule
 from events.resources.charges import AccountCharge, Priced
-from events.resources.schedules import BalanceChargeSchedule
 from projections.calendar import named_day
 from projections.entities import BalanceEntity, Entity, ScheduleEntity
-from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.charges import Charge, ChargeKey, one_slice
 from projections.rating.index import FamilyIndex
 from projections.rating.plans import organization_rounding
 from projections.rating.terms import AccountTerms, ChargeTerms
@@ -41,7 +41,7 @@ def _one_off(resources: Resources, account: AccountTerms, entity: Entity[Account
         end=named_day(body.service_period_end_date, account.zone),
         due=body.bill_date or start,
         amount=amount,
-        slices=(Slice(start, amount),) if amount else (),
+        slices=one_slice(start, amount),
         quantity=quantity,
         units=quantity,
         description=body.description or body.name,
@@ -91,7 +91,7 @@ class ScheduledFees:
             end=fee.period.end,
             due=fee.due,
             amount=amount,
-            slices=(Slice(fee.period.start, amount),) if amount else (),
+            slices=one_slice(fee.period.start, amount),
             quantity=quantity,
             units=quantity,
             description=body.charge_description or body.name,
@@ -115,7 +115,7 @@ def _priced(terms: ChargeTerms, priced: Priced) -> tuple[int, Fraction]:
 
 
 def _terms(resources: Resources, currency: str, contract_id: str | None) -> ChargeTerms:
-    """Nothing but its own words: no plan and no product."""
+    """The terms of a charge that stands by itself: under no plan, for no product."""
     return ChargeTerms(
         id="",
         plan_id="",

@@ -12,9 +12,8 @@ from events.resources.plan_groups import PlanGroup
 from projections.calendar import Grid, grid, named_days
 from projections.entities import Dated, Entity, PlanEntity
 from projections.money import Rounding, rounding_of
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex
-from projections.rating.prices import PlanPrices, first
+from projections.rating.index import FamilyIndex, plans_of
+from projections.rating.prices import PlanPrices, billed_in_advance, first
 from projections.rating.terms import AccountTerms, PlanTerms, Recurring
 from projections.resources import Resources
 
@@ -36,7 +35,7 @@ _EPOCHS = {"DAILY": "day_epoch", "WEEKLY": "week_epoch", "MONTHLY": "month_epoch
 
 
 def plan_grid(resources: Resources, template: PlanTemplate, *epochs: date | None) -> Grid:
-    """The billing periods of a template's plans under the given epochs, first given first."""
+    """The billing periods of a template's plans; the first epoch that is given counts."""
     frequency = template.bill_frequency
     return grid(frequency, template.bill_frequency_interval or 1, epoch_of(resources, frequency, *epochs))
 
@@ -49,9 +48,8 @@ def compile_plans(
     for entity in index.owned(resources, "account_plans", "account_id", account.id):
         plans = []
         for plan_id in plans_of(resources, index, entity.body):
-            plan = resources.plans.get(plan_id)
-            template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
-            if plan is not None and template:
+            plan, template = resources.plans.get(plan_id), resources.template_of(plan_id)
+            if plan is not None and template is not None:
                 plans.append(_compile(resources, index, account, members, entity, plan, template))
         yield from plans
         group = resources.plan_groups.get(entity.body.plan_group_id or "")
@@ -113,19 +111,13 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         rounding=organization_rounding(resources, body.currency),
         standing=Recurring(
             amounts=_amounts(group.standing_charges, ()),
-            in_advance=first(
-                False,
-                body.standing_charge_bill_in_advance,
-                config.standing_charge_bill_in_advance if config else None,
-            ),
+            in_advance=billed_in_advance("standing_charge", body, config),
             description=first("Standing Charge", body.standing_charge_description),
             accounting_product_id=body.standing_charge_accounting_product_id,
         ),
         minimum=Recurring(
             amounts=_amounts(group.minimum_spends, ()),
-            in_advance=first(
-                False, body.minimum_spend_bill_in_advance, config.minimum_spend_bill_in_advance if config else None
-            ),
+            in_advance=billed_in_advance("minimum_spend", body, config),
             description=first(f"{body.name} Minimum Spend Adjustment", body.minimum_spend_description),
             accounting_product_id=body.minimum_spend_accounting_product_id,
         ),
@@ -151,12 +143,7 @@ def _standing(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: Orga
     plan, template = held.body, of.body
     return Recurring(
         amounts=_amounts(held.standing_charges, of.standing_charges),
-        in_advance=first(
-            False,
-            plan.standing_charge_bill_in_advance,
-            template.standing_charge_bill_in_advance,
-            config.standing_charge_bill_in_advance if config else None,
-        ),
+        in_advance=billed_in_advance("standing_charge", plan, template, config),
         description=first("Standing Charge", plan.standing_charge_description, template.standing_charge_description),
         accounting_product_id=plan.standing_charge_accounting_product_id,
         interval=template.standing_charge_interval or 1,
@@ -168,12 +155,7 @@ def _minimum(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: Organ
     plan, template = held.body, of.body
     return Recurring(
         amounts=_amounts(held.minimum_spends, of.minimum_spends),
-        in_advance=first(
-            False,
-            plan.minimum_spend_bill_in_advance,
-            template.minimum_spend_bill_in_advance,
-            config.minimum_spend_bill_in_advance if config else None,
-        ),
+        in_advance=billed_in_advance("minimum_spend", plan, template, config),
         description=first(
             f"{plan.name} Minimum Spend Adjustment",
             plan.minimum_spend_description,

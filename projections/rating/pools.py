@@ -40,7 +40,7 @@ class GivenBack(NamedTuple):
 class Share(NamedTuple):
     """An account of a pool: its own quantity on the days of the charge, and its states of these days, by day.
 
-    Of what runs on through the billing period, `days` are all of it, held or not.
+    Of a quantity that runs on through the billing period, `days` are all of its days, held or not.
     """
 
     account: AccountTerms
@@ -93,19 +93,19 @@ class Pool:
         return tuple(self._steps(self._runs(cuts), self.base, before, self.worth(before)))
 
     def moved(self, states: Mapping[date, State], before: Sequence[Step]) -> "tuple[Pool, tuple[Step, ...]] | None":
-        """The same pool with other states of some of its days, and its steps, which were these `before`.
+        """The same pool after the states of some of its days have changed, and its steps, given those `before`.
 
-        Slices before the first of these days stay. None where more than that changes: a day that it has not, an account
-        among several, a total that runs on.
+        Slices before the first of these days stay. None where more than that changes: a day that it did not have, one
+        account of several, a total that runs on.
         """
         if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
             return None
         found = list(self.days)
         for day, state in states.items():
-            place = bisect_left(found, (day,))
-            if place == len(found) or found[place].day != day:
+            index = bisect_left(found, (day,))
+            if index == len(found) or found[index].day != day:
                 return None
-            found[place] = Day(day, True, state)
+            found[index] = Day(day, True, state)
         days = tuple(found)
         steps = self._steps_since(min(states), days, before)
         # All its days are held, so what is there after the last slice is all of them together.
@@ -117,10 +117,10 @@ class Pool:
         """The charge cut as it was `before` states changed, of this day and later ones."""
         first = bisect_right(before, day, key=_start) - 1
         kept, starts = before[:first], [step.start for step in before[first:]]
-        places = [bisect_left(days, (start,)) for start in starts] + [len(days)]
+        indexes = [bisect_left(days, (start,)) for start in starts] + [len(days)]
         runs = [
-            (start, True, [one.state for one in days[place:stop]])
-            for start, place, stop in zip(starts, places, places[1:], strict=False)
+            (start, True, [one.state for one in days[index:stop]])
+            for start, index, stop in zip(starts, indexes, indexes[1:], strict=False)
         ]
         charged = sum(step.amount for step in kept)
         return (*kept, *self._steps(runs, kept[-1].total if kept else None, before[first].before, charged))
@@ -184,8 +184,9 @@ class Pool:
         return [absorb(part) for part in parts]
 
     def gets_its_own_back(self, share: Share) -> bool:
-        """Whether it is charged no part, being below zero beside an account above zero; in a credit's pool none is."""
-        return share.quantity < 0 and self.series.kind == "DEBIT" and any(one.quantity > 0 for one in self.shares)
+        """Whether it is charged no part because it is below zero and another account above zero; never in a credit's
+        pool."""
+        return share.quantity < 0 and not self.series.is_credit and any(one.quantity > 0 for one in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:
         """What the accounts below zero are given for their days before `stop`, in all."""

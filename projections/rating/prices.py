@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from events.resources.catalog import Pricing, PricingType
 from events.resources.counters import CounterPricing
@@ -17,8 +17,6 @@ from projections.rating.terms import (
     AccountTerms,
     CounterPricingTerms,
     CounterSeries,
-    CounterSpan,
-    PricingSpan,
     PricingTerms,
     Recurring,
     Series,
@@ -32,6 +30,13 @@ T = TypeVar("T")
 def first(fallback: T, *values: T | None) -> T:
     """The first value that is given, else the fallback."""
     return next((value for value in values if value is not None), fallback)
+
+
+def billed_in_advance(what: Literal["standing_charge", "minimum_spend", "commitment_fee"], *bodies: Any) -> bool:
+    """Whether it is billed in advance, as the first of the bodies has it that says anything; the organization's comes
+    last."""
+    said: list[bool | None] = [getattr(body, f"{what}_bill_in_advance") for body in bodies if body is not None]
+    return first(False, *said)
 
 
 class PlanPrices:
@@ -62,9 +67,7 @@ class PlanPrices:
             priced = quantity_of(self._resources, self._index, priced_id)
             spans = timeline(candidates, self._start, self._end)
             if priced is not None and spans:
-                yield Series(
-                    **priced._asdict(), segment=segment, kind=kind, spans=tuple(PricingSpan(*span) for span in spans)
-                )
+                yield Series(**priced._asdict(), segment=segment, kind=kind, spans=spans)
 
     def counters(self, members: Iterable[AccountTerms]) -> Iterator[CounterSeries]:
         """One series per counter, with the values of the accounts whose counters the plan rates."""
@@ -81,7 +84,7 @@ class PlanPrices:
                     code=counter.body.code or counter_id,
                     name=counter.body.name,
                     unit=counter.body.unit,
-                    spans=tuple(CounterSpan(*span) for span in spans),
+                    spans=spans,
                     values={member.id: self._values(member.id, counter_id) for member in members},
                 )
 
@@ -104,8 +107,6 @@ class PlanPrices:
 
     def _terms(self, entity: Entity[Pricing]) -> PricingTerms:
         body = entity.body
-        config = self._resources.configured
-        organization_flag = config.minimum_spend_bill_in_advance if config else None
         priced = priced_entity(self._resources, body.priced_id)
         name = priced.body.name if priced else body.priced_id
         overage = body.overage_pricing_bands
@@ -117,7 +118,7 @@ class PlanPrices:
             span=body.tiers_span_plan,
             minimum=Recurring(
                 amounts=((date.min, body.minimum_spend or Decimal(0)),),
-                in_advance=first(False, body.minimum_spend_bill_in_advance, organization_flag),
+                in_advance=billed_in_advance("minimum_spend", body, self._resources.configured),
                 description=body.minimum_spend_description or f"{name} Minimum Spend Adjustment",
                 accounting_product_id=body.accounting_product_id,
             ),

@@ -3,8 +3,7 @@
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from events.resources.catalog import Aggregation, Rounding
-from events.resources.compound import CompoundAggregation
+from events.resources.catalog import Aggregation, CompoundAggregation, Rounding
 from projections.calculation import calculation_of
 from projections.entities import Entity
 from projections.measures import Compound, Measure, Simple, Source

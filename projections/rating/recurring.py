@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from projections.calendar import Period
-from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.charges import Charge, ChargeKey, Slice, one_slice
 from projections.rating.terms import PlanTerms, PricingTerms, Recurring
 from projections.rating.timelines import held_days
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 
 ONE = Fraction(1)
 ZERO = Fraction(0)
@@ -102,10 +102,10 @@ def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> li
     """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it, of a
     plan group's that of its plans whose billing period starts in it."""
     period = plan.period(number)
-    debits = [one for one in rated if one.pool.series.kind == "DEBIT"]
+    debits = [one for one in rated if not one.is_credit]
     found = []
     for series in plan.series:
-        for pricing, runs in held_days(series.spans, period) if series.kind == "DEBIT" else ():
+        for pricing, runs in held_days(series.spans, period) if not series.is_credit else ():
             amount = pricing.minimum.amount_on(period.start)
             if amount:
                 days, span = sum(run.days for run in runs), Period(runs[0].start, runs[-1].end)
@@ -133,7 +133,7 @@ def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) ->
 
 
 def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
-    """Of rated usage that which an account plan's minimum spends of this billing period look at."""
+    """The part of rated usage that an account plan's minimum spends of this billing period look at."""
     period, plans = plan.period(number), plan.grouped or (plan,)
     return [one for one in rated if one.pool.plan in plans and period.holds(one.pool.period.start)]
 
@@ -159,7 +159,7 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
                 end=one.span.end,
                 due=one.span.start if in_advance else close,
                 amount=amount,
-                slices=(Slice(one.span.start, amount),) if amount else (),
+                slices=one_slice(one.span.start, amount),
                 quantity=ONE,
                 units=ONE,
                 description=terms.description,

@@ -19,6 +19,7 @@ from projections.calendar import Grid, Period
 from projections.measures import Measure, Simple
 from projections.money import Rounding
 from projections.pricing import Price
+from projections.rating.timelines import Span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,22 +110,6 @@ class CounterPricingTerms:
     accounting_product_id: str | None
 
 
-class PricingSpan(NamedTuple):
-    """The pricing that holds on the days `[start, end)`."""
-
-    start: date
-    end: date | None
-    pricing: PricingTerms
-
-
-class CounterSpan(NamedTuple):
-    """The counter pricing that holds on the days `[start, end)`."""
-
-    start: date
-    end: date | None
-    pricing: CounterPricingTerms
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """One aggregation and segment, or compound aggregation, under an account plan, with the pricings that follow each
@@ -145,7 +130,12 @@ class Series:
     quantity_per_unit: Fraction
     rounding: UnitRounding
     unit: str
-    spans: tuple[PricingSpan, ...]
+    spans: tuple[Span[PricingTerms], ...]
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether its pricings reduce other charges (rules 3.16)."""
+        return self.kind != "DEBIT"
 
     @property
     def function(self) -> AggregationFunction:
@@ -166,7 +156,7 @@ class CounterSeries:
     code: str
     name: str
     unit: str
-    spans: tuple[CounterSpan, ...]
+    spans: tuple[Span[CounterPricingTerms], ...]
     values: dict[str, tuple[tuple[date, int], ...]]
 
 
@@ -238,11 +228,11 @@ class PlanTerms(ChargeTerms):
 
 
 class Reader(NamedTuple):
-    """Who reads a total: a series of an account plan; `place` numbers the series of a family."""
+    """Who reads a total: a series of an account plan; `number` is that of the series in its family."""
 
     plan: PlanTerms
     series: Series
-    place: int = 0
+    number: int = 0
 
 
 #: Which series read a total; a total that is not in it is under no pricing.

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
-from projections.calendar import Period
+from projections.calendar import Period, within
 
 P = TypeVar("P")
 
@@ -20,10 +20,16 @@ class Candidate(NamedTuple, Generic[P]):
     pricing: P
 
 
-def timeline(
-    candidates: Iterable[Candidate[P]], start: date, end: date | None
-) -> tuple[tuple[date, date | None, P], ...]:
-    """The pricing of each day of `[start, end)`: (first day, end, pricing), by day, without the days under none.
+class Span(NamedTuple, Generic[P]):
+    """The pricing that holds on the days `[start, end)`."""
+
+    start: date
+    end: date | None
+    pricing: P
+
+
+def timeline(candidates: Iterable[Candidate[P]], start: date, end: date | None) -> tuple[Span[P], ...]:
+    """The pricing of each day of `[start, end)`, by day, without the days under none.
 
     The plan's own comes before its template's; of several, the one that starts last, then the one created last.
     """
@@ -32,17 +38,17 @@ def timeline(
     edges = {start, last}
     for item in listed:
         edges.update(day for day in (item.start, item.end) if day is not None and start < day < last)
-    found: list[tuple[date, date | None, P]] = []
+    found: list[Span[P]] = []
     for first, after in pairwise(sorted(edges)):
-        holding = [item for item in listed if item.start <= first and (item.end is None or first < item.end)]
+        holding = [item for item in listed if within(first, item.start, item.end)]
         if not holding:
             continue
         best = max(holding, key=lambda item: (item.own, item.start, item.position)).pricing
         stop = None if after == date.max else after
-        if found and found[-1][2] is best and found[-1][1] == first:
-            found[-1] = (found[-1][0], stop, best)
+        if found and found[-1].pricing is best and found[-1].end == first:
+            found[-1] = Span(found[-1].start, stop, best)
         else:
-            found.append((first, stop, best))
+            found.append(Span(first, stop, best))
     return tuple(found)
 
 
@@ -50,7 +56,7 @@ def _empty(item: Candidate[P]) -> bool:
     return item.end is not None and item.end <= item.start
 
 
-def held_days(spans: Sequence[tuple[date, date | None, P]], period: Period) -> list[tuple[P, list[Period]]]:
+def held_days(spans: Sequence[Span[P]], period: Period) -> list[tuple[P, list[Period]]]:
     """Each pricing that holds on days of the period, with those days as half-open runs, by first day."""
     found: dict[int, tuple[P, list[Period]]] = {}
     for start, end, pricing in spans:

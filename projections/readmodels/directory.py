@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from events.envelope import Envelope
-from events.facts.charges import AccountChargeCreated
-from events.facts.commitments import BalanceCreated, CommitmentCreated, CommitmentUpdated
+from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanUpdated
 from projections.readmodels.table import Table
 

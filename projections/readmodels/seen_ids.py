@@ -6,7 +6,7 @@ The ingest worker loads them to find duplicates. What is older than the window, 
 from datetime import timedelta
 from typing import NamedTuple
 
-from events.dedupe import WINDOW_DAYS
+from events.sources import WINDOW_DAYS
 from projections.readmodels.table import Table
 
 TABLE = Table(
@@ -17,7 +17,7 @@ CREATE TABLE seen_ids (
     partition integer NOT NULL,
     first_offset bigint NOT NULL,
     newest_arrival timestamptz NOT NULL,
-    digests bytea NOT NULL,                     -- events.dedupe.DIGEST_BYTES an id
+    digests bytea NOT NULL,                     -- events.sources.DIGEST_BYTES an id
     PRIMARY KEY (partition, first_offset)
 );
 """,

@@ -2,8 +2,8 @@
 
 from projections.aggregates import Totals, TotalsKey
 from projections.settlement.agreements import Considered
+from projections.settlement.bill_differences import draft_bills, issue, unbilled, unbilled_of
 from projections.settlement.billed import Billed, LineKey, PendingBill
-from projections.settlement.bills import draft_bills, issue, unbilled, unbilled_of
 from projections.settlement.drafts import DraftBill, DraftLine
 from projections.settlement.family import Family, FamilyTerms, assemble, compile_terms, terms_of, together
 from projections.settlement.lines import DueLine

@@ -25,7 +25,7 @@ from events.facts.bills import (
     MemoChanged,
     MemoRemoved,
 )
-from events.resources.memos import Memo
+from events.resources.charges import Memo
 from projections.line_types import MEMO_TYPES
 
 
@@ -97,9 +97,9 @@ def evolve_pending(pending: dict[str, PendingBill], fact: BillFact) -> None:
                 fact.bill_id, fact.account_id, fact.currency, fact.bill_date, fact.due_date, fact.bill_job_id
             )
         case BillMoved():
-            held = pending[fact.bill_id]
-            held.bill_date, held.due_date = fact.bill_date, fact.due_date
-            held.bill_job_id = fact.bill_job_id or held.bill_job_id
+            bill = pending[fact.bill_id]
+            bill.bill_date, bill.due_date = fact.bill_date, fact.due_date
+            bill.bill_job_id = fact.bill_job_id or bill.bill_job_id
         case MemoAdded() | MemoChanged():
             pending[fact.bill_id].memos[fact.memo_id] = fact.body
         case MemoRemoved():
@@ -150,9 +150,10 @@ class Billed:
         return {one.currency: one for one in self.pending.values() if one.account_id == account_id}
 
     def through(self, day: date) -> date:
-        """The day that the family is settled for on this one: never before its latest bill (rules 8.3).
+        """The day by which the family is settled when this one is asked for: that of its latest bill, if it is later
+        (rules 8.3).
 
-        Else balances and bills would disagree.
+        Otherwise balances and bills would disagree.
         """
         return max([day, *self.latest.values()])
 
@@ -162,7 +163,7 @@ class Billed:
         return max([asked, self.latest.get(account_id, asked), *opened])
 
     def charged_beside(self, accounts: Container[str]) -> Decimal:
-        """What the bills charge accounts that are none of these."""
+        """What the bills charge to other accounts than these."""
         with localcontext(EXACT):
             return sum((one.amount for key, one in self.by_key.items() if key.account_id not in accounts), Decimal(0))
 
@@ -182,7 +183,7 @@ class Billed:
                 )
 
     def _void(self, bill_id: str) -> None:
-        """Voiding is rare, and the wording of keys may go back to an older line: fold the rest again."""
+        """Fold the bills that are left again: voiding is rare, and a key may get back the wording of an older line."""
         self.bills.pop(bill_id, None)
         self.by_key.clear()
         self.latest.clear()

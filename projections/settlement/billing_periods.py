@@ -7,8 +7,7 @@ from events.resources.accounts import AccountPlan
 from events.resources.commitments import Commitment
 from projections.calendar import named_days
 from projections.entities import AccountEntity, Entity
-from projections.rating.groups import plans_of
-from projections.rating.index import FamilyIndex
+from projections.rating.index import FamilyIndex, plans_of
 from projections.rating.plans import plan_grid
 from projections.resources import Resources
 
@@ -16,7 +15,7 @@ from projections.resources import Resources
 def billing_grid(
     resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment
 ) -> BillingGrid | None:
-    """Those of billingPlanId, else of the account's one account plan, else months from startDate.
+    """The billing periods of billingPlanId's plan, else of the account's one account plan, else months from startDate.
 
     None without a billingPlanId when there are several account plans: then nobody can say.
     """
@@ -25,14 +24,13 @@ def billing_grid(
         return None
     account_plan = attached[0].body if attached else None
     of_account_plan = plans_of(resources, index, account_plan) if account_plan else []
-    plan = resources.plans.get(body.billing_plan_id or next(iter(of_account_plan), ""))
-    template = resources.plan_templates.get(plan.body.plan_template_id) if plan else None
+    template = resources.template_of(body.billing_plan_id or next(iter(of_account_plan), ""))
     if template is None:
         return BillingGrid(frequency="MONTHLY", interval=1, epoch=body.bill_epoch or body.start_date)
     epochs = (body.bill_epoch, account_plan.bill_epoch if account_plan else None, account.body.bill_epoch)
-    found = plan_grid(resources, template.body, *epochs)
+    periods = plan_grid(resources, template.body, *epochs)
     terms = template.body
-    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_frequency_interval or 1, epoch=found.epoch)
+    return BillingGrid(frequency=terms.bill_frequency, interval=terms.bill_frequency_interval or 1, epoch=periods.epoch)
 
 
 def attached_plans(
@@ -41,22 +39,22 @@ def attached_plans(
     """The account plans that give a commitment its billing periods, first start first: the account's own that share
     days with its term, of billingPlanId if it has one; without such, those of its parent, with which it is pooled."""
     for owner in dict.fromkeys((account.id, account.root_id)):
-        held = index.owned(resources, "account_plans", "account_id", owner)
-        found = [
+        plans = index.owned(resources, "account_plans", "account_id", owner)
+        attached = [
             one
-            for one in _in_term(held, body, account.timezone)
+            for one in _in_term(plans, body, account.timezone)
             if body.billing_plan_id in (None, *plans_of(resources, index, one.body))
         ]
-        if found:
-            return found
+        if attached:
+            return attached
     return []
 
 
-def _in_term(held: Iterable[Entity[AccountPlan]], body: Commitment, zone: str) -> list[Entity[AccountPlan]]:
-    found = []
-    for one in held:
+def _in_term(plans: Iterable[Entity[AccountPlan]], body: Commitment, zone: str) -> list[Entity[AccountPlan]]:
+    sharing = []
+    for one in plans:
         start, end = named_days(one.body.start_date, one.body.end_date, zone)
         shared = max(start, body.start_date), body.end_date if end is None else min(end, body.end_date)
         if shared[0] < shared[1]:
-            found.append((start, one.position, one))
-    return [one for *_, one in sorted(found, key=lambda item: item[:2])]
+            sharing.append((start, one.position, one))
+    return [one for *_, one in sorted(sharing, key=lambda item: item[:2])]

@@ -88,10 +88,9 @@ def _fund_laws(state: AgreementState) -> dict[str, Decimal]:
 
 
 def _minimum_laws(state: AgreementState) -> dict[str, Decimal]:
-    counted = sum((one.counted for one in state.periods), Decimal(0))
     owing = [one for one in state.periods if not one.waived]
     lacking = sum((one.amount - min(one.counted, one.amount) - one.shortfall for one in owing), Decimal(0))
-    return {"spent = counted": state.amount_spent - counted, "amount = min(counted, amount) + shortfall": lacking}
+    return {"spent = counted": state.amount_spent - state.counted, "amount = min(counted, amount) + shortfall": lacking}
 
 
 def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:

@@ -40,8 +40,8 @@ class DraftLine:
         return self.key.type
 
     def line(self, line_id: str) -> BillLine:
-        """The line of an issued bill. What says nothing of it is absent: so a member that older programs do not know
-        stands in the log only where it says something."""
+        """The line of an issued bill. Members without a value are left out: so one that older programs do not know
+        stands in the log only where it has a value."""
         told = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
             id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **told
@@ -171,7 +171,7 @@ def _fund_description(line_type: LineType, charge: str, usage: str, overage: str
 
 
 def given_back_wording(terms: FamilyTerms, key: LineKey, last: BillLine) -> dict[str, Any]:
-    """How a line reads whose key owes nothing any more: as it was billed last, naming the period as it now is."""
+    """The wording of a line whose key owes nothing any more: as it was billed last, with the period as it now is."""
     wording = last.model_dump(exclude={"id", "number", "amount", "quantity", "units"}, by_alias=False)
     end = _current_end(terms, key, last)
     return wording if end is None else wording | {"period_end": end}
@@ -195,9 +195,9 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
 
 def _may_stand(terms: FamilyTerms, plan: PlanTerms, key: LineKey, last: BillLine) -> bool:
-    """Whether charges of the account plan may be on the line: the one that it names, and in the parent's name its own
-    ones and what is summed up there (rules 7.2, 7.3). A child's commitment or balance pays for that child alone. The
-    commitment of a draw may be deleted since."""
+    """Whether charges of this account plan may be on the line: of the one that the line names; on a line in the
+    parent's name also of the parent's other plans, and of those that are summed up there (rules 7.2, 7.3). A child's
+    commitment or balance pays for that child alone. The commitment of a draw may have been deleted since."""
     named = plan.id == last.account_plan_id
     fund = next((fund for fund in terms.funds if fund.id == key.agreement_id), None)
     of_one_account = key.owner_id != terms.root_id or (fund is not None and fund.account.id != terms.root_id)

@@ -39,6 +39,10 @@ class Spent(NamedTuple):
     in_term: list[int]
     rolled: list[int]
 
+    def copied(self) -> "Spent":
+        """The same, which stays while this one is changed."""
+        return Spent(self.in_term.copy(), self.rolled.copy())
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -53,7 +57,7 @@ class Drawn:
 def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None, same: int | None = None) -> Drawn:
     """Settle the pieces in order; `kept` is an earlier draw-down under the same terms.
 
-    `same`: how many of its first pieces it had as well, by those who know it; else they are compared.
+    `same`: how many of the first pieces are those of `kept`, if the caller knows; otherwise they are compared.
     """
     if kept is None:
         kept, same = _nothing_drawn(terms), 0
@@ -67,7 +71,7 @@ def draw_down(terms: FamilyTerms, pieces: list[Piece], kept: Drawn | None = None
         piece = pieces[number]
         if piece.start != day:
             day = piece.start
-            checkpoints.append((number, Spent(spent.in_term.copy(), spent.rolled.copy())))
+            checkpoints.append((number, spent.copied()))
         outcomes.append(run.settle(piece))
     return Drawn(pieces, outcomes, spent, checkpoints)
 
@@ -77,13 +81,13 @@ def draw_again(terms: FamilyTerms, kept: Drawn, gone: Iterable[Piece], come: Ite
     pieces = kept.pieces.copy()
     first = len(pieces)
     for piece in gone:
-        place = bisect_left(pieces, piece)
-        del pieces[place]
-        first = min(first, place)
+        index = bisect_left(pieces, piece)
+        del pieces[index]
+        first = min(first, index)
     for piece in come:
-        place = bisect_left(pieces, piece)
-        pieces.insert(place, piece)
-        first = min(first, place)
+        index = bisect_left(pieces, piece)
+        pieces.insert(index, piece)
+        first = min(first, index)
     return draw_down(terms, pieces, kept, first)
 
 
@@ -104,13 +108,13 @@ def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
 def _resume(kept: Drawn, same: int) -> tuple[int, Spent, list[tuple[int, Spent]]]:
     """How many pieces are settled already, what was spent by then, and the checkpoints up to there.
 
-    It goes on behind all of what was kept, or before the group in which the first one differs.
+    It goes on after all that was kept, or before the group of the first piece that differs.
     """
     if same == len(kept.pieces):
-        return same, Spent(kept.spent.in_term.copy(), kept.spent.rolled.copy()), list(kept.checkpoints)
+        return same, kept.spent.copied(), list(kept.checkpoints)
     usable = bisect_right(kept.checkpoints, same, key=_pieces_before)
-    done, state = kept.checkpoints[usable - 1]
-    return done, Spent(state.in_term.copy(), state.rolled.copy()), kept.checkpoints[: usable - 1]
+    done, spent = kept.checkpoints[usable - 1]
+    return done, spent.copied(), kept.checkpoints[: usable - 1]
 
 
 def _pieces_before(checkpoint: tuple[int, Spent]) -> int:

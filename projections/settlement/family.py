@@ -11,16 +11,16 @@ from projections.calendar import named_days
 from projections.entities import AccountEntity
 from projections.rating.charges import Charge
 from projections.rating.counters import counter_charges
-from projections.rating.cuts import Cuts, cuts_of
 from projections.rating.index import FamilyIndex, index_families
 from projections.rating.one_off import ScheduledFees, one_off_charges, scheduled_fees
 from projections.rating.plans import compile_plans
 from projections.rating.recurring import standing_charge
 from projections.rating.terms import AccountTerms, PlanTerms, Reader, Readers
+from projections.rating.usage_charges import Cuts, cuts_of
 from projections.resources import Resources
 from projections.settlement.agreements import Drawer, Fund, Window, draw_order
 from projections.settlement.billed import Billed
-from projections.settlement.compile import Prepayment, compile_balances, compile_commitments
+from projections.settlement.compiled_agreements import Prepayment, compile_balances, compile_commitments
 from projections.settlement.minimums import Minimum
 
 
@@ -73,7 +73,7 @@ class FamilyTerms:
     def _is_plain(self, reader: Reader) -> bool:
         series = reader.series
         counts = any(plan.has_minimum and reader.plan in (plan.grouped or (plan,)) for plan in self.plans)
-        return series.kind == "DEBIT" and not counts and not any(span.pricing.span for span in series.spans)
+        return not series.is_credit and not counts and not any(span.pricing.span for span in series.spans)
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
         """The draw order of charges like this one."""
@@ -138,7 +138,7 @@ def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[Ac
 
 
 def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in_hierarchy: bool) -> AccountTerms:
-    config = resources.config.body if resources.config else None
+    config = resources.configured
     order = entity.body.credit_application_order or (config.credit_application_order if config else None)
     terms = (
         named_days(plan.body.start_date, plan.body.end_date, entity.timezone)
@@ -166,10 +166,10 @@ def _members(accounts: Mapping[str, AccountTerms], account: AccountTerms) -> tup
 def _readers(plans: Sequence[PlanTerms]) -> Readers:
     found: dict[TotalsKey, list[Reader]] = {}
     every = [(plan, series) for plan in plans for series in plan.series]
-    for place, (plan, series) in enumerate(every):
+    for number, (plan, series) in enumerate(every):
         for member in plan.members:
             for key in series.keys(member.id):
-                found.setdefault(key, []).append(Reader(plan, series, place))
+                found.setdefault(key, []).append(Reader(plan, series, number))
     return {key: tuple(readers) for key, readers in found.items()}
 
 

@@ -16,10 +16,10 @@ from projections.line_types import DRAWS
 from projections.money import Rounding, divide
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms, PlanTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.billed import LineKey
-from projections.settlement.compile import Prepayment
+from projections.settlement.compiled_agreements import Prepayment
 from projections.settlement.drawdown import Outcome
 from projections.settlement.fees import Fee
 from projections.settlement.minimums import Minimum, MinimumPeriod
@@ -68,18 +68,18 @@ class DueLines:
 
     def add(self, key: LineKey, line: DueLine) -> None:
         """Add a line to its key."""
-        held = self.by_key.get(key)
-        if held is None:
+        known = self.by_key.get(key)
+        if known is None:
             self.by_key[key] = line
             return
-        held.amount += line.amount
-        held.quantity += line.quantity
-        held.units += line.units
-        held.end = max(held.end, line.end)
-        held.scheduled = held.scheduled and line.scheduled
+        known.amount += line.amount
+        known.quantity += line.quantity
+        known.units += line.units
+        known.end = max(known.end, line.end)
+        known.scheduled = known.scheduled and line.scheduled
 
     def charge(self, charge: Charge, line_type: LineType, amount: int, quantity: Fraction, units: Fraction) -> None:
-        """A charge's own line, or a credit's or refund's; it stands at 0, too, where there is a quantity."""
+        """A charge's own line, or a credit's or refund's; one of amount 0 is there, too, if it has a quantity."""
         if amount or quantity:
             key = charge_key(charge, line_type, None)
             rounding, dated = charge.plan.rounding, charge.is_one_off
@@ -207,7 +207,7 @@ def _agreement_key(
     account: AccountTerms, mode: ChildBillingMode, currency: str, agreement: str, start: date
 ) -> LineKey:
     """A fee or true-up is never divided: on the child's bill under CHILD, else on the root's, naming it (rules 7.4)."""
-    bill_account = account.id if mode == "CHILD" else account.root_id
+    bill_account, _ = _landing(account, mode)
     return LineKey(bill_account, currency, "COMMITMENT_FEE", account.id, "", "", "", start, agreement)
 
 

@@ -15,7 +15,7 @@ from projections.calendar import Grid, Period
 from projections.money import Rounding
 from projections.rating.charges import Charge
 from projections.rating.terms import AccountTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import drawer_of, refusal
 
 
@@ -48,9 +48,9 @@ class CommitmentPeriod(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What of a charge counts toward the commitment period number `place`: the part that starts on `start`."""
+    """What of a charge counts toward the commitment period with this number: the part that starts on `start`."""
 
-    place: int
+    number: int
     charge: Charge
     start: date
     amount: int
@@ -100,8 +100,8 @@ class Minimum:
 
     def period_of(self, day: date) -> int | None:
         """Number of the period that holds the day; None outside all."""
-        place = bisect_right(self.edges, day) - 1
-        return place if 0 <= place < len(self.periods) else None
+        number = bisect_right(self.edges, day) - 1
+        return number if 0 <= number < len(self.periods) else None
 
 
 def commitment_periods(
@@ -162,7 +162,7 @@ def settle_minimum(
     """Every period with what counted toward it."""
     counted = [0] * len(minimum.periods)
     for one in count(minimum, rated, charges):
-        counted[one.place] += one.amount
+        counted[one.number] += one.amount
     return tuple(_settled(period, amount, through) for period, amount in zip(minimum.periods, counted, strict=True))
 
 
@@ -175,9 +175,9 @@ def count(minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charg
     for one in rated:
         yield from _count_usage(minimum, one)
     for charge in charges:
-        place = minimum.period_of(charge.start)
-        if place is not None and refusal(minimum, drawer_of(charge)) is None:
-            yield Counted(place, charge, charge.start, charge.amount)
+        number = minimum.period_of(charge.start)
+        if number is not None and refusal(minimum, drawer_of(charge)) is None:
+            yield Counted(number, charge, charge.start, charge.amount)
 
 
 def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
@@ -197,9 +197,9 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
     divided = pool.divided(pool.steps(minimum.edges))
     for part, slices, counts in zip(rated.parts, divided, eligible, strict=True):
         for one in slices if counts else ():
-            place = minimum.period_of(one.start)
-            if place is not None and one.amount > 0:
-                yield Counted(place, part, one.start, one.amount)
+            number = minimum.period_of(one.start)
+            if number is not None and one.amount > 0:
+                yield Counted(number, part, one.start, one.amount)
 
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:

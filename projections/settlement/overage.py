@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from projections.money import divide
 from projections.rating.pools import GivenBack
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Fund
 from projections.settlement.drawdown import Outcome
 
@@ -32,8 +32,8 @@ def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, in
 class Beyond:
     """Units beyond exhaustion of a charge, slice by slice, and what overage bands make of them, from 0.
 
-    Of a pool, of what is divided among those who are charged: what an account below zero is given back for its own
-    quantity is charged to the others, so it neither covers theirs nor takes their units away.
+    In a pool only those who are charged count: what an account below zero is given back for its own quantity is charged
+    to the others, so it neither covers theirs nor takes their units away.
     """
 
     def __init__(self, rated: RatedUsage, outcomes: Sequence[Sequence[Outcome]], funds: Sequence[Fund]) -> None:

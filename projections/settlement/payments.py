@@ -26,8 +26,8 @@ class Recurring(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PaidIn:
-    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` what all of it
-    is by each of them. `least`: the least that is there from each of them on, what schedules give counted.
+    """Amounts are minor units. `posted` are the days of what was paid in or taken out once, and `totals` the sums up to
+    each of them. `least`: the smallest sum from each of them on, with what schedules give.
 
     A debit (a negative transaction) comes before every draw, earlier ones too: what it takes out is reserved from the
     start, as if it had always been known, so nothing is ever overdrawn. Draws that were billed before are given back.
@@ -44,9 +44,9 @@ class PaidIn:
 
     def drawable(self, day: date) -> int:
         """What was paid in to be drawn by a slice that starts on the day, less what later debits take out."""
-        place = bisect_right(self.posted, day)
-        total = (self.totals[place - 1] if place else 0) + self._scheduled(day)
-        return min(total, self.least[place]) if place < len(self.posted) else total
+        index = bisect_right(self.posted, day)
+        total = (self.totals[index - 1] if index else 0) + self._scheduled(day)
+        return min(total, self.least[index]) if index < len(self.posted) else total
 
     @property
     def most(self) -> int:
@@ -63,7 +63,7 @@ class PaidIn:
         """(day, what may be drawn in all from then on), by day: what was posted, and top-ups up to a day."""
         days = set(self.posted)
         for one in self.top_ups:
-            days.update(one.days.at(place) for place in range(one.days.by(through)))
+            days.update(one.days.at(index) for index in range(one.days.by(through)))
         for day in sorted(days):
             yield day, self.drawable(day)
 

@@ -9,14 +9,14 @@ from datetime import date
 
 from projections.line_types import CHARGES
 from projections.rating.charges import Charge
-from projections.rating.rated import Moved, RatedKey, rate_family
+from projections.rating.rated_family import Moved, RatedKey, rate_family
 from projections.rating.recurring import minimum_spends
 from projections.rating.terms import PlanTerms
-from projections.rating.usage import RatedUsage
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.drawdown import draw_again, draw_down
 from projections.settlement.family import Family, FamilyTerms
 from projections.settlement.pieces import Piece, apply_credits, pieces_of
-from projections.settlement.settled import Kept, Settlement
+from projections.settlement.settled import Kept, Settlement, is_due
 
 
 def settle(
@@ -28,8 +28,9 @@ def settle(
     every other charge from the day it is due (amountSpent, unbilled).
 
     `kept` is what an earlier settlement left: only what changed is rated, and slices settle again from the first
-    changed one. `moved` are the totals and days that changed since, by those who know them; else all is compared. Usage
-    that only adds to charges then costs what changed: nothing else is looked at. The result is the same without either.
+    changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
+    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. The result is the same
+    without either.
     """
     terms = family.terms
     if kept is not None and kept.terms is not terms:
@@ -37,12 +38,12 @@ def settle(
     if kept is not None and moved is not None and _adds_to_charges(kept, moved, through, accrued):
         return _settle_moved(family, kept, moved)
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
-    every = [one for key in sorted(rated.usage) for one in rated.usage[key]]
-    due = every if accrued else [one for one in every if one.pool.period.end <= through]
-    debits = [one for one in due if one.pool.series.kind == "DEBIT"]
+    every = rated.in_order
+    due = [one for one in every if is_due(one, through, accrued)]
+    debits = [one for one in due if not one.is_credit]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
     others += terms.one_offs_due(through)
-    credits = [part for one in due if one.pool.series.kind != "DEBIT" for part in one.parts]
+    credits = [part for one in due if one.is_credit for part in one.parts]
     credits += [charge for charge in others if CHARGES[charge.type].credit]
     others = [charge for charge in others if not CHARGES[charge.type].credit]
     pieces = pieces_of([*(part for one in debits for part in one.parts), *others])

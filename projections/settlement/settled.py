@@ -11,8 +11,8 @@ from functools import cached_property
 
 from projections.line_types import LINES
 from projections.rating.charges import Charge, ChargeKey
-from projections.rating.rated import Rated
-from projections.rating.usage import RatedUsage
+from projections.rating.rated_family import Rated
+from projections.rating.usage_charges import RatedUsage
 from projections.settlement.agreements import Considered, considered, drawer_of
 from projections.settlement.billed import LineKey
 from projections.settlement.drawdown import Drawn, Outcome
@@ -22,6 +22,11 @@ from projections.settlement.minimums import MinimumPeriod, settle_minimum
 from projections.settlement.overage import NOTHING
 from projections.settlement.states import AgreementState, fund_state, minimum_state
 from projections.settlement.unpriced import Unpriced, unpriced
+
+
+def is_due(rated: RatedUsage, through: date, accrued: bool) -> bool:
+    """Whether a usage charge is settled by the day: once its billing period has ended, or at once where it accrues."""
+    return accrued or rated.pool.period.end <= through
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Kept:
 
     def is_due(self, one: RatedUsage) -> bool:
         """Whether the usage charge is settled."""
-        return self.accrued or one.pool.period.end <= self.through
+        return is_due(one, self.through, self.accrued)
 
     def fund_state(self, number: int) -> AgreementState:
         """The state of the fund with this number; the same object as long as it is the same."""
@@ -92,11 +97,14 @@ class Settlement:
         return self.kept.credits
 
     @cached_property
+    def debits(self) -> list[RatedUsage]:
+        """All usage charges, due or not; credits are apart."""
+        return [one for one in self.kept.rated.in_order if not one.is_credit]
+
+    @cached_property
     def usage(self) -> list[RatedUsage]:
         """The usage charges that are settled; credits are apart."""
-        usage = self.kept.rated.usage
-        every = [one for key in sorted(usage) for one in usage[key]]
-        return [one for one in every if one.pool.series.kind == "DEBIT" and self.kept.is_due(one)]
+        return [one for one in self.debits if self.kept.is_due(one)]
 
     @property
     def terms(self) -> FamilyTerms:
@@ -106,8 +114,7 @@ class Settlement:
     @cached_property
     def minimum_periods(self) -> dict[str, tuple[MinimumPeriod, ...]]:
         """The commitment periods of each MINIMUM, by its id."""
-        rated = [one for many in self.kept.rated.usage.values() for one in many if one.pool.series.kind == "DEBIT"]
-        return {one.id: settle_minimum(one, rated, self.others, self.through) for one in self.terms.minimums}
+        return {one.id: settle_minimum(one, self.debits, self.others, self.through) for one in self.terms.minimums}
 
     def states(self) -> dict[str, AgreementState]:
         """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""

@@ -60,8 +60,13 @@ class AgreementState:
     periods: tuple[PeriodState, ...] = ()
 
     @property
+    def counted(self) -> Decimal:
+        """What has counted toward a MINIMUM, in all its periods."""
+        return sum((one.counted for one in self.periods), Decimal(0))
+
+    @property
     def drawn(self) -> Decimal:
-        """What was drawn of it: of a MINIMUM nothing ever is."""
+        """What was drawn of it; nothing ever is of a MINIMUM."""
         return Decimal(0) if self.kind == "MINIMUM" else self.amount_spent
 
 
@@ -83,7 +88,7 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
     money = fund.rounding.decimal
     return AgreementState(
         fund.id,
-        _status(fund, as_of, remaining),
+        _status(fund.start, fund.end, fund.cancelled, as_of, has_rest=remaining > 0),
         money(fund.amount),
         money(total - fund.amount),
         money(in_term + rolled),
@@ -94,30 +99,24 @@ def fund_state(fund: Fund, in_term: int, rolled: int, as_of: date) -> AgreementS
     )
 
 
-def _status(fund: Fund, as_of: date, remaining: int) -> Status:
-    if fund.cancelled is not None and as_of >= fund.cancelled:
+def _status(start: date, end: date, cancelled: date | None, as_of: date, *, has_rest: bool = True) -> Status:
+    """`end` is the cancel date of what is cancelled; a MINIMUM, of which nothing is drawn, is never exhausted."""
+    if cancelled is not None and as_of >= cancelled:
         return "CANCELLED"
-    if as_of >= fund.end:
+    if as_of >= end:
         return "ENDED"
-    if as_of < fund.start:
+    if as_of < start:
         return "UPCOMING"
-    return "ACTIVE" if remaining > 0 else "EXHAUSTED"
+    return "ACTIVE" if has_rest else "EXHAUSTED"
 
 
 def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: date) -> AgreementState:
     """The state of a MINIMUM: what has counted in all its periods, and what the running one still lacks."""
     end = minimum.end if minimum.cancelled is None else minimum.cancelled
-    status: Status = "ACTIVE"
-    if minimum.cancelled is not None and as_of >= end:
-        status = "CANCELLED"
-    elif as_of >= end:
-        status = "ENDED"
-    elif as_of < minimum.start:
-        status = "UPCOMING"
     money = minimum.rounding.decimal
     return AgreementState(
         minimum.id,
-        status,
+        _status(minimum.start, end, minimum.cancelled, as_of),
         money(minimum.amount),
         money(minimum.topped_up),
         money(sum(one.counted for one in periods)),

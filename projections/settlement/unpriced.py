@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from events.resources.catalog import Aggregation
 from projections.aggregates import Totals, merge_all, shown, value
-from projections.calendar import ONE_DAY
+from projections.calendar import ONE_DAY, within
 from projections.rating.terms import Reader
 from projections.settlement.family import FamilyTerms
 
@@ -56,4 +56,4 @@ def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
 
 def _holds(reader: Reader, day: date) -> bool:
     """Timelines of pricings are clipped to the account plan, so this asks for both."""
-    return any(span.start <= day and (span.end is None or day < span.end) for span in reader.series.spans)
+    return any(within(day, span.start, span.end) for span in reader.series.spans)

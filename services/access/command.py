@@ -14,10 +14,10 @@ from services.access.tokens import EVERY
 from services.commands.errors import InvalidField
 from services.commands.organization_id import check_organization_id
 from services.postgres import connected
-from services.run.printable import printable
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 from services.store.generations import load_generations
+from services.words import printable
 
 T = TypeVar("T")
 

@@ -12,8 +12,7 @@ from hashlib import blake2b
 from events.actors import caller
 from services.access.errors import WrongCredentialsError
 from services.access.gate import Gate
-from services.access.hashing import is_secret_of
-from services.access.keys import HashedKey
+from services.access.keys import HashedKey, is_secret_of
 from services.access.tokens import TOKEN_SECONDS, Tokens
 
 #: For so long a key that was right is right, without asking the database.

@@ -14,7 +14,7 @@ from events.actors import shown
 from events.decimals import EXACT, plain
 from events.envelope import Envelope
 from events.facts.commitments import BalanceTransacted
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from projections.calendar import local_day
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.settlement import Settlement, settle
@@ -32,7 +32,7 @@ from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
 from services.commands.errors import UnknownResource
 from services.commands.messages import TransactBalance
-from services.commands.schedules import schedules_of
+from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily

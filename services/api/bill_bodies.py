@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from events.dates import read_instant
 from events.resources.base import Day, Id, Model, check_one_of
-from events.resources.bounds import MANY, TABLE, Currency, Text, items
+from events.resources.bounds import MANY, TABLE, CurrencyCode, Text, items
 from events.resources.organization import CurrencyConversion, Timezone
 from services.billing.run import through_of
 
@@ -22,7 +22,7 @@ class BillJobBody(Model):
     bill_date: Day | None = None
     due_date: Day | None = None
     #: Kept as given: epochs and zone are the accounts' own, and nothing is converted.
-    target_currency: Annotated[Currency, Field(min_length=3, max_length=3)] | None = None
+    target_currency: Annotated[CurrencyCode, Field(min_length=3, max_length=3)] | None = None
     timezone: Timezone | None = None
     year_epoch: Day | None = None
     month_epoch: Day | None = None

@@ -5,18 +5,18 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
-from events.resources.bill_config import BillConfig
+from events.resources.organization import BillConfig
 from services.api.calls import Caller, organization_router
 from services.api.commanding import Turn, in_turn
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of
 from services.api.wire import answer, document_of
-from services.commands.bill_lock import BillsPending, bill_config_id
+from services.commands.bill_rules import BillsPending, bill_config_id
 from services.commands.bodies import unread_of
 from services.commands.errors import UnknownResource
 from services.commands.messages import CreateResource, UpdateResource
 from services.commands.table import KINDS
-from services.readside.bill_rows import pending_up_to
+from services.readside.table_rows import pending_up_to
 from services.store.view import get
 
 router = organization_router("bills")

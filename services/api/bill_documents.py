@@ -16,7 +16,7 @@ from services.billing.stored_bills import StoredBill, read_bills, read_names
 from services.commands.errors import UnknownResource
 from services.concurrency import compute
 from services.readside.live import reading_live
-from services.store.bill_lock import read_lock_date
+from services.store.billed import read_lock_date
 from services.store.execute import now_of
 from services.store.listing import Search
 

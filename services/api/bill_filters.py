@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from events.facts.bills import BillIssued
 from services.api.parameters import Choice, Day, Flag, Reader, Text, Texts
-from services.readside import bill_rows as rows
+from services.readside import table_rows as rows
 
 STATUSES = ("PENDING", "APPROVED")
 FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)

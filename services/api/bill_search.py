@@ -4,7 +4,7 @@ from services.api.bill_filters import FREQUENCIES, STATUSES
 from services.api.parameters import FLAG, choice_rule
 from services.api.search import Searching, compared, only_equal
 from services.commands.errors import InvalidField
-from services.readside.bill_rows import AS_TEXT, IS_ONE_OF
+from services.readside.table_rows import AS_TEXT, IS_ONE_OF
 from services.store.listing import Condition
 
 _SORTED_ONLY = {"billTotal": "total", "currency": "currency"}

@@ -30,8 +30,8 @@ from services.billing.stored_bills import newest_first
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
-from services.readside.bill_rows import IS_DATED, IS_OF_ACCOUNT, OF_FREQUENCY
 from services.readside.family_now import LoadedFamily
+from services.readside.table_rows import IS_DATED, IS_OF_ACCOUNT, OF_FREQUENCY
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")

@@ -19,8 +19,8 @@ from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
 from services.commands.errors import UnknownResource
-from services.commands.organization import check_exists
 from services.commands.organization_id import check_organization_id
+from services.commands.organization_rules import check_exists
 from services.concurrency import Turns
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres

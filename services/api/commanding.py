@@ -21,7 +21,7 @@ from services.api.wire import document_of, encode, parse_object, raw_answer
 from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
 from services.commands.messages import Command
-from services.commands.organization import check_exists
+from services.commands.organization_rules import check_exists
 from services.store import idempotency
 from services.store.events import StreamMovedError
 from services.store.execute import Executed, execute, lock_organization, now_of

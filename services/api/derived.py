@@ -15,17 +15,17 @@ import structlog
 
 from projections.clock import today_of
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
-from projections.readmodels.settled import balance_row
+from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import Billed
-from projections.settlement.undrawn import undrawn
+from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
-from services.commands.commitments import is_used
+from services.commands.commitment_rules import is_used
 from services.failures import Passing
 from services.postgres import Postgres
-from services.readside.balance_rows import read_balances
 from services.readside.family_now import settle_now
-from services.store.billed_ids import bills_with
+from services.readside.table_rows import read_balances
+from services.store.billed import bills_with
 from services.store.view import roots_of
 
 _log = structlog.get_logger(__name__)

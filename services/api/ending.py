@@ -21,7 +21,7 @@ from services.commands.errors import CommandError
 from services.commands.kind import Kind
 from services.commands.messages import UpdateResource
 from services.commands.table import KINDS
-from services.store.billing_entities import Billed, accounts_of
+from services.store.billing_entities import BilledAccounts, accounts_of
 
 router = organization_router("accounts")
 
@@ -104,7 +104,7 @@ async def end_of_contract(call: Caller, id: str, sent: _Asked) -> Response:
 async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str | None) -> dict[str, Any]:
     organization, children = turn.call.organization, bool(body.apply_to_children)
     accounts = await accounts_of(turn.connection, organization, account_id, children=children)
-    billed = Billed(organization, accounts, contract_id)
+    billed = BilledAccounts(organization, accounts, contract_id)
     asked = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
     # All are found before any is changed: the order of what is asked for means nothing.
     found = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
@@ -123,7 +123,7 @@ async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str |
 
 
 async def _end_each(
-    turn: Turn, kind: Kind, billed: Billed, entities: Sequence[Entity[Any]], end: date | datetime
+    turn: Turn, kind: Kind, billed: BilledAccounts, entities: Sequence[Entity[Any]], end: date | datetime
 ) -> tuple[list[str], dict[str, str]]:
     """Ids of what was updated; by id, why another one may not end there. What is refused has changed nothing."""
     updated: list[str] = []

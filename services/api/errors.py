@@ -29,7 +29,7 @@ from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
-from services.commands.bill_lock import BillsPending
+from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError

@@ -3,9 +3,9 @@
 from functools import cache
 from typing import Any
 
+from events.resources.balances import Balance
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
-from events.resources.credits import Balance
 from services.api.openapi import WireSchema
 
 #: Which sides an event has, by how its name ends.

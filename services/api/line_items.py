@@ -14,8 +14,8 @@ from services.api.parameters import Choice, Reader, Text
 from services.api.shown import listed
 from services.billing.bill_document import line_document, referred_ids
 from services.billing.stored_bills import read_names
-from services.readside.bill_lines import HAS_TYPE, IS_OF_COMMITMENT, IS_ON_BILL, PLACE, read_lines
 from services.readside.live import reading_live
+from services.readside.table_rows import HAS_TYPE, IS_OF_COMMITMENT, IS_ON_BILL, PLACE, read_lines
 from services.store.listing import Condition
 
 router = organization_router("bills")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
-from events.resources.memos import CreditMemo, DebitMemo, Memo
+from events.resources.charges import CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
 from services.api.bill_life import Changing, change_bill, held_bill
 from services.api.calls import Call, Caller, organization_router
@@ -20,10 +20,10 @@ from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
 from services.billing.issuing import ATTEMPTS, BillContentionError
 from services.billing.life import BillLife, BillNotPending, MemoState, load_life
+from services.commands.bill_rules import check_memo
 from services.commands.checks import check_version
 from services.commands.errors import UnknownReference, UnknownResource
 from services.commands.kind import ANSWERED
-from services.commands.memos import check_memo
 from services.store.view import get
 
 Handler = Callable[..., Awaitable[Response]]

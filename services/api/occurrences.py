@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from events.actors import shown
-from events.resources.schedules import BalanceChargeSchedule, BalanceTransactionSchedule
+from events.resources.balances import BalanceChargeSchedule, BalanceTransactionSchedule
 from events.zones import time_zone
 from projections.entities import BalanceEntity, ScheduleEntity
 from projections.rating.plans import organization_rounding

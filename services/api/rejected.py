@@ -26,10 +26,9 @@ from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
 from services.ingest.refusal import Reason
 from services.kafka import FetchedRecord
-from services.refusals import table
-from services.refusals.bytes import read_records
-from services.refusals.replaying import replay_refused
-from services.refusals.table import Listed
+from services.refusals import refused_usage
+from services.refusals.refused_usage import Listed
+from services.refusals.replaying import read_records, replay_refused
 from services.store.listing import Condition
 
 #: Records that one request sends again.
@@ -39,10 +38,10 @@ LINK_LENGTH_MAX = 2_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
 _FILTERS: dict[Reader[Any], str] = {
-    Choice("reason", _REASONS): table.HAS_REASON,
-    TextParameter("accountCode"): table.IS_OF_ACCOUNT,
-    Instant("from"): table.REFUSED_FROM,
-    Instant("to"): table.REFUSED_UNTIL,
+    Choice("reason", _REASONS): refused_usage.HAS_REASON,
+    TextParameter("accountCode"): refused_usage.IS_OF_ACCOUNT,
+    Instant("from"): refused_usage.REFUSED_FROM,
+    Instant("to"): refused_usage.REFUSED_UNTIL,
 }
 _FILE = TextParameter("file")
 
@@ -72,13 +71,13 @@ class ReplayBody(Model):
     def conditions(self) -> list[Condition]:
         """The same as conditions on rows."""
         given = {
-            table.IS_ONE_OF: None if self.ids is None else list(self.ids),
+            refused_usage.IS_ONE_OF: None if self.ids is None else list(self.ids),
             # Of these there is nothing to send; who asks for one by its id is told so.
-            table.IS_CUT: False if self.ids is None else None,
-            table.HAS_REASON: self.reason,
-            table.IS_OF_ACCOUNT: self.account_code,
-            table.REFUSED_FROM: self.from_,
-            table.REFUSED_UNTIL: self.to,
+            refused_usage.IS_CUT: False if self.ids is None else None,
+            refused_usage.HAS_REASON: self.reason,
+            refused_usage.IS_OF_ACCOUNT: self.account_code,
+            refused_usage.REFUSED_FROM: self.from_,
+            refused_usage.REFUSED_UNTIL: self.to,
         }
         return [Condition(sql, value) for sql, value in given.items() if value is not None]
 
@@ -98,8 +97,8 @@ async def list_rejected(
     """
     conditions = [*wanted, *page.older("position")]
     async with call.reading() as connection:
-        rows = await table.page(connection, call.organization, conditions, page.fetched, newest_first=True)
-        counts = {"counts": await table.counts(connection, call.organization, wanted)} if page.is_first else {}
+        rows = await refused_usage.page(connection, call.organization, conditions, page.fetched, newest_first=True)
+        counts = {"counts": await refused_usage.counts(connection, call.organization, wanted)} if page.is_first else {}
     return page.answer([_document(one) for one in page.shown(rows)], rows, lambda one: one.position, counts)
 
 
@@ -127,7 +126,7 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
     async def work() -> dict[str, Any]:
         asked = sent.read().body
         async with call.postgres.connection() as connection:
-            rows = await table.page(
+            rows = await refused_usage.page(
                 connection, call.organization, asked.conditions(), REPLAY_MAX + 1, newest_first=False
             )
         api, chosen = call.api, [one.row for one in rows[:REPLAY_MAX]]
@@ -158,7 +157,7 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
 async def _listed(call: Call, id: str) -> Listed:
     """Raises: UnknownResource."""
     async with call.reading() as connection:
-        one = await table.get(connection, call.organization, id)
+        one = await refused_usage.get(connection, call.organization, id)
     if one is None:
         raise UnknownResource(kind=_KIND, id=id)
     return one

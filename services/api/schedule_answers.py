@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, create_model
 
-from events.resources.schedules import BalanceTransactionSchedule
+from events.resources.balances import BalanceTransactionSchedule
 from services.api.balances import TRANSACTION
 from services.api.shown import Shown, answer_of_kind
 from services.commands.kind import Kind

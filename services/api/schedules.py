@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.resources.schedules import BalanceTransactionSchedule
+from events.resources.balances import BalanceTransactionSchedule
 from projections.calendar import local_day
 from projections.entities import Entity, Held, ScheduleEntity
 from projections.resources import Resources
@@ -32,7 +32,7 @@ from services.commands.errors import UnknownResource
 from services.commands.filters import Equals
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
-from services.commands.schedules import SCHEDULES, check_schedule
+from services.commands.schedule_rules import SCHEDULES, check_schedule
 from services.commands.table import KINDS
 from services.store.execute import now_of
 from services.store.listing import Condition, condition_of, list_page

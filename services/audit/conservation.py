@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from events.decimals import EXACT
 from projections.line_types import MEMO_TYPES
 from projections.settlement import Settlement, settle
-from projections.settlement.burndown import state_of
 from projections.settlement.conservation import Residue, residues
+from projections.settlement.states_by_day import state_of
 from services.concurrency import compute
 from services.postgres import Postgres
 from services.readside.family_now import PageRows, iterate_roots, loaded_page, read_page

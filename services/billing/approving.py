@@ -23,7 +23,7 @@ from services.postgres import Postgres
 from services.readside.family_now import LoadedFamily, load_family
 from services.readside.live import reading_live
 from services.readside.progress import Waiter
-from services.store.execute import now_of
+from services.store.execute import now_of, organization_time
 from services.store.view import load_config
 
 log = structlog.get_logger(__name__)
@@ -57,18 +57,18 @@ async def load_pending(postgres: Postgres, waiter: Waiter, life: BillLife) -> Pe
     """
     while True:
         loaded = await load_family(postgres, life.organization, life.root_id)
-        held = loaded.family.billed.pending.get(life.bill_id)
-        if held is not None:
-            return Pending(life, loaded, await compute(life.organization, _draft, loaded, life, held))
+        pending = loaded.family.billed.pending.get(life.bill_id)
+        if pending is not None:
+            return Pending(life, loaded, await compute(life.organization, _draft, loaded, life, pending))
         async with postgres.connection() as connection:
             if (await load_life(connection, life.organization, life.bill_id)).pending is None:
                 return None
         await waiter.until_commands_projected()
 
 
-def _draft(loaded: LoadedFamily, life: BillLife, held: PendingBill) -> DraftBill | None:
-    drafts = draft_bills(loaded.family, date=held.bill_date, account_id=life.account_id)
-    return next((draft for draft in drafts if draft.pending is held), None)
+def _draft(loaded: LoadedFamily, life: BillLife, pending: PendingBill) -> DraftBill | None:
+    drafts = draft_bills(loaded.family, date=pending.bill_date, account_id=life.account_id)
+    return next((draft for draft in drafts if draft.pending is pending), None)
 
 
 async def approve_bill(
@@ -108,13 +108,13 @@ async def _settled(
     for _ in range(ATTEMPTS):
         async with postgres.connection() as connection:
             life = await load_life(connection, organization, bill_id)
-        found = await load_pending(postgres, waiter, life) if life.pending else None
-        if found is None:
+        pending = await load_pending(postgres, waiter, life) if life.pending else None
+        if pending is None:
             return None
-        if found.draft is None and not drops_empty:
+        if pending.draft is None and not drops_empty:
             raise BillIsEmpty(id=bill_id)
-        fact = _issued(organization, found) or _dropped(life)
-        if await _appended(postgres, found.loaded, fact, now, None, actor):
+        fact = _issued(organization, pending) or _dropped(life)
+        if await _appended(postgres, pending.loaded, fact, now, None, actor):
             return fact
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
@@ -131,13 +131,13 @@ async def recalculate_bill(
     for _ in range(ATTEMPTS):
         async with postgres.connection() as connection:
             life = await load_life(connection, request.organization, bill_id)
-        found = await load_pending(postgres, waiter, life) if life.pending else None
-        if found is None:
+        pending = await load_pending(postgres, waiter, life) if life.pending else None
+        if pending is None:
             return False
-        fact = _recalculated(request, found)
+        fact = _recalculated(request, pending)
         if fact is None:
             return True
-        if await _appended(postgres, found.loaded, fact, now, request.bill_job_id, request.actor):
+        if await _appended(postgres, pending.loaded, fact, now, request.bill_job_id, request.actor):
             return True
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
@@ -152,20 +152,20 @@ async def _appended(
     return not moved
 
 
-def _issued(organization: str, found: Pending) -> BillIssued | None:
-    if found.draft is None:
+def _issued(organization: str, pending: Pending) -> BillIssued | None:
+    if pending.draft is None:
         return None
-    return issued_bill(BillRequest(organization, found.draft.bill_date), found.loaded, found.draft)
+    return issued_bill(BillRequest(organization, pending.draft.bill_date), pending.loaded, pending.draft)
 
 
 def _dropped(life: BillLife) -> BillDropped:
     return BillDropped(bill_id=life.bill_id, account_id=life.account_id, root_id=life.root_id)
 
 
-def _recalculated(request: BillRequest, found: Pending) -> BillFact | None:
-    draft = found.draft
+def _recalculated(request: BillRequest, pending: Pending) -> BillFact | None:
+    draft = pending.draft
     if draft is None:
-        return _dropped(found.life)
+        return _dropped(pending.life)
     assert draft.pending is not None
     return opened_or_moved(request, draft) if draft.bill_date > draft.pending.bill_date else None
 
@@ -220,8 +220,7 @@ class AutoApprover:
 
     async def _approve(self, organization: str, bill_id: str) -> bool:
         postgres = self._postgres.of(organization)
-        async with postgres.connection() as connection:
-            now = now_of(await load_config(connection, organization))
+        now = await organization_time(postgres, organization)
         try:
             fact = await approve_or_drop(postgres, self._waiter, organization, bill_id, now, BILLING)
         except BillContentionError as error:

@@ -13,7 +13,7 @@ from events.zones import time_zone
 from projections.aggregates import segment_values
 from projections.resources import Resources
 from projections.settlement import Family, unpriced
-from services.commands.bill_lock import is_locked
+from services.commands.bill_rules import is_locked
 
 #: Names of what lines refer to: id -> {"code": ..., "name": ...}.
 Names = Mapping[str, Mapping[str, str]]

@@ -8,7 +8,6 @@ import click
 from events.dates import read_day
 from events.facts.bills import BillIssued
 from services.billing.run import BillRun
-from services.billing.runner import organization_time
 from services.billing.selection import BillRequest, Selection
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
@@ -16,6 +15,7 @@ from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.process import Process, run_process
+from services.store.execute import organization_time
 from services.store.generations import load_generations
 from services.store.view import load_config
 

@@ -198,23 +198,23 @@ async def _numbered(connection: Any, page: Sequence[Settled]) -> list[list[BillF
 
 def issued_bill(request: BillRequest, loaded: LoadedFamily, draft: DraftBill) -> BillIssued:
     """The draft as an issued bill that has no invoice number yet."""
-    held = draft.pending
+    pending = draft.pending
     bill = issue(
         draft,
-        bill_id=held.bill_id if held else str(uuid4()),
+        bill_id=pending.bill_id if pending else str(uuid4()),
         positions=loaded.positions,
-        bill_job_id=request.bill_job_id or (held.bill_job_id if held else None),
+        bill_job_id=request.bill_job_id or (pending.bill_job_id if pending else None),
     )
     return bill if request.due_date is None else bill.model_copy(update={"due_date": request.due_date})
 
 
 def opened_or_moved(request: BillRequest, draft: DraftBill) -> BillFact:
     """The fact that opens a pending bill with this content, or moves the one that is open to the draft's date."""
-    held = draft.pending
+    pending = draft.pending
     due_date = request.due_date or draft.due_date
-    if held is not None:
+    if pending is not None:
         return BillMoved(
-            bill_id=held.bill_id,
+            bill_id=pending.bill_id,
             account_id=draft.account_id,
             root_id=draft.root_id,
             bill_job_id=request.bill_job_id,

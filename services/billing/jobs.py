@@ -10,6 +10,12 @@ from events.actors import BILLING
 from services.commands.errors import CommandError
 from services.failures import ExpectedFailure, Worded
 
+#: What a job may be: not finished, or finished.
+OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
+STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
+#: Jobs of one organization that may be unfinished at once.
+RUNNING_MAX = 10
+_IS_OPEN = f"status IN {OPEN_STATUSES}"
 _COLUMNS = (
     "organization, id, sequence, version, status, request::text, through, total, settled, bill_ids, failures::text,"
     " created, modified, created_by, modified_by"
@@ -25,17 +31,15 @@ WHERE organization = $1 AND ($2::bigint IS NULL OR sequence < $2) AND status = A
 ORDER BY sequence DESC LIMIT $4
 """
 _OPEN = (
-    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING')"
+    f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE {_IS_OPEN}"
     " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
 )
-_RUNNING = """
-SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
-"""
+_RUNNING = f"SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND {_IS_OPEN}"
 _MOVE = f"""
 UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
     failures = CASE WHEN $3 = 'INITIALIZING' THEN '[]' ELSE failures || $7::jsonb END, modified = $8,
     modified_by = '{BILLING}', version = version + 1
-WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING status
+WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING status
 """
 _NOTE = f"""
 UPDATE store.bill_jobs SET settled = greatest(settled, $3), bill_ids = bill_ids || $4::text[],
@@ -44,14 +48,8 @@ WHERE organization = $1 AND id = $2
 """
 _CANCEL = f"""
 UPDATE store.bill_jobs SET status = 'CANCELLED', modified = $3, modified_by = $4, version = version + 1
-WHERE organization = $1 AND id = $2 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING') RETURNING {_COLUMNS}
+WHERE organization = $1 AND id = $2 AND {_IS_OPEN} RETURNING {_COLUMNS}
 """
-
-
-RUNNING_MAX = 10
-#: What a job may be: not finished, or finished.
-OPEN_STATUSES = ("PENDING", "INITIALIZING", "RUNNING")
-STATUSES = (*OPEN_STATUSES, "COMPLETE", "CANCELLED")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from events.facts.bills import (
     MemoChanged,
     MemoRemoved,
 )
-from events.resources.memos import Memo
+from events.resources.charges import Memo
 from projections.settlement import PendingBill
 from projections.settlement.billed import evolve_pending
 from services.commands.errors import CommandError, UnknownResource
@@ -159,8 +159,8 @@ async def append_fact(
 ) -> None:
     """Append a fact about the bill behind this version of its stream, and evolve the bill. Raises: StreamMovedError."""
     stream, generations = bills_of(life.root_id), await load_generations(connection)
-    place = life.account_id, life.partition
-    event = NewEvent(life.organization, stream, version + 1, fact, now, *place, correlation, actor=actor)
+    owner = life.account_id, life.partition
+    event = NewEvent(life.organization, stream, version + 1, fact, now, *owner, correlation, actor=actor)
     [envelope] = await append(connection, [event], generations)
     _evolve(life, envelope)
 

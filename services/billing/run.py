@@ -125,7 +125,7 @@ class BillRun:
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in known]
 
     async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
-        """The same without a job: yields the bills of each page as they are durable, then raises what failed there."""
+        """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
         await self._waiter.until_projected()
         found = pages(self._postgres, request.organization, selection)
         async with aclosing(self._pages(request, found)) as billed_pages:

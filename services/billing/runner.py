@@ -20,8 +20,7 @@ from services.outage import Outage
 from services.postgres import OwnConnection, Postgres, PostgresUnreachableError, Role
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
-from services.store.execute import now_of
-from services.store.view import load_config
+from services.store.execute import organization_time
 
 log = structlog.get_logger(__name__)
 
@@ -38,12 +37,6 @@ ORGANIZATIONS_AT_ONCE, APPROVALS_AT_ONCE = 200, 50
 JOB_LOCK = 7_217_005
 _TRY_LOCK = "SELECT pg_try_advisory_lock($1, $2)"
 _UNLOCK = "SELECT pg_advisory_unlock($1, $2)"
-
-
-async def organization_time(postgres: Postgres, organization: str) -> datetime:
-    """The organization's clock: its test clock, else real time."""
-    async with postgres.connection() as connection:
-        return now_of(await load_config(connection, organization))
 
 
 class JobLocks:

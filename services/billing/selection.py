@@ -122,7 +122,7 @@ async def pages(
 
 
 def first_root() -> str:
-    """Where a run begins in the order of ids: after this one."""
+    """The id after which a run begins, in the order of ids."""
     return str(uuid4())
 
 

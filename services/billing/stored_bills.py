@@ -8,7 +8,8 @@ from typing import Any
 
 from events.facts.bills import BillIssued
 from services.billing.bill_document import Names, Stamps
-from services.store.listing import Condition, Search, placed
+from services.readside.table_rows import bill_with
+from services.store.listing import Condition, Search
 
 _BILLS = """
 SELECT bill_id, bill::text, status, version, locked_at, opened_at, issued_at, position,
@@ -40,10 +41,7 @@ def newest_first(conditions: Sequence[Condition], size: int) -> Search:
 async def read_bills(connection: Any, organization: str, wanted: Search) -> list[StoredBill]:
     """The bills found, without voided ones. The connection's transaction reads the live schema."""
     arguments: list[Any] = [organization]
-    query = _BILLS
-    if wanted.conditions:
-        tests = [placed(condition, arguments) for condition in wanted.conditions]
-        query += f" AND ({(' AND ' if wanted.all_of else ' OR ').join(tests)})"
+    query = _BILLS + wanted.placed(arguments)
     query += f" ORDER BY {wanted.order} {'ASC' if wanted.ascending else 'DESC'} NULLS LAST, position DESC"
     rows = await connection.fetch(f"{query} OFFSET {wanted.offset} LIMIT {wanted.size}", *arguments)
     lines: dict[str, list[Any]] = {row["bill_id"]: [] for row in rows}
@@ -63,11 +61,7 @@ def _stored(row: Mapping[str, Any], lines: list[Any]) -> StoredBill:
         calculated_at=row["issued_at"],
         **{name: row[name] for name in ("created_by", "approved_by", "locked_by", "modified_by")},
     )
-    return StoredBill(row["bill_id"], _issued(row["bill"], lines), stamps, row["position"])
-
-
-def _issued(bill: str, lines: list[Any]) -> BillIssued:
-    return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
+    return StoredBill(row["bill_id"], bill_with(row["bill"], lines), stamps, row["position"])
 
 
 async def read_names(connection: Any, organization: str, ids: Sequence[str]) -> Names:

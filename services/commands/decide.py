@@ -10,22 +10,28 @@ from typing import Any, assert_never
 
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.bill_config import BillConfig
-from events.resources.catalog import Aggregation, Pricing
+from events.resources.catalog import Aggregation, CompoundAggregation, Pricing
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
 from events.resources.counters import CounterPricing
-from events.resources.credits import Balance
+from events.resources.organization import BillConfig
 from events.resources.plan_groups import PlanGroupLink
-from events.resources.schedules import BalanceSchedule
 from projections.entities import CommitmentEntity, Entity, PlanEntity, ScheduleEntity
 from projections.resources import Resources
-from services.commands import commitments, organization, schedules
-from services.commands.accounts import account_created, check_account, check_account_plan
-from services.commands.bill_lock import check_lock_date
-from services.commands.catalog import ZONE_OF_PRICES, check_aggregation, check_pricing, fee_dates
+from services.commands import commitment_rules, organization_rules, schedule_rules
+from services.commands.account_rules import account_created, check_account, check_account_plan
+from services.commands.bill_rules import check_lock_date
+from services.commands.catalog_rules import (
+    ZONE_OF_PRICES,
+    check_aggregation,
+    check_compound,
+    check_link,
+    check_pricing,
+    check_still_named,
+    fee_dates,
+)
 from services.commands.checks import (
     check_fixed,
     check_id_free,
@@ -36,7 +42,6 @@ from services.commands.checks import (
     check_version,
     existing,
 )
-from services.commands.compound import check_compound, check_still_named
 from services.commands.errors import AlreadyUsed
 from services.commands.kind import Kind
 from services.commands.messages import (
@@ -50,18 +55,17 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.plan_groups import check_link
 from services.commands.table import KINDS
 
 
 def decide(resources: Resources, command: Command, partitions: int) -> list[Fact]:
     """The facts, in order; `partitions` is how many `billing.events` has. Raises: CommandError."""
     if not isinstance(command, ConfigureOrganization):
-        organization.check_exists(resources)
+        organization_rules.check_exists(resources)
     facts: Sequence[Fact]
     match command:
         case ConfigureOrganization():
-            facts = [organization.configure(resources, command)]
+            facts = [organization_rules.configure(resources, command)]
         case CreateResource():
             facts = [_create(resources, command, partitions)]
         case UpdateResource():
@@ -69,13 +73,13 @@ def decide(resources: Resources, command: Command, partitions: int) -> list[Fact
         case DeleteResource():
             facts = [_delete(resources, command)]
         case TopUpCommitment():
-            facts = [commitments.top_up(resources, command)]
+            facts = [commitment_rules.top_up(resources, command)]
         case CancelCommitment():
-            facts = [commitments.cancel(resources, command)]
+            facts = [commitment_rules.cancel(resources, command)]
         case TransactBalance():
-            facts = [commitments.transact(resources, command)]
+            facts = [commitment_rules.transact(resources, command)]
         case AdvanceClock():
-            facts = organization.advance(resources, command)
+            facts = organization_rules.advance(resources, command)
         case _:
             assert_never(command)
     return list(facts)
@@ -87,37 +91,37 @@ def _create(resources: Resources, command: CreateResource, partitions: int) -> F
     _check_body(resources, kind, command.id, command.body, None)
     if isinstance(command.body, Account):
         return account_created(resources, command.id, command.body, partitions)
-    more = commitments.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
+    more = commitment_rules.grid_of(resources, command.body, None) if isinstance(command.body, Commitment) else {}
     return kind.fact("Created")(id=command.id, version=1, body=command.body, **more)
 
 
 def _update(resources: Resources, command: UpdateResource) -> Fact:
     kind = KINDS[command.kind]
-    held = existing(resources, kind, command.id)
-    check_version(kind.name, held, command.version)
-    check_fixed(kind, held, command.body)
-    _check_body(resources, kind, command.id, command.body, held)
+    entity = existing(resources, kind, command.id)
+    check_version(kind.name, entity, command.version)
+    check_fixed(kind, entity, command.body)
+    _check_body(resources, kind, command.id, command.body, entity)
     more: dict[str, Any] = {}
-    if isinstance(held, PlanEntity):
-        more = fee_dates(resources, held, command)
-    elif isinstance(held, CommitmentEntity):
+    if isinstance(entity, PlanEntity):
+        more = fee_dates(resources, entity, command)
+    elif isinstance(entity, CommitmentEntity):
         assert isinstance(command.body, Commitment)
-        more = commitments.grid_of(resources, command.body, held)
-    elif isinstance(held, ScheduleEntity):
-        more = schedules.changed(resources, held, command)
-    return kind.fact("Updated")(id=command.id, version=held.version + 1, body=command.body, **more)
+        more = commitment_rules.grid_of(resources, command.body, entity)
+    elif isinstance(entity, ScheduleEntity):
+        more = schedule_rules.changed(resources, entity, command)
+    return kind.fact("Updated")(id=command.id, version=entity.version + 1, body=command.body, **more)
 
 
 def _delete(resources: Resources, command: DeleteResource) -> Fact:
     kind = KINDS[command.kind]
-    held = existing(resources, kind, command.id)
+    entity = existing(resources, kind, command.id)
     check_unreferenced(resources, kind, command.id)
-    if isinstance(held.body, Aggregation):
-        check_still_named(resources, held, None)
+    if isinstance(entity.body, Aggregation):
+        check_still_named(resources, entity, None)
     if command.drawn and not command.force:
-        raise AlreadyUsed(kind=kind.name, name=getattr(held.body, "code", None) or held.id)
-    more = schedules.ended(resources, held, command) if isinstance(held, ScheduleEntity) else {}
-    return kind.fact("Deleted")(id=command.id, version=held.version + 1, force=command.force, **more)
+        raise AlreadyUsed(kind=kind.name, name=getattr(entity.body, "code", None) or entity.id)
+    more = schedule_rules.ended(resources, entity, command) if isinstance(entity, ScheduleEntity) else {}
+    return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 
 
 def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:
@@ -131,13 +135,13 @@ def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held:
             check_account_plan(resources, id, body)
         case Commitment():
             assert held is None or isinstance(held, CommitmentEntity)
-            commitments.check_commitment(resources, body, held)
+            commitment_rules.check_commitment(resources, body, held)
         case Balance():
-            commitments.check_balance(resources, body, held)
+            commitment_rules.check_balance(resources, body, held)
         case BalanceSchedule():
-            schedules.check_schedule(resources, body)
+            schedule_rules.check_schedule(resources, body)
         case AccountCharge():
-            commitments.check_charge(resources, body)
+            commitment_rules.check_charge(resources, body)
         case BillConfig():
             check_lock_date(body, held)
         case _:

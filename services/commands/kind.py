@@ -1,9 +1,9 @@
-"""What is particular to a kind of resource: its row in the table."""
+"""What is particular to a kind of resource: its row in the table, and in it how a scenario file writes one."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic.alias_generators import to_snake
 
@@ -13,10 +13,39 @@ from events.resources.base import Resource
 from projections.entities import Entity
 from projections.resources import ATTRIBUTES, Resources
 from services.commands.filters import Filter
-from services.commands.in_stories import PLAIN, InStories
 
 #: Members of every answer that a client may send back in a PUT; they are not read.
 ANSWERED = ("id", "version", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy")
+
+
+class InnerList(NamedTuple):
+    """A list inside an entry: its name, the kind of what it holds, and the field in which each names the entry."""
+
+    name: str
+    kind: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class InStories:
+    """What holds of the kind beside its body.
+
+    A file's list of them is called after the kind (`planTemplates`). A kind whose body has a name is known by its code,
+    which is its name where it has no other.
+    """
+
+    #: Plain values of what the body requires and an entry leaves out; `{code}` in a text is the entry's code.
+    defaults: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    #: Begins on the earliest day of the file, where it says no other.
+    begins_with_file: bool = False
+    #: Is made where it is only named.
+    made_when_named: bool = False
+    inner: InnerList | None = None
+    #: Fields of an entry that the file's reader takes and the body has not.
+    read_otherwise: tuple[str, ...] = ()
+
+
+PLAIN = InStories()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +105,12 @@ class Kind:
 
     def references(self, body: Resource) -> Iterator[tuple[str, str, str]]:
         """Every reference in the body: its field, the kind and the id that it names."""
-        for field, kind in self.model.references.items():
-            if id := value_of(body, field):
-                yield field, kind, id
-        for field, kind in self.reference_lists:
-            for number, id in enumerate(value_of(body, field) or ()):
-                yield f"{field}[{number}]", kind, id
+        for name, kind in self.model.references.items():
+            if id := value_of(body, name):
+                yield name, kind, id
+        for name, kind in self.reference_lists:
+            for number, id in enumerate(value_of(body, name) or ()):
+                yield f"{name}[{number}]", kind, id
 
 
 #: A field's name in Python; there are few, and each command asks for dozens.

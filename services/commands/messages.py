@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from events.decimals import Positive
 from events.facts.commitments import CancelPolicy
+from events.resources.balances import BalanceTransaction
 from events.resources.base import Day, Model, Resource
-from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
 
 

@@ -1,4 +1,6 @@
-"""What an organization's id may be, for whoever takes one: HTTP, and `trueup keys`."""
+"""What an organization's id may be, for whoever takes one: HTTP, and `trueup keys`, which begins without loading the
+facts that the other rules look at.
+"""
 
 from services.commands.errors import InvalidField
 

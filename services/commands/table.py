@@ -4,20 +4,16 @@ from typing import Any
 
 from events.facts.base import Fact
 from events.resources.accounts import Account, AccountPlan, Contract
-from events.resources.bill_config import BillConfig
-from events.resources.catalog import Aggregation, Meter, Plan, PlanTemplate, Pricing, Product
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceTransactionSchedule
+from events.resources.catalog import Aggregation, CompoundAggregation, Meter, Plan, PlanTemplate, Pricing, Product
 from events.resources.charges import AccountCharge
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
 from events.resources.counters import Counter, CounterAdjustment, CounterPricing
-from events.resources.credits import Balance
-from events.resources.picklists import CreditReason, Currency, DebitReason, TransactionType
+from events.resources.organization import BillConfig, CreditReason, Currency, DebitReason, TransactionType
 from events.resources.plan_groups import PlanGroup, PlanGroupLink
-from events.resources.schedules import BalanceChargeSchedule, BalanceTransactionSchedule
 from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, PlanEntity, ScheduleEntity
 from services.commands import filters as f
-from services.commands.in_stories import InnerList, InStories
-from services.commands.kind import Kind
+from services.commands.kind import InnerList, InStories, Kind
 
 _SPENT = ("amountSpent", "amountRolledOver", "amountLapsed", "status")
 _PRODUCTS = (("productIds", "product"),)

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid5
 
 from events.envelope import NAMESPACE, seal
+from projections.entities import SUPPOSED
 from projections.resources import Resources
 from projections.settlement import Family, compile_terms
 from services.commands.bodies import parse_body
@@ -19,9 +20,6 @@ from services.commands.decide import decide
 from services.commands.errors import InvalidBody, InvalidField
 from services.commands.messages import CreateResource, UpdateResource
 from services.commands.table import KINDS
-
-#: Above every position of an event store: what is only supposed was created last.
-_LATER = 2**62
 
 
 def supposed_family(
@@ -61,5 +59,7 @@ def _suppose(resources: Resources, kind: str, document: Any, number: int, now: d
     else:
         raise InvalidField(field="id", rule="must be text")
     for fact in decide(resources, command, 1):
-        envelope = seal(fact, source="what-if", sequence=_LATER + number, organization=resources.organization, time=now)
+        envelope = seal(
+            fact, source="what-if", sequence=SUPPOSED + number, organization=resources.organization, time=now
+        )
         resources.evolve(envelope)

@@ -1,19 +1,28 @@
-"""Is what was known still there? Topics with their partitions, the last records, and the newest event of the store."""
+"""Is what was known still there? Topics with their partitions, the last records, and the newest event of the store; and
+what stands at the end of each partition of the log: the last sequence of every source of ours there (`Tails`).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+import msgspec
+
+from events.sources import LastSequences, Origins, commands_source
 from events.topics import CATALOG, EVENTS, TOPICS, USAGE
 from services.breaks import (
     LogChangedError,
     LogCutError,
     LogShrunkError,
     LogWentBackError,
+    StoreWentBackError,
     TopicMissingError,
     UsageLostError,
 )
 from services.continuity.memory import Known
-from services.kafka import KafkaAdmin, LogReader, mark_of
+from services.kafka import FetchedRecord, KafkaAdmin, LogReader, mark_of
+from services.store.events import head
+from services.store.generations import Generations
 
 
 async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
@@ -87,3 +96,62 @@ def _by_topic(known: Iterable[Known]) -> Mapping[str, dict[int, int]]:
         held = found[one.topic]
         held[one.partition] = max(one.next_offset, held.get(one.partition, 0))
     return found
+
+
+#: Of each partition at most this much of the tail is read; the relay's ticks, each quarter hour, lie in it on all but
+#: the busiest systems, and the relay's note says the rest.
+TAIL_RECORDS_MAX = 200_000
+
+#: (topic, partition) of the log -> source -> last sequence.
+Tails = dict[tuple[str, int], LastSequences]
+
+
+class _Numbered(msgspec.Struct):
+    source: str
+    sequence: int
+
+
+_NUMBERED = msgspec.json.Decoder(_Numbered)
+
+
+def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
+    """Source and sequence of a record of ours; None for a stranger's."""
+    try:
+        found = _NUMBERED.decode(record.value or b"")
+    except msgspec.MsgspecError:
+        return None
+    return (found.source, found.sequence) if origins.own(found.source) else None
+
+
+async def last_sequences(reader: LogReader, topic: str, partition: int, start: int, origins: Origins) -> LastSequences:
+    """The highest sequence of each source in the partition from offset `start` on (or in its last TAIL_RECORDS_MAX)."""
+    end = (await reader.end_offsets(topic, [partition]))[partition]
+    found = LastSequences()
+    async for records in reader.read(topic, partition, max(start, end - TAIL_RECORDS_MAX), end):
+        for record in records:
+            one = numbered(record, origins)
+            if one is not None:
+                found.accepts(*one)
+    return found
+
+
+async def read_tails(connection: Any, reader: LogReader, generations: Generations, known: list[Known]) -> Tails:
+    """The tails from where the relay last wrote on: what is in them is not to be written again.
+
+    `known` is what the relay wrote. Raises: StoreWentBackError, if they hold an event that the store has not.
+    """
+    source, newest = commands_source(generations.commands), await head(connection)
+    starts = {(one.topic, one.partition): one.next_offset for one in known}
+    found = {}
+    for topic, partition in log_partitions(generations.partitions):
+        start = starts.get((topic, partition), 0)
+        last = await last_sequences(reader, topic, partition, start, generations.origins)
+        if last.get(source, 0) > newest:
+            raise StoreWentBackError(last[source], newest, f"{topic}/{partition}")
+        found[topic, partition] = last
+    return found
+
+
+def log_partitions(partitions: int) -> list[tuple[str, int]]:
+    """Every partition of the log of record, `billing.events` before `billing.catalog`."""
+    return [*((EVENTS, partition) for partition in range(partitions)), (CATALOG, 0)]

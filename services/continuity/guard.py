@@ -1,20 +1,24 @@
-"""Compares what is known with what is there: at a process's start, and every few seconds while it works."""
+"""Compares what is known with what is there: at a process's start, and every few seconds while it works.
+
+No clock is trusted alone: this host's and Postgres' are compared, too, and it is said when they differ (decision 27).
+Who makes topics anew or refills the store says so (`mending`): what others find broken meanwhile is being seen to.
+"""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any
 
 import structlog
 
-from services.breaks import BreakError, StoreWentBackError
+from services.breaks import BeingMendedError, BreakError, StoreWentBackError
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
-from services.continuity.clocks import ClockWatch
 from services.continuity.memory import Known, newest_noted, read, written
-from services.continuity.mending import check_nobody_mends
 from services.failures import Passing
 from services.kafka import Cluster, KafkaAdmin, LogReader
+from services.postgres.locks import locked
 from services.readside.live import OutdatedReadModelsError
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
@@ -24,11 +28,56 @@ CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
 #: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
 MARK_BYTES = 64 * 1024
+#: Clocks that differ by less than this: so much is what a slow answer or a young installation may show.
+TOLERANCE = timedelta(minutes=1)
+#: The advisory lock of whoever mends log or store.
+MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
 _log = structlog.get_logger(__name__)
 
 #: Gives a connection to Postgres for the length of a block.
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def differing(times: Mapping[str, datetime]) -> list[str]:
+    """Which of these clocks, read at about the same moment, differ by more than TOLERANCE, in words."""
+    found = []
+    for (one, here), (other, there) in combinations(times.items(), 2):
+        apart = here - there
+        if abs(apart) > TOLERANCE:
+            side = "ahead of" if apart > timedelta(0) else "behind"
+            found.append(f"the clock of {one} is {abs(apart.total_seconds()):.0f} s {side} that of {other}")
+    return found
+
+
+class ClockWatch:
+    """Says that clocks differ, and that they no longer do: once for each change."""
+
+    def __init__(self) -> None:
+        self.differences: list[str] = []
+
+    def compare(self, times: Mapping[str, datetime]) -> None:
+        """Compare clocks that were read at about the same moment."""
+        found = differing(times)
+        if found and not self.differences:
+            _log.warning("clocks_differ", found=found)
+        elif self.differences and not found:
+            _log.info("clocks_agree")
+        self.differences = found
+
+
+@asynccontextmanager
+async def mending(connection: Any) -> AsyncIterator[None]:
+    """Log or store are changed in here, over this connection; it waits for whoever is at it already."""
+    async with locked(connection, MENDING_LOCK):
+        yield
+
+
+async def check_nobody_mends(connection: Any) -> None:
+    """Raises: BeingMendedError."""
+    # Shared, so that those who ask do not see each other; it is given back as the statement ends.
+    if not await connection.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", MENDING_LOCK):
+        raise BeingMendedError
 
 
 class Guard:

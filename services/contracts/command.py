@@ -1,11 +1,18 @@
-"""`trueup contracts`."""
+"""`trueup contracts`: the files of the contracts, and what is in each."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
-from services.contracts.documents import README, documents
+from services.api.app import create_app
+from services.contracts.readme_table import replaced
+from services.contracts.settings_page import settings_page
+from services.contracts.topics import asyncapi
 from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster
 
 
 class NoReadmeError(Worded, ExpectedFailure):
@@ -24,3 +31,26 @@ def contracts(folder: Path) -> None:
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
         click.echo(folder / path)
+
+
+OPENAPI, ASYNCAPI, README = Path("docs/openapi.json"), Path("docs/asyncapi.json"), Path("README.md")
+SETTINGS = Path("docs/settings.md")
+
+
+def openapi() -> dict[str, Any]:
+    """What the API serves at `/openapi.json`; no server is reached."""
+    return create_app("", Cluster("")).openapi()
+
+
+def documents(root: Path) -> Iterator[tuple[Path, str]]:
+    """Each file below the root of the repository, and its text. Raises: FileNotFoundError without a README.md."""
+    http = openapi()
+    yield OPENAPI, written(http)
+    yield ASYNCAPI, written(asyncapi())
+    yield SETTINGS, settings_page()
+    yield README, replaced((root / README).read_text(), http)
+
+
+def written(document: dict[str, Any]) -> str:
+    """The same document, the same text."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -1,4 +1,6 @@
-"""The AsyncAPI document: what each topic carries, in which direction, by which keys and headers."""
+"""The AsyncAPI document: what each topic carries, in which direction, by which keys and headers, and how it is
+partitioned, keyed and kept, as AsyncAPI's bindings for Kafka say it.
+"""
 
 from importlib.metadata import version
 from inspect import getdoc
@@ -21,11 +23,11 @@ from events.topics import (
     USAGE_REJECTED,
     Topic,
 )
-from services.contracts.bindings import channel_binding, message_binding, partitions_in_words, retention_in_words
 from services.contracts.records import LINE_ITEM, SCHEMAS, USAGE_EVENT, record_of, schemas
 from services.ingest.cloudevent import ATTRIBUTES
 from services.ingest.refusal import Reason
 from services.relay.relay import places
+from services.run.settings import Settings
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
@@ -178,3 +180,40 @@ _EXAMPLE: dict[str, Any] = {
     "organization": "my-org",
     "data": {"meter": "api", "measure": {"calls": 3}},
 }
+
+
+_VERSION = "0.5.0"
+#: Settings of a topic that the bindings have numbers for.
+_NUMBERS = ("retention.ms", "retention.bytes")
+
+
+def channel_binding(topic: Topic) -> dict[str, Any]:
+    """Partitions where they are fixed, and how long records stay; -1 is for ever."""
+    config = topic.config
+    kept: dict[str, Any] = {name: int(config[name]) for name in _NUMBERS}
+    kept |= {
+        "cleanup.policy": config["cleanup.policy"].split(","),
+        "max.message.bytes": Settings.model_fields["max_record_bytes"].default,
+    }
+    found: dict[str, Any] = {"topic": topic.name, "topicConfiguration": kept, "bindingVersion": _VERSION}
+    return {"kafka": found | ({"partitions": topic.partitions} if topic.partitions else {})}
+
+
+def message_binding(key: str) -> dict[str, Any]:
+    """`key`: what a record's key is, in words."""
+    return {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": _VERSION}}
+
+
+def partitions_in_words(topic: Topic) -> str:
+    """How many partitions there are, for the channel's description."""
+    if topic.partitions:
+        return f"{topic.partitions} partition."
+    usual = Settings.model_fields["partitions"].default
+    return f"As many partitions as `TRUEUP_PARTITIONS` says when topics are made, {usual} unless set, for life."
+
+
+def retention_in_words(topic: Topic) -> str:
+    """How long records stay, and whose clock stamps them."""
+    ms = int(topic.config["retention.ms"])
+    how_long = "for ever" if ms < 0 else f"for {ms // (24 * 60 * 60 * 1000)} days"
+    return f"Records stay {how_long}, and bear the time at which the broker took them."

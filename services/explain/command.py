@@ -9,8 +9,8 @@ from services.explain.text import lines_of
 from services.postgres import open_postgres
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import open_watcher
-from services.run.printable import printable, printable_json
 from services.run.process import Process, run_process
+from services.words import printable, printable_json
 
 
 @click.command()

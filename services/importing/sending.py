@@ -76,7 +76,8 @@ class Sender:
         self._client = client
 
     def send(self, request: Request, after: int) -> list[Wrong]:
-        """Send it until it is answered; returns what of it was refused. `after`: the line that all before was sent to.
+        """Send it until it is answered; returns what of it was refused. `after`: the line up to which all was sent
+        before.
 
         Raises: ImportStoppedError, ImportRefusedError.
         """

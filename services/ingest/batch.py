@@ -16,7 +16,7 @@ from decimal import localcontext
 import numpy as np
 
 from events.decimals import EXACT
-from events.dedupe import ID_HASH_BYTES
+from events.sources import ID_HASH_BYTES
 from events.topics import (
     ARRIVAL_HEADER,
     CUT_HEADER,

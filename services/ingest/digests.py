@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Protocol, Self
 from zlib import crc32
 
-from events.dedupe import CONTENT_HASH_BYTES, ID_HASH_BYTES
+from events.sources import CONTENT_HASH_BYTES, ID_HASH_BYTES
 
 
 class Hash(Protocol):

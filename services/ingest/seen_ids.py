@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from events.dedupe import DIGEST_BYTES, ID_HASH_BYTES, WINDOW_DAYS
+from events.sources import DIGEST_BYTES, ID_HASH_BYTES, WINDOW_DAYS
 
 #: Ids that may stand in the dict (about 170 bytes each) before they become a run.
 RECENT_IDS = 16_384

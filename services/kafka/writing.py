@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Self
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from events.topics import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.kafka.clients import new_producer
 from services.kafka.cluster import Cluster
 from services.kafka.failures import REQUEST_TIMEOUT_S, kafka_errors
-from services.record_bytes import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 
 #: One produce request carries at most this much, so that every topic takes it; a larger record gets a batch of its own.
 BATCH_BYTES = RECORD_BYTES_LEAST - 64 * 1024

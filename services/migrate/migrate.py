@@ -15,9 +15,9 @@ import structlog
 import uvloop
 
 from events.topics import USAGE
-from services.continuity.mending import mending
+from services.continuity.guard import mending
+from services.migrate.make_roles import make_roles
 from services.migrate.new_usage import begin_usage_anew
-from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import connected
 from services.postgres.locks import locked

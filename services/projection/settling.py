@@ -11,7 +11,7 @@ import structlog
 
 from projections.rating.index import FamilyIndex
 from projections.readmodels import accrued_lines, balances, columns, draws
-from projections.readmodels.settled import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
+from projections.readmodels.settled_rows import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
 from projections.settlement import Family, Settlement, settle, unbilled_of

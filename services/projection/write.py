@@ -130,7 +130,7 @@ class Writer:
         if tick is not None and tick != state.stored_tick:
             zones = [row["timezone"] for row in await connection.fetch(due.ZONES, partition)]
             moved = [zone for zone in zones if _day_moved(zone, state.stored_tick, tick)]
-            testing = [name for name, held in catalogs.items() if held.config and held.config.body.test_clock]
+            testing = [name for name, catalog in catalogs.items() if catalog.has_test_clock]
             await connection.execute(due.MARK_ZONES, partition, moved, testing)
 
 

@@ -19,7 +19,7 @@ from projections.rating.index import FamilyIndex, index_families
 from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
-from projections.readmodels.settled import settled_rows
+from projections.readmodels.settled_rows import settled_rows
 from projections.resources import Resources
 from projections.settlement import Family, assemble, settle, together
 from services.concurrency import compute
@@ -87,7 +87,7 @@ class PageRows:
 
     organization: str
     families: FamilyRows
-    places: Mapping[int, Position]
+    folded: Mapping[int, Position]
     #: The organization's test clock, by partition.
     clocks: Mapping[int, datetime | None]
     #: By offset.
@@ -116,12 +116,12 @@ async def read_page(connection: Any, organization: str, root_ids: Sequence[str])
     """The rows of families, in a transaction that has set its search path."""
     rows = await connection.fetch(_ROOTS, organization, list(root_ids))
     partitions = {row["partition"] for row in rows}
-    places = await read_positions(connection, list(partitions))
+    folded = await read_positions(connection, list(partitions))
     clocks = {one: (await read_clocks(connection, one)).get(organization) for one in partitions}
-    offsets = {place.catalog_offset for place in places.values()}
+    offsets = {position.catalog_offset for position in folded.values()}
     catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
     families = await read_families(connection, [(organization, row["root_id"], row["partition"]) for row in rows])
-    return PageRows(organization, families, places, clocks, catalogs)
+    return PageRows(organization, families, folded, clocks, catalogs)
 
 
 def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
@@ -129,21 +129,21 @@ def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
     catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
     found = {}
     for state in families_of(rows.families):
-        place = rows.places[state.partition]
-        found[state.root_id] = _loaded(state, catalogs[place.catalog_offset], place, rows.clocks[state.partition])
+        position = rows.folded[state.partition]
+        found[state.root_id] = _loaded(state, catalogs[position.catalog_offset], position, rows.clocks[state.partition])
     return found
 
 
-def _loaded(state: FamilyState, catalog: Catalog, place: Position, clock: datetime | None) -> LoadedFamily:
+def _loaded(state: FamilyState, catalog: Catalog, position: Position, clock: datetime | None) -> LoadedFamily:
     resources = together(catalog[0], state.own, clock)
     return LoadedFamily(
         state.organization,
         state.root_id,
         state.family(resources, catalog[1]),
         resources,
-        Positions(partition=state.partition, log=place.next_offset, catalog=place.catalog_offset),
+        Positions(partition=state.partition, log=position.next_offset, catalog=position.catalog_offset),
         state.bills_version,
-        state.today(resources, place.tick),
+        state.today(resources, position.tick),
     )
 
 
@@ -162,9 +162,9 @@ async def settle_now(
         if partition is None:
             raise UnknownFamilyError(organization, root_id)
         families = await read_families(connection, [(organization, root_id, partition)])
-        places = await read_positions(connection, [partition])
+        folded = await read_positions(connection, [partition])
         clocks = {partition: (await read_clocks(connection, partition)).get(organization)}
-    page = PageRows(organization, families, places, clocks, {})
+    page = PageRows(organization, families, folded, clocks, {})
     return await compute(organization, _settled_now, page, terms, root_id, as_of)
 
 
@@ -175,9 +175,9 @@ def _settled_now(
     terms = resources_of(page.organization, rows, clock)
     account = terms.accounts[root_id]
     [state] = families_of(page.families)
-    place = page.places.get(account.partition)
+    position = page.folded.get(account.partition)
     newest = later(state.newest, account.modified)
-    today = today_of(terms, account.timezone, place.tick if place else None, newest, state.newest_usage_day())
+    today = today_of(terms, account.timezone, position.tick if position else None, newest, state.newest_usage_day())
     through = state.billed.through(as_of or today)
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
     settlement = settle(family, through=through, accrued=True)

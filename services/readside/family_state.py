@@ -17,7 +17,7 @@ from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
-from projections.readmodels.settled import BehindRows, Shown
+from projections.readmodels.settled_rows import BehindRows, Shown
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
 from projections.usage import Cell, CellKey

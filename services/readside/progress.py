@@ -5,7 +5,7 @@ whoever published usage and then asked for a bill expects it on this one.
 """
 
 from events.topics import CATALOG, EVENTS, USAGE
-from services.readside.ends import KAFKA_SECONDS
+from services.readside.looking import KAFKA_SECONDS
 from services.readside.targets import LogProjected, Relayed, UsageProjected
 from services.readside.watching import Deadline, ProjectionStalledError, Watcher
 

@@ -17,9 +17,9 @@ async def day_of(postgres: Postgres, resources: Resources, account: AccountEntit
     `resources` hold the configuration and the test clock.
     """
     tick = None
-    if resources.config is None or not resources.config.body.test_clock:
+    if not resources.has_test_clock:
         async with reading_live(postgres) as connection:
-            places = await read_positions(connection, [account.partition])
-        place = places.get(account.partition)
-        tick = place.tick if place is not None else None
+            folded = await read_positions(connection, [account.partition])
+        position = folded.get(account.partition)
+        tick = position.tick if position is not None else None
     return today_of(resources, account.timezone, tick, about.modified, None)

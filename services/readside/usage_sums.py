@@ -41,7 +41,7 @@ _OF_SEGMENT = "coalesce(nullif(segment, '')::jsonb->>${}::text, '')"
 
 
 class SumKey(NamedTuple):
-    """What a sum is of; each part is None, or empty, where nothing is told apart by it."""
+    """What a sum is of; a part is None, or empty, where sums are not divided by it."""
 
     start: date | None
     account_id: str | None
@@ -49,8 +49,8 @@ class SumKey(NamedTuple):
     segment: tuple[str, ...]
 
     @property
-    def place(self) -> tuple[Any, ...]:
-        """Newest first, then by account and segment: the order of the question."""
+    def order(self) -> tuple[Any, ...]:
+        """To sort by: newest first, then by account, then by segment."""
         return -(self.start or date.min).toordinal(), self.account_id or "", self.segment
 
 
@@ -119,4 +119,4 @@ def after(start: date, span: Span) -> date:
 
 def merged(found: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
     """The keys of all, in the order of the question."""
-    return sorted({key for sums in found for key in sums}, key=lambda key: key.place)
+    return sorted({key for sums in found for key in sums}, key=lambda key: key.order)

@@ -14,9 +14,8 @@ from events.topics import CATALOG, EVENTS, USAGE
 from services.concurrency import cancel_all
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster
-from services.readside.ends import KAFKA_SECONDS, TopicEnds
 from services.readside.live import Live, OutdatedReadModelsError
-from services.readside.looking import Looker, Seen
+from services.readside.looking import KAFKA_SECONDS, Looker, Seen, TopicEnds
 from services.readside.targets import Target
 from services.shared_answers import Outcome, SharedAnswer
 

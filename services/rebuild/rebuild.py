@@ -12,12 +12,12 @@ import structlog
 
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS
 from services.breaks import BreakError, TopicMissingError
-from services.continuity.check import check_ends, check_records
+from services.continuity.check import check_ends, check_records, log_partitions
+from services.continuity.guard import mending
 from services.continuity.memory import Known, newest_noted, note, note_writer, read, written
-from services.continuity.mending import mending
-from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader, Mark
+from services.migrate.make_roles import make_roles
 from services.migrate.migrate import (
     MIGRATE_LOCK,
     known_topics,
@@ -26,7 +26,6 @@ from services.migrate.migrate import (
     record_topic,
 )
 from services.migrate.new_usage import begin_usage_anew
-from services.migrate.roles import make_roles
 from services.migrate.topics import make_topics
 from services.postgres import Connection, Postgres
 from services.postgres.locks import lock

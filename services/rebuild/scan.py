@@ -17,8 +17,8 @@ from events.facts.usage import UsageRead
 from events.sources import KINDS, LastSequences, usage_partition_of
 from events.topics import USAGE
 from projections.readmodels import columns
+from services.continuity.check import log_partitions
 from services.continuity.memory import Known, mark_of_fact
-from services.continuity.tails import log_partitions
 from services.failures import ExpectedFailure, Worded
 from services.kafka import FetchedRecord, LogReader, Mark, mark_of
 from services.store.generations import COMMANDS

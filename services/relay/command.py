@@ -9,9 +9,9 @@ import click
 import structlog
 
 from services.concurrency import first_of
+from services.continuity.check import read_tails
 from services.continuity.guard import Guard, guarded
 from services.continuity.memory import note_writer, written
-from services.continuity.tails import read_tails
 from services.kafka import BatchWriter, Cluster, LogReader
 from services.outage import until_stopped
 from services.postgres import Connection, Role, connected

@@ -24,9 +24,9 @@ from events.facts.bills import BillIssued
 from events.facts.clock import ClockTicked
 from events.sources import LastSequences, clock_source, commands_source
 from events.topics import BILL_LINES, CATALOG, EVENTS
-from services.continuity.clocks import ClockWatch
+from services.continuity.check import Tails
+from services.continuity.guard import ClockWatch
 from services.continuity.memory import note
-from services.continuity.tails import Tails
 from services.kafka import EPOCH, BatchWriter, Mark, NoteWriter, Record, digest_of
 from services.postgres import Connection
 from services.relay import cursor

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from projections.line_types import LINES
-from services.run.printable import printable
+from services.words import printable
 
 #: How wide a table is at least, so that nothing of it is cut, and at most.
 NARROWEST, WIDEST = 64, 100

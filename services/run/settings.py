@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 
+from events.topics import MIB, RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.failures import ExpectedFailure
 from services.postgres_url import redacted
-from services.record_bytes import MIB, RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.run.server_settings import (
     PREFIX,
     SECRETS,

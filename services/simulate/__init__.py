@@ -13,7 +13,6 @@ from rich.text import Text
 
 from services.kafka import Cluster
 from services.run.cluster import given_cluster
-from services.run.printable import printable, printable_json
 from services.run.printing import make_console, show
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
@@ -23,6 +22,7 @@ from services.simulate.player import Player
 from services.simulate.report import print_story, story_json
 from services.simulate.story import read_story
 from services.simulate.yaml_lines import ScenarioError
+from services.words import printable, printable_json
 
 
 def run_files(paths: Iterable[Path], *, json: bool, live: str | None, kafka: str | None = None) -> int:

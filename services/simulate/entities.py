@@ -7,8 +7,7 @@ from typing import Any
 
 from events.dates import LATEST, read_day
 from events.resources.catalog import Plan, PlanTemplate
-from services.commands.in_stories import InnerList, InStories
-from services.commands.kind import ANSWERED
+from services.commands.kind import ANSWERED, InnerList, InStories
 from services.commands.table import KINDS
 from services.simulate.player import Document, nameless
 from services.simulate.yaml_lines import Mapping as Lines
@@ -31,7 +30,7 @@ def earliest_date(document: Any) -> date | None:
 
 
 def _date_in(text: str) -> date | None:
-    """The date that a text begins with; what is none, or none of the wire's, is judged where it stands."""
+    """The date that a text begins with; whether a text that has none is right is judged where it is used."""
     match = _DATE.match(text)
     try:
         return read_day(match[1]) if match else None
@@ -127,7 +126,7 @@ class Entities:
         return with_band_defaults({**defaults, **fields})
 
     def _only_named(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """What is named somewhere, stands nowhere, and may be made for that alone."""
+        """What is named somewhere but has no entry, and may be made only because it is named."""
         for document in documents:
             for kind, code in references(document.kind, document.fields):
                 if _row(kind).made_when_named and (kind, code) not in self._known:

@@ -24,12 +24,10 @@ from services.access.local import Credentials
 from services.api.patience import Patient
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
-from services.simulate.live_http import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization
-from services.simulate.live_kafka import UsagePipe
+from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
 from services.simulate.live_wording import LiveNames, bill_of, commitment_of
-from services.simulate.memory_player import DEFAULT_CONFIG
 from services.simulate.naming import in_words, refusal
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_unpriced
 
 #: A job that settles a story takes milliseconds; behind many others in a busy system it may have to wait.
@@ -137,7 +135,7 @@ class LivePlayer:
         job = self._done({"lastDateInBillingPeriod": day - timedelta(days=1), **only})
         self._look_for_refused()
         bills = [bill_of(self._call("GET", f"bills/{id}"), self._names) for id in job["billIds"]]
-        return sorted(bills, key=lambda bill: (self._names.place(bill.account), bill.currency))
+        return sorted(bills, key=lambda bill: (self._names.creation_of(bill.account), bill.currency))
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
         body = {"accountId": self._names.id("account", account), "lastDateInBillingPeriod": day - timedelta(days=1)}

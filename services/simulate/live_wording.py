@@ -14,8 +14,7 @@ from events.zones import time_zone
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
-from services.simulate.entities import reference_fields
-from services.simulate.naming import id_of
+from services.simulate.naming import id_of, resolved
 from services.simulate.player import Document, PlayedBill, PlayedLine
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
@@ -68,7 +67,7 @@ class LiveNames:
         """What results call an id; lines may name what was deleted since, too."""
         return id if id is None or id not in self._documents else self._documents[id].title
 
-    def place(self, account: str) -> int:
+    def creation_of(self, account: str) -> int:
         """Number of an account in the order of creation."""
         return list(self._ids).index(("account", account))
 
@@ -86,15 +85,7 @@ class LiveNames:
 
     def resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become the API's ids under the wire's names."""
-        names = reference_fields(kind)
-        found: dict[str, Any] = {}
-        for name, value in fields.items():
-            field, to = names.get(name, (name, None))
-            if to is None or value is None:
-                found[field] = value
-            else:
-                found[field] = [self.id(to, one) for one in value] if isinstance(value, list) else self.id(to, value)
-        return found
+        return resolved(kind, fields, self.id)
 
 
 def bill_of(document: Mapping[str, Any], names: LiveNames) -> PlayedBill:

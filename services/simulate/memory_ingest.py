@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from events.decimals import parse_decimal
-from events.dedupe import ID_HASH_BYTES
+from events.sources import ID_HASH_BYTES
 from projections.aggregates import DayState, TotalsKey, contributions, merge, meter_aggregation
 from projections.calendar import local_day
 from projections.resources import Resources
+from projections.usage import joined
 from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import directory_of
 from services.ingest.instants import LATEST, Arrival, utc_text
@@ -61,7 +62,7 @@ class MemoryUsage:
 
     def _add(self, resources: Resources, record: UsageRecord, usage: Usage) -> None:
         account = usage.lane.account
-        texts = {field: text for fields in usage.texts.values() for field, text in fields.items()}
+        texts = joined(usage.texts.values())
         numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
         listed = [one for one in resources.aggregations.values() if one.body.meter_id == usage.lane.meter.id]
         day = local_day(record.ts, account.timezone)

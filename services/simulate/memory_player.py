@@ -10,8 +10,8 @@ from events.envelope import NAMESPACE, seal
 from events.facts.base import Fact
 from events.facts.bills import Positions
 from events.facts.resources import ResourceFact
+from events.resources.balances import BalanceTransaction
 from events.resources.base import Resource
-from events.resources.credits import BalanceTransaction
 from events.resources.organization import OrganizationConfig
 from projections.rating.index import FamilyIndex, index_families
 from projections.resources import Resources
@@ -25,10 +25,11 @@ from projections.settlement import (
     settle,
     unbilled,
 )
+from projections.settlement.states_by_day import state_of
 from services.api.wire import encode, parse_object
 from services.billing.bill_document import unpriced_documents
 from services.commands.bodies import parse_body, parse_model
-from services.commands.commitments import is_used
+from services.commands.commitment_rules import is_used
 from services.commands.decide import decide
 from services.commands.errors import CommandError
 from services.commands.messages import (
@@ -47,20 +48,10 @@ from services.commands.table import KINDS
 from services.simulate.entities import references
 from services.simulate.memory_ingest import MemoryUsage
 from services.simulate.naming import id_of, in_words, resolved
-from services.simulate.player import Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
+from services.simulate.player import DEFAULT_CONFIG, Document, PlayedBill, PlayedUnpriced, RefusedError, UsageRecord
 from services.simulate.wording import played_bill, played_unpriced, state_document
 
 ORGANIZATION = str(uuid5(NAMESPACE, "simulate"))
-#: What organizationconfig requires, where a scenario does not say it.
-DEFAULT_CONFIG: dict[str, Any] = {
-    "timezone": "UTC",
-    "currency": "USD",
-    "yearEpoch": "1970-01-01",
-    "monthEpoch": "1970-01-01",
-    "weekEpoch": "1970-01-05",
-    "dayEpoch": "1970-01-01",
-    "daysBeforeBillDue": 14,
-}
 
 
 class MemoryPlayer:
@@ -95,46 +86,50 @@ class MemoryPlayer:
         return self._body(kind, document.code)
 
     def update(self, kind: str, code: str, fields: Mapping[str, Any], effective: date | None = None) -> Resource:
-        held = self._held(kind, code)
-        document = held.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
+        entity = self._entity(kind, code)
+        document = entity.body.model_dump(by_alias=True, exclude_unset=True) | self._resolved(kind, fields)
 
         def command() -> Command:
-            return UpdateResource(kind, held.id, parse_body(kind, _wire(document)), held.version, self._now, effective)
+            return UpdateResource(
+                kind, entity.id, parse_body(kind, _wire(document)), entity.version, self._now, effective
+            )
 
         self._do(kind, command)
         return self._body(kind, code)
 
     def delete(self, kind: str, code: str, force: bool, effective: date | None = None) -> None:
-        held = self._held(kind, code)
-        drawn = kind in ("commitment", "balance") and self._is_used(held.id, held.body.account_id)
-        self._do(kind, lambda: DeleteResource(kind, held.id, force, drawn, self._now, effective))
+        entity = self._entity(kind, code)
+        drawn = kind in ("commitment", "balance") and self._is_used(entity.id, entity.body.account_id)
+        self._do(kind, lambda: DeleteResource(kind, entity.id, force, drawn, self._now, effective))
         # An entity of the same code may come again, and is then a later one.
         self.index = index_families(self.resources)
 
     def top_up(self, code: str, amount: Decimal, day: date, recurring: bool) -> None:
-        held = self._held("commitment", code)
+        commitment = self._entity("commitment", code)
 
         def command() -> Command:
             asked = parse_model(TopUp, _wire({"amount": amount, "date": day, "recurring": recurring}))
-            return TopUpCommitment(held.id, asked.amount, asked.date, asked.recurring, held.version, self._now)
+            return TopUpCommitment(
+                commitment.id, asked.amount, asked.date, asked.recurring, commitment.version, self._now
+            )
 
         self._do("commitment", command)
 
     def cancel(self, code: str, day: date, policy: str | None) -> None:
-        held = self._held("commitment", code)
+        commitment = self._entity("commitment", code)
 
         def command() -> Command:
             asked = parse_model(Cancellation, _wire({"date": day, "policy": policy}))
-            return CancelCommitment(held.id, asked.date, asked.policy, held.version, self._now)
+            return CancelCommitment(commitment.id, asked.date, asked.policy, commitment.version, self._now)
 
         self._do("commitment", command)
 
     def transact(self, code: str, amount: Decimal, day: date) -> None:
-        held, id = self._held("balance", code), str(uuid5(NAMESPACE, f"{self._sequence}"))
+        balance, id = self._entity("balance", code), str(uuid5(NAMESPACE, f"{self._sequence}"))
 
         def command() -> Command:
             asked = parse_model(BalanceTransaction, _wire({"amount": amount, "transactionDate": day}))
-            return TransactBalance(held.id, asked, id, self._now)
+            return TransactBalance(balance.id, asked, id, self._now)
 
         self._do("balance", command)
 
@@ -148,35 +143,35 @@ class MemoryPlayer:
         """Nothing is on its way in memory."""
 
     def approve(self, account: str) -> None:
-        self._held("account", account)
+        self._entity("account", account)
 
     def bill(self, day: date, account: str | None) -> list[PlayedBill]:
-        only = self._held("account", account).id if account is not None else None
+        only = self._entity("account", account).id if account is not None else None
         roots = [self.resources.accounts[only].root_id] if only else self._roots()
         return [
             self._issued(draft) for root in roots for draft in draft_bills(self.family(root), date=day, account_id=only)
         ]
 
     def preview(self, account: str, day: date) -> list[PlayedBill]:
-        held = self._held("account", account)
-        drafts = draft_bills(self.family(held.root_id), date=day, account_id=held.id)
+        of_account = self._entity("account", account)
+        drafts = draft_bills(self.family(of_account.root_id), date=day, account_id=of_account.id)
         return [played_bill(self._codes, draft) for draft in drafts]
 
     def unbilled(self, account: str, day: date) -> list[PlayedBill]:
-        held = self._held("account", account)
-        drafts = unbilled(self.family(held.root_id), as_of=day, account_id=held.id)
+        of_account = self._entity("account", account)
+        drafts = unbilled(self.family(of_account.root_id), as_of=day, account_id=of_account.id)
         return [played_bill(self._codes, draft) for draft in drafts]
 
     def unpriced(self, account: str) -> list[PlayedUnpriced]:
-        held = self._held("account", account)
-        documents = unpriced_documents(self.family(held.root_id), self.resources, held.id)
+        of_account = self._entity("account", account)
+        documents = unpriced_documents(self.family(of_account.root_id), self.resources, of_account.id)
         return [played_unpriced(one, account, self._codes) for one in documents]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
-        held = self._held("commitment", code)
-        root = self.resources.accounts[held.body.account_id].root_id
+        entity = self._entity("commitment", code)
+        root = self.resources.accounts[entity.body.account_id].root_id
         settlement = settle(self.family(root), through=day, accrued=True)
-        return state_document(self.resources, held, settlement.commitments[held.id], day)
+        return state_document(self.resources, entity, settlement.commitments[entity.id], day)
 
     def _issued(self, draft: DraftBill) -> PlayedBill:
         self._bills += 1
@@ -199,18 +194,19 @@ class MemoryPlayer:
         family = self.family(self.resources.accounts[account_id].root_id)
         day = family.billed.through(date.min)
         settlement = settle(family, through=day, accrued=True)
-        state = (settlement.commitments | settlement.balances)[agreement_id]
+        state = state_of(settlement, agreement_id)
+        assert state is not None
         return is_used(agreement_id, billed=family.billed, spent=state.drawn)
 
     def _body(self, kind: str, code: str) -> Resource:
-        body: Resource = self._held(kind, code).body
+        body: Resource = self._entity(kind, code).body
         return body
 
-    def _held(self, kind: str, code: str) -> Any:
-        held = KINDS[kind].held(self.resources).get(id_of(kind, code))
-        if held is None:
+    def _entity(self, kind: str, code: str) -> Any:
+        entity = KINDS[kind].held(self.resources).get(id_of(kind, code))
+        if entity is None:
             raise RefusedError(f"there is no {kind} with code {code}")
-        return held
+        return entity
 
     def _do(self, kind: str | None, command: Callable[[], Command]) -> None:
         """Decide what the command asks, and apply it. Raises: RefusedError, in the file's words."""

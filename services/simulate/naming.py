@@ -2,7 +2,7 @@
 usage, and ingest's refusals in the file's words."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid5
 
@@ -32,24 +32,17 @@ def id_of(kind: str, code: str) -> str:
     return str(uuid5(NAMESPACE, f"simulate/{kind}/{code}"))
 
 
-def resolved(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Wire fields of scenario fields: codes become ids under the wire's names."""
+def resolved(kind: str, fields: Mapping[str, Any], id_of: Callable[[str, str], str] = id_of) -> dict[str, Any]:
+    """Wire fields of scenario fields: codes become ids under the wire's names; what names nothing, null, stays so."""
     names = reference_fields(kind)
     found: dict[str, Any] = {}
     for name, value in fields.items():
-        if name not in names:
-            found[name] = value
-            continue
-        field, to = names[name]
-        found[field] = _ids_of(to, value)
+        field, to = names.get(name, (name, None))
+        if to is None or not value:
+            found[field] = value
+        else:
+            found[field] = [id_of(to, code) for code in value] if isinstance(value, list) else id_of(to, value)
     return found
-
-
-def _ids_of(kind: str, value: Any) -> Any:
-    """The id of a code, or the ids of a list of codes; what names nothing, null, stays as it is."""
-    if isinstance(value, list):
-        return [id_of(kind, code) for code in value]
-    return value and id_of(kind, value)
 
 
 def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from events.resources.base import Resource
 from events.resources.commitments import Commitment
-from services.commands.catalog import DATED, FEES
-from services.commands.schedules import SCHEDULES
+from services.commands.catalog_rules import DATED, FEES
+from services.commands.schedule_rules import SCHEDULES
 from services.failures import ExpectedFailure
 from services.simulate.compare import bill_differences, fields_differences
 from services.simulate.entities import with_band_defaults

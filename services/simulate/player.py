@@ -9,6 +9,17 @@ from typing import Any, Protocol
 
 from events.resources.base import Resource
 
+#: What organizationconfig requires, where a scenario does not say it.
+DEFAULT_CONFIG: dict[str, Any] = {
+    "timezone": "UTC",
+    "currency": "USD",
+    "yearEpoch": "1970-01-01",
+    "monthEpoch": "1970-01-01",
+    "weekEpoch": "1970-01-05",
+    "dayEpoch": "1970-01-01",
+    "daysBeforeBillDue": 14,
+}
+
 
 class RefusedError(Exception):
     """The product refused a step; the message says why, in the file's words. `wire` is the message as HTTP has it."""

@@ -13,10 +13,10 @@ from rich.text import Text
 
 from events.decimals import plain
 from projections.line_types import DRAWS
-from services.run.printable import printable, printable_json
 from services.run.printing import Line, bill_table, show
 from services.simulate.play import Played
 from services.simulate.player import PlayedBill, PlayedLine, PlayedUnpriced
+from services.words import printable, printable_json
 
 
 def print_story(console: Console, path: Path, title: str, played: Sequence[Played]) -> None:

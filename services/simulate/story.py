@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from services.commands.catalog import DATED
+from services.commands.catalog_rules import DATED
 from services.commands.kind import ANSWERED
-from services.commands.schedules import SCHEDULES
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.entities import LISTS, Entities, check_fields, earliest_date
 from services.simulate.naming import NUMBERS, TEXTS

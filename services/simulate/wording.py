@@ -9,7 +9,7 @@ from events.decimals import normal, plain
 from events.resources.commitments import Commitment
 from projections.aggregates import segment_text, segment_values
 from projections.entities import CommitmentEntity
-from projections.readmodels.settled import balance_row
+from projections.readmodels.settled_rows import balance_row
 from projections.resources import Resources
 from projections.settlement import AgreementState, DraftBill, DraftLine
 from services.api.funds import added_to, standing_of

@@ -16,8 +16,8 @@ _PRICES = f"{OF_KIND} AND {names_one_of('e', 'planId', '$3')} ORDER BY e.positio
 
 
 @dataclass(frozen=True, slots=True)
-class Billed:
-    """Accounts, perhaps as far as a contract of theirs goes."""
+class BilledAccounts:
+    """Accounts, or only what one contract of theirs covers."""
 
     organization: str
     #: By id.
@@ -33,7 +33,7 @@ class Billed:
         return [one for one in owned if self._is_theirs(kind, one)]
 
     def zone_of(self, entity: Entity[Any]) -> str:
-        """In which its days are: prices hold for accounts of every zone."""
+        """The zone in which its days are: UTC for prices, which hold for accounts of every zone."""
         account_id = getattr(entity.body, "account_id", None)
         return "UTC" if account_id is None else self.accounts[account_id].timezone
 
@@ -42,7 +42,8 @@ class Billed:
         return self.contract in (None, named)
 
     async def _plans(self, connection: Any) -> list[str]:
-        """Ids of the accounts' own plans, of a contract those that it attaches: others have customers beside these."""
+        """Ids of the accounts' own plans, or of a contract those that it attaches: other plans have other customers,
+        too."""
         own = {plan.id for plan in await self._rows(connection, _OWNED, "plan", list(self.accounts))}
         if self.contract is not None:
             attached = [one.body for one in await self.of_kind(connection, "accountPlan")]

@@ -12,14 +12,15 @@ from typing import Any
 from events.envelope import Envelope
 from events.facts.base import Fact
 from events.facts.clock import ClockTicked
+from events.facts.commitments import BalanceScheduleDeleted
 from events.facts.resources import OrganizationConfigured, ResourceCreated, ResourceFact, ResourceUpdated
-from events.facts.schedules import BalanceScheduleDeleted
-from events.resources.schedules import BalanceSchedule
+from events.resources.balances import BalanceSchedule
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.messages import Command
-from services.commands.organization import clock_of
+from services.commands.organization_rules import clock_of
 from services.commands.table import KINDS, kind_of
+from services.postgres import Postgres
 from services.store.events import CLOCK, NewEvent, append, stream_of, stream_version
 from services.store.generations import Generations
 from services.store.loading import load_for
@@ -43,8 +44,13 @@ async def lock_organization(connection: Any, organization: str) -> None:
 
 def now_of(resources: Resources) -> datetime:
     """The organization's time: its test clock's, else the real one."""
-    testing = resources.config is not None and resources.config.body.test_clock
-    return clock_of(resources) if testing else datetime.now(UTC)
+    return clock_of(resources) if resources.has_test_clock else datetime.now(UTC)
+
+
+async def organization_time(postgres: Postgres, organization: str) -> datetime:
+    """The same, asked on a connection of its own."""
+    async with postgres.connection() as connection:
+        return now_of(await load_config(connection, organization))
 
 
 async def load_locked(connection: Any, organization: str) -> Resources:
@@ -117,7 +123,7 @@ async def _store(connection: Any, resources: Resources, fact: Fact) -> None:
 
 
 def _balance_of(fact: ResourceFact) -> str | None:
-    """The balance that stands otherwise after a fact about one of its schedules."""
+    """The balance that changes with a fact about one of its schedules."""
     match fact:
         case BalanceScheduleDeleted(balance_id=balance_id):
             return balance_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from events.dedupe import WINDOW_DAYS
+from events.sources import WINDOW_DAYS
 from services.failures import Worded
 
 KEY_LENGTH_MAX = 255
@@ -82,7 +82,7 @@ async def find(connection: Any, request: Request) -> Kept | None:
 
 
 async def remember(connection: Any, request: Request, answer: bytes, *, whole: bool = True) -> None:
-    """Keep the answer, in the transaction that earned it; forget what of the organization is over its time."""
+    """Keep the answer, in the transaction that earned it; drop the organization's that were kept long enough."""
     if request.key is None:
         return
     await connection.execute(_FORGET_OLD, request.organization, WINDOW_DAYS)

@@ -4,7 +4,7 @@
 Days are compared as text `YYYY-MM-DD`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -52,7 +52,7 @@ async def list_page(
 ) -> list[Entity[Any]]:
     """Up to `size` resources that fulfil all conditions, in the order in which they were made, or newest first."""
     arguments: list[Any] = [organization, kind]
-    query = OF_KIND + "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
+    query = OF_KIND + all_placed(conditions, arguments)
     query += f" ORDER BY e.position {'ASC' if oldest_first else 'DESC'} LIMIT {size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
@@ -79,20 +79,22 @@ class Search:
     offset: int
     size: int
 
+    def placed(self, arguments: list[Any]) -> str:
+        """What a WHERE goes on with, with the values put behind the arguments."""
+        tests = [placed(condition, arguments) for condition in self.conditions]
+        return f" AND ({(' AND ' if self.all_of else ' OR ').join(tests)})" if tests else ""
+
 
 async def search_page(connection: Any, organization: str, kind: str, search: Search) -> list[Entity[Any]]:
     """The resources found, from `offset` on; the same order gives newest first."""
     arguments: list[Any] = [organization, kind]
-    query = OF_KIND
-    if search.conditions:
-        tests = (placed(condition, arguments) for condition in search.conditions)
-        query += f" AND ({(' AND ' if search.all_of else ' OR ').join(tests)})"
+    query = OF_KIND + search.placed(arguments)
     query += f" ORDER BY {_ordered(search)} OFFSET {search.offset} LIMIT {search.size}"
     return [entity_of(row) for row in await connection.fetch(query, *arguments)]
 
 
 def _ordered(search: Search) -> str:
-    """What is not there comes last. By position it is what its index has, which knows of no row without one."""
+    """Rows without the value come last. By position that is not said: every row has one, and so the index answers."""
     direction = "ASC" if search.ascending else "DESC"
     if search.order == BY_POSITION:
         return f"{BY_POSITION} {direction}"
@@ -103,6 +105,11 @@ def placed(condition: Condition, arguments: list[Any]) -> str:
     """The condition's SQL with the number of its placeholder; its value is put behind the arguments."""
     arguments.append(condition.value)
     return f"({condition.sql.format(f'${len(arguments)}')})"
+
+
+def all_placed(conditions: Iterable[Condition], arguments: list[Any]) -> str:
+    """What a WHERE goes on with so that all of these are fulfilled, placed one after the other."""
+    return "".join(f" AND {placed(condition, arguments)}" for condition in conditions)
 
 
 def condition_of(test: Test, value: Any) -> Condition:

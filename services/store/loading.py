@@ -10,15 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from events.resources.accounts import Account, AccountPlan
+from events.resources.balances import Balance, BalanceSchedule
 from events.resources.base import Resource
-from events.resources.catalog import Aggregation
+from events.resources.catalog import Aggregation, CompoundAggregation
 from events.resources.commitments import Commitment
-from events.resources.compound import CompoundAggregation
-from events.resources.credits import Balance
 from events.resources.plan_groups import PlanGroupLink
-from events.resources.schedules import BalanceSchedule
 from projections.resources import Resources
-from services.commands.compound import codes_in
+from services.commands.catalog_rules import codes_in
 from services.commands.kind import Kind, value_of
 from services.commands.messages import (
     CancelCommitment,
@@ -29,7 +27,7 @@ from services.commands.messages import (
     TransactBalance,
     UpdateResource,
 )
-from services.commands.schedules import SCHEDULES
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 from services.store.finding import has_code, is_of_account, refers_to
 from services.store.view import OF_KIND, OF_ORGANIZATION, get_ids, put_rows

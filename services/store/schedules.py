@@ -7,7 +7,7 @@ from typing import Any
 
 from events.resources.base import Resource
 from projections.entities import Held, ScheduleEntity
-from services.commands.schedules import SCHEDULES
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 
 _MODELS = {KINDS[name].model.__name__: KINDS[name].model for name in SCHEDULES}

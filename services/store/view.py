@@ -106,7 +106,8 @@ def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
-    """The amounts of a plan's, template's or group's row; one written before there were such has the body's alone."""
+    """The amounts of a plan's, template's or group's row; one that was written before these were kept has the body's
+    alone."""
     if held is None:
         return (Dated(date.min, only),)
     return tuple(
@@ -152,7 +153,7 @@ async def get_ids(connection: Any, organization: str, ids: Sequence[str]) -> lis
 
 
 async def roots_of(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, str]:
-    """The root accounts of what accounts have, by the ids of what they have; without those that are not there."""
+    """The root accounts of what belongs to accounts, by the ids of what does; without those that are not there."""
     rows = await connection.fetch(_ROOTS, organization, list(ids)) if ids else []
     return {row["id"]: row["root_id"] for row in rows}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.access.client import SignedIn
-from services.access.hashing import hash_of, is_secret_of, new_secret
+from services.access.keys import hash_of, is_secret_of, new_secret
 from services.access.local import (
     FILE,
     Credentials,

@@ -9,8 +9,7 @@ import pytest
 from services.access import signing_in
 from services.access.errors import WrongCredentialsError
 from services.access.gate import Gate
-from services.access.hashing import hash_of, is_secret_of
-from services.access.keys import AccessKey, HashedKey
+from services.access.keys import AccessKey, HashedKey, hash_of, is_secret_of
 from services.access.scopes import ALL
 from services.access.signing_in import SignIn
 

@@ -12,8 +12,7 @@ from m3ter import AsyncM3ter, M3ter, PermissionDeniedError
 
 from services.access.errors import AccessUnknownError, RevokedTokenError
 from services.access.gate import Gate
-from services.access.hashing import is_secret_of
-from services.access.keys import is_any_key, revoke_key, rotate_key
+from services.access.keys import is_any_key, is_secret_of, revoke_key, rotate_key
 from services.access.scopes import Scope
 from services.access.tokens import TOKEN_SECONDS
 from services.api.app import create_app

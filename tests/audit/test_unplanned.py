@@ -7,9 +7,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from events.facts.charges import AccountChargeCreated, AccountChargeDeleted
-from events.facts.commitments import CommitmentDeleted
-from events.facts.resources import AccountCreated, AccountDeleted, PlanTemplateUpdated
+from events.facts.catalog import PlanTemplateUpdated
+from events.facts.commitments import AccountChargeCreated, AccountChargeDeleted, CommitmentDeleted
+from events.facts.resources import AccountCreated, AccountDeleted
 from projections.settlement import draft_bills, issue
 from services.audit.audit import audit
 from services.audit.conservation import check_organization

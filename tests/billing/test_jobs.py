@@ -11,12 +11,12 @@ import pytest_asyncio
 from events.facts.bills import BillIssued
 from services.billing import selection
 from services.billing.run import BillRun
-from services.billing.runner import organization_time
 from services.billing.selection import BillRequest, Selection
 from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
+from services.store.execute import organization_time
 from tests.billing.conftest import Shop, opened_shop
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from events.topics import BILL_LINES, EVENTS
+from events.topics import BILL_LINES, EVENTS, RECORD_BYTES_LEAST
 from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.projection.replay import replay
-from services.record_bytes import RECORD_BYTES_LEAST
 from services.run.settings import load_settings
 from services.run.up import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop

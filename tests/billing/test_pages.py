@@ -18,13 +18,13 @@ from events.facts.bills import BillFact, BillIssued
 from services.billing import issuing
 from services.billing.issuing import Settled, append_page, issue_page, settle_page
 from services.billing.run import BillRun
-from services.billing.runner import organization_time
 from services.billing.selection import BillRequest, Selection, Target
 from services.postgres import Postgres, open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.up import System
 from services.store.events import bills_of
+from services.store.execute import organization_time
 from tests.billing.conftest import Shop, opened_shop
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from events.facts import FACTS
-from services.commands.bill_lock import bill_config_id, is_locked
+from services.commands.bill_rules import bill_config_id, is_locked
 from services.commands.errors import InvalidField
 from tests.commands.world import create, given, update
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from projections.money import minor_digits
 from services.api.wire import day, instant
 from services.commands.bodies import parse_body, parse_model, version_of

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from events.facts.compound import CompoundAggregationCreated, CompoundAggregationDeleted, CompoundAggregationUpdated
-from events.facts.resources import AggregationDeleted, AggregationUpdated, PricingCreated
+from events.facts.catalog import (
+    AggregationDeleted,
+    AggregationUpdated,
+    CompoundAggregationCreated,
+    CompoundAggregationDeleted,
+    CompoundAggregationUpdated,
+    PricingCreated,
+)
 from services.commands.bodies import parse_body
 from services.commands.errors import InvalidBody, InvalidField, NotUnique, Referenced, UnknownReference
 from services.commands.messages import Command

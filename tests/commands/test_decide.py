@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
+from events.facts.catalog import ProductDeleted
 from events.facts.clock import ClockTicked
 from events.facts.commitments import CommitmentCreated, CommitmentDeleted, CommitmentUpdated
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
-    ContractDeleted,
-    OrganizationConfigured,
-    ProductDeleted,
-)
+from events.facts.resources import AccountCreated, AccountPlanCreated, ContractDeleted, OrganizationConfigured
 from events.topics import partition_of
 from services.commands import errors as refused
 from tests.commands.world import (

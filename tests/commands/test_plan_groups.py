@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from events.facts.plan_groups import (
+from events.facts.catalog import (
+    PlanDeleted,
     PlanGroupCreated,
     PlanGroupDeleted,
     PlanGroupLinkCreated,
@@ -12,7 +13,7 @@ from events.facts.plan_groups import (
     PlanGroupLinkUpdated,
     PlanGroupUpdated,
 )
-from events.facts.resources import AccountPlanCreated, PlanDeleted
+from events.facts.resources import AccountPlanCreated
 from services.commands.bodies import parse_body
 from services.commands.errors import (
     CommandError,

@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from events.facts.commitments import BalanceTransacted, BalanceUpdated
-from events.facts.schedules import (
+from events.facts.commitments import (
     BalanceChargeScheduleCreated,
     BalanceChargeScheduleDeleted,
+    BalanceTransacted,
     BalanceTransactionScheduleCreated,
     BalanceTransactionScheduleDeleted,
     BalanceTransactionScheduleUpdated,
+    BalanceUpdated,
 )
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from services.commands import errors as refused
 from services.commands.bodies import parse_body
 from services.commands.messages import TransactBalance, UpdateResource
+from services.commands.schedule_rules import schedules_of
 from tests.commands.world import NOW, Story, create, delete, document, given, id_of, update
 
 TOP_UPS, FEES = "balanceTransactionSchedule", "balanceChargeSchedule"
@@ -47,6 +49,15 @@ def test_a_balance_takes_schedules_of_both_kinds() -> None:
     story.when(refill("other", code="other", startDate="2026-05-01", endDate="2026-05-01")).then(
         BalanceTransactionScheduleCreated
     )
+
+
+def test_a_schedule_of_fees_that_was_deleted_pays_nothing_in() -> None:
+    story = a_balance()
+    story.when(fee()).then(BalanceChargeScheduleCreated)
+    story.when(delete(FEES, "keeping", effective=date(2026, 3, 1))).then(BalanceChargeScheduleDeleted)
+    balance = story.resources.balances[id_of("wallet")]
+    assert balance.schedules
+    assert not schedules_of(story.resources, balance)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from events.facts.commitments import (
     CommitmentDeleted,
     CommitmentToppedUp,
 )
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from services.commands import errors as refused
 from tests.commands.world import (
     NOW,

@@ -7,8 +7,7 @@ import pytest
 
 from events.topics import USAGE
 from services.breaks import BeingMendedError, BreakError, LogWentBackError
-from services.continuity.guard import Guard, guarded
-from services.continuity.mending import check_nobody_mends, mending
+from services.continuity.guard import Guard, check_nobody_mends, guarded, mending
 from services.kafka import Cluster
 from services.store.generations import Generations, GenerationsMovedError
 from tests.store.kit import Store

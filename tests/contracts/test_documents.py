@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from services.contracts.command import NoReadmeError, contracts
-from services.contracts.documents import OPENAPI, documents
-from services.contracts.table import BEGIN, END, replaced, table
+from services.contracts.command import OPENAPI, NoReadmeError, contracts, documents
+from services.contracts.readme_table import BEGIN, END, replaced, table
 
 ROOT = Path(__file__).parent.parent.parent
 BEHIND = "{} is not what the code says: run `make contracts` (or `trueup contracts`) and commit what it writes"

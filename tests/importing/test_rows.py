@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.importing.files import NoHeaderError, UnknownFormatError, rows_of, size_of
-from services.importing.position import FileChangedError, Position
+from services.importing.files import FileChangedError, NoHeaderError, Position, UnknownFormatError, rows_of, size_of
 from services.importing.rows import (
     Layout,
     RowError,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from events.codec import encode
 from events.decimals import EXACT, plain
-from events.dedupe import WINDOW_DAYS
 from events.envelope import event_id, seal
 from events.facts.usage import RatedCharge, UsageRated, UsageRead
 from events.resources.catalog import PricingBand
+from events.sources import WINDOW_DAYS
 from projections.pricing import price_of
 from projections.resources import Resources
 from services.ingest.digests import meter_crc

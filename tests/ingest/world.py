@@ -6,17 +6,15 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from events.facts.base import Fact, Route
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
+from events.facts.catalog import (
     AggregationCreated,
     MeterCreated,
-    OrganizationConfigured,
     PlanCreated,
     PlanTemplateCreated,
     PricingCreated,
     ProductCreated,
 )
+from events.facts.resources import AccountCreated, AccountPlanCreated, OrganizationConfigured
 from events.topics import partition_of
 from tests.api_client import CONFIG
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from projections.settlement import settle
-from projections.settlement.burndown import as_of_day, burn_down, state_of
+from projections.settlement.states_by_day import as_of_day, burn_down, state_of
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
 from tests.settlement.stories import DAYS, START, Random, days, families, usage

@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from events.topics import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.kafka import FETCH_BYTES, BatchWriter, LogReader, Record, new_admin, new_consumer
 from services.kafka.writing import _cuts, _fill
-from services.record_bytes import RECORD_BYTES_LEAST, RECORD_BYTES_MOST
 from services.run.stack import Stack
 
 PARTITIONS = 2

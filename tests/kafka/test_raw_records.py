@@ -11,10 +11,10 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
+from events.topics import RECORD_BYTES_MOST
 from services.kafka import LogHoleError, Record
 from services.kafka.consuming import RawRecords, RawResult
 from services.kafka.writing import _fill
-from services.record_bytes import RECORD_BYTES_MOST
 
 PLACE = TopicPartition("usage", 3)
 ZSTD = 4

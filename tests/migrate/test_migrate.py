@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
-from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED, Topic
+from events.topics import BILL_LINES, CATALOG, EVENTS, RECORD_BYTES_LEAST, TOPICS, USAGE, USAGE_REJECTED, Topic
 from projections.readmodels.registry import VERSION
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, new_admin
@@ -20,7 +20,6 @@ from services.migrate.topic_settings import Found, TopicMismatchError, check_set
 from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
 from services.postgres import open_postgres
 from services.readside.live import Live, read_live
-from services.record_bytes import RECORD_BYTES_LEAST
 from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.store.generations import load_generations

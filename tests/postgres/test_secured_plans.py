@@ -19,7 +19,7 @@ from services.commands.table import KINDS
 from services.postgres import Role, open_postgres
 from services.run.stack.postgres import EmbeddedPostgres
 from services.store import idempotency
-from services.store.billing_entities import Billed
+from services.store.billing_entities import BilledAccounts
 from services.store.events import read_stream
 from services.store.listing import BY_POSITION, Search, condition_of, list_page, search_page
 from services.store.loading import load_for
@@ -106,7 +106,7 @@ def searched(kind: str, term: str) -> Callable[[Any], Awaitable[Any]]:
 
 KEY = idempotency.Request("a", "POST", "/x", "key-7", b"")
 DELETE = DeleteResource("account", "account-7", force=False, drawn=False, now=NOW)
-BILLED = Billed("a", {"account-7": cast("AccountEntity", None)})
+BILLED = BilledAccounts("a", {"account-7": cast("AccountEntity", None)})
 ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "one": lambda connection: get(connection, "a", "commitment", "commitment-7"),
     "some": lambda connection: get_ids(connection, "a", ["commitment-7", "account-7"]),

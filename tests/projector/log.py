@@ -12,19 +12,17 @@ from uuid import NAMESPACE_URL, uuid5
 from events.codec import encode
 from events.envelope import Envelope, seal
 from events.facts.base import Fact, Route
-from events.facts.clock import ClockTicked
-from events.facts.commitments import CommitmentCreated
-from events.facts.resources import (
-    AccountCreated,
-    AccountPlanCreated,
+from events.facts.catalog import (
     AggregationCreated,
     MeterCreated,
-    OrganizationConfigured,
     PlanCreated,
     PlanTemplateCreated,
     PricingCreated,
     ProductCreated,
 )
+from events.facts.clock import ClockTicked
+from events.facts.commitments import CommitmentCreated
+from events.facts.resources import AccountCreated, AccountPlanCreated, OrganizationConfigured
 from events.facts.usage import UsageRated, UsageRead
 from events.sources import read_source, usage_source
 from events.topics import CATALOG, EVENTS

@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord
 
 from events.codec import encode
 from events.envelope import seal
-from events.facts.resources import ProductCreated
+from events.facts.catalog import ProductCreated
 from events.sources import Origins
 from services.ingest.catalogs import CatalogFollower
 from services.kafka import Cluster

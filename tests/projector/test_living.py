@@ -14,7 +14,7 @@ from projections.readmodels import accrued_lines, balances, draws
 from projections.readmodels.directory import Member
 from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
-from projections.readmodels.settled import BehindRows, SettledRows, settled_rows
+from projections.readmodels.settled_rows import BehindRows, SettledRows, settled_rows
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition

@@ -3,8 +3,7 @@
 from typing import Any
 
 from events.envelope import Envelope
-from events.facts.charges import AccountChargeCreated
-from events.facts.commitments import BalanceCreated, CommitmentCreated, CommitmentUpdated
+from events.facts.commitments import AccountChargeCreated, BalanceCreated, CommitmentCreated, CommitmentUpdated
 from events.facts.resources import AccountCreated, AccountPlanCreated, AccountPlanDeleted, AccountPlanUpdated
 from projections.readmodels.directory import DirectoryRow, Member, directory_rows, note_member
 from tests.projector.log import id_of

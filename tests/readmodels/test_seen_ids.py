@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from events.dedupe import DIGEST_BYTES
+from events.sources import DIGEST_BYTES
 from projections.readmodels.positions import Position
 from projections.readmodels.seen_ids import WINDOW, SeenRow
 from services.projection.partition import new_partition

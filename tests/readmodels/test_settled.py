@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from projections.readmodels.settled import SettledRows, settled_rows
+from projections.readmodels.settled_rows import SettledRows, settled_rows
 from projections.settlement import unbilled
 from services.simulate.memory_player import ORGANIZATION, MemoryPlayer
 from services.simulate.naming import id_of

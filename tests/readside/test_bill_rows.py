@@ -7,12 +7,11 @@ from typing import Any, get_args
 
 import pytest
 
-from events.resources.bill_config import BillConfig
-from events.resources.organization import LAST_DAY, NEXT_PERIOD, OrganizationConfig
-from services.commands.bill_lock import bill_config_id, is_locked
+from events.resources.organization import LAST_DAY, NEXT_PERIOD, BillConfig, OrganizationConfig
+from services.commands.bill_rules import bill_config_id, is_locked
 from services.commands.bodies import parse_model
 from services.commands.messages import CreateResource
-from services.readside.bill_rows import INVOICED, LOCKED
+from services.readside.table_rows import INVOICED, LOCKED
 from tests.api_client import CONFIG
 from tests.store.kit import NOW, Store
 

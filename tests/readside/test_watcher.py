@@ -8,15 +8,13 @@ import pytest
 from aiokafka.errors import RequestTimedOutError
 
 from events.sources import Origins, read_source
-from events.topics import CATALOG, EVENTS, USAGE
+from events.topics import CATALOG, EVENTS, MIB, USAGE
 from services.concurrency import Turns
 from services.kafka import Cluster, KafkaUnreachableError
 from services.readside import watching
-from services.readside.ends import TopicEnds
-from services.readside.looking import Looker, Progress, Seen
+from services.readside.looking import Looker, Progress, Seen, TopicEnds
 from services.readside.progress import Waiter
 from services.readside.watching import ProjectionStalledError, Watcher, open_watcher
-from services.record_bytes import MIB
 from services.store.generations import Generations
 from tests.store.kit import Store
 

@@ -11,7 +11,7 @@ from events.codec import decode
 from events.envelope import Envelope
 from events.sources import commands_source
 from events.topics import CATALOG, EVENTS
-from services.continuity.tails import log_partitions
+from services.continuity.check import log_partitions
 from services.kafka import LogReader
 from services.relay.command import run_relay
 from services.store.events import head, relayed

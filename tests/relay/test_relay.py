@@ -17,7 +17,7 @@ from events.envelope import Envelope
 from events.facts.bills import BillIssued
 from events.sources import clock_source, commands_source
 from events.topics import BILL_LINES
-from services.continuity.tails import log_partitions
+from services.continuity.check import log_partitions
 from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
 from services.relay.relay import QUARTER_S
 from services.run.stack import Stack

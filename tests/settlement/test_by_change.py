@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from projections.aggregates import Totals
-from projections.rating.rated import Moved
+from projections.rating.rated_family import Moved
 from projections.settlement import Family, Kept, Settlement, settle
 from services.simulate.naming import SOURCE, id_of
 from services.simulate.player import UsageRecord

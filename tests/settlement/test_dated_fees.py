@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.envelope import seal
 from events.facts.base import Fact
+from events.facts.catalog import PlanCreated, PlanUpdated
 from events.facts.clock import ClockTicked
-from events.facts.resources import PlanCreated, PlanUpdated
 from events.resources.catalog import Plan
 from projections.entities import Dated, PlanEntity
 from projections.rating.terms import Recurring

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from events.envelope import seal
+from events.facts.catalog import PricingCreated, PricingUpdated
 from events.facts.commitments import CommitmentCreated, CommitmentDeleted
-from events.facts.resources import PricingCreated, PricingUpdated, ResourceFact
+from events.facts.resources import ResourceFact
 from events.resources.catalog import Pricing
 from events.resources.commitments import Commitment
 from projections.rating.index import FamilyIndex, index_families

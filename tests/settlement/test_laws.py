@@ -20,8 +20,8 @@ from projections.settlement import (
     draft_bills,
     settle,
 )
-from projections.settlement.undrawn import undrawn
-from services.commands.schedules import SCHEDULES
+from projections.settlement.states_by_day import undrawn
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 from services.simulate.naming import id_of
 from tests.settlement.playing import accounts_of, apart_of, family_of, play_terms

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from events.resources.memos import CreditMemo
+from events.resources.charges import CreditMemo
 from projections.settlement.billed import PendingBill
 from projections.settlement.drafts import memo_lines
 from services.simulate.naming import id_of

@@ -13,8 +13,8 @@ from projections.calendar import Period, add_months, grid
 from projections.money import Rounding
 from projections.schedules import Recurrence, fee_periods, recurrence
 from projections.settlement import draft_bills, settle
-from projections.settlement.burndown import burn_down
 from projections.settlement.payments import PaidIn, Recurring, paid_in
+from projections.settlement.states_by_day import burn_down
 from services.simulate.naming import id_of
 from tests.settlement.playing import family_of, play_text
 

@@ -17,8 +17,8 @@ from services.access.local import credentials
 from services.kafka import Cluster
 from services.run.settings import load_settings
 from services.simulate import simulate
-from services.simulate.live_http import ApiFailedError
 from services.simulate.live_player import LiveSystem
+from services.simulate.live_wire import ApiFailedError
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import Played, play
 from services.simulate.player import Player

@@ -4,7 +4,7 @@ import json
 from datetime import date
 
 from projections.entities import ScheduleEntity
-from services.commands.schedules import SCHEDULES
+from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 from tests.commands.world import create, delete, given, id_of, update

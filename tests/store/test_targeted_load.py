@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from events.resources.credits import BalanceTransaction
+from events.resources.balances import BalanceTransaction
 from projections.resources import Resources
 from services.commands.decide import decide
 from services.commands.errors import CommandError, InvalidBody

@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.explain.parts import charge_document
 from projections.settlement import Draw, Settlement, settle
-from projections.settlement.burndown import BurnDay, as_of_day, burn_down, state_of
+from projections.settlement.states_by_day import BurnDay, as_of_day, burn_down, state_of
 from services.commands.errors import InvalidField, UnknownResource
 from services.concurrency import compute
 from services.kafka import Cluster

@@ -65,7 +65,7 @@ class _Rows:
     organization: str
     root_id: str
     positions: Positions
-    place: Position
+    position: Position
     own: Sequence[Mapping[str, Any]]
     clock: Sequence[Mapping[str, Any]]
     totals: Sequence[Mapping[str, Any]]
@@ -107,19 +107,19 @@ def _family_of(past: _Past, positions: Positions) -> PastFamily:
 
 
 async def _read(connection: Any, organization: str, root_id: str, positions: Positions) -> _Rows:
-    place = (await read_positions(connection, [positions.partition]))[positions.partition]
+    position = (await read_positions(connection, [positions.partition]))[positions.partition]
     members = await connection.fetch(directory.MEMBERS, [organization], [root_id])
     return _Rows(
         (await load_generations(connection)).origins,
         organization,
         root_id,
         positions,
-        place,
+        position,
         await connection.fetch(_OWN, organization, root_id, positions.partition, positions.log),
         await connection.fetch(_CLOCK, positions.partition, organization, positions.log),
         await connection.fetch(usage_totals.OF_ACCOUNTS, sorted(row["account_id"] for row in members)),
         await read_catalog(connection, organization, positions.catalog),
-        await read_catalog(connection, organization, place.catalog_offset),
+        await read_catalog(connection, organization, position.catalog_offset),
     )
 
 
@@ -139,7 +139,7 @@ def _past_of(rows: _Rows) -> _Past:
     same, end = catalog.aggregations.keys() - changed, rows.positions.log
     own = (row for row in rows.totals if row["account_id"] in state.members and row["aggregation_id"] in same)
     straddling = _take_totals(state, (row for row in own if row["first_offset"] < end), end)
-    meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.place.meters
+    meters, begun = {catalog.aggregations[id].body.meter_id for id in changed}, rows.position.meters
     start = min([end, *straddling.values(), *(begun[meter] for meter in meters if meter in begun)])
     resources = together(catalog, state.own, clock)
     return _Past(rows.origins, state, resources, index, changed, straddling.keys(), start)
@@ -147,8 +147,8 @@ def _past_of(rows: _Rows) -> _Past:
 
 def _counts(catalog: Resources, aggregation_id: str) -> Any:
     """What of an aggregation its totals depend on."""
-    held = catalog.aggregations.get(aggregation_id)
-    return held and (held.body.meter_id, meter_aggregation(held.id, held.body))
+    aggregation = catalog.aggregations.get(aggregation_id)
+    return aggregation and (aggregation.body.meter_id, meter_aggregation(aggregation.id, aggregation.body))
 
 
 def _take_totals(state: FamilyState, rows: Iterable[Mapping[str, Any]], end: int) -> dict[CellKey, int]:

@@ -74,17 +74,19 @@ async def _load(postgres: Postgres, cluster: Cluster, organization: str, root_id
 async def _cut(postgres: Postgres, reader: LogReader, organization: str, root_id: str, at: datetime) -> Positions:
     """The prefixes of the log and the catalog that had been appended by the moment, as far as they are projected.
 
-    A record later than the moment ends the prefix, were there one with an earlier time behind it: a replay that is cut
-    at the moment stops there, too.
+    A record later than the moment ends the prefix, even where one with an earlier time stands behind it: a replay that
+    is cut at the moment stops there, too.
     """
     async with reading_live(postgres) as connection:
         partition: Any = await connection.fetchval(directory.ROOT, organization, root_id)
         if partition is None:
             raise UnknownFamilyError(organization, root_id)
-        place = (await read_positions(connection, [partition]))[partition]
+        position = (await read_positions(connection, [partition]))[partition]
     log = (await reader.offsets_after(EVENTS, [partition], at))[partition]
     catalog = (await reader.offsets_after(CATALOG, [0], at))[0]
-    return Positions(partition=partition, log=min(log, place.next_offset), catalog=min(catalog, place.catalog_offset))
+    return Positions(
+        partition=partition, log=min(log, position.next_offset), catalog=min(catalog, position.catalog_offset)
+    )
 
 
 async def last_tick(reader: LogReader, partition: int, end: int, origins: Origins) -> datetime | None:

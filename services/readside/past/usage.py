@@ -48,7 +48,7 @@ async def usage_between(
 
 def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: Origins) -> list[Logged]:
     """What is this system's usage, in order."""
-    usual, odd = [], []
+    usual, unusual = [], []
     for record in records:
         value = record.value or b""
         if marks and not any(mark in value for mark in marks):
@@ -56,18 +56,18 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
         if value.startswith(PREFIX):
             usual.append(record)
         elif _NAME in value:
-            odd.append(record)
+            unusual.append(record)
     rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
     for place in reversed(strange):
         del usual[place]
     found = [
-        Logged(record.offset, one, record.value)
-        for record, one in zip(usual, rated, strict=True)
-        if origins.own(one.source)
+        Logged(record.offset, rated_record, record.value)
+        for record, rated_record in zip(usual, rated, strict=True)
+        if origins.own(rated_record.source)
     ]
-    for record in odd:
+    for record in unusual:
         with suppress(ForeignRecordError):
             envelope = decode_own(record.value, origins)
             if isinstance(envelope.data, UsageRated):
                 found.append(Logged(record.offset, rated_of(envelope), record.value))
-    return sorted(found, key=lambda one: one.offset) if odd else found
+    return sorted(found, key=lambda logged: logged.offset) if unusual else found

@@ -1,0 +1,106 @@
+"""Fees of prepayments and true-ups of minimums (rules 6.1 to 6.14, 6.17, 6.18)."""
+
+from collections.abc import Iterator
+
+from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, number, ratio
+from projections.explain.usage_parts import accounts_of, rated_of
+from projections.settlement import Settlement
+from projections.settlement.billed import LineKey
+from projections.settlement.compiled_agreements import Prepayment
+from projections.settlement.fees import Fee
+from projections.settlement.minimums import Counted, Minimum, count
+
+_FEES = {
+    "INSTALMENT": "an equal part of what is outstanding",
+    "FIRST_BILL": "amountFirstBill",
+    "SCHEDULE": "a fee of feeDates",
+    "TOP_UP": "a part of a top-up",
+}
+
+
+def fee_parts(settlement: Settlement, prepayment: Prepayment, key: LineKey) -> Iterator[Part]:
+    """Every fee of the line's service period that is due."""
+    for fee in prepayment.fees:
+        if fee.start == key.start and fee.due <= settlement.through and fee.amount:
+            yield _fee(prepayment, fee)
+
+
+def _fee(prepayment: Prepayment, fee: Fee) -> Part:
+    fund, basis = prepayment.fund, fee.basis
+    money = fund.rounding.decimal
+    inputs: Document = {
+        "commitmentId": fund.id,
+        "code": fund.code,
+        "source": basis.source,
+        "divided": money(basis.amount),
+        "weight": ratio(basis.weight),
+        "weights": ratio(basis.weights),
+        "unrounded": number(basis.amount * basis.weight / basis.weights / 10**fund.rounding.digits),
+        "servicePeriod": [fee.start, fee.end],
+        "due": fee.due,
+    }
+    if basis.due != fee.due:
+        inputs["dueBeforeCancel"] = basis.due
+    resources = frozenset((fund.id,))
+    return Part((Add(_FEES[basis.source], fee.amount),), fund.rounding, inputs, resources=resources)
+
+
+def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
+    """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
+    index = next(index for index, one in enumerate(minimum.periods) if one.start == key.start)
+    period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
+    counted = [one for one in _counted(settlement, minimum) if one.number == index]
+    adds = [Add("what the commitment period owes", period.owed)]
+    adds += [Add(f"counted: {one.charge.type} {one.charge.item_code} from {one.start}", -one.amount) for one in counted]
+    rest = state.true_up - sum(one.amount for one in adds)
+    if rest:
+        adds.append(Add(_why_not(state.state), rest))
+    money, why = minimum.rounding.decimal, period.why
+    inputs: Document = {
+        "commitmentId": minimum.id,
+        "code": minimum.code,
+        "commitmentPeriod": [period.start, period.end],
+        "amount": number(why.recurring),
+        "shareOfPeriod": ratio(why.share),
+        "oneTimeTopUps": number(why.once),
+        "elapsed": ratio(why.elapsed),
+        "owed": money(period.owed),
+        "counted": money(state.counted),
+        "state": state.state,
+        "charges": [
+            {"charge": charge_document(one.charge), "start": one.start, "amount": money(one.amount)} for one in counted
+        ],
+    }
+    refs = tuple(_refs(settlement, minimum, index, counted))
+    resources = frozenset((minimum.id,))
+    return Part(tuple(adds), minimum.rounding, inputs, usage=refs, resources=resources)
+
+
+def _counted(settlement: Settlement, minimum: Minimum) -> Iterator[Counted]:
+    return count(minimum, settlement.debits, settlement.others)
+
+
+def _why_not(state: str) -> str:
+    match state:
+        case "WAIVED":
+            return "waived by the cancel"
+        case "ENDED":
+            return "more counted than the period owes"
+        case _:
+            return "the period has not ended"
+
+
+def _refs(settlement: Settlement, minimum: Minimum, index: int, counted: list[Counted]) -> Iterator[UsageRef]:
+    """The usage that counted: of the charges' accounts, on the period's days."""
+    period, seen = minimum.periods[index], set()
+    for one in counted:
+        if one.charge.type != "USAGE" or one.charge.key in seen:
+            continue
+        seen.add(one.charge.key)
+        pool = rated_of(settlement, one.charge).pool
+        for key, account in ((key, one) for one in accounts_of(pool) for key in pool.series.keys(one.id)):
+            totals = settlement.family.totals.get(key, {})
+            held = (day.day for day in pool.days if day.held and period.start <= day.day < period.end)
+            days = tuple(day for day in held if day in totals and pool.plan.rates(account, day))
+            if days:
+                yield UsageRef(*key, days)

@@ -1,0 +1,117 @@
+"""All usage of a family rated at normal rates, and rated again only where quantities changed (rules 3.6).
+
+A state of a day that its charge had already costs what its slice and the later ones of that charge cost; whatever else
+changes costs the charge of its billing period.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from projections.aggregates import DayState, Totals, TotalsKey
+from projections.calendar import within
+from projections.rating.terms import PlanTerms, Reader, Readers
+from projections.rating.usage_charges import Cuts, RatedUsage, rate_usage, rerated
+
+#: Number of the series in the family's terms, number of the billing period.
+RatedKey = tuple[int, int]
+#: The days of totals that changed.
+Moved = Mapping[TotalsKey, Collection[date]]
+
+
+class Rated(NamedTuple):
+    """All usage of a family at normal rates, and the quantities it was rated from.
+
+    `again` are the charges that were rated anew; all others are those that were kept.
+    """
+
+    usage: dict[RatedKey, tuple[RatedUsage, ...]]
+    totals: dict[TotalsKey, dict[date, DayState]]
+    again: Collection[RatedKey]
+
+    @property
+    def in_order(self) -> list[RatedUsage]:
+        """The rated usage, by series and billing period."""
+        return [one for key in sorted(self.usage) for one in self.usage[key]]
+
+
+def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None, moved: Moved | None = None) -> Rated:
+    """Rate a family's usage; what was rated before under the same terms, `kept`, only where quantities changed since.
+
+    `readers` say which series read a total, `cuts` are the days on which slices start. `moved` is what changed since
+    `kept`, if the caller knows it; otherwise all totals are compared.
+    """
+    usage = dict(kept.usage) if kept else {}
+    known = dict(kept.totals) if kept else {}
+    stale: dict[RatedKey, Reader] = {}
+    cells: dict[RatedKey, list[tuple[TotalsKey, date]]] = {}
+    for key, changed in _moved(readers, known, totals) if moved is None else moved.items():
+        of_total = readers.get(key)
+        if of_total is None:
+            continue
+        known[key] = _updated(known.get(key, {}), totals.get(key, {}), changed)
+        for reader in of_total:
+            for number, day in _numbers(reader.plan, changed):
+                stale[reader.number, number] = reader
+                cells.setdefault((reader.number, number), []).append((key, day))
+            if any(span.pricing.span for span in reader.series.spans):
+                _stale_after(usage, reader, min(changed), stale)
+    for (series, number), reader in stale.items():
+        again = _rerated(usage.get((series, number), ()), cells.get((series, number), ()), known)
+        usage[series, number] = again or rate_usage(reader.plan, reader.series, number, known, cuts)
+    return Rated(usage, known, stale)
+
+
+def _moved(readers: Readers, old: Totals, new: Totals) -> Iterator[tuple[TotalsKey, list[date]]]:
+    """What differs, of all that is read."""
+    for key in readers:
+        before, now = old.get(key, {}), new.get(key, {})
+        if before != now:
+            yield key, [day for day in before.keys() | now.keys() if before.get(day) != now.get(day)]
+
+
+def _updated(old: Mapping[date, DayState], new: Mapping[date, DayState], days: Iterable[date]) -> dict[date, DayState]:
+    """The old total with the new states of these days."""
+    found = dict(old)
+    for day in days:
+        state = new.get(day)
+        if state is None:
+            found.pop(day, None)
+        else:
+            found[day] = state
+    return found
+
+
+def _rerated(
+    before: tuple[RatedUsage, ...], cells: Iterable[tuple[TotalsKey, date]], totals: Totals
+) -> tuple[RatedUsage, ...] | None:
+    """The charge, if of one price and one account, with new states of days that it had already; None: rate it anew."""
+    if len(before) != 1 or len(before[0].parts) != 1:
+        return None
+    states = {}
+    for key, day in cells:
+        state = totals[key].get(day)
+        if state is None or key[0] != before[0].parts[0].account.id:
+            return None
+        states[day] = state
+    again = rerated(before[0], states) if states else None
+    return (again,) if again else None
+
+
+def _numbers(plan: PlanTerms, days: Iterable[date]) -> Iterator[tuple[int, date]]:
+    """The days of the account plan, each with the number of its billing period."""
+    stop, number = date.min, 0
+    for day in sorted(days):
+        if within(day, plan.start, plan.end):
+            if day >= stop:
+                number = plan.grid.number(day)
+                stop = plan.grid.start(number + 1)
+            yield number, day
+
+
+def _stale_after(usage: Mapping[RatedKey, object], reader: Reader, day: date, stale: dict[RatedKey, Reader]) -> None:
+    """tiersSpanPlan: what changes on a day moves every later period's tiers."""
+    first = reader.plan.grid.number(day)
+    for series, number in usage:
+        if series == reader.number and number >= first:
+            stale[series, number] = reader

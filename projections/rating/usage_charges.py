@@ -1,0 +1,212 @@
+"""Rate usage: of each billing period one charge per pricing that holds in it (rules 3.6, 3.7, 4.1, 7.5).
+
+A slice's amount is C at its end less C at its start, each rounded to the minor unit, in order of day, so it does not
+depend on when the usage arrived. What is pooled is rated together and then divided by each account's own quantity.
+Slices start on the days that `Cuts` has for the whole family (rules 4.1): single days, and those of recurring top-ups.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from events.facts.bills import ChargeType
+from projections.aggregates import DayState, Totals, units
+from projections.calendar import Period, days_of
+from projections.measures import Compound, CompoundState, Day, State
+from projections.rating.charges import Charge, ChargeKey, Slice
+from projections.rating.pools import ONE, Pool, Share, Step
+from projections.rating.terms import AccountTerms, PlanTerms, PricingTerms, Series
+from projections.rating.timelines import held_days
+from projections.schedules import Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The days on which slices start. They are asked for by the billing period: a schedule of many years costs what
+    that period holds of it."""
+
+    days: tuple[date, ...]
+    recurring: tuple[Recurrence, ...]
+
+    def within(self, period: Period) -> list[date]:
+        """Those in the period, sorted."""
+        found = {day for day in self.days if period.holds(day)}
+        return sorted(found.union(*(one.within(period) for one in self.recurring)))
+
+
+def cuts_of(days: Iterable[date], recurring: Iterable[Recurrence]) -> Cuts:
+    """Cuts on these days."""
+    return Cuts(tuple(sorted(set(days))), tuple(recurring))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RatedUsage:
+    """A pool with its slices at the family's cuts, and the charge of each account."""
+
+    pool: Pool
+    steps: tuple[Step, ...]
+    parts: tuple[Charge, ...]
+
+    @property
+    def amount(self) -> int:
+        """The pooled charge in minor units."""
+        return sum(step.amount for step in self.steps)
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether it reduces other charges (rules 3.16)."""
+        return self.pool.series.is_credit
+
+
+#: What a series reads of an account, by day.
+_Reading = tuple[AccountTerms, Mapping[date, State]]
+
+
+def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cuts: Cuts) -> tuple[RatedUsage, ...]:
+    """The charges of a series for the billing period with this number. `cuts`: days at which slices start."""
+    period = plan.period(number)
+    days, measure = cuts.within(period), series.measure
+    readings = [(member, states) for member in plan.members if (states := _states(series, member, totals))]
+    found = []
+    holding = held_days(series.spans, period)
+    for pricing, runs in holding:
+        # A peak or a count of values is there under each of them, and is not to be paid more than once.
+        shared = len(holding) > 1 and not (measure.adds_up or measure.runs_on)
+        weight = Fraction(_days(runs), period.days) if shared else ONE
+        pool = _pool(plan, series, pricing, period, runs, weight, readings)
+        if pool is not None:
+            steps = pool.steps(days)
+            found.append(RatedUsage(pool, steps, _parts(pool, steps)))
+    return tuple(found)
+
+
+def _pool(
+    plan: PlanTerms,
+    series: Series,
+    pricing: PricingTerms,
+    period: Period,
+    runs: list[Period],
+    weight: Fraction,
+    readings: Sequence[_Reading],
+) -> Pool | None:
+    measure = series.measure
+    # What runs on has its value from more days than those that its price holds on.
+    since = plan.start if pricing.span else period.start
+    wide = Period(since, period.end)
+    own = [(member, _own(plan, member, days, runs, wide if measure.runs_on else None)) for member, days in readings]
+    own = [(member, days) for member, days in own if any(one.held for one in days)]
+    if not own:
+        return None
+    shares = tuple(Share(member, measure.gain(days), days) for member, days in own)
+    base = None
+    if pricing.span or measure.runs_on:
+        every = _running(plan, series, wide, runs, readings)
+        base = measure.merge_all(one.state for one in every if one.day < period.start)
+        merged = tuple(one for one in every if one.day >= period.start)
+        if measure.runs_on and not any(one.quantity for one in shares):
+            # None of them has a value by itself: together they have, and it is the account's whose plan it is.
+            shares = (Share(plan.account, measure.gain(every), every),)
+    elif len(own) == 1:
+        merged = own[0][1]
+    else:
+        merged = _merged(series, [(one.day, one.state) for _, days in own for one in days], runs)
+    return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
+
+
+def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:
+    """The account's states by day: of a compound aggregation those of all its sources together."""
+    held = [totals.get(key, _NOTHING) for key in series.keys(member.id)]
+    if not isinstance(series.measure, Compound):
+        return held[0]
+    days = {day for one in held for day in one}
+    return {day: CompoundState(tuple(one.get(day) for one in held)) for day in days}
+
+
+_NOTHING: Mapping[date, DayState] = {}
+
+
+def _days(runs: Sequence[Period]) -> int:
+    return sum(run.days for run in runs)
+
+
+def _own(
+    plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
+) -> tuple[Day, ...]:
+    """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
+    found = [
+        Day(day, wide is None or any(run.holds(day) for run in runs), state)
+        for run in (runs if wide is None else (wide,))
+        for day in days_of(run)
+        if (state := days.get(day)) is not None
+    ]
+    if member.id == plan.account.id:
+        return tuple(found)
+    return tuple(one for one in found if plan.rates(member, one.day))
+
+
+def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Period]) -> tuple[Day, ...]:
+    """One state per day, in order of day."""
+    by_day: dict[date, State] = {}
+    merge = series.measure.merge
+    for day, state in states:
+        held = by_day.get(day)
+        by_day[day] = state if held is None else merge(held, state)
+    return tuple(Day(day, any(run.holds(day) for run in runs), by_day[day]) for day in sorted(by_day))
+
+
+def _running(
+    plan: PlanTerms,
+    series: Series,
+    wide: Period,
+    runs: Sequence[Period],
+    readings: Sequence[_Reading],
+) -> tuple[Day, ...]:
+    """Every day of `wide`, held or not."""
+    states = [
+        (day, state)
+        for member, days in readings
+        for day, state in days.items()
+        if wide.holds(day) and plan.rates(member, day)
+    ]
+    return _merged(series, states, runs)
+
+
+_TYPES: dict[str, ChargeType] = {"DEBIT": "USAGE", "PRODUCT_CREDIT": "USAGE_CREDIT", "GLOBAL_CREDIT": "USAGE_CREDIT"}
+
+
+def _parts(pool: Pool, steps: Sequence[Step]) -> tuple[Charge, ...]:
+    return tuple(_part(pool, share, slices) for share, slices in zip(pool.shares, pool.divided(steps), strict=True))
+
+
+def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
+    plan, series, pricing = pool.plan, pool.series, pool.pricing
+    return Charge(
+        key=ChargeKey(_TYPES[series.kind], share.account.id, plan.id, pricing.id, pool.start, plan.of_id),
+        plan=plan,
+        account=share.account,
+        end=pool.end,
+        due=pool.period.end,
+        amount=sum(one.amount for one in slices),
+        slices=slices,
+        quantity=share.quantity,
+        units=units(share.quantity, series.quantity_per_unit, series.rounding),
+        description=pricing.description,
+        item_code=pricing.code,
+        unit=series.unit,
+        aggregation_id=series.aggregation_id,
+        compound_id=series.compound_id,
+        meter_id=series.meter_id,
+        segment=series.segment,
+        accounting_product_id=pricing.accounting_product_id,
+        every_product=series.kind == "GLOBAL_CREDIT",
+    )
+
+
+def rerated(rated: RatedUsage, states: Mapping[date, State]) -> RatedUsage | None:
+    """The charge with other states of some of its days; None where more than that changes (`Pool.moved`)."""
+    moved = rated.pool.moved(states, rated.steps)
+    if moved is None:
+        return None
+    pool, steps = moved
+    return RatedUsage(pool, steps, _parts(pool, steps))

@@ -1,0 +1,232 @@
+"""Compile commitments and balances into what draw-down, fees and true-ups need (rules 4 to 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import get_args
+
+from events.facts.bills import ChargeType
+from events.facts.commitments import BillingGrid
+from events.resources.catalog import Frequency
+from events.resources.commitments import Commitment, DrawableType
+from projections.calendar import Grid, grid, named_day
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity
+from projections.money import Rounding
+from projections.rating.index import FamilyIndex, plans_of
+from projections.rating.plans import organization_rounding
+from projections.rating.prices import billed_in_advance
+from projections.rating.terms import AccountTerms
+from projections.resources import Resources
+from projections.schedules import balance_top_ups
+from projections.settlement.agreements import Fund, Precedence
+from projections.settlement.billing_periods import attached_plans, billing_grid
+from projections.settlement.fees import Fee, fees
+from projections.settlement.minimums import Minimum, commitment_periods
+from projections.settlement.payments import paid_in
+
+#: What is drawn on, or counted, where `lineItemTypes` names nothing: one-off charges are drawn on balances alone.
+OF_COMMITMENTS: tuple[ChargeType, ...] = get_args(DrawableType)
+OF_BALANCES: tuple[ChargeType, ...] = (*OF_COMMITMENTS, "AD_HOC")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepayment:
+    """A PREPAYMENT commitment: what may be drawn of it, and the fees that collect it."""
+
+    fund: Fund
+    fees: tuple[Fee, ...]
+    fee_description: str
+    fee_accounting_product_id: str | None
+    frequency: Frequency
+    interval: int
+
+
+def compile_commitments(
+    resources: Resources, index: FamilyIndex, accounts: Mapping[str, AccountTerms]
+) -> tuple[tuple[Prepayment, ...], tuple[Minimum, ...]]:
+    """The family's commitments of both kinds, each oldest first within its account."""
+    prepayments, minimums = [], []
+    for account in accounts.values():
+        for entity in index.owned(resources, "commitments", "account_id", account.id):
+            if entity.body.kind == "MINIMUM":
+                minimums.append(_minimum(resources, index, account, entity))
+            else:
+                prepayments.append(_prepayment(resources, index, account, entity))
+    return tuple(prepayments), tuple(minimums)
+
+
+def compile_balances(
+    resources: Resources, index: FamilyIndex, accounts: Mapping[str, AccountTerms]
+) -> tuple[Fund, ...]:
+    """The family's balances, each oldest first within its account."""
+    return tuple(
+        _balance(resources, index, account, entity)
+        for account in accounts.values()
+        for entity in index.owned(resources, "balances", "account_id", account.id)
+    )
+
+
+def _prepayment(
+    resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity
+) -> Prepayment:
+    body = entity.body
+    rounding = organization_rounding(resources, body.currency)
+    billing = billing_grid(resources, index, resources.accounts[account.id], body) if body.billing_plan_id else None
+    return Prepayment(
+        fund=_fund(account, entity, rounding),
+        fees=fees(
+            body,
+            zone=account.zone,
+            rounding=rounding,
+            billing=periods_of(billing) if billing else None,
+            in_advance=billed_in_advance("commitment_fee", body, resources.configured),
+            top_ups=entity.top_ups,
+            cancellation=entity.cancellation,
+        ),
+        fee_description=body.commitment_fee_description or "Commitment Fee",
+        fee_accounting_product_id=body.fees_accounting_product_id or body.accounting_product_id,
+        frequency=billing.frequency if billing else "MONTHLY",
+        interval=billing.interval if billing else 1,
+    )
+
+
+def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -> Fund:
+    body = entity.body
+    cancelled = entity.cancellation.date if entity.cancellation else None
+    products = frozenset(body.product_ids or ())
+    no_priority = body.priority is None
+    return Fund(
+        id=entity.id,
+        code=body.code or entity.id,
+        kind="PREPAYMENT",
+        account=account,
+        currency=body.currency,
+        rounding=rounding,
+        contract_id=body.contract_id,
+        products=products,
+        types=frozenset(body.line_item_types or OF_COMMITMENTS),
+        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        start=body.start_date,
+        end=body.end_date if cancelled is None else cancelled,
+        agreed_end=body.end_date,
+        cancelled=cancelled,
+        amount=rounding.minor(body.amount),
+        paid_in=paid_in(
+            rounding, [(body.start_date, body.amount), *((one.date, one.amount) for one in entity.top_ups)]
+        ),
+        rollover_end=body.rollover_end_date,
+        rollover_percent=Fraction(100 if body.rollover_percent is None else body.rollover_percent),
+        rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
+        rollover_last=body.rollover_order == "LAST",
+        surcharge=body.overage_surcharge_percent or Decimal(0),
+        separate=bool(body.separate_overage_usage) and not body.overage_surcharge_percent,
+        usage_description=body.commitment_usage_description or "Commitment Consumed",
+        overage_description=body.overage_description or "",
+        accounting_product_id=body.drawdowns_accounting_product_id or body.accounting_product_id,
+        order=Precedence(
+            without_priority=no_priority,
+            priority=body.priority or 0,
+            end=body.end_date,
+            start=body.start_date,
+            without_contract=body.contract_id is None,
+            for_all_products=not products,
+            created=entity.position,
+            id=entity.id,
+        ),
+    )
+
+
+def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: BalanceEntity) -> Fund:
+    body = entity.body
+    rounding = organization_rounding(resources, body.currency)
+    start, end = named_day(body.start_date, account.zone), named_day(body.end_date, account.zone)
+    products = frozenset(body.product_ids or ())
+    rolls_until = body.rollover_end_date
+    return Fund(
+        id=entity.id,
+        code=body.code,
+        kind="BALANCE",
+        account=account,
+        currency=body.currency,
+        rounding=rounding,
+        contract_id=body.contract_id,
+        products=products,
+        types=frozenset(body.line_item_types or OF_BALANCES),
+        mode="PARENT_BREAKDOWN",
+        start=start,
+        end=end,
+        agreed_end=end,
+        cancelled=None,
+        amount=0,
+        paid_in=paid_in(
+            rounding,
+            [(max(one.date, start), one.amount) for one in entity.transactions],
+            balance_top_ups(resources, index, entity, account.zone),
+        ),
+        rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
+        rollover_percent=Fraction(100),
+        rollover_cap=None if body.rollover_amount is None else rounding.floor(Fraction(body.rollover_amount)),
+        rollover_last=False,
+        surcharge=body.overage_surcharge_percent or Decimal(0),
+        separate=False,
+        usage_description=body.balance_draw_down_description or "Balance Consumed",
+        overage_description=body.overage_description or "",
+        accounting_product_id=body.consumptions_accounting_product_id,
+        order=Precedence(
+            without_priority=True,
+            priority=0,
+            end=end,
+            start=start,
+            without_contract=body.contract_id is None,
+            for_all_products=not products,
+            created=entity.position,
+            id=entity.id,
+        ),
+    )
+
+
+def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, entity: CommitmentEntity) -> Minimum:
+    body = entity.body
+    rounding = organization_rounding(resources, body.currency)
+    billing = entity.grid or _grid_of_today(resources, index, resources.accounts[account.id], body)
+    periods = commitment_periods(
+        body, rounding=rounding, billing=periods_of(billing), top_ups=entity.top_ups, cancellation=entity.cancellation
+    )
+    return Minimum(
+        id=entity.id,
+        code=body.code or entity.id,
+        account=account,
+        currency=body.currency,
+        rounding=rounding,
+        contract_id=body.contract_id,
+        products=frozenset(body.product_ids or ()),
+        types=frozenset(body.line_item_types or OF_COMMITMENTS),
+        mode=body.child_billing_mode or "PARENT_BREAKDOWN",
+        start=body.start_date,
+        end=body.end_date,
+        cancelled=entity.cancellation.date if entity.cancellation else None,
+        amount=rounding.minor(body.amount),
+        topped_up=sum(rounding.minor(one.amount) for one in entity.top_ups),
+        description=body.commitment_fee_description or "Commitment True-up",
+        accounting_product_id=body.fees_accounting_product_id or body.accounting_product_id,
+        frequency=billing.frequency,
+        interval=billing.interval,
+        periods=periods,
+        edges=(*(one.start for one in periods), *(one.end for one in periods[-1:])),
+    )
+
+
+def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEntity, body: Commitment) -> BillingGrid:
+    """For a MINIMUM whose facts fix no grid; of several account plans the first counts."""
+    attached = attached_plans(resources, index, account, body)
+    first = plans_of(resources, index, attached[0].body)[:1] if attached else []
+    body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body
+    found = billing_grid(resources, index, account, body)
+    assert found is not None, "there is one with a billingPlanId, and one with one account plan or none"
+    return found
+
+
+def periods_of(billing: BillingGrid) -> Grid:
+    """The billing periods of a commitment's grid."""
+    return grid(billing.frequency, billing.interval, billing.epoch)

@@ -1,0 +1,111 @@
+"""How a commitment or balance stands on a service day: as it was made, as of a day, and the way there day by day.
+
+As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
+state on that day. So the last entry of a burn-down is the answer as of its day.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from projections.calendar import ONE_DAY, Period
+from projections.entities import BalanceEntity, CommitmentEntity
+from projections.resources import Resources
+from projections.settlement.billed import Billed
+from projections.settlement.family import Family, compile_terms
+from projections.settlement.settle import settle
+from projections.settlement.settled import Kept, Settlement
+from projections.settlement.states import AgreementState
+
+
+class BurnDay(NamedTuple):
+    """The state from a day on, until the next one of a burn-down. `counted` is a MINIMUM's, over all its periods."""
+
+    day: date
+    spent: Decimal
+    remaining: Decimal
+    rolled_over: Decimal
+    lapsed: Decimal
+    counted: Decimal
+
+
+def as_of_day(family: Family, day: date, kept: Kept | None = None) -> Settlement:
+    """Everything settled as of a service day: later usage is left out."""
+    totals = {key: {one: state for one, state in days.items() if one <= day} for key, days in family.totals.items()}
+    return settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
+
+
+def state_of(settlement: Settlement, agreement_id: str) -> AgreementState | None:
+    """The state of a commitment or balance, if the family has it."""
+    return settlement.commitments.get(agreement_id) or settlement.balances.get(agreement_id)
+
+
+def undrawn(resources: Resources, entity: CommitmentEntity | BalanceEntity, through: date) -> AgreementState:
+    """The state on a day of one that was just made: before anything is drawn on it or counts toward it.
+
+    It is settled alone, so the cost is the same however many stand beside it. `resources` hold the configuration and
+    its account.
+    """
+    account = resources.accounts[entity.body.account_id]
+    alone = Resources(
+        resources.organization,
+        config=resources.config,
+        clock=resources.clock,
+        # A child's terms of draw-down are its parent's; of what is not drawn yet they change nothing.
+        accounts={account.id: replace(account, root_id=account.id)},
+    )
+    alone.put(entity)
+    settlement = settle(Family(compile_terms(alone, account.id), {}, Billed()), through=through, accrued=True)
+    state = state_of(settlement, entity.id)
+    assert state is not None
+    return state
+
+
+def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[BurnDay]:
+    """The days up to that of `last` on which the numbers changed, from the first day of the term.
+
+    Each is settled on its own, incrementally from the one before; days on which nothing can change are passed over.
+    """
+    kept: Kept | None = None
+    shown: BurnDay | None = None
+    for day in _days(family, agreement_id, last):
+        settlement = as_of_day(family, day, kept)
+        kept = settlement.kept
+        found = _entry(settlement, agreement_id, day)
+        if shown is None or found[1:] != shown[1:]:
+            shown = found
+            yield found
+    # All that has arrived counts in `last`, were it of a later day.
+    final = _entry(last, agreement_id, last.through)
+    if shown is None or final[1:] != shown[1:]:
+        yield final
+
+
+def _entry(settlement: Settlement, agreement_id: str, day: date) -> BurnDay:
+    state = state_of(settlement, agreement_id)
+    assert state is not None
+    rest = (state.amount_remaining, state.amount_rolled_over, state.amount_lapsed)
+    return BurnDay(day, state.amount_spent, *rest, state.counted)
+
+
+def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
+    """Days on which anything of it may change: usage, charges that become due or are restated, its own dates."""
+    terms, days = family.terms, set[date]()
+    start = date.max
+    for fund in terms.funds:
+        if fund.id == agreement_id:
+            start = fund.start
+            days |= {*fund.edges, *fund.paid_in.days(Period(fund.start, last.through + ONE_DAY))}
+    for minimum in terms.minimums:
+        if minimum.id == agreement_id:
+            start = minimum.start
+            days |= {minimum.start, minimum.end, *minimum.edges}
+    days |= {day for held in family.totals.values() for day in held}
+    for charge in last.charges.values():
+        days |= {charge.due, charge.end}
+        if not charge.is_one_off:
+            plan = charge.account_plan
+            days.add(plan.period(plan.grid.number(charge.start)).end)
+    return sorted(day for day in days if start <= day <= last.through)

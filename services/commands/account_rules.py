@@ -1,0 +1,105 @@
+"""Rules of accounts, account plans, contracts and counter adjustments, beside what each body says by itself."""
+
+from datetime import date
+from typing import Any
+
+from events.facts.resources import AccountCreated
+from events.resources.accounts import Account, AccountPlan
+from events.resources.catalog import PlanTemplate
+from events.topics import partition_of
+from projections.calendar import named_days
+from projections.entities import Entity
+from projections.rating.index import FamilyIndex, index_families, plans_of
+from projections.resources import Resources
+from services.commands.checks import check_term
+from services.commands.errors import InvalidField, OverlappingPlan
+
+MAX_CHILDREN = 999
+
+
+def account_created(resources: Resources, id: str, body: Account, partitions: int) -> AccountCreated:
+    """The fact, with what is decided for life: root, partition of the log and time zone. The checks are done."""
+    if body.parent_account_id is not None:
+        parent = resources.accounts[body.parent_account_id]
+        root, partition, zone = parent.root_id, parent.partition, parent.timezone
+    else:
+        assert resources.config is not None
+        root, partition = id, partition_of(resources.organization, body.code, partitions)
+        zone = body.timezone or resources.config.body.timezone
+    return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
+
+
+def check_account(resources: Resources, body: Account, held: Entity[Any] | None) -> None:
+    """A parent has no parent itself and at most 999 children; a zone that is given is the one the account has."""
+    if held is not None:
+        zone = resources.accounts[held.id].timezone
+        if body.timezone not in (None, zone):
+            raise InvalidField(field="timezone", rule=f"is set at creation and never changes; it is {zone}")
+    elif body.parent_account_id is not None:
+        _check_child(resources, body, body.parent_account_id)
+
+
+def _check_child(resources: Resources, body: Account, parent_id: str) -> None:
+    parent = resources.accounts[parent_id]
+    if parent.body.parent_account_id is not None:
+        raise InvalidField(
+            field="parentAccountId", rule="names an account that has a parent itself; one level is allowed"
+        )
+    if body.timezone not in (None, parent.timezone):
+        raise InvalidField(field="timezone", rule=f"must be the parent's, {parent.timezone}")
+    children = sum(account.body.parent_account_id == parent_id for account in resources.accounts.values())
+    if children >= MAX_CHILDREN:
+        raise InvalidField(field="parentAccountId", rule=f"names an account that has {MAX_CHILDREN} children already")
+
+
+def check_contract_owner(resources: Resources, account_id: str, contract_id: str | None) -> None:
+    """A contract is used by its own account's entities and by those of the account's children."""
+    if contract_id is None:
+        return
+    owner, account = resources.contracts[contract_id].body.account_id, resources.accounts[account_id]
+    if owner not in (account_id, account.root_id):
+        raise InvalidField(field="contractId", rule="names a contract of another account")
+
+
+def check_account_plan(resources: Resources, id: str, body: AccountPlan) -> None:
+    """One account plan per product and day, unless the organization allows them to overlap; a group's has the products
+    of all its plans. A group that was made for one account is attached to no other."""
+    zone = resources.accounts[body.account_id].timezone
+    check_term(body.start_date, body.end_date, zone)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+    group = resources.plan_groups.get(body.plan_group_id or "")
+    if group is not None and group.body.account_id not in (None, body.account_id):
+        raise InvalidField(field="planGroupId", rule="names a plan group of another account")
+    check_no_overlap(resources, id, body)
+
+
+def check_no_overlap(resources: Resources, id: str, body: AccountPlan) -> None:
+    """No other account plan of the account has one of its products on one of its days. Raises: OverlappingPlan."""
+    assert resources.config is not None
+    if resources.config.body.allow_overlapping_plans:
+        return
+    zone, index = resources.accounts[body.account_id].timezone, index_families(resources)
+    own = _products(resources, index, body)
+    for other in resources.account_plans.values():
+        if other.id == id or other.body.account_id != body.account_id:
+            continue
+        if not own.isdisjoint(_products(resources, index, other.body)) and _overlap(body, other.body, zone):
+            raise OverlappingPlan(id=other.id)
+
+
+def template_of(resources: Resources, plan_id: str) -> PlanTemplate:
+    """The body of a plan's template."""
+    template = resources.template_of(plan_id)
+    assert template is not None, "a plan is made of a template that is there, and keeps it there"
+    return template.body
+
+
+def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> set[str]:
+    return {template_of(resources, plan_id).product_id for plan_id in plans_of(resources, index, body)}
+
+
+def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
+    """Whether a day lies in both; in an empty term lies none."""
+    start, end = named_days(one.start_date, one.end_date, zone)
+    other_start, other_end = named_days(other.start_date, other.end_date, zone)
+    return max(start, other_start) < min(end or date.max, other_end or date.max)

@@ -1,0 +1,47 @@
+"""Rules of what people do to bills: the date up to which they are locked (those that are issued for it or before),
+and credit and debit line items (memos), which are put on a pending bill by hand.
+"""
+
+from datetime import date
+from typing import Any
+from uuid import uuid5
+
+from events.envelope import NAMESPACE
+from events.resources.charges import Memo
+from events.resources.organization import BillConfig
+from projections.calendar import named_days
+from projections.entities import Entity
+from services.commands.checks import check_precision
+from services.commands.errors import CommandError, InvalidField
+
+
+class BillsPending(CommandError):
+    """billLockDate: {count} bills up to {date} are pending, {id} the first of them; approve or delete them before"""
+
+
+def bill_config_id(organization: str) -> str:
+    """The id of an organization's one bill configuration."""
+    return str(uuid5(NAMESPACE, f"billconfig/{organization}"))
+
+
+def check_lock_date(body: BillConfig, held: Entity[Any] | None) -> None:
+    """What is locked stays so. Raises: InvalidField for an earlier date, or none any more."""
+    locked: date | None = None if held is None else held.body.bill_lock_date
+    if locked is not None and (body.bill_lock_date is None or body.bill_lock_date < locked):
+        raise InvalidField(field="billLockDate", rule=f"must not be before {locked}, up to which bills are locked")
+
+
+def is_locked(bill_date: date, lock_date: date | None) -> bool:
+    """Whether an issued bill of this date is, by the organization's date."""
+    return lock_date is not None and bill_date <= lock_date
+
+
+def check_memo(body: Memo, currency: str, zone: str) -> None:
+    """Its amount can be paid in the bill's currency, and its service has a day in the account's zone.
+
+    Raises: TooFineAmount, InvalidField.
+    """
+    check_precision("amount", body.amount, currency)
+    start, end = named_days(body.service_period_start_date, body.service_period_end_date, zone)
+    if end is None or end <= start:
+        raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")

@@ -1,0 +1,181 @@
+"""Rules of the catalog, beside what each body says by itself: of meters and prices, of formulas and the aggregations
+that they name by code (rules 3.19), of plan groups and the plans in them (rules 3.23).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from events.resources.catalog import (
+    NUMBERS,
+    Aggregation,
+    CompoundAggregation,
+    FieldCategory,
+    Meter,
+    Plan,
+    PlanTemplate,
+    Pricing,
+)
+from events.resources.plan_groups import PlanGroupLink
+from projections.calculation import CalculationError, calculation_of
+from projections.calendar import local_day
+from projections.entities import SUPPOSED, Entity, PlanEntity
+from projections.resources import Resources
+from services.commands.account_rules import check_no_overlap, template_of
+from services.commands.checks import check_term
+from services.commands.errors import InvalidField, Referenced
+from services.commands.kind import value_of
+from services.commands.messages import UpdateResource
+from services.commands.table import KINDS
+
+#: Kinds with fees, which hold from a day on: these fields, and the fact's member that says from which.
+DATED = tuple(kind.name for kind in KINDS.values() if kind.entity is PlanEntity)
+FEES = {"standingCharge": "standing_charge_from", "minimumSpend": "minimum_spend_from"}
+#: A price holds for accounts of every zone: its days are the calendar's.
+ZONE_OF_PRICES = "UTC"
+_NEED_NUMBERS = ("SUM", "MIN", "MAX", "MEAN", "LATEST")
+
+
+def check_aggregation(resources: Resources, body: Aggregation) -> None:
+    """Its fields are fields of its meter, numbers where the function calculates, texts where usage is segmented."""
+    meter = resources.meters[body.meter_id].body
+    target = category_of(meter, body.target_field, "targetField")
+    if body.aggregation in _NEED_NUMBERS and target not in NUMBERS:
+        raise InvalidField(field="targetField", rule=f"must be a number field for {body.aggregation}")
+    texts = {field.code for field in meter.data_fields if field.category not in NUMBERS}
+    for number, field in enumerate(body.segmented_fields):
+        if field not in texts:
+            raise InvalidField(field=f"segmentedFields[{number}]", rule="must be a text field of the meter")
+    for number, segment in enumerate(body.segments):
+        if set(segment) != set(body.segmented_fields):
+            raise InvalidField(field=f"segments[{number}]", rule="must give every one of segmentedFields, and no other")
+
+
+def category_of(meter: Meter, code: str, named_by: str) -> FieldCategory:
+    """The category of a meter's field. Raises: InvalidField, of the member that names it, if there is no such field."""
+    categories = {field.code: field.category for field in meter.data_fields}
+    if code not in categories:
+        raise InvalidField(field=named_by, rule=f"must be one of the meter's dataFields: {', '.join(categories)}")
+    return categories[code]
+
+
+def check_pricing(resources: Resources, body: Pricing) -> None:
+    """A segment is made of its aggregation's segmented fields."""
+    check_term(body.start_date, body.end_date, ZONE_OF_PRICES)
+    if body.aggregation_id is None:
+        return
+    fields = resources.aggregations[body.aggregation_id].body.segmented_fields
+    if body.segment and not set(body.segment) <= set(fields):
+        raise InvalidField(
+            field="segment", rule=f"must use the aggregation's segmentedFields: {', '.join(fields) or 'none'}"
+        )
+
+
+def fee_dates(resources: Resources, held: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
+    """From when on fees of a plan, template or group hold: the update's `effectiveDate`, else the organization's day.
+
+    What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
+    so a change that was dated is moved. Raises: InvalidField beside another template, whose fees have their own days.
+    """
+    body = command.body
+    if command.effective is not None and _template_of(held.body) != _template_of(body):
+        raise InvalidField(
+            field="effectiveDate",
+            rule="does not go with another planTemplateId, which holds as if it always had: change one after the other",
+        )
+    changed = [name for name in FEES if value_of(held.body, name) != value_of(body, name)]
+    if not changed and command.effective is not None:
+        changed = list(FEES)
+    assert resources.config is not None
+    day = command.effective or local_day(command.now, resources.config.body.timezone)
+    return {FEES[name]: day for name in changed}
+
+
+def _template_of(body: Any) -> str | None:
+    return body.plan_template_id if isinstance(body, Plan) else None
+
+
+def check_compound(resources: Resources, body: CompoundAggregation) -> None:
+    """Its formula can be read, and names aggregations that there are and that are not segmented."""
+    try:
+        codes = calculation_of(body.calculation).codes
+    except CalculationError as error:
+        raise InvalidField(field="calculation", rule=str(error)) from None
+    held = {entity.body.code: entity.body for entity in resources.aggregations.values()}
+    for code in codes:
+        if code not in held:
+            raise InvalidField(field="calculation", rule=f"names aggregation.{code}, and no aggregation has that code")
+        if held[code].segmented_fields:
+            raise InvalidField(field="calculation", rule=f"names aggregation.{code}, which is segmented")
+
+
+def codes_in(text: str) -> tuple[str, ...]:
+    """The codes of the aggregations that a formula names; none of a text that is no formula."""
+    try:
+        return calculation_of(text).codes
+    except CalculationError:
+        return ()
+
+
+def check_still_named(resources: Resources, held: Entity[Aggregation], body: Aggregation | None) -> None:
+    """A formula finds an aggregation by its code: while one names it, it keeps its code, and is not segmented or (no
+    body) deleted. Raises: Referenced, InvalidField."""
+    naming = next(naming_it(resources, held), None)
+    if naming is None:
+        return
+    if body is None:
+        raise Referenced(kind="aggregation", id=held.id, referrer="compoundAggregation", referrer_id=naming.id)
+    if body.code != held.body.code:
+        raise InvalidField(field="code", rule=f"is named in the calculation of compoundAggregation {naming.id}")
+    if body.segmented_fields:
+        raise InvalidField(
+            field="segmentedFields",
+            rule=f"must be empty: the calculation of compoundAggregation {naming.id} names this aggregation",
+        )
+
+
+def naming_it(resources: Resources, held: Entity[Aggregation]) -> Iterator[Entity[CompoundAggregation]]:
+    """The compound aggregations whose formulas name the aggregation, as they were made."""
+    by_age = sorted(resources.compound_aggregations.values(), key=lambda one: one.position)
+    return (one for one in by_age if held.body.code in calculation_of(one.body.calculation).codes)
+
+
+def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
+    """A group has one plan of each product, all in its currency and billed alike; nobody who is on the group has one of
+    these products twice on a day."""
+    plan, group = resources.plans[body.plan_id].body, resources.plan_groups[body.plan_group_id].body
+    template = template_of(resources, body.plan_id)
+    if template.currency != group.currency:
+        rule = f"names a plan in {template.currency}, and the group is in {group.currency}"
+        raise InvalidField(field="planId", rule=rule)
+    if plan.account_id not in (None, group.account_id):
+        raise InvalidField(field="planId", rule="names a plan of one account, and the group is not that account's")
+    for other in _others(resources, id, body.plan_group_id):
+        theirs = template_of(resources, other.body.plan_id)
+        if theirs.product_id == template.product_id:
+            rule = f"names a plan of a product of which the group has one already, by planGroupLink {other.id}"
+            raise InvalidField(field="planId", rule=rule)
+        if _billed(template) != _billed(theirs):
+            rule = f"names a plan that is not billed at the frequency and interval of planGroupLink {other.id}'s"
+            raise InvalidField(field="planId", rule=rule)
+    _check_accounts(resources, id, body)
+
+
+def _others(resources: Resources, id: str, group_id: str) -> list[Entity[PlanGroupLink]]:
+    links = [one for one in resources.plan_group_links.values() if one.id != id and one.body.plan_group_id == group_id]
+    return sorted(links, key=lambda one: one.position)
+
+
+def _billed(template: PlanTemplate) -> tuple[str, int]:
+    return template.bill_frequency, template.bill_frequency_interval or 1
+
+
+def _check_accounts(resources: Resources, id: str, body: PlanGroupLink) -> None:
+    """Check the accounts that have the group, as if the link were there already. Raises: OverlappingPlan."""
+    assert resources.config is not None
+    made = Entity(id, 1, body, SUPPOSED, 0, resources.config.created, resources.config.created)
+    supposed = replace(resources, plan_group_links=resources.plan_group_links | {id: made})
+    for account_plan in resources.account_plans.values():
+        if account_plan.body.plan_group_id == body.plan_group_id:
+            check_no_overlap(supposed, account_plan.id, account_plan.body)

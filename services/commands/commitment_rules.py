@@ -1,0 +1,201 @@
+"""Rules of commitments and balances: terms, top-ups, cancellations, transactions (rules 6.8, 6.9, 6.14 to 6.18), and
+when one is used, so that it is not deleted without force (rules 8.10).
+"""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, get_args
+
+from events.facts.commitments import (
+    BalanceTransacted,
+    BillingGrid,
+    CancelPolicy,
+    CommitmentCancelled,
+    CommitmentToppedUp,
+)
+from events.resources.balances import Balance
+from events.resources.charges import AccountCharge
+from events.resources.commitments import Commitment, CommitmentType
+from projections.calendar import local_day, named_day
+from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.rating.index import index_families
+from projections.resources import Resources
+from projections.settlement import Billed
+from projections.settlement.billing_periods import billing_grid
+from services.commands.account_rules import check_contract_owner
+from services.commands.checks import check_precision, check_term, check_version, existing
+from services.commands.errors import AlreadyCancelled, InvalidField
+from services.commands.messages import CancelCommitment, TopUpCommitment, TransactBalance
+from services.commands.schedule_rules import check_currency, check_debit, check_debits, schedules_of
+from services.commands.table import KINDS
+
+#: The first is the default.
+POLICIES: dict[CommitmentType, tuple[CancelPolicy, ...]] = {
+    "MINIMUM": ("TRUE_UP", "PRORATE", "WAIVE"),
+    "PREPAYMENT": ("ACCELERATE", "KEEP", "WAIVE"),
+}
+
+
+assert {policy for policies in POLICIES.values() for policy in policies} == set(get_args(CancelPolicy))
+
+
+def name_of(entity: CommitmentEntity) -> str:
+    """How messages name a commitment: its code, else its id."""
+    return entity.body.code or entity.id
+
+
+def check_commitment(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> None:
+    """Amounts can be paid, fees' periods do not end before they start, the contract is the account's, earlier top-ups
+    stay inside."""
+    if held is not None:
+        _check_open(held)
+        _check_top_ups_fit(held, body)
+    for field, amount in (
+        ("amount", body.amount),
+        ("amountPrePaid", body.amount_pre_paid),
+        ("amountFirstBill", body.amount_first_bill),
+        ("rolloverAmount", body.rollover_amount),
+        *((f"feeDates[{number}].amount", fee.amount) for number, fee in enumerate(body.fee_dates or ())),
+    ):
+        check_precision(field, amount, body.currency)
+    zone = resources.accounts[body.account_id].timezone
+    for number, fee in enumerate(body.fee_dates or ()):
+        names = ("servicePeriodStartDate", f"feeDates[{number}].servicePeriodEndDate")
+        check_term(fee.service_period_start_date, fee.service_period_end_date, zone, names)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+
+
+#: An amendment that names another one fixes the grid of commitment periods anew.
+_OF_GRID = ("billing_plan_id", "bill_epoch", "start_date")
+
+
+def grid_of(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> dict[str, BillingGrid]:
+    """The fact's `grid`: the billing periods of a MINIMUM, fixed at its making; later account plans move none of them.
+
+    Raises: InvalidField when commitment periods are asked for and several account plans could give them.
+    """
+    if body.kind != "MINIMUM":
+        return {}
+    if held is not None and held.grid and all(getattr(held.body, one) == getattr(body, one) for one in _OF_GRID):
+        return {"grid": held.grid}
+    found = billing_grid(resources, index_families(resources), resources.accounts[body.account_id], body)
+    if found is None and body.commitment_period_interval is not None:
+        rule = "is required with commitmentPeriodInterval when the account has several account plans"
+        raise InvalidField(field="billingPlanId", rule=rule)
+    return {"grid": found} if found is not None else {}
+
+
+def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
+    for top_up in held.top_ups:
+        if not body.start_date <= top_up.date < body.end_date:
+            raise InvalidField(field="endDate", rule=f"the term must hold the top-up of {top_up.date}")
+        if top_up.recurring and body.kind != "MINIMUM":
+            raise InvalidField(field="commitmentType", rule="must stay MINIMUM, because it has a recurring top-up")
+        check_precision("currency", top_up.amount, body.currency)
+
+
+def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None) -> None:
+    """Its term does not end before it starts, its amounts can be paid, its contract is the account's, what its
+    schedules give in its term still covers what was taken out, and all of it can be paid in its currency."""
+    zone = resources.accounts[body.account_id].timezone
+    check_term(body.start_date, body.end_date, zone)
+    if body.rollover_end_date is not None and named_day(body.rollover_end_date, zone) < named_day(body.end_date, zone):
+        raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
+    check_precision("rolloverAmount", body.rollover_amount, body.currency)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+    if isinstance(held, BalanceEntity):
+        check_currency(resources, held, body.currency)
+        check_debits(replace(held, body=body), zone, schedules_of(resources, held))
+
+
+def check_charge(resources: Resources, body: AccountCharge) -> None:
+    """Its service does not end before it starts, its amount can be paid, its contract and balance are the account's."""
+    zone = resources.accounts[body.account_id].timezone
+    names = ("servicePeriodStartDate", "servicePeriodEndDate")
+    check_term(body.service_period_start_date, body.service_period_end_date, zone, names)
+    check_precision("amount", body.amount, body.currency)
+    check_contract_owner(resources, body.account_id, body.contract_id)
+    if body.entity_id is not None and resources.balances[body.entity_id].body.account_id != body.account_id:
+        raise InvalidField(field="entityId", rule="must name a balance of the account")
+
+
+def top_up(resources: Resources, command: TopUpCommitment) -> CommitmentToppedUp:
+    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    commitment = _commitment(resources, command.id)
+    check_version("commitment", commitment, command.version)
+    _check_open(commitment)
+    if command.amount <= 0:
+        raise InvalidField(field="amount", rule="must be greater than 0")
+    check_precision("amount", command.amount, commitment.body.currency)
+    _check_in_term(commitment.body, command.date)
+    if command.recurring and commitment.body.kind != "MINIMUM":
+        raise InvalidField(field="recurring", rule="can be true on a MINIMUM commitment only")
+    return CommitmentToppedUp(
+        id=commitment.id,
+        version=commitment.version + 1,
+        amount=command.amount,
+        date=command.date,
+        recurring=command.recurring,
+    )
+
+
+def cancel(resources: Resources, command: CancelCommitment) -> CommitmentCancelled:
+    """Raises: AlreadyCancelled, VersionConflict, InvalidField."""
+    commitment = _commitment(resources, command.id)
+    check_version("commitment", commitment, command.version)
+    _check_open(commitment)
+    _check_in_term(commitment.body, command.date)
+    policies = POLICIES[commitment.body.kind]
+    policy = command.policy or policies[0]
+    if policy not in policies:
+        rule = f"must be one of {', '.join(policies)} for a {commitment.body.kind} commitment"
+        raise InvalidField(field="policy", rule=rule)
+    return CommitmentCancelled(id=commitment.id, version=commitment.version + 1, date=command.date, policy=policy)
+
+
+def transact(resources: Resources, command: TransactBalance) -> BalanceTransacted:
+    """Usable from the transaction date, else the applied date, else today; a day of the account's zone.
+
+    Before the start it is usable from the start; what is paid in from endDate on can no longer be drawn.
+    Raises: TooFineAmount, InvalidField.
+    """
+    balance = existing(resources, KINDS["balance"], command.id)
+    assert isinstance(balance, BalanceEntity)
+    details = command.transaction
+    check_precision("amount", details.amount, balance.body.currency)
+    zone = resources.accounts[balance.body.account_id].timezone
+    given = details.transaction_date or details.applied_date
+    day = named_day(given, zone) if given else local_day(command.now, zone)
+    if details.amount < 0:
+        check_debit(resources, balance, day, details.amount)
+    return BalanceTransacted(
+        id=balance.id,
+        version=balance.version + 1,
+        transaction_id=command.transaction_id,
+        amount=details.amount,
+        date=day,
+        details=details,
+    )
+
+
+def _commitment(resources: Resources, id: str) -> CommitmentEntity:
+    held = existing(resources, KINDS["commitment"], id)
+    assert isinstance(held, CommitmentEntity)
+    return held
+
+
+def _check_open(commitment: CommitmentEntity) -> None:
+    if commitment.cancellation is not None:
+        raise AlreadyCancelled(name=name_of(commitment))
+
+
+def _check_in_term(body: Commitment, day: date) -> None:
+    if not body.start_date <= day < body.end_date:
+        rule = f"must lie in the commitment's term, from {body.start_date} until before {body.end_date}"
+        raise InvalidField(field="date", rule=rule)
+
+
+def is_used(agreement_id: str, *, billed: Billed, spent: Decimal) -> bool:
+    """Whether it has drawn or billed anything: `billed` are its root's bills, `spent` is what was drawn on it."""
+    return bool(spent) or any(key.agreement_id == agreement_id for key in billed.by_key)

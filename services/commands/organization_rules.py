@@ -1,0 +1,45 @@
+"""Rules of the organization itself: its configuration and its test clock."""
+
+from datetime import UTC, datetime
+
+from events.facts.clock import ClockTicked
+from events.facts.resources import OrganizationConfigured
+from projections.resources import Resources
+from services.commands.checks import check_aware, check_version
+from services.commands.errors import InvalidField, NoTestClock, UnknownOrganization
+from services.commands.messages import AdvanceClock, ConfigureOrganization
+
+#: Where a test clock stands until it is first moved: before anything that a story could tell.
+TEST_CLOCK_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def check_exists(resources: Resources) -> None:
+    """Raises: UnknownOrganization."""
+    if resources.config is None:
+        raise UnknownOrganization(organization=resources.organization)
+
+
+def configure(resources: Resources, command: ConfigureOrganization) -> OrganizationConfigured:
+    """The first needs no version. Raises: VersionConflict, InvalidField."""
+    held = resources.config
+    if held is not None:
+        check_version("organizationConfig", held, command.version)
+        if bool(command.body.test_clock) != bool(held.body.test_clock):
+            raise InvalidField(field="testClock", rule="is set at creation and never changes")
+    version = 1 if held is None else held.version + 1
+    return OrganizationConfigured(id=resources.organization, version=version, body=command.body)
+
+
+def advance(resources: Resources, command: AdvanceClock) -> list[ClockTicked]:
+    """Nothing when the clock stands there already. Raises: NoTestClock, InvalidField for a way back."""
+    if not resources.has_test_clock:
+        raise NoTestClock(organization=resources.organization)
+    now, stands = check_aware(command.now), clock_of(resources)
+    if now < stands:
+        raise InvalidField(field="now", rule=f"must not be before the clock, which stands at {stands.isoformat()}")
+    return [ClockTicked(now=now)] if now > stands or resources.clock is None else []
+
+
+def clock_of(resources: Resources) -> datetime:
+    """Where the organization's test clock stands."""
+    return resources.clock or TEST_CLOCK_START

@@ -1,0 +1,126 @@
+"""Rules of the schedules of balances (rules 3.26, 4.8, 8.14), and that what is taken out of a balance stays covered."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+from events.decimals import plain
+from events.resources.balances import Balance, BalanceChargeSchedule, BalanceSchedule, BalanceTransactionSchedule
+from projections.calendar import local_day, named_day
+from projections.entities import BalanceEntity, ScheduleEntity
+from projections.rating.index import index_families
+from projections.resources import Resources
+from projections.schedules import balance_days, balance_schedules, top_ups
+from services.commands.checks import check_precision, check_term
+from services.commands.errors import DebitUncovered, InvalidField
+from services.commands.messages import DeleteResource, UpdateResource
+from services.commands.table import KINDS
+
+#: Kinds whose changes and deletions have a day.
+SCHEDULES = tuple(kind.name for kind in KINDS.values() if kind.entity is ScheduleEntity)
+
+
+def check_schedule(resources: Resources, body: BalanceSchedule) -> None:
+    """It does not end before it starts, lies in the balance's term, and is in the balance's currency."""
+    balance = resources.balances[body.balance_id].body
+    zone = _zone(resources, balance)
+    check_term(body.first, body.last, zone, body.term)
+    term = balance_days(balance, zone)
+    if named_day(body.first, zone) < term.start:
+        raise InvalidField(field=body.term[0], rule=f"must not be before the balance's startDate, {term.start}")
+    if named_day(body.last, zone) > term.end:
+        raise InvalidField(field=body.term[1], rule=f"must not be after the balance's endDate, {term.end}")
+    if isinstance(body, BalanceChargeSchedule) and body.currency != balance.currency:
+        raise InvalidField(field="currency", rule=f"must be the balance's, {balance.currency}")
+    if isinstance(body, BalanceChargeSchedule | BalanceTransactionSchedule):
+        check_precision("amount", body.amount, balance.currency)
+
+
+def changed(resources: Resources, held: ScheduleEntity[Any], command: UpdateResource) -> dict[str, date]:
+    """The fact's `effective`: from when on the new terms hold. Raises: DebitUncovered."""
+    assert isinstance(command.body, BalanceSchedule)
+    balance = resources.balances[held.body.balance_id]
+    effective = _effective(resources, balance.body, command.effective, command.now)
+    _check_left(resources, balance, held, held.with_terms(command.body, effective))
+    return {"effective": effective}
+
+
+def ended(resources: Resources, held: ScheduleEntity[Any], command: DeleteResource) -> dict[str, Any]:
+    """The fact's members: from when on it gives nothing more, and whose it was. Raises: DebitUncovered."""
+    balance = resources.balances[held.body.balance_id]
+    effective = _effective(resources, balance.body, command.effective, command.now)
+    _check_left(resources, balance, held, held.ending(effective, command.force))
+    return {"effective": effective, "balance_id": balance.id}
+
+
+def _effective(resources: Resources, balance: Balance, given: date | None, now: datetime) -> date:
+    """The day that was given, else the one after today: what is due today keeps its terms."""
+    return given or local_day(now, _zone(resources, balance)) + timedelta(days=1)
+
+
+def _check_left(
+    resources: Resources, balance: BalanceEntity, held: ScheduleEntity[Any], after: ScheduleEntity[Any] | None
+) -> None:
+    others = [one for one in schedules_of(resources, balance) if one.id != held.id]
+    schedules = others if after is None else [*others, after]
+    check_debits(balance, _zone(resources, balance.body), schedules)
+
+
+def check_currency(resources: Resources, balance: BalanceEntity, currency: str) -> None:
+    """All that was and will be paid in can be paid in this currency, and its fees are in it."""
+    if currency == balance.body.currency:
+        return
+    paying = (term.body for one in schedules_of(resources, balance) for term in one.terms)
+    amounts = [body.amount for body in paying if isinstance(body, BalanceTransactionSchedule)]
+    for amount in (*(one.amount for one in balance.transactions), *amounts):
+        check_precision("currency", amount, currency)
+    for fee in resources.balance_charge_schedules.values():
+        if fee.body.balance_id == balance.id and fee.body.currency != currency:
+            rule = f"must be {fee.body.currency}, in which balanceChargeSchedule {fee.id} charges for it"
+            raise InvalidField(field="currency", rule=rule)
+
+
+def schedules_of(resources: Resources, balance: BalanceEntity) -> list[ScheduleEntity[Any]]:
+    """What pays into the balance again and again, deleted or not."""
+    return list(balance_schedules(resources, index_families(resources), balance, BalanceTransactionSchedule))
+
+
+def check_debit(resources: Resources, balance: BalanceEntity, day: date, debit: Decimal) -> None:
+    """A debit takes out no more than is paid in, on its day and on every later one.
+
+    What was drawn is not asked: a debit comes before draws, late usage's too (`PaidIn`). Raises: InvalidField.
+    """
+    found = _left(balance, _zone(resources, balance.body), schedules_of(resources, balance), (day, debit))
+    left = min(total for at, total in found if at >= day)
+    if left < 0:
+        raise InvalidField(field="amount", rule=f"must not take out more than the {plain(left - debit)} paid in")
+
+
+def check_debits(balance: BalanceEntity, zone: str, schedules: Iterable[ScheduleEntity[Any]]) -> None:
+    """With these schedules, all that was taken out is still paid in. Raises: DebitUncovered."""
+    for day, left in _left(balance, zone, schedules):
+        if left < 0:
+            raise DebitUncovered(id=balance.id, day=day, lacking=plain(-left))
+
+
+def _left(
+    balance: BalanceEntity,
+    zone: str,
+    schedules: Iterable[ScheduleEntity[Any]],
+    *more: tuple[date, Decimal],
+) -> Iterator[tuple[date, Decimal]]:
+    """What is in the balance on each day on which anything was posted: all of that by then, and what schedules give."""
+    by_day: dict[date, Decimal] = {}
+    for day, amount in (*((one.date, one.amount) for one in balance.transactions), *more):
+        by_day[day] = by_day.get(day, Decimal(0)) + amount
+    paying = [one for one in schedules if isinstance(one.body, BalanceTransactionSchedule)]
+    recurring = [one for schedule in paying for one in top_ups(schedule, balance.body, zone)]
+    days = sorted(by_day)
+    for day, posted in zip(days, accumulate(by_day[day] for day in days), strict=True):
+        yield day, posted + sum(one.body.amount * one.days.by(day) for one in recurring)
+
+
+def _zone(resources: Resources, balance: Balance) -> str:
+    return resources.accounts[balance.account_id].timezone

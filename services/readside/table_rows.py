@@ -1,0 +1,140 @@
+"""Rows of single tables of the read models: of `bills`, conditions on them, and their columns as texts, as lists,
+searches and approvals ask for them; of `bill_line_items`, across bills; of `commitment_balances`, by id.
+
+Everywhere $1 is the organization, and `{}` the place of a condition's value. The SQL is ours, the values are clients'.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from events.actors import UNNAMED
+from events.facts.bills import BillIssued
+from events.resources.organization import LAST_DAY
+from services.readside.live import read_live
+from services.store.listing import Condition, all_placed
+
+#: The external invoice date: as it was issued with, which before version 3 of the fact was the bill's date; a pending
+#: bill's as it would be issued, by `OrganizationConfig.invoiced_before`.
+INVOICED = f"""
+coalesce((bill->>'externalInvoiceDate')::date, bill_date - CASE WHEN status = 'PENDING' AND (
+    SELECT body->>'externalInvoiceDate' FROM store.entities
+    WHERE organization = $1 AND kind = 'organizationConfig' AND id = $1
+) = '{LAST_DAY}' THEN 1 ELSE 0 END)
+"""
+#: By itself, or as all are that are issued for a date up to the organization's lock date: `bill_rules.is_locked`.
+LOCKED = """
+(locked OR status = 'APPROVED' AND bill_date <= coalesce(
+    (SELECT (body->>'billLockDate')::date FROM store.entities WHERE organization = $1 AND kind = 'billConfig'),
+    '-infinity'::date
+))
+"""
+IS_ONE_OF, IS_OF_ACCOUNT, IS_OF_ACCOUNTS = "bill_id = ANY ({})", "account_id = {}", "account_id = ANY ({})"
+HAS_STATUS, IS_LOCKED, IS_OF_JOB = "status = {}", f"{LOCKED} = {{}}", "bill->>'billJobId' = {}"
+IS_DATED, DATED_FROM, DATED_BEFORE = "bill_date = {}", "bill_date >= {}", "bill_date < {}"
+INVOICED_FROM, INVOICED_BEFORE = f"{INVOICED} >= {{}}", f"{INVOICED} < {{}}"
+#: What is on a pending bill is derived when it is read, and its frequency with it.
+OF_FREQUENCY = "(status = 'PENDING' OR bill->>'billingFrequency' = {})"
+#: By the wire's names. All are texts: days and instants sort as their texts do.
+AS_TEXT = {
+    "accountId": "account_id",
+    "locked": f"{LOCKED}::text",
+    "status": "status",
+    "billDate": "bill_date::text",
+    "startDate": "bill->>'startDate'",
+    "endDate": "bill->>'endDate'",
+    "dueDate": "bill->>'dueDate'",
+    "externalInvoiceDate": f"({INVOICED})::text",
+    "billingFrequency": "bill->>'billingFrequency'",
+    "id": "bill_id",
+    "ids": "bill_id",
+    "createdBy": f"coalesce(created_by, '{UNNAMED}')",
+    "lastModifiedBy": f"coalesce(modified_by, '{UNNAMED}')",
+    "dtCreated": "to_char(coalesce(opened_at, issued_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
+}
+_PENDING = "SELECT bill_id FROM bills WHERE organization = $1 AND status = 'PENDING'"
+_PENDING_UP_TO = """
+SELECT bill_id FROM "{schema}".bills
+WHERE organization = $1 AND status = 'PENDING' AND bill_date <= $2 ORDER BY position
+"""
+
+
+async def pending_bills(connection: Any, organization: str, conditions: Sequence[Condition]) -> list[str]:
+    """Ids of the pending bills that fulfil all conditions. The connection's transaction reads the live schema."""
+    arguments: list[Any] = [organization]
+    query = _PENDING + all_placed(conditions, arguments)
+    return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
+
+
+async def pending_up_to(connection: Any, organization: str, day: date) -> list[str]:
+    """Ids of the pending bills of a date up to this day, the oldest first. The transaction need not read the live
+    schema."""
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
+    return [row["bill_id"] for row in rows]
+
+
+#: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
+_LINES_MAX = 100_000_000
+#: Newer bills stand higher; the lines of a bill stand in its order.
+PLACE = f"(b.position * {_LINES_MAX} + {_LINES_MAX} - l.number)"
+#: Column `commitment_id` has the ids of commitments and balances, and the index.
+IS_OF_COMMITMENT = "l.commitment_id = {0} AND l.line->>'commitmentId' = {0}"
+HAS_TYPE, IS_ON_BILL = "l.type = {}", "l.bill_id = {}"
+_PLACES = f"""
+SELECT l.bill_id, l.number, {PLACE} AS place
+FROM bill_line_items l JOIN bills b ON b.bill_id = l.bill_id
+WHERE l.organization = $1 AND NOT b.voided"""
+#: What a line says is looked up for those of the page alone: a bill may have tens of thousands.
+_LINES = """
+SELECT l.line::text, b.bill::text, page.place FROM ({places} ORDER BY place DESC LIMIT {size}) AS page
+JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
+JOIN bills b ON b.bill_id = page.bill_id
+ORDER BY page.place DESC
+"""
+
+
+class ListedLine(NamedTuple):
+    """A bill with one line alone, and the line's place among all lines."""
+
+    bill: BillIssued
+    place: int
+
+
+async def read_lines(
+    connection: Any, organization: str, conditions: Sequence[Condition], size: int
+) -> list[ListedLine]:
+    """Up to `size` lines of bills that stand and fulfil all conditions, newest bill first, each bill's in their order.
+
+    The connection's transaction reads the live schema.
+    """
+    arguments: list[Any] = [organization]
+    places = _PLACES + all_placed(conditions, arguments)
+    rows = await connection.fetch(_LINES.format(places=places, size=size), *arguments)
+    return [ListedLine(bill_with(row["bill"], [_line(row)]), int(row["place"])) for row in rows]
+
+
+def _line(row: Mapping[str, Any]) -> Any:
+    return json.loads(row["line"], parse_float=Decimal)
+
+
+def bill_with(bill: str, lines: list[Any]) -> BillIssued:
+    """The bill of its JSON without lines, with these lines, whose numbers are exact."""
+    return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
+
+
+_ROWS = """
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
+FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
+"""
+
+
+async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Their rows in the live schema, by id; what is not projected yet has none."""
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, ids)
+    return {row["commitment_id"]: row for row in rows}

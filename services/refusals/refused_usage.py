@@ -1,0 +1,120 @@
+"""`store.refused_usage` and `store.refused_positions`: their SQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.failures import Passing, Worded
+from services.refusals.rows import Row
+from services.store.listing import Condition, all_placed
+
+#: As long as `usage.rejected` has the bytes.
+KEPT_DAYS = 400
+_COLUMNS = "organization, id, account, usage_id, reason, rule, cut, arrived, refused, partition, log_offset"
+_PUT = f"""
+INSERT INTO store.refused_usage ({_COLUMNS})
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
+                     $8::timestamptz[], $9::timestamptz[], $10::integer[], $11::bigint[])
+ON CONFLICT (organization, id) DO UPDATE SET
+    reason = EXCLUDED.reason, rule = EXCLUDED.rule, cut = EXCLUDED.cut, refused = EXCLUDED.refused,
+    partition = EXCLUDED.partition, log_offset = EXCLUDED.log_offset, replayed = NULL
+"""
+#: Conditions on rows, of the list and of what is sent again.
+IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
+#: When they were last refused.
+REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
+_FORGET = "DELETE FROM store.refused_usage WHERE refused < now() - make_interval(days => $1)"
+_DROP = "DELETE FROM store.refused_usage WHERE organization = $1 AND id = ANY($2)"
+_POSITIONS = "SELECT partition, next_offset FROM store.refused_positions"
+_MOVE = """
+INSERT INTO store.refused_positions (partition, next_offset) VALUES ($1, $3)
+ON CONFLICT (partition) DO UPDATE SET next_offset = EXCLUDED.next_offset
+WHERE store.refused_positions.next_offset = $2
+"""
+_SHOWN = f"{_COLUMNS}, position, replayed"
+_GET = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND id = $2"
+_OPEN = f"SELECT {_SHOWN} FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
+_COUNTS = "SELECT reason, count(*) AS rows FROM store.refused_usage WHERE organization = $1 AND replayed IS NULL"
+#: Only what was not refused again meanwhile.
+_REPLAYED = """
+UPDATE store.refused_usage r SET replayed = now()
+FROM unnest($2::text[], $3::integer[], $4::bigint[]) AS sent (id, partition, log_offset)
+WHERE r.organization = $1 AND r.id = sent.id AND r.partition = sent.partition AND r.log_offset = sent.log_offset
+"""
+
+
+class ListedElsewhereError(Worded, Passing):
+    """another process lists usage.rejected/{partition}, too, and was faster"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of the list; `replayed`: when it was sent again, if it was not refused since."""
+
+    row: Row
+    position: int
+    replayed: datetime | None
+
+
+def _listed(found: Any) -> Listed:
+    return Listed(Row(*(found[name] for name in Row._fields)), found["position"], found["replayed"])
+
+
+async def positions(connection: Any) -> dict[int, int]:
+    """How far each partition is listed; without those of which nothing is."""
+    return {row["partition"]: row["next_offset"] for row in await connection.fetch(_POSITIONS)}
+
+
+async def put(connection: Any, rows: Sequence[Row], partition: int, known: int | None, reached: int) -> None:
+    """List these rows of a partition, which was listed up to `known` and is now up to `reached`, in a transaction.
+
+    Raises: ListedElsewhereError.
+    """
+    if await connection.execute(_MOVE, partition, known, reached) != "INSERT 0 1":
+        raise ListedElsewhereError(partition=partition)
+    last = {(row.organization, row.id): row for row in rows}
+    if last:
+        await connection.execute(_PUT, *map(list, zip(*last.values(), strict=True)))
+
+
+async def forget_old(connection: Any) -> None:
+    """Drop rows whose bytes the topic has dropped."""
+    await connection.execute(_FORGET, KEPT_DAYS)
+
+
+async def get(connection: Any, organization: str, id: str) -> Listed | None:
+    """One row, replayed or not."""
+    found = await connection.fetchrow(_GET, organization, id)
+    return None if found is None else _listed(found)
+
+
+async def page(
+    connection: Any, organization: str, conditions: Sequence[Condition], size: int, *, newest_first: bool
+) -> list[Listed]:
+    """Up to `size` rows that are still to be mended and fulfil all conditions: those that came onto the list last, or
+    those that were not refused for the longest time, so that what is refused again and again comes after all others.
+    """
+    arguments: list[Any] = [organization]
+    query = _OPEN + all_placed(conditions, arguments)
+    query += f" ORDER BY {'position DESC' if newest_first else 'refused, position'} LIMIT {size}"
+    return [_listed(row) for row in await connection.fetch(query, *arguments)]
+
+
+async def counts(connection: Any, organization: str, conditions: Sequence[Condition]) -> dict[str, int]:
+    """How many rows are still to be mended and fulfil all conditions, by reason, the most first."""
+    arguments: list[Any] = [organization]
+    query = _COUNTS + all_placed(conditions, arguments)
+    found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
+    return {row["reason"]: row["rows"] for row in found}
+
+
+async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:
+    """These have no bytes any more."""
+    await connection.execute(_DROP, organization, ids)
+
+
+async def note_replayed(connection: Any, organization: str, rows: Sequence[Row]) -> None:
+    """These were sent again."""
+    places = ([row.id for row in rows], [row.partition for row in rows], [row.log_offset for row in rows])
+    await connection.execute(_REPLAYED, organization, *places)

@@ -1,0 +1,39 @@
+"""Bills as the event store itself has them: which of those that stand name a resource, and up to which date they are
+locked.
+"""
+
+from datetime import date
+from typing import Any
+
+from projections.settlement import Billed
+from services.commands.bill_rules import bill_config_id
+from services.store.generations import load_generations
+from services.store.rows import COLUMNS, envelope_of
+from services.store.view import get
+
+#: Of a root, the bills that have an id in them at all and what was voided: a family may have very many others.
+_BILLS = f"""
+SELECT {COLUMNS} FROM store.events
+WHERE organization = $1 AND stream = 'bills-' || $2
+    AND (type IN ('BillLinesIssued', 'BillIssued') AND data->>'billId' IN (
+        SELECT data->>'billId' FROM store.events
+        WHERE organization = $1 AND stream = 'bills-' || $2
+            AND type IN ('BillLinesIssued', 'BillIssued') AND strpos(data::text, $3) > 0
+    ) OR type = 'BillVoided')
+ORDER BY position
+"""
+
+
+async def bills_with(connection: Any, organization: str, root_id: str, id: str) -> Billed:
+    """The bills of a root that have this id in them, without voided ones."""
+    billed, generations = Billed(), await load_generations(connection)
+    for row in await connection.fetch(_BILLS, organization, root_id, id):
+        billed.evolve(envelope_of(row, generations.commands).data)
+    return billed
+
+
+async def read_lock_date(connection: Any, organization: str) -> date | None:
+    """As of the last command; None if none is set."""
+    held = await get(connection, organization, "billConfig", bill_config_id(organization))
+    found: date | None = None if held is None else held.body.bill_lock_date
+    return found
