@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from events.codec import decode
 from events.envelope import Envelope, seal
 from events.facts.base import Fact
+from events.facts.catalog import PricingUpdated, ProductUpdated
 from events.facts.resources import (
     AccountCreated,
     AccountDeleted,
@@ -20,8 +21,6 @@ from events.facts.resources import (
     AccountPlanDeleted,
     AccountPlanUpdated,
     AccountUpdated,
-    PricingUpdated,
-    ProductUpdated,
 )
 from events.facts.usage import UsageRated
 from services.ingest.batch import Outcome
