@@ -18,7 +18,7 @@ from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import Root, load_families
 
 #: How long balances of touched roots are settled in a transaction; some thousands of roots.
-TOUCHED_SECONDS = 0.25
+TOUCHED_SECONDS = 0.5
 #: How long due roots are settled while records keep coming.
 DUE_SECONDS = 0.1
 #: While records keep coming, draws and lines are written for this part of the time, and at least so long in each

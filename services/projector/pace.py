@@ -7,9 +7,9 @@ FRESH_S = 0.05
 #: Most records in one transaction, and most seconds that a folded record waits for its transaction.
 MAX_UNWRITTEN = 400_000
 MAX_SECONDS = 2.0
-#: From the beginning of a write to that of the next passes this many times what it cost: so writing takes half of a
-#: core at most ...
-TRICKLE_SHARE = 2.0
+#: From the beginning of a write to that of the next passes this many times what it cost: so writing takes two thirds of
+#: a core at most ...
+TRICKLE_SHARE = 1.5
 #: ... and in a flood, where what writing takes is missing to rating and folding, of so many records a second.
 FLOOD_SHARE = 7.0
 FLOOD_RECORDS = 30_000
@@ -24,8 +24,8 @@ class Pace:
     """How often the projector writes: freshness asks for it, and what it costs decides.
 
     A write comes FRESH_S after the one before, or when TRICKLE_SHARE times as long has passed as that one took: so a
-    trickle is visible within milliseconds, and many accounts take half of a core at most. What the next one will cost
-    is not asked: it grows while it waits, and who waits longer the more it grows never ends.
+    trickle is visible within milliseconds, and many accounts take two thirds of a core at most. What the next one will
+    cost is not asked: it grows while it waits, and who waits longer the more it grows waits for ever.
     A flood that touches a thousand families with every poll settles each of them once for thousands of events: then
     FLOOD_SHARE times the cost passes. An ingest that is slower than the projector keeps it near the log's end for ever,
     so being near it says nothing; only when nothing has come for a part of what the last write cost, waiting longer
