@@ -132,6 +132,13 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
     Raises: StackError if one is missing or does not answer, saying which and what to do.
     """
+    found = told_endpoints(settings)
+    await _both(_given_kafka(found.kafka).start(), _given_postgres(found.database_url).start())
+    return found
+
+
+def told_endpoints(settings: Settings) -> Endpoints:
+    """The same, without asking whether anything answers there. Raises: StackError if one is missing."""
     there: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError):
         there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
@@ -141,9 +148,7 @@ async def known_endpoints(settings: Settings) -> Endpoints:
     if not bootstrap or not url:
         remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
         raise StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
-    cluster = cluster_at(bootstrap, settings)
-    await _both(_given_kafka(cluster).start(), _given_postgres(url).start())
-    return Endpoints(cluster, url)
+    return Endpoints(cluster_at(bootstrap, settings), url)
 
 
 def _given_kafka(cluster: Cluster) -> Given:
