@@ -10,6 +10,7 @@ import asyncpg
 from services.doctor.findings import Check, Report, Status
 from services.postgres import reach
 from services.postgres_url import Host, PostgresUrl, redacted
+from services.store.fence import IDENTITY
 
 SECONDS = 5.0
 #: The oldest that tests run on.
@@ -117,6 +118,24 @@ def _say_tls(report: Report, about: str, host: Host | None, asked: PostgresUrl) 
         report.ok(Check.POSTGRES_TLS, about, "its certificate is of whom we trust, and for this name")
     else:
         report.note(Check.POSTGRES_TLS, about, f"sslmode is {mode}: who answers is not proven", "set verify-full")
+
+
+async def examine_pooler(report: Report, pooler: str, url: str) -> None:
+    """The way that requests of the API go reaches the database that all else reaches."""
+    identities = []
+    for way in (url, pooler):
+        about = "Postgres" if way is url else "TRUEUP_DATABASE_POOLER_URL"
+        try:
+            async with _only(PostgresUrl.of(way), None) as raw:
+                identities.append(await raw.fetchval(f"SELECT {IDENTITY}"))
+        except Exception as error:  # as above
+            _say_why(report, about, PostgresUrl.of(way), error)
+            return
+    if identities[0] == identities[1]:
+        report.ok(Check.POSTGRES_POOLER, "TRUEUP_DATABASE_POOLER_URL", "reaches the same database")
+        return
+    mend = "have it pool for the server and the database of TRUEUP_DATABASE_URL"
+    report.wrong(Check.POSTGRES_POOLER, "TRUEUP_DATABASE_POOLER_URL", "reaches another database", mend)
 
 
 async def examine_session(report: Report, url: str) -> None:

@@ -7,7 +7,7 @@ import asyncpg
 
 from events.topics import CATALOG, TOPICS
 from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine_now
-from services.doctor.database import SECONDS, examine_hosts, examine_session
+from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
 from services.doctor.rights import PROCESSES
@@ -50,6 +50,8 @@ async def _examine_postgres(
         return wanted_of(settings)
     try:
         await examine_session(report, url)
+        if settings.pooler is not None:
+            await examine_pooler(report, settings.pooler, url)
         async with connected(url) as connection:
             await compare_postgres(report, connection, now)
             is_migrated = await examine_store(report, connection)

@@ -34,6 +34,7 @@ class Check(StrEnum):
     POSTGRES_DATABASE = "postgres-database"
     POSTGRES_VERSION = "postgres-version"
     POSTGRES_SESSION = "postgres-session"
+    POSTGRES_POOLER = "postgres-pooler"
     POSTGRES_ROLE = "postgres-role"
     POSTGRES_RIGHT = "postgres-right"
     STORE = "store"
