@@ -6,9 +6,10 @@ Tests that need it are skipped where it is not installed, and say so.
 import shutil
 from pathlib import Path
 
+import asyncpg
 import pytest
 
-from services.run.stack.postgres import SETTINGS, EmbeddedPostgres
+from services.run.stack.postgres import NAME, SETTINGS, EmbeddedPostgres
 from services.run.stack.probe import free_ports
 from tests.servers.secured_kafka import PEM
 
@@ -51,6 +52,13 @@ class DebianPostgres(EmbeddedPostgres):
     async def _initialise(self) -> None:
         await super()._initialise()
         (self._data / "pg_hba.conf").write_text(_LOGINS)
+
+    async def _ensure_database(self) -> None:
+        connection = await asyncpg.connect(self._url("postgres"))
+        try:
+            await connection.execute(f"CREATE DATABASE {NAME}")
+        finally:
+            await connection.close()
 
     def _binaries(self) -> Path:
         return BINARIES
