@@ -98,6 +98,17 @@ class PostgresUrl(NamedTuple):
         kept = {name: value for name, value in self.parameters.items() if name not in own}
         return urlunsplit(parts._replace(query=urlencode(kept, quote_via=quote)))
 
+    def only(self, host: Host | None) -> str:
+        """The URL of this one of its hosts, whatever it is good for; of None what it is."""
+        if host is None:
+            return self.text
+        parts = urlsplit(self.text)
+        name = f"[{host.name}]" if ":" in host.name else host.name
+        named = {"host": name, "port": str(host.port), "target_session_attrs": "any"}
+        query = urlencode({**self.parameters, **named}, quote_via=quote)
+        user, at, _ = parts.netloc.rpartition("@")
+        return urlunsplit(parts._replace(netloc=f"{user}{at}", query=query))
+
     @property
     def trusts_as_machine(self) -> bool:
         """Whether the server's certificate is to be signed by one whom this machine trusts."""

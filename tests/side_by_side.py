@@ -18,6 +18,7 @@ LONGEST = (
     ("tests/system/test_survival.py",),
     ("tests/servers/test_secured_story.py",),
     ("tests/servers/test_failover.py",),
+    ("tests/servers/test_doctor.py",),
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/"),
     ("tests/examples/",),

@@ -39,6 +39,7 @@ PURE = (
     "services.billing.bill_document",
     "services.contracts.readme_table",
     "services.demo.story",
+    "services.doctor.findings",
     "services.explain.text",
     "services.importing.rows",
     *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),

@@ -80,12 +80,13 @@ def create_app(
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
+    pooler_url: str | None = None,
 ) -> FastAPI:
     """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being; `rates`: how often an
     organization may ask, if there is a bound.
 
     `token_secret`: what bearer tokens are signed with, else what the database has; `revoked_seconds`: how often it is
-    asked which keys were revoked.
+    asked which keys were revoked; `pooler_url`: by way of which requests reach the same database, if by any.
 
     Its start raises: PostgresUnreachableError, NotMigratedError.
     """
@@ -93,8 +94,8 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_postgres(database_url, role=Role.API, most=CONNECTIONS, share=SHARE, fence=fence) as postgres,
-            open_postgres(database_url, role=Role.WATCH, most=OF_EVERY, fence=fence) as every,
+            open_pool(role=Role.API, most=CONNECTIONS, share=SHARE) as postgres,
+            open_pool(role=Role.WATCH, most=OF_EVERY) as every,
             open_watcher(database_url, cluster) as watcher,
             SharedWriter(cluster) as usage,
         ):
@@ -108,11 +109,9 @@ def create_app(
                     return await find_keys(connection, ids)
 
             # However many try, and however long Postgres takes, each of the two holds one connection.
-            keys, metrics = AskedTogether(find), SharedAnswer(partial(insight.metrics_text, every))
+            keys, app.state.metrics = AskedTogether(find), SharedAnswer(partial(insight.metrics_text, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
-            app.state.metrics = metrics
-            standing = Standing(database_url, cluster, fence, hold)
-            app.state.standing = standing
+            standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
             app.state.bill_jobs = JobRunner(postgres, every, watcher)
             working = [_beside(standing.watch(), crashed), _beside(gate.watch(), crashed)]
@@ -124,11 +123,13 @@ def create_app(
             finally:
                 await cancel_all(working)
                 sign_in.close()
-                for asked in (app.state.health, keys, metrics):
+                for asked in (app.state.health, keys, app.state.metrics):
                     await asked.close()
 
     build_models()
+
     crashed, fence, gate = Crash(), Fence(), Gate(database_url, token_secret, revoked_seconds)
+    open_pool = partial(open_postgres, database_url, fence=fence, pooler=pooler_url)
     app = FastAPI(
         title="Trueup",
         version=version("trueup"),

@@ -24,7 +24,9 @@ from services.postgres.roles import is_here
 from services.run.process import Process, run_process
 from services.store.generations import load_generations
 
-GRACE_SECONDS = 10
+#: What a request may still take once the process is asked to end, before it is told to come again. With all else that
+#: a process has to put away it ends within five seconds.
+GRACE_SECONDS = 3
 #: How often all connections are looked at for clients that take too long.
 LOOK_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -107,6 +109,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             endpoints.kafka,
             skeleton_accounts=settings.skeleton_accounts_http,
             rates=Rates.of(settings.api_rate, settings.api_burst),
+            pooler_url=settings.pooler,
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
         )
         server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))
@@ -120,6 +123,8 @@ async def _serve(process: Process, host: str, port: int) -> None:
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
                 waiting.cancel()
+        if not serving.done():
+            app.state.health.watcher.end_waiting()  # the process has one watcher
         server.ask_to_end()
         await serving
         if app.state.crashed.error is not None:
@@ -139,4 +144,4 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
         settings = process.settings
         await _serve(process, host or settings.api_host, settings.api_port if port is None else port)
 
-    run_process(serve, ready_file)
+    run_process(serve, ready_file, waits=True)

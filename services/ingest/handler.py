@@ -231,7 +231,8 @@ class IngestHandler:
             between, position = gaps(self._reader.cluster, partition, state.position, batches)
             sources = frozenset((state.writer.usage_source, state.writer.read_source))
             for start, end in between:
-                why = await second_writer(sources, self._reader.read(EVENTS, partition, start, end))
+                gap = self._reader.read(EVENTS, partition, start, end)
+                why = await second_writer(sources, gap, self._reader.cluster.topic(EVENTS))
                 if why is not None:
                     lost[partition] = why
                     break

@@ -177,14 +177,19 @@ def gaps(
     return found, position
 
 
-async def second_writer(sources: frozenset[str], gap: AsyncGenerator[list[FetchedRecord], None]) -> str | None:
-    """What shows that another worker wrote into the gap: a record of one of our sources; None if there is none."""
+async def second_writer(
+    sources: frozenset[str], gap: AsyncGenerator[list[FetchedRecord], None], topic: str
+) -> str | None:
+    """What shows that another worker wrote into the gap: a record of one of our sources; None if there is none.
+
+    `topic` is what the log is called.
+    """
     async with aclosing(gap):
         async for records in gap:
             for record in records:
                 source = _source_of(record)
                 if source in sources:
-                    return f"another worker wrote {source} at offset {record.offset} of {EVENTS}"
+                    return f"another worker wrote {source} at offset {record.offset} of {topic}"
     return None
 
 

@@ -1,8 +1,9 @@
 """Does a cluster let us in? aiokafka's clients say why it does not to their log only, and connect again for ever."""
 
 import ssl
+from typing import Literal
 
-from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
 from aiokafka.errors import (
     IllegalSaslStateError,
     KafkaConnectionError,
@@ -18,13 +19,16 @@ from services.kafka.tokens import NoTokenError
 
 _MECHANISM = "TRUEUP_KAFKA_SASL_MECHANISM"
 _PROTOCOL = "TRUEUP_KAFKA_SECURITY_PROTOCOL"
+#: At which of the two somebody is turned away: the handshake of TLS, or what comes behind it.
+Door = Literal["tls", "login"]
 
 
 class NotLetInError(Worded, ExpectedFailure):
     """Kafka at {address} {what}; {check}"""
 
-    def __init__(self, address: str, what: str, check: str) -> None:
+    def __init__(self, address: str, door: Door, what: str, check: str) -> None:
         super().__init__(address=address, what=what, check=check)
+        self.door = door
 
 
 class ClosedError(Worded, Passing):
@@ -41,27 +45,47 @@ async def enter(cluster: Cluster, seconds: float) -> None:
 
     Raises: NotLetInError, which no waiting mends; what making a client raises; ClosedError, and whatever else may pass.
     """
+    last: Exception = ValueError("no address is given")
+    hosts = addresses_of(cluster)
+    for host, port in hosts:
+        try:
+            # One that swallows what it is sent hides no other.
+            connection = await let_in(cluster, host, port, seconds / len(hosts))
+            connection.close()
+            return
+        except NotLetInError:
+            raise
+        except Exception as error:
+            last = error
+    raise last
+
+
+def addresses_of(cluster: Cluster) -> list[tuple[str, int]]:
+    """The addresses that are given, in no order: host and port."""
+    return [(host, port) for host, port, _ in collect_hosts(cluster.bootstrap)]
+
+
+async def let_in(cluster: Cluster, host: str, port: int, seconds: float) -> AIOKafkaConnection:
+    """A connection to this one broker, which has let us in. Raises: as `enter`."""
     options = connection_options(cluster)
     del options["bootstrap_servers"]
-    last: Exception = ValueError("no address is given")
-    hosts = collect_hosts(cluster.bootstrap)
-    # One that swallows what it is sent hides no other.
-    options["request_timeout_ms"] = int(seconds * 1000 / len(hosts))
-    for host, port, _ in hosts:
+    options["request_timeout_ms"] = int(seconds * 1000)
+    address = f"{host}:{port}"
+    try:
+        connection = await create_conn(host, port, **options)
         try:
-            connection = await create_conn(host, port, **options)
-            try:
-                await connection.send(MetadataRequest([]))  # who has not logged in is not told before
-            finally:
-                connection.close()
-            return
-        except Exception as error:
-            address = f"{host}:{port}"
-            refused = _refusal(cluster, address, error)
-            if refused is not None:
-                raise refused from error
-            last = ClosedError(address, cluster.protocol) if _is_closed(error) else error
-    raise last
+            await connection.send(MetadataRequest([]))  # who has not logged in is not told before
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    except Exception as error:
+        refused = _refusal(cluster, address, error)
+        if refused is not None:
+            raise refused from error
+        if _is_closed(error):
+            raise ClosedError(address, cluster.protocol) from error
+        raise
 
 
 def _is_closed(error: Exception) -> bool:
@@ -70,21 +94,22 @@ def _is_closed(error: Exception) -> bool:
 
 def _refusal(cluster: Cluster, address: str, error: Exception) -> NotLetInError | None:
     """What it says if it is a definite no, in words and with the settings to look at; None if it may pass."""
-    text, no = str(error), None
+    text = str(error)
+    no: tuple[Door, str, str] | None = None
     match error:
         case SaslAuthenticationFailed():
             said = text.removeprefix("[Error 58] SaslAuthenticationFailed: ")
-            no = f"does not let in {cluster.user} ({said})", _proof_of(cluster)
+            no = "login", f"does not let in {cluster.user} ({said})", _proof_of(cluster)
         case UnsupportedSaslMechanismError():
-            no = f"does not take {_mechanism(cluster)}", f"check {_MECHANISM}"
+            no = "login", f"does not take {_mechanism(cluster)}", f"check {_MECHANISM}"
         case IllegalSaslStateError():
-            no = "takes no SASL on this port", f"check {_PROTOCOL} and the port"
+            no = "login", "takes no SASL on this port", f"check {_PROTOCOL} and the port"
         case ssl.SSLCertVerificationError():
-            no = f"shows a certificate that is not trusted: {error.verify_message}", _trust_of(cluster)
+            no = "tls", f"shows a certificate that is not trusted: {error.verify_message}", _trust_of(cluster)
         case Exception(__cause__=ssl.SSLError(reason=alert)) if cluster.tls is not None:
             # Of a client's certificate a broker says what it thinks only after the handshake, in an alert.
             what = "refuses our certificate" if cluster.tls.certificate_file else "wants a certificate of ours"
-            no = f"{what} ({alert})", "check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE"
+            no = "tls", f"{what} ({alert})", "check TRUEUP_KAFKA_CERTIFICATE_FILE and TRUEUP_KAFKA_KEY_FILE"
     return None if no is None else NotLetInError(address, *no)
 
 

@@ -21,6 +21,8 @@ class KafkaUnreachableError(AddressedFailure, Passing):
         super().__init__(cluster=cluster, what=what.removesuffix(": "))
 
 
+# It passes: rights are given and taken while we run, and brokers learn of them one after the other. A worker that ended
+# over one would be started again, to meet the same; so it waits, says so once, and goes on when it may.
 class KafkaForbidsError(AddressedFailure, Passing):
     """Kafka at {cluster} does not let {user} do this: {what}; docs/servers.md lists what must be allowed to whom"""
 

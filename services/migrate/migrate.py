@@ -16,6 +16,7 @@ import uvloop
 
 from events.topics import USAGE
 from services.continuity.guard import mending
+from services.kafka import Cluster
 from services.migrate.make_roles import make_roles
 from services.migrate.new_usage import begin_usage_anew
 from services.migrate.topics import make_topics
@@ -104,7 +105,7 @@ async def _migrate_topics(connection: Any, settings: Settings, endpoints: Endpoi
     async with connection.transaction():
         await record_limit(connection, record_bytes)
         for name in sorted(fresh):
-            await record_topic(connection, name, counts[name])
+            await record_topic(connection, endpoints.kafka, name, counts[name])
         await connection.execute(_KEEP_GENERATION, USAGE, secrets.token_hex(4))
     if new_usage and USAGE in known:
         await begin_usage_anew(connection, endpoints.kafka)
@@ -115,10 +116,10 @@ async def known_topics(connection: Any) -> dict[str, int]:
     return {row["name"]: row["partitions"] for row in await connection.fetch(_KNOWN_TOPICS)}
 
 
-async def record_topic(connection: Any, name: str, partitions: int) -> None:
+async def record_topic(connection: Any, cluster: Cluster, name: str, partitions: int) -> None:
     """Remember the topic as this database's, with its partition count for life."""
     await connection.execute(_RECORD_TOPIC, name, partitions)
-    _log.info("topic_recorded", name=name, partitions=partitions)
+    _log.info("topic_recorded", name=cluster.topic(name), partitions=partitions)
 
 
 async def record_limit(connection: Any, record_bytes: int) -> None:

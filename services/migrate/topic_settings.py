@@ -1,6 +1,6 @@
 """What a topic is made with, and what one that is there must have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import structlog
@@ -19,10 +19,11 @@ _log = structlog.get_logger(__name__)
 
 
 class TopicMismatchError(Worded, ExpectedFailure):
-    """topic {name}: {what} is {found} but must be {wanted}"""
+    """topic {name}: {what} is {found} but must be {wanted}{how}"""
 
-    def __init__(self, name: str, what: str, found: object, wanted: object) -> None:
-        super().__init__(name=name, what=what, found=found, wanted=wanted)
+    def __init__(self, name: str, what: str, found: object, wanted: object, how: str = "") -> None:
+        super().__init__(name=name, what=what, found=found, wanted=wanted, how=f": {how}" if how else "")
+        self.how = how
 
 
 class Found(NamedTuple):
@@ -49,26 +50,35 @@ def check_partitions(cluster: Cluster, topic: Topic, found: Found, wanted: int, 
 def check_settings(
     cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
 ) -> None:
+    """Raises: TopicMismatchError, the first one."""
+    for mismatch in mismatches(cluster, topic, found, settings, record_bytes):
+        raise mismatch
+
+
+def mismatches(
+    cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
+) -> Iterator[TopicMismatchError]:
     """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
-    large they may be, and on how many brokers they stand. Raises: TopicMismatchError.
+    large they may be, and on how many brokers they stand.
     """
     shown = cluster.topic(topic.name)
     for name, wanted in topic.config.items():
         if settings.get(name) != wanted:
-            raise TopicMismatchError(shown, name, settings.get(name), wanted)
+            how = _how_to_set(cluster, topic, name, wanted)
+            yield TopicMismatchError(shown, name, settings.get(name), wanted, how)
     if int(settings.get(LIMIT) or 0) < record_bytes:
         how = f"{_how_to_set(cluster, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
-        raise TopicMismatchError(shown, LIMIT, settings.get(LIMIT), f"at least {record_bytes}: {how}")
+        yield TopicMismatchError(shown, LIMIT, settings.get(LIMIT), f"at least {record_bytes}", how)
     if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
-        how = _how_to_set(cluster, topic, MIN_IN_SYNC, IN_SYNC)
         why = (
             f"at least {IN_SYNC} where there are {found.replicas} replicas, or what is acknowledged may be lost with"
-            f" one broker: {how}"
+            " one broker"
         )
-        raise TopicMismatchError(shown, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why)
+        how = _how_to_set(cluster, topic, MIN_IN_SYNC, IN_SYNC)
+        yield TopicMismatchError(shown, MIN_IN_SYNC, settings.get(MIN_IN_SYNC), why, how)
 
 
-def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: int) -> str:
+def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: object) -> str:
     return (
         f"kafka-configs.sh --bootstrap-server {cluster} --alter --entity-type topics"
         f" --entity-name {cluster.topic(topic.name)} --add-config {setting}={value}"

@@ -45,6 +45,11 @@ class TablesMovedError(AddressedFailure, Passing):
 class Fence(Protocol):
     """Says which store may be used (services/store/fence.py)."""
 
+    @property
+    def asks(self) -> str:
+        """What a statement asks Postgres for, to be told to `check`."""
+        ...
+
     async def admit(self, connection: Any) -> None:
         """Before a new connection is used."""
         ...

@@ -18,6 +18,7 @@ from services.postgres.connection import (
     connected,
     throw_away,
 )
+from services.postgres.pooled import DRIVER_OPTIONS, PooledConnection
 from services.postgres.reaching import reach
 from services.postgres.roles import ORGANIZATION, Role, take
 
@@ -55,13 +56,15 @@ class Postgres:
         fence: Fence | None = None,
         role: Role | None = None,
         whose: str = "",
+        *,
+        pooler: str | None = None,
     ) -> None:
         self.url, self._pool, self._turns, self._fence = url, pool, turns, fence
-        self._role, self._whose = role, whose
+        self._role, self._whose, self._pooler = role, whose, pooler
 
     def of(self, organization: str) -> Self:
         """The same pool, whose connections are taken in the organization's turn."""
-        return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization)
+        return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization, pooler=self._pooler)
 
     def alone(self) -> AbstractAsyncContextManager[Connection]:
         """A connection beside the pool, with its rights. Raises: PostgresUnreachableError, RoleNotGrantedError."""
@@ -80,13 +83,18 @@ class Postgres:
                 raise
             except Exception as error:
                 raise PostgresUnreachableError(self.url, error) from error
-            connection = Connection(raw, self.url, self._fence)
+            connection = self._over(raw)
             try:
                 if self._role is Role.API:
                     await connection.serve(self._whose)
                 yield connection
             finally:
                 await self._release(raw, connection)
+
+    def _over(self, raw: Any) -> Connection:
+        if self._pooler is not None:
+            return PooledConnection(raw, self._pooler, self._fence, self._role)
+        return Connection(raw, self.url, self._fence)
 
     async def _release(self, raw: Any, connection: Connection) -> None:
         """Nothing depends on it any more: one that cannot be given back, or in the middle of a statement, is thrown
@@ -114,14 +122,18 @@ async def open_postgres(
     most: int = 10,
     share: int | None = None,
     fence: Fence | None = None,
+    pooler: str | None = None,
 ) -> AsyncIterator[Postgres]:
     """A pool of at most `most` connections for the length of a block, `share` of them (all) for one organization.
 
-    They act in this role, or as the database's user. One with a fence connects when it is first used.
+    They act in this role, or as the database's user. One with a fence connects when it is first used. `pooler`: the
+    address of one that pools by transaction, by way of which they go; what is alone does not.
     Raises: PostgresUnreachableError, RoleNotGrantedError.
     """
 
     async def begin(raw: Any) -> None:
+        if pooler is not None:
+            return  # each transaction does it for itself
         if role is not None:
             await take(raw, role)
         if fence is not None:
@@ -129,7 +141,7 @@ async def open_postgres(
 
     try:
         pool = await asyncpg.create_pool(
-            url,
+            pooler or url,
             # asyncpg would keep up a floor by itself, and tell of each failure with all its frames.
             min_size=0,
             max_size=most,
@@ -139,6 +151,7 @@ async def open_postgres(
             init=begin,
             connection_class=_Serving if role is Role.API else asyncpg.Connection,
             reset=_as_it_is,
+            **(DRIVER_OPTIONS if pooler is not None else {}),
         )
         if fence is None:
             await pool.release(await pool.acquire(timeout=CONNECT_SECONDS))
@@ -147,7 +160,7 @@ async def open_postgres(
     except Exception as error:
         raise PostgresUnreachableError(url, error) from error
     try:
-        yield Postgres(url, pool, Turns("a connection to Postgres", most, share or most), fence, role)
+        yield Postgres(url, pool, Turns("a connection to Postgres", most, share or most), fence, role, pooler=pooler)
     finally:
         await _close(pool)
 

@@ -5,8 +5,9 @@ All other roles see every row of what they were granted; owners are never held t
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -14,6 +15,22 @@ from services.postgres.connection import TablesMovedError
 from services.postgres.roles import ORGANIZATION, Role, is_here
 
 _FOLDER = Path(__file__).with_name("rights")
+_GRANT = re.compile(r"GRANT (?P<privileges>.+?) ON (?:(?P<kind>SCHEMA|FUNCTION) )?(?P<names>.+?) TO (?P<roles>.+)")
+_PRIVILEGE = re.compile(r"([A-Z]+)(?: \(([^)]*)\))?")
+_NOT_GIVEN = """
+SELECT place FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+    WITH ORDINALITY AS wanted (role, privilege, kind, name, col, place)
+WHERE NOT coalesce(CASE kind
+    WHEN 'SCHEMA' THEN has_schema_privilege(role, to_regnamespace(name), privilege)
+    WHEN 'FUNCTION' THEN (
+        SELECT bool_and(has_function_privilege(role, pg_proc.oid, privilege)) FROM pg_proc
+        WHERE pronamespace = to_regnamespace(split_part(name, '.', 1)) AND proname = split_part(name, '.', 2)
+    )
+    ELSE CASE WHEN col = '' THEN has_table_privilege(role, to_regclass(name), privilege)
+        ELSE has_column_privilege(role, to_regclass(name), col, privilege) END
+END, true)
+ORDER BY place
+"""
 #: A policy is kept as it was made: who changes it here has a migration make it anew.
 _POLICY = "of_organization"
 _SECURE = f"""
@@ -39,6 +56,45 @@ SELECT * FROM (
     WHERE nspname = $1 AND relkind = 'r' AND relowner <> '{Role.PROJECTOR}'::regrole
 ) AS strange ORDER BY statement
 """
+
+
+class Granted(NamedTuple):
+    """One right of one role, as the files of `rights/` give it; `column` is empty where it is of all of a table."""
+
+    role: str
+    privilege: str
+    kind: str
+    name: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        of = f" ({self.column})" if self.column else ""
+        return f"{self.privilege}{of} ON {self.kind} {self.name}"
+
+
+def granted(file: str, schema: str) -> Iterator[Granted]:
+    """All rights that the file gives in a schema, but for those that its blocks of code give."""
+    text = re.sub(r"--[^\n]*|DO \$\$.*?\$\$", "", (_FOLDER / file).read_text(), flags=re.DOTALL)
+    for statement in text.split(";"):
+        found = _GRANT.fullmatch(" ".join(statement.split()))
+        if found is None:
+            continue
+        for role in found["roles"].split(", "):
+            for name in found["names"].format(schema=schema).split(", "):
+                for privilege, columns in _PRIVILEGE.findall(found["privileges"]):
+                    for column in (columns or "").split(", "):
+                        yield Granted(role, privilege, found["kind"] or "TABLE", name, column)
+
+
+async def missing_grants(connection: Any, wanted: list[Granted]) -> list[Granted]:
+    """Which of these nobody has given. What does not exist counts as given: that it is missing is another's to say."""
+    columns = [list(column) for column in zip(*wanted, strict=True)] or [[]] * len(Granted._fields)
+    return [wanted[row["place"] - 1] for row in await connection.fetch(_NOT_GIVEN, *columns)]
+
+
+async def unsecured(connection: Any, schema: str) -> list[str]:
+    """Tables with rows of organizations that row security does not keep apart."""
+    return [row["name"] for row in await connection.fetch(_INSECURE, schema)]
 
 
 async def secure_store(connection: Any) -> None:

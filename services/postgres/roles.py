@@ -62,8 +62,13 @@ async def leave(connection: Any, held: str) -> None:
     await connection.execute(_LEAVE, held)
 
 
+def taking(role: Role, *, only_transaction: bool = True) -> str:
+    """The statement by which the role is taken, if the database has it."""
+    return f"SELECT set_config('role', rolname, {only_transaction}) {_IS_HERE.format(role=role)}"
+
+
 async def _act(connection: Any, role: Role, *, only_transaction: bool) -> None:
     try:
-        await connection.execute(f"SELECT set_config('role', rolname, {only_transaction}) {_IS_HERE.format(role=role)}")
+        await connection.execute(taking(role, only_transaction=only_transaction))
     except asyncpg.InsufficientPrivilegeError as error:
         raise RoleNotGrantedError(role=role) from error

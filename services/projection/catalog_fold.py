@@ -16,10 +16,10 @@ from services.kafka import FetchedRecord, LogReader
 
 
 class CatalogStoppedError(ExpectedFailure):
-    """billing.catalog holds a fact that this program does not understand; `why` says where and what."""
+    """The catalog, in `topic`, holds a fact that this program does not understand; `why` says where and what."""
 
-    def __init__(self, offset: int, error: Exception) -> None:
-        self.why = f"{CATALOG}/0 at offset {offset}: {error}"
+    def __init__(self, topic: str, offset: int, error: Exception) -> None:
+        self.why = f"{topic}/0 at offset {offset}: {error}"
         super().__init__(f"{self.why}; run a newer version of Trueup")
 
 
@@ -43,11 +43,14 @@ class CatalogFold(ABC):
         async with aclosing(reader.read(CATALOG, 0, self.offset, end)) as polls:
             async for records in polls:
                 for record in records:
-                    self.fold(record)
+                    self.fold(record, reader.cluster.topic(CATALOG))
         self.offset = end
 
-    def fold(self, record: FetchedRecord) -> None:
-        """Apply one record, unless it is a stranger's or came before. Raises: CatalogStoppedError."""
+    def fold(self, record: FetchedRecord, topic: str = CATALOG) -> None:
+        """Apply one record, unless it is a stranger's or came before. `topic` is what the catalog is called there.
+
+        Raises: CatalogStoppedError.
+        """
         envelope = None
         try:
             if not self.passes_over(record.value or b""):
@@ -55,7 +58,7 @@ class CatalogFold(ABC):
         except ForeignRecordError as error:
             self.note_foreign(record, error)
         except UndecodableRecordError as error:
-            raise CatalogStoppedError(record.offset, error) from error
+            raise CatalogStoppedError(topic, record.offset, error) from error
         self.offset = record.offset + 1
         if envelope is not None and self._sequences.accepts(envelope.source, envelope.sequence):
             self.apply(record, envelope)

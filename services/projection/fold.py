@@ -20,8 +20,10 @@ from services.projection.taking import BrokenLogError, Decoded
 from services.readside.family_state import FamilyCache, FamilyState, new_family
 
 
-def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> None:
-    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. Raises: BrokenLogError."""
+def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache, topic: str = EVENTS) -> None:
+    """Apply everything but usage. The families of `decoded.accounts()` must be in memory. `topic` is what the log is
+    called. Raises: BrokenLogError.
+    """
     partition = state.position.partition
     state.unwritten.note_foreign(ForeignRow(EVENTS, partition, offset, why) for offset, why in decoded.foreign)
     for offset, ms, envelope, record in decoded.facts:
@@ -39,7 +41,7 @@ def apply_facts(state: PartitionState, decoded: Decoded, cache: FamilyCache) -> 
                 try:
                     root_id = _apply_to_family(state, envelope, cache)
                 except BrokenBillError as error:
-                    raise BrokenLogError(f"{EVENTS}/{partition} at offset {offset}: {error}") from error
+                    raise BrokenLogError(f"{topic}/{partition} at offset {offset}: {error}") from error
         state.unwritten.note_fact(fact_row(partition, offset, envelope, root_id, record))
 
 

@@ -7,6 +7,7 @@ loads them again. Rows are a function of (log prefix, catalog prefix), both of w
 from collections.abc import Iterable, Mapping, Sequence
 
 from events.sources import Origins
+from events.topics import EVENTS
 from events.zones import ZoneDays
 from projections.readmodels import directory, due
 from projections.usage import MeterPlan, meter_plans
@@ -75,15 +76,16 @@ class Projection:
 
     async def fold(self, polled: Mapping[int, Polled]) -> None:
         """Take records into memory. Raises: BrokenLogError; then load again or stop."""
+        topic = self.reader.cluster.topic(EVENTS)
         taken = {
-            partition: take(self.partitions[partition].position, one, self._origins)
+            partition: take(self.partitions[partition].position, one, self._origins, topic)
             for partition, one in polled.items()
             if self.partitions[partition].stopped is None
         }
         await self._load_accounts({account for decoded in taken.values() for account in decoded.accounts()})
         for partition, decoded in taken.items():
             state = self.partitions[partition]
-            apply_facts(state, decoded, self.cache)
+            apply_facts(state, decoded, self.cache, topic)
             note_usage(state, decoded)
             state.unwritten.add_usage(decoded, self._plans, self.cache.zones)
             state.stop(decoded.stopped)

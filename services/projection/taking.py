@@ -13,6 +13,7 @@ from events.envelope import Envelope
 from events.facts.resources import AccountCreated
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.sources import Origins
+from events.topics import EVENTS
 from projections.readmodels.positions import Position
 from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, Polled, mark_of
@@ -54,8 +55,9 @@ class Decoded:
         return wanted - made
 
 
-def take(position: Position, polled: Polled, origins: Origins) -> Decoded:
-    """Decode what a poll brought of one partition and move the position over it.
+def take(position: Position, polled: Polled, origins: Origins, topic: str = EVENTS) -> Decoded:
+    """Decode what a poll brought of one partition of `billing.events`, which is called `topic` there, and move the
+    position over it.
 
     Raises: BrokenLogError if it does not follow the position.
     """
@@ -65,11 +67,11 @@ def take(position: Position, polled: Polled, origins: Origins) -> Decoded:
         return Decoded()
     if records[0].offset < position.next_offset:
         raise BrokenLogError(
-            f"partition {position.partition}: offset {records[0].offset} came where {position.next_offset} was due"
+            f"{topic}/{position.partition}: offset {records[0].offset} came where {position.next_offset} was due"
         )
     values = [record.value or b"" for record in records]
     places = [place for place, value in enumerate(values) if not value.startswith(PREFIX)]
-    others = _take_others(position, records, places, origins)
+    others = _take_others(position, records, places, origins, topic)
     if others.stop is not None:
         next_offset = records[others.stop].offset
         records, values = records[: others.stop], values[: others.stop]
@@ -111,7 +113,7 @@ class _Others(NamedTuple):
 
 
 def _take_others(
-    position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins
+    position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins, topic: str
 ) -> _Others:
     """The records at these places, decoded one by one."""
     found = _Others([], [], [])
@@ -123,7 +125,7 @@ def _take_others(
             found.foreign.append((record.offset, str(error)))
             continue
         except UndecodableRecordError as error:
-            why = f"billing.events/{position.partition} at offset {record.offset}: {error}"
+            why = f"{topic}/{position.partition} at offset {record.offset}: {error}"
             return found._replace(stop=place, why=why)
         if isinstance(envelope.data, UsageRated):
             found.odd.append((record.offset, rated_of(envelope)))

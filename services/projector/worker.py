@@ -172,7 +172,7 @@ async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once the projector runs.")
 def projector(ready_file: Path | None) -> None:
     """Fill the read models from the log, until stopped. Run as many as there are partitions."""
-    run_process(_body, ready_file)
+    run_process(_body, ready_file, waits=True)
 
 
 async def _body(process: Process) -> None:

@@ -67,6 +67,10 @@ class _Wait:
         return moved
 
 
+class EndingError(Worded, ExpectedFailure, Passing):
+    """this process is about to end; ask again, another one will answer"""
+
+
 @dataclass(slots=True, eq=False)
 class Watcher:
     """Of one process. Made by `open_watcher`."""
@@ -77,6 +81,7 @@ class Watcher:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _watching: "asyncio.Task[None] | None" = None
     _look: SharedAnswer[Seen] = field(init=False)
+    _is_ending: bool = False
 
     def __post_init__(self) -> None:
         self._look = SharedAnswer(self.looker.look)
@@ -93,8 +98,10 @@ class Watcher:
         """Until the target is reached.
 
         Raises: ProjectionStalledError at the deadline, or when nothing moves for PROGRESS_SECONDS, or
-        OutdatedReadModelsError, if that is why; what looking raised.
+        OutdatedReadModelsError, if that is why; EndingError; what looking raised.
         """
+        if self._is_ending:
+            raise EndingError
         wait = self._waits.get(target)
         if wait is None:
             wait = self._waits[target] = _Wait(asyncio.get_running_loop().create_future())
@@ -142,6 +149,11 @@ class Watcher:
         for wait in self._waits.values():
             wait.reached.set_result(Outcome(error=error))
         self._waits.clear()
+
+    def end_waiting(self) -> None:
+        """The process is about to end: who waits, and who comes to, is told to ask again."""
+        self._is_ending = True
+        self._fail(EndingError())
 
     async def close(self) -> None:
         """Who waits still is cancelled."""

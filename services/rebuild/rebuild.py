@@ -103,7 +103,7 @@ async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -
     await record_limit(connection, record_bytes)
     for name, count in counts.items():
         if name not in known:
-            await record_topic(connection, name, count)
+            await record_topic(connection, cluster, name, count)
     return int(partitions)
 
 

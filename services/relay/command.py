@@ -96,4 +96,4 @@ async def _relay(process: Process) -> None:
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the relay works.")
 def relay(ready_file: Path | None) -> None:
     """Carry facts from the event store to Kafka, in commit order, until Ctrl-C. Several may run: one leads."""
-    run_process(_relay, ready_file)
+    run_process(_relay, ready_file, waits=True)

@@ -12,6 +12,8 @@ from services.failures import ExpectedFailure
 from services.run.logs import configure_logs
 from services.run.settings import load_settings
 
+#: Says itself what is wrong with the settings, among all else.
+_READS_SETTINGS = "doctor"
 #: Command name -> (module:attribute, help line).
 COMMANDS = {
     "up": ("services.run.up:up", "Run stack, API, relay, ingest and projector in one command."),
@@ -21,6 +23,7 @@ COMMANDS = {
     "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
+    "doctor": ("services.doctor.command:doctor", "Try every connection, right and setting of the servers."),
     "keys": ("services.access.command:keys", "Make, list, rotate and revoke access keys."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),
@@ -54,14 +57,16 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-def trueup() -> None:
+@click.pass_context
+def trueup(ctx: click.Context) -> None:
     """Event-sourced billing for commitments: events happened, projections derive, services act."""
+    if ctx.invoked_subcommand != _READS_SETTINGS:
+        configure_logs(load_settings().log_level)
 
 
 def main() -> None:
     """Entry point: settings and logs first, then the command; expected failures end in one line, not a traceback."""
     try:
-        configure_logs(load_settings().log_level)
         trueup(standalone_mode=True)
     except ExpectedFailure as error:
         sys.exit(f"trueup: {error}")

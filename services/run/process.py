@@ -3,17 +3,22 @@
 import asyncio
 import json
 import resource
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
 
+from services.concurrency import cancel_all
+from services.failures import Passing, Worded
 from services.outage import until_stopped
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
+from services.store.generations import NotMigratedError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +35,22 @@ class Process:
 _FILES_MAX = 65_536
 
 
-def run_process(body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None) -> None:
+class NotYetMigratedError(Worded, Passing):
+    """{why}; until then this process waits"""
+
+
+def run_process(
+    body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None, *, waits: bool = False
+) -> None:
     """Run the command until it ends or is asked to stop.
 
-    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. Raises: ExpectedFailure.
+    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. `waits`: for servers that do not
+    answer yet and for `trueup migrate`, so that nothing has to be started in any order. Raises: ExpectedFailure.
     """
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(body, ready_file))
+    uvloop.run(_run(body, ready_file, waits))
 
 
 def raise_file_limit() -> None:
@@ -49,12 +61,33 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None) -> None:
+async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, waits: bool) -> None:
     settings = load_settings()
-    endpoints = await known_endpoints(settings)
     with stop_on_signals(asyncio.Event()) as stop:
-        process = Process(settings, endpoints, stop, lambda **facts: tell_ready(ready_file, facts))
-        await until_stopped(stop, "server_unavailable", lambda: body(process))
+        endpoints = None if waits else await known_endpoints(settings)
+
+        async def attempt() -> None:
+            found = endpoints or await _unless_stopped(stop, known_endpoints(settings))
+            if found is None:
+                return
+            try:
+                await body(Process(settings, found, stop, lambda **facts: tell_ready(ready_file, facts)))
+            except NotMigratedError as error:
+                if not waits:
+                    raise
+                raise NotYetMigratedError(why=error) from error
+
+        await until_stopped(stop, "waits" if waits else "server_unavailable", attempt)
+
+
+async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What it returns; None if `stop` is set before, and then nothing of it goes on."""
+    tasks = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return tasks[0].result() if tasks[0].done() else None
+    finally:
+        await cancel_all(tasks)
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ PREFIX = "TRUEUP_"
 #: Settings whose values no message shows; each may stand in a file, which `<name>_file` names.
 SECRETS = (
     *("kafka_password", "kafka_key_password", "kafka_oauth_client_secret", "database_url", "database_password"),
+    "database_pooler_url",
     *("token_secret", "api_secret"),
 )
 _ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):(\d{1,5})$")
@@ -168,10 +169,16 @@ class PostgresSettings(ServerSettings):
     """A file that holds it."""
     database_password: SecretStr | None = None
     """The password of the URL's user, where the URL has none."""
+    database_pooler_url: str | None = Field(default=None, repr=False)
+    """Another way to the same database, for requests of the API alone: by a pooler that pools by transaction, such as
+    PgBouncer. All else needs sessions, and goes by the URL above.
+    """
+    database_pooler_url_file: Path | None = None
+    """A file that holds it."""
     database_password_file: Path | None = None
     """A file that holds it."""
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_pooler_url")
     @classmethod
     def _postgres_url(cls, value: str | None) -> str | None:
         if value is not None:
@@ -181,26 +188,35 @@ class PostgresSettings(ServerSettings):
     @model_validator(mode="after")
     def _postgres_fits(self) -> Self:
         if self.database_url is None:
-            if self.database_password is not None:
-                raise WrongSettingError("database_password", f"is given, but no {PREFIX}DATABASE_URL")
+            for name in self._given("database_password", "database_pooler_url"):
+                raise WrongSettingError(name, f"is given, but no {PREFIX}DATABASE_URL")
             return self
-        url = PostgresUrl.of(self.database_url)
-        if url.has_password and self.database_password is not None:
+        if PostgresUrl.of(self.database_url).has_password and self.database_password is not None:
             raise WrongSettingError("database_url", f"has a password, and {PREFIX}DATABASE_PASSWORD is given, too")
-        for name, file in url.files.items():
-            try:
-                Path(file).open("rb").close()
-            except OSError as error:
-                what = f"has {name} {file}, which cannot be read: {error.strerror}"
-                raise WrongSettingError("database_url", what) from error
+        for field in self._given("database_url", "database_pooler_url"):
+            for name, file in PostgresUrl.of(getattr(self, field)).files.items():
+                try:
+                    Path(file).open("rb").close()
+                except OSError as error:
+                    what = f"has {name} {file}, which cannot be read: {error.strerror}"
+                    raise WrongSettingError(field, what) from error
         return self
 
     @property
     def postgres(self) -> str | None:
         """The URL with its password, for whoever connects."""
-        if self.database_url is None or self.database_password is None:
-            return self.database_url
-        return PostgresUrl.of(self.database_url).with_password(self.database_password.get_secret_value())
+        return None if self.database_url is None else self._with_password(self.database_url)
+
+    @property
+    def pooler(self) -> str | None:
+        """That of the pooler."""
+        return None if self.database_pooler_url is None else self._with_password(self.database_pooler_url)
+
+    def _with_password(self, url: str) -> str:
+        asked = PostgresUrl.of(url)
+        if self.database_password is None or asked.has_password:
+            return url
+        return asked.with_password(self.database_password.get_secret_value())
 
 
 def text_of(value: Any) -> str:

@@ -121,5 +121,5 @@ def load_settings(**given: object) -> Settings:
 def _line(item: dict[str, Any]) -> str:
     location = item["loc"]
     field = str(location[0]) if location else "?"
-    told = "" if field in SECRETS and field != "database_url" else f"; it is {redacted(str(item['input']))!r}"
+    told = "" if field in SECRETS and not field.endswith("_url") else f"; it is {redacted(str(item['input']))!r}"
     return f"{PREFIX}{field.upper()} {rule_of(item)}{told}"

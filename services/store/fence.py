@@ -38,6 +38,8 @@ class Fence:
         """This store goes on from what is known; None: none does."""
         self.whole = whole
 
+    asks = IDENTITY
+
     async def admit(self, connection: Any) -> None:
         """Before a new connection is used. Raises: NotComparedError."""
         self.check(await connection.fetchval(f"SELECT {IDENTITY}"))

@@ -36,6 +36,6 @@ def test_each_fact_of_ours_counts_once_and_one_that_is_not_understood_stops_it(f
         fold.fold(record(value, offset))
     assert set(fold.organizations["org"].products) == {"a", "b"} and fold.offset == 5
     unknown = product("d", 4).replace(b"ProductCreated", b"ProductFolded!")
-    with pytest.raises(CatalogStoppedError, match=r"billing.catalog/0 at offset 7: .*; run a newer version"):
-        fold.fold(record(unknown, 7))
+    with pytest.raises(CatalogStoppedError, match=r"^acme\.billing\.catalog/0 at offset 7: .*; run a newer version"):
+        fold.fold(record(unknown, 7), "acme.billing.catalog")
     assert fold.offset == 5

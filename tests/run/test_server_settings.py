@@ -95,7 +95,7 @@ SECRETS = ("kafka_password", "kafka_key_password", "kafka_oauth_client_secret", 
 @pytest.mark.parametrize("name", [*SECRETS, "database_password", "database_url"])
 def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     monkeypatch.delenv(f"TRUEUP_{name.upper()}", raising=False)
-    value = "postgresql://me:hidden@a,b/d" if name == "database_url" else "hidden " * 8 + "end"
+    value = "postgresql://me:hidden@a,b/d" if name.endswith("_url") else "hidden " * 8 + "end"
     file = tmp_path / "secret"
     file.write_text(f"{value}\n")
     beside = {
@@ -103,6 +103,7 @@ def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path:
         "kafka_key_password": TLS | {"kafka_certificate_file": "c"},
         "kafka_oauth_client_secret": OAUTH,
         "database_password": {"database_url": "postgresql://me@a/d"},
+        "database_pooler_url": {"database_url": "postgresql://me@a/d"},
     }.get(name, {})
     settings = load_settings(**beside, **{f"{name}_file": file})
     held = getattr(settings, name)
@@ -125,6 +126,18 @@ def test_a_password_beside_the_url_is_put_into_it() -> None:
     settings = load_settings(database_url="postgresql://me@a,b/d?sslmode=require", database_password="p&q")
     assert settings.postgres == "postgresql://me@a,b/d?sslmode=require&password=p%26q"
     assert load_settings(database_url="postgresql://me:p@a/d").postgres == "postgresql://me:p@a/d"
+    told = {"database_url": "postgresql://me@a/d", "database_password": "p"}
+    for pooler in ("postgresql://me@b:6432/d?password=p", "postgresql://me@b:6432/d"):
+        assert load_settings(**told, database_pooler_url=pooler).pooler == "postgresql://me@b:6432/d?password=p"
+    assert load_settings(**told, database_pooler_url="postgresql://you:q@b/d").pooler == "postgresql://you:q@b/d"
+
+
+def test_a_pooler_is_beside_a_postgres() -> None:
+    with pytest.raises(SettingsError, match="TRUEUP_DATABASE_POOLER_URL is given, but no TRUEUP_DATABASE_URL"):
+        load_settings(database_pooler_url="postgresql://me@b/d")
+    with pytest.raises(SettingsError, match=r"TRUEUP_DATABASE_POOLER_URL .*must be a URL.*\*\*\*") as raised:
+        load_settings(database_url="postgresql://me@a/d", database_pooler_url="mysql://me:hidden@b/d")
+    assert "hidden" not in str(raised.value)
 
 
 def test_a_process_is_told_what_this_one_was_and_where_its_servers_are(

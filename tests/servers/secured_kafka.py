@@ -19,6 +19,8 @@ TLS = Tls(ca_file=str(PEM / "ca.pem"))
 OUR_CERTIFICATE = Tls(TLS.ca_file, str(PEM / "client.pem"), str(PEM / "client.key"))
 #: Who may log in, each with the same way of making a password.
 USERS = ("migrate", "api", "relay", "ingest", "projector", "jobs", "publisher", "all", "nobody")
+#: Nobody listens there: it needs rights to.
+CLOSED_PORT = 1
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _BEARER = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
@@ -51,7 +53,7 @@ class Right(NamedTuple):
 class SecuredKafka(EmbeddedKafka):
     """See above; `setting_up` is the way in without login, the others are made of the ports beside it."""
 
-    port_count = 5
+    port_count = 6
     format_options = tuple(
         option
         for user in USERS
@@ -60,11 +62,12 @@ class SecuredKafka(EmbeddedKafka):
     )
 
     def _properties(self, ports: list[int]) -> dict[str, object]:
-        plain, controller, with_tls, without, certified = ports
+        plain, controller, with_tls, without, certified, misled = ports
         names = {
             "WITHTLS": ("SASL_SSL", with_tls),
             "WITHOUT": ("SASL_PLAINTEXT", without),
             "CERTIFIED": ("SSL", certified),
+            "MISLED": ("PLAINTEXT", misled),
         }
         listeners = "".join(f",{name}://127.0.0.1:{port}" for name, (_, port) in names.items())
         protocols = "".join(f",{name}:{protocol}" for name, (protocol, _) in names.items())
@@ -80,7 +83,8 @@ class SecuredKafka(EmbeddedKafka):
         return {
             **super()._properties(ports),
             "listeners": f"BROKER://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{listeners}",
-            "advertised.listeners": f"BROKER://127.0.0.1:{plain}{listeners}",
+            # Who enters by the last one is told of an address where nobody answers.
+            "advertised.listeners": f"BROKER://127.0.0.1:{plain}{listeners}".replace(f":{misled}", f":{CLOSED_PORT}"),
             "listener.security.protocol.map": f"BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}",
             **{
                 f"listener.name.{name}.{mechanism}.sasl.jaas.config": text
@@ -122,6 +126,11 @@ class SecuredKafka(EmbeddedKafka):
     def certified(self) -> str:
         """SSL, for who shows a certificate."""
         return self._at(4)
+
+    @property
+    def misled(self) -> str:
+        """Without TLS and login, and the broker says that it is reached elsewhere, where it is not."""
+        return self._at(5)
 
     async def allow(self, rights: Sequence[Right]) -> None:
         """Make these ACLs."""

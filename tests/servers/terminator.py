@@ -1,6 +1,6 @@
 """TLS before a Postgres that has none, as a cloud's proxy stands before its servers: the client's side of it is real.
 
-The embedded Postgres is built without TLS, so its own cannot be tried.
+The embedded Postgres is built without TLS; one that has its own is tried in `test_postgres_own_tls.py`.
 """
 
 import asyncio

@@ -4,15 +4,18 @@ import asyncio
 import os
 import re
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 
 import pytest
 import pytest_asyncio
 
+from services.readside.watching import EndingError
 from services.run.settings import load_settings
 from services.run.stack import Stack
 from services.run.up import System
+from tests.api_client import Api
 from tests.system.measured import counted_calls, sent_calls, submit_all
 from tests.system.running import running_system
 from tests.system.story import Left, Wire, expected_calls, left_by, play, settled
@@ -20,6 +23,8 @@ from tests.system.story import Left, Wire, expected_calls, left_by, play, settle
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 PARTITIONS = 4
+#: What a process may take to end that is asked to.
+END_SECONDS = 5.0
 SERVICES = ("relay", "ingest", "projector", "api")
 
 
@@ -72,6 +77,41 @@ async def test_services_killed_in_turn_in_mid_load_change_nothing(disturbed: Dis
             await disturbed.revive(SERVICES[part % len(SERVICES)])
 
     assert await disturbed.played("killed", kill) == disturbed.undisturbed
+
+
+async def test_services_asked_to_end_in_mid_load_lose_nothing_and_end_in_time(disturbed: Disturbed) -> None:
+    """By SIGTERM, each of them twice."""
+    took: dict[str, float] = {}
+
+    async def stop(part: int) -> None:
+        if part < 2 * len(SERVICES):
+            name, begun = SERVICES[part % len(SERVICES)], time.monotonic()
+            assert await disturbed.system.supervisor.stop(name) == 0, name
+            took[name] = max(took.get(name, 0.0), time.monotonic() - begun)
+            await disturbed.system.start((name,))
+
+    assert await disturbed.played("stopped", stop) == disturbed.undisturbed
+    assert took.keys() == set(SERVICES) and max(took.values()) < END_SECONDS, took
+
+
+async def test_a_request_that_waits_is_answered_when_the_api_is_asked_to_end(disturbed: Disturbed) -> None:
+    """While no projector runs, it would wait for many seconds."""
+    supervisor, url = disturbed.system.supervisor, disturbed.system.addresses.api_url
+    wire = Api(lambda: url, "undisturbed")
+    await supervisor.stop("projector")
+    try:
+        await wire.create("products", code="late", name="Late")
+        usage = {"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-02-01T00:00:00Z"}
+        asking = asyncio.create_task(wire.ask("POST", "usage/query", usage))
+        await asyncio.sleep(1)
+        assert not asking.done()
+        begun = time.monotonic()
+        assert await supervisor.stop("api") == 0
+        assert time.monotonic() - begun < END_SECONDS
+        answer = await asking
+        assert (answer.status_code, answer.json()["message"]) == (503, str(EndingError()))
+    finally:
+        await disturbed.system.start(("api", "projector"))
 
 
 @pytest.mark.long

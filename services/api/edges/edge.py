@@ -4,6 +4,7 @@ nobody expected, which is logged and answered in the wire's shape.
 It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request.
 """
 
+import asyncio
 from collections.abc import Iterable
 from secrets import token_hex
 
@@ -24,6 +25,7 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 #: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
+ENDING = "this process is about to end, and took too long for this; ask again, another one will answer"
 _log = structlog.get_logger(__name__)
 
 
@@ -46,6 +48,10 @@ class Edge:
             await self._answered(scope, receive, outgoing)
         except ClientDisconnect:
             _log.debug("client_left")
+        except asyncio.CancelledError:  # the process ends, and waits no longer
+            if not outgoing.started:
+                await answer({"message": ENDING}, 503)(scope, receive, outgoing)
+            raise
         except Exception as error:
             if outgoing.started:
                 raise  # nothing can be said any more: the server logs it and cuts the connection

@@ -6,8 +6,18 @@ Embedded is the default: no Docker, no root, no system service; data under TRUEU
 ends the parent. Creates no topic and no table: that is `trueup migrate`.
 """
 
-from services.run.stack.errors import HomeInUse, NotOurs, StackError
+from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
 from services.run.stack.parts import Endpoints
-from services.run.stack.stack import Stack, known_endpoints, running_stack
+from services.run.stack.stack import Stack, known_endpoints, running_stack, told_endpoints
 
-__all__ = ["Endpoints", "HomeInUse", "NotOurs", "Stack", "StackError", "known_endpoints", "running_stack"]
+__all__ = [
+    "Endpoints",
+    "HomeInUse",
+    "NoAnswer",
+    "NotOurs",
+    "Stack",
+    "StackError",
+    "known_endpoints",
+    "running_stack",
+    "told_endpoints",
+]

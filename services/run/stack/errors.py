@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from services.failures import ExpectedFailure, Worded
+from services.failures import ExpectedFailure, Passing, Worded
 
 
 class StackError(ExpectedFailure):
     """A part of the stack could not be started, reached or restarted; the message says which and what was tried."""
+
+
+class NoAnswer(StackError, Passing):
+    """A server does not answer, and nothing says that it never will."""
 
 
 class HomeInUse(Worded, StackError):

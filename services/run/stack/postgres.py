@@ -14,7 +14,7 @@ import pwd
 import shutil
 import signal
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,6 +51,8 @@ class EmbeddedPostgres(EmbeddedPart):
     """See `Part`. `keep_open` are descriptors that stay open as long as the server may run (the home's lock)."""
 
     name = "Postgres"
+    #: What the server is started with.
+    server_settings: Mapping[str, str] = SETTINGS
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -67,13 +69,16 @@ class EmbeddedPostgres(EmbeddedPart):
         if self._output.exists():
             self._output.rename(self._output.with_suffix(".log.1"))
         if self._owner:
-            await asyncio.to_thread(hand_over, self._owner, (self._folder, self._socket), binaries())
+            await asyncio.to_thread(hand_over, self._owner, (self._folder, self._socket), self._binaries())
         if not self._data.exists():
             await self._initialise()
         await self._serve()
         await self._ensure_database()
         _log.debug("postgres_started", folder=str(self._folder))
         return self._url(NAME)
+
+    def _binaries(self) -> Path:
+        return binaries()
 
     def _url(self, database: str) -> str:
         return f"postgresql://{NAME}@/{database}?host={self._socket}"
@@ -82,7 +87,7 @@ class EmbeddedPostgres(EmbeddedPart):
         """Into a folder beside it, renamed when whole: an `initdb` that was killed half-way is simply made again."""
         fresh = self._folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        argv = [str(binaries() / "initdb"), "-D", str(fresh), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
+        argv = [str(self._binaries() / "initdb"), "-D", str(fresh), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
         argv += ["--locale=C", "--no-instructions"]
         await run_to_end(Command("initdb", argv, None, self._output, owner=self._owner), START_SECONDS)
         fresh.rename(self._data)
@@ -100,8 +105,8 @@ class EmbeddedPostgres(EmbeddedPart):
                 await asyncio.sleep(0.2)
 
     async def _serve_once(self) -> None:
-        argv = [str(binaries() / "postgres"), "-D", str(self._data), "-k", str(self._socket)]
-        for name, value in SETTINGS.items():
+        argv = [str(self._binaries() / "postgres"), "-D", str(self._data), "-k", str(self._socket)]
+        for name, value in self.server_settings.items():
             argv += ["-c", f"{name}={value}"]
         # SIGINT is Postgres' fast shutdown: sessions are ended, nothing is lost.
         command = Command("Postgres", argv, None, self._output, signal.SIGINT, GRACE_SECONDS, self._owner)
@@ -119,7 +124,7 @@ class EmbeddedPostgres(EmbeddedPart):
             connection = await asyncpg.connect(self._url(NAME), timeout=START_SECONDS)
         except asyncpg.InvalidCatalogNameError:
             argv = [
-                str(binaries() / "createdb"),
+                str(self._binaries() / "createdb"),
                 "-h",
                 str(self._socket),
                 "-U",

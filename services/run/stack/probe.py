@@ -15,7 +15,7 @@ from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster, enter, new_client
 from services.postgres import reach
 from services.postgres_url import redacted
-from services.run.stack.errors import StackError
+from services.run.stack.errors import NoAnswer, StackError
 
 ATTEMPT_SECONDS = 4.0
 PAUSE_SECONDS = 0.1
@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.1
 async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
     """Returns once Kafka tells its topics and has a broker. Gives up early when `alive` says that it has ended.
 
-    Raises: StackError naming the address, what was tried and the last failure.
+    Raises: NoAnswer naming the address, what was tried and the last failure; StackError if no waiting mends it.
     """
 
     async def attempt() -> None:
@@ -45,7 +45,7 @@ async def kafka_answers(cluster: Cluster, timeout_seconds: float, alive: Callabl
 async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[], bool] = lambda: True) -> None:
     """Returns once Postgres runs a query. Gives up early when `alive` says that it has ended.
 
-    Raises: StackError naming the address (without password), what was tried and the last failure.
+    Raises: NoAnswer naming the address (without password), what was tried and the last failure; StackError.
     """
 
     async def attempt() -> None:
@@ -62,9 +62,7 @@ async def _until(
     attempt: Callable[[], Awaitable[None]], what: str, tried: str, timeout_seconds: float, alive: Callable[[], bool]
 ) -> None:
     deadline = asyncio.get_running_loop().time() + timeout_seconds
-    attempts = 0
     while True:
-        attempts += 1
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 await attempt()
@@ -77,9 +75,7 @@ async def _until(
         if not alive():
             raise StackError(f"{what} has ended before it answered")
         if asyncio.get_running_loop().time() + PAUSE_SECONDS > deadline:
-            raise StackError(
-                f"{what} does not answer: tried {tried} {attempts} times in {timeout_seconds:.0f} s; last: {last}"
-            )
+            raise NoAnswer(f"{what} does not answer: tried {tried} for {timeout_seconds:.0f} s; last: {last}")
         await asyncio.sleep(PAUSE_SECONDS)
 
 

@@ -12,7 +12,7 @@ from services.kafka import Cluster
 from services.run.cluster import cluster_at
 from services.run.settings import Settings
 from services.run.stack.docker import docker_kafka, docker_postgres
-from services.run.stack.errors import NotOurs, StackError
+from services.run.stack.errors import NoAnswer, NotOurs, StackError
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock, hold_home
 from services.run.stack.parts import EmbeddedPart, Endpoints, Given, Part
@@ -130,8 +130,15 @@ async def running_stack(settings: Settings) -> AsyncIterator[Endpoints]:
 async def known_endpoints(settings: Settings) -> Endpoints:
     """The addresses for a command that starts no stack: the given ones, else those of the stack that runs in this home.
 
-    Raises: StackError if one is missing or does not answer, saying which and what to do.
+    Raises: StackError if one is missing, or does not let us in; NoAnswer if one does not answer; each says which.
     """
+    found = told_endpoints(settings)
+    await _both(_given_kafka(found.kafka).start(), _given_postgres(found.database_url).start())
+    return found
+
+
+def told_endpoints(settings: Settings) -> Endpoints:
+    """The same, without asking whether anything answers there. Raises: StackError if one is missing."""
     there: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError):
         there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
@@ -141,9 +148,7 @@ async def known_endpoints(settings: Settings) -> Endpoints:
     if not bootstrap or not url:
         remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
         raise StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
-    cluster = cluster_at(bootstrap, settings)
-    await _both(_given_kafka(cluster).start(), _given_postgres(url).start())
-    return Endpoints(cluster, url)
+    return Endpoints(cluster_at(bootstrap, settings), url)
 
 
 def _given_kafka(cluster: Cluster) -> Given:
@@ -170,7 +175,8 @@ async def _both(*starts: Coroutine[None, None, str]) -> tuple[str, str]:
         if not isinstance(fault, StackError):
             raise fault
     if faults:
-        raise StackError("\n".join(map(str, faults)))
+        passes = all(isinstance(fault, NoAnswer) for fault in faults)
+        raise (NoAnswer if passes else StackError)("\n".join(map(str, faults)))
     return tasks[0].result(), tasks[1].result()
 
 

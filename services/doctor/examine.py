@@ -1,0 +1,98 @@
+"""Everything that `trueup doctor` tries, in order: what rests on something that is wrong is not tried, and says so."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+
+from events.topics import CATALOG, TOPICS
+from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine_now
+from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
+from services.doctor.doors import Doors
+from services.doctor.findings import Check, Report
+from services.doctor.rights import PROCESSES
+from services.doctor.store import examine_read_models, examine_roles, examine_store, wanted_of, wanted_topics
+from services.doctor.topics import Wanted, examine_rights, examine_topics
+from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster
+from services.kafka.asking import Asking, Operation
+from services.postgres import connected
+from services.run.settings import Settings, SettingsError, load_settings
+from services.run.stack import Endpoints, StackError, told_endpoints
+
+
+async def examine(
+    processes: Sequence[str] = PROCESSES, now: Now = machine_now, settings: Settings | None = None
+) -> Report:
+    """What is right and wrong with the servers that the settings name, for these processes; `now` is our own clock."""
+    report = Report()
+    try:
+        settings = settings or load_settings()
+        endpoints = told_endpoints(settings)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            report.wrong(Check.SETTINGS, "environment", line, "docs/settings.md has every setting")
+        return report
+    except StackError as error:
+        report.wrong(Check.SETTINGS, "environment", str(error), "docs/servers.md shows how servers are given")
+        return report
+    wanted = await _examine_postgres(report, endpoints, settings, processes, now)
+    await _examine_kafka(report, endpoints.kafka, wanted, processes, now)
+    return report
+
+
+async def _examine_postgres(
+    report: Report, endpoints: Endpoints, settings: Settings, processes: Sequence[str], now: Now
+) -> Wanted:
+    url = endpoints.database_url
+    if not await examine_hosts(report, url):
+        report.not_tried(Check.STORE, "Postgres", "no host that takes writes lets us in")
+        return wanted_of(settings)
+    try:
+        await examine_session(report, url)
+        if settings.pooler is not None:
+            await examine_pooler(report, settings.pooler, url)
+        async with connected(url) as connection:
+            await compare_postgres(report, connection, now)
+            is_migrated = await examine_store(report, connection)
+            if is_migrated:
+                live = await examine_read_models(report, connection)
+                await examine_roles(report, connection, processes, live)
+            else:
+                for check in (Check.READ_MODELS, Check.POSTGRES_ROLE, Check.POSTGRES_RIGHT):
+                    report.not_tried(check, "schema store", "it is not of this version")
+            return await wanted_topics(connection, settings, is_migrated=is_migrated)
+    except asyncpg.InsufficientPrivilegeError as error:
+        mend = "run `trueup migrate` as its owner, and grant this user our roles (docs/operation.md)"
+        report.wrong(Check.POSTGRES_RIGHT, "schema store", str(error), mend)
+        return wanted_of(settings)
+    except (ExpectedFailure, Passing) as error:
+        report.wrong(Check.POSTGRES_REACHED, "Postgres", str(error), "try again; if it stays so, see its log")
+        return wanted_of(settings)
+
+
+async def _examine_kafka(report: Report, cluster: Cluster, wanted: Wanted, processes: Sequence[str], now: Now) -> None:
+    doors = Doors(report, cluster, now)
+    await doors.try_addresses()
+    if not doors.entered:
+        report.not_tried(Check.KAFKA_TOPIC, "Kafka", "none of its addresses lets us in")
+        return
+    if not await doors.try_brokers():
+        report.not_tried(Check.KAFKA_TOPIC, "Kafka", "not every broker is reached")
+        return
+    try:
+        async with Asking(cluster, SECONDS) as asking:
+            seen = await asking.metadata(topic.name for topic in TOPICS)
+            await examine_topics(report, cluster, asking, seen, wanted)
+            await examine_rights(report, cluster, asking, seen, processes)
+        may = seen.topics[CATALOG].may if CATALOG in seen.topics else frozenset[Operation]()
+        if may is None or Operation.READ in may:
+            async with asyncio.timeout(SECONDS):
+                await compare_kafka(report, cluster, now)
+        else:
+            report.not_tried(Check.CLOCK, "Kafka", f"{cluster.topic(CATALOG)}, whose ticks would tell, cannot be read")
+    except (ExpectedFailure, Passing) as error:
+        report.not_tried(Check.CLOCK, "Kafka", str(error))
+    except Exception as error:  # whatever aiokafka raises says that the answer is not known
+        says = f"broke off: {str(error) or type(error).__name__}"
+        report.wrong(Check.KAFKA_REACHED, str(cluster), says, "try again; if it stays so, see the brokers' logs")

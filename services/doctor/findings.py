@@ -1,0 +1,91 @@
+"""What was tried and what came of it, each in one line: as text for people, as JSON for programs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """Only what is wrong makes a report red."""
+
+    OK = "ok"
+    #: It works, and somebody should know.
+    NOTE = "note"
+    WRONG = "wrong"
+    #: Something before it is wrong, or it cannot be known; it is said why.
+    NOT_TRIED = "not tried"
+
+
+class Check(StrEnum):
+    """What is looked at. Programs may rely on these words."""
+
+    SETTINGS = "settings"
+    KAFKA_REACHED = "kafka-reached"
+    KAFKA_ADVERTISED = "kafka-advertised"
+    KAFKA_TLS = "kafka-tls"
+    KAFKA_LOGIN = "kafka-login"
+    KAFKA_VERSION = "kafka-version"
+    KAFKA_TOPIC = "kafka-topic"
+    KAFKA_RIGHT = "kafka-right"
+    POSTGRES_REACHED = "postgres-reached"
+    POSTGRES_TLS = "postgres-tls"
+    POSTGRES_LOGIN = "postgres-login"
+    POSTGRES_DATABASE = "postgres-database"
+    POSTGRES_VERSION = "postgres-version"
+    POSTGRES_SESSION = "postgres-session"
+    POSTGRES_POOLER = "postgres-pooler"
+    POSTGRES_ROLE = "postgres-role"
+    POSTGRES_RIGHT = "postgres-right"
+    STORE = "store"
+    READ_MODELS = "read-models"
+    CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: how it is, what was looked at, of what, what was found, and what mends it."""
+
+    status: Status
+    check: Check
+    about: str
+    says: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        mend = f"; {self.mend}" if self.mend else ""
+        return " ".join(f"{self.status:<10}{self.check:<19}{self.about}: {self.says}{mend}".split("\n"))
+
+
+@dataclass(slots=True)
+class Report:
+    """All findings, in the order in which they were made."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def ok(self, check: Check, about: str, says: str) -> None:
+        self.findings.append(Finding(Status.OK, check, about, says))
+
+    def note(self, check: Check, about: str, says: str, mend: str = "") -> None:
+        self.findings.append(Finding(Status.NOTE, check, about, says, mend))
+
+    def wrong(self, check: Check, about: str, says: str, mend: str) -> None:
+        self.findings.append(Finding(Status.WRONG, check, about, says, mend))
+
+    def not_tried(self, check: Check, about: str, why: str) -> None:
+        self.findings.append(Finding(Status.NOT_TRIED, check, about, why))
+
+    def wrong_checks(self) -> Iterator[Check]:
+        return (finding.check for finding in self.findings if finding.status is Status.WRONG)
+
+    @property
+    def is_green(self) -> bool:
+        return not any(self.wrong_checks())
+
+    def document(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        found = [
+            {"status": one.status, "check": one.check, "about": one.about, "says": one.says, "mend": one.mend or None}
+            for one in self.findings
+        ]
+        return {"green": self.is_green, "findings": found}

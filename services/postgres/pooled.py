@@ -1,0 +1,78 @@
+"""A connection by way of a pooler that pools by transaction, as PgBouncer: each transaction may be another session's.
+
+So nothing is kept from one to the next: each says for itself as which role it acts, for which organization, and asks
+which store it reaches; and a statement by itself is a transaction, too, because the driver sends it in two pieces.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from services.postgres.connection import Connection, Fence
+from services.postgres.roles import ORGANIZATION, Role, RoleNotGrantedError, taking
+
+#: The pooler knows nothing of statements that were prepared on one of its servers.
+DRIVER_OPTIONS = {"statement_cache_size": 0}
+_BEGIN = f"SELECT set_config('{ORGANIZATION}', $1, true), ({{role}}), ({{identity}}) AS identity"
+
+
+class PooledConnection(Connection):
+    """A connection whose transactions begin as their role, and for their organization.
+
+    Raises: RoleNotGrantedError, what the fence raises, and as any connection.
+    """
+
+    def __init__(self, raw: Any, url: str, fence: Fence | None, role: Role | None) -> None:
+        super().__init__(raw, url, fence)
+        self._organization = ""
+        self._role = role
+        self._begin = _BEGIN.format(
+            role="NULL" if role is None else taking(role), identity="NULL" if fence is None else fence.asks
+        )
+
+    async def serve(self, organization: str) -> None:
+        self._organization = organization
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        async with self._own_transaction():
+            return await super().execute(query, *arguments)
+
+    async def fetch(self, query: str, *arguments: Any) -> list[Any]:
+        async with self._own_transaction():
+            return await super().fetch(query, *arguments)
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Any:
+        async with self._own_transaction():
+            return await super().fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        async with self._own_transaction():
+            return await super().fetchval(query, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AsyncIterator[None]:
+        outermost = not self.is_in_transaction()
+        async with super().transaction(isolation=isolation, readonly=readonly):
+            if outermost:
+                await self._begin_as()
+            yield
+
+    @asynccontextmanager
+    async def _own_transaction(self) -> AsyncIterator[None]:
+        if self.is_in_transaction():
+            yield
+            return
+        async with self.transaction():
+            yield
+
+    async def _begin_as(self) -> None:
+        try:
+            found = await super().fetchrow(self._begin, self._organization)
+        except asyncpg.InsufficientPrivilegeError as error:
+            if self._role is None:
+                raise
+            raise RoleNotGrantedError(role=self._role) from error
+        if self.fence is not None:
+            self.fence.check(found["identity"])

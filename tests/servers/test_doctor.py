@@ -1,0 +1,246 @@
+"""`trueup doctor`: green where docs/deploy.md was followed, with TLS, logins and roles; of each thing that is broken it
+says the right word, and no other.
+"""
+
+import json
+import re
+import sys
+from asyncio import create_subprocess_exec, subprocess, wait_for
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from events.actors import RELAY
+from events.codec import encode
+from events.envelope import seal
+from events.facts.clock import ClockTicked
+from events.topics import CATALOG, TOPICS
+from services.doctor.examine import examine
+from services.doctor.findings import Report, Status
+from services.doctor.rights import PROCESSES, rights_of
+from services.kafka import BatchWriter, Cluster, Record
+from services.migrate.topics import make_topics
+from services.run.environment import environment_of
+from services.run.settings import Settings
+from services.run.stack import told_endpoints
+from tests.servers.broken import (
+    Break,
+    advertised_elsewhere,
+    clock_off,
+    closed_port,
+    database_missing,
+    kafka_of_another_authority,
+    migrated_by_a_newer_version,
+    no_right_to_a_topic,
+    no_row_security,
+    not_migrated,
+    one_of_two_addresses_closed,
+    other_cleanup,
+    other_partitions,
+    other_read_models,
+    postgres_closed,
+    postgres_of_another_authority,
+    postgres_of_another_name,
+    postgres_password,
+    retention,
+    role_not_granted,
+    role_without_rights,
+    small_records,
+    topic_missing,
+    without_tls,
+    wrong_mechanism,
+    wrong_password,
+)
+from tests.servers.owned_postgres import OWNERS_PASSWORD
+from tests.servers.place import GREEN, LIMIT, PARTITIONS, Place, placed
+from tests.servers.rights import documented, everything
+from tests.servers.secured_kafka import SecuredKafka, password_of
+from tests.servers.test_entering import pretender
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def place(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    async with placed(secured, tmp_path_factory.mktemp("doctor")) as found:
+        yield found
+
+
+def red(report: Report) -> list[str]:
+    return [str(finding) for finding in report.findings if finding.status is Status.WRONG]
+
+
+def test_the_rights_that_are_looked_for_are_those_of_the_page() -> None:
+    looked_for = {
+        (one.process, one.operation.name.replace("_", "").lower(), one.kind, one.name)
+        for process in PROCESSES
+        for one in rights_of(process)
+    }
+    assert looked_for == {right[:4] for right in documented() if right.principal != "publisher"}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: Place, process: str) -> None:
+    report = await examine([process], settings=place.settings(process))
+    assert report.is_green, red(report)
+    assert {finding.status for finding in report.findings} <= {Status.OK, Status.NOT_TRIED}
+    # Only who makes topics may see their settings, and no relay has ticked yet.
+    untried = {finding.about for finding in report.findings if finding.status is Status.NOT_TRIED}
+    shown = set() if process == "migrate" else {f"topic {GREEN}{topic.name}" for topic in TOPICS}
+    assert untried == {"Kafka"} | shown
+
+
+async def run(settings: Settings, *options: str) -> tuple[int, str, str]:
+    process = await create_subprocess_exec(
+        sys.executable, "-m", "services.run.cli", "doctor", *options,
+        env=environment_of(settings, told_endpoints(settings)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    said, complained = await wait_for(process.communicate(), 60)
+    return process.returncode or 0, said.decode(), complained.decode()
+
+
+async def test_the_command_ends_with_0_if_all_is_right(place: Place) -> None:
+    status, said, complained = await run(place.settings("all"))
+    assert (status, complained) == (0, ""), said
+    assert said.splitlines()[-1] == "green: nothing is wrong"
+    assert all(secret not in said for secret in (OWNERS_PASSWORD, password_of("all")))
+
+
+async def test_the_command_ends_with_1_and_says_it_in_json(place: Place) -> None:
+    status, said, complained = await run(place.settings("nobody"), "--json", "--as", "relay")
+    found = json.loads(said)
+    assert (status, complained, found["green"]) == (1, "", False)
+    assert {one["check"] for one in found["findings"] if one["status"] == "wrong"} == {"kafka-right"}
+    assert all(one["mend"] and "\n" not in one["says"] for one in found["findings"] if one["status"] == "wrong")
+
+
+BROKEN: dict[Break, tuple[str, str]] = {
+    wrong_password: (
+        "kafka-login",
+        r"does not let in user 'all' .*check TRUEUP_KAFKA_USERNAME, TRUEUP_KAFKA_PASSWORD",
+    ),
+    wrong_mechanism: ("kafka-login", "takes no SASL on this port; check TRUEUP_KAFKA_SECURITY_PROTOCOL"),
+    kafka_of_another_authority: ("kafka-tls", r"not trusted: .*TRUEUP_KAFKA_CA_FILE .*other-ca.pem must hold"),
+    closed_port: ("kafka-reached", "127.0.0.1:1: does not answer: .*; check TRUEUP_KAFKA_BOOTSTRAP"),
+    one_of_two_addresses_closed: ("kafka-reached", "127.0.0.1:1: does not answer"),
+    without_tls: (
+        "kafka-reached",
+        "closes the connection when it is spoken to as SASL_SSL; check .*_PROTOCOL and the",
+    ),
+    advertised_elsewhere: (
+        "kafka-advertised",
+        "broker 1 says that it is reached here, .*; set advertised.listeners",
+    ),
+    no_right_to_a_topic: (
+        "kafka-right",
+        r"topic partly.usage: user 'nobody' may not WRITE \(api, ingest\); kafka-acls.sh .*--add"
+        " --allow-principal User:nobody --operation Write --topic partly.usage",
+    ),
+    topic_missing: ("kafka-topic", "topic missing.usage: does not exist, but it did; see docs/operation.md"),
+    other_cleanup: (
+        "kafka-topic",
+        "cleanup.policy is compact but must be delete; kafka-configs.sh .*policy=delete",
+    ),
+    retention: (
+        "kafka-topic",
+        "topic forgotten.billing.events: retention.ms is 604800000 but must be -1; kafka-conf",
+    ),
+    small_records: (
+        "kafka-topic",
+        "max.message.bytes is 1048588 but must be at least 8388608; kafka-configs.sh .*",
+    ),
+    other_partitions: ("kafka-topic", "topic shrunk.usage: has 2 partitions, not 3; it was made anew"),
+    postgres_password: ("postgres-login", "password authentication failed.*; check .*TRUEUP_DATABASE_PASSWORD"),
+    postgres_closed: (
+        "postgres-reached",
+        "127.0.0.1:1: does not answer.*; check host and port of TRUEUP_DATABASE_URL",
+    ),
+    postgres_of_another_authority: ("postgres-tls", "not trusted: .*other-ca.pem.* must hold who signed it"),
+    postgres_of_another_name: ("postgres-tls", "not trusted: IP address mismatch.*the host be a name in it"),
+    database_missing: ("postgres-database", r'database "nowhere" does not exist; make it \(CREATE DATABASE'),
+    not_migrated: ("store", "is not migrated; run `trueup migrate`"),
+    migrated_by_a_newer_version: (
+        "store",
+        r"was migrated by a newer version \(9999_future.sql\); run that version",
+    ),
+    role_without_rights: (
+        "postgres-right",
+        "trueup_relay: may not SELECT ON TABLE store.relay; run `trueup migrate`",
+    ),
+    role_not_granted: (
+        "postgres-role",
+        "'stranger' may not act as it; have an administrator run GRANT trueup_relay",
+    ),
+    no_row_security: (
+        "postgres-role",
+        "does not keep organizations apart in store.entities; run `trueup migrate`",
+    ),
+    other_read_models: (
+        "read-models",
+        "read models rm_1: are of another version; this one's are wanted.*; start",
+    ),
+    clock_off: (
+        "clock",
+        "the clock of this machine is 4[0-9]{2} s ahead of that of Postgres; have all machines keep",
+    ),
+}
+#: Who is looked at, where it is not everybody: who may migrate is not said twice.
+AS: dict[Break, list[str]] = {role_not_granted: [process for process in PROCESSES if process != "migrate"]}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
+async def test_red_with_the_right_word(place: Place, broken: Break) -> None:
+    word, says = BROKEN[broken]
+    settings, now = await broken(place)
+    report = await examine(AS.get(broken, PROCESSES), now, settings)
+    assert set(report.wrong_checks()) == {word}, red(report)
+    [line] = red(report)
+    assert re.search(says, line), line
+    assert "\n" not in line and "guessed" not in line
+
+
+TICKS = {
+    timedelta(0): "ok",
+    # The relay's machine was ahead, so that it told of a quarter hour that the broker had not reached.
+    timedelta(hours=1): "Kafka is [0-9]+ s behind that of the relay's machine",
+    timedelta(hours=-1): "Kafka: as of the relay's tick of .*, its clock was [0-9.]+ s or more ahead of the relay's",
+}
+
+
+@pytest.mark.parametrize("off", TICKS, ids=str)
+async def test_the_relays_ticks_tell_of_kafkas_clock(place: Place, off: timedelta) -> None:
+    prefix = f"ticks{off.total_seconds():.0f}."
+    cluster = Cluster(place.broker.setting_up.bootstrap, prefix=prefix)
+    await make_topics(cluster, PARTITIONS, int(LIMIT), {})
+    now = datetime.now(UTC) + off
+    quarter = datetime.fromtimestamp(now.timestamp() // 900 * 900, UTC)
+    tick = seal(ClockTicked(now=quarter), source="clock/x", sequence=1, organization="", time=quarter, actor=RELAY)
+    async with BatchWriter(cluster) as writer:
+        await writer.append(CATALOG, 0, [Record(None, encode(tick))])
+    await place.broker.allow(list(everything("all", prefix)))
+    report = await examine(settings=place.settings(kafka_topic_prefix=prefix))
+    [found] = [one for one in report.findings if one.check == "clock" and one.about == "Kafka"]
+    if TICKS[off] == "ok":
+        assert report.is_green and found.status is Status.OK, red(report)
+    else:
+        assert red(report) == [str(found)] and re.search(TICKS[off], str(found)), red(report)
+
+
+async def test_a_certificate_of_kafka_for_another_name(place: Place) -> None:
+    async with pretender("elsewhere") as address:
+        report = await examine(settings=place.settings(kafka_bootstrap=address))
+    [line] = red(report)
+    assert line.startswith("wrong     kafka-tls") and "IP address mismatch" in line, line
+
+
+async def test_a_secret_that_cannot_be_read_is_a_finding_like_any_other(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(place.settings(), told_endpoints(place.settings())).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TRUEUP_KAFKA_PASSWORD_FILE", "/nowhere/secret")
+    [line] = red(await examine())
+    assert line.startswith("wrong     settings"), line
+    assert "TRUEUP_KAFKA_PASSWORD_FILE names /nowhere/secret, which cannot be read: No such file" in line
