@@ -16,15 +16,20 @@ from services.continuity.mending import check_nobody_mends
 from services.failures import Passing
 from services.kafka import Cluster, KafkaAdmin, LogReader
 from services.readside.live import OutdatedReadModelsError
+from services.sight.pulse import PULSE
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
 #: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
 CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
+#: While a server is away it is asked again so soon.
+AGAIN_SECONDS = 2.0
 #: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
 MARK_BYTES = 64 * 1024
 _NOW = "SELECT clock_timestamp()"
+#: How a process's pulse calls the servers that are compared: whichever is away names itself.
+_WHOM = "log and store"
 _log = structlog.get_logger(__name__)
 
 #: Gives a connection to Postgres for the length of a block.
@@ -54,28 +59,32 @@ class Guard:
         async with AsyncExitStack() as stack:
             admin, reader = await self._open(stack)
             await self._compare(admin, reader, records)
+        PULSE.away(_WHOM, None)
 
     async def watch(self) -> None:
         """Check again and again. While a server is away nothing can be known, and whoever needs it says so.
 
         Raises: BreakError, GenerationsMovedError.
         """
-        checks = 0
+        checks, pause = 0, CHECK_SECONDS
         while True:
             async with AsyncExitStack() as stack:
                 try:
                     admin, reader = await self._open(stack)
                     while True:
-                        await asyncio.sleep(CHECK_SECONDS)
+                        await asyncio.sleep(pause)
+                        pause = CHECK_SECONDS
                         checks += 1
                         await self._compare(admin, reader, checks % RECORDS_EACH == 0)
+                        PULSE.away(_WHOM, None)
                 except (GenerationsMovedError, BreakError):
                     raise
                 except Passing as error:
                     # What comes back may be another server: then its records are looked at first.
                     _log.debug("not_checked", why=str(error))
-                    checks = -1
-                    await asyncio.sleep(CHECK_SECONDS)
+                    PULSE.away(_WHOM, str(error))
+                    checks, pause = -1, 0.0
+                    await asyncio.sleep(AGAIN_SECONDS)
 
     def saw(self, newest: int) -> None:
         """The store's newest event is this one. Raises: StoreWentBackError, if a newer one was seen before."""

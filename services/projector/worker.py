@@ -30,6 +30,7 @@ from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
+from services.projector.showing import show_write
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
 from services.store.events import RELAYED
@@ -84,8 +85,9 @@ class ProjectorHandler:
             return QUIET_S  # more is about to come, and what is left may wait for it
         if self._pace.due(cells, unwritten):
             started = time.monotonic()
-            await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
+            settled = await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
             self._pace.wrote(cells, started, self.projection.aside_seconds)
+            show_write(unwritten, settled, time.monotonic() - started, self.projection.settle_seconds)
         if self.projection.unwritten_records:
             return self._pace.wait(cells, unwritten)
         if self.projection.has_more_due:
@@ -172,7 +174,7 @@ async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once the projector runs.")
 def projector(ready_file: Path | None) -> None:
     """Fill the read models from the log, until stopped. Run as many as there are partitions."""
-    run_process(_body, ready_file)
+    run_process(_body, ready_file, seen_as="projector")
 
 
 async def _body(process: Process) -> None:

@@ -3,17 +3,21 @@
 import asyncio
 import json
 import resource
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvloop
 
 from services.outage import until_stopped
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
+from services.sight.port import open_port
+from services.sight.pulse import PULSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,22 @@ class Process:
     ready: Callable[..., None]
 
 
+_log = structlog.get_logger(__name__)
 #: More files and sockets than a process of ours has any use for.
 _FILES_MAX = 65_536
 
 
-def run_process(body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None) -> None:
-    """Run the command until it ends or is asked to stop.
+def run_process(
+    body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
+) -> None:
+    """Run the command until it ends or is asked to stop. `seen_as`: how its port calls it; one without has no port.
 
     `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. Raises: ExpectedFailure.
     """
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(body, ready_file))
+    uvloop.run(_run(body, ready_file, seen_as))
 
 
 def raise_file_limit() -> None:
@@ -49,12 +56,29 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None) -> None:
+async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
-    endpoints = await known_endpoints(settings)
-    with stop_on_signals(asyncio.Event()) as stop:
-        process = Process(settings, endpoints, stop, lambda **facts: tell_ready(ready_file, facts))
-        await until_stopped(stop, "server_unavailable", lambda: body(process))
+    with _port(settings, seen_as) as told:
+
+        def ready(**facts: object) -> None:
+            PULSE.begun()
+            tell_ready(ready_file, {**facts, **told})
+
+        endpoints = await known_endpoints(settings)
+        with stop_on_signals(asyncio.Event()) as stop:
+            process = Process(settings, endpoints, stop, ready)
+            await until_stopped(stop, "server_unavailable", lambda: body(process))
+
+
+@contextmanager
+def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
+    """The port of a process that has one, and what its ready file says of it."""
+    if seen_as is None:
+        yield {}
+        return
+    with open_port(seen_as, settings.sight_host, settings.sight_port, settings.sight_live_seconds) as url:
+        _log.info("sight_listens", url=url)
+        yield {"sight": url}
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:

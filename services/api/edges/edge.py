@@ -4,6 +4,7 @@ nobody expected, which is logged and answered in the wire's shape.
 It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request.
 """
 
+import time
 from collections.abc import Iterable
 from secrets import token_hex
 
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from events.resources.bounds import TEXT_MAX
 from services.api.edges.methods import allowed_at
 from services.api.wire import answer
+from services.sight.metrics import REQUEST, REQUESTS_RUNNING
 
 CORRELATION = "x-correlation-id"
 #: What may be given back as it is; a longer one is refused where a request asks about an organization.
@@ -24,6 +26,8 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 #: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
+#: Others are not told apart: anybody may make up as many as he likes.
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _log = structlog.get_logger(__name__)
 
 
@@ -39,19 +43,23 @@ class Edge:
             return
         named = correlation_of(scope["headers"])
         structlog.contextvars.bind_contextvars(correlation=named.decode())
-        outgoing = _Outgoing(send, named)
+        outgoing, started = _Outgoing(send, named), time.monotonic()
         if scope["method"] == "HEAD":  # the server knows, and leaves the body out
             scope = {**scope, "method": "GET"}
+        REQUESTS_RUNNING.inc()
         try:
             await self._answered(scope, receive, outgoing)
         except ClientDisconnect:
             _log.debug("client_left")
         except Exception as error:
-            if outgoing.started:
+            if outgoing.status:
                 raise  # nothing can be said any more: the server logs it and cuts the connection
             _log.error("request_failed", exc_info=error)
             message = f"an error inside Trueup; its log says more about {CORRELATION} {named.decode()}"
             await answer({"message": message}, 500)(scope, receive, outgoing)
+        finally:
+            REQUESTS_RUNNING.dec()
+            _show(scope, outgoing.status, time.monotonic() - started)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS" and (allowed := allowed_at(scope)):
@@ -60,17 +68,23 @@ class Edge:
             await self._app(scope, receive, send)
 
 
-class _Outgoing:
-    """`send` of a request: its answer with the headers that all have."""
+def _show(scope: Scope, status: int, seconds: float) -> None:
+    """By the path as the route has it, not as it was asked: that would be a series for each id."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUEST.labels(method, getattr(scope.get("route"), "path", ""), status or "none").observe(seconds)
 
-    __slots__ = ("_named", "_send", "started")
+
+class _Outgoing:
+    """`send` of a request: its answer with the headers that all have, and its status once it has begun, 0 before."""
+
+    __slots__ = ("_named", "_send", "status")
 
     def __init__(self, send: Send, named: bytes) -> None:
-        self._send, self._named, self.started = send, named, False
+        self._send, self._named, self.status = send, named, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             headers = [*message["headers"], _NOSNIFF, (_CORRELATION, self._named)]
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_NO_STORE)
