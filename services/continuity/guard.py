@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -28,7 +29,7 @@ AGAIN_SECONDS = 2.0
 #: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
 MARK_BYTES = 64 * 1024
 _NOW = "SELECT clock_timestamp()"
-#: How a process's pulse calls the servers that are compared: whichever is away names itself.
+#: How a worker's pulse calls the servers that are compared: whichever is away names itself.
 _WHOM = "log and store"
 _log = structlog.get_logger(__name__)
 
@@ -59,10 +60,11 @@ class Guard:
         async with AsyncExitStack() as stack:
             admin, reader = await self._open(stack)
             await self._compare(admin, reader, records)
-        PULSE.away(_WHOM, None)
 
-    async def watch(self) -> None:
+    async def watch(self, tell: Callable[[str | None], None] = lambda why: None) -> None:
         """Check again and again. While a server is away nothing can be known, and whoever needs it says so.
+
+        `tell` is told why, and None once all was compared again.
 
         Raises: BreakError, GenerationsMovedError.
         """
@@ -76,13 +78,13 @@ class Guard:
                         pause = CHECK_SECONDS
                         checks += 1
                         await self._compare(admin, reader, checks % RECORDS_EACH == 0)
-                        PULSE.away(_WHOM, None)
+                        tell(None)
                 except (GenerationsMovedError, BreakError):
                     raise
                 except Passing as error:
                     # What comes back may be another server: then its records are looked at first.
                     _log.debug("not_checked", why=str(error))
-                    PULSE.away(_WHOM, str(error))
+                    tell(str(error))
                     checks, pause = -1, 0.0
                     await asyncio.sleep(AGAIN_SECONDS)
 
@@ -160,9 +162,13 @@ async def _read(connection: Any, generations: Generations) -> list[Known]:
 async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:
     """Do the work as long as nothing is broken, and something beside it that has no end of its own.
 
+    While a server is away, the process is not ready, also if its work has nothing to ask of it.
+
     Raises: what one of them raises; BreakError, GenerationsMovedError.
     """
-    tasks = {asyncio.create_task(one) for one in (work, guard.watch(), *beside)}
+    tell = partial(PULSE.away, _WHOM)
+    tell(None)
+    tasks = {asyncio.create_task(one) for one in (work, guard.watch(tell), *beside)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -22,6 +22,7 @@ from services.sight.pulse import PULSE, Pulse
 
 #: A client that says nothing for so long is left.
 CLIENT_SECONDS = 10.0
+PATHS = ("/metrics", "/live", "/ready")
 _JSON = "application/json"
 _log = structlog.get_logger(__name__)
 Answer = tuple[str, str, bytes]
