@@ -28,6 +28,7 @@ _OPEN = (
     f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING')"
     " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
 )
+_COUNT_OPEN = "SELECT count(*) FROM store.bill_jobs WHERE status IN ('PENDING', 'INITIALIZING', 'RUNNING')"
 _RUNNING = """
 SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND status IN ('PENDING', 'INITIALIZING', 'RUNNING')
 """
@@ -139,6 +140,11 @@ async def list_jobs(
 async def open_jobs(connection: Any) -> list[BillJob]:
     """Jobs that are not finished, together by organization: what a killed process left goes on. Oldest first."""
     return [_job(row) for row in await connection.fetch(_OPEN)]
+
+
+async def count_open(connection: Any) -> int:
+    """How many jobs are not finished."""
+    return int(await connection.fetchval(_COUNT_OPEN))
 
 
 async def check_room(connection: Any, organization: str) -> None:

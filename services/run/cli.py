@@ -21,6 +21,7 @@ COMMANDS = {
     "relay": ("services.relay.command:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
+    "status": ("services.status.command:status", "Say how far everybody is, who waits, what was proved last."),
     "keys": ("services.access.command:keys", "Make, list, rotate and revoke access keys."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),

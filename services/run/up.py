@@ -22,6 +22,7 @@ from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail
 from services.run.stack.supervise import Keeper, Kept, Supervisor, keep_all, stop_on_signals
+from services.status.processes import told_in
 
 T = TypeVar("T")
 
@@ -231,7 +232,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
         found = system.addresses
         click.echo(f"api       {found.api_url}\nkafka     {found.kafka_bootstrap}\npostgres  {found.database_url}")
         click.echo(told(system.keys, found.api_url), nl=False)
-        await system.keep_running()
+        with told_in(settings.home, found.sight):
+            await system.keep_running()
 
 
 @click.command()

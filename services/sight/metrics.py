@@ -113,6 +113,36 @@ REQUEST = Histogram(
 REQUESTS_RUNNING = Gauge("trueup_http_requests_running", "Requests that are being answered.", registry=API)
 
 
+AWAY = Gauge(
+    "trueup_servers_away", "Whether Postgres or Kafka did not answer the API when it looked last.", ("server",),
+    registry=API,
+)  # fmt: skip
+LOOKED = Gauge(
+    "trueup_looked_timestamp_seconds", "When the API looked last at the whole system, of which the following tell.",
+    registry=API,
+)  # fmt: skip
+HEAD = Gauge("trueup_store_position", "The newest event of the event store.", registry=API)
+BEHIND = Gauge(
+    "trueup_behind_records", "What is still to be relayed (events), rated (usage) and projected (records of the log).",
+    ("by",), registry=API,
+)  # fmt: skip
+UNPROJECTED = Gauge(
+    "trueup_usage_unprojected_seconds", "For how long the oldest usage has waited that the read models do not have.",
+    registry=API,
+)  # fmt: skip
+DUE = Gauge("trueup_due_families", "Families that wait to be settled, by reason.", ("reason",), registry=API)
+JOBS = Gauge("trueup_bill_jobs_open", "Bill jobs that have not ended.", registry=API)
+UNEXPLAINED = Gauge(
+    "trueup_unexplained_amount", "Money that nothing explains, as the last audit or pass over conservation found it.",
+    ("by",), registry=API,
+)  # fmt: skip
+PASS_HOLDS = Gauge("trueup_pass_holds", "Whether the last one of these passes found nothing.", ("by",), registry=API)
+PASS_ENDED = Gauge("trueup_pass_timestamp_seconds", "When the last one of these passes ended.", ("by",), registry=API)
+AUDITED = Gauge(
+    "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
+)
+
+
 class Shown(Collector):
     """Several registries as one."""
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.access.scopes import ALL, Scope
+from services.access.scopes import ALL
 from services.postgres import Postgres
 from tests.api.access import ROUTES, UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking
 from tests.api_client import CONFIG, By, http_client
@@ -119,13 +119,6 @@ async def test_an_organization_comes_into_being_by_its_own_key(url: str, store: 
         made = await own.put("/organizationconfig", json=CONFIG)
         assert (made.status_code, made.json()["createdBy"]) == (200, "USER_founder")
         assert (await own.get("/accounts")).json() == {"data": []}
-
-
-async def test_the_numbers_of_all_organizations_are_an_operators(client: httpx.AsyncClient, store: Store) -> None:
-    assert (await client.get("/metrics")).status_code == 401
-    own = await client.get("/metrics", headers=bearer(store.organization))
-    assert (own.status_code, own.json()["message"]) == (403, "the access key is not of this organization")
-    assert (await client.get("/metrics", headers=bearer("*", frozenset({Scope.READ})))).status_code == 200
 
 
 async def test_what_is_of_no_organization_is_open(client: httpx.AsyncClient) -> None:

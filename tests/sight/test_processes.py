@@ -3,59 +3,27 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
-import pytest_asyncio
 
-from events.codec import encode
-from events.envelope import seal
-from events.facts.clock import ClockTicked
-from events.sources import clock_source
-from events.topics import EVENTS, USAGE, partition_of
+from events.topics import EVENTS, USAGE
 from services.kafka import BatchWriter, Record
 from services.postgres import connected
-from services.run.settings import load_settings
-from services.run.stack import Stack
-from services.run.up import SERVICES, System
+from services.run.up import SERVICES
 from services.sight.metrics import shown_by
-from services.store.generations import load_generations
-from tests.sight.asking import Numbers, asked, numbers, until_not_ready, until_ready
-from tests.system.running import running_system
-from tests.system.story import START, Wire, publish, set_up, settled, usage_of
+from tests.sight.asking import asked, until_not_ready, until_ready
+from tests.sight.conftest import PARTITIONS, Seen
+from tests.system.story import Wire, publish, set_up, settled, usage_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
-PARTITIONS = 2
 #: Of an organization that there is not.
 STRANGER = (
     b'{"specversion":"1.0","id":"1","source":"/s","type":"trueup.usage","subject":"a","time":"2026-01-01T00:00:00Z",'
 )
 STRANGER += b'"organization":"made-up","data":{"meter":"api","measure":{"calls":1}}}'
-
-
-class Seen:
-    """A system, and where its processes answer."""
-
-    def __init__(self, stack: Stack, system: System) -> None:
-        self.stack, self.system = stack, system
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """By process."""
-        return self.system.addresses.sight
-
-    async def numbers(self, process: str) -> Numbers:
-        """What it shows now."""
-        return await numbers(self.urls[process])
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def seen(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seen]:
-    settings = load_settings(home=tmp_path_factory.mktemp("sight"), partitions=PARTITIONS, worker_session_ms=6_000)
-    async with running_system(settings) as (stack, system):
-        yield Seen(stack, system)
 
 
 @contextlib.contextmanager
@@ -183,18 +151,3 @@ async def test_while_postgres_is_away_all_live_are_not_ready_and_say_so(seen: Se
     finally:
         await away
     await until_ready(seen.urls.values())
-
-
-async def test_a_partition_that_must_not_go_on_is_named_with_the_rule_that_stopped_it(seen: Seen) -> None:
-    """Last, for it is not undone: a record of a newer program."""
-    kafka, here = seen.system.endpoints.kafka, partition_of("stopped", "a", PARTITIONS)
-    async with connected(seen.system.endpoints.database_url) as connection:
-        source = clock_source((await load_generations(connection)).commands)
-    newer = seal(ClockTicked(now=START), source=source, sequence=10**9, organization="", time=START)
-    async with BatchWriter(kafka) as writer:
-        await writer.append(EVENTS, here, [Record(None, encode(newer).replace(b'"schema":1', b'"schema":99', 1))])
-    why = await until_not_ready(seen.urls["projector"], f"billing.events/{here} must not go on")
-    assert "ClockTicked has schema version 99" in why
-    shown = await seen.numbers("projector")
-    assert (shown.of("trueup_partitions"), shown.of("trueup_partitions_stopped")) == (PARTITIONS - 1, 1)
-    assert shown.of("trueup_ready") == 0
