@@ -15,8 +15,8 @@ class NoReadmeError(Worded, ExpectedFailure):
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def contracts(folder: Path) -> None:
-    """Write docs/openapi.json, docs/asyncapi.json, docs/settings.md and README.md's table of paths below FOLDER, the
-    repository.
+    """Write what docs/ has that follows from the code (openapi.json, asyncapi.json, settings.md, metrics.md) and
+    README.md's table of paths, below FOLDER, the repository.
     """
     if not (folder / README).exists():
         raise NoReadmeError(file=folder / README)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from services.api.app import create_app
+from services.contracts.metrics_page import metrics_page
 from services.contracts.settings_page import settings_page
 from services.contracts.table import replaced
 from services.contracts.topics import asyncapi
 from services.kafka import Cluster
 
 OPENAPI, ASYNCAPI, README = Path("docs/openapi.json"), Path("docs/asyncapi.json"), Path("README.md")
-SETTINGS = Path("docs/settings.md")
+SETTINGS, METRICS = Path("docs/settings.md"), Path("docs/metrics.md")
 
 
 def openapi() -> dict[str, Any]:
@@ -26,6 +27,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
     yield OPENAPI, written(http)
     yield ASYNCAPI, written(asyncapi())
     yield SETTINGS, settings_page()
+    yield METRICS, metrics_page()
     yield README, replaced((root / README).read_text(), http)
 
 

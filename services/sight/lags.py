@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-_LABELS = ("topic", "partition")
+LAG_LABELS = ("topic", "partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,11 @@ class Lags(Collector):
     def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
         return (
             GaugeMetricFamily(
-                "trueup_lag_records", "Records of a partition that the worker has not read.", labels=_LABELS
+                "trueup_lag_records", "Records of a partition that the worker has not read.", labels=LAG_LABELS
             ),
             GaugeMetricFamily(
-                "trueup_lag_seconds", "For how long the oldest unread record of a partition has waited.", labels=_LABELS
+                "trueup_lag_seconds",
+                "For how long the oldest unread record of a partition has waited.",
+                labels=LAG_LABELS,
             ),
         )
