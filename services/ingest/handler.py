@@ -242,9 +242,7 @@ class IngestHandler:
             raise ResyncError(list(lost), "; ".join(lost.values()))
 
     def _report(self, outcomes: Mapping[int, Outcome]) -> None:
-        for partition, outcome in outcomes.items():
+        for outcome in outcomes.values():
             for name in self.counts:
                 self.counts[name] += getattr(outcome.counts, name)
             show(outcome, self._gate.catalogs.directory)
-            if outcome.reasons:
-                log.warning("usage_rejected", partition=partition, reasons={**outcome.reasons})

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
+from structlog.testing import capture_logs
 
 from services.access.scopes import ALL
 from services.postgres import Postgres
@@ -133,3 +135,22 @@ async def test_nobody_names_himself(client: httpx.AsyncClient, store: Store) -> 
     answer = await client.post(path, json={"code": "p", "name": "P"}, headers=claimed)
     assert (answer.status_code, answer.json()["createdBy"]) == (200, "USER_somebody")
     assert (await client.post(path, json=body | {"code": "q"}, headers=claimed)).status_code == 400
+
+
+async def test_a_bug_is_logged_by_its_request_and_its_organization_and_the_next_request_has_neither(
+    url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.api.bill_jobs.list_jobs", fails)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        async with http_client(url) as client:
+            headers = {"x-correlation-id": "mine"}
+            failed = await client.get(f"/organizations/{store.organization}/billjobs", headers=headers)
+            monkeypatch.setattr("services.api.health.Health.told", fails)
+            next_one = await client.get("/health")  # on the same connection
+    assert (failed.status_code, next_one.status_code) == (500, 500)
+    [line, other] = [line for line in logged if line["event"] == "request_failed"]
+    assert (line["correlation"], line["organization"]) == ("mine", store.organization)
+    assert "organization" not in other and other["correlation"] != "mine"

@@ -32,6 +32,7 @@ class Seen:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def seen(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seen]:
-    settings = load_settings(home=tmp_path_factory.mktemp("sight"), partitions=PARTITIONS, worker_session_ms=6_000)
+    home = tmp_path_factory.mktemp("sight")
+    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6_000, log_level="DEBUG")
     async with running_system(settings) as (stack, system):
         yield Seen(settings, stack, system)

@@ -42,6 +42,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         named = correlation_of(scope["headers"])
+        # A request that waited behind another one of its connection begins in that one's context.
+        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation=named.decode())
         outgoing, started = _Outgoing(send, named), time.monotonic()
         if scope["method"] == "HEAD":  # the server knows, and leaves the body out
