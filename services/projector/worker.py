@@ -33,6 +33,7 @@ from services.projector.pace import QUIET_S, Pace
 from services.projector.showing import show_write
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
+from services.sight.pulse import PULSE
 from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.host import ResyncError, host
@@ -77,6 +78,7 @@ class ProjectorHandler:
         return self.projection.stopped
 
     async def poll(self, polled: Mapping[int, Polled]) -> float:
+        PULSE.away("catalog", self.projection.catalog.stopped)
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()

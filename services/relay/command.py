@@ -49,7 +49,10 @@ async def run_relay(
                 generations = await load_generations(connection)
                 guard = Guard(cluster, lambda: connected(database_url, Role.RELAY), generations)
                 await guard.check()
-                await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
+                try:
+                    await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
+                finally:
+                    LEADS.set(0)
 
     await until_stopped(stop, "relay_begins_anew", lead)
 
@@ -59,7 +62,6 @@ async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable
     while not stop.is_set() and not await cursor.try_lead(connection):
         if first:
             _log.info("relay_stands_by")
-            LEADS.set(0)
             ready()
             first = False
         PULSE.went_round()

@@ -60,7 +60,10 @@ class Pulse:
         self._stopped = tuple(f"{partition} must not go on: {rule}" for partition, rule in sorted(why.items()))
 
     def away(self, whom: str, why: str | None) -> None:
-        """Whom this process needs did not answer, or did (None), while its loop may have had nothing to ask."""
+        """Whom this process needs did not answer, or did (None), while its loop may have had nothing to ask.
+
+        Or what it needs goes on no further, while all else does.
+        """
         others = {name: words for name, words in self._away.items() if name != whom}
         self._away = others if why is None else {**others, whom: why}
 

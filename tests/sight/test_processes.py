@@ -140,6 +140,8 @@ async def test_while_the_broker_stands_still_those_who_need_it_live_are_not_read
         for process in ("ingest", "projector", "relay"):
             why = await until_not_ready(seen.urls[process], "Kafka at")
             assert seen.system.endpoints.kafka.bootstrap in why
+        # Commands are taken without Kafka.
+        assert (await asked(seen.urls["api"], "ready"))[0] == 200
     await until_ready(seen.urls.values())
 
 

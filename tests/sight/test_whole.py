@@ -14,7 +14,7 @@ from events.codec import encode
 from events.envelope import seal
 from events.facts.clock import ClockTicked
 from events.sources import clock_source
-from events.topics import EVENTS, USAGE, partition_of, usage_key
+from events.topics import CATALOG, EVENTS, USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
 from services.postgres import connected
 from services.run.environment import environment_of
@@ -157,16 +157,27 @@ async def test_without_a_server_the_rest_is_told_and_which_one_is_away(seen: See
     assert document["processes"][0]["ready"]
 
 
-async def test_a_partition_that_must_not_go_on_is_named_with_the_rule_that_stopped_it(seen: Seen) -> None:
-    """Last, for it is not undone: a record of a newer program."""
-    kafka, here = seen.system.endpoints.kafka, partition_of("stopped", "a", PARTITIONS)
+async def newer_record(seen: Seen) -> Record:
+    """One that a newer program has written."""
     async with connected(seen.system.endpoints.database_url) as connection:
         source = clock_source((await load_generations(connection)).commands)
     newer = seal(ClockTicked(now=START), source=source, sequence=10**9, organization="", time=START)
-    async with BatchWriter(kafka) as writer:
-        await writer.append(EVENTS, here, [Record(None, encode(newer).replace(b'"schema":1', b'"schema":99', 1))])
+    return Record(None, encode(newer).replace(b'"schema":1', b'"schema":99', 1))
+
+
+async def test_a_partition_that_must_not_go_on_is_named_with_the_rule_that_stopped_it(seen: Seen) -> None:
+    """This and the next are the last, for they are not undone."""
+    here = partition_of("stopped", "a", PARTITIONS)
+    async with BatchWriter(seen.system.endpoints.kafka) as writer:
+        await writer.append(EVENTS, here, [await newer_record(seen)])
     why = await until_not_ready(seen.urls["projector"], f"billing.events/{here} must not go on")
     assert "ClockTicked has schema version 99" in why
     shown = await seen.numbers("projector")
     assert (shown.of("trueup_partitions"), shown.of("trueup_partitions_stopped")) == (PARTITIONS - 1, 1)
     assert shown.of("trueup_ready") == 0
+
+
+async def test_a_catalog_that_must_not_go_on_is_named_too(seen: Seen) -> None:
+    async with BatchWriter(seen.system.endpoints.kafka) as writer:
+        [(base, _, _)] = await writer.append(CATALOG, 0, [await newer_record(seen)])
+    await until_not_ready(seen.urls["projector"], f"billing.catalog/0 at offset {base}", "schema version 99")
