@@ -1,14 +1,17 @@
 """The processes of this machine that `trueup up` keeps running, and what each says of itself at its port."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 #: In the home, while `trueup up` runs.
 FILE = "processes.json"
@@ -53,11 +56,15 @@ def known_in(home: Path) -> dict[str, str]:
 
 async def ask(urls: Sequence[tuple[str, str]]) -> list[Said]:
     """What each of these (name, URL) says now."""
+    import httpx  # `trueup up` asks nobody
+
     async with httpx.AsyncClient(timeout=ASK_SECONDS, trust_env=False) as client:
         return list(await asyncio.gather(*(_ask(client, *one) for one in urls)))
 
 
 async def _ask(client: httpx.AsyncClient, name: str, url: str) -> Said:
+    import httpx
+
     try:
         answers = [await client.get(f"{url}/{probe}") for probe in ("live", "ready")]
         live, ready = (answer.json() for answer in answers)

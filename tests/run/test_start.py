@@ -29,6 +29,7 @@ LOADS = {
     "relay": LOG,
     "ingest": SETTLING | {"faststream", "numpy"},
     "projector": SETTLING | {"faststream"},
+    "status": SETTLING,
     "keys": {"aiokafka"},
     "bill": SETTLING,
     "explain": SETTLING,
