@@ -30,14 +30,17 @@ COPY --from=build /opt/trueup /opt/trueup
 COPY --from=build /app/events ./events
 COPY --from=build /app/projections ./projections
 COPY --from=build /app/services ./services
-# The root may be mounted read-only: what is written goes to /tmp and /run/trueup, which are given as mounts then.
+# The root may be mounted read-only: what is written goes to /tmp, which is given as a mount then. Metrics and probes are
+# asked from outside the container; whoever publishes no port lets nobody else in.
 ENV PATH=/opt/trueup/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
-    TRUEUP_HOME=/tmp/trueup
-RUN install --directory --owner=65534 --group=65534 --mode=0755 /run/trueup
+    TRUEUP_HOME=/tmp/trueup \
+    TRUEUP_SIGHT_HOST=0.0.0.0 \
+    TRUEUP_SIGHT_PORT=9464
 # `nobody` by number, for whoever checks that it is not root without looking into the image.
 USER 65534:65534
-EXPOSE 8000
-# What a process writes once it works, if it was started with --ready-file /run/trueup/ready.json; not there before.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["test", "-f", "/run/trueup/ready.json"]
+EXPOSE 8000 9464
+# Whether a process gets on with its work.
+HEALTHCHECK --interval=15s --timeout=8s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as it; it.urlopen('http://127.0.0.1:9464/ready', timeout=5)"]
 ENTRYPOINT ["trueup"]

@@ -1,6 +1,6 @@
 # Everything a person or a machine needs, from nothing but python3 >= 3.11 (with venv) and make.
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
-#   make contracts         writes docs/openapi.json, docs/asyncapi.json, docs/settings.md and README's table of paths
+#   make contracts         writes docs/openapi.json, asyncapi.json, settings.md, metrics.md and README's table of paths
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
 #   make sbom              what an image holds, as build/sbom.json    make audit   what is known against what is locked
 ifndef PYTHON

@@ -9,6 +9,8 @@ import structlog
 
 from services.concurrency import first_of
 from services.failures import Passing
+from services.sight.metrics import WAITS
+from services.sight.pulse import PULSE
 
 _log = structlog.get_logger(__name__)
 
@@ -24,10 +26,13 @@ def pause_after(pauses: Sequence[float], failures: int) -> float:
 
 
 class Outage:
-    """What stands in the way of a loop. `about` are the fields of its log lines."""
+    """What stands in the way of a loop. `about` are the fields of its log lines.
 
-    def __init__(self, event: str, **about: Any) -> None:
-        self._event, self._about = event, about
+    `of_process`: the loop is what its process is for, which is not ready meanwhile, and says why.
+    """
+
+    def __init__(self, event: str, *, of_process: bool = False, **about: Any) -> None:
+        self._event, self._of_process, self._about = event, of_process, about
         self._failures = 0
         self._said: str | None = None
         self._met_at = 0.0
@@ -38,7 +43,10 @@ class Outage:
         if now - self._met_at > HEALTHY_S:
             self._failures, self._said = 0, None
         self._met_at = now
+        if self._of_process:
+            PULSE.waits(str(error))
         if words != self._said:
+            WAITS.labels(self._event).inc()
             _log.warning(self._event, error=words, **self._about)
             self._said = words
         self._failures += 1
@@ -56,7 +64,7 @@ async def until_stopped(stop: asyncio.Event, event: str, attempt: Callable[[], A
 
     An attempt makes its own connections, so nothing of a broken one is left. Raises: what does not pass.
     """
-    outage = Outage(event)
+    outage = Outage(event, of_process=True)
     while not stop.is_set():
         try:
             return await attempt()

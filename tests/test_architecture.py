@@ -18,7 +18,7 @@ WORKERS = ("ingest", "relay", "projector", "billing", "audit")
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack"),
+    *("access", "run.stack", "sight"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
 FRONTS = ("api", "demo", "simulate", "run.cli", "run.up")

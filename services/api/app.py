@@ -45,13 +45,14 @@ from services.api.openapi import ABOUT, serve_openapi
 from services.api.pages import serve_pages
 from services.api.ready import build_models
 from services.api.resources import resource_router
+from services.api.showing import Showing
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Role, open_postgres
 from services.readside.watching import open_watcher
-from services.shared_answers import AskedTogether, SharedAnswer
+from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
 
@@ -108,8 +109,8 @@ def create_app(
                 async with every.connection() as connection:
                     return await find_keys(connection, ids)
 
-            # However many try, and however long Postgres takes, each of the two holds one connection.
-            keys, app.state.metrics = AskedTogether(find), SharedAnswer(partial(insight.metrics_text, every))
+            # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
+            keys = AskedTogether(find)
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
@@ -118,12 +119,13 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                working.append(_beside(app.state.bill_jobs.run(), crashed))
+                later = app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()
+                working += [_beside(one, crashed) for one in later]
                 yield
             finally:
                 await cancel_all(working)
                 sign_in.close()
-                for asked in (app.state.health, keys, app.state.metrics):
+                for asked in (app.state.health, keys):
                     await asked.close()
 
     build_models()
@@ -143,7 +145,7 @@ def create_app(
     )
     app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
-    for router in (health.router, auth.router, insight.metrics_router):
+    for router in (health.router, auth.router):
         app.include_router(router)
     for router in organization_routers():
         app.router.routes.extend(router.routes)

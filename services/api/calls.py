@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 
@@ -136,6 +137,7 @@ async def call_of(request: Request, orgId: str) -> Call:
     if not route.needed & identity.scopes:
         raise MissingScopeError(needed=" or ".join(sorted(route.needed)))
     check_organization_id(orgId)
+    structlog.contextvars.bind_contextvars(organization=orgId)
     api: Api = request.app.state.api
     return Call(identity, orgId, replace(api, postgres=api.postgres.of(orgId)), request)
 

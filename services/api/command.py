@@ -22,6 +22,7 @@ from services.failures import ExpectedFailure, Worded
 from services.postgres import Role, connected
 from services.postgres.roles import is_here
 from services.run.process import Process, run_process
+from services.sight.pulse import PULSE
 from services.store.generations import load_generations
 
 #: What a request may still take once the process is asked to end, before it is told to come again. With all else that
@@ -55,6 +56,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
             await first_of(LOOK_SECONDS, self._asked)
+            PULSE.went_round()
             now = asyncio.get_running_loop().time()
             for one in list(self.server_state.connections):
                 if isinstance(one, Connection):
@@ -144,4 +146,4 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
         settings = process.settings
         await _serve(process, host or settings.api_host, settings.api_port if port is None else port)
 
-    run_process(serve, ready_file, waits=True)
+    run_process(serve, ready_file, seen_as="api")

@@ -7,7 +7,7 @@ service.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,9 +26,9 @@ from services.postgres import PostgresUnreachableError
 from services.postgres_url import redacted
 from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
-from services.readside.targets import usage_read
 from services.readside.watching import Watcher
 from services.shared_answers import SharedAnswer
+from services.status.facts import Behind, Ends, behind
 
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8
@@ -37,7 +37,7 @@ KEPT_SECONDS = 1.0
 STILL_SECONDS = 5.0
 
 #: What the topics' ends are, or why they are not known; and how a failure is told.
-_Ends = dict[str, dict[int, int]] | ExpectedFailure
+_Ends = Ends | ExpectedFailure
 _Say = Callable[[BaseException], str]
 
 router = router_of("health")
@@ -65,19 +65,16 @@ class SilentPostgresError(AddressedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer: HTTP status, and what the document says to whom. They differ in where servers stand."""
+    """An answer: HTTP status, and what the document says to whom. They differ in where servers stand.
+
+    `seen` and `ends` are what it was made of, where they are known.
+    """
 
     status: int
     everybodys: dict[str, Any]
     operators: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Behind:
-    """How far somebody is behind, and where it stands."""
-
-    count: int
-    standing: object
+    seen: Seen | None = None
+    ends: Ends = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -123,7 +120,8 @@ class Health:
             if isinstance(one, ExpectedFailure):
                 self._away.note(one)
         status, everybodys = self._answer(seen, ends, outside_of)
-        self._told = Told(status, everybodys, self._answer(seen, ends, str)[1])
+        known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
+        self._told = Told(status, everybodys, self._answer(seen, ends, str)[1], *known)
         self._told_at = asyncio.get_running_loop().time()
         return self._told
 
@@ -155,15 +153,18 @@ class Health:
         problems = [*self.standing.warnings, *([say(ends)] if isinstance(ends, ExpectedFailure) else [])]
         if seen.outdated is not None:
             problems.append(str(OutdatedReadModelsError(seen.outdated)))
-        behind = _behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
-        for who, one in behind.items():
+        found_behind = behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
+        for who, one in found_behind.items():
             still = self._still_for(who, one)
             if still >= STILL_SECONDS:
                 problems.append(f"the {who} is {one.count} behind and has not moved for {still:.0f} s: is it running?")
-        found = {"status": "degraded" if problems else "ok", "behind": {who: one.count for who, one in behind.items()}}
+        found = {
+            "status": "degraded" if problems else "ok",
+            "behind": {who: one.count for who, one in found_behind.items()},
+        }
         return found | ({"problems": problems} if problems else {})
 
-    def _still_for(self, who: str, behind: _Behind) -> float:
+    def _still_for(self, who: str, behind: Behind) -> float:
         """For how many seconds it has been seen behind at the same place."""
         now, held = asyncio.get_running_loop().time(), self._still.get(who)
         if behind.count <= 0:
@@ -172,19 +173,3 @@ class Health:
         if held is None or held.standing != behind.standing:
             held = self._still[who] = _Still(behind.standing, now)
         return now - held.since
-
-
-def _behind(seen: Seen, ends: Mapping[str, Mapping[int, int]]) -> dict[str, _Behind]:
-    """By who: events that the relay has to publish, usage to be read, records of the log to be folded."""
-    projected = seen.projected
-    found = {"relay": _Behind(seen.head - seen.relayed, seen.relayed)}
-    if ends:
-        read = usage_read(seen, ends[USAGE])
-        folded = {one: projected.next_offsets.get(one, 0) for one in ends[EVENTS]}
-        found["ingest worker"] = _Behind(_missing(ends[USAGE], read), read)
-        found["projector"] = _Behind(_missing(ends[EVENTS], folded), projected)
-    return found
-
-
-def _missing(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
-    return sum(max(0, end - reached[partition]) for partition, end in ends.items())

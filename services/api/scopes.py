@@ -48,7 +48,7 @@ def changes(method: str, path: str) -> bool:
 #: OpenAPI's names of the ways to sign in: with a token, and for one.
 TOKEN, CREDENTIALS = "token", "accessKey"
 #: Outside organizations no scope is asked for; all else there is open.
-_OUTSIDE = {("POST", "/oauth/token"): CREDENTIALS, ("GET", "/metrics"): TOKEN}
+_OUTSIDE = {("POST", "/oauth/token"): CREDENTIALS}
 
 
 def needed_by(method: str, path: str) -> Needed:

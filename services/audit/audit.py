@@ -60,6 +60,8 @@ class Report:
     difference: str | None = None
     #: Families whose draws and accrued lines were behind their balances, and so were not compared.
     behind: int = 0
+    #: Up to where it holds: the next offset of each partition of `billing.events`.
+    positions: dict[int, int] = field(default_factory=dict)
     #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
     foreign: list[str] = field(default_factory=list)
 
@@ -156,6 +158,7 @@ class _Run:
         report = self._report
         records = sum(place.next_offset for place in positions.values())
         report.events = records + max((place.catalog_offset for place in positions.values()), default=0)
+        report.positions = {place.partition: place.next_offset for place in positions.values()}
         report.accounts = await self._snapshot.fetchval(_ACCOUNTS.format(schema=self._live))
         begin(records)
         for place in positions.values():

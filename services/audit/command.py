@@ -12,7 +12,9 @@ from rich.text import Text
 
 from services.audit.audit import Report
 from services.audit.audit import audit as run_audit
-from services.postgres import open_postgres
+from services.audit.passes import note_pass
+from services.kafka import Cluster
+from services.postgres import Postgres, open_postgres
 from services.projection.replay import Replayed
 from services.projection.replay import replay as run_replay
 from services.run.settings import load_settings
@@ -54,7 +56,21 @@ async def _replay() -> Replayed:
 
 
 async def _audit() -> Report:
-    return await _with_bar("audit", run_audit)
+    return await _with_bar("audit", _audit_and_note)
+
+
+async def _audit_and_note(postgres: Postgres, cluster: Cluster, **told: Callable[[int], None]) -> Report:
+    """What was found stands in the database, where processes that run show it."""
+    report = await run_audit(postgres, cluster, **told)
+    async with postgres.connection() as connection:
+        await note_pass(
+            connection,
+            "audit",
+            holds=report.passed,
+            unexplained=report.unexplained,
+            positions=report.positions,
+        )
+    return report
 
 
 async def _with_bar(name: str, run: Callable[..., Awaitable[T]]) -> T:

@@ -34,6 +34,7 @@ _OPEN = (
     f"SELECT {_COLUMNS} FROM store.bill_jobs WHERE {_IS_OPEN}"
     " ORDER BY min(sequence) OVER (PARTITION BY organization), sequence"
 )
+_COUNT_OPEN = f"SELECT count(*) FROM store.bill_jobs WHERE {_IS_OPEN}"
 _RUNNING = f"SELECT count(*) FROM store.bill_jobs WHERE organization = $1 AND {_IS_OPEN}"
 _MOVE = f"""
 UPDATE store.bill_jobs SET status = $3, total = $4, settled = $5, bill_ids = bill_ids || $6::text[],
@@ -137,6 +138,11 @@ async def list_jobs(
 async def open_jobs(connection: Any) -> list[BillJob]:
     """Jobs that are not finished, together by organization: what a killed process left goes on. Oldest first."""
     return [_job(row) for row in await connection.fetch(_OPEN)]
+
+
+async def count_open(connection: Any) -> int:
+    """How many jobs are not finished."""
+    return int(await connection.fetchval(_COUNT_OPEN))
 
 
 async def check_room(connection: Any, organization: str) -> None:

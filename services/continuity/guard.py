@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -20,12 +21,15 @@ from services.failures import Passing
 from services.kafka import Cluster, KafkaAdmin, LogReader
 from services.postgres.locks import locked
 from services.readside.live import OutdatedReadModelsError
+from services.sight.pulse import PULSE
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
 #: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
 CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
+#: While a server is away it is asked again so soon.
+AGAIN_SECONDS = 2.0
 #: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
 MARK_BYTES = 64 * 1024
 #: Clocks that differ by less than this: so much is what a slow answer or a young installation may show.
@@ -33,6 +37,8 @@ TOLERANCE = timedelta(minutes=1)
 #: The advisory lock of whoever mends log or store.
 MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
+#: How a worker's pulse calls the servers that are compared: whichever is away names itself.
+_WHOM = "log and store"
 _log = structlog.get_logger(__name__)
 
 #: Gives a connection to Postgres for the length of a block.
@@ -104,27 +110,32 @@ class Guard:
             admin, reader = await self._open(stack)
             await self._compare(admin, reader, records)
 
-    async def watch(self) -> None:
+    async def watch(self, tell: Callable[[str | None], None] = lambda why: None) -> None:
         """Check again and again. While a server is away nothing can be known, and whoever needs it says so.
+
+        `tell` is told why, and None once all was compared again.
 
         Raises: BreakError, GenerationsMovedError.
         """
-        checks = 0
+        checks, pause = 0, CHECK_SECONDS
         while True:
             async with AsyncExitStack() as stack:
                 try:
                     admin, reader = await self._open(stack)
                     while True:
-                        await asyncio.sleep(CHECK_SECONDS)
+                        await asyncio.sleep(pause)
+                        pause = CHECK_SECONDS
                         checks += 1
                         await self._compare(admin, reader, checks % RECORDS_EACH == 0)
+                        tell(None)
                 except (GenerationsMovedError, BreakError):
                     raise
                 except Passing as error:
                     # What comes back may be another server: then its records are looked at first.
                     _log.debug("not_checked", why=str(error))
-                    checks = -1
-                    await asyncio.sleep(CHECK_SECONDS)
+                    tell(str(error))
+                    checks, pause = -1, 0.0
+                    await asyncio.sleep(AGAIN_SECONDS)
 
     def saw(self, newest: int) -> None:
         """The store's newest event is this one. Raises: StoreWentBackError, if a newer one was seen before."""
@@ -200,9 +211,13 @@ async def _read(connection: Any, generations: Generations) -> list[Known]:
 async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Coroutine[Any, Any, None]) -> None:
     """Do the work as long as nothing is broken, and something beside it that has no end of its own.
 
+    While a server is away, the process is not ready, also if its work has nothing to ask of it.
+
     Raises: what one of them raises; BreakError, GenerationsMovedError.
     """
-    tasks = {asyncio.create_task(one) for one in (work, guard.watch(), *beside)}
+    tell = partial(PULSE.away, _WHOM)
+    tell(None)
+    tasks = {asyncio.create_task(one) for one in (work, guard.watch(tell), *beside)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from services.api.app import create_app
+from services.contracts.metrics_page import metrics_page
 from services.contracts.readme_table import replaced
 from services.contracts.settings_page import settings_page
 from services.contracts.topics import asyncapi
@@ -22,8 +23,8 @@ class NoReadmeError(Worded, ExpectedFailure):
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False, exists=True))
 def contracts(folder: Path) -> None:
-    """Write docs/openapi.json, docs/asyncapi.json, docs/settings.md and README.md's table of paths below FOLDER, the
-    repository.
+    """Write what docs/ has that follows from the code (openapi.json, asyncapi.json, settings.md, metrics.md) and
+    README.md's table of paths, below FOLDER, the repository.
     """
     if not (folder / README).exists():
         raise NoReadmeError(file=folder / README)
@@ -34,7 +35,7 @@ def contracts(folder: Path) -> None:
 
 
 OPENAPI, ASYNCAPI, README = Path("docs/openapi.json"), Path("docs/asyncapi.json"), Path("README.md")
-SETTINGS = Path("docs/settings.md")
+SETTINGS, METRICS = Path("docs/settings.md"), Path("docs/metrics.md")
 
 
 def openapi() -> dict[str, Any]:
@@ -48,6 +49,7 @@ def documents(root: Path) -> Iterator[tuple[Path, str]]:
     yield OPENAPI, written(http)
     yield ASYNCAPI, written(asyncapi())
     yield SETTINGS, settings_page()
+    yield METRICS, metrics_page()
     yield README, replaced((root / README).read_text(), http)
 
 

@@ -85,4 +85,4 @@ def ingest(ready_file: Path | None) -> None:
         session_ms = process.settings.worker_session_ms
         await run_ingest(process.endpoints, process.stop, ready=process.ready, session_ms=session_ms)
 
-    run_process(body, ready_file, waits=True)
+    run_process(body, ready_file, seen_as="ingest")

@@ -26,14 +26,15 @@ from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps, second_writer
+from services.ingest.showing import show
 from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
 from services.postgres import Postgres
+from services.sight.metrics import APPEND
 from services.store.generations import Generations
 from services.worker.host import ResyncError
 
 log = structlog.get_logger(__name__)
-
 
 #: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
 AHEAD = 2
@@ -165,8 +166,9 @@ class IngestHandler:
         if before is not None:
             await before  # its failure is this one's, too
         try:
-            await self._write_elsewhere(outcomes)
-            acknowledged = await self._append(outcomes)
+            with APPEND.time():
+                await self._write_elsewhere(outcomes)
+                acknowledged = await self._append(outcomes)
         except BaseException:
             # What was written is unknown now; never append past it (decision 6).
             await self._writer.reset()
@@ -241,9 +243,7 @@ class IngestHandler:
             raise ResyncError(list(lost), "; ".join(lost.values()))
 
     def _report(self, outcomes: Mapping[int, Outcome]) -> None:
-        for partition, outcome in outcomes.items():
+        for outcome in outcomes.values():
             for name in self.counts:
                 self.counts[name] += getattr(outcome.counts, name)
-            if outcome.reasons:
-                reasons = {reason.value: count for reason, count in outcome.reasons.items()}
-                log.warning("usage_rejected", partition=partition, reasons=reasons)
+            show(outcome, self._gate.catalogs.directory)

@@ -12,6 +12,7 @@ from services.kafka.clients import new_consumer
 from services.kafka.cluster import Cluster
 from services.kafka.consuming import FetchedRecord, look_seldom, read_leniently, read_raw, reads_leniently
 from services.kafka.failures import REQUEST_TIMEOUT_S, ReadStalledError, kafka_errors
+from services.sight.pulse import PULSE
 
 FETCH_BYTES = 8 * 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -128,6 +129,7 @@ class LogReader:
                     continue
                 # Not the last record's: control records, such as the end of a transaction, take offsets too.
                 idle_since, position = now, reached
+                PULSE.moved()
                 wanted = fetched if position <= end else [record for record in fetched if record.offset < end]
                 if wanted:
                     yield wanted

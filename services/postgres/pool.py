@@ -1,6 +1,7 @@
 """A pool of connections to Postgres, taken by turns."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
@@ -21,6 +22,7 @@ from services.postgres.connection import (
 from services.postgres.pooled import DRIVER_OPTIONS, PooledConnection
 from services.postgres.reaching import reach
 from services.postgres.roles import ORGANIZATION, Role, take
+from services.sight.metrics import POOL_WAIT
 
 _SERVE = f"SELECT set_config('{ORGANIZATION}', $1, false)"
 
@@ -76,9 +78,11 @@ class Postgres:
 
         Raises: PostgresUnreachableError, NoTurnError, RoleNotGrantedError.
         """
+        asked = time.monotonic()
         async with self._turns.turn(self._whose):
             try:
                 raw = await self._pool.acquire(timeout=CONNECT_SECONDS)
+                POOL_WAIT.labels(self._role or "owner").observe(time.monotonic() - asked)
             except (Passing, ExpectedFailure):
                 raise
             except Exception as error:

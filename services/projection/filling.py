@@ -6,6 +6,7 @@ from events.topics import EVENTS
 from services.failures import ExpectedFailure, Worded
 from services.kafka import LogReader, Polled
 from services.projection.projection import Projection
+from services.sight.pulse import PULSE
 
 #: Records of one transaction of a rebuild.
 CHUNK = 200_000
@@ -51,4 +52,4 @@ async def settle_due(projection: Projection, *, catalog_end: int | None = None) 
     """Write what is unwritten and settle whoever is due, until nobody is."""
     await projection.write(catalog_end=catalog_end, settle=False)
     while await projection.write(catalog_end=catalog_end, due_limit=DUE_CHUNK):
-        pass
+        PULSE.moved()

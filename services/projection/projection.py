@@ -101,6 +101,11 @@ class Projection:
         return self._writer.turns.aside_seconds
 
     @property
+    def settle_seconds(self) -> float:
+        """Seconds of the last write in which families were settled and their rows written."""
+        return self._writer.turns.settle_seconds
+
+    @property
     def is_behind(self) -> bool:
         """Whether draws and lines of some roots are still to follow their balances."""
         return self._writer.turns.is_behind

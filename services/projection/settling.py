@@ -19,6 +19,7 @@ from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
 from services.readside.family_state import FamilyCache, FamilyState
+from services.sight.metrics import UNSETTLED
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +81,7 @@ class Settler:
         self._behind = {id: one for id, one in self._behind.items() if one[0].partition not in gone}
 
     def _failed(self, family: FamilyState) -> bool:
+        UNSETTLED.inc()
         log.exception("family_not_settled", organization=family.organization, root_id=family.root_id)
         family.keep(None)
         return False

@@ -52,6 +52,8 @@ class Turns:
         self._settled_at = time.monotonic()
         #: Seconds of the last transaction that whoever was touched in it did not take: due roots, draws and lines.
         self.aside_seconds = 0.0
+        #: Seconds that settling took in it, of all families, with their rows.
+        self.settle_seconds = 0.0
         #: Whether the last transaction left roots that are due to the next one.
         self.has_more_due = False
         #: Roots whose settlement failed; tried again when something about them changes, or by another process.
@@ -84,6 +86,7 @@ class Turns:
 
         Who is due is settled with draws and lines in a quiet time only: while records keep coming, they follow.
         """
+        started = time.monotonic()
         found = await self._next_due(connection, states, due_limit)
         waiting = [root for root in found if root[1] not in touched]
         # Or one that is touched again and again would be left over again and again.
@@ -106,6 +109,7 @@ class Turns:
         await self._settler.flush(connection)
         await self._note_settled(connection, by_partition, ahead, whole)
         await mark_due(connection, states, left, "usage")
+        self.settle_seconds = time.monotonic() - started
         return len(ahead.settled) + len(whole.settled)
 
     async def _settle_touched(

@@ -30,8 +30,10 @@ from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
+from services.projector.showing import show_write
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
+from services.sight.pulse import PULSE
 from services.store.events import RELAYED
 from services.store.generations import load_generations
 from services.worker.host import ResyncError, host
@@ -76,6 +78,7 @@ class ProjectorHandler:
         return self.projection.stopped
 
     async def poll(self, polled: Mapping[int, Polled]) -> float:
+        PULSE.away("catalog", self.projection.catalog.stopped)
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
@@ -84,8 +87,9 @@ class ProjectorHandler:
             return QUIET_S  # more is about to come, and what is left may wait for it
         if self._pace.due(unwritten):
             started = time.monotonic()
-            await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
+            settled = await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
             self._pace.wrote(started, self.projection.aside_seconds)
+            show_write(unwritten, settled, time.monotonic() - started, self.projection.settle_seconds)
         if self.projection.unwritten_records:
             return self._pace.wait(unwritten)
         if self.projection.has_more_due:
@@ -172,7 +176,7 @@ async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written once the projector runs.")
 def projector(ready_file: Path | None) -> None:
     """Fill the read models from the log, until stopped. Run as many as there are partitions."""
-    run_process(_body, ready_file, waits=True)
+    run_process(_body, ready_file, seen_as="projector")
 
 
 async def _body(process: Process) -> None:

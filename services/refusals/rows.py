@@ -64,12 +64,9 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
     if REASON_HEADER not in headers:
         return None
     said = _said(record.value or b"", headers)
-    of_key, slash, code_of_key = (record.key or b"").decode(errors="replace").partition("/")
-    organization: object = said.organization
-    if not isinstance(organization, str):
-        organization = of_key if slash else ""
-    # Never the beginning of one: that could be another organization's.
-    if not 0 < len(organization) <= _NAME_MAX or not organization.isprintable():
+    of_key, _, code_of_key = _parts_of_key(record.key)
+    organization = _organization(said, record.key)
+    if organization is None:
         return None
     arrival = headers.get(ARRIVAL_HEADER, b"")
     return Row(
@@ -85,6 +82,24 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
         partition,
         record.offset,
     )
+
+
+def organization_of(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> str | None:
+    """Which organization's a refused record is, as far as it tells."""
+    return _organization(_said(value or b"", headers), key)
+
+
+def _organization(said: _Said, key: bytes | None) -> str | None:
+    named: object = said.organization
+    if not isinstance(named, str):
+        of_key, slash, _ = _parts_of_key(key)
+        named = of_key if slash else ""
+    # Never the beginning of one: that could be another organization's.
+    return named if 0 < len(named) <= _NAME_MAX and named.isprintable() else None
+
+
+def _parts_of_key(key: bytes | None) -> tuple[str, str, str]:
+    return (key or b"").decode(errors="replace").partition("/")
 
 
 def _said(value: bytes, headers: Mapping[str, bytes]) -> _Said:

@@ -18,6 +18,8 @@ from services.postgres import Connection, Role, connected
 from services.relay import cursor
 from services.relay.relay import QUARTER_S, Relay
 from services.run.process import Process, run_process
+from services.sight.metrics import LEADS, POSITION
+from services.sight.pulse import PULSE
 from services.store.events import CHANNEL
 from services.store.generations import load_generations
 
@@ -47,7 +49,10 @@ async def run_relay(
                 generations = await load_generations(connection)
                 guard = Guard(cluster, lambda: connected(database_url, Role.RELAY), generations)
                 await guard.check()
-                await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
+                try:
+                    await guarded(guard, _lead(connection, cluster, stop, ready, wall_seconds))
+                finally:
+                    LEADS.set(0)
 
     await until_stopped(stop, "relay_begins_anew", lead)
 
@@ -59,6 +64,7 @@ async def _stand_by(connection: Connection, stop: asyncio.Event, ready: Callable
             _log.info("relay_stands_by")
             ready()
             first = False
+        PULSE.went_round()
         await first_of(STANDBY_SECONDS, stop)
 
 
@@ -79,12 +85,16 @@ async def _lead(
     async with BatchWriter(cluster) as writer, note_writer(cluster) as notes:
         relay = Relay(connection, writer, notes, generations, tails, at)
         _log.info("relay_leads", position=at.position, partitions=generations.partitions)
+        LEADS.set(1)
+        POSITION.set(at.position)
         ready()
         while not stop.is_set():
             woken.clear()
             now = wall_seconds()
             await relay.tick(now)
-            if not await relay.step():
+            has_carried = await relay.step()
+            PULSE.went_round()
+            if not has_carried:
                 await first_of(min(LOOK_SECONDS, QUARTER_S - now % QUARTER_S), stop, woken)
 
 
@@ -96,4 +106,4 @@ async def _relay(process: Process) -> None:
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the relay works.")
 def relay(ready_file: Path | None) -> None:
     """Carry facts from the event store to Kafka, in commit order, until Ctrl-C. Several may run: one leads."""
-    run_process(_relay, ready_file, waits=True)
+    run_process(_relay, ready_file, seen_as="relay")

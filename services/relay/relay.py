@@ -10,6 +10,7 @@ Ticks are numbered one after the other, not by the time that they tell: a clock 
 """
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from services.kafka import EPOCH, BatchWriter, Mark, NoteWriter, Record, digest_
 from services.postgres import Connection
 from services.relay import cursor
 from services.relay.cursor import Place
+from services.sight.metrics import POSITION, RELAYED, STEP, TICKED
 from services.store.events import whole_bill
 from services.store.generations import Generations
 from services.store.rows import envelope_of
@@ -139,6 +141,7 @@ class Relay:
 
     async def step(self) -> bool:
         """Carry the next events over; False when there are none."""
+        started = time.monotonic()
         rows = await cursor.next_events(self._connection, self._at.position)
         if not rows:
             return False
@@ -153,6 +156,9 @@ class Relay:
         marks = await self._append(outgoing, commands_source(self._generations.commands))
         await cursor.move(self._connection, self._at.position, newest, marks)
         self._at = self._at._replace(position=newest)
+        POSITION.set(newest)
+        RELAYED.observe(len(rows))
+        STEP.observe(time.monotonic() - started)
         return True
 
     async def tick(self, host_seconds: float) -> None:
@@ -177,6 +183,7 @@ class Relay:
         marks = await self._append(outgoing, source)
         await cursor.move_tick(self._connection, self._at.tick, sequence, quarter, marks)
         self._at = self._at._replace(tick=sequence, quarter=quarter)
+        TICKED.set(quarter * QUARTER_S)
         host, kafka = datetime.fromtimestamp(host_seconds, UTC), EPOCH + timedelta(milliseconds=marks[CATALOG, 0].ms)
         self._clocks.compare({"this host": host, "Postgres": postgres, "Kafka": kafka})
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "ingest": ("services.ingest.command:ingest", "Rate usage into the log."),
     "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
     "doctor": ("services.doctor.command:doctor", "Try every connection, right and setting of the servers."),
+    "status": ("services.status.command:status", "Say how far everybody is, who waits, what was proved last."),
     "keys": ("services.access.command:keys", "Make, list, rotate and revoke access keys."),
     "bill": ("services.billing.command:bill", "Issue what is due on or before a date."),
     "explain": ("services.explain.command:explain", "Say why a bill line is what it is, down to single events."),

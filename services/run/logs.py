@@ -1,5 +1,7 @@
-"""Log lines of every command: structlog to stderr, as text on a terminal and as JSON elsewhere.
+"""Log lines of every command: structlog to stderr, as text on a terminal and as JSON elsewhere, a line each.
 
+Fields have one name everywhere: `organization`, `topic`, `partition`, `offset`, and `correlation` of a request. No line
+has a secret, a body, or anything of a person: not who asked, from where, nor what a record says.
 The libraries' own loggers are kept to warnings; they repeat what the workers say themselves.
 """
 
@@ -10,6 +12,11 @@ import time
 import structlog
 
 _CHATTY = ("aiokafka", "faststream", "httpx", "httpcore", "uvicorn.access")
+_COMMON: tuple[structlog.typing.Processor, ...] = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+)
 #: A library's line is printed once in so many seconds, whatever it says in between in the same words.
 REPEAT_SECONDS = 60.0
 
@@ -36,25 +43,30 @@ class RepeatFilter(logging.Filter):
 def configure_logs(level: str) -> None:
     """Set up structlog and the standard library's logging for this process. `level` is a name such as INFO."""
     number = logging.getLevelNamesMapping()[level]
+    is_terminal = sys.stderr.isatty()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+    )
     logging.basicConfig(level=number, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(RepeatFilter())
+        if not is_terminal:
+            handler.setFormatter(_of_libraries(renderer))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     # While a broker restarts aiokafka prints an error a second; the worker says it once, with what it does about it.
     logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(max(number, logging.CRITICAL))
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[structlog.contextvars.merge_contextvars, *_COMMON, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
+    )
+
+
+def _of_libraries(renderer: structlog.typing.Processor) -> logging.Formatter:
+    """Makes what a library says a line like ours, under the name of its logger."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *_COMMON],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import resource
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 import uvloop
 
 from services.concurrency import cancel_all
@@ -16,6 +18,8 @@ from services.outage import until_stopped
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
+from services.sight.port import open_port
+from services.sight.pulse import PULSE
 from services.store.generations import NotMigratedError
 
 T = TypeVar("T")
@@ -31,6 +35,7 @@ class Process:
     ready: Callable[..., None]
 
 
+_log = structlog.get_logger(__name__)
 #: More files and sockets than a process of ours has any use for.
 _FILES_MAX = 65_536
 
@@ -40,17 +45,18 @@ class NotYetMigratedError(Worded, Passing):
 
 
 def run_process(
-    body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None, *, waits: bool = False
+    body: Callable[[Process], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
 ) -> None:
     """Run the command until it ends or is asked to stop.
 
-    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. `waits`: for servers that do not
-    answer yet and for `trueup migrate`, so that nothing has to be started in any order. Raises: ExpectedFailure.
+    `ready(**facts)` writes the facts as JSON to `ready_file`, whole or not at all. `seen_as` is of those that stay: it
+    is how the process' port calls it, and it waits for servers that do not answer yet and for `trueup migrate`, so that
+    nothing has to be started in any order. Raises: ExpectedFailure.
     """
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(body, ready_file, waits))
+    uvloop.run(_run(body, ready_file, seen_as))
 
 
 def raise_file_limit() -> None:
@@ -61,23 +67,27 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, waits: bool) -> None:
+async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
-    with stop_on_signals(asyncio.Event()) as stop:
-        endpoints = None if waits else await known_endpoints(settings)
+    with _port(settings, seen_as) as told, stop_on_signals(asyncio.Event()) as stop:
+        endpoints = None if seen_as else await known_endpoints(settings)
+
+        def ready(**facts: object) -> None:
+            PULSE.begun()
+            tell_ready(ready_file, {**facts, **told})
 
         async def attempt() -> None:
             found = endpoints or await _unless_stopped(stop, known_endpoints(settings))
             if found is None:
                 return
             try:
-                await body(Process(settings, found, stop, lambda **facts: tell_ready(ready_file, facts)))
+                await body(Process(settings, found, stop, ready))
             except NotMigratedError as error:
-                if not waits:
+                if not seen_as:
                     raise
                 raise NotYetMigratedError(why=error) from error
 
-        await until_stopped(stop, "waits" if waits else "server_unavailable", attempt)
+        await until_stopped(stop, "waits" if seen_as else "server_unavailable", attempt)
 
 
 async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
@@ -88,6 +98,17 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> 
         return tasks[0].result() if tasks[0].done() else None
     finally:
         await cancel_all(tasks)
+
+
+@contextmanager
+def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
+    """The port of a process that has one, and what its ready file says of it."""
+    if seen_as is None:
+        yield {}
+        return
+    with open_port(seen_as, settings.sight_host, settings.sight_port, settings.sight_live_seconds) as url:
+        _log.info("sight_listens", url=url)
+        yield {"sight": url}
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:

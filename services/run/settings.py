@@ -69,6 +69,13 @@ class Settings(KafkaSettings, PostgresSettings):
     """Connections of an API process, or as many as the host lets it open."""
     api_client_seconds: int = Field(default=30, ge=1, le=3_600)
     """Seconds that a client may take for the head of a request, and for its body, and to take some of an answer."""
+    sight_host: str = "127.0.0.1"
+    """Where each process answers `/metrics`, `/live` and `/ready`, which tell where servers stand: for operators only.
+    """
+    sight_port: int = Field(default=0, ge=0, le=65535)
+    """The port for that; 0 takes a free one, which the log names. Each process of `trueup up` takes a free one."""
+    sight_live_seconds: int = Field(default=180, ge=60, le=86_400)
+    """A process whose loop has not gone round for so many seconds is not live."""
     worker_session_ms: int = Field(default=15_000, ge=6_000, le=300_000)
     """A worker that was killed holds its partitions for so many milliseconds; one that blocks for longer loses them."""
 

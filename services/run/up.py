@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import uvloop
@@ -21,6 +22,7 @@ from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail
 from services.run.stack.supervise import Keeper, Kept, Supervisor, keep_all, stop_on_signals
+from services.status.processes import told_in
 
 T = TypeVar("T")
 
@@ -29,13 +31,18 @@ START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
 
 
+#: Setting of a port -> what of a ready file has the URL.
+_PORTS = {"TRUEUP_API_PORT": "url", "TRUEUP_SIGHT_PORT": "sight"}
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the running system answers: the ready file's JSON."""
+    """Where the running system answers: the ready file's JSON. `sight`: metrics and probes of each process."""
 
     api_url: str
     kafka_bootstrap: str
     database_url: str
+    sight: dict[str, str]
 
 
 class Service:
@@ -48,7 +55,8 @@ class Service:
         self._settings, self._endpoints, self._supervisor = settings, endpoints, supervisor
         self._ready_file = folder / f"{name}.ready.json"
         self._log = folder / f"{name}.log" if quiet else None
-        self._port: int | None = None
+        #: Of what the process said of its ports when it was ready last.
+        self._ports: dict[str, str] = {}
 
     def begin(self) -> None:
         """Start its process."""
@@ -69,8 +77,8 @@ class Service:
         finally:
             ending.cancel()
         said: dict[str, Any] = json.loads(self._ready_file.read_text())
-        # Whoever was told its address finds it there again after a restart.
-        self._port = said.get("port", self._port)
+        # Whoever was told its addresses finds it at them again after a restart.
+        self._ports = {name: str(urlsplit(said[key]).port) for name, key in _PORTS.items() if key in said}
         return said
 
     async def start(self) -> None:
@@ -95,9 +103,7 @@ class Service:
 
     def _command(self) -> Command:
         """Told settings and the stack's addresses by its environment."""
-        environment = environment_of(self._settings, self._endpoints)
-        if self._port is not None:
-            environment["TRUEUP_API_PORT"] = str(self._port)
+        environment = environment_of(self._settings, self._endpoints) | {"TRUEUP_SIGHT_PORT": "0"} | self._ports
         argv = [sys.executable, "-m", "services.run.cli", self.name, "--ready-file", str(self._ready_file)]
         return Command(self.name, argv, environment, log=self._log)
 
@@ -170,8 +176,9 @@ class System:
     @property
     def addresses(self) -> Addresses:
         """Where everything answers; the API's port is known once it is ready."""
-        url = self._services["api"].said["url"]
-        return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url)
+        url, started = self._services["api"].said["url"], self.supervisor.names
+        sight = {name: service.said["sight"] for name, service in self._services.items() if name in started}
+        return Addresses(url, self.endpoints.kafka.bootstrap, self.endpoints.database_url, sight)
 
 
 @contextlib.asynccontextmanager
@@ -225,7 +232,8 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
         found = system.addresses
         click.echo(f"api       {found.api_url}\nkafka     {found.kafka_bootstrap}\npostgres  {found.database_url}")
         click.echo(told(system.keys, found.api_url), nl=False)
-        await system.keep_running()
+        with told_in(settings.home, found.sight):
+            await system.keep_running()
 
 
 @click.command()

@@ -177,6 +177,22 @@ class Fetching:
         }
 
     @property
+    def partitions(self) -> frozenset[int]:
+        """Those that are ours now."""
+        return frozenset(one.partition for one in self.consumer.assignment())
+
+    def lags(self, ready: Mapping[int, int]) -> dict[int, int]:
+        """How many records there are to be read of partitions that go on at these offsets, as the last fetch told."""
+        found = {}
+        for partition in ready.keys() & self.partitions:
+            place = TopicPartition(self.topic, partition)
+            stable, end = self.consumer.last_stable_offset(place), self.consumer.highwater(place)
+            if end is not None:
+                end = end if stable in (None, -1) else stable  # -1: it reads what is not committed, too
+                found[partition] = max(0, end - ready[partition])
+        return found
+
+    @property
     def _tasks(self) -> "Sequence[asyncio.Task[None]]":
         """The client's own, which run as long as it does."""
         return self.consumer._fetcher._fetch_task, self.consumer._coordinator._coordination_task

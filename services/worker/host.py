@@ -5,6 +5,7 @@ Offsets are the handler's: it says where each assigned partition starts, and sto
 
 import asyncio
 import gc
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -15,7 +16,9 @@ from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
 from services.kafka import Cluster, Polled, read_leniently, reads_leniently
 from services.outage import Outage
+from services.sight.metrics import REBALANCES, RESYNCS
 from services.worker.consumer import Fetching, consuming
+from services.worker.showing import show_poll, show_round
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +88,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self.ready.clear()
         self.waiting = {one.partition for one in assigned}
         self.woken.set()
+        REBALANCES.inc()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         async with self.busy:
@@ -139,8 +143,8 @@ async def _loop(
     stop: asyncio.Event,
     ready: Callable[[], None] | None,
 ) -> None:
-    outage = Outage("server_unavailable", topic=fetching.topic)
-    resync = Outage("partitions_resynced", topic=fetching.topic)
+    outage = Outage("server_unavailable", of_process=True, topic=fetching.topic)
+    resync = Outage("partitions_resynced", of_process=True, topic=fetching.topic)
     while not stop.is_set():
         try:
             await _load_waiting(fetching, assignment)
@@ -156,11 +160,15 @@ async def _loop(
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
                     assignment.ready.update({partition: one.next_offset for partition, one in polled.items()})
+                    started = time.monotonic()
                     assignment.quiet_s = await assignment.handler.poll(polled)
+                    show_poll(polled, time.monotonic() - started)
             _stop_some(fetching, assignment)
+            show_round(fetching, assignment.ready, assignment.handler.stopped, polled)
             outage.over()
             resync.over()
         except ResyncError as error:
+            RESYNCS.inc()
             _send_back(fetching, assignment, error.partitions)
             await first_of(resync.met(error), stop)
         except UnicodeDecodeError:

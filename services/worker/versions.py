@@ -22,16 +22,16 @@ async def when_current(
     `fill` makes such read models, if that is what `trueup migrate` wanted, or returns False: another process is at it.
     Raises: what filling or the work raises.
     """
-    outage = Outage("read_models_outdated")
+    outage = Outage("read_models_outdated", of_process=True)
     while not stop.is_set():
         async with postgres.connection() as connection:
             live = await read_live(connection)
         if live.is_current:
             outage.over()
             return await work()
-        pause = outage.met(OutdatedReadModelsError(live))
         if ready is not None:
             ready()
+        pause = outage.met(OutdatedReadModelsError(live))
         if fill is None or not live.is_wanted or not await _until(stop, fill()):
             await first_of(pause, stop)
 

@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
+from structlog.testing import capture_logs
 
-from services.access.scopes import ALL, Scope
+from services.access.scopes import ALL
 from services.postgres import Postgres
 from tests.api.access import ROUTES, UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking
 from tests.api_client import CONFIG, By, http_client
@@ -121,13 +123,6 @@ async def test_an_organization_comes_into_being_by_its_own_key(url: str, store: 
         assert (await own.get("/accounts")).json() == {"data": []}
 
 
-async def test_the_numbers_of_all_organizations_are_an_operators(client: httpx.AsyncClient, store: Store) -> None:
-    assert (await client.get("/metrics")).status_code == 401
-    own = await client.get("/metrics", headers=bearer(store.organization))
-    assert (own.status_code, own.json()["message"]) == (403, "the access key is not of this organization")
-    assert (await client.get("/metrics", headers=bearer("*", frozenset({Scope.READ})))).status_code == 200
-
-
 async def test_what_is_of_no_organization_is_open(client: httpx.AsyncClient) -> None:
     assert (await client.get("/health")).status_code == 200
     assert (await client.get("/openapi.json")).status_code == 200
@@ -140,3 +135,22 @@ async def test_nobody_names_himself(client: httpx.AsyncClient, store: Store) -> 
     answer = await client.post(path, json={"code": "p", "name": "P"}, headers=claimed)
     assert (answer.status_code, answer.json()["createdBy"]) == (200, "USER_somebody")
     assert (await client.post(path, json=body | {"code": "q"}, headers=claimed)).status_code == 400
+
+
+async def test_a_bug_is_logged_by_its_request_and_its_organization_and_the_next_request_has_neither(
+    url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.api.bill_jobs.list_jobs", fails)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as logged:
+        async with http_client(url) as client:
+            headers = {"x-correlation-id": "mine"}
+            failed = await client.get(f"/organizations/{store.organization}/billjobs", headers=headers)
+            monkeypatch.setattr("services.api.health.Health.told", fails)
+            next_one = await client.get("/health")  # on the same connection
+    assert (failed.status_code, next_one.status_code) == (500, 500)
+    [line, other] = [line for line in logged if line["event"] == "request_failed"]
+    assert (line["correlation"], line["organization"]) == ("mine", store.organization)
+    assert "organization" not in other and other["correlation"] != "mine"

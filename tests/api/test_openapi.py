@@ -19,7 +19,7 @@ from tests.store.kit import Store
 OPERATIONS = list(operations())
 NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 #: What answers something else than JSON.
-NOT_JSON = {"/metrics", "/organizations/{orgId}/usage/rejected/{id}/bytes"}
+NOT_JSON = {"/organizations/{orgId}/usage/rejected/{id}/bytes"}
 #: POST and PUT that come without a body.
 BODILESS = {"PUT /organizations/{orgId}/bills/{bill}/lock", "POST /organizations/{orgId}/billjobs/{job}/cancel"}
 

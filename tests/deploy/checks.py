@@ -13,17 +13,18 @@ from services.projector.worker import GROUP as PROJECTOR_GROUP
 from services.run.cli import trueup
 from services.run.server_settings import PREFIX
 from services.run.settings import Settings, SettingsError, load_settings
+from services.sight.port import PATHS
 from tests.deploy.files import IMAGE, KUBERNETES, ROOT, Document, Files, version
 
 #: Who scales by lag -> what it reads, and as whom.
 LAG = {"trueup-ingest": (INGEST_GROUP, USAGE), "trueup-projector": (PROJECTOR_GROUP, EVENTS)}
-OPEN_PORT = "8000"
+OPEN_PORT, SIGHT_PORT = "8000", "9464"
 
 
 def unknown_variables(files: Files) -> Iterator[str]:
     """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
-    image = dict(pair.split("=", 1) for line in files.instructions("ENV") for pair in line.split())
-    given = [(one.where, one.variables) for one in files.containers()] + [("Dockerfile", image)]
+    given = [(one.where, one.variables) for one in files.containers()]
+    given.append(("Dockerfile", files.variables_of_image()))
     for where, variables in given:
         ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
         fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
@@ -52,25 +53,32 @@ def wrong_commands(files: Files) -> Iterator[str]:
 
 
 def wrong_ports(files: Files) -> Iterator[str]:
-    """A port is one that something listens on; what is asked over HTTP is a path of the API."""
-    if files.instructions("EXPOSE") != [OPEN_PORT]:
+    """A port is one that something listens on; what is asked over HTTP is a path that is answered there."""
+    if files.instructions("EXPOSE") != [f"{OPEN_PORT} {SIGHT_PORT}"]:
         yield "Dockerfile: EXPOSE"
     for one in files.containers():
         if one.arguments[0] == "api" and one.variables.get("TRUEUP_API_PORT") != OPEN_PORT:
             yield f"{one.where}: listens elsewhere"
-    paths = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+        told = {**files.variables_of_image(), **one.variables}
+        if (told.get("TRUEUP_SIGHT_HOST"), told.get("TRUEUP_SIGHT_PORT")) != ("0.0.0.0", SIGHT_PORT):
+            yield f"{one.where}: metrics and probes are elsewhere"
+    answered = {"http": set(json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]), "sight": set(PATHS)}
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
+        wanted = {"sight": SIGHT_PORT} | ({"http": OPEN_PORT} if container["args"][0] == "api" else {})
         ports = {port["name"]: str(port["containerPort"]) for port in container.get("ports", ())}
-        if any(port != OPEN_PORT for port in ports.values()) or (ports and container["args"][0] != "api"):
-            yield f"{deployment['metadata']['name']}: nobody listens on {ports}"
-        for probe in (container[name] for name in ("readinessProbe", "livenessProbe") if name in container):
-            asked = probe.get("httpGet")
-            if asked and (asked["port"] not in ports or asked["path"] not in paths):
+        if ports != wanted:
+            yield f"{deployment['metadata']['name']}: {ports}, not {wanted}"
+        for probe in (container[name] for name in ("readinessProbe", "livenessProbe")):
+            asked = probe["httpGet"]
+            if asked["port"] not in ports or asked["path"] not in answered[asked["port"]]:
                 yield f"{deployment['metadata']['name']}: nobody answers {asked}"
+        annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+        if annotations != {"prometheus.io/scrape": "true", "prometheus.io/port": SIGHT_PORT}:
+            yield f"{deployment['metadata']['name']}: Prometheus is told {annotations}"
     for service in files.of("Service"):
         for target in _selected(files, service["spec"]["selector"]):
-            known = {port["name"] for port in _containers(target)[0].get("ports", ())}
+            known = {port["name"] for port in _containers(target)[0].get("ports", ())} - {"sight"}
             yield from (
                 f"Service {service['metadata']['name']}: no port {port['targetPort']}"
                 for port in service["spec"]["ports"]
@@ -154,21 +162,21 @@ def wrong_rights(files: Files) -> Iterator[str]:
 
 
 def wrong_readiness(files: Files) -> Iterator[str]:
-    """Whoever is asked for a ready file writes that file, where it may write."""
-    [checked] = files.instructions("HEALTHCHECK")
+    """Who works on is ready by its own word, the API by what it can serve; whose loop goes round is alive."""
     for deployment in files.of("Deployment"):
         [container] = _containers(deployment)
-        mounted = {one["mountPath"] for one in container["volumeMounts"]}
-        asked = container["readinessProbe"].get("exec", {}).get("command")
-        written = _ready_file(container["args"])
-        if written.rpartition("/")[0] not in mounted or asked not in (None, ["test", "-f", written]):
-            yield f"{deployment['metadata']['name']}: writes {written}, is asked for {asked}"
+        asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("readiness", "liveness")}
+        ready = {"path": "/ready", "port": "sight"}
+        if container["args"][0] == "api":
+            ready = {"path": "/health", "port": "http"}
+        if asked != {"readiness": ready, "liveness": {"path": "/live", "port": "sight"}}:
+            yield f"{deployment['metadata']['name']}: {asked}"
+    [checked] = files.instructions("HEALTHCHECK")
+    if f"'http://127.0.0.1:{SIGHT_PORT}/ready'" not in checked:
+        yield f"Dockerfile: {checked}"
     for name, one in files.services().items():
-        if "healthcheck" not in one:
-            written = _ready_file(one["command"])
-            mounted = {mount.partition(":")[0] for mount in one["tmpfs"]}
-            if f'["test", "-f", "{written}"]' not in checked or written.rpartition("/")[0] not in mounted:
-                yield f"compose service {name}: writes {written}, the image looks for {checked}"
+        if "healthcheck" in one and name not in ("api", "migrate"):
+            yield f"compose service {name}: has a check of its own"
 
 
 def wrong_ends(files: Files) -> Iterator[str]:
@@ -197,10 +205,6 @@ def _containers(pod: Document) -> list[Document]:
 def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
     labelled = [(one, one["spec"]["template"]["metadata"]["labels"]) for one in files.of("Deployment")]
     return [one for one, labels in labelled if selector.items() <= labels.items()]
-
-
-def _ready_file(arguments: list[str]) -> str:
-    return arguments[arguments.index("--ready-file") + 1] if "--ready-file" in arguments else ""
 
 
 CHECKS = (

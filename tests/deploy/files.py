@@ -68,6 +68,10 @@ class Files:
         for name, one in self.services().items():
             yield Container(f"compose service {name}", one["command"], one["environment"])
 
+    def variables_of_image(self) -> dict[str, str]:
+        """What the Dockerfile says."""
+        return dict(pair.split("=", 1) for line in self.instructions("ENV") for pair in line.split())
+
     def instructions(self, name: str) -> list[str]:
         """What follows each such instruction of the Dockerfile, its lines put together."""
         whole = re.sub(r"^#.*\n", "", self.dockerfile, flags=re.MULTILINE).replace("\\\n", " ")

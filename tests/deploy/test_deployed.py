@@ -100,15 +100,37 @@ HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
     ),
     "a worker's port": (
         "wrong_ports",
-        lambda f: put(container(f, "ingest"), "ports", [{"name": "http", "containerPort": 8000}]),
+        lambda f: container(f, "ingest")["ports"].append({"name": "http", "containerPort": 8000}),
     ),
     "a probe of a path that is none": (
         "wrong_ports",
         lambda f: put(container(f, "api")["readinessProbe"]["httpGet"], "path", "/ready"),
     ),
-    "a probe of a worker over HTTP": (
+    "a probe of a worker at the API's port": (
         "wrong_ports",
-        lambda f: put(container(f, "relay"), "readinessProbe", {"httpGet": {"path": "/health", "port": "http"}}),
+        lambda f: put(container(f, "relay")["readinessProbe"], "httpGet", {"path": "/health", "port": "http"}),
+    ),
+    "metrics that only their container reaches": (
+        "wrong_ports",
+        lambda f: in_dockerfile(f, "TRUEUP_SIGHT_HOST=0.0.0.0", "TRUEUP_SIGHT_HOST=127.0.0.1"),
+    ),
+    "metrics at a port that Prometheus is not told": (
+        "wrong_ports",
+        lambda f: container(f, "relay")["env"].append({"name": "TRUEUP_SIGHT_PORT", "value": "9465"}),
+    ),
+    "a Prometheus that asks elsewhere": (
+        "wrong_ports",
+        lambda f: put(
+            f.named("Deployment", "trueup-ingest")["spec"]["template"]["metadata"]["annotations"],
+            "prometheus.io/port",
+            "8000",
+        ),
+    ),
+    "metrics that a service lets everybody see": (
+        "wrong_ports",
+        lambda f: f.named("Service", "trueup-api")["spec"]["ports"].append(
+            {"name": "sight", "port": 9464, "targetPort": "sight"}
+        ),
     ),
     "a service's port that no container has": (
         "wrong_ports",
@@ -175,17 +197,18 @@ HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
     "a mount of nothing": ("wrong_rights", lambda f: pod(f, "ingest")["volumes"].pop()),
     "an image that is root's": ("wrong_rights", lambda f: in_dockerfile(f, "USER 65534:65534", "USER root")),
     "a service with capabilities": ("wrong_rights", lambda f: put(service(f, "ingest"), "cap_drop", [])),
-    "a ready file that nobody looks for": (
+    "a worker that is ready as long as it lives": (
         "wrong_readiness",
-        lambda f: put(container(f, "ingest")["args"], 2, "/run/trueup/ready"),
+        lambda f: put(container(f, "ingest")["readinessProbe"]["httpGet"], "path", "/live"),
     ),
-    "a ready file that cannot be written": (
+    "a worker that is killed while it waits": (
         "wrong_readiness",
-        lambda f: put(container(f, "api")["args"], 2, "/app/ready.json"),
+        lambda f: put(container(f, "relay")["livenessProbe"]["httpGet"], "path", "/ready"),
     ),
-    "a ready file of compose that is not written": (
+    "an image that asks whether it lives": ("wrong_readiness", lambda f: in_dockerfile(f, "/ready'", "/live'")),
+    "a worker of compose that is always well": (
         "wrong_readiness",
-        lambda f: put(service(f, "projector"), "command", ["projector"]),
+        lambda f: put(service(f, "projector"), "healthcheck", {"disable": True}),
     ),
     "an API that is killed while it answers": (
         "wrong_ends",

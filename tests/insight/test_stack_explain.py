@@ -1,7 +1,6 @@
 """On the real stack: lines explained at their bills' own positions, and what is conserved."""
 
 import json
-import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from functools import partial
@@ -10,9 +9,9 @@ from typing import Any
 import pytest
 
 from events.codec import decode
+from services.audit.passes import pass_over_conservation, read_passes
 from services.kafka import LogReader
 from services.readside.live import live_schema, use_schema
-from tests.api_client import http_client
 from tests.insight.conftest import Played
 from tests.insight.explaining import assert_adds_up, run_explain
 from tests.system.story import ACCOUNTS
@@ -123,9 +122,9 @@ async def test_everything_is_conserved_and_a_corrupt_row_is_named(played: Played
 
 
 async def unexplained(played: Played) -> str:
-    async with http_client(played.system.addresses.api_url) as client:
-        answer = await client.get("metrics")
-    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    found = re.search(r"^trueup_unexplained_amount (\S+)$", answer.text, re.MULTILINE)
-    assert found
-    return found[1]
+    """As a pass over the laws of conservation finds it, and processes show it."""
+    assert await pass_over_conservation(played.postgres, 0)
+    async with played.postgres.connection() as connection:
+        [found] = [one for one in await read_passes(connection) if one.kind == "conservation"]
+    assert found.holds == (not found.unexplained)
+    return f"{found.unexplained:.2f}"

@@ -1,6 +1,7 @@
 """When the live projector writes while records keep coming, and what it leaves for when none do."""
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from tests.projector.clock import Clock
 class Folding:
     """A projection that only counts: a record a poll, draws and lines that follow once it is quiet."""
 
-    aside_seconds = 0.0
+    aside_seconds = settle_seconds = 0.0
+    catalog = SimpleNamespace(stopped=None)
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

@@ -30,6 +30,7 @@ LOADS = {
     "ingest": SETTLING | {"faststream", "numpy"},
     "projector": SETTLING | {"faststream"},
     "doctor": LOG,
+    "status": SETTLING,
     "keys": {"aiokafka"},
     "bill": SETTLING,
     "explain": SETTLING,

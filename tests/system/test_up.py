@@ -48,7 +48,7 @@ async def commands_and_usage_pass(up: Up, organization: str) -> None:
 
 async def test_whatever_is_killed_runs_again_at_the_same_address_and_it_stops_cleanly(home: Path) -> None:
     async with running_up(home, TRUEUP_WORKER_SESSION_MS="6000") as up:
-        assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap"]
+        assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap", "sight"]
         async with http_client(up.addresses["api_url"]) as client:
             assert (await client.get("/health")).status_code == 200
         await commands_and_usage_pass(up, "before")

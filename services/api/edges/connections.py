@@ -224,7 +224,7 @@ class Connection(HttpToolsProtocol):
             self._unsent, self._unsent_at = unsent, now
         elif now - self._unsent_at > self.limits.client_seconds:
             if self._unsent - unsent < SLOWEST_BYTES * (now - self._unsent_at):
-                _log.info("answer_not_taken", client=self.client, unsent=unsent)
+                _log.info("answer_not_taken", unsent=unsent)
                 self.transport.abort()
             self._unsent, self._unsent_at = unsent, now
 

@@ -5,6 +5,7 @@ It is plain ASGI: the framework's own base class for such layers costs a task an
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from secrets import token_hex
 
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from events.resources.bounds import TEXT_MAX
 from services.api.edges.methods import allowed_at
 from services.api.wire import answer
+from services.sight.metrics import REQUEST, REQUESTS_RUNNING
 
 CORRELATION = "x-correlation-id"
 #: What may be given back as it is; a longer one is refused where a request asks about an organization.
@@ -26,6 +28,8 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
 ENDING = "this process is about to end, and took too long for this; ask again, another one will answer"
+#: Others are not told apart: anybody may make up as many as he likes.
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _log = structlog.get_logger(__name__)
 
 
@@ -40,24 +44,30 @@ class Edge:
             await self._app(scope, receive, send)
             return
         named = correlation_of(scope["headers"])
+        # A request that waited behind another one of its connection begins in that one's context.
+        structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation=named.decode())
-        outgoing = _Outgoing(send, named)
+        outgoing, started = _Outgoing(send, named), time.monotonic()
         if scope["method"] == "HEAD":  # the server knows, and leaves the body out
             scope = {**scope, "method": "GET"}
+        REQUESTS_RUNNING.inc()
         try:
             await self._answered(scope, receive, outgoing)
         except ClientDisconnect:
             _log.debug("client_left")
         except asyncio.CancelledError:  # the process ends, and waits no longer
-            if not outgoing.started:
+            if not outgoing.status:
                 await answer({"message": ENDING}, 503)(scope, receive, outgoing)
             raise
         except Exception as error:
-            if outgoing.started:
+            if outgoing.status:
                 raise  # nothing can be said any more: the server logs it and cuts the connection
             _log.error("request_failed", exc_info=error)
             message = f"an error inside Trueup; its log says more about {CORRELATION} {named.decode()}"
             await answer({"message": message}, 500)(scope, receive, outgoing)
+        finally:
+            REQUESTS_RUNNING.dec()
+            _show(scope, outgoing.status, time.monotonic() - started)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS" and (allowed := allowed_at(scope)):
@@ -66,17 +76,23 @@ class Edge:
             await self._app(scope, receive, send)
 
 
-class _Outgoing:
-    """`send` of a request: its answer with the headers that all have."""
+def _show(scope: Scope, status: int, seconds: float) -> None:
+    """By the path as the route has it, not as it was asked: that would be a series for each id."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUEST.labels(method, getattr(scope.get("route"), "path", ""), status or "none").observe(seconds)
 
-    __slots__ = ("_named", "_send", "started")
+
+class _Outgoing:
+    """`send` of a request: its answer with the headers that all have, and its status once it has begun, 0 before."""
+
+    __slots__ = ("_named", "_send", "status")
 
     def __init__(self, send: Send, named: bytes) -> None:
-        self._send, self._named, self.started = send, named, False
+        self._send, self._named, self.status = send, named, 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             headers = [*message["headers"], _NOSNIFF, (_CORRELATION, self._named)]
             if not any(name == b"cache-control" for name, _ in headers):
                 headers.append(_NO_STORE)

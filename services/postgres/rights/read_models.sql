@@ -17,7 +17,7 @@ GRANT SELECT ON {schema}.bills TO trueup_api;
 GRANT SELECT ON {schema}.bill_line_items TO trueup_api;
 GRANT SELECT ON {schema}.due_accounts TO trueup_api;
 
--- Who has bills to approve; how many families wait; and /metrics: what no law of conservation explains.
+-- Who has bills to approve; how many families wait; and what no law of conservation explains.
 GRANT SELECT (organization, status) ON {schema}.bills TO trueup_watch;
 GRANT SELECT (partition, root_id, reason) ON {schema}.due_accounts TO trueup_watch;
 GRANT SELECT (commitment_id, root_id, kind, amount, spent, remaining, rolled_over, lapsed, periods)

@@ -22,6 +22,9 @@ GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of
 -- The API's process beside its requests: which jobs are open.
 GRANT SELECT ON store.bill_jobs TO trueup_watch;
 
+-- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
+GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;
+
 GRANT SELECT, INSERT, UPDATE, DELETE ON store.refused_usage TO trueup_ingest;
 GRANT SELECT, INSERT, UPDATE ON store.refused_positions TO trueup_ingest;
 

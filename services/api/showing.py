@@ -1,0 +1,87 @@
+"""What is seen of the whole system, told by each API process: looked at every few seconds, and never when it is asked.
+
+The API's process runs wherever anybody is served, and needs no partition and no turn to know how far the others are.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from services.api.health import Health, Told
+from services.audit.passes import Pass, pass_over_conservation, read_passes
+from services.billing.jobs import count_open
+from services.failures import ExpectedFailure, Passing
+from services.kafka import Cluster
+from services.postgres import Postgres
+from services.readside.live import reading_live
+from services.sight import metrics
+from services.sight.pulse import PULSE
+from services.status.facts import behind, due_families, oldest_unprojected
+
+LOOK_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Showing:
+    """Looks at the whole. `every`: a pool of role WATCH."""
+
+    health: Health
+    every: Postgres
+    cluster: Cluster
+    #: For which families were seen to wait: that none do any more is told, too.
+    _reasons: set[str] = field(default_factory=set)
+
+    async def watch(self) -> None:
+        """Until cancelled. What cannot be known keeps the number that was known last; when it was is told, too."""
+        while True:
+            try:
+                await self.look()
+            except (ExpectedFailure, Passing) as error:
+                _log.debug("not_shown", why=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Once. Raises: what does not answer."""
+        told = await self.health.told()
+        # Without Kafka commands are taken and reads are answered: the API gets on with its work.
+        PULSE.away("what the API needs", None if told.status == 200 else str(told.operators.get("message")))
+        metrics.AWAY.labels("Postgres").set(told.seen is None)
+        metrics.AWAY.labels("Kafka").set(not told.ends)
+        if told.seen is None:
+            return
+        metrics.HEAD.set(told.seen.head)
+        for who, one in behind(told.seen, told.ends).items():
+            metrics.BEHIND.labels(who).set(one.count)
+        await self._look_at_waiting(told)
+        await pass_over_conservation(self.every)
+        async with self.every.connection() as connection:
+            _show_passes(await read_passes(connection))
+        metrics.LOOKED.set_to_current_time()
+
+    async def _look_at_waiting(self, told: Told) -> None:
+        assert told.seen is not None
+        async with reading_live(self.every) as connection:
+            due, jobs = await due_families(connection), await count_open(connection)
+        self._reasons |= due.keys()
+        for reason in self._reasons:
+            metrics.DUE.labels(reason).set(due.get(reason, 0))
+        metrics.JOBS.set(jobs)
+        if told.ends:
+            metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, told.seen, told.ends)))
+
+
+def _age(moment: datetime | None) -> float:
+    return 0.0 if moment is None else max(0.0, (datetime.now(moment.tzinfo) - moment).total_seconds())
+
+
+def _show_passes(passes: Iterable[Pass]) -> None:
+    for one in passes:
+        metrics.UNEXPLAINED.labels(one.kind).set(float(one.unexplained))
+        metrics.PASS_HOLDS.labels(one.kind).set(one.holds)
+        metrics.PASS_ENDED.labels(one.kind).set(one.ended.timestamp())
+        for partition, offset in one.positions.items():
+            metrics.AUDITED.labels(str(partition)).set(offset)

@@ -1,0 +1,79 @@
+"""Table `store.passes`: what the last audit and the last pass over the laws of conservation found, and when.
+
+It is looked at wherever that is shown, so that showing it costs one row and proving it is done once for all who ask.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from services.audit.residues import conservation
+from services.postgres import Postgres
+from services.readside.live import live_schema, reading_live
+
+Kind = Literal["audit", "conservation"]
+#: How old a pass over the laws of conservation may be before another begins: it reads all balances and draws.
+EACH_SECONDS = 300.0
+_READ = """
+SELECT kind, ended, holds, unexplained, positions::text FROM store.passes WHERE ended IS NOT NULL ORDER BY kind
+"""
+#: Of several processes that would begin, one does. One that was cut off begins anew after the same time.
+_BEGIN = """
+INSERT INTO store.passes AS held (kind, begun) VALUES ($1, now())
+ON CONFLICT (kind) DO UPDATE SET begun = excluded.begun WHERE held.begun <= now() - make_interval(secs => $2)
+RETURNING kind
+"""
+_END = """
+INSERT INTO store.passes (kind, begun, ended, holds, unexplained, positions)
+VALUES ($1, now(), now(), $2, $3, $4::jsonb)
+ON CONFLICT (kind) DO UPDATE SET ended = excluded.ended, holds = excluded.holds, unexplained = excluded.unexplained,
+    positions = excluded.positions
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One that has ended: whether nothing was found, and money that nothing explains.
+
+    `positions`: of an audit, the next offset of each partition of `billing.events` up to which it holds.
+    """
+
+    kind: Kind
+    holds: bool
+    unexplained: Decimal
+    ended: datetime
+    positions: Mapping[int, int] = field(default_factory=dict)
+
+
+async def read_passes(connection: Any) -> list[Pass]:
+    """The last one of each kind that there was."""
+    return [
+        Pass(row["kind"], row["holds"], row["unexplained"], row["ended"], _positions(row["positions"]))
+        for row in await connection.fetch(_READ)
+    ]
+
+
+def _positions(text: str | None) -> dict[int, int]:
+    return {int(partition): offset for partition, offset in json.loads(text or "{}").items()}
+
+
+async def note_pass(
+    connection: Any, kind: Kind, *, holds: bool, unexplained: Decimal, positions: Mapping[int, int] | None = None
+) -> None:
+    """One has ended now."""
+    await connection.execute(_END, kind, holds, unexplained, json.dumps(positions or {}))
+
+
+async def pass_over_conservation(postgres: Postgres, seconds: float = EACH_SECONDS) -> bool:
+    """Sum up what no law of conservation explains, unless somebody did within so many seconds. Whether it was done."""
+    async with postgres.connection() as connection:
+        if await connection.fetchval(_BEGIN, "conservation", seconds) is None:
+            return False
+    async with reading_live(postgres) as connection:
+        unexplained = await conservation(connection, await live_schema(connection))
+    async with postgres.connection() as connection:
+        await note_pass(connection, "conservation", holds=not unexplained, unexplained=unexplained)
+    return True

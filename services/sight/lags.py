@@ -1,0 +1,75 @@
+"""How far a worker is behind in the partitions that it has, as of its last round, as Prometheus asks for it."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+LAG_LABELS = ("topic", "partition")
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Records that are there and not read, and since when (seconds since 1970) the oldest of them may have waited."""
+
+    records: int
+    since: float
+
+
+class Lags(Collector):
+    """By topic and partition. Seconds go on by themselves while a worker does not: they are counted when it is asked.
+
+    What waits came behind the last record that was read, and behind the moment at which nothing waited: the later of
+    both is told, so seconds are at most a round too many. A partition that must not go on, or whose broker is away, has
+    the lag at which it was seen last.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._held: Mapping[tuple[str, int], Lag] = {}
+
+    def note(
+        self, topic: str, partitions: Collection[int], records: Mapping[int, int], read: Mapping[int, float]
+    ) -> None:
+        """After a round with these partitions of the topic, and no others: how many records wait in each of which that
+        is known, and the time of the last one read (seconds since 1970), where one was.
+        """
+        now = self._clock()
+        held = {place: lag for place, lag in self._held.items() if place[0] != topic or place[1] in partitions}
+        for partition, count in records.items():
+            known = [read[partition]] if partition in read else []
+            before = held.get((topic, partition))
+            if before is not None:
+                known.append(before.since)
+            # Of one that was just loaded it is not known since when: it counts from now, until its first record.
+            held[topic, partition] = Lag(count, max(known, default=now) if count else now)
+        self._held = held
+
+    def describe(self) -> Iterable[Metric]:
+        """Both, without values."""
+        return self._families()
+
+    def collect(self) -> Iterable[Metric]:
+        """Both as of now."""
+        records, seconds = self._families()
+        now = self._clock()
+        for (topic, partition), lag in self._held.items():
+            labels = (topic, str(partition))
+            records.add_metric(labels, lag.records)
+            seconds.add_metric(labels, max(0.0, now - lag.since) if lag.records else 0.0)
+        return records, seconds
+
+    def _families(self) -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
+        return (
+            GaugeMetricFamily(
+                "trueup_lag_records", "Records of a partition that the worker has not read.", labels=LAG_LABELS
+            ),
+            GaugeMetricFamily(
+                "trueup_lag_seconds",
+                "For how long the oldest unread record of a partition has waited.",
+                labels=LAG_LABELS,
+            ),
+        )

@@ -1,0 +1,84 @@
+"""The state of the whole system in one document: what Kafka and Postgres tell, and what processes say of themselves."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.audit.passes import Pass, read_passes
+from services.billing.jobs import count_open
+from services.postgres import open_postgres
+from services.readside.live import OutdatedReadModelsError, reading_live
+from services.readside.looking import Seen
+from services.readside.targets import usage_read
+from services.readside.watching import open_watcher
+from services.run.stack import Endpoints
+from services.status.facts import Ends, behind, due_families, folded_of, oldest_unprojected
+from services.status.processes import Said
+
+Document = dict[str, Any]
+#: A family whose settlement failed waits by this reason until it is mended.
+FAILED = "failed"
+
+
+async def look(endpoints: Endpoints) -> Document:
+    """What Kafka and Postgres tell. Raises: KafkaUnreachableError, PostgresUnreachableError, NotMigratedError."""
+    url, cluster = endpoints.database_url, endpoints.kafka
+    async with open_watcher(url, cluster) as watcher, open_postgres(url, most=1) as postgres:
+        ends = {topic: await watcher.ends(topic) for topic in (USAGE, EVENTS, CATALOG)}
+        seen = await watcher.now()  # after the ends: what is projected of them cannot be less
+        oldest = await oldest_unprojected(cluster, seen, ends)
+        async with postgres.connection() as connection:
+            passes, jobs = await read_passes(connection), await count_open(connection)
+        async with reading_live(postgres) as connection:
+            due = await due_families(connection)
+    now = datetime.now(UTC)
+    return {
+        "at": now.isoformat(timespec="seconds"),
+        "events": {"newest": seen.head, "relayed": seen.relayed},
+        "behind": {who: one.count for who, one in behind(seen, ends).items()},
+        "usage": _partitions(ends[USAGE], usage_read(seen, ends[USAGE]), "projected"),
+        "log": _partitions(ends[EVENTS], folded_of(seen, ends), "projected"),
+        "oldestUnprojectedUsage": None if oldest is None else oldest.isoformat(),
+        "oldestUnprojectedSeconds": 0.0 if oldest is None else max(0.0, round((now - oldest).total_seconds(), 3)),
+        "dueFamilies": due,
+        "billJobsOpen": jobs,
+        "passes": [_pass(one, now) for one in passes],
+        "problems": list(_problems(seen, ends, due, passes)),
+    }
+
+
+def with_processes(document: Document, said: Sequence[Said]) -> Document:
+    """The same with what processes say."""
+    told = [f"{one.process} at {one.url}: {'; '.join(one.why)}" for one in said if not (one.is_live and one.is_ready)]
+    found = {"processes": [one.document() for one in said], "problems": [*document.get("problems", ()), *told]}
+    return {**document, **found}
+
+
+def _partitions(ends: Mapping[int, int], reached: Mapping[int, int], name: str) -> list[Document]:
+    return [
+        {"partition": one, "end": end, name: reached[one], "behind": max(0, end - reached[one])}
+        for one, end in sorted(ends.items())
+    ]
+
+
+def _pass(one: Pass, now: datetime) -> Document:
+    found = {"by": one.kind, "ended": one.ended.isoformat(timespec="seconds"), "holds": one.holds}
+    found |= {"seconds": round((now - one.ended).total_seconds()), "unexplained": f"{one.unexplained:.2f}"}
+    return found | ({"positions": {str(key): value for key, value in one.positions.items()}} if one.positions else {})
+
+
+def _problems(seen: Seen, ends: Ends, due: Mapping[str, int], passes: Sequence[Pass]) -> list[str]:
+    """What somebody should look at; that somebody is behind is none, for a moment."""
+    found = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
+    if due.get(FAILED):
+        found.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")
+    for one in passes:
+        if not one.holds:
+            words = f"the last {one.kind} of {one.ended.isoformat(timespec='seconds')} does not hold"
+            found.append(f"{words}: unexplained {one.unexplained:.2f}")
+    for topic, name in ((USAGE, "usage"), (EVENTS, "the log")):
+        added = len(ends[topic]) - seen.generations.partitions
+        if added > 0:
+            found.append(f"{name} has {added} partitions more than it was made with")
+    return found
