@@ -57,9 +57,3 @@ class BalanceTransaction(Model):
     paid: Number | None = None
     currency_paid: Currency | None = None
     transaction_type_id: Text | None = None
-
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        if self.amount == 0:
-            raise ValueError("amount: must not be 0")
-        return self

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-from events.decimals import Number, Positive
+from events.decimals import NonNegative, Number
 from events.resources.base import Code, Day, Description, Id, Moment, Name, Resource
 from events.resources.bounds import Currency, Text
 from events.resources.catalog import Frequency, Interval
@@ -38,7 +38,7 @@ class BalanceTransactionSchedule(BalanceSchedule):
 
     term: ClassVar[tuple[str, str]] = ("startDate", "endDate")
 
-    amount: Positive
+    amount: NonNegative
     start_date: Moment
     end_date: Moment
     frequency: Frequency

@@ -1,17 +1,14 @@
 """Rules of credit and debit line items, which are put on a pending bill by hand."""
 
 from events.resources.memos import Memo
-from projections.calendar import named_days
-from services.commands.checks import check_precision
-from services.commands.errors import InvalidField
+from services.commands.checks import check_precision, check_term
 
 
 def check_memo(body: Memo, currency: str, zone: str) -> None:
-    """Its amount can be paid in the bill's currency, and its service has a day in the account's zone.
+    """Its amount can be paid in the bill's currency, and its service does not end before it starts.
 
     Raises: TooFineAmount, InvalidField.
     """
     check_precision("amount", body.amount, currency)
-    start, end = named_days(body.service_period_start_date, body.service_period_end_date, zone)
-    if end is None or end <= start:
-        raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")
+    names = ("servicePeriodStartDate", "servicePeriodEndDate")
+    check_term(body.service_period_start_date, body.service_period_end_date, zone, names)

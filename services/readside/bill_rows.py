@@ -28,7 +28,9 @@ LOCKED = """
 ))
 """
 IS_ONE_OF, IS_OF_ACCOUNT, IS_OF_ACCOUNTS = "bill_id = ANY ({})", "account_id = {}", "account_id = ANY ({})"
-HAS_STATUS, IS_LOCKED, IS_OF_JOB = "status = {}", f"{LOCKED} = {{}}", "bill->>'billJobId' = {}"
+HAS_STATUS, IS_OF_JOB = "status = {}", "bill->>'billJobId' = {}"
+#: As m3ter has it: true asks for locked ones, too, and false leaves them out.
+IS_UNLOCKED_UNLESS = f"({{}}::boolean OR NOT {LOCKED})"
 IS_DATED, DATED_FROM, DATED_BEFORE = "bill_date = {}", "bill_date >= {}", "bill_date < {}"
 INVOICED_FROM, INVOICED_BEFORE = f"{INVOICED} >= {{}}", f"{INVOICED} < {{}}"
 #: What is on a pending bill is derived when it is read, and its frequency with it.
