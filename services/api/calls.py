@@ -24,6 +24,7 @@ from services.commands.organization_id import check_organization_id
 from services.concurrency import Turns
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
+from services.readside.live import LastLive
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
 from services.store.generations import Generations
@@ -47,6 +48,8 @@ class Api:
     usage: SharedWriter
     #: Whether usage of an account that is not there brings it into being.
     skeleton_accounts: bool
+    #: Which read models were live when they were asked last.
+    live: LastLive = field(default_factory=LastLive)
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
     #: are for reads and for other organizations.
     commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))
@@ -162,6 +165,11 @@ async def check_bounds(request: Request) -> None:
 
 #: Of every path.
 EVERYWHERE = (Depends(require_whole), Depends(check_bounds))
+
+
+def outer_router(*tags: str) -> APIRouter:
+    """A router of paths outside organizations."""
+    return router_of(*tags, dependencies=EVERYWHERE)
 
 
 def organization_router(*tags: str, prefix: str = "") -> APIRouter:

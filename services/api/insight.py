@@ -10,8 +10,7 @@ from starlette.responses import Response
 from projections.settlement.conservation import Residue
 from services.access.errors import OtherOrganizationError
 from services.access.tokens import Identity
-from services.api.calls import Call, Caller, organization_router, signed_in
-from services.api.declaring import router_of
+from services.api.calls import Call, Caller, organization_router, outer_router, signed_in
 from services.api.insight_answers import CommitmentBalance, ConservationAnswer, ExplanationAnswer
 from services.api.parameters import Day, Instant, Whole
 from services.api.wire import answer
@@ -25,7 +24,7 @@ from services.shared_answers import SharedAnswer
 
 router = organization_router("insight")
 #: What is asked of the whole process.
-metrics_router = router_of("insight")
+metrics_router = outer_router("insight")
 _LIMIT = Whole("limit", LIMIT_DEFAULT, 0, LIMIT_MAX)
 _AS_OF, _KNOWN_AT = Day("asOf"), Instant("knownAt")
 
