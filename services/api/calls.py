@@ -15,6 +15,7 @@ from services.access.tokens import Identity
 from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
+from services.api.grouping import Groups
 from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
@@ -36,6 +37,11 @@ COMMANDS_AT_ONCE = 10
 LINK = "access_token"
 
 
+def _commands() -> Groups:
+    what = "the deciding of commands"
+    return Groups(Turns(what, most=COMMANDS_AT_ONCE, share=1), what)
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
     """What the handlers work with: `app.state.api`."""
@@ -52,7 +58,7 @@ class Api:
     live: LastLive = field(default_factory=LastLive)
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
     #: are for reads and for other organizations.
-    commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))
+    commands: Groups = field(default_factory=_commands)
 
 
 @dataclass(slots=True, repr=False)
