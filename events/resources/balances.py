@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from events.decimals import NonNegative, Number, Positive
+from events.decimals import NonNegative, Number
 from events.resources.base import Code, Day, Description, Id, Model, Moment, Name, Resource
 from events.resources.bounds import MANY, CurrencyCode, Text, items
 from events.resources.catalog import Frequency, Interval
@@ -63,12 +63,6 @@ class BalanceTransaction(Model):
     currency_paid: CurrencyCode | None = None
     transaction_type_id: Text | None = None
 
-    @model_validator(mode="after")
-    def _rules(self) -> Self:
-        if self.amount == 0:
-            raise ValueError("amount: must not be 0")
-        return self
-
 
 class BalanceSchedule(Resource):
     """What both kinds have: the balance, and the days in which they run."""
@@ -98,7 +92,7 @@ class BalanceTransactionSchedule(BalanceSchedule):
 
     term: ClassVar[tuple[str, str]] = ("startDate", "endDate")
 
-    amount: Positive
+    amount: NonNegative
     start_date: Moment
     end_date: Moment
     frequency: Frequency

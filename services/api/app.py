@@ -35,7 +35,7 @@ from services.api import (
     schedules,
     usage_query,
 )
-from services.api.calls import EVERYWHERE, Api
+from services.api.calls import Api
 from services.api.edges.edge import Edge
 from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
@@ -45,6 +45,7 @@ from services.api.openapi import ABOUT, serve_openapi
 from services.api.pages import serve_pages
 from services.api.ready import build_models
 from services.api.resources import resource_router
+from services.api.shortcut import Shortcut
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -138,17 +139,16 @@ def create_app(
         description=ABOUT,
         lifespan=lifespan,
         redirect_slashes=False,
-        dependencies=EVERYWHERE,
         middleware=[Middleware(Edge)],
         docs_url=None,
         redoc_url=None,
     )
     app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
     handle_errors(app)
-    for router in (health.router, auth.router):
-        app.include_router(router)
-    for router in organization_routers():
+    # As they are: what the framework includes it looks through once more for each request.
+    for router in (health.router, auth.router, *organization_routers()):
         app.router.routes.extend(router.routes)
+    app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
     return app

@@ -17,13 +17,13 @@ from services.access.errors import NoCredentialsSentError
 from services.access.signing_in import SignIn
 from services.api.answers import Token
 from services.api.bill_bodies import TokenBody
-from services.api.declaring import router_of
+from services.api.calls import outer_router
 from services.api.edges.bodies import body_of
 from services.api.sent import Body, Sent
 from services.api.wire import answer, parse_object
 from services.commands.errors import InvalidField
 
-router = router_of("authentication")
+router = outer_router("authentication")
 #: Strangers send it, and a form is read by a loop that everybody waits for: a second for each megabyte of it.
 GRANT_BYTES = 4096
 

@@ -22,6 +22,6 @@ FILTERS: dict[Reader[Any], str] = {
     Text("billJobId"): rows.IS_OF_JOB,
     **INVOICED_RANGE,
     Texts("ids"): rows.IS_ONE_OF,
-    Flag("locked"): rows.IS_LOCKED,
+    Flag("locked"): rows.IS_UNLOCKED_UNLESS,
     Choice("status", STATUSES): rows.HAS_STATUS,
 }

@@ -15,7 +15,7 @@ from services.api.bill_bodies import BillJobBody, RecalculateBody
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.paging import Page, Paging
-from services.api.parameters import Choice, Flag
+from services.api.parameters import FLAG, Choice
 from services.api.sent import Anything, Body, Sent, Unread
 from services.api.shown import listed
 from services.api.wire import answer
@@ -34,6 +34,8 @@ from services.commands.errors import UnknownResource
 from services.store.view import get
 
 router = organization_router("billjobs", prefix="/billjobs")
+#: m3ter writes it in capitals, and its client sends the text as it is.
+_ACTIVE = Choice("active", (*FLAG, "TRUE", "FALSE"))
 _JOB, _RECALCULATION = Body(BillJobBody, may_be_absent=True), Body(RecalculateBody, may_be_absent=True)
 
 
@@ -89,11 +91,11 @@ async def list_all(
     call: Caller,
     page: Annotated[Page, Depends(Paging())],
     status: Annotated[str | None, Depends(Choice("status", STATUSES))],
-    active: Annotated[bool, Depends(Flag("active"))],
+    active: Annotated[str | None, Depends(_ACTIVE)],
 ) -> Response:
     """The bill jobs, newest first; `active` and `status` as m3ter has them."""
     async with call.reading() as connection:
-        wanted = asked_statuses(status, active=active)
+        wanted = asked_statuses(status, active=(active or "").lower() == "true")
         jobs = await list_jobs(connection, call.organization, page.before, wanted, page.fetched)
     return page.answer([job_document(job) for job in page.shown(jobs)], jobs, lambda job: job.sequence)
 

@@ -16,6 +16,7 @@ from services.access.tokens import Identity
 from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
+from services.api.grouping import Groups
 from services.api.parameters import check_length, check_no_nul, check_parameters
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
@@ -25,6 +26,7 @@ from services.commands.organization_rules import check_exists
 from services.concurrency import Turns
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres
+from services.readside.live import LastLive
 from services.readside.progress import HTTP_SECONDS, Waiter
 from services.readside.watching import Watcher
 from services.store.generations import Generations
@@ -34,6 +36,11 @@ from services.store.view import load_config
 COMMANDS_AT_ONCE = 10
 #: The parameter of a link that is followed without signing in.
 LINK = "access_token"
+
+
+def _commands() -> Groups:
+    what = "the deciding of commands"
+    return Groups(Turns(what, most=COMMANDS_AT_ONCE, share=1), what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,11 @@ class Api:
     usage: SharedWriter
     #: Whether usage of an account that is not there brings it into being.
     skeleton_accounts: bool
+    #: Which read models were live when they were asked last.
+    live: LastLive = field(default_factory=LastLive)
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those
     #: are for reads and for other organizations.
-    commands: Turns = field(default_factory=lambda: Turns("the deciding of commands", most=COMMANDS_AT_ONCE, share=1))
+    commands: Groups = field(default_factory=_commands)
 
 
 @dataclass(slots=True, repr=False)
@@ -164,6 +173,11 @@ async def check_bounds(request: Request) -> None:
 
 #: Of every path.
 EVERYWHERE = (Depends(require_whole), Depends(check_bounds))
+
+
+def outer_router(*tags: str) -> APIRouter:
+    """A router of paths outside organizations."""
+    return router_of(*tags, dependencies=EVERYWHERE)
 
 
 def organization_router(*tags: str, prefix: str = "") -> APIRouter:

@@ -52,7 +52,7 @@ class Turn:
 @asynccontextmanager
 async def locked(call: Call) -> AsyncIterator[Any]:
     """A transaction in which no other command of the organization is decided. Raises: NoTurnError."""
-    async with call.api.commands.turn(call.organization), call.postgres.transaction() as connection:
+    async with call.api.commands.turns.turn(call.organization), call.postgres.transaction() as connection:
         await lock_organization(connection, call.organization)
         yield connection
 
@@ -69,14 +69,17 @@ async def in_turn(
 
     Raises: UnknownOrganization, NoTurnError, and the last attempt's `again_on`.
     """
+
+    async def decided(connection: Any) -> T:
+        resources = await load_config(connection, call.organization)
+        if must_exist:
+            check_exists(resources)
+        call.found(resources)
+        return await work(Turn(call, connection, resources, now_of(resources)))
+
     for left in reversed(range(attempts)):
         try:
-            async with locked(call) as connection:
-                resources = await load_config(connection, call.organization)
-                if must_exist:
-                    check_exists(resources)
-                call.found(resources)
-                return await work(Turn(call, connection, resources, now_of(resources)))
+            return await call.api.commands.do(call.postgres, call.organization, decided)
         except again_on:
             if not left:
                 raise

@@ -1,10 +1,9 @@
 """Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
 
-import inspect
 import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.params import Depends
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.api.answers import Error
+from services.api.handling import dependencies_of, handling_of
 from services.api.parameters import Reader, declared
 from services.api.scopes import needed_by, security_of
 from services.api.sent import Body, BodyReader
@@ -30,9 +30,10 @@ class DeclaredRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        readers = [one for one in _depends_on(endpoint) if isinstance(one, Reader)]
-        self.body = next((one for one in _depends_on(endpoint) if isinstance(one, Body)), None)
-        self._bodies = [one for one in _depends_on(endpoint) if isinstance(one, BodyReader)]
+        depends = list(dependencies_of(endpoint).values())
+        readers = [one for one in depends if isinstance(one, Reader)]
+        self.body = next((one for one in depends if isinstance(one, Body)), None)
+        self._bodies = [one for one in depends if isinstance(one, BodyReader)]
         #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
         [self.method] = options["methods"]
         self.needed = needed_by(self.method, path)
@@ -41,6 +42,10 @@ class DeclaredRoute(APIRoute):
         if not options.get("summary"):
             options["summary"] = first_sentence(endpoint.__doc__ or "") or None
         super().__init__(path, endpoint, **options | {"response_model": None, "openapi_extra": self._told(readers)})
+
+    def get_route_handler(self) -> Any:
+        """What the framework calls: steps of ours (`handling.py`)."""
+        return handling_of(self.endpoint, self.dependencies, self.param_convertors)
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
         """The operation as OpenAPI has it, beside what the framework knows itself."""
@@ -106,12 +111,3 @@ def router_of(*tags: str, prefix: str = "", dependencies: Sequence[Depends] = ()
         route_class=DeclaredRoute,
         default_response_class=Response,
     )
-
-
-def _depends_on(endpoint: Callable[..., Any]) -> list[Any]:
-    """What the handler's own parameters depend on."""
-    found = []
-    for parameter in inspect.signature(endpoint).parameters.values():
-        if get_origin(parameter.annotation) is Annotated:
-            found += [one.dependency for one in get_args(parameter.annotation)[1:] if isinstance(one, Depends)]
-    return found

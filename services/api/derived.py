@@ -21,12 +21,15 @@ from projections.settlement import Billed
 from projections.settlement.states_by_day import undrawn
 from services.api.funds import standing_of
 from services.commands.commitment_rules import is_used
+from services.commands.errors import UnknownResource
+from services.commands.kind import Kind
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.family_now import settle_now
-from services.readside.table_rows import read_balances
+from services.readside.live import LastLive
+from services.readside.table_rows import read_balances, read_with_balance
 from services.store.billed import bills_with
-from services.store.view import roots_of
+from services.store.view import entity_of, roots_of
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +67,22 @@ async def derived_fields(
             _log.exception("family_not_settled", organization=organization, root=root_id)
             rows = {id: row for id, row in rows.items() if roots.get(id) != root_id}
     return {fund.id: standing_of(rows[fund.id]) for fund in funds if fund.id in rows}
+
+
+async def read_fund(
+    connection: Any, live: LastLive, organization: str, kind: Kind, id: str
+) -> tuple[Entity[Any], dict[str, Any] | None]:
+    """A commitment or balance with its derived fields of today, if they are projected and passed its last command.
+
+    Raises: UnknownResource.
+    """
+    found = await read_with_balance(connection, live, organization, kind.name, id)
+    if found is None:
+        raise UnknownResource(kind=kind.name, id=id)
+    row, standing = found
+    entity = entity_of(row)
+    projected = standing is not None and standing["folded"] >= entity.folded
+    return entity, standing_of(standing) if projected and standing is not None else None
 
 
 def undrawn_fields(resources: Resources, entity: Entity[Any]) -> dict[str, Any]:

@@ -45,12 +45,16 @@ class EventContent(Shown):
 
 
 class EventAnswer(Shown):
-    """Something that happened to a resource. `eventType` is one of `events/types`; nothing is ever actioned."""
+    """Something that happened to a resource. `eventType` is one of `events/types`.
+
+    It only tells, so there is nothing to follow up: `dtActioned`, which m3ter's clients require, is its own time.
+    """
 
     id: str
     event_name: str
     event_type: str
     event_time: datetime
+    dt_actioned: datetime
     m3ter_event: EventContent = Field(alias="m3terEvent")
 
 
@@ -91,7 +95,7 @@ async def list_events(
 ) -> Response:
     """What happened to resources, newest first.
 
-    Nothing is actioned, so it changes nothing whether actioned ones are asked for.
+    Nothing is to be followed up, so it changes nothing whether actioned ones are asked for.
     """
     async with call.reading() as connection:
         positions = await _positions(connection, call, wanted, page)
@@ -161,7 +165,8 @@ def _document(organization: str, event: Happened, names: Mapping[str, Mapping[st
     name = name_of(fact)
     data = {state: _dto(organization, entity, names) for state, entity in _states(event).items()}
     content = {"eventName": name, "eventTime": time, "eventData": data}
-    return {"id": event.id, "eventName": name, "eventType": name, "eventTime": time, "m3terEvent": content}
+    times = {"eventTime": time, "dtActioned": time}
+    return {"id": event.id, "eventName": name, "eventType": name, **times, "m3terEvent": content}
 
 
 def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

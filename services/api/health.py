@@ -18,7 +18,7 @@ from events.topics import CATALOG, EVENTS, USAGE
 from services.access.gate import Gate
 from services.api.answers import HealthAnswer
 from services.api.away import Away
-from services.api.declaring import router_of
+from services.api.calls import outer_router
 from services.api.standing import Standing
 from services.api.wire import answer
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
@@ -40,7 +40,7 @@ STILL_SECONDS = 5.0
 _Ends = Ends | ExpectedFailure
 _Say = Callable[[BaseException], str]
 
-router = router_of("health")
+router = outer_router("health")
 _AWAY: dict[int | str, dict[str, Any]] = {503: {"description": "Postgres is away.", "model": HealthAnswer}}
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from projections.entities import BalanceEntity, CommitmentEntity, Entity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
-from services.api.derived import derived_fields, has_billed, has_drawn, undrawn_fields
+from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
 from services.api.filters import Filters
 from services.api.operations import summary_of
 from services.api.paging import Page, Paging
@@ -133,23 +133,22 @@ async def _drawn(call: Call, kind: Kind, id: str) -> bool:
 
 def _get(kind: Kind) -> Handler:
     async def get_one(call: Caller, id: str, as_of: Annotated[date | None, Depends(_AS_OF)]) -> Response:
-        return await _shown(call, kind, id, as_of)
+        async with call.looking() as connection:
+            entity, derived = await read_fund(connection, call.api.live, call.organization, kind, id)
+        if as_of is None and derived is not None:
+            return answer(document_of(entity, derived))
+        [document] = await documents(call, [entity], as_of)
+        return answer(document)
 
     return get_one
 
 
 def _get_plain(kind: Kind) -> Handler:
     async def get_one(call: Caller, id: str) -> Response:
-        return await _shown(call, kind, id, None)
+        async with call.looking() as connection:
+            return answer(document_of(await existing(connection, call.organization, kind, id)))
 
     return get_one
-
-
-async def _shown(call: Call, kind: Kind, id: str, as_of: date | None) -> Response:
-    async with call.looking() as connection:
-        entity = await existing(connection, call.organization, kind, id)
-    [document] = await documents(call, [entity], as_of)
-    return answer(document)
 
 
 def _list(kind: Kind) -> Handler:

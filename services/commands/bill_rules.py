@@ -9,9 +9,8 @@ from uuid import uuid5
 from events.envelope import NAMESPACE
 from events.resources.charges import Memo
 from events.resources.organization import BillConfig
-from projections.calendar import named_days
 from projections.entities import Entity
-from services.commands.checks import check_precision
+from services.commands.checks import check_precision, check_term
 from services.commands.errors import CommandError, InvalidField
 
 
@@ -37,11 +36,10 @@ def is_locked(bill_date: date, lock_date: date | None) -> bool:
 
 
 def check_memo(body: Memo, currency: str, zone: str) -> None:
-    """Its amount can be paid in the bill's currency, and its service has a day in the account's zone.
+    """Its amount can be paid in the bill's currency, and its service does not end before it starts.
 
     Raises: TooFineAmount, InvalidField.
     """
     check_precision("amount", body.amount, currency)
-    start, end = named_days(body.service_period_start_date, body.service_period_end_date, zone)
-    if end is None or end <= start:
-        raise InvalidField(field="servicePeriodEndDate", rule="must be after servicePeriodStartDate")
+    names = ("servicePeriodStartDate", "servicePeriodEndDate")
+    check_term(body.service_period_start_date, body.service_period_end_date, zone, names)

@@ -117,6 +117,32 @@ async def live_schema(connection: Any) -> str:
     return (await read_live(connection)).schema
 
 
+class LastLive:
+    """What a process saw live last: a question that stands alone names it at once, and learns in the same look whether
+    it is live still.
+    """
+
+    def __init__(self) -> None:
+        self._schema = FIRST_SCHEMA
+
+    async def fetch(self, connection: Any, question: str, *arguments: Any) -> list[Any]:
+        """Its rows, outside of any transaction; {schema} stands for the live schema, and rows have LIVE_NAME as `live`.
+
+        Raises: NotMigratedError, OutdatedReadModelsError.
+        """
+        try:
+            found = await connection.fetch(question.format(schema=self._schema), *arguments)
+        except (TablesMovedError, asyncpg.PostgresError):
+            found = None  # the schema is gone, or it is one of another version: which of the two, is told below
+        if found is not None and all(row["live"] == self._schema for row in found):
+            return list(found)
+        live = await read_live(connection)
+        with live.reading():
+            found = await connection.fetch(question.format(schema=live.schema), *arguments)
+        self._schema = live.schema
+        return list(found)
+
+
 async def move_live(connection: Any, schema: str) -> None:
     """From this transaction's end on, this schema is live."""
     await connection.execute(_MOVE, schema)

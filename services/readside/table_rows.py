@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
-from services.readside.live import read_live
+from services.readside.live import LIVE_NAME, LastLive, read_live
 from services.store.listing import Condition, all_placed
+from services.store.view import COLUMNS, ONE_OF_KIND
 
 #: The external invoice date: as it was issued with, which before version 3 of the fact was the bill's date; a pending
 #: bill's as it would be issued, by `OrganizationConfig.invoiced_before`.
@@ -32,7 +33,9 @@ LOCKED = """
 ))
 """
 IS_ONE_OF, IS_OF_ACCOUNT, IS_OF_ACCOUNTS = "bill_id = ANY ({})", "account_id = {}", "account_id = ANY ({})"
-HAS_STATUS, IS_LOCKED, IS_OF_JOB = "status = {}", f"{LOCKED} = {{}}", "bill->>'billJobId' = {}"
+HAS_STATUS, IS_OF_JOB = "status = {}", "bill->>'billJobId' = {}"
+#: As m3ter has it: true asks for locked ones, too, and false leaves them out.
+IS_UNLOCKED_UNLESS = f"({{}}::boolean OR NOT {LOCKED})"
 IS_DATED, DATED_FROM, DATED_BEFORE = "bill_date = {}", "bill_date >= {}", "bill_date < {}"
 INVOICED_FROM, INVOICED_BEFORE = f"{INVOICED} >= {{}}", f"{INVOICED} < {{}}"
 #: What is on a pending bill is derived when it is read, and its frequency with it.
@@ -130,6 +133,14 @@ _ROWS = """
 SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
 FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
 """
+_MEMBERS = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
+#: A commitment or balance with how it stands, if that is projected, in one look.
+_WITH_ITS_ROW = f"""
+SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _MEMBERS)}
+FROM store.entities e
+LEFT JOIN "{{schema}}".commitment_balances b ON b.organization = e.organization AND b.commitment_id = e.id
+WHERE {ONE_OF_KIND}
+"""
 
 
 async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -138,3 +149,13 @@ async def read_balances(connection: Any, organization: str, ids: Sequence[str]) 
     with live.reading():
         rows = await connection.fetch(_ROWS.format(schema=live.schema), organization, ids)
     return {row["commitment_id"]: row for row in rows}
+
+
+async def read_with_balance(
+    connection: Any, live: LastLive, organization: str, kind: str, id: str
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
+    """The row of a commitment or balance, and that of how it stands, if it is projected; None if there is none."""
+    for row in await live.fetch(connection, _WITH_ITS_ROW, organization, kind, id):
+        standing = {name.removeprefix("b_"): value for name, value in row.items() if name.startswith("b_")}
+        return row, standing if standing["kind"] is not None else None
+    return None

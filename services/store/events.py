@@ -44,11 +44,20 @@ ENVELOPE_BYTES = 4 * 1024
 # later. It is taken last, right before the INSERT, so that different organizations load and decide side by side.
 # Whoever follows is told at the commit, whenever in the transaction that is asked for.
 _LOCK = f"SELECT pg_advisory_xact_lock($1), {IDENTITY} AS identity, pg_notify('{CHANNEL}', '')"
-_INSERT = """
+_INTO = """
 INSERT INTO store.events (organization, stream, version, route, partition, account, type, schema_version, time,
                           correlation, causation, actor, data)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-RETURNING """
+"""
+_INSERT = f"{_INTO} VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING {COLUMNS}"
+# Both in one look: the position is given when there is a row to insert, which there is once the lock is held.
+_LOCK_AND_INSERT = f"""
+WITH locked AS MATERIALIZED ({_LOCK.replace("$1", "$14")})
+{_INTO}
+SELECT $1::text, $2::text, $3::bigint, $4::text, $5::integer, $6::text, $7::text, $8::integer, $9::timestamptz,
+       $10::text, $11::text, $12::text, $13::json
+FROM locked
+RETURNING {COLUMNS}, (SELECT identity FROM locked) AS identity
+"""
 #: Both also to be a part of another question.
 HEAD = "SELECT coalesce(max(position), 0) FROM store.events"
 RELAYED_TO = "SELECT position FROM store.relay"
@@ -115,20 +124,22 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
     Nothing is durable before the caller's commit. Raises: StreamMovedError when a version is taken (the transaction is
     then over: decide again in a new one), RecordTooLargeError; NotComparedError of a connection with a fence.
     """
-    row = await connection.fetchrow(_LOCK, APPEND_LOCK)
-    if connection.fence is not None:
-        connection.fence.check(row["identity"])
-    return [await _insert(connection, event, generations) for event in events]
+    found = list[Envelope]()
+    for event in events:
+        locking = () if found else (APPEND_LOCK,)
+        found.append(await _insert(connection, event, generations, *locking))
+    return found
 
 
-async def _insert(connection: Any, event: NewEvent, generations: Generations) -> Envelope:
+async def _insert(connection: Any, event: NewEvent, generations: Generations, *locking: int) -> Envelope:
+    """`locking`: the lock under which positions are given, if it is to be taken first."""
     fact = event.fact
     if fact.route.value in ("account", "both") and event.partition is None:
         raise ValueError(f"{type(fact).__name__} needs a partition")
     data = fact.model_dump_json(by_alias=True, exclude_unset=True)
     try:
         row = await connection.fetchrow(
-            _INSERT + COLUMNS,
+            _LOCK_AND_INSERT if locking else _INSERT,
             event.organization,
             event.stream,
             event.version,
@@ -142,9 +153,12 @@ async def _insert(connection: Any, event: NewEvent, generations: Generations) ->
             event.causation,
             event.actor,
             data,
+            *locking,
         )
     except asyncpg.UniqueViolationError as error:
         raise StreamMovedError(event.organization, event.stream, event.version) from error
+    if locking and connection.fence is not None:
+        connection.fence.check(row["identity"])
     envelope, limit = envelope_of(row, generations.commands), generations.record_bytes - BATCH_ROOM_BYTES
     if (size := len(encode(envelope))) > limit:
         raise RecordTooLargeError(type(fact).__name__, size, limit)

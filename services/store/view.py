@@ -38,7 +38,9 @@ _STAMPS = ("position", "folded", "created", "modified", "created_by", "modified_
 #: Rows for `entity_of`, of organization $1, and those of kind $2 among them: `AND` goes on.
 OF_ORGANIZATION = f"SELECT {COLUMNS} FROM store.entities e WHERE e.organization = $1"
 OF_KIND = f"{OF_ORGANIZATION} AND e.kind = $2"
-_GET = f"{OF_KIND} AND e.id = $3"
+#: The one of that kind whose id is $3.
+ONE_OF_KIND = "e.organization = $1 AND e.kind = $2 AND e.id = $3"
+_GET = f"SELECT {COLUMNS} FROM store.entities e WHERE {ONE_OF_KIND}"
 _GET_IDS = f"{OF_ORGANIZATION} AND e.id = ANY($2)"
 _ROOTS = "SELECT id, root_id FROM store.entities WHERE organization = $1 AND id = ANY($2)"
 _PUT = """

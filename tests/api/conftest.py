@@ -50,7 +50,13 @@ async def http(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[ht
 async def sdk(url: str, store: Store, waited: list[Waiter]) -> AsyncIterator[AsyncM3ter]:
     """m3ter's official client, with the token that its async form never fetches."""
     async with AsyncM3ter(
-        api_key="key", api_secret="secret", token=token_of(), org_id=store.organization, base_url=url, timeout=30
+        api_key="key",
+        api_secret="secret",
+        token=token_of(),
+        org_id=store.organization,
+        base_url=url,
+        timeout=30,
+        _strict_response_validation=True,
     ) as client:
         yield client
 

@@ -15,6 +15,7 @@ from events.bill_parts import divided
 from events.facts.bills import BillIssued, BillVoided
 from services.postgres import Postgres
 from services.readside.family_now import settle_now
+from services.readside.live import create_read_models, live_schema, move_live
 from services.readside.progress import Waiter
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
@@ -63,6 +64,30 @@ async def test_a_row_that_is_behind_is_not_mixed_in(store: Store, http: httpx.As
     await project(store, account, held, 0)
     shown = (await http.get(f"/commitments/{held}")).json()
     assert (shown["amountSpent"], shown["amountRemaining"]) == (0, 100)
+
+
+async def test_a_row_is_read_where_read_models_were_moved_to(store: Store, http: httpx.AsyncClient) -> None:
+    account = await store.account()
+    held = await store.commitment(account, commitmentType="MINIMUM")
+    await project(store, account, held, 2**40)
+
+    async def spent() -> float:
+        return float((await http.get(f"/commitments/{held}")).json()["amountSpent"])
+
+    assert await spent() == 33.5
+    async with store.postgres.transaction() as connection:
+        before = await live_schema(connection)
+        await create_read_models(connection, "rm_9000")
+        await move_live(connection, "rm_9000")
+    try:
+        assert await spent() == 0  # nothing is projected there yet, so it is settled
+        await project(store, account, held, 2**40)
+        assert await spent() == 33.5
+    finally:
+        async with store.postgres.transaction() as connection:
+            await move_live(connection, before)
+            await connection.execute("DROP SCHEMA rm_9000 CASCADE")
+    assert await spent() == 33.5
 
 
 async def test_a_create_shows_what_was_made_and_settles_nothing_beside_it(

@@ -60,6 +60,7 @@ async def test_an_event_is_found_by_its_id_alone(sdk: AsyncM3ter, account: str) 
     events = [event async for event in sdk.events.list(resource_id=id)]
     for event in events:
         assert (await sdk.events.retrieve(event.id)).to_dict() == event.to_dict()
+        assert event.dt_actioned == event.event_time
     ids = [event.id for event in events]
     assert [event.id async for event in sdk.events.list(ids=ids[::-1])] == ids
     assert [event.id async for event in sdk.events.list(ids=ids, page_size=1)] == ids

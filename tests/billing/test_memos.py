@@ -87,7 +87,7 @@ async def test_memos_are_changed_and_removed_by_version(patient: Shop) -> None:
         ({"description": None}, "description: is required"),
         ({"debitReasonId": "x"}, "debitReasonId: is not a field"),
         ({"lineItemType": "USAGE"}, "lineItemType:"),
-        ({"servicePeriodEndDate": "2026-01-01"}, "servicePeriodEndDate: must be after"),
+        ({"servicePeriodEndDate": "2025-12-31"}, "servicePeriodEndDate: must not be before servicePeriodStartDate"),
         ({"productId": "00000000-0000-0000-0000-000000000000"}, "productId: there is no product"),
     ],
 )

@@ -60,7 +60,12 @@ class Walk:
 async def walk(patient: Shop) -> AsyncIterator[Walk]:
     url = patient.system.addresses.api_url
     async with AsyncM3ter(
-        api_key="k", api_secret="s", token=token_of(), org_id=patient.organization, base_url=url
+        api_key="k",
+        api_secret="s",
+        token=token_of(),
+        org_id=patient.organization,
+        base_url=url,
+        _strict_response_validation=True,
     ) as sdk:
         yield Walk(sdk)
 

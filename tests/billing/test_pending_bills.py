@@ -51,6 +51,7 @@ async def test_a_bill_is_locked_only_after_its_approval_and_then_stays(patient: 
     assert await patient.do("PUT", f"bills/{bill['id']}/lock") == locked
     assert "locked" in await patient.refused(409, "DELETE", f"bills/{bill['id']}")
     assert [one["id"] for one in await patient.bills(locked="true")] == [bill["id"]]
+    assert await patient.bills(locked="false") == []
 
 
 async def test_a_dropped_bill_leaves_what_it_would_have_billed(patient: Shop) -> None:

@@ -85,7 +85,7 @@ def test_what_a_balance_has_no_place_for_is_refused(
 @pytest.mark.parametrize(
     ("kind", "change", "message"),
     [
-        (TOP_UPS, {"amount": 0}, "amount: must be greater than 0"),
+        (TOP_UPS, {"amount": -1}, "amount: must be greater than or equal to 0"),
         (TOP_UPS, {"frequency": "HOURLY"}, "frequency: must be 'DAILY', 'WEEKLY', 'MONTHLY' or 'ANNUALLY'"),
         (TOP_UPS, {"frequencyInterval": 0}, "frequencyInterval: must be greater than or equal to 1"),
         (TOP_UPS, {"frequencyInterval": 366}, "frequencyInterval: must be less than or equal to 365"),

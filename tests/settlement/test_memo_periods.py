@@ -32,6 +32,10 @@ def test_days_and_midnights_of_utc_name_the_day_in_every_zone(zone: str) -> None
     assert period(zone, "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z") == days
 
 
+def test_a_period_may_hold_no_day() -> None:
+    assert period("UTC", "2019-12-27T18:11:19Z", "2019-12-27T18:11:19Z") == (date(2019, 12, 27), date(2019, 12, 27))
+
+
 def test_any_other_instant_names_the_day_it_falls_on_there() -> None:
     start, end = "2026-01-01T03:00:00Z", "2026-02-01T12:00:00Z"
     assert period("America/New_York", start, end) == (date(2025, 12, 31), date(2026, 2, 1))

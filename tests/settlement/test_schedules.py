@@ -227,3 +227,22 @@ def test_a_fee_has_the_balances_product_and_contract_and_an_id_that_stays() -> N
             assert line.wording["balance_id"] == id_of("balance", "wallet")
         ids.append([line.wording["charge_id"] for line in bill.lines])
     assert ids[0] == ids[1] and len(set(ids[0])) == 2
+
+
+NOTHING = """
+accounts: [{code: acme}]
+balances: [{code: wallet, account: acme, startDate: 2026-01-01, endDate: 2026-04-01}]
+balanceTransactionSchedules: [{code: up, balance: wallet, amount: 0, startDate: 2026-01-05, endDate: 2026-04-01}]
+charges: [{code: c, account: acme, amount: 25, servicePeriodStartDate: 2026-01-20, servicePeriodEndDate: 2026-01-21}]
+steps:
+  - transaction: {balance: wallet, amount: 10, date: 2026-01-01}
+  - transaction: {balance: wallet, amount: 0, date: 2026-01-15}
+"""
+
+
+def test_what_puts_nothing_in_changes_no_bill() -> None:
+    family = family_of(play_text(NOTHING))
+    [bill] = draft_bills(family, date=date(2026, 2, 1))
+    assert [(line.type, line.amount) for line in bill.lines] == [("AD_HOC", 25), ("BALANCE_CONSUMED", -10)]
+    [state] = settle(family, through=date(2026, 2, 1), accrued=False).balances.values()
+    assert (state.top_ups, state.amount_spent, state.amount_remaining) == (10, 10, 0)

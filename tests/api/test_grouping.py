@@ -1,0 +1,177 @@
+"""Commands that come at once share a transaction, and stay what they were: in turn, and each with its own end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import pytest_asyncio
+
+from services.api.grouping import MOST, Groups
+from services.concurrency import NoTurnError, Turns
+from services.postgres import PostgresUnreachableError
+from tests.store.kit import Store
+
+pytestmark = pytest.mark.stack
+
+_TABLE = "CREATE TABLE IF NOT EXISTS public.grouped (organization text, name text, UNIQUE (organization, name))"
+_INSERT = "INSERT INTO public.grouped (organization, name) VALUES ($1, $2) RETURNING pg_current_xact_id()::text"
+_NAMES = "SELECT name FROM public.grouped WHERE organization = $1 ORDER BY name"
+Work = Callable[[Any], Awaitable[Any]]
+
+
+class Desk:
+    """Groups of one organization, and work that leaves a name, which nobody else may leave."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.groups = Groups(Turns("a test", most=10, share=1), "a test")
+
+    async def do(self, *works: Work) -> list[Any]:
+        """What became of each: the number of its transaction, or its error."""
+        organization = self.store.organization
+        asked = (self.groups.do(self.store.postgres, organization, work) for work in works)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    def leave(self, name: str, error: type[Exception] | None = None) -> Work:
+        """Leave a name, and then fail, if it is to."""
+
+        async def work(connection: Any) -> str:
+            number = str(await connection.fetchval(_INSERT, self.store.organization, name))
+            if error is not None:
+                raise error(name)
+            return number
+
+        return work
+
+    async def left(self) -> str:
+        async with self.store.postgres.connection() as connection:
+            return "".join(row["name"] for row in await connection.fetch(_NAMES, self.store.organization))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(store: Store) -> AsyncIterator[Desk]:
+    async with store.postgres.connection() as connection:
+        await connection.execute(_TABLE)
+    yield Desk(store)
+    async with store.postgres.connection() as connection:
+        await connection.execute("DROP TABLE public.grouped")
+
+
+async def test_who_comes_at_once_shares_a_transaction_of_bounded_size(desk: Desk) -> None:
+    found = await desk.do(*(desk.leave(name) for name in "abcdefghijklmnopqrst"))
+    assert list(Counter(found).values()) == [MOST, MOST, 4]
+    assert await desk.left() == "abcdefghijklmnopqrst"
+    [later] = await desk.do(desk.leave("z"))
+    assert later not in found
+
+
+@pytest.mark.parametrize("failing", ["a", "b", "d"])
+async def test_who_fails_takes_back_its_own_work_alone(desk: Desk, failing: str) -> None:
+    works = [desk.leave(name, ValueError if name == failing else None) for name in "abcd"]
+    found = await desk.do(*works)
+    assert [name for name, one in zip("abcd", found, strict=True) if isinstance(one, ValueError)] == [failing]
+    assert await desk.left() == "abcd".replace(failing, "")
+
+
+async def test_a_statement_that_postgres_refuses_is_its_own_end_too(desk: Desk) -> None:
+    found = await desk.do(*(desk.leave(name) for name in "aabbc"))
+    refused = [isinstance(one, asyncpg.UniqueViolationError) for one in found]
+    assert refused == [False, True, False, True, False]
+    assert await desk.left() == "abc"
+
+
+async def test_a_lost_connection_fails_those_who_were_in_it_and_nobody_else(desk: Desk) -> None:
+    async def lose(connection: Any) -> None:
+        await connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    *lost, after = await desk.do(desk.leave("a"), desk.leave("b"), lose, desk.leave("c"))
+    assert [type(one) for one in lost] == [PostgresUnreachableError] * 3
+    assert isinstance(after, str) and await desk.left() == "c"
+
+
+async def test_who_has_left_is_passed_over_and_his_place_is_taken(desk: Desk) -> None:
+    organization = desk.store.organization
+    async with desk.groups.turns.turn(organization):
+        gone, stays = (
+            asyncio.create_task(desk.groups.do(desk.store.postgres, organization, desk.leave(name))) for name in "ab"
+        )
+        await asyncio.sleep(0.05)
+        gone.cancel()
+    await stays
+    assert await desk.left() == "b" and gone.cancelled()
+
+
+async def test_who_waits_too_long_is_told_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk.groups.turns.turn(desk.store.organization):
+        with monkeypatch.context() as patch:
+            patch.setattr("services.api.grouping.WAIT_SECONDS", 0.1)
+            found = await desk.do(desk.leave("a"), desk.leave("b"))
+    assert [type(one) for one in found] == [NoTurnError, NoTurnError]
+    [done] = await desk.do(desk.leave("c"))
+    assert isinstance(done, str) and await desk.left() == "c"
+
+
+async def test_work_is_done_in_the_context_of_its_request(desk: Desk) -> None:
+    named = ContextVar[str]("named")
+
+    async def ask(name: str) -> str:
+        named.set(name)
+
+        async def work(_: Any) -> str:
+            return named.get()
+
+        return await desk.groups.do(desk.store.postgres, desk.store.organization, work)
+
+    assert await asyncio.gather(*map(ask, "abc")) == ["a", "b", "c"]
+
+
+async def test_of_creates_at_once_with_one_code_one_is_made(store: Store, http: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(
+        *(http.post("/products", json={"code": f"p{number % 4}", "name": "P"}) for number in range(12))
+    )
+    assert Counter(answer.status_code for answer in answers) == {200: 4, 409: 8}
+    listed = (await http.get("/products")).json()["data"]
+    assert sorted(product["code"] for product in listed) == ["p0", "p1", "p2", "p3"]
+
+
+async def test_positions_follow_the_order_of_commits(store: Store, http: httpx.AsyncClient) -> None:
+    """Whoever reads on from the last position seen misses nothing, while groups of two organizations append."""
+    other = Store(store.endpoints, store.postgres, store.generations)
+    await other.configure()
+    seen = list[int]()
+    done = asyncio.Event()
+
+    async def follow() -> None:
+        async with store.postgres.connection() as connection:
+            finished = False
+            while not finished:
+                finished = done.is_set()
+                last = seen[-1] if seen else 0
+                rows = await connection.fetch(
+                    "SELECT position FROM store.events WHERE position > $1 AND organization = ANY($2) ORDER BY 1",
+                    last,
+                    [store.organization, other.organization],
+                )
+                seen.extend(row["position"] for row in rows)
+                await asyncio.sleep(0)
+
+    following = asyncio.create_task(follow())
+    paths = [f"/organizations/{one.organization}/products" for one in (store, other)]
+    base = str(http.base_url).partition("/organizations/")[0]
+    for burst in range(5):
+        bodies = [{"code": f"q{burst}-{number}", "name": "Q"} for number in range(10)]
+        made = await asyncio.gather(*(http.post(f"{base}{path}", json=body) for path in paths for body in bodies))
+        assert {one.status_code for one in made} == {200}
+    done.set()
+    await following
+    async with store.postgres.connection() as connection:
+        every = await connection.fetch(
+            "SELECT position FROM store.events WHERE organization = ANY($1) ORDER BY 1",
+            [store.organization, other.organization],
+        )
+    assert seen == [row["position"] for row in every] and len(seen) > 100
