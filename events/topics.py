@@ -10,6 +10,7 @@ USAGE_REJECTED = "usage.rejected"
 EVENTS = "billing.events"
 CATALOG = "billing.catalog"
 BILL_LINES = "billing.bill-line-items"
+CHECKPOINTS = "billing.checkpoints"
 
 _FOR_EVER = "-1"
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -54,6 +55,7 @@ TOPICS = (
     Topic(CATALOG, 1, _config(_FOR_EVER)),
     Topic(BILL_LINES, None, _config(_FOR_EVER)),
     Topic(USAGE_REJECTED, None, _config(str(400 * _DAY_MS))),
+    Topic(CHECKPOINTS, 1, _config(_FOR_EVER)),
 )
 
 

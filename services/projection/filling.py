@@ -1,10 +1,10 @@
 """Fills a schema from the log: explicit ranges, no consumer group, settled once at the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from events.topics import EVENTS
 from services.failures import ExpectedFailure, Worded
-from services.kafka import LogReader, Polled
+from services.kafka import FetchedRecord, LogReader, Polled
 from services.projection.projection import Projection
 
 #: Records of one transaction of a rebuild.
@@ -20,6 +20,8 @@ class NewerLogError(Worded, ExpectedFailure):
 
 
 Progress = Callable[[int], None]
+#: Is shown every record that is read, in order.
+Watch = Callable[[Sequence[FetchedRecord]], None]
 
 
 async def fold_to(
@@ -29,6 +31,7 @@ async def fold_to(
     *,
     catalog_end: int | None = None,
     progress: Progress = lambda records: None,
+    watch: Watch = lambda records: None,
 ) -> None:
     """Fold the loaded partitions up to these next offsets, written a chunk at a time; the rest stays in memory.
 
@@ -38,6 +41,7 @@ async def fold_to(
         start = projection.partitions[partition].position.next_offset
         async for records in log.read(EVENTS, partition, start, end):
             await projection.fold({partition: Polled(records, records[-1].offset + 1)})
+            watch(records)
             progress(len(records))
             if projection.unwritten_records >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
