@@ -12,23 +12,24 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from projections.readmodels import due
-from services.audit.beginning import Beginning, begin_at_checkpoint
+from services.audit.beginning import begin_at_checkpoint
 from services.audit.checkpoint import Checkpoint, NoSecretError, Seal
 from services.audit.foreign import foreign_records
 from services.audit.hashes import digest_of, first_difference
 from services.audit.keeping import keep
 from services.audit.partition import PartitionAudit, Proved, Schemas, Stretch
-from services.audit.proving import checkpoint_of, earlier_checkpoints, other_history, stretches_of
+from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
 from services.audit.report import Report
 from services.audit.residues import conservation
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster
 from services.postgres import Postgres
-from services.projection.filling import Progress
+from services.projection.apart import Progress, processes_for, run_apart
 from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
@@ -40,6 +41,8 @@ QUIET_SECONDS = 60.0
 BEHIND_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 
+#: Other connections may read what this transaction does, as long as it lasts.
+_SHARE = "SELECT pg_export_snapshot()"
 _ACCOUNTS = "SELECT count(*) FROM {schema}.account_directory"
 
 
@@ -56,14 +59,17 @@ async def audit(
     *,
     seal: Seal | None = None,
     from_checkpoint: bool = False,
+    processes: int = 1,
     begin: Progress = lambda records: None,
     progress: Progress = lambda _: None,
 ) -> Report:
-    """Audit the live read models. `begin` is told how many records there are, `progress` how many more are folded.
+    """Audit the live read models, with at most so many processes; 1 is this one alone. `begin` is told how many records
+    there are, `progress` how many more are folded.
 
     `from_checkpoint`: from the last one on, if it holds. With a `seal`, what passes is kept as a checkpoint.
     Raises: OutdatedReadModelsError: those of another version are not what this program would fill; NoSecretError;
-    AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
+    AlreadyRunningError, BreakError, StillDueError, FoldFailedError, ProcessDiedError; KafkaUnreachableError,
+    PostgresUnreachableError.
     """
     if from_checkpoint and seal is None:
         raise NoSecretError
@@ -81,12 +87,12 @@ async def audit(
                 raise StillDueError(still)
             schemas = Schemas(live, await scratch_schema(postgres))
             try:
-                run = _Run(postgres, cluster, generations, schemas, snapshot, seal)
-                checkpoint = await run.audit(from_checkpoint, begin, progress)
-                if seal is not None and checkpoint is not None:
-                    await keep(guard, cluster, seal, checkpoint, schemas.scratch)
-                    run.report.kept = checkpoint.number
-                return run.report
+                run = _Run(postgres, cluster, generations, schemas, snapshot, seal, processes)
+                report, checkpoint = await run.audit(from_checkpoint, begin, progress)
+                if seal is None or checkpoint is None:
+                    return report
+                await keep(guard, cluster, seal, checkpoint, schemas.scratch)
+                return replace(report, kept=checkpoint.number)
             finally:
                 await drop_schema(guard, schemas.scratch)
 
@@ -127,58 +133,64 @@ class _Run:
         schemas: Schemas,
         snapshot: Any,
         seal: Seal | None,
+        processes: int,
     ) -> None:
         self._postgres, self._cluster, self._generations = postgres, cluster, generations
         self._schemas, self._snapshot, self._seal = schemas, snapshot, seal
-        self.report = Report()
+        self._processes = processes
 
-    async def audit(self, from_checkpoint: bool, begin: Progress, progress: Progress) -> Checkpoint | None:
-        """Fills the report. Returns what was proved, if it passed and can be signed."""
+    async def audit(
+        self, from_checkpoint: bool, begin: Progress, progress: Progress
+    ) -> tuple[Report, Checkpoint | None]:
+        """What was found; and, if it passed and can be signed, what was proved."""
+        live, scratch = self._schemas.live, self._schemas.scratch
         partitions = range(self._generations.partitions)
+        plan = await self._plan(from_checkpoint)
+        begin(sum(one.records for one in plan.stretches))
         behind = {row["root_id"] for row in await self._snapshot.fetch(due.ROOTS_BEHIND, list(partitions))}
-        stretches, earlier = await self._plan(from_checkpoint)
-        begin(sum(one.records for one in stretches))
-        report, (live, scratch) = self.report, (self._schemas.live, self._schemas.scratch)
-        report.behind = len(behind)
-        report.accounts = await self._snapshot.fetchval(_ACCOUNTS.format(schema=live))
-        audited = PartitionAudit(self._postgres, self._cluster, self._generations.origins, self._schemas, behind)
-        proved = [await audited.prove(self._snapshot, stretch, progress) for stretch in stretches]
-        for one in proved:
-            report.add(one)
-        report.unexplained += await conservation(self._snapshot, live)
-        report.foreign = [one.told(self._cluster) for one in await foreign_records(self._snapshot, live)]
+        proved = await self._prove(plan.stretches, frozenset(behind), progress)
+        foreign = await foreign_records(self._snapshot, live)
         async with self._postgres.transaction(isolation="repeatable_read") as other:
-            found = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
-            if found is not None:
-                report.difference = str(found)
-            changed = other_history(self._cluster, earlier, proved)
-            report.difference = changed or report.difference
-            if self._seal is None or not report.passed:
-                return None
-            state = await digest_of(other, scratch)
-        return await self._proved(self._seal, stretches, proved, state)
-
-    async def _plan(self, from_checkpoint: bool) -> tuple[list[Stretch], list[Checkpoint]]:
-        """What is to be folded, from a checkpoint if one holds, and the earlier ones, if all of it is."""
-        positions = await read_positions(self._snapshot, range(self._generations.partitions))
-        seal, beginning = self._seal, Beginning()
-        if seal is not None and from_checkpoint:
-            scratch = self._schemas.scratch
-            beginning = await begin_at_checkpoint(
-                self._postgres, self._cluster, seal, self._generations, positions, scratch
+            row = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
+            bill = next((one.difference for one in proved if one.difference is not None), None)
+            report = Report(
+                events=plan.events,
+                accounts=await self._snapshot.fetchval(_ACCOUNTS.format(schema=live)),
+                bills=sum(one.bills for one in proved),
+                unexplained=sum((one.unexplained for one in proved), await conservation(self._snapshot, live)),
+                difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
+                behind=len(behind),
+                foreign=tuple(one.told(self._cluster) for one in foreign),
+                since=None if plan.begun is None else plan.begun.number,
+                refused=plan.refused,
             )
-        begun, earlier = beginning.checkpoint, list[Checkpoint]()
-        if seal is not None and begun is None:
-            earlier = await earlier_checkpoints(self._cluster, seal, self._generations)
-        stretches = stretches_of(positions, begun, earlier)
-        self.report.since = None if begun is None else begun.number
-        self.report.refused = beginning.refused
-        catalog = max((one.end_catalog for one in stretches), default=0) - (begun.catalog_offset if begun else 0)
-        self.report.events = sum(one.records for one in stretches) + catalog
-        return stretches, earlier
-
-    async def _proved(
-        self, seal: Seal, stretches: Sequence[Stretch], proved: Sequence[Proved], state: str
-    ) -> Checkpoint:
+            if self._seal is None or not report.passed:
+                return report, None
+            state = await digest_of(other, scratch)
         async with self._postgres.connection() as connection:
-            return await checkpoint_of(connection, self._cluster, seal, self._generations, stretches, proved, state)
+            return report, await checkpoint_of(
+                connection, self._cluster, self._seal, self._generations, plan.stretches, proved, state
+            )
+
+    async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
+        """What came of each partition, folded in as many processes as that is worth."""
+        shared = await self._snapshot.fetchval(_SHARE)
+        postgres, origins = self._postgres, self._generations.origins
+        work = PartitionAudit(postgres.url, postgres.role, self._cluster, origins, self._schemas, behind, shared)
+        return await run_apart(work, stretches, processes_for(stretches, self._processes), progress)
+
+    async def _plan(self, from_checkpoint: bool) -> Plan:
+        """What is to be folded: from a checkpoint on, if one holds, else everything."""
+        positions = await read_positions(self._snapshot, range(self._generations.partitions))
+        if self._seal is None:
+            return plan_of(positions)
+        refused = None
+        if from_checkpoint:
+            begun = await begin_at_checkpoint(
+                self._postgres, self._cluster, self._seal, self._generations, positions, self._schemas.scratch
+            )
+            if isinstance(begun, Checkpoint):
+                return plan_of(positions, begun)
+            refused = begun
+        earlier = await earlier_checkpoints(self._cluster, self._seal, self._generations)
+        return plan_of(positions, earlier=earlier, refused=refused)

@@ -1,7 +1,6 @@
 """Where an audit begins: at a checkpoint that holds, or, where none does, at the beginning, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -38,14 +37,6 @@ class Suspicious(Refused):
     suspicious = True
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What an audit goes on from: a checkpoint whose rows stand in `schema` now; or nothing, and why."""
-
-    checkpoint: Checkpoint | None = None
-    refused: Refused | None = None
-
-
 async def begin_at_checkpoint(
     postgres: Postgres,
     cluster: Cluster,
@@ -53,11 +44,12 @@ async def begin_at_checkpoint(
     generations: Generations,
     positions: Mapping[int, Position],
     schema: str,
-) -> Beginning:
+) -> Checkpoint | Refused:
     """Fill an empty schema with the rows of the newest checkpoint, if it holds. `positions` are those of the live read
     models, which the audit goes on to. If it does not hold, the schema is empty still.
 
     Nothing in Postgres is believed: what is not signed is compared with what is, row by row.
+    Returns: the checkpoint whose rows stand in the schema now, or why there is none.
     """
     async with LogReader(cluster) as reader:
         try:
@@ -73,8 +65,8 @@ async def begin_at_checkpoint(
             async with postgres.transaction(isolation="repeatable_read") as connection:
                 await _fill(connection, checkpoint, schema)
         except Refused as refused:
-            return Beginning(refused=refused)
-    return Beginning(checkpoint)
+            return refused
+    return checkpoint
 
 
 def _read(seal: Seal, token: str | None) -> Checkpoint:

@@ -15,6 +15,7 @@ from services.audit.audit import audit as run_audit
 from services.audit.checkpoint import Seal
 from services.audit.report import Report
 from services.postgres import open_postgres
+from services.projection.apart import cores
 from services.projection.replay import Replayed
 from services.projection.replay import replay as run_replay
 from services.run.settings import Settings, load_settings
@@ -32,10 +33,20 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} records/s" if task.speed else "")
 
 
+_processes = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=cores,
+    show_default="the cores there are",
+    help="How many partitions are folded at once, each by a process of its own.",
+)
+
+
 @click.command()
-def replay() -> None:
+@_processes
+def replay(processes: int) -> None:
     """Rebuild every read model from the log into a fresh schema and swap it in, while reads go on."""
-    done = uvloop.run(_replay())
+    done = uvloop.run(_replay(processes))
     click.echo(
         f"replay: {done.records} records in {done.seconds:.1f} s, live is {done.schema} in place of {done.replaced}"
     )
@@ -43,27 +54,29 @@ def replay() -> None:
 
 @click.command()
 @click.option("--from-checkpoint", is_flag=True, help="Go on from what the last audit that passed has proved.")
-def audit(from_checkpoint: bool) -> None:
+@_processes
+def audit(from_checkpoint: bool, processes: int) -> None:
     """Prove that live read models and issued bills equal their replay; exit status 1 names the first difference.
 
     One that passes keeps a checkpoint, signed with TRUEUP_CHECKPOINT_SECRET, if that is given.
     """
-    report = uvloop.run(_audit(from_checkpoint))
+    report = uvloop.run(_audit(from_checkpoint, processes))
     for line in report.first_lines():
         click.echo(line)
     click.echo(report.last_line())
     sys.exit(0 if report.passed else 1)
 
 
-async def _replay() -> Replayed:
-    return await _with_bar("replay", load_settings(), run_replay)
+async def _replay(processes: int) -> Replayed:
+    return await _with_bar("replay", load_settings(), partial(run_replay, processes=processes))
 
 
-async def _audit(from_checkpoint: bool) -> Report:
+async def _audit(from_checkpoint: bool, processes: int) -> Report:
     settings = load_settings()
     secret = settings.checkpoint_secret
     seal = None if secret is None else Seal(secret.get_secret_value().encode())
-    return await _with_bar("audit", settings, partial(run_audit, seal=seal, from_checkpoint=from_checkpoint))
+    run = partial(run_audit, seal=seal, from_checkpoint=from_checkpoint, processes=processes)
+    return await _with_bar("audit", settings, run)
 
 
 async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[T]]) -> T:

@@ -17,7 +17,7 @@ from services.kafka import FetchedRecord, LogReader
 DIGEST_BYTES = 32
 #: From an offset to a next offset.
 Range = tuple[int, int]
-_OFFSET = attrgetter("offset")
+_OFFSET, _TIMESTAMP = attrgetter("offset"), attrgetter("timestamp")
 
 
 class LogDigest:
@@ -31,17 +31,17 @@ class LogDigest:
         """The next records."""
         if not records:
             return
-        places = [(one.offset, one.timestamp, _length(one.key), _length(one.value)) for one in records]
-        self._places.update(np.array(places, dtype="<i8").tobytes())
-        self._bytes.update(b"".join([part for one in records for part in (one.key, one.value) if part]))
+        parts = [part for one in records for part in (one.key, one.value)]
+        lengths = [-1 if part is None else len(part) for part in parts]
+        places = np.empty((len(records), 4), "<i8")
+        places[:, 0], places[:, 1] = list(map(_OFFSET, records)), list(map(_TIMESTAMP, records))
+        places[:, 2], places[:, 3] = lengths[::2], lengths[1::2]
+        self._places.update(places.data)
+        self._bytes.update(b"".join(filter(None, parts)))
 
     def hexdigest(self) -> str:
         """What all of them together are known by."""
         return blake2b(self._places.digest() + self._bytes.digest(), digest_size=DIGEST_BYTES).hexdigest()
-
-
-def _length(part: bytes | None) -> int:
-    return -1 if part is None else len(part)
 
 
 class History:

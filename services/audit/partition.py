@@ -1,6 +1,6 @@
 """One partition of an audit: its log folded to where the live read models stand, and every bill derived on the way."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,10 +11,15 @@ from services.audit.history import History, Range
 from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
 from services.audit.residues import unexplained
 from services.kafka import Cluster, FetchedRecord, LogReader
-from services.postgres import Postgres
-from services.projection.filling import Progress, fold_to, settle_due
+from services.postgres import Postgres, Role, open_postgres
+from services.projection.apart import Progress
+from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.target import FixedTarget
+from services.readside.live import use_schema
+
+#: One reads the live schema, the others write the scratch one and read it.
+CONNECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,34 @@ class Proved:
     digests: dict[Range, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
 class PartitionAudit:
-    """Folds one stretch. It has a catalog of its own, because each partition stopped at another offset of it."""
+    """Folds a stretch of one partition into the scratch schema, from connections of its own, wherever it runs.
 
-    def __init__(
-        self, postgres: Postgres, cluster: Cluster, origins: Origins, schemas: Schemas, behind: Collection[str]
-    ) -> None:
-        self._postgres, self._cluster, self._origins = postgres, cluster, origins
-        self._schemas, self._behind = schemas, frozenset(behind)
+    It reads the live schema as the audit does, which has exported its snapshot under this name. `behind` are the roots
+    whose draws and lines are older than their balances.
+    """
 
-    async def prove(self, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
-        """`snapshot` is a transaction that reads the live schema as the audit does."""
+    database_url: str
+    role: Role | None
+    cluster: Cluster
+    origins: Origins
+    schemas: Schemas
+    behind: frozenset[str]
+    snapshot: str
+
+    async def run(self, stretch: Stretch, progress: Progress) -> Proved:
+        """Fold it, deriving each bill on the way. Each partition stopped at another offset of the catalog, so it is
+        folded for each."""
+        async with (
+            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
+            postgres.transaction(isolation="repeatable_read") as snapshot,
+        ):
+            await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
+            await use_schema(snapshot, self.schemas.live)
+            return await self._prove(postgres, snapshot, stretch, progress)
+
+    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
         ranges = [*stretch.ranges, (stretch.start, stretch.end)]
         proved, history = Proved(stretch.partition), History(ranges)
 
@@ -73,11 +95,11 @@ class PartitionAudit:
             history.take(records)
             progress(len(records))
 
-        async with LogReader(self._cluster) as side, LogReader(self._cluster) as main:
-            projection = Projection(FixedTarget(self._postgres, self._schemas.scratch), side, self._origins)
+        async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
+            projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
             await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
             before: list[Issued] = []
-            async for issued in issued_bills(snapshot, self._schemas.live, stretch.partition, stretch.start):
+            async for issued in issued_bills(snapshot, self.schemas.live, stretch.partition, stretch.start):
                 at = issued.bill.positions
                 if at.log < stretch.start or at.catalog < stretch.start_catalog:
                     before.append(issued)
@@ -90,7 +112,7 @@ class PartitionAudit:
                 _note(proved, await derive_again_from_past(projection, side, issued))
             proved.mark = projection.partitions[stretch.partition].position.mark
             proved.unexplained, _ = await unexplained(
-                snapshot, self._schemas.live, projection, stretch.partition, self._behind
+                snapshot, self.schemas.live, projection, stretch.partition, self.behind
             )
         history.reach(stretch.end)
         found = {range: history.digest(*range) for range in ranges}

@@ -1,13 +1,15 @@
 """From positions to a checkpoint: which stretches of the log an audit folds, and what it has proved by them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
+from services.audit.beginning import Refused
 from services.audit.checkpoint import Checkpoint, Seal, Segment
-from services.audit.history import Range, digest_between
+from services.audit.history import digest_between
 from services.audit.keeping import next_number, published_tokens
 from services.audit.partition import Proved, Stretch
 from services.audit.program import program_version
@@ -23,22 +25,41 @@ async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generat
     return [one for one in published if one.store == generations.commands and one.by_partition().keys() == partitions]
 
 
-def stretches_of(
-    positions: Mapping[int, Position], begun: Checkpoint | None, earlier: Sequence[Checkpoint]
-) -> list[Stretch]:
-    """What is to be folded of each partition: since the checkpoint, or all of it.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stretches that an audit folds, from the checkpoint `begun`, or from the beginning, and why, if it was not to.
 
-    Then the bytes that `earlier` ones were made over are read again: their digests are wanted, too.
+    Of `earlier` checkpoints the bytes of the log are read again that they were made over.
     """
-    found = []
+
+    stretches: Sequence[Stretch]
+    begun: Checkpoint | None = None
+    earlier: Sequence[Checkpoint] = ()
+    refused: Refused | None = None
+
+    @property
+    def events(self) -> int:
+        """How many offsets of the log and the catalog they cover."""
+        catalog = max((one.end_catalog for one in self.stretches), default=0)
+        return sum(one.records for one in self.stretches) + catalog - (self.begun.catalog_offset if self.begun else 0)
+
+
+def plan_of(
+    positions: Mapping[int, Position],
+    begun: Checkpoint | None = None,
+    *,
+    earlier: Sequence[Checkpoint] = (),
+    refused: Refused | None = None,
+) -> Plan:
+    """What is to be folded of each partition up to these positions."""
+    stretches = []
     for partition, place in sorted(positions.items()):
-        start = (
-            (0, 0) if begun is None else (begun.segment(partition).next_offset, begun.segment(partition).catalog_offset)
-        )
-        ranges: list[Range] = [one.segment(partition).range for one in earlier] if begun is None else []
+        held = begun and begun.segment(partition)
+        start, start_catalog = (held.next_offset, held.catalog_offset) if held else (0, 0)
+        ranges = [one.segment(partition).range for one in earlier]
         within = tuple(one for one in ranges if one[1] <= place.next_offset)
-        found.append(Stretch(partition, *start, place.next_offset, place.catalog_offset, within))
-    return found
+        stretches.append(Stretch(partition, start, start_catalog, place.next_offset, place.catalog_offset, within))
+    return Plan(stretches, begun, earlier, refused)
 
 
 def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[Proved]) -> str | None:

@@ -1,14 +1,13 @@
 """What an audit found."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 
 from events.decimals import plain
 from services.audit.beginning import Refused
-from services.audit.partition import Proved
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """What an audit found. `difference` is the first one; None when there is none."""
 
@@ -20,7 +19,7 @@ class Report:
     #: Families whose draws and accrued lines were behind their balances, and so were not compared.
     behind: int = 0
     #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
-    foreign: list[str] = field(default_factory=list)
+    foreign: tuple[str, ...] = ()
     #: The checkpoint that it went on from; None: it began at the beginning, and if it was not to, `refused` says why.
     since: int | None = None
     refused: Refused | None = None
@@ -33,12 +32,6 @@ class Report:
         checkpoint."""
         suspicious = self.refused is not None and self.refused.suspicious
         return self.difference is None and not self.unexplained and not self.foreign and not suspicious
-
-    def add(self, proved: Proved) -> None:
-        """What was found of one partition."""
-        self.bills += proved.bills
-        self.difference = self.difference or proved.difference
-        self.unexplained += proved.unexplained
 
     def first_lines(self) -> list[str]:
         """What is to be said before the last line."""

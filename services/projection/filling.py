@@ -1,15 +1,21 @@
-"""Fills a schema from the log: explicit ranges, no consumer group, settled once at the end."""
+"""Fills a schema from the log: explicit ranges, each partition by itself, settled once at its end."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from events.sources import Origins
 from events.topics import EVENTS
 from services.failures import ExpectedFailure, Worded
-from services.kafka import FetchedRecord, LogReader, Polled
+from services.kafka import Cluster, FetchedRecord, LogReader, Polled
+from services.postgres import Role, open_postgres
+from services.projection.apart import Progress
 from services.projection.projection import Projection
+from services.projection.target import FixedTarget
 
 #: Records of one transaction of a rebuild.
 CHUNK = 200_000
 DUE_CHUNK = 1_000
+CONNECTIONS = 2
 
 
 class NewerLogError(Worded, ExpectedFailure):
@@ -19,7 +25,6 @@ class NewerLogError(Worded, ExpectedFailure):
         super().__init__(why=why)
 
 
-Progress = Callable[[int], None]
 #: Is shown every record that is read, in order.
 Watch = Callable[[Sequence[FetchedRecord]], None]
 
@@ -49,6 +54,42 @@ async def fold_to(
             raise NewerLogError(projection.stopped[partition])
         if start < end:
             await projection.fold({partition: Polled((), end)})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A partition of the log, to be folded up to a next offset."""
+
+    partition: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """How many offsets it has."""
+        return self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Fills a schema that nobody else writes, a partition at a time, from connections of its own."""
+
+    database_url: str
+    role: Role | None
+    cluster: Cluster
+    schema: str
+    origins: Origins
+
+    async def run(self, part: Part, progress: Progress) -> None:
+        """Fold it from its beginning, and settle whom it touches. Raises: NewerLogError."""
+        async with (
+            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
+            LogReader(self.cluster) as side,
+            LogReader(self.cluster) as main,
+        ):
+            projection = Projection(FixedTarget(postgres, self.schema), side, self.origins)
+            await projection.load([part.partition])
+            await fold_to(projection, main, {part.partition: part.end}, progress=progress)
+            await settle_due(projection)
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:
