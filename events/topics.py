@@ -10,6 +10,7 @@ USAGE_REJECTED = "usage.rejected"
 EVENTS = "billing.events"
 CATALOG = "billing.catalog"
 BILL_LINES = "billing.bill-line-items"
+CHECKPOINTS = "billing.checkpoints"
 
 MIB = 1024 * 1024
 #: How large a record may be, with its batch around it, is a setting of at least and at most so much: batches of the
@@ -58,6 +59,7 @@ TOPICS = (
     Topic(CATALOG, 1, _config(_FOR_EVER)),
     Topic(BILL_LINES, None, _config(_FOR_EVER)),
     Topic(USAGE_REJECTED, None, _config(str(400 * _DAY_MS))),
+    Topic(CHECKPOINTS, 1, _config(_FOR_EVER)),
 )
 
 

@@ -3,35 +3,37 @@
 In one snapshot of the live schema: its positions are noted, the log is folded up to exactly these into a scratch
 schema, every row is compared by hash, every bill is derived again at its own positions, and every cent is accounted
 for. It reads the live tables only to compare them.
+
+It folds from the beginning, or from a checkpoint: then the scratch schema begins with what an earlier audit has
+proved, and the bills are those that were issued since. What passes is kept as a checkpoint, if there is a key for it.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
-from events.decimals import plain
-from events.sources import Origins
 from projections.readmodels import due
-from projections.readmodels.positions import Position
+from services.audit.beginning import begin_at_checkpoint
+from services.audit.checkpoint import Checkpoint, NoSecretError, Seal
 from services.audit.foreign import foreign_records
-from services.audit.hashes import first_difference
-from services.audit.issued_bills import derive_again, issued_bills
-from services.audit.residues import conservation, unexplained
+from services.audit.hashes import digest_of, first_difference
+from services.audit.keeping import keep
+from services.audit.partition import PartitionAudit, Proved, Schemas, Stretch
+from services.audit.proving import Plan, checkpoint_of, earlier_checkpoints, other_history, plan_of
+from services.audit.report import Report
+from services.audit.residues import conservation
 from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Worded
-from services.kafka import Cluster, LogReader
+from services.kafka import Cluster
 from services.postgres import Postgres
-from services.projection.filling import Progress, fold_to, settle_due
-from services.projection.projection import Projection
+from services.projection.apart import Progress, processes_for, run_apart
 from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
-from services.projection.target import FixedTarget
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
-from services.store.generations import load_generations
+from services.store.generations import Generations, load_generations
 
 #: How long the projector may take to settle whoever is due.
 QUIET_SECONDS = 60.0
@@ -39,6 +41,8 @@ QUIET_SECONDS = 60.0
 BEHIND_SECONDS = 5.0
 LOOK_SECONDS = 0.1
 
+#: Other connections may read what this transaction does, as long as it lasts.
+_SHARE = "SELECT pg_export_snapshot()"
 _ACCOUNTS = "SELECT count(*) FROM {schema}.account_directory"
 
 
@@ -49,46 +53,26 @@ class StillDueError(Worded, ExpectedFailure):
         super().__init__(count=count)
 
 
-@dataclass(slots=True)
-class Report:
-    """What an audit found. `difference` is the first one; None when there is none."""
-
-    events: int = 0
-    accounts: int = 0
-    bills: int = 0
-    unexplained: Decimal = Decimal(0)
-    difference: str | None = None
-    #: Families whose draws and accrued lines were behind their balances, and so were not compared.
-    behind: int = 0
-    #: Up to where it holds: the next offset of each partition of `billing.events`.
-    positions: dict[int, int] = field(default_factory=dict)
-    #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
-    foreign: list[str] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything is as the log says, and the log holds nothing but what is known."""
-        return self.difference is None and not self.unexplained and not self.foreign
-
-    def last_line(self) -> str:
-        """The line that an audit ends with."""
-        verdict = "live == replay" if self.difference is None else "live != replay"
-        money = self.unexplained
-        amount = f"{money:.2f}" if money == round(money, 2) else plain(money)
-        counted = f"{self.events} events, {self.accounts} accounts, {self.bills} bills"
-        strangers = f", {len(self.foreign)} foreign records" if self.foreign else ""
-        behind = f", {self.behind} accounts' lines behind" if self.behind else ""
-        return f"audit: {counted}, {verdict}, unexplained {amount}{behind}{strangers}"
-
-
 async def audit(
-    postgres: Postgres, cluster: Cluster, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
+    postgres: Postgres,
+    cluster: Cluster,
+    *,
+    seal: Seal | None = None,
+    from_checkpoint: bool = False,
+    processes: int = 1,
+    begin: Progress = lambda records: None,
+    progress: Progress = lambda _: None,
 ) -> Report:
-    """Audit the live read models. `begin` is told how many records there are, `progress` how many more are folded.
+    """Audit the live read models, with at most so many processes; 1 is this one alone. `begin` is told how many records
+    there are, `progress` how many more are folded.
 
-    Raises: OutdatedReadModelsError: those of another version are not what this program would fill;
-    AlreadyRunningError, BreakError, StillDueError, KafkaUnreachableError, PostgresUnreachableError.
+    `from_checkpoint`: from the last one on, if it holds. With a `seal`, what passes is kept as a checkpoint.
+    Raises: OutdatedReadModelsError: those of another version are not what this program would fill; NoSecretError;
+    AlreadyRunningError, BreakError, StillDueError, FoldFailedError, ProcessDiedError; KafkaUnreachableError,
+    PostgresUnreachableError.
     """
+    if from_checkpoint and seal is None:
+        raise NoSecretError
     async with postgres.alone() as guard, AsyncExitStack() as held:
         (await read_live(guard)).require_current()
         await lock_schemas(guard)
@@ -101,13 +85,16 @@ async def audit(
             live = await _current_schema(snapshot)
             if still := await snapshot.fetchval(due.COUNT_WHOLE, list(partitions)):
                 raise StillDueError(still)
-            behind = {row["root_id"] for row in await snapshot.fetch(due.ROOTS_BEHIND, list(partitions))}
-            scratch = await scratch_schema(postgres)
+            schemas = Schemas(live, await scratch_schema(postgres))
             try:
-                run = _Run(postgres, cluster, generations.origins, snapshot, live, scratch, behind, progress)
-                return await run.audit(await read_positions(snapshot, partitions), begin)
+                run = _Run(postgres, cluster, generations, schemas, snapshot, seal, processes)
+                report, checkpoint = await run.audit(from_checkpoint, begin, progress)
+                if seal is None or checkpoint is None:
+                    return report
+                await keep(guard, cluster, seal, checkpoint, schemas.scratch)
+                return replace(report, kept=checkpoint.number)
             finally:
-                await drop_schema(guard, scratch)
+                await drop_schema(guard, schemas.scratch)
 
 
 async def _current_schema(connection: Any) -> str:
@@ -142,60 +129,69 @@ class _Run:
         self,
         postgres: Postgres,
         cluster: Cluster,
-        origins: Origins,
+        generations: Generations,
+        schemas: Schemas,
         snapshot: Any,
-        live: str,
-        scratch: str,
-        behind: set[str],
-        progress: Progress,
+        seal: Seal | None,
+        processes: int,
     ) -> None:
-        self._postgres, self._cluster, self._origins = postgres, cluster, origins
-        self._snapshot, self._live, self._scratch = snapshot, live, scratch
-        self._behind, self._progress = behind, progress
-        self._report = Report(behind=len(behind))
+        self._postgres, self._cluster, self._generations = postgres, cluster, generations
+        self._schemas, self._snapshot, self._seal = schemas, snapshot, seal
+        self._processes = processes
 
-    async def audit(self, positions: Mapping[int, Position], begin: Progress) -> Report:
-        report = self._report
-        records = sum(place.next_offset for place in positions.values())
-        report.events = records + max((place.catalog_offset for place in positions.values()), default=0)
-        report.positions = {place.partition: place.next_offset for place in positions.values()}
-        report.accounts = await self._snapshot.fetchval(_ACCOUNTS.format(schema=self._live))
-        begin(records)
-        for place in positions.values():
-            await self._partition(place)
-        report.unexplained += await conservation(self._snapshot, self._live)
-        report.foreign = [one.told(self._cluster) for one in await foreign_records(self._snapshot, self._live)]
+    async def audit(
+        self, from_checkpoint: bool, begin: Progress, progress: Progress
+    ) -> tuple[Report, Checkpoint | None]:
+        """What was found; and, if it passed and can be signed, what was proved."""
+        live, scratch = self._schemas.live, self._schemas.scratch
+        partitions = range(self._generations.partitions)
+        plan = await self._plan(from_checkpoint)
+        begin(sum(one.records for one in plan.stretches))
+        behind = {row["root_id"] for row in await self._snapshot.fetch(due.ROOTS_BEHIND, list(partitions))}
+        proved = await self._prove(plan.stretches, frozenset(behind), progress)
+        foreign = await foreign_records(self._snapshot, live)
         async with self._postgres.transaction(isolation="repeatable_read") as other:
-            schemas, partitions = (self._live, self._scratch), range(len(positions))
-            found = await first_difference(self._snapshot, other, *schemas, partitions, self._behind)
-        if found is not None:
-            report.difference = str(found)
-        return report
+            row = await first_difference(self._snapshot, other, live, scratch, partitions, behind)
+            bill = next((one.difference for one in proved if one.difference is not None), None)
+            report = Report(
+                events=plan.events,
+                accounts=await self._snapshot.fetchval(_ACCOUNTS.format(schema=live)),
+                bills=sum(one.bills for one in proved),
+                unexplained=sum((one.unexplained for one in proved), await conservation(self._snapshot, live)),
+                difference=other_history(self._cluster, plan.earlier, proved) or (str(row) if row else bill),
+                behind=len(behind),
+                positions={one.partition: one.end for one in plan.stretches},
+                foreign=tuple(one.told(self._cluster) for one in foreign),
+                since=None if plan.begun is None else plan.begun.number,
+                refused=plan.refused,
+            )
+            if self._seal is None or not report.passed:
+                return report, None
+            state = await digest_of(other, scratch)
+        async with self._postgres.connection() as connection:
+            return report, await checkpoint_of(
+                connection, self._cluster, self._seal, self._generations, plan.stretches, proved, state
+            )
 
-    async def _partition(self, place: Position) -> None:
-        """Fold one partition to where the live schema stands, stopping where its bills were settled.
+    async def _prove(self, stretches: Sequence[Stretch], behind: frozenset[str], progress: Progress) -> list[Proved]:
+        """What came of each partition, folded in as many processes as that is worth."""
+        shared = await self._snapshot.fetchval(_SHARE)
+        postgres, origins = self._postgres, self._generations.origins
+        work = PartitionAudit(postgres.url, postgres.role, self._cluster, origins, self._schemas, behind, shared)
+        return await run_apart(work, stretches, processes_for(stretches, self._processes), progress)
 
-        Every partition follows a catalog of its own, because each stopped at another offset of it.
-        """
-        partition = place.partition
-        async with LogReader(self._cluster) as side, LogReader(self._cluster) as main:
-            projection = Projection(FixedTarget(self._postgres, self._scratch), side, self._origins)
-            await projection.load([partition], catalog_end=0)
-            async for issued in issued_bills(self._snapshot, self._live, partition):
-                at = issued.bill.positions
-                await self._fold(projection, main, at.log, at.catalog)
-                differs = await derive_again(projection, issued)
-                self._report.bills += 1
-                self._report.difference = self._report.difference or differs
-            await self._fold(projection, main, place.next_offset, place.catalog_offset)
-            await settle_due(projection, catalog_end=place.catalog_offset)
-            residue, _ = await unexplained(self._snapshot, self._live, projection, partition, self._behind)
-            self._report.unexplained += residue
-
-    async def _fold(self, projection: Projection, main: LogReader, end: int, catalog_end: int) -> None:
-        """Fold up to these positions in memory; large ranges are written on the way."""
-        partition = next(iter(projection.partitions))
-        if projection.partitions[partition].position.next_offset < end:
-            held = projection.catalog.offset
-            await fold_to(projection, main, {partition: end}, catalog_end=held, progress=self._progress)
-        await projection.follow(catalog_end)
+    async def _plan(self, from_checkpoint: bool) -> Plan:
+        """What is to be folded: from a checkpoint on, if one holds, else everything."""
+        positions = await read_positions(self._snapshot, range(self._generations.partitions))
+        if self._seal is None:
+            return plan_of(positions)
+        refused = None
+        if from_checkpoint:
+            begun = await begin_at_checkpoint(
+                self._postgres, self._cluster, self._seal, self._generations, positions, self._schemas.scratch
+            )
+            if isinstance(begun, Checkpoint):
+                return plan_of(positions, begun)
+            refused = begun
+        earlier = await earlier_checkpoints(self._cluster, self._seal, self._generations)
+        return plan_of(positions, earlier=earlier, refused=refused)

@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 import uvloop
@@ -10,14 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from services.audit.audit import Report
 from services.audit.audit import audit as run_audit
+from services.audit.checkpoint import Seal
 from services.audit.passes import note_pass
+from services.audit.report import Report
 from services.kafka import Cluster
 from services.postgres import Postgres, open_postgres
+from services.projection.apart import cores
 from services.projection.replay import Replayed
 from services.projection.replay import replay as run_replay
-from services.run.settings import load_settings
+from services.run.settings import Settings, load_settings
 from services.run.stack import known_endpoints
 
 CONNECTIONS = 6
@@ -32,36 +35,55 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:,.0f} records/s" if task.speed else "")
 
 
+_processes = click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=cores,
+    show_default="the cores there are",
+    help="How many partitions are folded at once, each by a process of its own.",
+)
+
+
 @click.command()
-def replay() -> None:
+@_processes
+def replay(processes: int) -> None:
     """Rebuild every read model from the log into a fresh schema and swap it in, while reads go on."""
-    done = uvloop.run(_replay())
+    done = uvloop.run(_replay(processes))
     click.echo(
         f"replay: {done.records} records in {done.seconds:.1f} s, live is {done.schema} in place of {done.replaced}"
     )
 
 
 @click.command()
-def audit() -> None:
-    """Prove that live read models and issued bills equal their replay; exit status 1 names the first difference."""
-    report = uvloop.run(_audit())
-    if report.difference is not None:
-        click.echo(f"audit: first difference: {report.difference}")
+@click.option("--from-checkpoint", is_flag=True, help="Go on from what the last audit that passed has proved.")
+@_processes
+def audit(from_checkpoint: bool, processes: int) -> None:
+    """Prove that live read models and issued bills equal their replay; exit status 1 names the first difference.
+
+    One that passes keeps a checkpoint, signed with TRUEUP_CHECKPOINT_SECRET, if that is given.
+    """
+    report = uvloop.run(_audit(from_checkpoint, processes))
+    for line in report.first_lines():
+        click.echo(line)
     click.echo(report.last_line())
     sys.exit(0 if report.passed else 1)
 
 
-async def _replay() -> Replayed:
-    return await _with_bar("replay", run_replay)
+async def _replay(processes: int) -> Replayed:
+    return await _with_bar("replay", load_settings(), partial(run_replay, processes=processes))
 
 
-async def _audit() -> Report:
-    return await _with_bar("audit", _audit_and_note)
+async def _audit(from_checkpoint: bool, processes: int) -> Report:
+    settings = load_settings()
+    secret = settings.checkpoint_secret
+    seal = None if secret is None else Seal(secret.get_secret_value().encode())
+    run = partial(_audit_and_note, seal=seal, from_checkpoint=from_checkpoint, processes=processes)
+    return await _with_bar("audit", settings, run)
 
 
-async def _audit_and_note(postgres: Postgres, cluster: Cluster, **told: Callable[[int], None]) -> Report:
-    """What was found stands in the database, where processes that run show it."""
-    report = await run_audit(postgres, cluster, **told)
+async def _audit_and_note(postgres: Postgres, cluster: Cluster, **asked: Any) -> Report:
+    """What was found stands in the database, where processes that run show it. `asked`: as `audit` takes it."""
+    report = await run_audit(postgres, cluster, **asked)
     async with postgres.connection() as connection:
         await note_pass(
             connection,
@@ -73,9 +95,9 @@ async def _audit_and_note(postgres: Postgres, cluster: Cluster, **told: Callable
     return report
 
 
-async def _with_bar(name: str, run: Callable[..., Awaitable[T]]) -> T:
-    """Run a fold of the whole log on this home's stack, its progress on stderr."""
-    endpoints = await known_endpoints(load_settings())
+async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[T]]) -> T:
+    """Run a fold of the log on this home's stack, its progress on stderr."""
+    endpoints = await known_endpoints(settings)
     with _bar() as bar:
         task = bar.add_task(name, total=None)
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:

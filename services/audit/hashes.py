@@ -6,6 +6,7 @@ of the log. Numbers are compared by value, not by how many zeros they are writte
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from projections.readmodels.registry import ALL
@@ -14,17 +15,26 @@ LEFT_OUT = {"epoch"}
 #: Whose rows are not compared as long as they are behind their balances ($1): they hold an earlier part of the log.
 BEHIND = ("draws", "accrued_lines", "due_accounts")
 
+#: A whole table is hashed and sorted before the first row comes.
+TABLE_SECONDS = 3_600.0
 _COLUMNS = """
 SELECT column_name, data_type FROM information_schema.columns
 WHERE table_schema = $1 AND table_name = $2 AND column_name NOT LIKE '%\\_at\\_wall' ORDER BY ordinal_position
 """
 _SEEN = "SELECT digests FROM {schema}.seen_ids WHERE partition = $1 ORDER BY first_offset"
 _HASHES = """
-SELECT key, md5(string_agg(hash, '' ORDER BY hash)) AS hash
-FROM (SELECT ({key})::text AS key, md5({row}) AS hash FROM {schema}.{table} WHERE {compared}) AS hashed
-GROUP BY key ORDER BY key COLLATE "C"
+SELECT key, encode(sha256(convert_to(string_agg(hash, '' ORDER BY hash COLLATE "C"), 'UTF8')), 'hex') AS hash
+FROM (
+    SELECT ({key})::text AS key, encode(sha256(convert_to({row}, 'UTF8')), 'hex') AS hash
+    FROM {schema}.{table} WHERE {compared}
+) AS hashed GROUP BY key ORDER BY key COLLATE "C"
 """
 _ROWS = "SELECT {columns} FROM {schema}.{table} WHERE ({key})::text = $1"
+#: How a value is written must not depend on whose session it is.
+_WRITTEN_ALIKE = """
+SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO, YMD', true),
+    set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,8 @@ async def first_difference(
 
     `connection` is in the snapshot of the live schema; `other` sees the replay's, which was written after it.
     """
+    for one in (connection, other):
+        await one.execute(_WRITTEN_ALIKE)
     for table, key in ((one.name, one.hashed_by) for one in ALL if one.hashed_by is not None):
         columns = await _columns(connection, live, table)
         left_out = sorted(behind) if table in BEHIND else None
@@ -59,6 +71,18 @@ async def first_difference(
         if not await _same_ids({live: connection, replay: other}, partition):
             return Difference("seen_ids", f"partition {partition}", "other ids", "these")
     return None
+
+
+async def digest_of(connection: Any, schema: str) -> str:
+    """What all rows of a schema are known by, inside the caller's transaction: equal for equal rows, whoever asks."""
+    await connection.execute(_WRITTEN_ALIKE)
+    digest = blake2b(digest_size=32)
+    for table in ALL:
+        columns = await _columns(connection, schema, table.name)
+        digest.update(f"{table.name} {','.join(columns)}\n".encode())
+        async for key, hashed in _hashes(connection, schema, table.name, table.hashed_by or "partition", columns, None):
+            digest.update(f"{len(key.encode())} {key} {hashed}\n".encode())
+    return digest.hexdigest()
 
 
 async def _columns(connection: Any, schema: str, table: str) -> dict[str, str]:
@@ -74,10 +98,10 @@ async def _columns(connection: Any, schema: str, table: str) -> dict[str, str]:
 async def _hashes(
     connection: Any, schema: str, table: str, key: str, columns: dict[str, str], left_out: list[str] | None
 ) -> AsyncIterator[tuple[str, str]]:
-    row = "concat_ws('|', " + ", ".join(f"coalesce({text}, '\\N')" for text in columns.values()) + ")"
+    row = f"ROW({', '.join(columns.values())})::text"
     compared, arguments = ("true", []) if left_out is None else ("root_id <> ALL ($1::text[])", [left_out])
     statement = _HASHES.format(key=key, row=row, schema=schema, table=table, compared=compared)
-    async for record in connection.cursor(statement, *arguments, prefetch=1_000):
+    async for record in connection.cursor(statement, *arguments, prefetch=1_000, seconds=TABLE_SECONDS):
         yield record["key"], record["hash"]
 
 

@@ -10,14 +10,16 @@ from events.facts.bills import BillIssued, BillLine
 from projections.resources import Resources
 from projections.settlement import DraftBill, Family, draft_bills, issue, together
 from projections.settlement.billed import key_of
+from services.kafka import LogReader
 from services.projection.projection import Projection
 from services.readside.family_state import FamilyState
 from services.readside.loading import bill_as_issued
+from services.readside.past import past_of
 
 _ISSUED = """
 SELECT organization, record FROM (
     SELECT organization, record, log_offset, convert_from(record, 'UTF8')::json #> '{{data,positions}}' AS at
-    FROM {schema}.facts WHERE partition = $1 AND type = 'BillIssued'
+    FROM {schema}.facts WHERE partition = $1 AND type = 'BillIssued' AND log_offset >= $2
 ) AS issued ORDER BY (at->>'log')::bigint, (at->>'catalog')::bigint, log_offset
 """
 
@@ -30,13 +32,14 @@ class Issued:
     bill: BillIssued
 
 
-async def issued_bills(connection: Any, schema: str, partition: int) -> AsyncIterator[Issued]:
+async def issued_bills(connection: Any, schema: str, partition: int, start: int = 0) -> AsyncIterator[Issued]:
     """Bills of a partition in the order of the positions that they were settled at; a log is folded one way only.
+    Only those that were issued at offset `start` or later.
 
     They are taken from the live facts only to know where to stop; those facts are compared with the log's, too. The
     connection's transaction reads the schema.
     """
-    async for row in connection.cursor(_ISSUED.format(schema=schema), partition, prefetch=200):
+    async for row in connection.cursor(_ISSUED.format(schema=schema), partition, start, prefetch=200):
         bill = decode(bytes(row["record"])).data
         assert isinstance(bill, BillIssued)
         whole = await bill_as_issued(connection, row["organization"], bill.bill_id) if bill.lines_before else bill
@@ -48,7 +51,19 @@ async def derive_again(projection: Projection, issued: Issued) -> str | None:
     """What differs between the bill and its derivation from what the projection has folded; None if nothing does."""
     bill = issued.bill
     state = await projection.family(bill.root_id, issued.organization, bill.positions.partition)
-    for draft in draft_bills(family_of(projection, state), date=bill.bill_date, account_id=bill.account_id):
+    return _differs(bill, family_of(projection, state))
+
+
+async def derive_again_from_past(projection: Projection, reader: LogReader, issued: Issued) -> str | None:
+    """The same of a bill whose positions the projection has passed; all that it folded must be written."""
+    bill = issued.bill
+    async with projection.target.reading() as connection:
+        past = await past_of(connection, reader, issued.organization, bill.root_id, bill.positions)
+    return _differs(bill, past.family)
+
+
+def _differs(bill: BillIssued, family: Family) -> str | None:
+    for draft in draft_bills(family, date=bill.bill_date, account_id=bill.account_id):
         if draft.currency == bill.currency:
             return difference(bill, draft)
     return f"bill {bill.bill_id} of account {bill.account_id}: at its positions nothing is due"

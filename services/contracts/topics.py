@@ -11,6 +11,7 @@ from events.topics import (
     ARRIVAL_HEADER,
     BILL_LINES,
     CATALOG,
+    CHECKPOINTS,
     CUT_HEADER,
     EVENTS,
     OFFSET_HEADER,
@@ -31,9 +32,14 @@ from services.run.settings import Settings
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
-_BINARY_USAGE, _REFUSED = "BinaryUsageEvent", "RefusedUsage"
+_BINARY_USAGE, _REFUSED, _CHECKPOINT = "BinaryUsageEvent", "RefusedUsage", "Checkpoint"
 #: What is in the topics that hold no facts.
-_OTHERS = {USAGE: [USAGE_EVENT, _BINARY_USAGE], USAGE_REJECTED: [_REFUSED], BILL_LINES: [LINE_ITEM]}
+_OTHERS = {
+    USAGE: [USAGE_EVENT, _BINARY_USAGE],
+    USAGE_REJECTED: [_REFUSED],
+    BILL_LINES: [LINE_ITEM],
+    CHECKPOINTS: [_CHECKPOINT],
+}
 #: Of each topic: what it is for, and whether Trueup takes from it, or puts into it, for others.
 _ABOUT = {
     USAGE: ("receive", "Usage, as anybody publishes it. What is refused goes to `usage.rejected`; the rest goes on."),
@@ -41,6 +47,7 @@ _ABOUT = {
     CATALOG: ("send", "Facts of a whole organization, in one order: products, meters, plans, prices, all accounts."),
     BILL_LINES: ("send", "The lines of issued bills, for invoicing, keyed by billing account."),
     USAGE_REJECTED: ("send", "Usage that was refused, as it came, with the reason; it can be sent again."),
+    CHECKPOINTS: ("send", "What audits have proved, signed with the operator's key; nobody else has a use for it."),
 }
 _DESCRIPTION = """What Trueup takes from Kafka and puts there.
 
@@ -54,7 +61,7 @@ takes and answers is described in `docs/openapi.json`."""
 
 def asyncapi() -> dict[str, Any]:
     """The document, for AsyncAPI 3.0."""
-    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item()}
+    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item(), _CHECKPOINT: _checkpoint()}
     return {
         "asyncapi": "3.0.0",
         "id": "urn:trueup",
@@ -163,6 +170,16 @@ def _line_item() -> dict[str, Any]:
         "headers": _headers(headers, required=[*headers]),
         "payload": {"$ref": SCHEMAS.format(model=LINE_ITEM)},
         "bindings": message_binding("The root of the account's family, whose bills are in one partition"),
+    }
+
+
+def _checkpoint() -> dict[str, Any]:
+    return {
+        "name": _CHECKPOINT,
+        "summary": "A JSON Web Signature in compact form: how far the log is audited, and the digests of what it says.",
+        "contentType": "application/jwt",
+        "payload": {"type": "string"},
+        "bindings": message_binding("None"),
     }
 
 

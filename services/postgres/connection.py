@@ -98,9 +98,10 @@ class Connection:
         with self._guarded():
             await self._raw.serve(organization)
 
-    async def execute(self, query: str, *arguments: Any) -> str:
+    async def execute(self, query: str, *arguments: Any, seconds: float | None = None) -> str:
+        """`seconds`: how long it may take, if that is not what every statement may."""
         with self._guarded():
-            return str(await self._raw.execute(query, *arguments))
+            return str(await self._raw.execute(query, *arguments, timeout=seconds))
 
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
         with self._guarded():
@@ -114,10 +115,12 @@ class Connection:
         with self._guarded():
             return await self._raw.fetchval(query, *arguments)
 
-    async def cursor(self, query: str, *arguments: Any, prefetch: int) -> AsyncIterator[Any]:
-        """The rows, `prefetch` at a time, inside a transaction."""
+    async def cursor(
+        self, query: str, *arguments: Any, prefetch: int, seconds: float | None = None
+    ) -> AsyncIterator[Any]:
+        """The rows, `prefetch` at a time, inside a transaction. `seconds`: how long each time may take."""
         with self._guarded():
-            rows = self._raw.cursor(query, *arguments, prefetch=prefetch).__aiter__()
+            rows = self._raw.cursor(query, *arguments, prefetch=prefetch, timeout=seconds).__aiter__()
         while True:
             with self._guarded():
                 try:

@@ -64,6 +64,11 @@ class Postgres:
         self.url, self._pool, self._turns, self._fence = url, pool, turns, fence
         self._role, self._whose, self._pooler = role, whose, pooler
 
+    @property
+    def role(self) -> Role | None:
+        """As which its connections act; None is the database's user."""
+        return self._role
+
     def of(self, organization: str) -> Self:
         """The same pool, whose connections are taken in the organization's turn."""
         return type(self)(self.url, self._pool, self._turns, self._fence, self._role, organization, pooler=self._pooler)

@@ -35,9 +35,9 @@ class PooledConnection(Connection):
     async def serve(self, organization: str) -> None:
         self._organization = organization
 
-    async def execute(self, query: str, *arguments: Any) -> str:
+    async def execute(self, query: str, *arguments: Any, seconds: float | None = None) -> str:
         async with self._own_transaction():
-            return await super().execute(query, *arguments)
+            return await super().execute(query, *arguments, seconds=seconds)
 
     async def fetch(self, query: str, *arguments: Any) -> list[Any]:
         async with self._own_transaction():

@@ -1,16 +1,22 @@
-"""Fills a schema from the log: explicit ranges, no consumer group, settled once at the end."""
+"""Fills a schema from the log: explicit ranges, each partition by itself, settled once at its end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from events.sources import Origins
 from events.topics import EVENTS
 from services.failures import ExpectedFailure, Worded
-from services.kafka import LogReader, Polled
+from services.kafka import Cluster, FetchedRecord, LogReader, Polled
+from services.postgres import Role, open_postgres
+from services.projection.apart import Progress
 from services.projection.projection import Projection
+from services.projection.target import FixedTarget
 from services.sight.pulse import PULSE
 
 #: Records of one transaction of a rebuild.
 CHUNK = 200_000
 DUE_CHUNK = 1_000
+CONNECTIONS = 2
 
 
 class NewerLogError(Worded, ExpectedFailure):
@@ -20,7 +26,8 @@ class NewerLogError(Worded, ExpectedFailure):
         super().__init__(why=why)
 
 
-Progress = Callable[[int], None]
+#: Is shown every record that is read, in order.
+Watch = Callable[[Sequence[FetchedRecord]], None]
 
 
 async def fold_to(
@@ -30,6 +37,7 @@ async def fold_to(
     *,
     catalog_end: int | None = None,
     progress: Progress = lambda records: None,
+    watch: Watch = lambda records: None,
 ) -> None:
     """Fold the loaded partitions up to these next offsets, written a chunk at a time; the rest stays in memory.
 
@@ -39,6 +47,7 @@ async def fold_to(
         start = projection.partitions[partition].position.next_offset
         async for records in log.read(EVENTS, partition, start, end):
             await projection.fold({partition: Polled(records, records[-1].offset + 1)})
+            watch(records)
             progress(len(records))
             if projection.unwritten_records >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
@@ -46,6 +55,42 @@ async def fold_to(
             raise NewerLogError(projection.stopped[partition])
         if start < end:
             await projection.fold({partition: Polled((), end)})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A partition of the log, to be folded up to a next offset."""
+
+    partition: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """How many offsets it has."""
+        return self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Fills a schema that nobody else writes, a partition at a time, from connections of its own."""
+
+    database_url: str
+    role: Role | None
+    cluster: Cluster
+    schema: str
+    origins: Origins
+
+    async def run(self, part: Part, progress: Progress) -> None:
+        """Fold it from its beginning, and settle whom it touches. Raises: NewerLogError."""
+        async with (
+            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
+            LogReader(self.cluster) as side,
+            LogReader(self.cluster) as main,
+        ):
+            projection = Projection(FixedTarget(postgres, self.schema), side, self.origins)
+            await projection.load([part.partition])
+            await fold_to(projection, main, {part.partition: part.end}, progress=progress)
+            await settle_due(projection)
 
 
 async def settle_due(projection: Projection, *, catalog_end: int | None = None) -> None:

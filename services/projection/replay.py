@@ -7,6 +7,8 @@ brought up to the log's end, beyond which the live one cannot be; nothing of tha
 version. A reader that has begun keeps the old schema until its transaction ends, which is why that one is dropped only
 after a while.
 
+Each partition is filled by itself, several at once in processes of their own; what came since is folded here.
+
 Killed at any moment, either the old or the new schema is live, and whole: the swap is one statement. What it leaves
 behind is dropped by the next replay, or the next projector that starts.
 """
@@ -23,7 +25,8 @@ from services.continuity.guard import Guard
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka import Cluster, LogReader
 from services.postgres import Connection, Postgres
-from services.projection.filling import NewerLogError, Progress, fold_to, settle_due
+from services.projection.apart import Progress, processes_for, run_apart
+from services.projection.filling import Filling, NewerLogError, Part, fold_to, settle_due
 from services.projection.projection import Projection
 from services.projection.schemas import drop_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.projection.target import FixedTarget
@@ -62,13 +65,19 @@ class Replayed:
 
 
 async def replay(
-    postgres: Postgres, cluster: Cluster, *, begin: Progress = lambda records: None, progress: Progress = lambda _: None
+    postgres: Postgres,
+    cluster: Cluster,
+    *,
+    processes: int = 1,
+    begin: Progress = lambda records: None,
+    progress: Progress = lambda _: None,
 ) -> Replayed:
-    """Rebuild and swap. `begin` is told how many records there are, `progress` how many more are folded.
+    """Rebuild and swap, with at most so many processes; 1 is this one alone. `begin` is told how many records there
+    are, `progress` how many more are folded.
 
-    Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; OutdatedReadModelsError, if `trueup
-    migrate` asked for read models of another version than this program's; KafkaUnreachableError,
-    PostgresUnreachableError.
+    Raises: AlreadyRunningError, BreakError, NewerLogError, NotCaughtUpError; FoldFailedError, ProcessDiedError;
+    OutdatedReadModelsError, if `trueup migrate` asked for read models of another version than this program's;
+    KafkaUnreachableError, PostgresUnreachableError.
     """
     started = time.monotonic()
     async with (
@@ -85,8 +94,6 @@ async def replay(
         partitions = range(generations.partitions)
         schema = await fresh_schema(postgres)
         log.info("read_models_filling", schema=schema)
-        projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
-        await projection.load(partitions)
         folded = 0
 
         def count(records: int) -> None:
@@ -94,7 +101,13 @@ async def replay(
             folded += records
             progress(records)
 
-        begin(sum((await main.end_offsets(EVENTS, partitions)).values()))
+        parts = [Part(*one) for one in (await main.end_offsets(EVENTS, partitions)).items()]
+        begin(sum(part.records for part in parts))
+        filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
+        await run_apart(filling, parts, processes_for(parts, processes), count)
+        # Whoever filled a partition can write it no more: it is leased from them.
+        projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
+        await projection.load(partitions)
         replaced = None
         for _ in range(CATCH_UP_ROUNDS):
             await _catch_up(projection, main, count)

@@ -23,7 +23,7 @@ from services.run.server_settings import (
 )
 from services.words import rule_of
 
-TOKEN_SECRET_BYTES_LEAST = 32
+SECRET_BYTES_LEAST = 32
 
 
 class SettingsError(ExpectedFailure):
@@ -52,6 +52,10 @@ class Settings(KafkaSettings, PostgresSettings):
     token_secret: SecretStr | None = None
     """What bearer tokens are signed with, at least 32 bytes; else what `trueup migrate` has put into Postgres."""
     token_secret_file: Path | None = None
+    """A file that holds it."""
+    checkpoint_secret: SecretStr | None = None
+    """What `trueup audit` signs its checkpoints with, at least 32 bytes; without it none is kept."""
+    checkpoint_secret_file: Path | None = None
     """A file that holds it."""
     api_key: str | None = None
     """Id of the access key that the product's own tools sign in with; without it, that of `trueup up` in the home."""
@@ -84,11 +88,11 @@ class Settings(KafkaSettings, PostgresSettings):
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("token_secret")
+    @field_validator("token_secret", "checkpoint_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < TOKEN_SECRET_BYTES_LEAST:
-            raise ValueError(f"must have at least {TOKEN_SECRET_BYTES_LEAST} bytes")
+        if value is not None and len(value.get_secret_value().encode()) < SECRET_BYTES_LEAST:
+            raise ValueError(f"must have at least {SECRET_BYTES_LEAST} bytes")
         return value
 
     @model_validator(mode="before")

@@ -5,31 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from events.facts.bills import BillIssued
-from projections.settlement import draft_bills, issue
-from services.audit.audit import Report, audit
+from services.audit.audit import audit
+from services.audit.report import Report
 from services.postgres import Connection, Role, connected
 from services.projection.replay import replay
 from services.projection.schemas import LOCK, drop_leftovers
 from services.readside.family_now import load_family
-from services.readside.live import live_schema, use_schema
+from services.readside.live import live_schema
+from tests.audit.billing import bill_of, execute
 from tests.projector.conftest import Place
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days, id_of
 
 pytestmark = pytest.mark.stack
-
-
-async def _bill(place: Place, log: Log, name: str, day: date) -> BillIssued:
-    """Issue a bill as a bill run does: from the live family, with its positions."""
-    loaded = await load_family(place.postgres, log.organization, log.id(name))
-    [draft] = draft_bills(loaded.family, date=day)
-    bill_id = str(uuid5(NAMESPACE_URL, f"bill {name} {day}"))
-    return issue(draft, bill_id=bill_id, positions=loaded.positions)
 
 
 async def _story(place: Place, log: Log) -> None:
@@ -45,12 +36,12 @@ async def _story(place: Place, log: Log) -> None:
     await log.append(place.cluster)
     await project(place)
     for partition, name in enumerate(("acme", "bolt")):
-        bill = await _bill(place, log, name, date(2026, 2, 1))
+        bill = await bill_of(place, log, name, date(2026, 2, 1))
         log.usage(name, "m", days(1)[0], partition, tokens=1000)
         log.command(bill, partition=partition, account=log.id(name))
     await log.append(place.cluster)
     await project(place)
-    log.command(await _bill(place, log, "acme", date(2026, 3, 1)), partition=0, account=log.id("acme"))
+    log.command(await bill_of(place, log, "acme", date(2026, 3, 1)), partition=0, account=log.id("acme"))
     log.aggregation("largest", "m", "MAX")
     await log.append(place.cluster)
     await project(place)
@@ -66,13 +57,6 @@ async def _is_free(place: Place) -> bool:
         return not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE objid = $1 AND granted", LOCK)
 
 
-async def _execute(place: Place, statement: str) -> str:
-    async with place.postgres.transaction() as connection:
-        await use_schema(connection, await live_schema(connection))
-        done: str = await connection.execute(statement)
-        return done
-
-
 async def test_the_audit_of_an_undisturbed_system_explains_every_cent(place: Place) -> None:
     log = Log("story", 2, generation="story")
     await _story(place, log)
@@ -82,21 +66,21 @@ async def test_the_audit_of_an_undisturbed_system_explains_every_cent(place: Pla
 
 
 async def test_a_corrupted_row_is_named(place: Place) -> None:
-    assert await _execute(place, "UPDATE usage_totals SET total = total + 1 WHERE day = '2026-01-05'") != "UPDATE 0"
+    assert await execute(place, "UPDATE usage_totals SET total = total + 1 WHERE day = '2026-01-05'") != "UPDATE 0"
     report = await _audit(place)
     assert not report.passed and "usage_totals of account_id" in str(report.difference)
     assert "live != replay" in report.last_line()
-    await _execute(place, "UPDATE usage_totals SET total = total - 1 WHERE day = '2026-01-05'")
+    await execute(place, "UPDATE usage_totals SET total = total - 1 WHERE day = '2026-01-05'")
     assert (await _audit(place)).passed
 
 
 async def test_a_corrupted_bill_is_named_and_its_money_is_unexplained(place: Place) -> None:
     where = "bill_id = (SELECT min(bill_id) FROM bills) AND number = 1"
-    await _execute(place, f"UPDATE bill_line_items SET amount = amount + 0.01 WHERE {where}")
+    await execute(place, f"UPDATE bill_line_items SET amount = amount + 0.01 WHERE {where}")
     report = await _audit(place)
     assert "bill_line_items of root_id" in str(report.difference)
     assert report.last_line().endswith("live != replay, unexplained 0.01")
-    await _execute(place, f"UPDATE bill_line_items SET amount = amount - 0.01 WHERE {where}")
+    await execute(place, f"UPDATE bill_line_items SET amount = amount - 0.01 WHERE {where}")
 
 
 async def test_a_replay_gives_equal_tables_and_reads_go_on(place: Place) -> None:
@@ -153,6 +137,6 @@ async def test_who_is_done_lets_the_next_one_in_however_late_its_connection_is_c
         assert (await _audit(place)).difference is None and await _is_free(place)
         await replay(place.postgres, place.cluster)
         assert await _is_free(place)
-        await _execute(place, "CREATE SCHEMA rm_0")
+        await execute(place, "CREATE SCHEMA rm_0")
         await drop_leftovers(place.postgres)
         assert await _is_free(place)

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest_asyncio
 
 from events.topics import USAGE, partition_of, usage_key
-from services.audit.audit import Report, audit
+from services.audit.audit import audit
+from services.audit.report import Report
 from services.kafka import BatchWriter, Record
 from services.postgres import open_postgres
 from services.readside.progress import Waiter

@@ -1,7 +1,9 @@
 """A stack of its own for each package: the log is fixed to topic names, and these tests look at all of it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -28,6 +30,7 @@ GENERATIONS = (
     "charged",
     "child",
     "fees",
+    "checked",
 )
 
 
@@ -46,7 +49,14 @@ class Place:
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    settings = load_settings(home=tmp_path_factory.mktemp("projector"), partitions=PARTITIONS)
+    async with running_place(tmp_path_factory.mktemp("projector")) as found:
+        yield found
+
+
+@asynccontextmanager
+async def running_place(home: Path) -> AsyncIterator[Place]:
+    """A stack of its own, migrated, that knows the names under which tests write."""
+    settings = load_settings(home=home, partitions=PARTITIONS)
     running = Stack(settings)
     endpoints = await running.start()
     try:

@@ -89,7 +89,10 @@ def test_without_addresses_no_cluster_is_given() -> None:
     assert given_cluster(load_settings(kafka_bootstrap=None)) is None
 
 
-SECRETS = ("kafka_password", "kafka_key_password", "kafka_oauth_client_secret", "token_secret", "api_secret")
+SECRETS = (
+    *("kafka_password", "kafka_key_password", "kafka_oauth_client_secret"),
+    *("token_secret", "checkpoint_secret", "api_secret"),
+)
 
 
 @pytest.mark.parametrize("name", [*SECRETS, "database_password", "database_url"])

@@ -48,3 +48,6 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- How far audits have come, for /metrics.
+GRANT SELECT ON store.checkpoints TO trueup_watch;

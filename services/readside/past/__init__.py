@@ -1,5 +1,5 @@
 """A family as it was: folded exactly to given positions of the log and the catalog, whatever came after."""
 
-from services.readside.past.family import PastFamily, load_past
+from services.readside.past.family import PastFamily, load_past, past_of
 
-__all__ = ["PastFamily", "load_past"]
+__all__ = ["PastFamily", "load_past", "past_of"]

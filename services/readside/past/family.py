@@ -96,9 +96,20 @@ async def load_past(
     """
     async with reading_live(postgres) as connection:
         rows = await _read(connection, organization, root_id, positions)
-    past = await compute(organization, _past_of, rows)
+    return await _derived(reader, rows, positions)
+
+
+async def past_of(
+    connection: Any, reader: LogReader, organization: str, root_id: str, positions: Positions
+) -> PastFamily:
+    """The same, by the read models that the connection's transaction reads. Raises: UnknownFamilyError."""
+    return await _derived(reader, await _read(connection, organization, root_id, positions), positions)
+
+
+async def _derived(reader: LogReader, rows: _Rows, positions: Positions) -> PastFamily:
+    past = await compute(rows.organization, _past_of, rows)
     await _derive(reader, past, positions)
-    return await compute(organization, _family_of, past, positions)
+    return await compute(rows.organization, _family_of, past, positions)
 
 
 def _family_of(past: _Past, positions: Positions) -> PastFamily:

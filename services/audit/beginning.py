@@ -1,0 +1,124 @@
+"""Where an audit begins: at a checkpoint that holds, or, where none does, at the beginning, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+
+from events.topics import CATALOG, EVENTS
+from projections.readmodels.positions import Position
+from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, Seal
+from services.audit.hashes import digest_of
+from services.audit.history import digest_between
+from services.audit.keeping import copy_state, newest_token, published_tokens
+from services.audit.program import program_version
+from services.breaks import BreakError
+from services.continuity.check import check_ends, check_records
+from services.continuity.memory import Known, mark_of_fact
+from services.failures import Worded
+from services.kafka import Cluster, LogReader
+from services.postgres import Postgres, TablesMovedError
+from services.store.generations import Generations
+
+
+class Refused(Worded):
+    """{why}"""
+
+    #: Whether somebody has to look at it: all else is what a new release or a new key brings.
+    suspicious = False
+
+    def __init__(self, why: object) -> None:
+        super().__init__(why=why)
+
+
+class Suspicious(Refused):
+    """{why}"""
+
+    suspicious = True
+
+
+async def begin_at_checkpoint(
+    postgres: Postgres,
+    cluster: Cluster,
+    seal: Seal,
+    generations: Generations,
+    positions: Mapping[int, Position],
+    schema: str,
+) -> Checkpoint | Refused:
+    """Fill an empty schema with the rows of the newest checkpoint, if it holds. `positions` are those of the live read
+    models, which the audit goes on to. If it does not hold, the schema is empty still.
+
+    Nothing in Postgres is believed: what is not signed is compared with what is, row by row.
+    Returns: the checkpoint whose rows stand in the schema now, or why there is none.
+    """
+    async with LogReader(cluster) as reader:
+        try:
+            async with postgres.connection() as connection:
+                token = await newest_token(connection)
+            checkpoint = _read(seal, token)
+            _check_whose(checkpoint, generations)
+            _check_reached(checkpoint, positions)
+            if token not in await published_tokens(reader):
+                raise Suspicious("the topic does not hold it")
+            await _check_log(reader, checkpoint)
+            # One transaction: rows that turn out to be others are gone with it.
+            async with postgres.transaction(isolation="repeatable_read") as connection:
+                await _fill(connection, checkpoint, schema)
+        except Refused as refused:
+            return refused
+    return checkpoint
+
+
+def _read(seal: Seal, token: str | None) -> Checkpoint:
+    """Raises: Refused."""
+    if token is None:
+        raise Refused("there is none yet")
+    try:
+        return seal.read(token)
+    except OtherKeyError as error:
+        raise Refused(error) from error
+    except ForgedError as error:
+        raise Suspicious(error) from error
+
+
+def _check_whose(checkpoint: Checkpoint, generations: Generations) -> None:
+    """Raises: Refused."""
+    if checkpoint.program != program_version():
+        raise Refused("another version of the program made it")
+    if (checkpoint.store, checkpoint.usage) != (generations.commands, generations.usage):
+        raise Refused("store or usage have begun anew since")
+    if checkpoint.by_partition().keys() != set(range(generations.partitions)):
+        raise Refused("it is of other partitions")
+
+
+def _check_reached(checkpoint: Checkpoint, positions: Mapping[int, Position]) -> None:
+    """Raises: Refused."""
+    for partition, segment in checkpoint.by_partition().items():
+        live = positions.get(partition, Position(partition))
+        if live.next_offset < segment.next_offset or live.catalog_offset < segment.catalog_offset:
+            raise Refused(f"the live read models of partition {partition} have not come as far yet")
+
+
+async def _check_log(reader: LogReader, checkpoint: Checkpoint) -> None:
+    """The log reaches as far, has the same record there, and the same catalog. Raises: Suspicious."""
+    known = [Known(EVENTS, one.partition, one.next_offset, mark_of_fact(one.mark)) for one in checkpoint.segments]
+    known.append(Known(CATALOG, 0, checkpoint.catalog_offset, None))
+    try:
+        await check_ends(reader, known)
+        await check_records(reader, known)
+    except BreakError as error:
+        raise Suspicious(error) from error
+    if await digest_between(reader, CATALOG, 0, 0, checkpoint.catalog_offset) != checkpoint.catalog_digest:
+        raise Suspicious(f"{CATALOG} is not what it was made over")
+
+
+async def _fill(connection: Any, checkpoint: Checkpoint, schema: str) -> None:
+    """Raises: Refused."""
+    try:
+        there = await copy_state(connection, schema)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, TablesMovedError) as error:
+        raise Suspicious(f"the tables that it was made with cannot be read: {error}") from error
+    if not there:
+        raise Refused("the tables that it was made with are gone")
+    if await digest_of(connection, schema) != checkpoint.state:
+        raise Suspicious("the tables that it was made with are not what was signed")

@@ -1,0 +1,118 @@
+"""A checkpoint: what an audit that passed has proved, and up to where, signed with a key that only the operator has.
+
+docs/how-to-audit.md says what it proves and what would have to be done to deceive it.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+
+import jwt
+from pydantic import BaseModel, ConfigDict
+
+from events.facts.usage import RecordMark
+from services.failures import ExpectedFailure, Worded
+
+_ALGORITHM, _AUDIENCE = "HS256", "trueup-checkpoint"
+
+
+class NoSecretError(Worded, ExpectedFailure):
+    """TRUEUP_CHECKPOINT_SECRET, or TRUEUP_CHECKPOINT_SECRET_FILE, is not given: without it no checkpoint is kept, and
+    none can be trusted
+    """
+
+
+class OtherKeyError(Worded):
+    """it is signed with another key"""
+
+
+class ForgedError(Worded):
+    """it is not what was signed"""
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Segment(_Content):
+    """How far one partition of `billing.events` is proved.
+
+    `digest` is over the bytes of the log from `start`, where the checkpoint before it ended, or 0, to `next_offset`;
+    `mark` is the last record before that.
+    """
+
+    partition: int
+    start: int
+    next_offset: int
+    catalog_offset: int
+    mark: RecordMark | None
+    digest: str
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """From `start` to `next_offset`."""
+        return self.start, self.next_offset
+
+
+class Checkpoint(_Content):
+    """What an audit has proved: that these read models are what the log up to these positions says.
+
+    `state` is over every row of them, `catalog_digest` over the bytes of `billing.catalog` up to `catalog_offset`, the
+    furthest that any partition holds. `program` and the names of store and `usage` say by whom, and of what.
+    """
+
+    number: int
+    made_at: datetime
+    program: str
+    store: str
+    usage: str
+    catalog_offset: int
+    catalog_digest: str
+    segments: tuple[Segment, ...]
+    state: str
+
+    def segment(self, partition: int) -> Segment:
+        """Of this partition."""
+        return self.by_partition()[partition]
+
+    def by_partition(self) -> Mapping[int, Segment]:
+        """All of them."""
+        return {one.partition: one for one in self.segments}
+
+
+class Seal:
+    """Signs checkpoints, and reads those that it signed.
+
+    They are JSON Web Signatures (RFC 7515). Their header names the key by a digest of it, so that one that was changed
+    is told from one of another key.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._key_id = hmac.new(secret, b"the id of this key", sha256).hexdigest()[:16]
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """The checkpoint as a text."""
+        content = {"aud": _AUDIENCE, "checkpoint": checkpoint.model_dump(mode="json")}
+        return jwt.encode(content, self._secret, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+
+    def read(self, token: str) -> Checkpoint:
+        """What was signed. Raises: OtherKeyError, ForgedError."""
+        try:
+            if jwt.get_unverified_header(token).get("kid") != self._key_id:
+                raise OtherKeyError
+            content = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], audience=_AUDIENCE)
+            return Checkpoint.model_validate(content["checkpoint"])
+        except jwt.InvalidTokenError as error:
+            raise ForgedError from error
+
+    def readable(self, tokens: Iterable[str]) -> list[Checkpoint]:
+        """Those of these that it signed; others are of other keys, or nobody's."""
+        found = []
+        for token in tokens:
+            try:
+                found.append(self.read(token))
+            except (OtherKeyError, ForgedError):
+                continue
+        return found

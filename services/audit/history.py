@@ -1,0 +1,97 @@
+"""Digests of ranges of the log, taken in the one pass that folds it, however that is cut into polls.
+
+A digest is over what a record is: its offset, the time of its append, its key and its value. It says nothing of a
+record's headers, of which the log has none.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from operator import attrgetter
+
+import numpy as np
+
+from services.kafka import FetchedRecord, LogReader
+
+DIGEST_BYTES = 32
+#: From an offset to a next offset.
+Range = tuple[int, int]
+_OFFSET, _TIMESTAMP = attrgetter("offset"), attrgetter("timestamp")
+
+
+class LogDigest:
+    """The digest of records that follow each other, a few at a time."""
+
+    def __init__(self) -> None:
+        # Apart from each other: places, which have a fixed width, and bytes, which have the lengths among the places.
+        self._places, self._bytes = (blake2b(digest_size=DIGEST_BYTES) for _ in range(2))
+
+    def add(self, records: Sequence[FetchedRecord]) -> None:
+        """The next records."""
+        if not records:
+            return
+        parts = [part for one in records for part in (one.key, one.value)]
+        lengths = [-1 if part is None else len(part) for part in parts]
+        places = np.empty((len(records), 4), "<i8")
+        places[:, 0], places[:, 1] = list(map(_OFFSET, records)), list(map(_TIMESTAMP, records))
+        places[:, 2], places[:, 3] = lengths[::2], lengths[1::2]
+        self._places.update(places.data)
+        self._bytes.update(b"".join(filter(None, parts)))
+
+    def hexdigest(self) -> str:
+        """What all of them together are known by."""
+        return blake2b(self._places.digest() + self._bytes.digest(), digest_size=DIGEST_BYTES).hexdigest()
+
+
+class History:
+    """Digests of some ranges of one partition. The ranges may overlap; the records come once, in order."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        self._ends: dict[int, set[int]] = {}
+        for start, end in ranges:
+            self._ends.setdefault(start, set()).add(end)
+        cuts = {*self._ends, *(end for ends in self._ends.values() for end in ends)}
+        self._cuts = deque(sorted(cuts))
+        #: By the start of their ranges.
+        self._open: dict[int, LogDigest] = {}
+        self._found: dict[Range, str] = {}
+
+    def take(self, records: Sequence[FetchedRecord]) -> None:
+        """The records that follow those before."""
+        while records and self._cuts and self._cuts[0] <= records[-1].offset:
+            place = bisect_left(records, self._cuts[0], key=_OFFSET)
+            self._add(records[:place])
+            self._cut(self._cuts.popleft())
+            records = records[place:]
+        self._add(records)
+
+    def reach(self, next_offset: int) -> None:
+        """Everything before this offset was taken, though no record may stand at its end."""
+        while self._cuts and self._cuts[0] <= next_offset:
+            self._cut(self._cuts.popleft())
+
+    def digest(self, start: int, end: int) -> str | None:
+        """The digest of a range that was asked for; None: it was not read to its end."""
+        return LogDigest().hexdigest() if start == end else self._found.get((start, end))
+
+    def _add(self, records: Sequence[FetchedRecord]) -> None:
+        for digest in self._open.values():
+            digest.add(records)
+
+    def _cut(self, offset: int) -> None:
+        for start in [start for start, ends in self._ends.items() if offset in ends]:
+            if start != offset:
+                self._found[start, offset] = self._open[start].hexdigest()
+            if offset == max(self._ends[start]):
+                self._open.pop(start, None)
+        if offset in self._ends and max(self._ends[offset]) > offset:
+            self._open[offset] = LogDigest()
+
+
+async def digest_between(reader: LogReader, topic: str, partition: int, start: int, end: int) -> str:
+    """The digest of a range of a topic."""
+    digest = LogDigest()
+    async for records in reader.read(topic, partition, start, end):
+        digest.add(records)
+    return digest.hexdigest()

@@ -1,0 +1,133 @@
+"""One partition of an audit: its log folded to where the live read models stand, and every bill derived on the way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from events.facts.usage import RecordMark
+from events.sources import Origins
+from services.audit.history import History, Range
+from services.audit.issued_bills import Issued, derive_again, derive_again_from_past, issued_bills
+from services.audit.residues import unexplained
+from services.kafka import Cluster, FetchedRecord, LogReader
+from services.postgres import Postgres, Role, open_postgres
+from services.projection.apart import Progress
+from services.projection.filling import fold_to, settle_due
+from services.projection.projection import Projection
+from services.projection.target import FixedTarget
+from services.readside.live import use_schema
+
+#: One reads the live schema, the others write the scratch one and read it.
+CONNECTIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """The live read models, which are only read, and those that the audit fills."""
+
+    live: str
+    scratch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What of a partition's log is to be folded: from where the scratch schema stands to where the live one does."""
+
+    partition: int
+    start: int
+    start_catalog: int
+    end: int
+    end_catalog: int
+    #: Ranges that digests are wanted of, beside the whole stretch.
+    ranges: Sequence[Range] = ()
+
+    @property
+    def records(self) -> int:
+        """How many offsets it has."""
+        return self.end - self.start
+
+
+@dataclass(slots=True)
+class Proved:
+    """What came of it. `difference` is the first one, `digests` are by range of the log."""
+
+    partition: int
+    bills: int = 0
+    difference: str | None = None
+    unexplained: Decimal = Decimal(0)
+    mark: RecordMark | None = None
+    digests: dict[Range, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionAudit:
+    """Folds a stretch of one partition into the scratch schema, from connections of its own, wherever it runs.
+
+    It reads the live schema as the audit does, which has exported its snapshot under this name. `behind` are the roots
+    whose draws and lines are older than their balances.
+    """
+
+    database_url: str
+    role: Role | None
+    cluster: Cluster
+    origins: Origins
+    schemas: Schemas
+    behind: frozenset[str]
+    snapshot: str
+
+    async def run(self, stretch: Stretch, progress: Progress) -> Proved:
+        """Fold it, deriving each bill on the way. Each partition stopped at another offset of the catalog, so it is
+        folded for each."""
+        async with (
+            open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
+            postgres.transaction(isolation="repeatable_read") as snapshot,
+        ):
+            await snapshot.execute(f"SET TRANSACTION SNAPSHOT '{self.snapshot}'")
+            await use_schema(snapshot, self.schemas.live)
+            return await self._prove(postgres, snapshot, stretch, progress)
+
+    async def _prove(self, postgres: Postgres, snapshot: Any, stretch: Stretch, progress: Progress) -> Proved:
+        ranges = [*stretch.ranges, (stretch.start, stretch.end)]
+        proved, history = Proved(stretch.partition), History(ranges)
+
+        def watch(records: Sequence[FetchedRecord]) -> None:
+            history.take(records)
+            progress(len(records))
+
+        async with LogReader(self.cluster) as side, LogReader(self.cluster) as main:
+            projection = Projection(FixedTarget(postgres, self.schemas.scratch), side, self.origins)
+            await projection.load([stretch.partition], catalog_end=stretch.start_catalog)
+            before: list[Issued] = []
+            async for issued in issued_bills(snapshot, self.schemas.live, stretch.partition, stretch.start):
+                at = issued.bill.positions
+                if at.log < stretch.start or at.catalog < stretch.start_catalog:
+                    before.append(issued)
+                    continue
+                await _fold(projection, main, at.log, at.catalog, watch)
+                _note(proved, await derive_again(projection, issued))
+            await _fold(projection, main, stretch.end, stretch.end_catalog, watch)
+            await settle_due(projection, catalog_end=stretch.end_catalog)
+            for issued in before:
+                _note(proved, await derive_again_from_past(projection, side, issued))
+            proved.mark = projection.partitions[stretch.partition].position.mark
+            proved.unexplained, _ = await unexplained(
+                snapshot, self.schemas.live, projection, stretch.partition, self.behind
+            )
+        history.reach(stretch.end)
+        found = {range: history.digest(*range) for range in ranges}
+        proved.digests = {range: digest for range, digest in found.items() if digest is not None}
+        return proved
+
+
+def _note(proved: Proved, difference: str | None) -> None:
+    proved.bills += 1
+    proved.difference = proved.difference or difference
+
+
+async def _fold(projection: Projection, main: LogReader, end: int, catalog_end: int, watch: Any) -> None:
+    """Fold up to these positions in memory; large ranges are written on the way."""
+    [(partition, state)] = projection.partitions.items()
+    if state.position.next_offset < end:
+        await fold_to(projection, main, {partition: end}, catalog_end=projection.catalog.offset, watch=watch)
+    await projection.follow(catalog_end)

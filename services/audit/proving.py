@@ -1,0 +1,114 @@
+"""From positions to a checkpoint: which stretches of the log an audit folds, and what it has proved by them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from events.topics import CATALOG, EVENTS
+from projections.readmodels.positions import Position
+from services.audit.beginning import Refused
+from services.audit.checkpoint import Checkpoint, Seal, Segment
+from services.audit.history import digest_between
+from services.audit.keeping import next_number, published_tokens
+from services.audit.partition import Proved, Stretch
+from services.audit.program import program_version
+from services.kafka import Cluster, LogReader
+from services.store.generations import Generations
+
+
+async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generations) -> list[Checkpoint]:
+    """All that were made of this log, as the topic has them; the store's name changes when a log is written anew."""
+    async with LogReader(cluster) as reader:
+        published = seal.readable(await published_tokens(reader))
+    partitions = set(range(generations.partitions))
+    return [one for one in published if one.store == generations.commands and one.by_partition().keys() == partitions]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stretches that an audit folds, from the checkpoint `begun`, or from the beginning, and why, if it was not to.
+
+    Of `earlier` checkpoints the bytes of the log are read again that they were made over.
+    """
+
+    stretches: Sequence[Stretch]
+    begun: Checkpoint | None = None
+    earlier: Sequence[Checkpoint] = ()
+    refused: Refused | None = None
+
+    @property
+    def events(self) -> int:
+        """How many offsets of the log and the catalog they cover."""
+        catalog = max((one.end_catalog for one in self.stretches), default=0)
+        return sum(one.records for one in self.stretches) + catalog - (self.begun.catalog_offset if self.begun else 0)
+
+
+def plan_of(
+    positions: Mapping[int, Position],
+    begun: Checkpoint | None = None,
+    *,
+    earlier: Sequence[Checkpoint] = (),
+    refused: Refused | None = None,
+) -> Plan:
+    """What is to be folded of each partition up to these positions."""
+    stretches = []
+    for partition, place in sorted(positions.items()):
+        held = begun and begun.segment(partition)
+        start, start_catalog = (held.next_offset, held.catalog_offset) if held else (0, 0)
+        ranges = [one.segment(partition).range for one in earlier]
+        within = tuple(one for one in ranges if one[1] <= place.next_offset)
+        stretches.append(Stretch(partition, start, start_catalog, place.next_offset, place.catalog_offset, within))
+    return Plan(stretches, begun, earlier, refused)
+
+
+def other_history(cluster: Cluster, earlier: Sequence[Checkpoint], proved: Sequence[Proved]) -> str | None:
+    """Where the log is not what an earlier checkpoint was made over; None: it is, as far as it was read."""
+    digests = {(one.partition, range): digest for one in proved for range, digest in one.digests.items()}
+    for checkpoint in earlier:
+        for segment in checkpoint.segments:
+            digest = digests.get((segment.partition, segment.range), segment.digest)
+            if digest != segment.digest:
+                where = (
+                    f"{cluster.topic(EVENTS)}/{segment.partition} at offsets {segment.start} to {segment.next_offset}"
+                )
+                return f"{where} is not the log that checkpoint {checkpoint.number} was made over: history was changed"
+    return None
+
+
+async def checkpoint_of(
+    connection: Any,
+    cluster: Cluster,
+    seal: Seal,
+    generations: Generations,
+    stretches: Sequence[Stretch],
+    proved: Sequence[Proved],
+    state: str,
+) -> Checkpoint:
+    """What an audit that passed has proved; `state` is the digest of the rows that it filled."""
+    catalog_offset = max((one.end_catalog for one in stretches), default=0)
+    async with LogReader(cluster) as reader:
+        number = await next_number(connection, seal, reader)
+        catalog_digest = await digest_between(reader, CATALOG, 0, 0, catalog_offset)
+    return Checkpoint(
+        number=number,
+        made_at=datetime.now(UTC),
+        program=program_version(),
+        store=generations.commands,
+        usage=generations.usage,
+        catalog_offset=catalog_offset,
+        catalog_digest=catalog_digest,
+        segments=tuple(_segment(stretch, one) for stretch, one in zip(stretches, proved, strict=True)),
+        state=state,
+    )
+
+
+def _segment(stretch: Stretch, proved: Proved) -> Segment:
+    return Segment(
+        partition=stretch.partition,
+        start=stretch.start,
+        next_offset=stretch.end,
+        catalog_offset=stretch.end_catalog,
+        mark=proved.mark,
+        digest=proved.digests[stretch.start, stretch.end],
+    )

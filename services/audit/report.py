@@ -1,0 +1,59 @@
+"""What an audit found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from events.decimals import plain
+from services.audit.beginning import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found. `difference` is the first one; None when there is none."""
+
+    events: int = 0
+    accounts: int = 0
+    bills: int = 0
+    unexplained: Decimal = Decimal(0)
+    difference: str | None = None
+    #: Families whose draws and accrued lines were behind their balances, and so were not compared.
+    behind: int = 0
+    #: Up to where it holds: the next offset of each partition of `billing.events`.
+    positions: Mapping[int, int] = field(default_factory=dict)
+    #: Records in our topics that are none of ours and that nobody has acknowledged: where, and why.
+    foreign: tuple[str, ...] = ()
+    #: The checkpoint that it went on from; None: it began at the beginning, and if it was not to, `refused` says why.
+    since: int | None = None
+    refused: Refused | None = None
+    #: The checkpoint that was kept of it.
+    kept: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is as the log says, the log holds nothing but what is known, and nobody has been at a
+        checkpoint."""
+        suspicious = self.refused is not None and self.refused.suspicious
+        return self.difference is None and not self.unexplained and not self.foreign and not suspicious
+
+    def first_lines(self) -> list[str]:
+        """What is to be said before the last line."""
+        said = []
+        if self.refused is not None:
+            said.append(f"audit: no checkpoint was used: {self.refused}; the whole log was read")
+        if self.difference is not None:
+            said.append(f"audit: first difference: {self.difference}")
+        if self.kept is not None:
+            said.append(f"audit: checkpoint {self.kept} is kept")
+        return said
+
+    def last_line(self) -> str:
+        """The line that an audit ends with."""
+        verdict = "live == replay" if self.difference is None else "live != replay"
+        money = self.unexplained
+        amount = f"{money:.2f}" if money == round(money, 2) else plain(money)
+        since = "" if self.since is None else f" since checkpoint {self.since}"
+        counted = f"{self.events} events{since}, {self.accounts} accounts, {self.bills} bills"
+        strangers = f", {len(self.foreign)} foreign records" if self.foreign else ""
+        behind = f", {self.behind} accounts' lines behind" if self.behind else ""
+        return f"audit: {counted}, {verdict}, unexplained {amount}{behind}{strangers}"

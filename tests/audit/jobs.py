@@ -1,0 +1,47 @@
+"""Work that other processes can do: it stands in a module that they can import."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.projection.apart import Progress
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A job of a test: so many records."""
+
+    records: int
+
+
+class Tripled:
+    """Work that counts."""
+
+    async def run(self, job: Sum, progress: Progress) -> tuple[int, int]:
+        for _ in range(job.records):
+            progress(1)
+        return job.records * 3, os.getpid()
+
+
+@dataclass(frozen=True)
+class Fails:
+    """Work of which one job fails while the others would take for ever."""
+
+    error: type[Exception]
+
+    async def run(self, job: Sum, progress: Progress) -> None:
+        if job.records == 1:
+            raise self.error("the log is newer")
+        await asyncio.sleep(3600)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Work that writes down its process, and takes for ever."""
+
+    folder: Path
+
+    async def run(self, job: Sum, progress: Progress) -> None:
+        (self.folder / str(os.getpid())).touch()
+        await asyncio.sleep(3600)

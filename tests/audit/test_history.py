@@ -1,0 +1,67 @@
+"""Digests of ranges of the log do not depend on polls, and differ with every byte and place."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.audit.history import History
+
+
+class Fetched(NamedTuple):
+    """A record as a reader gives it."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[()] = ()
+
+
+LOG = [Fetched(offset, 1_000 + offset, None, b"record %d" % offset) for offset in range(20) if offset not in (7, 19)]
+
+
+def digests(log: Sequence[Fetched], ranges: Sequence[tuple[int, int]], cuts: Sequence[int] = ()) -> list[str | None]:
+    history, edges = History(ranges), [0, *sorted(cuts), len(log)]
+    for start, end in pairwise(edges):
+        history.take(log[start:end])
+    history.reach(20)
+    return [history.digest(*one) for one in ranges]
+
+
+_offsets = st.integers(0, 20)
+_ranges = st.lists(st.tuples(_offsets, _offsets).map(lambda pair: (min(pair), max(pair))), min_size=1, max_size=6)
+
+
+@given(_ranges, st.lists(st.integers(0, len(LOG)), max_size=5))
+def test_overlapping_ranges_in_any_polls_are_what_each_is_by_itself(
+    ranges: list[tuple[int, int]], cuts: list[int]
+) -> None:
+    alone = [digests([one for one in LOG if start <= one.offset < end], [(start, end)])[0] for start, end in ranges]
+    assert digests(LOG, ranges, cuts) == alone and None not in alone
+
+
+def test_a_range_that_was_not_read_to_its_end_has_none() -> None:
+    history = History([(0, 10)])
+    history.take(LOG[:5])
+    assert history.digest(0, 10) is None and history.digest(3, 3) is not None
+
+
+def test_every_byte_and_every_place_counts() -> None:
+    first = LOG[3]
+    others = [
+        first._replace(offset=7),
+        first._replace(timestamp=1),
+        first._replace(value=b"record 4"),
+        first._replace(value=None),
+        first._replace(key=b""),
+        first._replace(key=b"record 3", value=b""),
+        first._replace(key=b"record", value=b" 3"),
+    ]
+    found = {digests([one], [(0, 20)])[0] for one in (first, *others)}
+    assert len(found) == 1 + len(others)
+    two = [Fetched(0, 0, None, b"ab"), Fetched(1, 0, None, b"c")]
+    other = [Fetched(0, 0, None, b"a"), Fetched(1, 0, None, b"bc")]
+    assert digests(two, [(0, 20)]) != digests(other, [(0, 20)])

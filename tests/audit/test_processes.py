@@ -1,0 +1,187 @@
+"""Replay and audit in several processes: the same tables and the same report; a process that dies ends the whole."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from events.topics import EVENTS
+from services.audit.audit import audit
+from services.audit.hashes import digest_of, first_difference
+from services.failures import ExpectedFailure, Passing
+from services.kafka import LogReader
+from services.postgres import Connection
+from services.projection.apart import (
+    FoldFailedError,
+    FoldInterruptedError,
+    ProcessDiedError,
+    processes_for,
+    run_apart,
+)
+from services.projection.filling import Filling, Part
+from services.projection.replay import replay
+from services.projection.schemas import drop_schema
+from services.readside.live import create_read_models, live_schema
+from services.store.generations import load_generations
+from tests.audit.jobs import Fails, Sum, Tripled, Waits
+from tests.projector.conftest import PARTITIONS, Place, running_place
+from tests.projector.driving import everything, project
+from tests.projector.log import Log, days
+
+
+async def test_results_come_in_order_and_progress_is_that_of_all() -> None:
+    told: list[int] = []
+    jobs = [Sum(count) for count in (5, 0, 7, 2)]
+    apart = await run_apart(Tripled(), jobs, 2, told.append)
+    assert [found for found, _ in apart] == [15, 0, 21, 6] and sum(told) == 14
+    assert os.getpid() not in {process for _, process in apart}
+    alone = await run_apart(Tripled(), jobs, 1, told.append)
+    assert {process for _, process in alone} == {os.getpid()} and sum(told) == 28
+
+
+def test_little_work_is_worth_no_process() -> None:
+    assert processes_for([Sum(10), Sum(20)], 8) == 1
+    assert processes_for([Sum(1_000_000)] * 3, 8) == 3
+    assert processes_for([Sum(1_000_000)] * 9, 2) == 2
+    assert processes_for([], 4) == 1
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "passes"),
+    [(ExpectedFailure, FoldFailedError, False), (Passing, FoldInterruptedError, True)],
+)
+async def test_a_failure_ends_all_in_its_words(
+    raised: type[Exception], expected: type[Exception], passes: bool
+) -> None:
+    async with asyncio.timeout(60):
+        with pytest.raises(expected, match=r"^the log is newer$") as found:
+            await run_apart(Fails(raised), [Sum(2), Sum(1)], 2, lambda _: None)
+    assert isinstance(found.value, Passing) is passes
+
+
+async def both_at_work(folder: Path) -> list[int]:
+    async with asyncio.timeout(60):
+        while len(found := [int(path.name) for path in folder.iterdir()]) < 2:
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def test_a_process_that_is_killed_ends_all_by_name_and_leaves_none(tmp_path: Path) -> None:
+    work = asyncio.create_task(run_apart(Waits(tmp_path), [Sum(1), Sum(1)], 2, lambda _: None))
+    first, other = await both_at_work(tmp_path)
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(ProcessDiedError, match="was killed"):
+        await work
+    assert not psutil.pid_exists(other)
+
+
+async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
+    work = asyncio.create_task(run_apart(Waits(tmp_path), [Sum(1), Sum(1)], 2, lambda _: None))
+    at_work = await both_at_work(tmp_path)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not any(map(psutil.pid_exists, at_work))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    """A stack of its own, with usage in both partitions: what is compared is all of it."""
+    async with running_place(tmp_path_factory.mktemp("processes")) as found:
+        log = Log("apart", PARTITIONS, generation="first")
+        log.catalog()
+        log.aggregation("largest", "m", "MAX")
+        for number in range(20):
+            name, partition = f"account {number}", number % PARTITIONS
+            log.account(name, partition, prepaid="100")
+            for n, ts in enumerate(days(60)):
+                log.usage(name, "m", ts, partition, tokens=n * number)
+        for partition in range(PARTITIONS):
+            log.read(partition)
+        log.tick(days(61)[-1])
+        await log.append(found.cluster)
+        await project(found)
+        yield found
+
+
+@pytest.fixture
+def always_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little there is to do."""
+    monkeypatch.setattr("services.projection.apart.LEAST_RECORDS", 1)
+
+
+async def schemas(connection: Connection) -> list[str]:
+    found = await connection.fetch("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rm%' ORDER BY 1")
+    return [row["nspname"] for row in found]
+
+
+@pytest.mark.stack
+async def test_tables_are_equal_however_many_processes_filled_them(place: Place) -> None:
+    postgres, names = place.postgres, ("alone", "apart")
+    async with postgres.transaction() as connection:
+        origins = (await load_generations(connection)).origins
+        for name in names:
+            await create_read_models(connection, name)
+    async with LogReader(place.cluster) as reader:
+        parts = [Part(*one) for one in (await reader.end_offsets(EVENTS, range(PARTITIONS))).items()]
+    for processes, name in enumerate(names, 1):
+        filling, folded = Filling(postgres.url, None, place.cluster, name, origins), list[int]()
+        await run_apart(filling, parts, processes, folded.append)
+        assert sum(folded) == sum(part.records for part in parts) > 1_200
+    async with (
+        postgres.transaction(isolation="repeatable_read") as one,
+        postgres.transaction(isolation="repeatable_read") as other,
+    ):
+        assert await first_difference(one, other, *names, range(PARTITIONS)) is None
+        assert await digest_of(one, "alone") == await digest_of(other, "apart")
+    async with postgres.connection() as connection:
+        for name in names:
+            await drop_schema(connection, name)
+
+
+@pytest.mark.stack
+async def test_a_replay_in_processes_swaps_in_what_was_there(place: Place, always_apart: None) -> None:
+    before, folded = await everything(place), list[int]()
+    done = await replay(place.postgres, place.cluster, processes=2, progress=folded.append)
+    assert await everything(place) == before and sum(folded) == done.records > 1_200
+
+
+@pytest.mark.stack
+async def test_an_audit_says_the_same_and_names_the_same(place: Place, always_apart: None) -> None:
+    alone = await audit(place.postgres, place.cluster, processes=1)
+    apart = await audit(place.postgres, place.cluster, processes=2)
+    assert alone == apart and apart.passed and apart.accounts == 20
+    async with place.postgres.transaction() as connection:
+        live = await live_schema(connection)
+        await connection.execute(f"UPDATE {live}.usage_totals SET total = total + 1 WHERE day = '2026-01-05'")
+    wrong = await audit(place.postgres, place.cluster, processes=2)
+    assert not wrong.passed and "usage_totals" in str(wrong.difference)
+    assert wrong == await audit(place.postgres, place.cluster, processes=1)
+    await replay(place.postgres, place.cluster, processes=2)
+    assert (await audit(place.postgres, place.cluster, processes=2)).passed
+
+
+@pytest.mark.stack
+async def test_of_a_replay_with_a_killed_process_nothing_is_swapped(
+    place: Place, always_apart: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place.postgres.connection() as connection:
+        before, rows = await live_schema(connection), await everything(place)
+        work = asyncio.create_task(replay(place.postgres, place.cluster, processes=2))
+        ours = psutil.Process()
+        async with asyncio.timeout(60):
+            while not (found := [one for one in ours.children() if "spawn_main" in " ".join(one.cmdline())]):
+                await asyncio.sleep(0.01)
+        found[0].send_signal(signal.SIGKILL)
+        with pytest.raises(ProcessDiedError):
+            await work
+        assert await live_schema(connection) == before and await everything(place) == rows
+    done = await replay(place.postgres, place.cluster, processes=2)
+    assert done.replaced == before
+    async with place.postgres.connection() as connection:
+        assert await schemas(connection) == [done.schema]
