@@ -10,6 +10,9 @@ from services.access.signing_in import Issued
 from services.api import auth
 from services.api.auth import GRANT_BYTES
 from services.api.errors import handle_errors
+from services.api.standing import Standing
+from services.kafka import Cluster
+from services.store.fence import Fence
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 GRANT = b"grant_type=client_credentials"
@@ -28,6 +31,8 @@ async def client() -> httpx.AsyncClient:
     handle_errors(app)
     app.include_router(auth.router)
     app.state.sign_in = Anybody()
+    app.state.standing = Standing("", Cluster(""), Fence(), lambda _: None)
+    app.state.standing.broken = None
     transport = httpx.ASGITransport(app=app)
     return httpx.AsyncClient(transport=transport, base_url="http://here", auth=("key", "secret"))
 
