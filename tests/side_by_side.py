@@ -19,7 +19,7 @@ LONGEST = (
     ("tests/servers/test_secured_story.py",),
     ("tests/servers/test_failover.py",),
     ("tests/system/test_up.py",),
-    ("tests/ingest/", "tests/relay/", "tests/run/"),
+    ("tests/ingest/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
     ("tests/examples/",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/continuity/test_divided_bills.py",),
@@ -44,6 +44,7 @@ LONGEST = (
     ("tests/audit/",),
     ("tests/insight/test_explain_stories.py",),
     ("tests/test_settlement_doc.py",),
+    ("tests/edges/test_slow_clients.py",),
     ("tests/second_biller/test_stories.py",),
 )
 
