@@ -1,5 +1,6 @@
 """What all tests share: one running stack and a store on it. A test with topics or tables of its own names them."""
 
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import settings
 
 from services.migrate.migrate import migrate
 from services.postgres import open_postgres
@@ -22,6 +24,14 @@ from tests.store.kit import Store
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# What is imported and collected lives to the end. Nothing of it is garbage, and all of it would be looked through again
+# and again: a seventh of what it takes to collect the suite, and a fifth of what the laws take.
+gc.disable()
+
+# How long an example takes tells how much else the machine does.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
+
 # A test may ask as often as it likes. Those of the limit itself say what it is.
 os.environ.setdefault("TRUEUP_API_RATE", "0")
 # Of every process that tests start, and of the apps that they make.
@@ -31,6 +41,12 @@ os.environ["TRUEUP_TOKEN_SECRET"] = TOKEN_SECRET
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first."""
     items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is collected, of what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

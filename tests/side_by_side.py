@@ -20,7 +20,7 @@ LONGEST = (
     ("tests/servers/test_failover.py",),
     ("tests/servers/test_doctor.py",),
     ("tests/system/test_up.py",),
-    ("tests/ingest/", "tests/relay/", "tests/run/"),
+    ("tests/ingest/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
     ("tests/sight/test_processes.py", "tests/sight/test_whole.py", "tests/sight/test_log_lines.py"),
     ("tests/examples/",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
@@ -46,6 +46,7 @@ LONGEST = (
     ("tests/audit/",),
     ("tests/insight/test_explain_stories.py",),
     ("tests/test_settlement_doc.py",),
+    ("tests/edges/test_slow_clients.py",),
     ("tests/second_biller/test_stories.py",),
 )
 

@@ -1,6 +1,8 @@
 """How the suite is divided among workers."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,12 +27,24 @@ def test_files_of_one_row_are_one_unit_and_begin_before_the_others() -> None:
     assert rank_of(jobs) == rank_of(memos) < rank_of(large) < rank_of(dates)
 
 
+def fixtures_of(request: pytest.FixtureRequest) -> Iterator[tuple[str, pytest.FixtureDef[Any]]]:
+    """Each test's unit, and each fixture that it has."""
+    for item in request.session.items:
+        assert isinstance(item, pytest.Function)
+        for [*_, definition] in item._fixtureinfo.name2fixturedefs.values():
+            yield unit_of(item.nodeid), definition
+
+
 def test_whoever_shares_a_system_of_a_folder_is_of_one_unit(request: pytest.FixtureRequest) -> None:
     """Each worker that had one of its files would start a system of its own."""
     units: dict[tuple[str, str], set[str]] = {}
-    for item in request.session.items:
-        assert isinstance(item, pytest.Function)
-        for name, [*_, definition] in item._fixtureinfo.name2fixturedefs.items():
-            if definition.scope == "package":
-                units.setdefault((definition.baseid, name), set()).add(unit_of(item.nodeid))
+    for unit, definition in fixtures_of(request):
+        if definition.scope == "package":
+            units.setdefault((definition.baseid, definition.argname), set()).add(unit)
     assert not {shared: found for shared, found in units.items() if len(found) > 1}
+
+
+def test_the_stack_that_most_share_is_shared_by_two_units(request: pytest.FixtureRequest) -> None:
+    """One more is one more Kafka, in a worker that has none."""
+    units = {unit for unit, one in fixtures_of(request) if (one.baseid, one.argname) == ("tests", "stack")}
+    assert units <= {"tests/ingest/", "tests/api/"}

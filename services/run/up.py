@@ -125,9 +125,10 @@ class System:
         *,
         quiet: bool = False,
         stack_processes: Sequence[Kept] = (),
+        supervisor: Supervisor | None = None,
     ) -> None:
         self.settings, self.endpoints = settings, endpoints
-        self.supervisor = Supervisor()
+        self.supervisor = supervisor or Supervisor()
         self._stack_processes = stack_processes
         #: What this machine's tools sign in with; known once it is migrated.
         self.keys: LocalKeys | None = None

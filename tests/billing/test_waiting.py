@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psutil
 import pytest
 
 from services.run.up import System
 from tests.billing.conftest import Shop, opened_shop
 from tests.billing.plain_http import Answer, ask, refused, typical
+from tests.forked import ForkedChild
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -30,10 +30,9 @@ ROUNDS = 9
 
 @contextmanager
 def relay_stopped(system: System) -> Iterator[None]:
-    """The system's relay stands still, as if its host were. Other systems of this process have theirs."""
-    processes = psutil.Process().children(recursive=True)
-    relays = [one for one in processes if one.cmdline()[1:4] == ["-m", "services.run.cli", "relay"]]
-    [relay] = [one for one in relays if one.environ()["TRUEUP_DATABASE_URL"] == system.endpoints.database_url]
+    """The system's relay stands still, as if its host were."""
+    relay = system.supervisor._children["relay"]
+    assert isinstance(relay, ForkedChild)
     os.kill(relay.pid, signal.SIGSTOP)
     try:
         yield

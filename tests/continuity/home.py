@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -24,6 +23,7 @@ from services.relay.command import run_relay
 from services.run.settings import Settings
 from services.run.stack import Stack
 from tests.api_client import TOKEN_SECRET
+from tests.forked import trueup
 from tests.system.story import Left, Wire, left_by, settled
 
 PATIENCE_S = 90.0
@@ -123,17 +123,8 @@ class Home:
             "TRUEUP_PARTITIONS": str(self.settings.partitions),
             "TRUEUP_MAX_RECORD_BYTES": str(self.settings.max_record_bytes),
         }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "services.run.cli", *arguments),
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        async with asyncio.timeout(PATIENCE_S):
-            said, _ = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, said.decode()
+        status, out, err = await trueup(*arguments, environment=environment, timeout_s=PATIENCE_S)
+        return status, out + err
 
     # What servers lose.
 

@@ -1,8 +1,6 @@
 """Explanations in tests: a player in memory that explains every line it issues, and what holds of every one told."""
 
-import asyncio
 import os
-import sys
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +8,7 @@ from projections.explain import Explanation, explain_line
 from projections.settlement import DraftBill, issue
 from services.kafka import Cluster
 from services.simulate.memory_player import MemoryPlayer
+from tests.forked import trueup
 from tests.insight.bills import NOWHERE, bill_id_of
 
 
@@ -50,12 +49,5 @@ def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:
 
 async def run_explain(cluster: Cluster, database_url: str, *arguments: str) -> tuple[int, str, str]:
     """`trueup explain`: its exit status and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "explain", *arguments,
-        env=os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": cluster.bootstrap, "TRUEUP_DATABASE_URL": database_url},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
+    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": cluster.bootstrap, "TRUEUP_DATABASE_URL": database_url}
+    return await trueup("explain", *arguments, environment=environment)

@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from fetching import read_pip_settings
@@ -36,6 +37,7 @@ LIST = "import importlib.metadata as m, json; print(json.dumps({d.name: d.versio
 _FIND = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
+@cache
 def pythons() -> dict[str, Path]:
     """Pythons by version: the one that runs this, and supported ones that lie beside it and on PATH."""
     own = Path(sys.base_prefix)

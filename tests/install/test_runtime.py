@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import SHORT
 from tests.install.machine import LIST, PATIENCE_S, ROOT, Checkout, entries, normal, pythons
 
 pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
@@ -55,7 +56,7 @@ def test_the_runtime_is_the_locked_one_and_runs_code_that_comes_later(tmp_path: 
     assert product - embedded() <= installed.keys()
     assert not installed.keys() & (embedded() | {"pip", "uv", "setuptools"} | development - product)
     assert installed.items() <= {(name, version) for _, name, version in entries(checkout.lock.read_text())}
-    for command in ("migrate", "api", "relay", "ingest", "projector", "bill", "audit"):
+    for command in (*SHORT, "api", "relay", "ingest", "projector"):
         assert "Usage: trueup" in says("trueup", command, "--help")
 
 

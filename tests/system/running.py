@@ -1,11 +1,13 @@
-"""All services on a stack of their own, ended with the block whatever fails in it."""
+"""All services, as tests/forked.py runs them, on a stack of their own; ended with the block whatever fails in it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.run.settings import Settings
 from services.run.stack import Stack
+from services.run.stack.supervise import Supervisor
 from services.run.up import System
+from tests.forked import ForkedChild, prepare
 
 
 @asynccontextmanager
@@ -13,7 +15,9 @@ async def running_system(settings: Settings) -> AsyncIterator[tuple[Stack, Syste
     """The stack in `settings.home` and what runs on it, migrated and ready."""
     stack = Stack(settings)
     try:
-        system = System(settings, await stack.start(), settings.home, quiet=True)
+        await prepare()
+        supervisor = Supervisor(ForkedChild)
+        system = System(settings, await stack.start(), settings.home, quiet=True, supervisor=supervisor)
         try:
             await system.migrate()
             await system.start()

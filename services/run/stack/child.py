@@ -56,7 +56,7 @@ class Child:
     def returncode(self) -> int | None:
         """Exit status (128 + signal if it died of one), or None while it runs."""
         status = self._process.poll()
-        return None if status is None else _as_shells_say(status)
+        return None if status is None else as_shells_say(status)
 
     async def wait(self) -> int:
         """Waits until it has ended; needs no child watcher, and suits any event loop. Returns: its exit status."""
@@ -69,7 +69,7 @@ class Child:
     def _end(self, loop: asyncio.AbstractEventLoop, gone: "asyncio.Future[int]") -> None:
         loop.remove_reader(self._line)
         self._line.close()
-        gone.set_result(_as_shells_say(self._process.wait()))  # closes its files and ends: there is nothing to wait for
+        gone.set_result(as_shells_say(self._process.wait()))  # closes its files and ends: there is nothing to wait for
 
     async def stop(self) -> int:
         """Asks it to end, kills it after its grace, returns its exit status. Does nothing if it has ended."""
@@ -84,7 +84,7 @@ class Child:
         return await self.wait()
 
 
-def _as_shells_say(status: int) -> int:
+def as_shells_say(status: int) -> int:
     """Whether the command died of a signal, or its watch did."""
     return status if status >= 0 else 128 - status
 

@@ -4,9 +4,7 @@ The data outlive the process: the cluster id stays, while the ports may be other
 """
 
 import asyncio
-import base64
 import signal
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail, run_to_end
 from services.run.stack.classes import ClassArchive
 from services.run.stack.errors import StackError
+from services.run.stack.formatted import META, copy_formatted, keep_formatted, new_id
 from services.run.stack.jars import find_java, kafka_jars
 from services.run.stack.parts import EmbeddedPart
 from services.run.stack.probe import free_ports, kafka_answers
@@ -52,6 +51,7 @@ class EmbeddedKafka(EmbeddedPart):
         self._folder = folder
         self._keep_open = keep_open
         self._ports: list[int] | None = None
+        self._data = folder / "data"
         self._output = folder / "server.log"
         self._archive: ClassArchive | None = None
         self._classes = folder / "classes"
@@ -76,7 +76,7 @@ class EmbeddedKafka(EmbeddedPart):
         raise AssertionError("the last attempt returns or raises")
 
     def _properties(self, ports: list[int]) -> dict[str, object]:
-        return server_properties(self._folder / "data", *ports[:2])
+        return server_properties(self._data, *ports[:2])
 
     async def stop(self) -> None:
         await super().stop()
@@ -89,7 +89,7 @@ class EmbeddedKafka(EmbeddedPart):
         config.write_text(properties_text(self._properties(ports)))
         if self._output.exists():
             self._output.rename(self._output.with_suffix(".log.1"))
-        if not (self._folder / "data" / "meta.properties").exists():
+        if not (self._data / META).exists():
             await self._format(java, config)
         argv = [*java, "kafka.Kafka", str(config)]
         command = Command("Kafka", argv, None, self._output, signal.SIGTERM, GRACE_SECONDS)
@@ -104,10 +104,17 @@ class EmbeddedKafka(EmbeddedPart):
         _log.debug("kafka_started", port=ports[0], folder=str(self._folder))
 
     async def _format(self, java: list[str], config: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        """By Kafka's tool, or as it did for another broker that was told nothing more."""
+        assert self._archive is not None, "it is known once it starts"
+        kept = None if self.format_options else self._archive.file.with_name("formatted")
+        if kept and kept.exists():
+            copy_formatted(kept, self._data)
+            return
+        argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", new_id(), "-c", str(config)]
         argv += self.format_options
         await run_to_end(Command("Kafka's format tool", argv, None, self._output), START_SECONDS)
+        if kept:
+            keep_formatted(self._data, kept)
 
 
 def properties_text(settings: Mapping[str, object]) -> str:

@@ -8,7 +8,7 @@ time, at several starts in a row. What runs for a while begins anew with the sho
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -24,9 +24,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Children by name."""
+    """Children by name. `spawn` makes a child of a command."""
 
-    def __init__(self) -> None:
+    def __init__(self, spawn: Callable[[Command], Child] = Child) -> None:
+        self._spawn = spawn
         self._children: dict[str, Child] = {}
 
     def start(self, command: Command) -> None:
@@ -35,7 +36,7 @@ class Supervisor:
         if before and before.returncode is None:
             self._children[command.name] = before
             raise StackError(f"{command.name} is running already")
-        self._children[command.name] = Child(command)
+        self._children[command.name] = self._spawn(command)
 
     async def stop(self, name: str) -> int:
         """Asks one to end, kills it after its grace, returns its exit status."""

@@ -16,8 +16,10 @@ from aiokafka.admin import NewTopic
 from services.kafka import new_admin, new_consumer, new_producer
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, HomeInUse, NotOurs, Stack, StackError, kafka, known_endpoints, probe
+from services.run.stack.jars import kafka_jars
 from services.run.stack.postgres import SOCKET_PATH_MAX, EmbeddedPostgres
 from tests.run.stack.processes import alive, descendants, start_parent, until
+from tests.run.stack.test_formatted import told
 
 pytestmark = pytest.mark.stack
 TOPIC = "stack-test"
@@ -114,6 +116,8 @@ async def test_two_stacks_run_side_by_side(stack: Stack, tmp_path: Path) -> None
     try:
         assert endpoints.kafka != stack.endpoints.kafka
         assert endpoints.database_url != stack.endpoints.database_url
+        kept = await kafka_jars() / "formatted"
+        assert told(tmp_path / "kafka" / "data")["cluster.id"] != told(kept)["cluster.id"]
         await make_topic(endpoints)
         await write(endpoints, "mine")
         connection = await asyncpg.connect(stack.endpoints.database_url)

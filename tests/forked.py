@@ -1,0 +1,122 @@
+"""`trueup` in processes of their own that have imported already what they need: to import it anew, with all that is
+built of it, is most of what a short command takes, and half of what a service takes in a test; and there are hundreds.
+
+Such a process is forked from a clean one that has done nothing but import, one of each worker. That commands and
+services start from nothing, too, is tested where they are started as people start them: tests/examples, tests/servers,
+tests/system, and all of them in tests/install.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from services.run.cli import COMMANDS, main
+from services.run.stack.child import Child, Command, as_shells_say
+from services.run.stack.watch import PR_SET_PDEATHSIG
+from services.run.up import SERVICES
+
+#: What runs to its end.
+SHORT = ("audit", "bill", "explain", "foreign", "migrate", "rebuild-store", "replay")
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([__name__, *(COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES))])
+
+
+class Ran(NamedTuple):
+    """How a command has ended, and what it said on its two outputs."""
+
+    status: int
+    out: str
+    err: str
+
+
+async def trueup(*arguments: str, environment: Mapping[str, str], timeout_s: float = 120) -> Ran:
+    """Run the command line with this as its whole environment. Raises: TimeoutError; then nothing of it runs."""
+    assert arguments[0] in SHORT
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        argv = (sys.executable, "-m", "services.run.cli", *arguments)
+        child = await asyncio.to_thread(ForkedChild, Command(arguments[0], argv, environment, out), err)
+        try:
+            async with asyncio.timeout(timeout_s):
+                status = await child.wait()
+        finally:
+            await child.kill()
+        return Ran(status, out.read_text(), err.read_text())
+
+
+async def prepare() -> None:
+    """Wait until a fork takes no time, by making one in a thread: the first waits until all is imported."""
+    process = _processes.Process(target=int)
+    await asyncio.to_thread(process.start)
+    await asyncio.to_thread(process.join)
+
+
+class ForkedChild(Child):
+    """As a child of the product, without the watch: it ends with the worker, by SIGKILL. What it says goes to the
+    command's log, what it says of errors to `err` if that is given."""
+
+    def __init__(self, command: Command, err: Path | None = None) -> None:
+        assert command.env is not None and command.log is not None, "a fork has nothing of this process"
+        given = (tuple(command.argv[3:]), dict(command.env), command.log, err or command.log)
+        self.command = command
+        self._forked = _processes.Process(target=_run, args=given, daemon=True)
+        self._forked.start()
+        self._gone: asyncio.Future[int] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._forked.pid is not None, "it was started"
+        return self._forked.pid
+
+    @property
+    def returncode(self) -> int | None:
+        status = self._forked.exitcode
+        return None if status is None else as_shells_say(status)
+
+    async def wait(self) -> int:
+        if self._gone is None:
+            loop = asyncio.get_running_loop()
+            self._gone = loop.create_future()
+            loop.add_reader(self._forked.sentinel, self._ended, loop, self._gone)
+        return await asyncio.shield(self._gone)
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, gone: "asyncio.Future[int]") -> None:
+        loop.remove_reader(self._forked.sentinel)
+        self._forked.join()
+        status = self.returncode
+        assert status is not None
+        gone.set_result(status)
+
+    async def stop(self) -> int:
+        if self.returncode is None:
+            self._forked.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.command.grace_seconds):
+                return await self.wait()
+        return await self.kill()
+
+    async def kill(self) -> int:
+        if self.returncode is None:
+            self._forked.kill()
+        return await self.wait()
+
+
+def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+    """In the new process."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for file, descriptor in ((out, 1), (err, 2)):
+        with file.open("ab") as opened:
+            os.dup2(opened.fileno(), descriptor)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["trueup", *arguments]
+    main()
