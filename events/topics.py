@@ -43,6 +43,10 @@ class Topic:
     partitions: int | None
     config: dict[str, str]
 
+    def count(self, partitions: int) -> int:
+        """How many partitions it is made with, if `usage` has so many."""
+        return self.partitions or partitions
+
 
 def _config(retention_ms: str) -> dict[str, str]:
     return {

@@ -31,7 +31,7 @@ async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
     Returns: topics with partitions that were added, and how many there are now. Raises: TopicMissingError,
     LogShrunkError.
     """
-    wanted = {topic.name: topic.partitions or partitions for topic in TOPICS}
+    wanted = {topic.name: topic.count(partitions) for topic in TOPICS}
     found = await admin.partition_counts(wanted)
     added = {}
     for topic, count in wanted.items():

@@ -145,5 +145,5 @@ def wanted_of(settings: Settings) -> Wanted:
 
 
 def _wanted(settings: Settings, known: dict[str, int], record_bytes: int) -> Wanted:
-    counts = {topic.name: known.get(topic.name) or topic.partitions or settings.partitions for topic in TOPICS}
+    counts = {topic.name: known.get(topic.name) or topic.count(settings.partitions) for topic in TOPICS}
     return Wanted(counts, frozenset(known), record_bytes)

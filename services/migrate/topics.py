@@ -100,7 +100,7 @@ async def make_topics(
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
             name, is_known = topic.name, topic.name in known
-            counts[name] = wanted = known.get(name) or topic.partitions or partitions
+            counts[name] = wanted = known.get(name) or topic.count(partitions)
             if name not in there:
                 if is_known and name not in (remake, USAGE_REJECTED):
                     raise TopicMissingError(cluster, topic.name)
