@@ -14,6 +14,7 @@ from rich.text import Text
 from services.audit.audit import audit as run_audit
 from services.audit.checkpoint import Seal
 from services.audit.report import Report
+from services.garbage import tune_garbage_collection
 from services.postgres import open_postgres
 from services.projection.apart import cores
 from services.projection.replay import Replayed
@@ -82,6 +83,7 @@ async def _audit(from_checkpoint: bool, processes: int) -> Report:
 async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[T]]) -> T:
     """Run a fold of the log on this home's stack, its progress on stderr."""
     endpoints = await known_endpoints(settings)
+    tune_garbage_collection()  # what little there is to fold is folded here
     with _bar() as bar:
         task = bar.add_task(name, total=None)
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:

@@ -20,7 +20,11 @@ class Fetched(NamedTuple):
     headers: tuple[()] = ()
 
 
-LOG = [Fetched(offset, 1_000 + offset, None, b"record %d" % offset) for offset in range(20) if offset not in (7, 19)]
+LOG = [
+    Fetched(offset, 1_000 + offset, None if offset % 3 else b"key %d" % offset, None if offset == 4 else b"%d" % offset)
+    for offset in range(20)
+    if offset not in (7, 19)
+]
 
 
 def digests(log: Sequence[Fetched], ranges: Sequence[tuple[int, int]], cuts: Sequence[int] = ()) -> list[str | None]:
@@ -50,7 +54,7 @@ def test_a_range_that_was_not_read_to_its_end_has_none() -> None:
 
 
 def test_every_byte_and_every_place_counts() -> None:
-    first = LOG[3]
+    first = Fetched(3, 1_003, None, b"record 3")
     others = [
         first._replace(offset=7),
         first._replace(timestamp=1),
