@@ -15,6 +15,8 @@ import numpy as np
 from services.kafka import FetchedRecord, LogReader
 
 DIGEST_BYTES = 32
+#: How a digest is made: another way has another number, and is not compared with this one.
+SCHEME = 1
 #: The length of what is not there.
 _NONE = -1
 #: From an offset to a next offset.
