@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from benchmarks.task import Task
 from benchmarks.waiting import pass_gate
 from events.topics import RECORD_BYTES_MOST, USAGE
+from services.garbage import tune_garbage_collection
 from services.kafka import BATCH_BYTES, FETCH_BYTES, new_consumer, new_producer
-from services.worker.host import tune_garbage_collection
 
 #: Records per poll: more than the product takes, because a copy has nothing else to do between them.
 MAX_RECORDS = 8_000

@@ -24,10 +24,10 @@ from events.sources import DIGEST_BYTES
 from events.topics import EVENTS
 from projections.readmodels import accrued_lines, balances, columns, draws, due, positions, seen_ids, usage_totals
 from projections.readmodels.usage_totals import TotalRow
+from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
 from services.projector.pace import Pace
 from services.projector.worker import MAX_RECORDS
-from services.worker.host import tune_garbage_collection
 
 
 class Measure(msgspec.Struct, gc=False):

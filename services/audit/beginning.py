@@ -7,7 +7,7 @@ import asyncpg
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
-from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, Seal
+from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal
 from services.audit.hashes import digest_of
 from services.audit.history import digest_between
 from services.audit.keeping import copy_state, newest_token, published_tokens
@@ -75,7 +75,7 @@ def _read(seal: Seal, token: str | None) -> Checkpoint:
         raise Refused("there is none yet")
     try:
         return seal.read(token)
-    except OtherKeyError as error:
+    except (OtherKeyError, OtherVersionError) as error:
         raise Refused(error) from error
     except ForgedError as error:
         raise Suspicious(error) from error

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 import jwt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.facts.usage import RecordMark
 from services.failures import ExpectedFailure, Worded
@@ -29,6 +29,10 @@ class OtherKeyError(Worded):
 
 class ForgedError(Worded):
     """it is not what was signed"""
+
+
+class OtherVersionError(Worded):
+    """another version of the program made it"""
 
 
 class _Content(BaseModel):
@@ -63,6 +67,8 @@ class Checkpoint(_Content):
     """
 
     number: int
+    #: How the digests of the log were made (`history.SCHEME`).
+    scheme: int
     made_at: datetime
     program: str
     store: str
@@ -98,21 +104,24 @@ class Seal:
         return jwt.encode(content, self._secret, algorithm=_ALGORITHM, headers={"kid": self._key_id})
 
     def read(self, token: str) -> Checkpoint:
-        """What was signed. Raises: OtherKeyError, ForgedError."""
+        """What was signed. Raises: OtherKeyError, ForgedError, OtherVersionError."""
         try:
             if jwt.get_unverified_header(token).get("kid") != self._key_id:
                 raise OtherKeyError
             content = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], audience=_AUDIENCE)
-            return Checkpoint.model_validate(content["checkpoint"])
         except jwt.InvalidTokenError as error:
             raise ForgedError from error
+        try:
+            return Checkpoint.model_validate(content.get("checkpoint"))
+        except ValidationError as error:
+            raise OtherVersionError from error
 
     def readable(self, tokens: Iterable[str]) -> list[Checkpoint]:
-        """Those of these that it signed; others are of other keys, or nobody's."""
+        """Those of these that it signed and understands; others are of other keys, other versions, or nobody's."""
         found = []
         for token in tokens:
             try:
                 found.append(self.read(token))
-            except (OtherKeyError, ForgedError):
+            except (OtherKeyError, ForgedError, OtherVersionError):
                 continue
         return found

@@ -15,6 +15,7 @@ from services.audit.audit import audit as run_audit
 from services.audit.checkpoint import Seal
 from services.audit.passes import note_pass
 from services.audit.report import Report
+from services.garbage import tune_garbage_collection
 from services.kafka import Cluster
 from services.postgres import Postgres, open_postgres
 from services.projection.apart import cores
@@ -98,6 +99,7 @@ async def _audit_and_note(postgres: Postgres, cluster: Cluster, **asked: Any) ->
 async def _with_bar(name: str, settings: Settings, run: Callable[..., Awaitable[T]]) -> T:
     """Run a fold of the log on this home's stack, its progress on stderr."""
     endpoints = await known_endpoints(settings)
+    tune_garbage_collection()  # what little there is to fold is folded here
     with _bar() as bar:
         task = bar.add_task(name, total=None)
         async with open_postgres(endpoints.database_url, most=CONNECTIONS) as postgres:

@@ -15,33 +15,47 @@ import numpy as np
 from services.kafka import FetchedRecord, LogReader
 
 DIGEST_BYTES = 32
+#: How a digest is made: another way has another number, and is not compared with this one.
+SCHEME = 1
+#: The length of what is not there.
+_NONE = -1
 #: From an offset to a next offset.
 Range = tuple[int, int]
-_OFFSET, _TIMESTAMP = attrgetter("offset"), attrgetter("timestamp")
+_OFFSET, _TIMESTAMP, _KEY, _VALUE = map(attrgetter, ("offset", "timestamp", "key", "value"))
 
 
 class LogDigest:
     """The digest of records that follow each other, a few at a time."""
 
     def __init__(self) -> None:
-        # Apart from each other: places, which have a fixed width, and bytes, which have the lengths among the places.
-        self._places, self._bytes = (blake2b(digest_size=DIGEST_BYTES) for _ in range(2))
+        # Apart from each other, or it would matter how many came at a time: places, which have a fixed width, keys and
+        # values, whose lengths stand among the places.
+        self._places, self._keys, self._values = (blake2b(digest_size=DIGEST_BYTES) for _ in range(3))
 
     def add(self, records: Sequence[FetchedRecord]) -> None:
         """The next records."""
         if not records:
             return
-        parts = [part for one in records for part in (one.key, one.value)]
-        lengths = [-1 if part is None else len(part) for part in parts]
+        keys, values = list(map(_KEY, records)), list(map(_VALUE, records))
         places = np.empty((len(records), 4), "<i8")
         places[:, 0], places[:, 1] = list(map(_OFFSET, records)), list(map(_TIMESTAMP, records))
-        places[:, 2], places[:, 3] = lengths[::2], lengths[1::2]
+        places[:, 2], places[:, 3] = _lengths(keys), _lengths(values)
         self._places.update(places.data)
-        self._bytes.update(b"".join(filter(None, parts)))
+        self._keys.update(b"".join(filter(None, keys)))
+        self._values.update(b"".join(filter(None, values)))
 
     def hexdigest(self) -> str:
         """What all of them together are known by."""
-        return blake2b(self._places.digest() + self._bytes.digest(), digest_size=DIGEST_BYTES).hexdigest()
+        parts = b"".join(one.digest() for one in (self._places, self._keys, self._values))
+        return blake2b(parts, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _lengths(parts: Sequence[bytes | None]) -> list[int] | int:
+    """Nearly always all of them are there, or none: that is seen without a loop."""
+    missing = parts.count(None)
+    if missing == len(parts):
+        return _NONE
+    return [_NONE if part is None else len(part) for part in parts] if missing else list(map(len, parts))  # type: ignore[arg-type]
 
 
 class History:

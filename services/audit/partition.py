@@ -126,8 +126,12 @@ def _note(proved: Proved, difference: str | None) -> None:
 
 
 async def _fold(projection: Projection, main: LogReader, end: int, catalog_end: int, watch: Any) -> None:
-    """Fold up to these positions in memory; large ranges are written on the way."""
+    """Fold up to these positions in memory; large ranges are written on the way.
+
+    The catalog first, though the rows are the same in either order: usage then counts as it is read for every
+    aggregation that there is, and the log is not read a second time for those that came behind it.
+    """
+    await projection.follow(catalog_end)
     [(partition, state)] = projection.partitions.items()
     if state.position.next_offset < end:
         await fold_to(projection, main, {partition: end}, catalog_end=projection.catalog.offset, watch=watch)
-    await projection.follow(catalog_end)

@@ -9,7 +9,7 @@ from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
 from services.audit.beginning import Refused
 from services.audit.checkpoint import Checkpoint, Seal, Segment
-from services.audit.history import digest_between
+from services.audit.history import SCHEME, digest_between
 from services.audit.keeping import next_number, published_tokens
 from services.audit.partition import Proved, Stretch
 from services.audit.program import program_version
@@ -18,11 +18,14 @@ from services.store.generations import Generations
 
 
 async def earlier_checkpoints(cluster: Cluster, seal: Seal, generations: Generations) -> list[Checkpoint]:
-    """All that were made of this log, as the topic has them; the store's name changes when a log is written anew."""
+    """All that were made of this log, as the topic has them; the store's name changes when a log is written anew.
+
+    Only those whose digests are made as they are here: with others there is nothing to compare.
+    """
     async with LogReader(cluster) as reader:
         published = seal.readable(await published_tokens(reader))
-    partitions = set(range(generations.partitions))
-    return [one for one in published if one.store == generations.commands and one.by_partition().keys() == partitions]
+    same = (SCHEME, generations.commands, set(range(generations.partitions)))
+    return [one for one in published if (one.scheme, one.store, set(one.by_partition())) == same]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ async def checkpoint_of(
         catalog_digest = await digest_between(reader, CATALOG, 0, 0, catalog_offset)
     return Checkpoint(
         number=number,
+        scheme=SCHEME,
         made_at=datetime.now(UTC),
         program=program_version(),
         store=generations.commands,

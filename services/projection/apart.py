@@ -25,6 +25,7 @@ import uvloop
 
 from services.concurrency import cancel_all
 from services.failures import ExpectedFailure, Passing, Worded
+from services.garbage import tune_garbage_collection
 from services.run.logs import configure_logs
 
 #: What a process is started for, at least: to start one and to import takes as long as some tens of thousands.
@@ -174,6 +175,7 @@ def _result(answer: R | _Failed) -> R:
 def _serve(line: Connection, work: Work[J, R], counted: Any, log_level: str) -> None:
     """In another process: do what comes over the line, until it is closed."""
     configure_logs(log_level)
+    tune_garbage_collection()
     # Ctrl-C in a terminal reaches all of them; it is for the one that started them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -4,7 +4,6 @@ Offsets are the handler's: it says where each assigned partition starts, and sto
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -14,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
+from services.garbage import tune_garbage_collection
 from services.kafka import Cluster, Polled, read_leniently, reads_leniently
 from services.outage import Outage
 from services.sight.metrics import REBALANCES, RESYNCS
@@ -97,14 +97,6 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self.ready.clear()
             if revoked:
                 await self.handler.revoked([one.partition for one in revoked])
-
-
-def tune_garbage_collection() -> None:
-    """For a process that holds much and makes more of it in batches."""
-    # The default thresholds rescan the growing batch again and again: this is worth more than any library.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 async def host(

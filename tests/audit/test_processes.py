@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -164,6 +165,20 @@ async def test_an_audit_says_the_same_and_names_the_same(place: Place, always_ap
     assert wrong == await audit(place.postgres, place.cluster, processes=1)
     await replay(place.postgres, place.cluster, processes=2)
     assert (await audit(place.postgres, place.cluster, processes=2)).passed
+
+
+@pytest.mark.stack
+async def test_an_audit_reads_the_log_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, offsets = LogReader.read, list[int]()
+
+    def counting(self: LogReader, topic: str, partition: int, start: int, end: int) -> Any:
+        if topic == EVENTS:
+            offsets.append(end - start)
+        return read(self, topic, partition, start, end)
+
+    monkeypatch.setattr(LogReader, "read", counting)
+    report = await audit(place.postgres, place.cluster)
+    assert report.passed and report.events < 1.1 * sum(offsets) < 1.2 * report.events
 
 
 @pytest.mark.stack

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, Seal
+from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal
 
 SECRET = b"an operator's key of thirty-two bytes"
 SEAL = Seal(SECRET)
@@ -14,6 +14,7 @@ SEAL = Seal(SECRET)
 def test_what_was_signed_is_told_from_what_was_changed_and_what_another_signed() -> None:
     made = Checkpoint(
         number=1,
+        scheme=1,
         made_at=datetime(2026, 1, 1, tzinfo=UTC),
         program="p",
         store="s",
@@ -37,5 +38,8 @@ def test_what_was_signed_is_told_from_what_was_changed_and_what_another_signed()
     ):
         with pytest.raises(ForgedError):
             SEAL.read(forged)
+    later = {**claims, "checkpoint": {**claims["checkpoint"], "more": 1}}
+    with pytest.raises(OtherVersionError):
+        SEAL.read(jwt.encode(later, SECRET, algorithm="HS256", headers={"kid": key}))
     with pytest.raises(OtherKeyError):
         Seal(b"another key of the very same length..").read(token)
