@@ -16,6 +16,7 @@ from projections.entities import Entity
 from projections.resources import Resources
 from services.api.calls import Call
 from services.api.derived import derived_fields, is_fund
+from services.api.grouping import Shared
 from services.api.sent import Sent, Unread
 from services.api.wire import document_of, encode, parse_object, raw_answer
 from services.commands.errors import CommandError, InvalidField
@@ -70,12 +71,14 @@ async def in_turn(
     Raises: UnknownOrganization, NoTurnError, and the last attempt's `again_on`.
     """
 
-    async def decided(connection: Any) -> T:
-        resources = await load_config(connection, call.organization)
+    async def decided(shared: Shared) -> T:
+        resources = await _configured(shared, call.organization)
         if must_exist:
             check_exists(resources)
         call.found(resources)
-        return await work(Turn(call, connection, resources, now_of(resources)))
+        result = await work(Turn(call, shared.connection, resources, now_of(resources)))
+        shared.held = resources
+        return result
 
     for left in reversed(range(attempts)):
         try:
@@ -84,6 +87,14 @@ async def in_turn(
             if not left:
                 raise
     raise AssertionError("there is at least one attempt")
+
+
+async def _configured(shared: Shared, organization: str) -> Resources:
+    """The configuration and the test clock, as the command before in the transaction left them."""
+    before: Resources | None = shared.held
+    if before is None:
+        return await load_config(shared.connection, organization)
+    return Resources(organization, before.config, before.clock)
 
 
 async def once(

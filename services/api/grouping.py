@@ -22,17 +22,25 @@ MOST = 8
 _MARK, _TAKE_BACK = "SAVEPOINT command", "ROLLBACK TO SAVEPOINT command"
 
 
+@dataclass(slots=True)
+class Shared:
+    """A transaction. `held`: what a command leaves to the next; nothing is, where one has taken back what it did."""
+
+    connection: Any
+    held: Any = None
+
+
 @dataclass(eq=False, slots=True)
 class _Member:
     """A command that waits, and then its outcome. `context`: of its request, whose log lines its work writes."""
 
-    work: Callable[[Any], Awaitable[Any]]
+    work: Callable[[Shared], Awaitable[Any]]
     done: "asyncio.Future[Any]"
     context: Context = field(default_factory=copy_context)
     begun: bool = False
 
-    async def run(self, connection: Any) -> Any:
-        return await asyncio.create_task(_awaited(self.work(connection)), context=self.context)
+    async def run(self, shared: Shared) -> Any:
+        return await asyncio.create_task(_awaited(self.work(shared)), context=self.context)
 
     def refuse(self, error: BaseException) -> None:
         if not self.done.done():
@@ -54,8 +62,8 @@ class Groups:
         self._waiting = dict[str, deque[_Member]]()
         self._leading = set["asyncio.Task[None]"]()
 
-    async def do(self, postgres: Postgres, organization: str, work: Callable[[Any], Awaitable[T]]) -> T:
-        """Do the work with a connection in a transaction, in which no other command of the organization is decided.
+    async def do(self, postgres: Postgres, organization: str, work: Callable[[Shared], Awaitable[T]]) -> T:
+        """Do the work in a transaction, in which no other command of the organization is decided.
 
         What it returns is committed. Raises: NoTurnError, PostgresUnreachableError, what the work raises.
         """
@@ -89,8 +97,9 @@ class Groups:
         try:
             async with self.turns.turn(organization), postgres.transaction() as connection:
                 await lock_organization(connection, organization)
+                shared = Shared(connection)
                 while len(done) < MOST and (member := _next(waiting)) is not None:
-                    await _decide(connection, member, done)
+                    await _decide(shared, member, done)
         except _FirstFailed:
             return  # it was told, and nothing of anybody else is in the transaction
         except Exception as error:
@@ -118,20 +127,21 @@ def _next(waiting: deque[_Member]) -> _Member | None:
     return None
 
 
-async def _decide(connection: Any, member: _Member, done: list[tuple[_Member, Any]]) -> None:
+async def _decide(shared: Shared, member: _Member, done: list[tuple[_Member, Any]]) -> None:
     """One command. The first needs no mark: with it goes the whole transaction.
 
     Raises: _FirstFailed; what a lost connection raises, where others are in the transaction.
     """
     if done:
-        await connection.execute(_MARK)
+        await shared.connection.execute(_MARK)
     try:
-        done.append((member, await member.run(connection)))
+        done.append((member, await member.run(shared)))
     except Exception as error:
         member.refuse(error)
         if not done:
             raise _FirstFailed from error
-        await connection.execute(_TAKE_BACK)
+        shared.held = None
+        await shared.connection.execute(_TAKE_BACK)
 
 
 async def _awaited(work: Awaitable[T]) -> T:

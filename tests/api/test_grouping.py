@@ -11,9 +11,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.api.grouping import MOST, Groups
+from services.api.grouping import MOST, Groups, Shared
 from services.concurrency import NoTurnError, Turns
 from services.postgres import PostgresUnreachableError
+from tests.api_client import CONFIG
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.stack
 _TABLE = "CREATE TABLE IF NOT EXISTS public.grouped (organization text, name text, UNIQUE (organization, name))"
 _INSERT = "INSERT INTO public.grouped (organization, name) VALUES ($1, $2) RETURNING pg_current_xact_id()::text"
 _NAMES = "SELECT name FROM public.grouped WHERE organization = $1 ORDER BY name"
-Work = Callable[[Any], Awaitable[Any]]
+Work = Callable[[Shared], Awaitable[Any]]
 
 
 class Desk:
@@ -40,8 +41,8 @@ class Desk:
     def leave(self, name: str, error: type[Exception] | None = None) -> Work:
         """Leave a name, and then fail, if it is to."""
 
-        async def work(connection: Any) -> str:
-            number = str(await connection.fetchval(_INSERT, self.store.organization, name))
+        async def work(shared: Shared) -> str:
+            number = str(await shared.connection.fetchval(_INSERT, self.store.organization, name))
             if error is not None:
                 raise error(name)
             return number
@@ -86,8 +87,8 @@ async def test_a_statement_that_postgres_refuses_is_its_own_end_too(desk: Desk) 
 
 
 async def test_a_lost_connection_fails_those_who_were_in_it_and_nobody_else(desk: Desk) -> None:
-    async def lose(connection: Any) -> None:
-        await connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
+    async def lose(shared: Shared) -> None:
+        await shared.connection.fetchval("SELECT pg_terminate_backend(pg_backend_pid())")
 
     *lost, after = await desk.do(desk.leave("a"), desk.leave("b"), lose, desk.leave("c"))
     assert [type(one) for one in lost] == [PostgresUnreachableError] * 3
@@ -122,12 +123,39 @@ async def test_work_is_done_in_the_context_of_its_request(desk: Desk) -> None:
     async def ask(name: str) -> str:
         named.set(name)
 
-        async def work(_: Any) -> str:
+        async def work(_: Shared) -> str:
             return named.get()
 
         return await desk.groups.do(desk.store.postgres, desk.store.organization, work)
 
     assert await asyncio.gather(*map(ask, "abc")) == ["a", "b", "c"]
+
+
+async def test_what_one_leaves_is_the_nexts_unless_work_was_taken_back(desk: Desk) -> None:
+    found = list[Any]()
+
+    def leaving(name: str, *, fails: bool = False) -> Work:
+        async def work(shared: Shared) -> None:
+            found.append(shared.held)
+            shared.held = name
+            if fails:
+                raise ValueError
+
+        return work
+
+    await desk.do(leaving("a"), leaving("b"), leaving("c", fails=True), leaving("d"), leaving("e"))
+    assert found == [None, "a", "b", None, "d"]
+
+
+async def test_a_command_sees_the_configuration_that_the_one_before_it_left(http: httpx.AsyncClient) -> None:
+    held = (await http.get("/organizationconfig")).json()
+    sent = CONFIG | {"version": held["version"]}
+    answers = await asyncio.gather(
+        *(http.put("/organizationconfig", json=sent | {"daysBeforeBillDue": days}) for days in range(11, 17))
+    )
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 5}
+    [kept] = [answer.json() for answer in answers if answer.status_code == 200]
+    assert kept["version"] == held["version"] + 1 and (await http.get("/organizationconfig")).json() == kept
 
 
 async def test_of_creates_at_once_with_one_code_one_is_made(store: Store, http: httpx.AsyncClient) -> None:
