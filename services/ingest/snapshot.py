@@ -82,4 +82,6 @@ async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[i
             found[row["partition"]].totals.load(key, row["day"], day_state(row))
         async for row in connection.cursor(_SEEN, own, prefetch=100):
             found[row["partition"]].seen.load(row["digests"], day_number(row["newest_ms"]))
+    for snapshot in found.values():
+        snapshot.seen.loaded()
     return found

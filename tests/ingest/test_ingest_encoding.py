@@ -200,6 +200,23 @@ def test_ids_are_known_within_the_window_and_forgotten_after_it() -> None:
     assert seen.admit(digests[0][:12] + b"else", 102 + WINDOW_DAYS) is None
 
 
+def test_rows_of_a_snapshot_are_sorted_many_at_a_time_and_each_id_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.seen_ids.LOADED_IDS", 100)
+    seen, source = SeenIds(), np.random.default_rng(2)
+    rows = [source.bytes(16 * 7) for _ in range(50)]
+    for number, row in enumerate(rows):
+        seen.load(row, 100 + number // 2)
+    assert len(seen) == 350
+    digests = [row[start : start + 16] for row in rows for start in range(0, len(row), 16)]
+    assert seen.known(digests, 124) == {digest[:12]: digest[12:] for digest in digests}
+    # One that came again after the window, in the same row or a later one: the newer use counts.
+    again = digests[-1][:12] + b"else"
+    seen.load(digests[-1] + source.bytes(16 * 5_000) + again, 125 + WINDOW_DAYS)
+    assert seen.known([again], 125 + WINDOW_DAYS) == {again[:12]: b"else"}
+    seen.load(digests[-1], 126 + WINDOW_DAYS)
+    assert seen.known([again], 126 + WINDOW_DAYS) == {again[:12]: digests[-1][12:]}
+
+
 def test_ids_with_equal_first_bytes_are_told_apart() -> None:
     seen = SeenIds()
     for last in range(5):

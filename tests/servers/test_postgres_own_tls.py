@@ -1,6 +1,7 @@
 """Postgres's own TLS, on the server that Debian builds with it: a name and an authority are checked, and so are we."""
 
 import ssl
+import time
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -12,6 +13,9 @@ from services.doctor.findings import Report
 from services.migrate.make_roles import make_roles
 from services.migrate.migrate import migrate_store
 from services.postgres import PostgresUnreachableError, Role, connected, open_postgres
+from services.run.stack import NoAnswer
+from services.run.stack.errors import NotLetIn
+from services.run.stack.probe import postgres_answers
 from services.store.generations import NotMigratedError, load_generations
 from tests.servers.debian_postgres import DebianPostgres, needs_it
 from tests.servers.secured_kafka import PEM
@@ -91,6 +95,20 @@ async def test_who_is_not_trusted_is_refused_by_either_side(server: DebianPostgr
     with pytest.raises(PostgresUnreachableError, match=words):
         async with connected(at(server, parameters)):
             pass
+
+
+async def test_nobody_waits_for_what_no_waiting_mends(server: DebianPostgres) -> None:
+    """A process waits for a Postgres that does not answer; one that refuses it ends it, and says so."""
+    wrong = at(server, f"sslmode=verify-full&{TRUST}", "reader", "guessed"), at(server, f"sslmode=verify-ca&{OTHER_CA}")
+    for url in wrong:
+        begun = time.monotonic()
+        with pytest.raises(
+            NotLetIn, match=r"does not let us in, or is not trusted: .*; check user, password"
+        ) as raised:
+            await postgres_answers(url, 30)
+        assert time.monotonic() - begun < 15 and "guessed" not in str(raised.value)
+    with pytest.raises(NoAnswer, match="does not answer: tried SELECT 1 for 1 s"):
+        await postgres_answers("postgresql://trueup@127.0.0.1:1/trueup", 1)
 
 
 async def test_a_server_of_another_name_is_refused_if_the_name_is_asked_for(elsewhere: DebianPostgres) -> None:

@@ -13,6 +13,10 @@ class NoAnswer(StackError, Passing):
     """A server does not answer, and nothing says that it never will."""
 
 
+class NotLetIn(StackError):
+    """A server answers, and does not let us in or is not to be trusted: to ask again mends nothing."""
+
+
 class HomeInUse(Worded, StackError):
     """TRUEUP_HOME {home} is in use by {holder}; stop it, or choose another TRUEUP_HOME"""
 

@@ -8,14 +8,17 @@ import asyncio
 import logging
 import random
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+
+import asyncpg
 
 from services.concurrency import heed_cancellation
 from services.failures import ExpectedFailure, Passing
 from services.kafka import Cluster, enter, new_client
 from services.postgres import reach
 from services.postgres_url import redacted
-from services.run.stack.errors import NoAnswer, StackError
+from services.run.stack.errors import NoAnswer, NotLetIn, StackError
 
 ATTEMPT_SECONDS = 4.0
 PAUSE_SECONDS = 0.1
@@ -49,7 +52,13 @@ async def postgres_answers(url: str, timeout_seconds: float, alive: Callable[[],
     """
 
     async def attempt() -> None:
-        connection = await reach(url, timeout=ATTEMPT_SECONDS)
+        try:
+            connection = await reach(url, timeout=ATTEMPT_SECONDS)
+        except (asyncpg.InvalidAuthorizationSpecificationError, ssl.SSLCertVerificationError) as error:
+            why = "check user, password and certificates of TRUEUP_DATABASE_URL, and pg_hba.conf"
+            raise NotLetIn(
+                f"Postgres at {redacted(url)} does not let us in, or is not trusted: {error}; {why}"
+            ) from error
         try:
             await connection.execute("SELECT 1", timeout=ATTEMPT_SECONDS)
         finally:
@@ -69,8 +78,10 @@ async def _until(
             heed_cancellation()
             return
         except Exception as error:  # a library may raise anything for "not there yet"; the last one is reported
+            if isinstance(error, NotLetIn):
+                raise
             if isinstance(error, ExpectedFailure) and not isinstance(error, Passing | StackError):
-                raise StackError(str(error)) from error  # to wait, and to be refused again, mends nothing
+                raise NotLetIn(str(error)) from error  # to wait, and to be refused again, mends nothing
             last = f"{type(error).__name__} {error}".strip()
         if not alive():
             raise StackError(f"{what} has ended before it answered")
