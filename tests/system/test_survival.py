@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -101,10 +102,11 @@ async def test_a_request_that_waits_is_answered_when_the_api_is_asked_to_end(dis
     await supervisor.stop("projector")
     try:
         await wire.create("products", code="late", name="Late")
-        usage = {"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-02-01T00:00:00Z"}
+        asked = [{"meterId": str(uuid4()), "fieldCode": "calls", "fieldType": "MEASURE", "function": "SUM"}]
+        usage = {"startDate": "2026-01-01T00:00:00Z", "endDate": "2026-02-01T00:00:00Z", "aggregations": asked}
         asking = asyncio.create_task(wire.ask("POST", "usage/query", usage))
         await asyncio.sleep(1)
-        assert not asking.done()
+        assert not asking.done(), (await asking).text
         begun = time.monotonic()
         assert await supervisor.stop("api") == 0
         assert time.monotonic() - begun < END_SECONDS
