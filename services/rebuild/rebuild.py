@@ -99,7 +99,7 @@ async def _topics(connection: Connection, cluster: Cluster, record_bytes: int) -
         if topic not in there:
             raise TopicMissingError(cluster, topic)
     partitions = known.get(EVENTS, there[EVENTS])
-    standing = {name: 1 if name == CATALOG else partitions for name in there}
+    standing = {topic.name: topic.partitions or partitions for topic in TOPICS if topic.name in there}
     counts, _ = await make_topics(cluster, partitions, record_bytes, standing)
     await record_limit(connection, record_bytes)
     for name, count in counts.items():
