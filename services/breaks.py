@@ -1,6 +1,6 @@
 """What may be found broken, in words: what is wrong, and what mends it."""
 
-from events.topics import USAGE, USAGE_REJECTED
+from events.topics import CHECKPOINTS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
@@ -10,6 +10,7 @@ _MEND_USAGE = (
     " what nobody had read of the old one is lost"
 )
 _MEND_REJECTED = "run `trueup migrate`, which makes it anew; the refused usage that it held is lost"
+_MEND_CHECKPOINTS = "run `trueup migrate`, which makes it anew; the next audit then begins at the beginning"
 
 
 class BreakError(Worded, ExpectedFailure):
@@ -84,4 +85,4 @@ class StoreWentBackError(BreakError):
 def _mend(topic: str) -> str:
     if topic == USAGE:
         return _MEND_USAGE
-    return _MEND_REJECTED if topic == USAGE_REJECTED else _MEND_LOG
+    return {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS}.get(topic, _MEND_LOG)

@@ -17,7 +17,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from events.topics import TOPICS, USAGE_REJECTED, Topic
+from events.topics import CHECKPOINTS, TOPICS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
@@ -34,6 +34,8 @@ from services.migrate.topic_settings import (
 )
 
 SHOWN_SECONDS = 30.0
+#: What is lost with these, nothing else follows from.
+MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS)
 #: How a broker says that a setting may not be as it was asked for.
 _NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
 _log = structlog.get_logger(__name__)
@@ -82,8 +84,8 @@ async def make_topics(
     """All topics of TOPICS, made or checked; `record_bytes` is what each takes at least.
 
     `known` are the counts of those that this database has recorded as made: they hold for life, whatever `partitions`
-    says, and also if somebody has added some. One that is known and gone is made anew if it is `remake`, or holds only
-    refused usage.
+    says, and also if somebody has added some. One that is known and gone is made anew if it is `remake`, or of
+    MADE_ANEW.
 
     Returns: partition count by name, and the names of those that were made or are new to this database.
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
@@ -102,7 +104,7 @@ async def make_topics(
             name, is_known = topic.name, topic.name in known
             counts[name] = wanted = known.get(name) or topic.count(partitions)
             if name not in there:
-                if is_known and name not in (remake, USAGE_REJECTED):
+                if is_known and name not in (remake, *MADE_ANEW):
                     raise TopicMissingError(cluster, topic.name)
                 await _make(admin, cluster, topic, wanted, min(brokers, REPLICAS_MAX), record_bytes)
                 made.add(name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from events.topics import EVENTS, USAGE, USAGE_REJECTED
+from events.topics import CHECKPOINTS, EVENTS, USAGE, USAGE_REJECTED
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish
 from tests.system.story import set_up
@@ -66,7 +66,8 @@ async def test_what_is_deleted_under_a_running_system_is_gone_on_with_when_it_is
     await set_up(wire)
     await publish(home, "quiet", range(20))
     assert await calls(home, wire) == 20
-    await home.delete_topic(USAGE_REJECTED)
+    for topic in (USAGE_REJECTED, CHECKPOINTS):
+        await home.delete_topic(topic)
     await asyncio.sleep(WATCHED_SECONDS)
     assert (await home.trueup("migrate"))[0] == 0
     await publish(home, "quiet", range(20, 40))

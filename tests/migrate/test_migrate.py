@@ -11,7 +11,17 @@ import pytest_asyncio
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from structlog.testing import capture_logs
 
-from events.topics import BILL_LINES, CATALOG, EVENTS, RECORD_BYTES_LEAST, TOPICS, USAGE, USAGE_REJECTED, Topic
+from events.topics import (
+    BILL_LINES,
+    CATALOG,
+    CHECKPOINTS,
+    EVENTS,
+    RECORD_BYTES_LEAST,
+    TOPICS,
+    USAGE,
+    USAGE_REJECTED,
+    Topic,
+)
 from projections.readmodels.registry import VERSION
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, new_admin
@@ -211,7 +221,7 @@ def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to
     )
 
 
-@pytest.mark.parametrize("topic", [BILL_LINES, USAGE_REJECTED])
+@pytest.mark.parametrize("topic", [BILL_LINES, USAGE_REJECTED, CHECKPOINTS])
 def test_a_topic_that_can_be_written_again_may_stand_as_it_does(topic: str) -> None:
     config = config_of(BY_NAME[topic], 3, LIMIT) | {"min.insync.replicas": "1"}
     check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config, LIMIT)
