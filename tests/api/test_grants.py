@@ -22,12 +22,19 @@ class Anybody:
         return Issued("a token", 18_000)
 
 
+class Whole:
+    """Stands for `Standing`: nothing is broken."""
+
+    def require(self) -> None:
+        pass
+
+
 @pytest.fixture
 async def client() -> httpx.AsyncClient:
     app = FastAPI()
     handle_errors(app)
     app.include_router(auth.router)
-    app.state.sign_in = Anybody()
+    app.state.sign_in, app.state.standing = Anybody(), Whole()
     transport = httpx.ASGITransport(app=app)
     return httpx.AsyncClient(transport=transport, base_url="http://here", auth=("key", "secret"))
 
