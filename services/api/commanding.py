@@ -77,7 +77,7 @@ async def in_turn(
             check_exists(resources)
         call.found(resources)
         result = await work(Turn(call, shared.connection, resources, now_of(resources)))
-        shared.held = resources
+        shared.leave(resources)
         return result
 
     for left in reversed(range(attempts)):

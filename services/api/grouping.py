@@ -29,6 +29,10 @@ class Shared:
     connection: Any
     held: Any = None
 
+    def leave(self, held: Any) -> None:
+        """This is for the next."""
+        self.held = held
+
 
 @dataclass(eq=False, slots=True)
 class _Member:

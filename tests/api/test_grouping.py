@@ -137,7 +137,7 @@ async def test_what_one_leaves_is_the_nexts_unless_work_was_taken_back(desk: Des
     def leaving(name: str, *, fails: bool = False) -> Work:
         async def work(shared: Shared) -> None:
             found.append(shared.held)
-            shared.held = name
+            shared.leave(name)
             if fails:
                 raise ValueError
 
