@@ -67,7 +67,7 @@ class ForkedChild(Child):
         assert command.env is not None and command.log is not None, "a fork has nothing of this process"
         given = (tuple(command.argv[3:]), dict(command.env), command.log, err or command.log)
         self.command = command
-        self._forked = _processes.Process(target=_run, args=given, daemon=True)
+        self._forked = _processes.Process(target=_run, args=given)  # no daemon, which may start no process itself
         self._forked.start()
         self._gone: asyncio.Future[int] | None = None
 
