@@ -189,7 +189,7 @@ HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
     ),
     "an API that is killed while it answers": (
         "wrong_ends",
-        lambda f: put(pod(f, "api"), "terminationGracePeriodSeconds", 15),
+        lambda f: put(pod(f, "api"), "terminationGracePeriodSeconds", 8),
     ),
     "a secret of which nobody is told": (
         "untold_secrets",
