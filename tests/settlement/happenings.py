@@ -58,7 +58,7 @@ class BundlePlayer(ExplainingPlayer):
                 self._links[made.fields["plan"]] = made.code
 
     def happen(self, happening: Happening) -> bool:
-        """False: a rule refused it."""
+        """False: a rule refused it, or the rest of it."""
         name, arguments = happening
         self._count += 1
         try:
