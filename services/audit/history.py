@@ -4,19 +4,21 @@ A digest is over what a record is: its offset, the time of its append, its key a
 record's headers, of which the log has none.
 """
 
+import sys
+from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from operator import attrgetter
 
-import numpy as np
-
 from services.kafka import FetchedRecord, LogReader
 
 DIGEST_BYTES = 32
 #: How a digest is made: another way has another number, and is not compared with this one.
 SCHEME = 1
+#: Four numbers of eight bytes each.
+_PLACE_BYTES = 32
 #: The length of what is not there.
 _NONE = -1
 #: From an offset to a next offset.
@@ -37,10 +39,13 @@ class LogDigest:
         if not records:
             return
         keys, values = list(map(_KEY, records)), list(map(_VALUE, records))
-        places = np.empty((len(records), 4), "<i8")
-        places[:, 0], places[:, 1] = list(map(_OFFSET, records)), list(map(_TIMESTAMP, records))
-        places[:, 2], places[:, 3] = _lengths(keys), _lengths(values)
-        self._places.update(places.data)
+        places = array("q", bytes(_PLACE_BYTES * len(records)))
+        columns = map(_OFFSET, records), map(_TIMESTAMP, records), _lengths(keys), _lengths(values)
+        for column, numbers in enumerate(columns):
+            places[column :: len(columns)] = array("q", numbers)
+        if sys.byteorder == "big":
+            places.byteswap()
+        self._places.update(places)
         self._keys.update(b"".join(filter(None, keys)))
         self._values.update(b"".join(filter(None, values)))
 
@@ -50,11 +55,11 @@ class LogDigest:
         return blake2b(parts, digest_size=DIGEST_BYTES).hexdigest()
 
 
-def _lengths(parts: Sequence[bytes | None]) -> list[int] | int:
+def _lengths(parts: Sequence[bytes | None]) -> list[int]:
     """Nearly always all of them are there, or none: that is seen without a loop."""
     missing = parts.count(None)
     if missing == len(parts):
-        return _NONE
+        return [_NONE] * missing
     return [_NONE if part is None else len(part) for part in parts] if missing else list(map(len, parts))  # type: ignore[arg-type]
 
 
