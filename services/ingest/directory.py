@@ -61,8 +61,7 @@ class Directory:
 
 def directory_of(resources: Resources) -> Directory:
     """The organization's accounts and meters by code."""
-    config = resources.config
-    clock = resources.clock if config is not None and config.body.test_clock else None
+    clock = resources.clock if resources.has_test_clock else None
     return Directory(
         organization=resources.organization,
         resources=resources,

@@ -139,7 +139,7 @@ def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple
     found, same = [], Period(date.min, date.max)
     for plan, series, _ in readers:
         # A formula's value moves with records of other meters, too: it is settled, and no record has a part of it.
-        if series.kind != "DEBIT" or series.compound_id is not None:
+        if series.is_credit or series.compound_id is not None:
             continue
         member = next((one for one in plan.members if one.id == account_id), None)
         inside = plan.start <= day and (plan.end is None or day < plan.end)
