@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from services.breaks import BeingMendedError, BreakError, StoreWentBackError
+from services.concurrency import heed_cancellation
 from services.continuity.check import check_beginnings, check_ends, check_records, check_topics, check_unread
 from services.continuity.memory import Known, newest_noted, read, written
 from services.failures import Passing
@@ -123,6 +124,7 @@ class Guard:
                 try:
                     admin, reader = await self._open(stack)
                     while True:
+                        heed_cancellation()  # a client that opens, closes or asks may have lost it
                         await asyncio.sleep(pause)
                         pause = CHECK_SECONDS
                         checks += 1
@@ -134,6 +136,7 @@ class Guard:
                     # What comes back may be another server: then its records are looked at first.
                     _log.debug("not_checked", why=str(error))
                     tell(str(error))
+                    heed_cancellation()
                     checks, pause = -1, 0.0
                     await asyncio.sleep(AGAIN_SECONDS)
 

@@ -7,6 +7,7 @@ turned away by the position. What is not woken for, because a worker was killed,
 import asyncio
 
 from events.topics import USAGE_REJECTED
+from services.concurrency import heed_cancellation
 from services.failures import Passing
 from services.kafka import Cluster, LogReader
 from services.outage import Outage
@@ -37,12 +38,15 @@ class Keeper:
             self._woken.clear()
             try:
                 await self.catch_up()
+                heed_cancellation()  # a reader that opens or closes may have lost it
                 outage.over()
                 await asyncio.sleep(_PAUSE_S)
             except ListedElsewhereError:
+                heed_cancellation()
                 self._woken.set()  # who was faster may have looked before the last of it came
                 await asyncio.sleep(_PAUSE_S)
             except Passing as error:
+                heed_cancellation()
                 self._woken.set()
                 await asyncio.sleep(outage.met(error))
 
