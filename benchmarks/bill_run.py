@@ -16,7 +16,7 @@ import click
 import psutil
 from rich.table import Table
 
-from benchmarks.product import publish
+from benchmarks.product import publish, until_counted
 from benchmarks.results import WrongSumError
 from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
@@ -30,7 +30,7 @@ DATE = "2026-02-01"
 EVENTS_PER_ACCOUNT = 10
 LOOK_SECONDS = 0.1
 #: Slowest that is still waited for, a second.
-SLOWEST_EVENTS, SLOWEST_BILLS = 1_000, 5
+SLOWEST_BILLS = 5
 _BILLED = "SELECT account_id, sum(-amount) * 100 AS cents FROM bill_line_items WHERE type = $1 GROUP BY account_id"
 
 
@@ -66,12 +66,7 @@ async def measure(system: System, folder: Path, accounts: int, say: Any) -> Bill
     await system.start(("ingest",))
     connection = await connect(system.endpoints.database_url)
     try:
-
-        async def look() -> tuple[bool, object]:
-            records = await connection.fetchval("SELECT coalesce(sum(records), 0)::bigint FROM usage_totals")
-            return records == load.events, f"{records} of {load.events} events projected"
-
-        await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
+        await until_counted(system, connection, load)
         say("issuing the bills")
         result = await _run(system, folder, accounts)
 

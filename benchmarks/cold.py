@@ -17,10 +17,9 @@ import click
 import psutil
 from rich.table import Table
 
-from benchmarks.product import publish
+from benchmarks.product import publish, until_counted
 from benchmarks.running import ORGANIZATION, connect, create_customers, on_empty_system
 from benchmarks.showing import show
-from benchmarks.waiting import until
 from benchmarks.workload import Load
 from projections.readmodels.positions import Position
 from services.kafka import LogReader
@@ -36,8 +35,6 @@ from services.store.generations import load_generations
 T = TypeVar("T")
 #: Families whose rows are read by one set of queries, as when a poll touches so many that are not in memory.
 TOGETHER = 1_000
-#: Slowest that is still waited for, in events a second.
-SLOWEST_EVENTS = 500
 _ROOTS = "SELECT DISTINCT organization, root_id, partition FROM account_directory WHERE organization = $1"
 
 
@@ -77,12 +74,7 @@ async def measure(system: System, accounts: int, events: int, say: Any) -> Cold:
     await system.start(("ingest",))
     connection = await connect(system.endpoints.database_url)
     try:
-
-        async def look() -> tuple[bool, object]:
-            records = await connection.fetchval("SELECT coalesce(sum(records), 0)::bigint FROM usage_totals")
-            return records == load.events, f"{records} of {load.events} events projected"
-
-        await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
+        await until_counted(system, connection, load)
         say("loading all families")
         return await _load(system, connection)
     finally:

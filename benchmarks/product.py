@@ -11,13 +11,15 @@ from typing import Any
 
 from benchmarks.accounts import Customer
 from benchmarks.results import Leg, Pipeline, WrongSumError, last_append, rows_written, until_spent
-from benchmarks.waiting import Gate, cpu_seconds
+from benchmarks.waiting import Gate, cpu_seconds, until
 from benchmarks.workload import Load, cents_of
 from events.topics import EVENTS, USAGE
 from services.kafka import BatchWriter
 from services.run.up import System
 
 WORKERS = ("ingest", "projector")
+#: Slowest projection that is still waited for, in events a second.
+SLOWEST_EVENTS = 500
 _BALANCES = "SELECT commitment_id, spent FROM commitment_balances"
 _TOTALS = "SELECT count(*) AS rows, sum(records)::bigint AS records, sum(total) AS total FROM usage_totals"
 
@@ -28,6 +30,16 @@ async def publish(system: System, load: Load) -> None:
         for chunk in load.chunks():
             for partition, records in chunk.items():
                 await writer.append(USAGE, partition, records)
+
+
+async def until_counted(system: System, connection: Any, load: Load) -> None:
+    """Wait until the totals have every event of a published load, which ingest reads. Raises: NotFinishedError."""
+
+    async def look() -> tuple[bool, object]:
+        records = await connection.fetchval("SELECT coalesce(sum(records), 0)::bigint FROM usage_totals")
+        return records == load.events, f"{records} of {load.events} events projected"
+
+    await until("the projection of the usage", 60 + load.events / SLOWEST_EVENTS, look, system.supervisor)
 
 
 async def run_product(system: System, connection: Any, load: Load, customers: Mapping[str, Customer]) -> Pipeline:

@@ -1,6 +1,6 @@
-"""Bills as a bill run issues them, and read models as somebody changes them by hand."""
+"""A log with bills as a bill run issues them, and read models as somebody changes them by hand."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from events.facts.bills import BillIssued
@@ -8,7 +8,7 @@ from projections.settlement import draft_bills, issue
 from services.readside.family_now import load_family
 from services.readside.live import live_schema, use_schema
 from tests.projector.conftest import Place
-from tests.projector.log import Log
+from tests.projector.log import Log, days
 
 
 async def bill_of(place: Place, log: Log, name: str, day: date) -> BillIssued:
@@ -25,3 +25,15 @@ async def execute(place: Place, statement: str) -> str:
         await use_schema(connection, await live_schema(connection))
         done: str = await connection.execute(statement)
         return done
+
+
+def a_quarter(log: Log) -> None:
+    """Two accounts, each with a prepayment and a quarter's usage, on a partition of its own."""
+    log.catalog()
+    log.account("acme", 0, prepaid="6")
+    log.account("bolt", 1, prepaid="100")
+    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
+    for partition, name in enumerate(("acme", "bolt")):
+        for n, ts in enumerate(days(70)):
+            log.usage(name, "m", ts, partition, tokens=n)
+        log.read(partition)

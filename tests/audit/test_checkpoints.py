@@ -13,7 +13,7 @@ from services.audit.keeping import SCHEMA, newest_token, published_tokens
 from services.audit.report import Report
 from services.kafka import BatchWriter, LogReader, Record
 from services.projection.replay import replay
-from tests.audit.billing import bill_of, execute
+from tests.audit.billing import a_quarter, bill_of, execute
 from tests.projector.conftest import Place, running_place
 from tests.projector.driving import project
 from tests.projector.log import Log, days
@@ -35,14 +35,7 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
 async def log(place: Place) -> Log:
     """A quarter's usage of two accounts, and a bill."""
     log = Log(ORGANIZATION, 2, generation=ORGANIZATION)
-    log.catalog()
-    log.account("acme", 0, prepaid="6")
-    log.account("bolt", 1, prepaid="100")
-    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
-    for partition, name in enumerate(("acme", "bolt")):
-        for n, ts in enumerate(days(70)):
-            log.usage(name, "m", ts, partition, tokens=n)
-        log.read(partition)
+    a_quarter(log)
     await told(place, log)
     log.command(await bill_of(place, log, "acme", date(2026, 2, 1)), partition=0, account=log.id("acme"))
     await told(place, log)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from services.projection.replay import replay
 from services.projection.schemas import LOCK, drop_leftovers
 from services.readside.family_now import load_family
 from services.readside.live import live_schema
-from tests.audit.billing import bill_of, execute
+from tests.audit.billing import a_quarter, bill_of, execute
 from tests.projector.conftest import Place
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days, id_of
@@ -25,14 +25,7 @@ pytestmark = pytest.mark.stack
 
 async def _story(place: Place, log: Log) -> None:
     """Usage of a quarter in two accounts, a bill in between, late usage after it, then a second bill."""
-    log.catalog()
-    log.account("acme", 0, prepaid="6")
-    log.account("bolt", 1, prepaid="100")
-    log.tick(datetime(2026, 3, 20, tzinfo=UTC))
-    for partition, name in enumerate(("acme", "bolt")):
-        for n, ts in enumerate(days(70)):
-            log.usage(name, "m", ts, partition, tokens=n)
-        log.read(partition)
+    a_quarter(log)
     await log.append(place.cluster)
     await project(place)
     for partition, name in enumerate(("acme", "bolt")):
