@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from services.access.scopes import ALL
 from services.postgres import Postgres
 from tests.api.access import ROUTES, UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking
-from tests.api_client import CONFIG, By, http_client
+from tests.api_client import CONFIG, By, healthy, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -124,7 +124,7 @@ async def test_an_organization_comes_into_being_by_its_own_key(url: str, store: 
 
 
 async def test_what_is_of_no_organization_is_open(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/health")).status_code == 200
+    await healthy(client)
     assert (await client.get("/openapi.json")).status_code == 200
 
 

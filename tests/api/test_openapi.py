@@ -13,7 +13,7 @@ from services.api.shown import derived_of
 from services.commands.table import KINDS
 from tests.api import schemas
 from tests.api.schemas import SPELLED, WORDS, check_exchange, document, faults, operations, resolved
-from tests.api_client import CONFIG, http_client
+from tests.api_client import CONFIG, healthy, http_client
 from tests.store.kit import Store
 
 OPERATIONS = list(operations())
@@ -228,7 +228,7 @@ async def test_an_organization_and_what_stands_beside_them_are_answered_as_decla
         body = CONFIG | {"testClock": True, "currencyConversions": [conversion]}
         assert (await client.put(f"{path}/organizationconfig", json=body)).status_code == 200
         assert (await client.post(f"{path}/clock", json={"now": "2026-02-01T00:00:00Z"})).status_code == 200
-        assert (await client.get("/health")).status_code == 200
+        await healthy(client)
         grant = {"grant_type": "client_credentials"}
         assert (await client.post("/oauth/token", json=grant, auth=await store.key())).status_code == 200
         assert (await client.post("/oauth/token", json=grant)).status_code == 401

@@ -15,7 +15,7 @@ from services.api.parameters import check_parameters
 from services.billing.jobs import STATUSES, create_job
 from tests.api.answers import message_of
 from tests.api.schemas import idle_app, operations, placed
-from tests.api_client import http_client
+from tests.api_client import healthy, http_client
 from tests.store.kit import NOW, Store
 
 pytestmark = pytest.mark.stack
@@ -47,7 +47,7 @@ def test_every_path_below_an_organization_has_the_one_way_in_whatever_its_handle
 
 async def test_who_looks_whether_the_process_lives_may_ask_as_it_likes(url: str) -> None:
     async with http_client(url) as client:
-        assert (await client.get("/health", params={"colour": "red"})).status_code == 200
+        await healthy(client, colour="red")
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
