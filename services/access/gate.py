@@ -61,10 +61,10 @@ class Gate:
             raise WrongTokenError
         return found
 
-    def linked(self, token: str, path: str) -> Identity:
-        """Whose a link to this path is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
+    def linked(self, token: str, address: str) -> Identity:
+        """Whose a link to this address is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
         found = self._read(token)
-        if found.path != path:
+        if found.path != address:
             raise WrongTokenError
         return found
 

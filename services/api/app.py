@@ -24,6 +24,7 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    data_explorer,
     ending,
     events,
     health,
@@ -176,6 +177,7 @@ def organization_routers() -> list[APIRouter]:
         rejected.router,
         insight.router,
         usage_query.router,
+        data_explorer.router,
         events.router,
         resource_router(),
     ]

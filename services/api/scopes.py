@@ -14,6 +14,8 @@ TELLING = frozenset(
     {
         ("POST", "/usage/query"),
         ("POST", "/bills/preview"),
+        ("POST", "/dataexplorer/commitments/obligations"),
+        ("POST", "/dataexplorer/commitments/download/json"),
         ("POST", "/balances/{balanceId}/balancechargeschedules/preview"),
         ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"),
     }

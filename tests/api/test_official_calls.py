@@ -20,8 +20,6 @@ MODULES = (
     *("currencies", "credit_reasons", "debit_reasons", "transaction_types"),
 )
 CALLS = official_calls(*MODULES)
-#: m3ter describes it in words, and its client has no call for it.
-DOCUMENTED_ALONE = {"dataexplorer"}
 #: Taken beside every body; where nothing is replaced, it is not read.
 EVERYWHERE = {"version"}
 #: Members of bodies that are refused by name, instead of being accepted and ignored.
@@ -64,7 +62,7 @@ def test_what_of_the_client_does_not_answer_is_named_in_the_limits() -> None:
             unanswered.add(below.replace("/x", "/{id}") if first in served else first)
     limits = (Path(__file__).parents[2] / "docs" / "limits.md").read_text()
     [told] = re.findall(r"^- \*\*These paths of m3ter do not answer\*\*.*?(?=^- )", limits, re.DOTALL | re.MULTILINE)
-    assert set(re.findall(r"`([^`]+)`", told)) == unanswered | DOCUMENTED_ALONE
+    assert set(re.findall(r"`([^`]+)`", told)) == unanswered
 
 
 def test_the_client_has_as_many_calls_as_are_looked_at() -> None:

@@ -33,10 +33,16 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def said(schema: dict[str, Any]) -> bool:
-    """Whether a schema says what it is about."""
+    """Whether a schema says what it is about, or what its items are."""
     found = resolved(schema)
     return (
-        found.get("type") == "object" and bool(found.get("properties")) and found.get("additionalProperties") is False
+        said(found["items"])
+        if found.get("type") == "array"
+        else (
+            found.get("type") == "object"
+            and bool(found.get("properties"))
+            and found.get("additionalProperties") is False
+        )
     )
 
 
