@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
-from events.resources.accounts import Account
 from events.topics import partition_of
 from services.api.calls import Call
 from services.api.commanding import Turn, in_turn
-from services.commands.messages import CreateResource
+from services.commands.skeletons import skeleton_account
+from services.refusals.making_accounts import AT_ONCE
 from services.store.view import partitions_of
-
-#: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
-_AT_ONCE = 100
 
 
 async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
@@ -26,21 +23,21 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
     if not call.api.skeleton_accounts:
         partitions = call.api.generations.partitions
         return found | {code: partition_of(call.organization, code, partitions) for code in missing}
-    for start in range(0, len(missing), _AT_ONCE):
-        found |= await _made(call, missing[start : start + _AT_ONCE])
+    for start in range(0, len(missing), AT_ONCE):
+        found |= await _made(call, missing[start : start + AT_ONCE])
     return found
 
 
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
-    """Accounts with nothing but a code, which is their name, too; what somebody made meanwhile stays as it is."""
+    """Make these accounts; what somebody made meanwhile stays as it is."""
 
     async def work(turn: Turn) -> dict[str, int]:
         found = await partitions_of(turn.connection, call.organization, codes)
         for code in codes:
             if code not in found:
-                id = str(uuid4())
-                done = await turn.execute(CreateResource("account", id, Account(code=code, name=code), turn.now))
-                found[code] = done.after.accounts[id].partition
+                command = skeleton_account(str(uuid4()), code, turn.now)
+                done = await turn.execute(command)
+                found[code] = done.after.accounts[command.id].partition
         return found
 
     return await in_turn(call, work)

@@ -22,9 +22,9 @@ from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
 from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
-from services.ingest.refusal import Reason
 from services.kafka import FetchedRecord
 from services.refusals import refused_usage
+from services.refusals.refusal import Reason
 from services.refusals.refused_usage import Listed
 from services.refusals.replaying import read_records, replay_refused
 from services.store.listing import Condition

@@ -26,7 +26,7 @@ from events.topics import (
 )
 from services.contracts.records import LINE_ITEM, SCHEMAS, USAGE_EVENT, record_of, schemas
 from services.ingest.cloudevent import ATTRIBUTES
-from services.ingest.refusal import Reason
+from services.refusals.refusal import Reason
 from services.relay.relay import places
 from services.run.settings import Settings
 

@@ -16,8 +16,8 @@ from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.topics import RECORD_BYTES_LEAST
 from services.ingest.batch import Outcome, rejected, size_of
-from services.ingest.refusal import Reason, Refused
 from services.kafka import digest_of
+from services.refusals.refusal import Reason, Refused
 from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
 
