@@ -1,7 +1,7 @@
 """Whose draws and accrued lines are older than their balances: they are written within LINES_SECONDS, oldest first."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from services.readside.loading import Root
@@ -25,14 +25,15 @@ class Behind:
         for root in roots:
             self._since.setdefault(root[1], (now, root))
 
-    def next(self, *, all_of_them: bool) -> list[Root]:
-        """Whose turn it is: all, or those who have waited for LINES_SECONDS."""
+    def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
+        """Whose turn it is in these partitions: all, or those who have waited for LINES_SECONDS."""
         until = time.monotonic() - LINES_SECONDS
         found = []
         for since, root in self._since.values():
             if since > until and not all_of_them:
                 break
-            found.append(root)
+            if root[2] in partitions:
+                found.append(root)
         return found
 
     def written(self, root_ids: Iterable[str]) -> None:
