@@ -31,7 +31,7 @@ from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
-from services.projection.catalog_fold import CatalogFold
+from services.projection.catalog import CatalogFold
 from services.store.events import head_and_generations, relayed
 from services.store.generations import Generations, GenerationsMovedError
 

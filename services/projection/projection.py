@@ -12,13 +12,12 @@ from events.zones import ZoneDays
 from projections.readmodels import directory, due
 from projections.usage import MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
-from services.projection.backfill import changed_aggregations, rederive
 from services.projection.catalog import CatalogLog
-from services.projection.fold import apply_facts, note_usage
+from services.projection.fold import apply_facts, changed_aggregations, note_usage, rederive
 from services.projection.partition import PartitionState, new_partition
+from services.projection.schemas import Target
 from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
-from services.projection.target import Target
 from services.projection.write import Writer
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease

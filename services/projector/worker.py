@@ -26,8 +26,7 @@ from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
-from services.projection.schemas import AlreadyRunningError, drop_leftovers
-from services.projection.target import LiveTarget, SchemaMovedError
+from services.projection.schemas import AlreadyRunningError, LiveTarget, SchemaMovedError, drop_leftovers
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
 from services.projector.showing import show_write

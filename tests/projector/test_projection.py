@@ -12,7 +12,7 @@ from services.kafka import LogReader, Polled
 from services.projection import settling
 from services.projection.partition import PartitionState
 from services.projection.projection import Projection
-from services.projection.target import LiveTarget
+from services.projection.schemas import LiveTarget
 from services.projection.write import LeaseLostError
 from services.readside.family_state import FamilyState
 from services.store.generations import GenerationsMovedError, load_generations

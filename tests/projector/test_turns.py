@@ -8,10 +8,9 @@ from projections.readmodels import due
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
-from services.projection import behind, turns
-from services.projection.behind import LINES_SECONDS, Behind
+from services.projection import turns
 from services.projection.partition import new_partition
-from services.projection.turns import LINES_LEAST_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Turns
+from services.projection.turns import LINES_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
 from services.readside.family_state import FamilyCache, FamilyState
 from services.readside.loading import Root
 from tests.projector.clock import Clock
@@ -85,7 +84,6 @@ class Projector:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(turns, "time", made)
-    monkeypatch.setattr(behind, "time", made)
     return made
 
 
