@@ -34,7 +34,7 @@ PURE = (
     "services.words",
     "services.access.errors",
     "services.access.scopes",
-    *(f"services.api.{name}" for name in ("answers", "edges.refused", "funds", "insight_answers", "measurement")),
+    *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "measurement")),
     *(f"services.api.{name}" for name in ("measurement_answers", "scopes", "shown")),
     "services.billing.bill_document",
     "services.contracts.readme_table",

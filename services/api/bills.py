@@ -1,37 +1,46 @@
-"""Bills over HTTP: lists, single ones with their lines, previews, and what is not billed yet."""
+"""Bills over HTTP: lists, single ones with their lines, lines across bills, previews, and what is not billed yet."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import uuid5
 
 from fastapi import Depends, Path
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.facts.bills import BillIssued
+from events.facts.bills import BillIssued, LineType
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
 from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_filters import FILTERS, FREQUENCIES
-from services.api.bill_search import BillSearch
+from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
-from services.api.family import family_of
 from services.api.filters import Conditions
 from services.api.paging import AnyPage, Page, Paging
-from services.api.parameters import Choice, Day, Flag, Text, choice_rule
+from services.api.parameters import Choice, Day, Flag, Reader, Text, choice_rule
+from services.api.resources import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer, day
-from services.billing.bill_document import unpriced_documents
+from services.billing.bill_document import line_document, referred_ids, unpriced_documents
 from services.billing.run import through_of
-from services.billing.stored_bills import newest_first
+from services.billing.stored_bills import newest_first, read_names
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.table_rows import IS_DATED, IS_OF_ACCOUNT, OF_FREQUENCY
+from services.readside.live import reading_live
+from services.readside.table_rows import (
+    HAS_TYPE,
+    IS_DATED,
+    IS_OF_ACCOUNT,
+    IS_OF_COMMITMENT,
+    IS_ON_BILL,
+    OF_FREQUENCY,
+    PLACE,
+    read_lines,
+)
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
@@ -42,6 +51,11 @@ PREVIEW = str(uuid5(NAMESPACE, "preview"))
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
+_LINE_FILTERS: dict[Reader[Any], str] = {
+    Text("commitmentId"): IS_OF_COMMITMENT,
+    Choice("lineItemType", get_args(LineType)): HAS_TYPE,
+    Text("billId"): IS_ON_BILL,
+}
 _PREVIEW = Body(PreviewBody)
 _AGAINST: dict[int | str, dict[str, Any]] = {
     409: {
@@ -184,3 +198,20 @@ def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str
     found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
     return found | {name: listed for name, listed in others.items() if listed}
+
+
+@router.get("/lineitems", response_model=listed(BillLineAnswer))
+async def list_line_items(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(Conditions(_LINE_FILTERS))],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
+    conditions = [*wanted, *page.older(PLACE)]
+    async with reading_live(call.postgres) as connection:
+        await call.configured(connection)
+        found = await read_lines(connection, call.organization, conditions, page.fetched)
+        bills = [line.bill for line in page.shown(found)]
+        names = await read_names(connection, call.organization, referred_ids(bills))
+    data = [line_document(bill.lines[0], bill, names) for bill in bills]
+    return page.answer(data, found, lambda line: line.place)

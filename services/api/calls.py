@@ -13,11 +13,11 @@ from projections.resources import Resources
 from services.access.errors import MissingScopeError, OtherOrganizationError
 from services.access.gate import Gate
 from services.access.tokens import Identity
-from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
 from services.api.grouping import Groups
 from services.api.parameters import check_length, check_no_nul, check_parameters
+from services.api.routing import DeclaredRoute, router_of
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
 from services.commands.errors import UnknownResource

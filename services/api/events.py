@@ -1,7 +1,11 @@
-"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's."""
+"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's.
+
+Whoever writes conditions on events also learns here what the data of each has, field by field.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -9,10 +13,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from events.facts.resources import ResourceFact
+from events.resources.balances import Balance
+from events.resources.base import Resource
+from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.event_fields import fields_of
+from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
 from services.api.parameters import Flag, Found, Reader, Text, Texts
 from services.api.shown import Shown, listed
@@ -27,6 +34,20 @@ router = organization_router("events")
 #: Filters of the list that leave nothing: there are no notifications that an event could have triggered.
 _OF_NOTIFICATIONS = ("notificationCode", "notificationId")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
+#: Which sides an event has, by how its name ends.
+_SIDES = {"created": ("new",), "updated": ("new", "old"), "deleted": ("old",)}
+#: m3ter's words for JSON's types.
+_WORDS = {"number": "double", "integer": "int", "object": "map"}
+#: What is not a field of the body.
+_BESIDE = {
+    **dict.fromkeys(("id", "orgId", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy"), "string"),
+    "version": "int",
+}
+#: What later facts add to a body, as `services.api.funds.added_to` shows it.
+_ADDED: dict[type[Resource], dict[str, str]] = {
+    Balance: {"amount": "double"},
+    Commitment: {"amountUnscheduled": "double", "topUps": "array", "cancellation": "map"},
+}
 
 
 class EventData(Shown):
@@ -178,3 +199,26 @@ def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str
 def _fields(name: str) -> dict[str, str]:
     kind = kind_named(name)
     return fields_of(OrganizationConfig if kind is None else kind.model, name)
+
+
+def fields_of(model: type[Resource], name: str) -> dict[str, str]:
+    """`new.amount` -> `double`, of an event of this name about a resource of this model; by field."""
+    fields = _typed(model)
+    return {f"{side}.{field}": fields[field] for side in _SIDES[name.rpartition(".")[2]] for field in sorted(fields)}
+
+
+@cache
+def _typed(model: type[Resource]) -> dict[str, str]:
+    schema = model.model_json_schema(schema_generator=WireSchema)
+    found = {name: _word(member) for name, member in schema["properties"].items()}
+    code = {"accountCode": "string"} if "accountId" in found else {}
+    return found | code | _ADDED.get(model, {}) | _BESIDE
+
+
+def _word(schema: dict[str, Any]) -> str:
+    """The type of a member; what refers to another model is one of its own members by name."""
+    for option in schema.get("anyOf", ()):
+        if option.get("type") != "null":
+            return _word(option)
+    found = "object" if "$ref" in schema else str(schema.get("type", "string"))
+    return _WORDS.get(found, found)

@@ -17,8 +17,8 @@ from starlette.responses import Response
 from events.topics import CATALOG, EVENTS, USAGE
 from services.access.gate import Gate
 from services.api.answers import HealthAnswer
-from services.api.away import Away
 from services.api.calls import outer_router
+from services.api.errors import Away
 from services.api.standing import Standing
 from services.api.wire import answer
 from services.failures import AddressedFailure, ExpectedFailure, outside_of

@@ -1,21 +1,29 @@
-"""The OpenAPI document: the framework's, with schemas of bodies and answers as the wire has them."""
+"""The OpenAPI document, and the pages of `/docs` that show it.
+
+The document is the framework's, with schemas of bodies and answers as the wire has them. All that the pages need comes
+from this process.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
 
 from events.resources.bounds import MOST_ITEMS, TOLD_CLIENTS
 from services.access.scopes import MEANINGS
 from services.api.answers import Error
-from services.api.declaring import SCHEMAS, DeclaredRoute
 from services.api.examples import Examples
 from services.api.operations import finish
+from services.api.routing import SCHEMAS, DeclaredRoute
 from services.api.scopes import CREDENTIALS, TOKEN
 from services.api.sent import Body
 
@@ -28,6 +36,16 @@ body counts as absent. A `PUT` replaces the whole resource and names the `versio
 What goes through Kafka is described in `docs/asyncapi.json`."""
 
 Mode = Literal["validation", "serialization"]
+#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+#: The same where a list is looked at by a function of ours.
+_BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
+#: Swagger UI as the package `fastapi-offline` ships it.
+_ASSETS, _ASSETS_PATH = ("fastapi_offline", "static"), "/docs/assets"
+#: Nothing is asked of any other host, and resources are folded so that all of them fit on a screen.
+_SETTINGS = {"validatorUrl": None, "docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True}
+#: A browser asks nothing of another host either, whatever the document says. The page has its script and style in it.
+NOT_ELSEWHERE = "default-src 'self' 'unsafe-inline' data:"
 
 
 class WireSchema(GenerateJsonSchema):
@@ -111,12 +129,6 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     return schemas
 
 
-#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
-_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-#: The same where a list is looked at by a function of ours.
-_BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
-
-
 def _spelled(schema: Any) -> Any:
     """The schema with JSON Schema's names of bounds. No member of the wire is called like one of pydantic's."""
     if isinstance(schema, dict):
@@ -157,3 +169,22 @@ def _illustrate(document: dict[str, Any], bodies: Mapping[str, Body[Any]]) -> No
                     found.setdefault(name, examples.of_answer(name))
                     media["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
     document["components"]["examples"] = {name: {"value": value} for name, value in sorted(found.items())}
+
+
+def serve_pages(app: FastAPI) -> None:
+    """Add `/docs` and the files that it loads to the app."""
+
+    async def pages(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=app.title,
+            swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon.png",
+            swagger_ui_parameters=_SETTINGS,
+        )
+        return HTMLResponse(page.body, headers={"content-security-policy": NOT_ELSEWHERE})
+
+    app.add_route("/docs", pages, include_in_schema=False)
+    app.mount(_ASSETS_PATH, StaticFiles(packages=[_ASSETS]))

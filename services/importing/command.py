@@ -9,9 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.access.client import SignedIn
+from services.access.client import Patient, SignedIn
 from services.access.local import credentials
-from services.api.patience import Patient
 from services.importing.files import Position, rows_of, size_of
 from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
 from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of

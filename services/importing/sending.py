@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from services.access.client import PASSING, Patience
 from services.api.measurement import ITEMS_MAX, PAYLOAD_BYTES
-from services.api.patience import PASSING, Patience
 from services.failures import ExpectedFailure, Worded
 
 #: What a body may have, less what stands around the items.

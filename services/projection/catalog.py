@@ -32,6 +32,10 @@ from projections.resources import Resources
 from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
 
+log = structlog.get_logger(__name__)
+#: `encode` writes the type first.
+_DIRECTORY = (b'{"type":"Account',)
+
 
 class CatalogStoppedError(ExpectedFailure):
     """The catalog, in `topic`, holds a fact that this program does not understand; `why` says where and what."""
@@ -92,12 +96,6 @@ class CatalogFold(ABC):
     @abstractmethod
     def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
         """A stranger's record was passed over."""
-
-
-log = structlog.get_logger(__name__)
-
-#: `encode` writes the type first.
-_DIRECTORY = (b'{"type":"Account',)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,23 @@ from services.postgres import Postgres, PostgresUnreachableError
 from services.postgres.locks import try_lock, unlock
 from services.readside.live import Live, create_read_models, read_live, use_schema
 
+#: Held on its own connection for as long as a replay or an audit works on schemas.
+LOCK = 7_217_004
+SCRATCH = "rm_audit"
+#: Longer than a replay that has swapped waits for the last readers of what it replaced.
+PATIENCE_S = 15.0
+_SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
+#: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
+#: user, none matters; what else a session is may only be seen by who has its user's rights.
+_USED = """
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+    JOIN pg_class ON pg_class.oid = relation JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = $1 AND pid <> pg_backend_pid() AND datname = current_database() AND usesysid IS NOT NULL
+)
+"""
+log = structlog.get_logger(__name__)
+
 
 class SchemaMovedError(Exception):
     """Another schema is live than the one that memory was loaded from."""
@@ -82,25 +99,6 @@ class LiveTarget:
         if self._schema != live.schema:
             raise SchemaMovedError(f"read models moved from {self._schema} to {live.schema}")
         await use_schema(connection, live.schema)
-
-
-#: Held on its own connection for as long as a replay or an audit works on schemas.
-LOCK = 7_217_004
-SCRATCH = "rm_audit"
-#: Longer than a replay that has swapped waits for the last readers of what it replaced.
-PATIENCE_S = 15.0
-
-_SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
-#: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
-#: user, none matters; what else a session is may only be seen by who has its user's rights.
-_USED = """
-SELECT EXISTS (
-    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-    JOIN pg_class ON pg_class.oid = relation JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = $1 AND pid <> pg_backend_pid() AND datname = current_database() AND usesysid IS NOT NULL
-)
-"""
-log = structlog.get_logger(__name__)
 
 
 class AlreadyRunningError(Worded, ExpectedFailure):

@@ -18,6 +18,18 @@ from services.readside.loading import Root, load_families
 
 #: How long draws and lines may wait while records keep coming; they are written sooner when none do.
 LINES_SECONDS = 1.5
+#: How long balances of touched roots are settled in a transaction; some thousands of roots.
+TOUCHED_SECONDS = 0.5
+#: How long due roots are settled while records keep coming.
+DUE_SECONDS = 0.1
+#: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
+#: transaction.
+LINES_SHARE = 0.25
+LINES_LEAST_SECONDS = 0.02
+#: How long due roots are settled, and how long draws and lines are written, while none come.
+QUIET_SECONDS = 0.5
+#: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
+WITHOUT_PAUSE = 64
 
 
 @dataclass(slots=True)
@@ -54,20 +66,6 @@ class Behind:
         """Somebody else writes these partitions now."""
         gone = set(partitions)
         self._since = {id: one for id, one in self._since.items() if one[1][2] not in gone}
-
-
-#: How long balances of touched roots are settled in a transaction; some thousands of roots.
-TOUCHED_SECONDS = 0.5
-#: How long due roots are settled while records keep coming.
-DUE_SECONDS = 0.1
-#: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
-#: transaction.
-LINES_SHARE = 0.25
-LINES_LEAST_SECONDS = 0.02
-#: How long due roots are settled, and how long draws and lines are written, while none come.
-QUIET_SECONDS = 0.5
-#: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
-WITHOUT_PAUSE = 64
 
 
 @dataclass(slots=True)

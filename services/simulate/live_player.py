@@ -19,9 +19,8 @@ import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
-from services.access.client import SignedIn
+from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
-from services.api.patience import Patient
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe

@@ -13,7 +13,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.api.edges.last_words import raw_answer
+from services.api.edges.edge import raw_answer
 
 _log = structlog.get_logger(__name__)
 

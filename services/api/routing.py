@@ -1,7 +1,12 @@
-"""Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
+"""The routes of the API: what each tells OpenAPI that it takes and answers, from the objects that read and describe it;
+and how a request finds its own, by a look into a table.
+
+The framework would try one after the other, nearly two hundred patterns for the last of them.
+"""
 
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,17 +15,52 @@ from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from services.api.answers import Error
 from services.api.handling import dependencies_of, handling_of
 from services.api.parameters import Reader, declared
-from services.api.scopes import needed_by, security_of
+from services.api.scopes import PREFIX, needed_by, security_of
 from services.api.sent import Body, BodyReader
 
+#: Of `/organizations/{orgId}/commitments/{id}`: which part is the first below the organization.
+_FIRST = PREFIX.count("/") + 1
 SCHEMAS = "#/components/schemas/{model}"
 RESPONSES = "#/components/responses/{name}"
 #: Statuses that older versions of Python call otherwise.
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+
+
+class Shortcut(BaseRoute):
+    """Leads to the first of the routes that takes the request. What it does not find, the others answer: whatever is
+    outside organizations, a path that there is not, another method.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        #: By method, number of parts and the first part below the organization, in the order of the routes.
+        self._routes = defaultdict[tuple[str, int, str], list[DeclaredRoute]](list)
+        for route in routes:
+            if isinstance(route, DeclaredRoute) and route.path.startswith(f"{PREFIX}/"):
+                self._routes[_place_of(route.method, route.path)].append(route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As every route says whether it takes a request."""
+        if scope["type"] == "http" and not scope.get("root_path"):
+            for route in self._routes.get(_place_of(scope["method"], scope["path"]), ()):
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    return match, found
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """By the route that was found."""
+        await scope["route"].handle(scope, receive, send)
+
+
+def _place_of(method: str, path: str) -> tuple[str, int, str]:
+    parts = path.split("/")
+    return method, len(parts), parts[_FIRST] if len(parts) > _FIRST else ""
 
 
 class DeclaredRoute(APIRoute):
