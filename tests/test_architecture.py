@@ -43,7 +43,7 @@ PURE = (
     "services.explain.text",
     "services.importing.rows",
     *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
-    *(f"services.ingest.{name}" for name in ("rating", "read_back", "refusal", "running_charge", "seen_ids")),
+    *(f"services.ingest.{name}" for name in ("rating", "refusal", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
     "services.readside.family_state",

@@ -19,7 +19,7 @@ from services.api.resources import existing, page_of
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
 from services.api.wire import answer
-from services.commands.ending import ENDED, BillingEntity, ended_body
+from services.commands.account_rules import ENDED, BillingEntity, ended_body
 from services.commands.errors import CommandError
 from services.commands.kind import Kind
 from services.commands.messages import UpdateResource

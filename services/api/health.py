@@ -28,7 +28,7 @@ from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.watching import Watcher
 from services.shared_answers import SharedAnswer
-from services.status.facts import Behind, Ends, behind
+from services.status.whole import Behind, Ends, behind
 
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8

@@ -19,7 +19,7 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.sight import metrics
 from services.sight.pulse import PULSE
-from services.status.facts import behind, due_families, oldest_unprojected
+from services.status.whole import behind, due_families, oldest_unprojected
 
 LOOK_SECONDS = 10.0
 _log = structlog.get_logger(__name__)

@@ -31,9 +31,9 @@ from services.ingest.catalogs import Catalogs, Stale
 from services.ingest.instants import day_number, parse_instant
 from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
-from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
+from services.ingest.totals import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.kafka import Appended, Cluster, FetchedRecord, Mark
 
 

@@ -16,8 +16,7 @@ import uvloop
 
 from services.access.local import LocalKeys, prepare_access, told
 from services.concurrency import cancel_all, heed_cancellation
-from services.run.environment import environment_of
-from services.run.process import tell_ready
+from services.run.process import environment_of, tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail

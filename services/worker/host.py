@@ -16,9 +16,9 @@ from services.failures import BeginAnewError, Passing
 from services.garbage import tune_garbage_collection
 from services.kafka import Cluster, Polled, read_leniently, reads_leniently
 from services.outage import Outage
-from services.sight.metrics import REBALANCES, RESYNCS
+from services.sight.metrics import LAGS, PARTITIONS, POLL, POLL_RECORDS, REBALANCES, RESYNCS, STOPPED
+from services.sight.pulse import PULSE
 from services.worker.consumer import Fetching, consuming
-from services.worker.showing import show_poll, show_round
 
 log = structlog.get_logger(__name__)
 
@@ -207,3 +207,24 @@ def _send_back(fetching: Fetching, assignment: _Assignment, partitions: Sequence
     for partition in ours:
         del assignment.ready[partition]
     assignment.waiting.update(ours)
+
+
+def show_poll(polled: Mapping[int, Polled], seconds: float) -> None:
+    """What a poll brought, and how long the handler was at it."""
+    if polled:
+        POLL_RECORDS.observe(sum(len(one.records) for one in polled.values()))
+        POLL.observe(seconds)
+
+
+def show_round(
+    fetching: Fetching, ready: Mapping[int, int], stopped: Mapping[int, str], polled: Mapping[int, Polled]
+) -> None:
+    """A round went well. `ready`: where each partition goes on; `stopped`: those that must not, and why."""
+    held = fetching.partitions
+    still = {partition: why for partition, why in stopped.items() if partition in held}
+    last = {partition: one.records[-1].timestamp / 1000 for partition, one in polled.items() if one.records}
+    PARTITIONS.set(len(ready))
+    STOPPED.set(len(still))
+    LAGS.note(fetching.topic, held, fetching.lags(ready), last)
+    PULSE.stopped({f"{fetching.topic}/{partition}": why for partition, why in still.items()})
+    PULSE.went_round()

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from services.api.command import OTHER_FILES, room_for
+from services.api.cli import OTHER_FILES, room_for
 
 UNBOUNDED = resource.RLIM_INFINITY
 
