@@ -128,8 +128,8 @@ class CatalogLog(CatalogFold):
 
     def resources(self, organization: str) -> Resources:
         """The organization's part of the catalog; empty while nothing is known of it."""
-        held = self.organizations.get(organization)
-        return held if held is not None else self.organizations.setdefault(organization, Resources(organization))
+        known = self.organizations.get(organization)
+        return known if known is not None else self.organizations.setdefault(organization, Resources(organization))
 
     def index(self, organization: str) -> FamilyIndex:
         """The index of the organization's part of the catalog."""
@@ -196,7 +196,11 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
     plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
-    aggregations = {held.id for held in catalog.aggregations.values() if id in (held.id, held.body.meter_id)}
+    aggregations = {
+        aggregation.id
+        for aggregation in catalog.aggregations.values()
+        if id in (aggregation.id, aggregation.body.meter_id)
+    }
     sources = {id} | aggregations | _formulas_over(catalog, aggregations)
     templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
     for pricing in pricings:
@@ -206,7 +210,7 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
             templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
     plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
     links = catalog.plan_group_links.values()
-    plans |= {one.body.plan_group_id for one in links if one.id == id or one.body.plan_id in plans}
+    plans |= {link.body.plan_group_id for link in links if link.id == id or link.body.plan_id in plans}
     plans |= {id} if id in catalog.plan_groups else set()
     aggregation = catalog.aggregations.get(id)
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
@@ -216,4 +220,4 @@ def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
     """The compound aggregations whose formulas name one of these aggregations."""
     codes = {catalog.aggregations[id].body.code for id in aggregations}
     formulas = catalog.compound_aggregations.values()
-    return {one.id for one in formulas if not codes.isdisjoint(calculation_of(one.body.calculation).codes)}
+    return {formula.id for formula in formulas if not codes.isdisjoint(calculation_of(formula.body.calculation).codes)}

@@ -77,8 +77,8 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
 
 
 def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
-    told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
-    state.unwritten.note_bill(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
+    whole = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
+    state.unwritten.note_bill(envelope, whole, family.bills_version, family.billed.versions[fact.bill_id])
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:
@@ -94,11 +94,11 @@ def note_usage(state: PartitionState, decoded: Decoded) -> None:
 
 def changed_aggregations(changes: list[CatalogChange]) -> dict[str, set[str]]:
     """Organization -> aggregations that were created, changed or deleted."""
-    found: dict[str, set[str]] = {}
+    aggregations: dict[str, set[str]] = {}
     for change in changes:
         if change.aggregation is not None:
-            found.setdefault(change.organization, set()).add(change.aggregation)
-    return found
+            aggregations.setdefault(change.organization, set()).add(change.aggregation)
+    return aggregations
 
 
 async def rederive(

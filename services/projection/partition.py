@@ -57,16 +57,16 @@ class UnwrittenBills:
 
     async def write(self, connection: Any) -> None:
         """Into `bills` and `bill_line_items`, inside the caller's transaction."""
-        moved = [(id, one.bill_date, _moved(one)) for id, one in self.moved.items()]
+        moved = [(id, change.bill_date, _moved(change)) for id, change in self.moved.items()]
         for statement, rows, width in (
             (bills.PUT_BILLS, self.opened, bills.BILLS_WIDTH),
             (bills.MOVE, moved, 3),
             (bills.DROP, [(id,) for id in self.dropped], 1),
             (bills.PUT_BILLS, self.issued, bills.BILLS_WIDTH),
             (bills.INSERT_LINES, self.lines, bills.LINES_WIDTH),
-            (bills.LOCK, [(id, *told) for id, told in self.locked.items()], 3),
+            (bills.LOCK, [(id, *by_whom) for id, by_whom in self.locked.items()], 3),
             (bills.VOID, [(id,) for id in self.voided], 1),
-            (bills.VERSIONS, [(id, *told) for id, told in self.versions.items()], 3),
+            (bills.VERSIONS, [(id, *version) for id, version in self.versions.items()], 3),
         ):
             if rows:
                 await connection.execute(statement, *columns(rows, width))
@@ -150,8 +150,8 @@ class Unwritten:
 
     def derive_anew(self, aggregations: set[str], rederived: Mapping[CellKey, Cell]) -> None:
         """`rederived` is all there is of these aggregations' totals; what is added from now on is added to it."""
-        kept = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
-        self.rederived = kept | dict(rederived)
+        others = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
+        self.rederived = others | dict(rederived)
         self.cells = {key: cell for key, cell in self.cells.items() if key[1] not in aggregations}
         self.merged = {key for key in self.merged if key[1] not in aggregations}
         self.aggregations |= aggregations
@@ -194,11 +194,13 @@ class PartitionState:
 
     def seen_row(self) -> SeenRow | None:
         """The ids seen since the last write, packed."""
-        held = self.unwritten
-        if not held.digests:
+        unwritten = self.unwritten
+        if not unwritten.digests:
             return None
         assert self.position.log_time is not None
-        return SeenRow(self.position.partition, held.digests_first, self.position.log_time, pack(held.digests))
+        return SeenRow(
+            self.position.partition, unwritten.digests_first, self.position.log_time, pack(unwritten.digests)
+        )
 
     def oldest_id(self) -> datetime | None:
         """Ids seen before this instant of the log's time are no longer looked for."""

@@ -81,12 +81,12 @@ async def replay(
     started = time.monotonic()
     async with (
         postgres.alone() as guard,
-        AsyncExitStack() as held,
+        AsyncExitStack() as resources,
         LogReader(cluster) as side,
         LogReader(cluster) as main,
     ):
         await lock_schemas(guard)
-        held.push_async_callback(unlock_schemas, guard)
+        resources.push_async_callback(unlock_schemas, guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
         await Guard(cluster, postgres.connection, generations).check()

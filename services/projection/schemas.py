@@ -127,7 +127,7 @@ async def fresh_schema(postgres: Postgres) -> str:
     """An empty schema for a replay, numbered above all others; what an earlier replay left behind is dropped."""
     async with postgres.transaction() as connection:
         names = await _drop_leftovers(connection)
-        numbers = [int(found[1]) for name in names if (found := re.fullmatch(r"rm_(\d+)", name))]
+        numbers = [int(numbered[1]) for name in names if (numbered := re.fullmatch(r"rm_(\d+)", name))]
         name = f"rm_{max(numbers, default=0) + 1}"
         await create_read_models(connection, name)
     return name

@@ -11,8 +11,7 @@ from projections.settlement import Billed
 from services.projection import turns
 from services.projection.partition import new_partition
 from services.projection.turns import LINES_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
-from services.readside.family_state import FamilyCache, FamilyState
-from services.readside.loading import Root
+from services.readside.family_state import FamilyCache, FamilyState, Root
 from tests.projector.clock import Clock
 
 
@@ -183,7 +182,7 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:
     held = Behind()
-    mine: Root = ("org", "mine", 0)
-    held.note([mine, ("org", "theirs", 1)])
+    mine = Root("org", "mine", 0)
+    held.note([mine, Root("org", "theirs", 1)])
     held.forget([1])
     assert held.next(all_of_them=True) == [mine]
