@@ -125,14 +125,14 @@ async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str |
     billed = BilledAccounts(organization, accounts, contract_id)
     asked = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
     # All are found before any is changed: the order of what is asked for means nothing.
-    found = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
+    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
     updated: dict[str, list[str]] = {}
     failed: dict[str, dict[str, str]] = {}
-    for name, entities in found.items():
+    for name, entities in entities_of.items():
         updated[name], failed[name] = await _end_each(turn, asked[name], billed, entities, body.end_date)
-    changed, kept = (sum(map(len, one.values())) for one in (updated, failed))
+    changed, refused = (sum(map(len, entities.values())) for entities in (updated, failed))
     return {
-        "statusMessage": f"{changed} updated, {kept} failed",
+        "statusMessage": f"{changed} updated, {refused} failed",
         "updatedEntities": {name: {"empty": not ids, "ids": ids} for name, ids in updated.items()},
         "failedEntities": {
             name: {"empty": not reasons, "ids": list(reasons), "reasons": reasons} for name, reasons in failed.items()

@@ -118,7 +118,7 @@ def create_app(
                 await gate.looked.wait()
                 await standing.looked.wait()
                 later = app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()
-                working += [_beside(one, crashed) for one in later]
+                working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:
                 await cancel_all(working)

@@ -54,7 +54,7 @@ class BillSearch(Searching):
         return compared(name, AS_TEXT[name], comparator, value)
 
     def order(self, name: str | None) -> str:
-        found = (AS_TEXT | _SORTED_ONLY).get(name) if name else "position"
-        if found is None:
+        column = (AS_TEXT | _SORTED_ONLY).get(name) if name else "position"
+        if column is None:
             raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(AS_TEXT | _SORTED_ONLY)}")
-        return found
+        return column

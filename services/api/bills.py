@@ -13,7 +13,7 @@ from events.facts.bills import BillIssued, LineType
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
-from services.api.bill_documents import found_bills, one_bill, preview_documents
+from services.api.bill_documents import listed_documents, one_bill, preview_documents
 from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
 from services.api.filters import Conditions
@@ -108,23 +108,27 @@ async def _page_of(
 ) -> Response:
     """A page of bills; `frequency`: of pending ones it is known once they are derived, so a page may be shorter."""
     conditions = [*wanted, *page.older("position")]
-    stored, documents = await found_bills(call, newest_first(conditions, page.fetched), lines=lines)
+    stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
     shown = {bill.bill_id for bill in page.shown(stored)}
-    data = [one for one in documents if one["id"] in shown and frequency in (None, one["billingFrequency"])]
+    data = [
+        document
+        for document in documents
+        if document["id"] in shown and frequency in (None, document["billingFrequency"])
+    ]
     return page.answer(data, stored, lambda bill: bill.position)
 
 
 @router.get("/bills/search", response_model=listed(BillAnswer))
 async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
     """Bills found by m3ter's search grammar."""
-    _, documents = await found_bills(call, wanted)
+    _, documents = await listed_documents(call, wanted)
     return answer({"data": documents})
 
 
 @router.get("/bills/latest/{account}", response_model=BillAnswer)
 async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Response:
     """The account's newest bill."""
-    _, documents = await found_bills(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
+    _, documents = await listed_documents(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
     if not documents:
         raise UnknownResource(kind="bill of account", id=account)
     return answer(documents[0])
@@ -195,9 +199,9 @@ def _issued(loaded: LoadedFamily, drafts: Sequence[DraftBill]) -> list[BillIssue
 def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
     """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it,
     as does usage that no price holds for."""
-    found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
+    document = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
-    return found | {name: listed for name, listed in others.items() if listed}
+    return document | {name: listed for name, listed in others.items() if listed}
 
 
 @router.get("/lineitems", response_model=listed(BillLineAnswer))
@@ -210,8 +214,8 @@ async def list_line_items(
     conditions = [*wanted, *page.older(PLACE)]
     async with reading_live(call.postgres) as connection:
         await call.configured(connection)
-        found = await read_lines(connection, call.organization, conditions, page.fetched)
-        bills = [line.bill for line in page.shown(found)]
+        lines = await read_lines(connection, call.organization, conditions, page.fetched)
+        bills = [line.bill for line in page.shown(lines)]
         names = await read_names(connection, call.organization, referred_ids(bills))
     data = [line_document(bill.lines[0], bill, names) for bill in bills]
-    return page.answer(data, found, lambda line: line.place)
+    return page.answer(data, lines, lambda line: line.place)

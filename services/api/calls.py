@@ -95,9 +95,9 @@ class Call:
     async def configured(self, connection: Any) -> Resources:
         """The configuration and the test clock, read once for the whole request. Raises: UnknownOrganization."""
         if self._resources is None:
-            found = await load_config(connection, self.organization)
-            check_exists(found)
-            self._resources = found
+            resources = await load_config(connection, self.organization)
+            check_exists(resources)
+            self._resources = resources
         return self._resources
 
     def found(self, resources: Resources) -> None:

@@ -60,9 +60,9 @@ class Server(uvicorn.Server):
             await first_of(LOOK_SECONDS, self._asked)
             PULSE.went_round()
             now = asyncio.get_running_loop().time()
-            for one in list(self.server_state.connections):
-                if isinstance(one, Connection):
-                    one.look(now)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,7 +123,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
         if not serving.done():
             port = bound.getsockname()[1]
             process.ready(url=f"http://{host}:{port}", port=port)
-            stopping = [asyncio.create_task(one.wait()) for one in (process.stop, app.state.crashed.event)]
+            stopping = [asyncio.create_task(event.wait()) for event in (process.stop, app.state.crashed.event)]
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
                 waiting.cancel()

@@ -49,9 +49,9 @@ class ItemsError(Worded):
     _TOLD = 5
 
     def __init__(self, refused: Sequence[tuple[int, str]], before: str = "") -> None:
-        told = [f"measurements[{index}]: {message}" for index, message in refused[: self._TOLD]]
-        more = [f"and {len(refused) - len(told)} more"] if len(refused) > len(told) else []
-        super().__init__(told=before + "; ".join([*told, *more]))
+        named = [f"measurements[{index}]: {message}" for index, message in refused[: self._TOLD]]
+        more = [f"and {len(refused) - len(named)} more"] if len(refused) > len(named) else []
+        super().__init__(told=before + "; ".join([*named, *more]))
         self.refused = [{"index": index, "message": message} for index, message in refused]
 
 
@@ -166,6 +166,6 @@ class Away:
 
     def note(self, error: BaseException) -> None:
         """Write down where the server stands, if this comes of one: once for each outage, however many ask."""
-        for one in (error, error.__cause__):
-            if isinstance(one, AddressedFailure):
-                self._outages.setdefault(one.outside, Outage("server_away")).met(one)
+        for failure in (error, error.__cause__):
+            if isinstance(failure, AddressedFailure):
+                self._outages.setdefault(failure.outside, Outage("server_away")).met(failure)

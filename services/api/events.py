@@ -21,7 +21,7 @@ from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
 from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
-from services.api.parameters import Flag, Found, Reader, Text, Texts
+from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
 from services.api.wire import answer, document_of
 from services.billing.stored_bills import read_names
@@ -100,8 +100,8 @@ class Wanted(Reader[dict[str, Any]]):
         self._readers: list[Reader[Any]] = [*(Text(name) for name in self._TEXTS), Texts("ids")]
         self.schemas = {name: schema for reader in self._readers for name, schema in reader.schemas.items()}
 
-    def read(self, found: Found) -> dict[str, Any]:
-        given = {name: reader.read(found) for reader in self._readers for name in reader.schemas if name in found}
+    def read(self, query: Query) -> dict[str, Any]:
+        given = {name: reader.read(query) for reader in self._readers for name in reader.schemas if name in query}
         if "ids" in given and len(given) > 1:
             raise InvalidField(field="ids", rule="cannot be used with other filters")
         return {name: value for name, value in given.items() if value}
@@ -122,8 +122,8 @@ async def list_events(
         positions = await _positions(connection, call, wanted, page)
     data = await _documents(call, page.shown(positions))
     ids = {id.lower() for id in wanted.get("ids", ())}
-    kept = [one for one in data if one["id"] in ids] if ids else data
-    return page.answer(kept, positions, lambda position: position)
+    listed = [event for event in data if event["id"] in ids] if ids else data
+    return page.answer(listed, positions, lambda position: position)
 
 
 @router.get("/events/types", response_model=EventTypes)
@@ -137,8 +137,8 @@ async def event_types(call: Caller) -> Response:
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
-        asked = [one for one in NAMES if name in (None, "", one)]
-    return answer({"events": {one: _fields(one) for one in asked}})
+        asked = [fact for fact in NAMES if name in (None, "", fact)]
+    return answer({"events": {fact: _fields(fact) for fact in asked}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)
@@ -153,12 +153,14 @@ async def get_event(call: Caller, id: str) -> Response:
 
 async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], page: Page) -> list[int]:
     if "ids" in wanted:
-        found = {position_in(id) for id in wanted["ids"]} - {None}
-        return page.fetched_of(sorted((one for one in found if one), reverse=True), lambda position: position)
+        positions = {position_in(id) for id in wanted["ids"]} - {None}
+        return page.fetched_of(
+            sorted((position for position in positions if position), reverse=True), lambda position: position
+        )
     if any(name in wanted for name in _OF_NOTIFICATIONS):
         return []
     names = {wanted[name] for name in _NAMED if name in wanted}
-    happenings = [one for one in HAPPENINGS if names <= {one.name}]
+    happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
     asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched)
     return await positions_of(connection, call.organization, asked)
 
@@ -168,16 +170,16 @@ async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any
     organization = call.organization
     async with call.reading() as connection:
         history = await read_history(connection, organization, positions)
-    found = await compute(organization, happened, history, call.api.generations.commands)
-    owners = {getattr(entity.body, "account_id", None) for one in found for entity in _states(one).values()}
+    happenings = await compute(organization, happened, history, call.api.generations.commands)
+    owners = {getattr(entity.body, "account_id", None) for event in happenings for entity in _states(event).values()}
     async with call.postgres.connection() as connection:
         names = await read_names(connection, organization, sorted(owner for owner in owners if owner))
-    return [_document(organization, one, names) for one in found]
+    return [_document(organization, event, names) for event in happenings]
 
 
 def _states(event: Happened) -> dict[str, Entity[Any]]:
-    found = {"newDto": event.after, "oldDto": event.before}
-    return {name: entity for name, entity in found.items() if entity is not None}
+    states = {"newDto": event.after, "oldDto": event.before}
+    return {name: entity for name, entity in states.items() if entity is not None}
 
 
 def _document(organization: str, event: Happened, names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -210,9 +212,9 @@ def fields_of(model: type[Resource], name: str) -> dict[str, str]:
 @cache
 def _typed(model: type[Resource]) -> dict[str, str]:
     schema = model.model_json_schema(schema_generator=WireSchema)
-    found = {name: _word(member) for name, member in schema["properties"].items()}
-    code = {"accountCode": "string"} if "accountId" in found else {}
-    return found | code | _ADDED.get(model, {}) | _BESIDE
+    fields = {name: _word(member) for name, member in schema["properties"].items()}
+    code = {"accountCode": "string"} if "accountId" in fields else {}
+    return fields | code | _ADDED.get(model, {}) | _BESIDE
 
 
 def _word(schema: dict[str, Any]) -> str:
@@ -220,5 +222,5 @@ def _word(schema: dict[str, Any]) -> str:
     for option in schema.get("anyOf", ()):
         if option.get("type") != "null":
             return _word(option)
-    found = "object" if "$ref" in schema else str(schema.get("type", "string"))
-    return _WORDS.get(found, found)
+    kind = "object" if "$ref" in schema else str(schema.get("type", "string"))
+    return _WORDS.get(kind, kind)

@@ -50,27 +50,27 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
     """
     wanted = list(dict.fromkeys(codes))
     async with call.reading() as connection:
-        found = await partitions_of(connection, call.organization, wanted)
-    missing = [code for code in wanted if code not in found]
+        places = await partitions_of(connection, call.organization, wanted)
+    missing = [code for code in wanted if code not in places]
     if not call.api.skeleton_accounts:
         partitions = call.api.generations.partitions
-        return found | {code: partition_of(call.organization, code, partitions) for code in missing}
+        return places | {code: partition_of(call.organization, code, partitions) for code in missing}
     for start in range(0, len(missing), _AT_ONCE):
-        found |= await _made(call, missing[start : start + _AT_ONCE])
-    return found
+        places |= await _made(call, missing[start : start + _AT_ONCE])
+    return places
 
 
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
     """Accounts with nothing but a code, which is their name, too; what somebody made meanwhile stays as it is."""
 
     async def work(turn: Turn) -> dict[str, int]:
-        found = await partitions_of(turn.connection, call.organization, codes)
+        places = await partitions_of(turn.connection, call.organization, codes)
         for code in codes:
-            if code not in found:
+            if code not in places:
                 id = str(uuid4())
                 done = await turn.execute(CreateResource("account", id, Account(code=code, name=code), turn.now))
-                found[code] = done.after.accounts[id].partition
-        return found
+                places[code] = done.after.accounts[id].partition
+        return places
 
     return await in_turn(call, work)
 
@@ -117,23 +117,23 @@ def stem_of(organization: str, key: str | None) -> str:
 
 def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str) -> dict[int, Placed]:
     """The records of all items, in their order, by partition."""
-    found: dict[int, Placed] = {}
+    by_partition: dict[int, Placed] = {}
     keys = {code: usage_key(organization, code) for code in places}
-    for index, one in enumerate(items):
-        account = one.account
+    for index, item in enumerate(items):
+        account = item.account
         data = _Data(
-            one.meter, one.measure, one.cost, one.income,
-            one.who, one.what, one.where, one.other, one.metadata, one.ets,
+            item.meter, item.measure, item.cost, item.income,
+            item.who, item.what, item.where, item.other, item.metadata, item.ets,
         )  # fmt: skip
-        uid = one.uid or f"{stem}-{index}"
-        event = _Event("1.0", "trueup.usage", uid, one.source or SOURCE, account, one.ts, organization, data)
+        uid = item.uid or f"{stem}-{index}"
+        event = _Event("1.0", "trueup.usage", uid, item.source or SOURCE, account, item.ts, organization, data)
         partition = places[account]
-        place = found.get(partition)
+        place = by_partition.get(partition)
         if place is None:
-            place = found[partition] = Placed([], [])
+            place = by_partition[partition] = Placed([], [])
         place.records.append(Record(keys[account], _encode(event)))
         place.indexes.append(index)
-    return found
+    return by_partition
 
 
 class _Payload(Body[Measurements]):

@@ -53,17 +53,17 @@ class WireSchema(GenerateJsonSchema):
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         """Bounds that hold for what a client sends; what was stored before they came may go beyond them."""
-        found = super().generate_inner(schema)
-        told = dict(found.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
-        if MOST_ITEMS in told:
-            told["maxItems" if found.get("type") == "array" else "maxProperties"] = told.pop(MOST_ITEMS)
-        return {name: value for name, value in found.items() if name != TOLD_CLIENTS} | told
+        made = super().generate_inner(schema)
+        bounds = dict(made.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
+        if MOST_ITEMS in bounds:
+            bounds["maxItems" if made.get("type") == "array" else "maxProperties"] = bounds.pop(MOST_ITEMS)
+        return {name: value for name, value in made.items() if name != TOLD_CLIENTS} | bounds
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A JSON number of any size and precision."""
-        found: JsonSchemaValue = {"type": "number"}
-        self.update_with_validations(found, schema, self.ValidationsMapping.numeric)
-        return found
+        number: JsonSchemaValue = {"type": "number"}
+        self.update_with_validations(number, schema, self.ValidationsMapping.numeric)
+        return number
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
         """How events spell a value is not how the wire does."""
@@ -77,8 +77,8 @@ class WireSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A default of None is absence, and so no default."""
-        found = super().default_schema(schema)
-        return {name: value for name, value in found.items() if name != "default" or value is not None}
+        made = super().default_schema(schema)
+        return {name: value for name, value in made.items() if name != "default" or value is not None}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """A field's name says enough."""
@@ -119,7 +119,7 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     """Schemas by name: of bodies by what they are called, of answers by their class."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     answers = {route.shown for route in routes if route.shown is not None} | {Error}
-    answers |= {told["model"] for route in routes for told in route.responses.values() if "model" in told}
+    answers |= {answer["model"] for route in routes for answer in route.responses.values() if "model" in answer}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
     models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]
     named, made = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS, schema_generator=WireSchema)
@@ -134,12 +134,12 @@ def _spelled(schema: Any) -> Any:
     if isinstance(schema, dict):
         bounds = _BOUNDS | (_BOUNDS_OF_LISTS if schema.get("type") == "array" else {})
         return {bounds.get(name, name): _spelled(value) for name, value in schema.items()}
-    return [_spelled(one) for one in schema] if isinstance(schema, list) else schema
+    return [_spelled(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any]:
-    found: dict[str, Any] = schemas[reference["$ref"].rpartition("/")[2]]
-    return found
+    schema: dict[str, Any] = schemas[reference["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -153,22 +153,22 @@ def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
         required.append("version")
     if body.dated:
         beside["effectiveDate"] = {"type": "string", "format": "date"}
-    found = schema | {"properties": {**schema.get("properties", {}), **beside}}
-    return found | ({"required": required} if required else {})
+    whole = schema | {"properties": {**schema.get("properties", {}), **beside}}
+    return whole | ({"required": required} if required else {})
 
 
 def _illustrate(document: dict[str, Any], bodies: Mapping[str, Body[Any]]) -> None:
     """An example beside every body and answer, which stands once, among the components."""
     examples = Examples(document["components"]["schemas"])
-    found = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
-    for operation in (one for methods in document["paths"].values() for one in methods.values()):
+    by_name = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
+    for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
         for content in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in content.get("content", {}).values():
                 name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
                 if name:
-                    found.setdefault(name, examples.of_answer(name))
+                    by_name.setdefault(name, examples.of_answer(name))
                     media["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
-    document["components"]["examples"] = {name: {"value": value} for name, value in sorted(found.items())}
+    document["components"]["examples"] = {name: {"value": value} for name, value in sorted(by_name.items())}
 
 
 def serve_pages(app: FastAPI) -> None:

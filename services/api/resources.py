@@ -40,7 +40,7 @@ _AS_OF, _FORCE = Day("asOf"), Flag("force")
 def resource_router() -> APIRouter:
     """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
     router = organization_router()
-    for kind in (one for one in KINDS.values() if not one.single and one.within is None):
+    for kind in (kind for kind in KINDS.values() if not kind.single and kind.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
             ("list", "GET", "", _list),

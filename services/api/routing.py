@@ -48,9 +48,9 @@ class Shortcut(BaseRoute):
         """As every route says whether it takes a request."""
         if scope["type"] == "http" and not scope.get("root_path"):
             for route in self._routes.get(_place_of(scope["method"], scope["path"]), ()):
-                match, found = route.matches(scope)
+                match, match_scope = route.matches(scope)
                 if match is Match.FULL:
-                    return match, found
+                    return match, match_scope
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,9 +71,9 @@ class DeclaredRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         depends = list(dependencies_of(endpoint).values())
-        readers = [one for one in depends if isinstance(one, Reader)]
-        self.body = next((one for one in depends if isinstance(one, Body)), None)
-        self._bodies = [one for one in depends if isinstance(one, BodyReader)]
+        readers = [depend for depend in depends if isinstance(depend, Reader)]
+        self.body = next((depend for depend in depends if isinstance(depend, Body)), None)
+        self._bodies = [depend for depend in depends if isinstance(depend, BodyReader)]
         #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
         [self.method] = options["methods"]
         self.needed = needed_by(self.method, path)
@@ -89,22 +89,22 @@ class DeclaredRoute(APIRoute):
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
         """The operation as OpenAPI has it, beside what the framework knows itself."""
-        told: dict[str, Any] = {}
+        operation: dict[str, Any] = {}
         if readers:
             schemas = {name: schema for reader in readers for name, schema in reader.schemas.items()}
-            told["parameters"] = declared(schemas)
+            operation["parameters"] = declared(schemas)
         if self.body is not None:
             content = {media: {"schema": referred(self.body.name)} for media in self.body.media}
-            told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
+            operation["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
         if self._security:
-            told["security"] = self._security
-        responses: dict[str, Any] = {str(status): refusal(status) for one in self._bodies for status in one.refusals}
+            operation["security"] = self._security
+        responses: dict[str, Any] = {str(status): refusal(status) for body in self._bodies for status in body.refusals}
         if self.shown is not None:
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
             responses["200"] = {"content": content}
         if responses:
-            told["responses"] = responses
-        return told
+            operation["responses"] = responses
+        return operation
 
 
 def first_sentence(text: str) -> str:
