@@ -181,10 +181,10 @@ class AutoApprover:
     async def organizations(self) -> list[str]:
         """Those that have pending bills, but for those that rest."""
         async with reading_live(self._every) as connection:
-            found = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
+            waiting = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
         now = asyncio.get_running_loop().time()
         self._resting = {name: until for name, until in self._resting.items() if until > now}
-        return sorted(found - set(self._resting))
+        return sorted(waiting - set(self._resting))
 
     async def approve_due(self, organization: str) -> int:
         """The organization's bills that are over their time, up to ROUND; returns how many were approved or dropped."""
@@ -228,6 +228,6 @@ class AutoApprover:
             return False
         if fact is None:
             return False
-        told = "bill_approved" if isinstance(fact, BillIssued) else "bill_dropped"
-        log.info(told, organization=organization, bill=bill_id)
+        event = "bill_approved" if isinstance(fact, BillIssued) else "bill_dropped"
+        log.info(event, organization=organization, bill=bill_id)
         return True

@@ -119,9 +119,9 @@ def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> se
     return {template_of(resources, plan_id).product_id for plan_id in plans_of(resources, index, body)}
 
 
-def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
+def _overlap(body: AccountPlan, other: AccountPlan, zone: str) -> bool:
     """Whether a day lies in both; in an empty term lies none."""
-    start, end = named_days(one.start_date, one.end_date, zone)
+    start, end = named_days(body.start_date, body.end_date, zone)
     other_start, other_end = named_days(other.start_date, other.end_date, zone)
     return max(start, other_start) < min(end or date.max, other_end or date.max)
 
@@ -132,8 +132,8 @@ def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -
     Raises: InvalidBody, for one that starts after it, say.
     """
     last = named_day(end, zone)
-    held = value_of(entity.body, "endDate")
-    if held is not None and named_day(held, zone) <= last:
+    end_before = value_of(entity.body, "endDate")
+    if end_before is not None and named_day(end_before, zone) <= last:
         return None
     document = json.loads(entity.body.model_dump_json(by_alias=True, exclude_unset=True))
     document["endDate"] = moment_text(last if kind.name in _DAYS else end)

@@ -102,11 +102,11 @@ def check_compound(resources: Resources, body: CompoundAggregation) -> None:
         codes = calculation_of(body.calculation).codes
     except CalculationError as error:
         raise InvalidField(field="calculation", rule=str(error)) from None
-    held = {entity.body.code: entity.body for entity in resources.aggregations.values()}
+    by_code = {entity.body.code: entity.body for entity in resources.aggregations.values()}
     for code in codes:
-        if code not in held:
+        if code not in by_code:
             raise InvalidField(field="calculation", rule=f"names aggregation.{code}, and no aggregation has that code")
-        if held[code].segmented_fields:
+        if by_code[code].segmented_fields:
             raise InvalidField(field="calculation", rule=f"names aggregation.{code}, which is segmented")
 
 
@@ -137,8 +137,8 @@ def check_still_named(resources: Resources, held: Entity[Aggregation], body: Agg
 
 def naming_it(resources: Resources, held: Entity[Aggregation]) -> Iterator[Entity[CompoundAggregation]]:
     """The compound aggregations whose formulas name the aggregation, as they were made."""
-    by_age = sorted(resources.compound_aggregations.values(), key=lambda one: one.position)
-    return (one for one in by_age if held.body.code in calculation_of(one.body.calculation).codes)
+    by_age = sorted(resources.compound_aggregations.values(), key=lambda compound: compound.position)
+    return (compound for compound in by_age if held.body.code in calculation_of(compound.body.calculation).codes)
 
 
 def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
@@ -163,8 +163,10 @@ def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
 
 
 def _others(resources: Resources, id: str, group_id: str) -> list[Entity[PlanGroupLink]]:
-    links = [one for one in resources.plan_group_links.values() if one.id != id and one.body.plan_group_id == group_id]
-    return sorted(links, key=lambda one: one.position)
+    links = [
+        link for link in resources.plan_group_links.values() if link.id != id and link.body.plan_group_id == group_id
+    ]
+    return sorted(links, key=lambda link: link.position)
 
 
 def _billed(template: PlanTemplate) -> tuple[str, int]:

@@ -27,9 +27,9 @@ from services.commands.table import KINDS
 
 def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
     """The resource with this id. Raises: UnknownResource."""
-    if (held := kind.held(resources).get(id)) is None:
+    if (entity := kind.held(resources).get(id)) is None:
         raise UnknownResource(kind=kind.name, id=id)
-    return held
+    return entity
 
 
 class Versioned(Protocol):

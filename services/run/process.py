@@ -71,19 +71,19 @@ def raise_file_limit() -> None:
 
 async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
-    with _port(settings, seen_as) as told, stop_on_signals(asyncio.Event()) as stop:
+    with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
         endpoints = None if seen_as else await known_endpoints(settings)
 
         def ready(**facts: object) -> None:
             PULSE.begun()
-            tell_ready(ready_file, {**facts, **told})
+            tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            found = endpoints or await _unless_stopped(stop, known_endpoints(settings))
-            if found is None:
+            servers = endpoints or await _unless_stopped(stop, known_endpoints(settings))
+            if servers is None:
                 return
             try:
-                await body(Process(settings, found, stop, ready))
+                await body(Process(settings, servers, stop, ready))
             except NotMigratedError as error:
                 if not seen_as:
                     raise
@@ -128,21 +128,21 @@ def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
 
     A secret that a file holds is told by its file, so a process that is started again reads it again.
     """
-    told = _told(settings)
+    given = _told(settings)
     if settings.kafka_bootstrap is None:
-        told["kafka_bootstrap"] = endpoints.kafka.bootstrap
+        given["kafka_bootstrap"] = endpoints.kafka.bootstrap
     if settings.database_url is None:
-        told["database_url"] = endpoints.database_url
+        given["database_url"] = endpoints.database_url
     ours = {f"{PREFIX}{name.upper()}" for name in type(settings).model_fields}
     others = {name: value for name, value in os.environ.items() if name.upper() not in ours}
-    return others | {f"{PREFIX}{name.upper()}": value for name, value in told.items()}
+    return others | {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
 
 
 def _told(settings: Settings) -> dict[str, str]:
     """Those that are given, by field."""
-    told = {}
+    given = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         if value is not None and not (name in SECRETS and getattr(settings, f"{name}_file") is not None):
-            told[name] = text_of(value)
-    return told
+            given[name] = text_of(value)
+    return given

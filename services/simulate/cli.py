@@ -45,7 +45,7 @@ def _run_file(path: Path, player: Player, console: Console, json: bool) -> int:
         print(story_json(path, story.title, played))
     else:
         print_story(console, path, story.title, played)
-    return int(any(one.differences for one in played))
+    return int(any(outcome.differences for outcome in played))
 
 
 @contextmanager

@@ -36,28 +36,30 @@ def new_id() -> str:
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
 
 
-def keep_formatted(data: Path, kept: Path) -> None:
+def keep_formatted(data: Path, formatted: Path) -> None:
     """What the tool has just made; the first one stays."""
     try:
-        draft = Path(tempfile.mkdtemp(prefix=f"{kept.name}-", dir=kept.parent))
+        draft = Path(tempfile.mkdtemp(prefix=f"{formatted.name}-", dir=formatted.parent))
         try:
             shutil.copytree(data, draft, dirs_exist_ok=True)
-            draft.rename(kept)
+            draft.rename(formatted)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        if not kept.exists():  # nobody else has kept one meanwhile
+        if not formatted.exists():  # nobody else has kept one meanwhile
             _log.warning("kafka_format_not_kept", error=str(error))
 
 
-def copy_formatted(kept: Path, data: Path) -> None:
+def copy_formatted(formatted: Path, data: Path) -> None:
     """Makes the folder one that is formatted, with ids of its own; `META` comes last, and whole."""
     data.mkdir(parents=True, exist_ok=True)
-    for file in kept.iterdir():
+    for file in formatted.iterdir():
         if file.name != META:
             shutil.copyfile(file, data / file.name)
     draft = data / f"{META}.draft"
-    draft.write_text(re.sub(r"^(cluster|directory)\.id=.*$", _another, (kept / META).read_text(), flags=re.MULTILINE))
+    draft.write_text(
+        re.sub(r"^(cluster|directory)\.id=.*$", _another, (formatted / META).read_text(), flags=re.MULTILINE)
+    )
     draft.rename(data / META)
 
 
@@ -76,8 +78,8 @@ class ClassArchive:
     @classmethod
     def of(cls, java: Path, folder: Path) -> "ClassArchive":
         jars = tuple(sorted(folder.glob("*.jar")))
-        seen = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
-        digest = hashlib.sha256(repr((str(java), said_of_itself(java), seen)).encode()).hexdigest()
+        jar_states = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in jars]
+        digest = hashlib.sha256(repr((str(java), said_of_itself(java), jar_states)).encode()).hexdigest()
         return cls(java, jars, folder / f"{digest[:12]}.jsa")
 
     @property
@@ -119,7 +121,7 @@ class ClassArchive:
         finally:
             self.listing.unlink()  # one of which no archive comes is not tried at each start
         draft.rename(self.file)
-        for old in sorted(self.file.parent.glob("*.jsa"), key=lambda one: one.stat().st_mtime)[:-KEPT]:
+        for old in sorted(self.file.parent.glob("*.jsa"), key=lambda archive: archive.stat().st_mtime)[:-KEPT]:
             old.unlink(missing_ok=True)  # whoever has mapped it keeps it
 
     @contextlib.contextmanager
