@@ -50,10 +50,10 @@ def account_created(resources: Resources, id: str, body: Account, partitions: in
     return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
 
 
-def check_account(resources: Resources, body: Account, held: Entity[Any] | None) -> None:
+def check_account(resources: Resources, body: Account, current: Entity[Any] | None) -> None:
     """A parent has no parent itself and at most 999 children; a zone that is given is the one the account has."""
-    if held is not None:
-        zone = resources.accounts[held.id].timezone
+    if current is not None:
+        zone = resources.accounts[current.id].timezone
         if body.timezone not in (None, zone):
             raise InvalidField(field="timezone", rule=f"is set at creation and never changes; it is {zone}")
     elif body.parent_account_id is not None:
