@@ -31,7 +31,7 @@ def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """How one stands, by the wire's names, of its row of `commitment_balances`."""
     fields = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
     if row["kind"] == "MINIMUM":
-        fields["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
+        fields["periods"] = [exact_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
     else:
         fields |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
     if row["kind"] == "BALANCE":
@@ -39,5 +39,6 @@ def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _period(period: dict[str, Any]) -> dict[str, Any]:
-    return period | {name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}
+def exact_period(period: Mapping[str, Any]) -> dict[str, Any]:
+    """A commitment period of a row or of the wire, its amounts as exact decimals."""
+    return {**period, **{name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}}

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.zones import time_zone
+from services.api.funds import exact_period
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
@@ -18,7 +19,6 @@ from services.simulate.naming import id_of, resolved
 from services.simulate.player import Document, PlayedBill, PlayedLine
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
-_PERIOD_AMOUNTS = ("amount", "counted", "shortfall", "trueUp")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -139,7 +139,5 @@ def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, An
     if "cancellation" in document:
         shown["cancellation"] = document["cancellation"]
     if "periods" in document:
-        shown["periods"] = [
-            {**period, **{name: Decimal(period[name]) for name in _PERIOD_AMOUNTS}} for period in document["periods"]
-        ]
+        shown["periods"] = [exact_period(period) for period in document["periods"]]
     return shown
