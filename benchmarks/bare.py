@@ -16,7 +16,7 @@ import uvloop
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
 
-from services.api.command import bind, server_of
+from services.api.cli import bind, server_of
 from services.run.process import tell_ready
 
 _TABLE = "CREATE TABLE IF NOT EXISTS bare_things (id text PRIMARY KEY, body text NOT NULL)"

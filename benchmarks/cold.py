@@ -27,8 +27,8 @@ from services.postgres import open_postgres
 from services.projection.catalog import CatalogLog
 from services.projection.partition import new_partition
 from services.projection.settling import Settler
-from services.readside.family_state import FamilyState
-from services.readside.loading import Root, families_of, read_families
+from services.readside.family_state import FamilyState, Root
+from services.readside.loading import families_of, read_families
 from services.run.up import System
 from services.store.generations import load_generations
 
@@ -86,7 +86,7 @@ async def _load(system: System, connection: Any) -> Cold:
         catalog = CatalogLog((await load_generations(plain)).origins)
     async with LogReader(system.endpoints.kafka) as reader:
         await catalog.catch_up(reader)
-    roots: list[Root] = [tuple(row) for row in await connection.fetch(_ROOTS, ORGANIZATION)]
+    roots = [Root(*row) for row in await connection.fetch(_ROOTS, ORGANIZATION)]
     found = Cold(len(roots), {}, {})
     families: list[FamilyState] = []
     before, started, reading = _memory(), time.monotonic(), 0.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.simulate import run_files
+from services.simulate.cli import run_files
 from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.story import parse_story, read_story

@@ -6,8 +6,19 @@ from fractions import Fraction
 
 from projections.aggregates import DayState
 from projections.explain.draw_parts import fund_document, slice_documents
-from projections.explain.parts import Add, Document, Part, UsageRef, charge_document, charge_resources, number, ratio
-from projections.explain.quantities import aggregation_document, day_document, formula_document
+from projections.explain.parts import (
+    Add,
+    Document,
+    Part,
+    UsageRef,
+    aggregation_document,
+    charge_document,
+    charge_resources,
+    day_document,
+    formula_document,
+    number,
+    ratio,
+)
 from projections.pricing import BandUse, Price
 from projections.rating.charges import Charge
 from projections.rating.pools import Pool

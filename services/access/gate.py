@@ -56,17 +56,17 @@ class Gate:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise NoTokenError
-        found = self._read(token.strip())
-        if found.path is not None:
+        identity = self._read(token.strip())
+        if identity.path is not None:
             raise WrongTokenError
-        return found
+        return identity
 
     def linked(self, token: str, address: str) -> Identity:
         """Whose a link to this address is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
-        found = self._read(token)
-        if found.path != address:
+        identity = self._read(token)
+        if identity.path != address:
             raise WrongTokenError
-        return found
+        return identity
 
     def is_operators(self, authorization: str) -> bool:
         """Whether an operator asks, by the header of a request: as far as is known, and nobody is refused for it."""
@@ -95,16 +95,16 @@ class Gate:
         if secret is None:
             raise NotMigratedError
         revoked = await revoked_keys(connection)
-        held = self._known
-        tokens = held.tokens if held is not None and held.tokens.secret == bytes(secret) else Tokens(bytes(secret))
+        known = self._known
+        tokens = known.tokens if known is not None and known.tokens.secret == bytes(secret) else Tokens(bytes(secret))
         self._known = _Known(tokens, revoked)
 
     def _read(self, token: str) -> Identity:
         known = self._judging()
-        found = known.tokens.read(token)
-        if found.access_key_id in known.revoked:
+        identity = known.tokens.read(token)
+        if identity.access_key_id in known.revoked:
             raise RevokedTokenError
-        return found
+        return identity
 
     def _judging(self) -> _Known:
         if self._known is None:

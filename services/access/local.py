@@ -70,10 +70,10 @@ def credentials(settings: Settings) -> Credentials:
     """
     if settings.api_key is not None and settings.api_secret is not None:
         return Credentials("", settings.api_key, settings.api_secret.get_secret_value())
-    kept = read_local_keys(settings.home)
-    if kept is None:
+    keys = read_local_keys(settings.home)
+    if keys is None:
         raise NoCredentialsError(file=file_of(settings.home))
-    return kept.operator
+    return keys.operator
 
 
 def operators(keys: LocalKeys | None, settings: Settings) -> Credentials:
@@ -109,9 +109,9 @@ async def prepare_access(settings: Settings, database_url: str) -> LocalKeys | N
 
 async def ensure_local_keys(connection: Any, home: Path) -> LocalKeys:
     """Keys of this home that the database knows. Raises: KeysFileError."""
-    kept = read_local_keys(home)
-    if kept is not None and await _are_good(connection, kept):
-        return kept
+    keys = read_local_keys(home)
+    if keys is not None and await _are_good(connection, keys):
+        return keys
     async with connection.transaction():
         mine = await create_key(connection, ORGANIZATION, ALL, _LABEL)
         operators = await create_key(connection, EVERY, ALL, _OPERATORS_LABEL)
@@ -124,8 +124,8 @@ def _credentials(made: NewKey) -> Credentials:
     return Credentials(made.key.organization, made.key.id, made.secret)
 
 
-async def _are_good(connection: Any, kept: LocalKeys) -> bool:
-    ids = {kept.key.access_key_id, kept.operator.access_key_id}
+async def _are_good(connection: Any, keys: LocalKeys) -> bool:
+    ids = {keys.key.access_key_id, keys.operator.access_key_id}
     return ids == (await find_keys(connection, ids)).keys()
 
 
@@ -161,9 +161,9 @@ def told(keys: LocalKeys | None, url: str) -> str:
     )
 
 
-def _document(one: Credentials) -> dict[str, str]:
+def _document(key: Credentials) -> dict[str, str]:
     """By the names that `trueup keys create --json` has."""
-    return {"organizationId": one.organization, "accessKeyId": one.access_key_id, "apiSecret": one.api_secret}
+    return {"organizationId": key.organization, "accessKeyId": key.access_key_id, "apiSecret": key.api_secret}
 
 
 def _read(document: dict[str, str]) -> Credentials:

@@ -67,11 +67,11 @@ class SignIn:
     async def token_for(self, access_key_id: str, secret: str) -> Issued:
         """A token. Raises: WrongCredentialsError, AccessUnknownError, PostgresUnreachableError."""
         digest = blake2b(f"{access_key_id}\0{secret}".encode(), key=self._mark).digest()
-        held, now = self._right.get(digest), time.monotonic()
-        doubted = held is None or held.until <= now or held.signed_with is not self._gate.tokens
-        if held is None or doubted or self._gate.is_revoked(access_key_id):
-            held = await self._looked_up(digest, access_key_id, secret)
-        return Issued(held.token, math.ceil(held.token_ends - time.monotonic()))
+        right, now = self._right.get(digest), time.monotonic()
+        doubted = right is None or right.until <= now or right.signed_with is not self._gate.tokens
+        if right is None or doubted or self._gate.is_revoked(access_key_id):
+            right = await self._looked_up(digest, access_key_id, secret)
+        return Issued(right.token, math.ceil(right.token_ends - time.monotonic()))
 
     async def _looked_up(self, digest: bytes, access_key_id: str, secret: str) -> _Right:
         could_be = caller(access_key_id) is not None

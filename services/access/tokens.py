@@ -84,16 +84,16 @@ class Tokens:
 
     def read(self, token: str) -> Identity:
         """What it says. Raises: WrongTokenError, ExpiredTokenError."""
-        found = self._remembered.get(token)
-        if found is None:
-            found = self._verified(token)
+        identity = self._remembered.get(token)
+        if identity is None:
+            identity = self._verified(token)
             if len(self._remembered) >= _REMEMBERED:
                 del self._remembered[next(iter(self._remembered))]
-            self._remembered[token] = found
-        if found.expires <= time.time():
+            self._remembered[token] = identity
+        if identity.expires <= time.time():
             self._remembered.pop(token, None)
             raise ExpiredTokenError
-        return found
+        return identity
 
     def _verified(self, token: str) -> Identity:
         try:

@@ -1,15 +1,30 @@
-"""Paths of accounts beyond the table's: the children of a parent."""
+"""Paths of accounts and contracts beyond the table's: the children of a parent, and end-dating: what of an account or a
+contract would still run at a day ends there, in one transaction.
+"""
 
-from typing import Annotated
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from fastapi import Depends
+from pydantic import Field
 from starlette.responses import Response
 
+from events.resources.base import Model, Moment
+from projections.entities import Entity
 from services.api.calls import Caller, organization_router
+from services.api.commanding import Turn, in_turn
 from services.api.paging import Page, Paging
 from services.api.resources import existing, page_of
-from services.api.shown import answer_of_kind, listed
+from services.api.sent import Body, Sent
+from services.api.shown import Shown, answer_of_kind, listed
+from services.api.wire import answer
+from services.commands.account_rules import ENDED, BillingEntity, ended_body
+from services.commands.errors import CommandError
+from services.commands.kind import Kind
+from services.commands.messages import UpdateResource
 from services.commands.table import KINDS
+from services.store.billing_entities import BilledAccounts, accounts_of
 from services.store.listing import Condition
 
 #: Most children on a page, as m3ter has it.
@@ -27,3 +42,116 @@ async def children(call: Caller, id: str, page: Annotated[Page, Depends(Paging(C
     async with call.reading() as connection:
         await existing(connection, call.organization, _ACCOUNT, id)
     return await page_of(call, _ACCOUNT, [Condition(_CHILDREN, id)], page)
+
+
+class EndingBody(Model):
+    """PUT enddatebillingentities. The end is exclusive; a day, or a date-time in the account's zone."""
+
+    billing_entities: Annotated[tuple[BillingEntity, ...], Field(min_length=1, max_length=len(ENDED))]
+    end_date: Moment
+    apply_to_children: bool | None = None
+
+
+class EndedEntities(Shown):
+    """Ids of entities; m3ter's schema knows `empty` alone."""
+
+    empty: bool
+    ids: tuple[str, ...]
+
+
+class FailedEntities(EndedEntities):
+    """The same of those that stay as they were, with why, by id."""
+
+    reasons: dict[str, str]
+
+
+class UpdatedByKind(Shown):
+    """What was updated, of each that was asked for."""
+
+    contract: EndedEntities | None = Field(None, alias="CONTRACT")
+    accountplan: EndedEntities | None = Field(None, alias="ACCOUNTPLAN")
+    prepayment: EndedEntities | None = Field(None, alias="PREPAYMENT")
+    pricings: EndedEntities | None = Field(None, alias="PRICINGS")
+    counter_pricings: EndedEntities | None = Field(None, alias="COUNTER_PRICINGS")
+
+
+class FailedByKind(Shown):
+    """What could not be ended, of each that was asked for."""
+
+    contract: FailedEntities | None = Field(None, alias="CONTRACT")
+    accountplan: FailedEntities | None = Field(None, alias="ACCOUNTPLAN")
+    prepayment: FailedEntities | None = Field(None, alias="PREPAYMENT")
+    pricings: FailedEntities | None = Field(None, alias="PRICINGS")
+    counter_pricings: FailedEntities | None = Field(None, alias="COUNTER_PRICINGS")
+
+
+class EndingAnswer(Shown):
+    """What became of the entities. One that ends by the day already is in neither."""
+
+    status_message: str
+    updated_entities: UpdatedByKind
+    failed_entities: FailedByKind
+
+
+_BODY = Body(EndingBody)
+_Asked = Annotated[Sent[EndingBody], Depends(_BODY)]
+
+
+@router.put("/accounts/{id}/enddatebillingentities", response_model=EndingAnswer)
+async def end_of_account(call: Caller, id: str, sent: _Asked) -> Response:
+    """End what the account has, and what its children have if they are asked for. Prices: those of its own plans."""
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        await existing(turn.connection, call.organization, KINDS["account"], id)
+        return await _end(turn, sent.read().body, id, None)
+
+    return answer(await in_turn(call, work))
+
+
+@router.put("/contracts/{id}/enddatebillingentities", response_model=EndingAnswer)
+async def end_of_contract(call: Caller, id: str, sent: _Asked) -> Response:
+    """End the contract and what stands under it. Prices: those of its account's own plans that it attaches."""
+
+    async def work(turn: Turn) -> dict[str, Any]:
+        contract = await existing(turn.connection, call.organization, KINDS["contract"], id)
+        return await _end(turn, sent.read().body, contract.body.account_id, id)
+
+    return answer(await in_turn(call, work))
+
+
+async def _end(turn: Turn, body: EndingBody, account_id: str, contract_id: str | None) -> dict[str, Any]:
+    organization, children = turn.call.organization, bool(body.apply_to_children)
+    accounts = await accounts_of(turn.connection, organization, account_id, children=children)
+    billed = BilledAccounts(organization, accounts, contract_id)
+    asked = {name: ENDED[name] for name in dict.fromkeys(body.billing_entities)}
+    # All are found before any is changed: the order of what is asked for means nothing.
+    entities_of = {name: await billed.of_kind(turn.connection, kind.name) for name, kind in asked.items()}
+    updated: dict[str, list[str]] = {}
+    failed: dict[str, dict[str, str]] = {}
+    for name, entities in entities_of.items():
+        updated[name], failed[name] = await _end_each(turn, asked[name], billed, entities, body.end_date)
+    changed, refused = (sum(map(len, entities.values())) for entities in (updated, failed))
+    return {
+        "statusMessage": f"{changed} updated, {refused} failed",
+        "updatedEntities": {name: {"empty": not ids, "ids": ids} for name, ids in updated.items()},
+        "failedEntities": {
+            name: {"empty": not reasons, "ids": list(reasons), "reasons": reasons} for name, reasons in failed.items()
+        },
+    }
+
+
+async def _end_each(
+    turn: Turn, kind: Kind, billed: BilledAccounts, entities: Sequence[Entity[Any]], end: date | datetime
+) -> tuple[list[str], dict[str, str]]:
+    """Ids of what was updated; by id, why another one may not end there. What is refused has changed nothing."""
+    updated: list[str] = []
+    failed: dict[str, str] = {}
+    for entity in entities:
+        try:
+            body = ended_body(kind, entity, end, billed.zone_of(entity))
+            if body is not None:
+                await turn.execute(UpdateResource(kind.name, entity.id, body, entity.version, turn.now))
+                updated.append(entity.id)
+        except CommandError as error:
+            failed[entity.id] = str(error)
+    return updated, failed

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -10,8 +10,11 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from starlette.middleware import Middleware
 
+from events.facts.base import FactModel
+from events.resources.base import Model
 from services.access.gate import AGAIN_SECONDS, Gate
 from services.access.keys import HashedKey, find_keys
 from services.access.signing_in import SignIn
@@ -25,11 +28,9 @@ from services.api import (
     bills,
     commitments,
     data_explorer,
-    ending,
     events,
     health,
     insight,
-    line_items,
     measurements,
     organization,
     rejected,
@@ -42,11 +43,9 @@ from services.api.edges.rates import Attempts, Rates
 from services.api.errors import handle_errors
 from services.api.health import Health
 from services.api.memos import memo_router
-from services.api.openapi import ABOUT, serve_openapi
-from services.api.pages import serve_pages
-from services.api.ready import build_models
+from services.api.openapi import ABOUT, serve_openapi, serve_pages
 from services.api.resources import resource_router
-from services.api.shortcut import Shortcut
+from services.api.routing import Shortcut
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
@@ -60,6 +59,10 @@ from services.store.fence import Fence
 from services.store.generations import Generations
 
 log = structlog.get_logger(__name__)
+#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
+#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
+#: locks of bill jobs.
+CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
 @dataclass(slots=True)
@@ -68,12 +71,6 @@ class Crash:
 
     event: asyncio.Event = field(default_factory=asyncio.Event)
     error: BaseException | None = None
-
-
-#: Connections of the requests' pool, and how many of them one organization may hold; and of the pool for what is no
-#: organization's. Beside them there are three: the watcher's, that of /health, and the one whose session holds the
-#: locks of bill jobs.
-CONNECTIONS, SHARE, OF_EVERY = 20, 5, 2
 
 
 def create_app(
@@ -120,7 +117,7 @@ def create_app(
                 later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
                 maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
                 later += [maker.run()] if accounts_of_records else []
-                working += [_beside(one, crashed) for one in later]
+                working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:
                 await cancel_all(working)
@@ -166,12 +163,10 @@ def organization_routers() -> list[APIRouter]:
     return [
         organization.router,
         accounts.router,
-        ending.router,
         balances.router,
         schedules.schedule_router(),
         commitments.router,
         bills.router,
-        line_items.router,
         bill_life.router,
         bill_config.router,
         memo_router(),
@@ -199,3 +194,17 @@ def _end_with(crashed: Crash, running: "asyncio.Task[None]") -> None:
         log.critical("api_failed", exc_info=error)
         crashed.error = error
         crashed.event.set()
+
+
+def build_models() -> None:
+    """Make the validators of all facts, of what is in them, and of all bodies; else each is made at its first use."""
+    for base in (FactModel, Model):
+        for model in _made_of(base):
+            if "[" not in model.__name__:  # a generic model with its arguments is there to be inherited from only
+                model.model_rebuild()
+
+
+def _made_of(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _made_of(model)

@@ -22,11 +22,10 @@ from services.api.answers import BalanceSummary, TransactionShown
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.commitments import stream_of
-from services.api.family import family_of
 from services.api.occurrences import OfBalance, topped_up
 from services.api.paging import Page, Paging
 from services.api.parameters import Choice, Text
-from services.api.resources import existing
+from services.api.resources import existing, family_of
 from services.api.sent import Body, Sent
 from services.api.shown import answer_of, listed
 from services.api.wire import answer, body_document
@@ -36,7 +35,7 @@ from services.commands.schedule_rules import schedules_of
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.today import day_of
+from services.readside.table_rows import day_of
 from services.store.loading import load_balance
 
 router = organization_router("balances")
@@ -81,34 +80,41 @@ async def transactions(
     """A balance's transactions, newest first; those of schedules from their day on."""
     asked = {"transactionTypeId": type_id, "entityId": entity_id, "entityType": entity_type}
     wanted = {name: value for name, value in asked.items() if value is not None}
-    found = (one for one in await _newest_first(call, id, wanted, page) if wanted.items() <= one.document.items())
-    entries = page.fetched_of(found, lambda one: one.place)
-    return page.answer([one.document for one in page.shown(entries)], entries, lambda one: one.place)
+    matching = (
+        entry for entry in await _newest_first(call, id, wanted, page) if wanted.items() <= entry.document.items()
+    )
+    entries = page.fetched_of(matching, lambda entry: entry.place)
+    return page.answer([entry.document for entry in page.shown(entries)], entries, lambda entry: entry.place)
 
 
 async def _newest_first(call: Call, id: str, wanted: Mapping[str, str], page: Page) -> Iterator[_Listed]:
     """Of those that schedules gave only what may be on the page: there may be very many."""
     events = [envelope for _, envelope in await stream_of(call, "balance", id)]
-    posted = [one for one in events if isinstance(one.data, BalanceTransacted)]
+    posted = [event for event in events if isinstance(event.data, BalanceTransacted)]
     async with call.reading() as connection:
         resources = await load_balance(connection, await call.configured(connection), id)
     balance = resources.balances.get(id)
     if balance is None:  # it is deleted: what was posted is all there is
-        return (_Listed(one.sequence, _transaction_document(one)) for one in reversed(posted))
+        return (_Listed(event.sequence, _transaction_document(event)) for event in reversed(posted))
     of = OfBalance(resources, balance)
     today = await day_of(call.postgres, resources, resources.accounts[balance.body.account_id], balance)
-    made = (_Listed(_place(local_day(one.time, of.zone), one.sequence), _transaction_document(one)) for one in posted)
+    made = (
+        _Listed(_place(local_day(event.time, of.zone), event.sequence), _transaction_document(event))
+        for event in posted
+    )
     every: list[Iterable[_Listed]] = [sorted(made, reverse=True, key=_placed)]
     through = today if page.before is None else min(today, date.fromordinal(max(1, page.before // _DAY)))
     if wanted.get("entityType") in (None, "SCHEDULER"):
-        held = schedules_of(resources, balance)
-        every += [_topped_up(of, one, through) for one in held if wanted.get("entityId") in (None, one.id)]
+        schedules = schedules_of(resources, balance)
+        every += [
+            _topped_up(of, schedule, through) for schedule in schedules if wanted.get("entityId") in (None, schedule.id)
+        ]
     return merge(*every, key=_placed, reverse=True)
 
 
 def _topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[_Listed]:
-    for one in topped_up(of, schedule, through):
-        yield _Listed(_place(one.day, schedule.position), one.document(of.zone))
+    for topped in topped_up(of, schedule, through):
+        yield _Listed(_place(topped.day, schedule.position), topped.document(of.zone))
 
 
 #: Positions of the event store are below it.
@@ -120,8 +126,8 @@ def _place(day: date, position: int) -> int:
     return day.toordinal() * _DAY + position
 
 
-def _placed(one: _Listed) -> int:
-    return one.place
+def _placed(entry: _Listed) -> int:
+    return entry.place
 
 
 def _transaction_document(envelope: Envelope) -> dict[str, Any]:
@@ -162,12 +168,12 @@ def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str
 
     Credits less debits are `balanceConsumed`, `rolloverConsumed`, `expiredBalanceAmount` and what can still be drawn.
     """
-    amounts = [fact.amount for fact in balance.transactions]
+    posted = [fact.amount for fact in balance.transactions]
     draws = [draw for draw in settlement.draws if draw.agreement_id == balance.id]
     state = settlement.balances[balance.id]
     with localcontext(EXACT):
-        debits = -sum((amount for amount in amounts if amount < 0), Decimal(0))
-        found = {
+        debits = -sum((amount for amount in posted if amount < 0), Decimal(0))
+        amounts = {
             "initialCreditAmount": _initial(balance, settlement),
             "totalCreditAmount": state.amount + state.top_ups + debits,
             "totalDebitAmount": debits,
@@ -175,8 +181,8 @@ def summary_document(balance: BalanceEntity, settlement: Settlement) -> dict[str
             "expiredBalanceAmount": state.amount_lapsed,
         }
         if balance.body.rollover_end_date is not None:
-            found["rolloverConsumed"] = sum((draw.amount for draw in draws if draw.rolled_over), Decimal(0))
-    return {name: Decimal(plain(amount)) for name, amount in found.items()}
+            amounts["rolloverConsumed"] = sum((draw.amount for draw in draws if draw.rolled_over), Decimal(0))
+    return {name: Decimal(plain(amount)) for name, amount in amounts.items()}
 
 
 def _initial(balance: BalanceEntity, settlement: Settlement) -> Decimal:

@@ -29,10 +29,10 @@ async def bill_config(call: Caller) -> Response:
     """The bill configuration; there is none before the first PUT."""
     id = bill_config_id(call.organization)
     async with call.reading() as connection:
-        held = await get(connection, call.organization, _KIND.name, id)
-    if held is None:
+        config = await get(connection, call.organization, _KIND.name, id)
+    if config is None:
         raise UnknownResource(kind=_KIND.name, id=id)
-    return answer(document_of(held))
+    return answer(document_of(config))
 
 
 @router.put("/billconfig", response_model=answer_of(BillConfig))

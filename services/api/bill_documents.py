@@ -40,16 +40,16 @@ async def document_of(call: Call, life: BillLife, *, lines: bool = True) -> dict
 
 async def _document_of(call: Call, life: BillLife, lines: bool) -> dict[str, Any]:
     if life.pending is not None:
-        found = await load_pending(call.postgres, call.waiter, life)
-        if found is not None:
-            return await _shown(call, _content(found), _stamps(life, await _now(call)), lines)
+        pending = await load_pending(call.postgres, call.waiter, life)
+        if pending is not None:
+            return await _shown(call, _content(pending), _stamps(life, await _now(call)), lines)
         async with call.postgres.connection() as connection:
             life = await load_life(connection, life.organization, life.bill_id)
     assert life.issued is not None and life.issued_at is not None
     return await _shown(call, life.issued, _stamps(life, life.issued_at), lines)
 
 
-async def found_bills(
+async def listed_documents(
     call: Call, wanted: Search, *, lines: bool = True
 ) -> tuple[list[StoredBill], list[dict[str, Any]]]:
     """Bills of the live read models, and their documents; one that was dropped meanwhile has none."""
@@ -57,19 +57,19 @@ async def found_bills(
     async with reading_live(call.postgres) as connection:
         await call.configured(connection)
         stored = await read_bills(connection, organization, wanted)
-        names = await read_names(connection, organization, referred_ids([one.bill for one in stored if one.bill]))
+        names = await read_names(connection, organization, referred_ids([bill.bill for bill in stored if bill.bill]))
         lock_date = await read_lock_date(connection, organization)
-    if any(one.bill is None for one in stored):
+    if any(bill.bill is None for bill in stored):
         await call.waiter.until_commands_projected()
     documents = []
-    for one in stored:
-        if one.bill is not None:
-            assert one.stamps is not None
-            documents.append(bill_document(one.bill, names, replace(one.stamps, lock_date=lock_date), lines=lines))
+    for bill in stored:
+        if bill.bill is not None:
+            assert bill.stamps is not None
+            documents.append(bill_document(bill.bill, names, replace(bill.stamps, lock_date=lock_date), lines=lines))
             continue
         try:
             async with call.postgres.connection() as connection:
-                life = await load_life(connection, organization, one.bill_id)
+                life = await load_life(connection, organization, bill.bill_id)
             documents.append(await _document_of(call, life, lines))
         except UnknownResource:
             continue
@@ -100,26 +100,28 @@ async def _now(call: Call) -> datetime:
         return now_of(await call.configured(connection))
 
 
-def _content(found: Pending) -> BillIssued:
+def _content(pending: Pending) -> BillIssued:
     """What approval would issue now; it has no lines when nothing is due any more."""
-    life, held = found.life, found.loaded.family.billed.pending[found.life.bill_id]
-    if found.draft is not None:
-        return issue(found.draft, bill_id=life.bill_id, positions=found.loaded.positions, bill_job_id=held.bill_job_id)
-    account = found.loaded.family.terms.accounts.get(life.account_id)
+    life, opened = pending.life, pending.loaded.family.billed.pending[pending.life.bill_id]
+    if pending.draft is not None:
+        return issue(
+            pending.draft, bill_id=life.bill_id, positions=pending.loaded.positions, bill_job_id=opened.bill_job_id
+        )
+    account = pending.loaded.family.terms.accounts.get(life.account_id)
     return BillIssued.model_construct(
         bill_id=life.bill_id,
         account_id=life.account_id,
         root_id=life.root_id,
-        bill_job_id=held.bill_job_id,
-        bill_date=held.bill_date,
-        due_date=held.due_date,
-        start_date=held.bill_date,
-        end_date=held.bill_date,
+        bill_job_id=opened.bill_job_id,
+        bill_date=opened.bill_date,
+        due_date=opened.due_date,
+        start_date=opened.bill_date,
+        end_date=opened.bill_date,
         billing_frequency="AD_HOC",
-        currency=held.currency,
+        currency=opened.currency,
         timezone=account.zone if account else str(UTC),
-        external_invoice_date=held.bill_date - account.invoiced_before if account else None,
+        external_invoice_date=opened.bill_date - account.invoiced_before if account else None,
         total=Decimal(0),
-        positions=found.loaded.positions,
+        positions=pending.loaded.positions,
         lines=(),
     )

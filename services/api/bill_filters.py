@@ -1,10 +1,16 @@
-"""Which bills a request is about: parameters, and the conditions on rows of table `bills` that they stand for."""
+"""Which bills a request is about: parameters, m3ter's search grammar, and the conditions that both stand for on rows of
+table `bills`.
+"""
 
 from typing import Any, get_args
 
 from events.facts.bills import BillIssued
-from services.api.parameters import Choice, Day, Flag, Reader, Text, Texts
+from services.api.parameters import FLAG, Choice, Day, Flag, Reader, Text, Texts, choice_rule
+from services.api.search import Searching, compared, only_equal
+from services.commands.errors import InvalidField
 from services.readside import table_rows as rows
+from services.readside.table_rows import AS_TEXT, IS_ONE_OF
+from services.store.listing import Condition
 
 STATUSES = ("PENDING", "APPROVED")
 FREQUENCIES = get_args(BillIssued.model_fields["billing_frequency"].annotation)
@@ -25,3 +31,30 @@ FILTERS: dict[Reader[Any], str] = {
     Flag("locked"): rows.IS_UNLOCKED_UNLESS,
     Choice("status", STATUSES): rows.HAS_STATUS,
 }
+
+
+_SORTED_ONLY = {"billTotal": "total", "currency": "currency"}
+
+
+#: Fields that have few values: nothing equals another.
+_CHOICES = {"status": STATUSES, "billingFrequency": FREQUENCIES, "locked": FLAG}
+
+
+class BillSearch(Searching):
+    """Finds bills by what their rows and documents hold; all but `ids` is compared as text."""
+
+    fields = tuple(AS_TEXT)
+
+    def test(self, name: str, comparator: str, value: str) -> Condition:
+        if name == "ids":
+            only_equal(name, comparator)
+            return Condition(IS_ONE_OF, value.split(","))
+        if comparator == ":" and value not in _CHOICES.get(name, (value,)):
+            raise InvalidField(field="searchQuery", rule=f"{name} {choice_rule(_CHOICES[name])}")
+        return compared(name, AS_TEXT[name], comparator, value)
+
+    def order(self, name: str | None) -> str:
+        column = (AS_TEXT | _SORTED_ONLY).get(name) if name else "position"
+        if column is None:
+            raise InvalidField(field="sortBy", rule=f"must be one of {', '.join(AS_TEXT | _SORTED_ONLY)}")
+        return column

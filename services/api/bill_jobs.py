@@ -102,17 +102,17 @@ async def list_all(
 
 def asked_statuses(status: str | None, *, active: bool) -> list[str]:
     """The statuses of the jobs that a list is asked for."""
-    return [one for one in (OPEN_STATUSES if active else STATUSES) if status in (None, one)]
+    return [each for each in (OPEN_STATUSES if active else STATUSES) if status in (None, each)]
 
 
 @router.get("/{job}", response_model=JobAnswer)
 async def get_one(call: Caller, job: str) -> Response:
     """How far the job is."""
     async with call.reading() as connection:
-        found = await get_job(connection, call.organization, job)
-    if found is None:
+        known = await get_job(connection, call.organization, job)
+    if known is None:
         raise UnknownResource(kind="bill job", id=job)
-    return answer(job_document(found))
+    return answer(job_document(known))
 
 
 @router.post("/{job}/cancel", response_model=JobAnswer)
@@ -121,11 +121,11 @@ async def cancel(call: Caller, job: str, sent: Annotated[Unread, Depends(Anythin
 
     async def work(turn: Turn) -> dict[str, Any]:
         connection = turn.connection
-        found = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
-        found = found or await get_job(connection, call.organization, job)
-        if found is None:
+        cancelled = await cancel_job(connection, call.organization, job, datetime.now(UTC), call.actor)
+        cancelled = cancelled or await get_job(connection, call.organization, job)
+        if cancelled is None:
             raise UnknownResource(kind="bill job", id=job)
-        return job_document(found)
+        return job_document(cancelled)
 
     return await once(call, sent, work)
 

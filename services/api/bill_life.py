@@ -60,7 +60,7 @@ class Changing:
             raise BillContentionError(self.life.root_id) from error
 
 
-async def held_bill(turn: Turn, bill_id: str) -> Changing:
+async def bill_to_change(turn: Turn, bill_id: str) -> Changing:
     """The bill, to be changed. Raises: UnknownResource."""
     return Changing(turn, *await load_to_change(turn.connection, turn.call.organization, bill_id))
 
@@ -87,12 +87,12 @@ async def lock(call: Caller, bill: str) -> Response:
     """Lock an approved bill; it comes without a body. A locked one stays as it is."""
 
     async def work(turn: Turn) -> BillLife:
-        held = await held_bill(turn, bill)
-        life = held.life
+        changing = await bill_to_change(turn, bill)
+        life = changing.life
         if life.issued is None:
             raise BillStillPending(id=bill)
         if life.locked_at is None:
-            await held.append(BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
+            await changing.append(BillLocked(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
         return life
 
     return answer(await document_of(call, await change_bill(call, work)))
@@ -104,13 +104,13 @@ async def delete(call: Caller, bill: str) -> Response:
     shown = await one_bill(call, bill)
 
     async def work(turn: Turn) -> None:
-        held = await held_bill(turn, bill)
-        life = held.life
+        changing = await bill_to_change(turn, bill)
+        life = changing.life
         issued, lock_date = life.issued, await read_lock_date(turn.connection, call.organization)
         if life.locked_at is not None or (issued is not None and is_locked(issued.bill_date, lock_date)):
             raise BillIsLocked(id=bill)
         kind: type[BillFact] = BillDropped if life.issued is None else BillVoided
-        await held.append(kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
+        await changing.append(kind(bill_id=bill, account_id=life.account_id, root_id=life.root_id))
 
     await change_bill(call, work)
     return answer(shown)

@@ -1,37 +1,46 @@
-"""Bills over HTTP: lists, single ones with their lines, previews, and what is not billed yet."""
+"""Bills over HTTP: lists, single ones with their lines, lines across bills, previews, and what is not billed yet."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import uuid5
 
 from fastapi import Depends, Path
 from starlette.responses import Response
 
 from events.envelope import NAMESPACE
-from events.facts.bills import BillIssued
+from events.facts.bills import BillIssued, LineType
 from projections.settlement import DraftBill, draft_bills, issue, unbilled
 from services.api.answers import BillAnswer, BillLineAnswer, Error, Preview
 from services.api.bill_bodies import PreviewBody
-from services.api.bill_documents import found_bills, one_bill, preview_documents
-from services.api.bill_filters import FILTERS, FREQUENCIES
-from services.api.bill_search import BillSearch
+from services.api.bill_documents import listed_documents, one_bill, preview_documents
+from services.api.bill_filters import FILTERS, FREQUENCIES, BillSearch
 from services.api.calls import Call, Caller, organization_router
-from services.api.family import family_of
 from services.api.filters import Conditions
 from services.api.paging import AnyPage, Page, Paging
-from services.api.parameters import Choice, Day, Flag, Text, choice_rule
+from services.api.parameters import Choice, Day, Flag, Reader, Text, choice_rule
+from services.api.resources import family_of
 from services.api.sent import Body, Sent
 from services.api.shown import listed
 from services.api.wire import answer, day
-from services.billing.bill_document import unpriced_documents
+from services.billing.bill_document import line_document, referred_ids, unpriced_documents
 from services.billing.run import through_of
-from services.billing.stored_bills import newest_first
+from services.billing.stored_bills import newest_first, read_names
 from services.commands.errors import InvalidField, UnknownResource
 from services.commands.what_if import supposed_family
 from services.concurrency import compute
 from services.readside.family_now import LoadedFamily
-from services.readside.table_rows import IS_DATED, IS_OF_ACCOUNT, OF_FREQUENCY
+from services.readside.live import reading_live
+from services.readside.table_rows import (
+    HAS_TYPE,
+    IS_DATED,
+    IS_OF_ACCOUNT,
+    IS_OF_COMMITMENT,
+    IS_ON_BILL,
+    OF_FREQUENCY,
+    PLACE,
+    read_lines,
+)
 from services.store.listing import Condition, Search
 
 router = organization_router("bills")
@@ -42,6 +51,11 @@ PREVIEW = str(uuid5(NAMESPACE, "preview"))
 Previewed = tuple[list[BillIssued], list[dict[str, Any]]]
 #: m3ter's, taken and not read: there are no additional fields, and every answer has the total.
 _Ignored = Annotated[str | None, Depends(Text("additional"))]
+_LINE_FILTERS: dict[Reader[Any], str] = {
+    Text("commitmentId"): IS_OF_COMMITMENT,
+    Choice("lineItemType", get_args(LineType)): HAS_TYPE,
+    Text("billId"): IS_ON_BILL,
+}
 _PREVIEW = Body(PreviewBody)
 _AGAINST: dict[int | str, dict[str, Any]] = {
     409: {
@@ -94,23 +108,27 @@ async def _page_of(
 ) -> Response:
     """A page of bills; `frequency`: of pending ones it is known once they are derived, so a page may be shorter."""
     conditions = [*wanted, *page.older("position")]
-    stored, documents = await found_bills(call, newest_first(conditions, page.fetched), lines=lines)
+    stored, documents = await listed_documents(call, newest_first(conditions, page.fetched), lines=lines)
     shown = {bill.bill_id for bill in page.shown(stored)}
-    data = [one for one in documents if one["id"] in shown and frequency in (None, one["billingFrequency"])]
+    data = [
+        document
+        for document in documents
+        if document["id"] in shown and frequency in (None, document["billingFrequency"])
+    ]
     return page.answer(data, stored, lambda bill: bill.position)
 
 
 @router.get("/bills/search", response_model=listed(BillAnswer))
 async def search_bills(call: Caller, wanted: Annotated[Search, Depends(BillSearch())]) -> Response:
     """Bills found by m3ter's search grammar."""
-    _, documents = await found_bills(call, wanted)
+    _, documents = await listed_documents(call, wanted)
     return answer({"data": documents})
 
 
 @router.get("/bills/latest/{account}", response_model=BillAnswer)
 async def latest_bill(call: Caller, account: str, additional: _Ignored) -> Response:
     """The account's newest bill."""
-    _, documents = await found_bills(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
+    _, documents = await listed_documents(call, newest_first([Condition(IS_OF_ACCOUNT, account)], 1))
     if not documents:
         raise UnknownResource(kind="bill of account", id=account)
     return answer(documents[0])
@@ -181,6 +199,23 @@ def _issued(loaded: LoadedFamily, drafts: Sequence[DraftBill]) -> list[BillIssue
 def _view(documents: list[dict[str, Any]], account: str, unpriced: list[dict[str, Any]]) -> dict[str, Any]:
     """One document, as the wire has it. Ours: an account has a bill per currency, so what remains stands beside it,
     as does usage that no price holds for."""
-    found = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
+    document = documents[0] if documents else {"accountId": account, "billTotal": 0, "lineItems": []}
     others = {"otherCurrencies": documents[1:], "unpriced": unpriced}
-    return found | {name: listed for name, listed in others.items() if listed}
+    return document | {name: listed for name, listed in others.items() if listed}
+
+
+@router.get("/lineitems", response_model=listed(BillLineAnswer))
+async def list_line_items(
+    call: Caller,
+    wanted: Annotated[list[Condition], Depends(Conditions(_LINE_FILTERS))],
+    page: Annotated[Page, Depends(Paging())],
+) -> Response:
+    """Lines of all bills that stand, newest bill first, each bill's in their order; pending bills have none yet."""
+    conditions = [*wanted, *page.older(PLACE)]
+    async with reading_live(call.postgres) as connection:
+        await call.configured(connection)
+        lines = await read_lines(connection, call.organization, conditions, page.fetched)
+        bills = [line.bill for line in page.shown(lines)]
+        names = await read_names(connection, call.organization, referred_ids(bills))
+    data = [line_document(bill.lines[0], bill, names) for bill in bills]
+    return page.answer(data, lines, lambda line: line.place)

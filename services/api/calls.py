@@ -14,11 +14,11 @@ from projections.resources import Resources
 from services.access.errors import MissingScopeError, OtherOrganizationError
 from services.access.gate import Gate
 from services.access.tokens import Identity
-from services.api.declaring import DeclaredRoute, router_of
 from services.api.edges.edge import CORRELATION, CORRELATION_MAX
 from services.api.edges.rates import keep_to_rate
 from services.api.grouping import Groups
 from services.api.parameters import check_length, check_no_nul, check_parameters
+from services.api.routing import DeclaredRoute, router_of
 from services.api.scopes import PREFIX
 from services.api.standing import Standing
 from services.commands.errors import UnknownResource
@@ -96,9 +96,9 @@ class Call:
     async def configured(self, connection: Any) -> Resources:
         """The configuration and the test clock, read once for the whole request. Raises: UnknownOrganization."""
         if self._resources is None:
-            found = await load_config(connection, self.organization)
-            check_exists(found)
-            self._resources = found
+            resources = await load_config(connection, self.organization)
+            check_exists(resources)
+            self._resources = resources
         return self._resources
 
     def found(self, resources: Resources) -> None:

@@ -109,9 +109,9 @@ async def once(
     asked = _asked(call, sent)
 
     async def keyed(turn: Turn) -> bytes:
-        kept = await idempotency.find(turn.connection, asked)
-        if kept is not None:
-            return kept.answer
+        before = await idempotency.find(turn.connection, asked)
+        if before is not None:
+            return before.answer
         payload = encode(await work(turn))
         await idempotency.remember(turn.connection, asked, payload)
         return payload
@@ -132,11 +132,11 @@ async def once_by_itself(call: Call, sent: Sent[Any], work: Callable[[], Awaitab
         return raw_answer(encode(await work()))
     async with locked(call) as connection:
         await call.configured(connection)
-        kept = await idempotency.find(connection, asked)
-        if kept is None:
+        before = await idempotency.find(connection, asked)
+        if before is None:
             await idempotency.remember(connection, asked, b"", whole=False)
-    if kept is not None and kept.whole:
-        return raw_answer(kept.answer)
+    if before is not None and before.whole:
+        return raw_answer(before.answer)
     try:
         payload = encode(await work())
     except CommandError:
@@ -159,14 +159,14 @@ async def once_with_entity(
 
     async def keyed(turn: Turn) -> tuple[bytes, Entity[Any] | None]:
         """The answer, and the resource that it is still to be made whole of, if it lacks anything."""
-        kept = await idempotency.find(turn.connection, asked)
-        if kept is not None and kept.whole:
-            return kept.answer, None
-        if kept is not None:
-            held = await _shown_by(turn, kind, kept.answer)
-            if held is None:  # the answer stays as it is, whoever may be at work on it
-                return await idempotency.make_whole(turn.connection, asked, kept.answer), None
-            return kept.answer, held
+        before = await idempotency.find(turn.connection, asked)
+        if before is not None and before.whole:
+            return before.answer, None
+        if before is not None:
+            entity = await _shown_by(turn, kind, before.answer)
+            if entity is None:  # the answer stays as it is, whoever may be at work on it
+                return await idempotency.make_whole(turn.connection, asked, before.answer), None
+            return before.answer, entity
         entity = await work(turn)
         lacks = is_fund(entity)
         payload = b"" if lacks and asked.key is None else encode(document_of(entity))

@@ -76,10 +76,10 @@ async def read_fund(
 
     Raises: UnknownResource.
     """
-    found = await read_with_balance(connection, live, organization, kind.name, id)
-    if found is None:
+    fund = await read_with_balance(connection, live, organization, kind.name, id)
+    if fund is None:
         raise UnknownResource(kind=kind.name, id=id)
-    row, standing = found
+    row, standing = fund
     entity = entity_of(row)
     projected = standing is not None and standing["folded"] >= entity.folded
     return entity, standing_of(standing) if projected and standing is not None else None
@@ -111,6 +111,6 @@ async def has_drawn(postgres: Postgres, organization: str, entity: Entity[Any]) 
     """
     if isinstance(entity, CommitmentEntity) and entity.body.kind == "MINIMUM":
         return False
-    found = await derived_fields(postgres, organization, [entity])
-    spent = found.get(entity.id, {}).get("amountSpent", Decimal(0))
+    derived = await derived_fields(postgres, organization, [entity])
+    spent = derived.get(entity.id, {}).get("amountSpent", Decimal(0))
     return is_used(entity.id, billed=Billed(), spent=spent)

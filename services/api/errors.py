@@ -3,10 +3,13 @@
 A 409 carries `x-should-retry: false`: the official clients would otherwise repeat it three times, in vain. So does a
 503 about usage that would count twice if it were sent again. A 429 says in `retry-after` when to come again.
 
+Of a server of ours that is away everybody is told which one it is; where it stands is for the operator, in the log.
+
 What is not in the table is nobody's failure but ours: `edges/edge.py` logs it and answers 500.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -16,21 +19,21 @@ from starlette.responses import Response
 
 from services.access.errors import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
-from services.api.away import Away
-from services.api.edges.methods import allow_header
-from services.api.edges.refused import (
+from services.api.edges.bodies import (
     BodyTooLargeError,
     BrokenEncodingError,
-    TooManyRequestsError,
     UnsupportedEncodingError,
     UnsupportedMediaError,
 )
+from services.api.edges.edge import allow_header
+from services.api.edges.rates import TooManyRequestsError
 from services.api.wire import answer
 from services.billing.jobs import TooManyJobsError
 from services.billing.life import BillIsEmpty, BillIsLocked, BillNotPending, BillStillPending
 from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
+from services.outage import Outage
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -46,9 +49,9 @@ class ItemsError(Worded):
     _TOLD = 5
 
     def __init__(self, refused: Sequence[tuple[int, str]], before: str = "") -> None:
-        told = [f"measurements[{index}]: {message}" for index, message in refused[: self._TOLD]]
-        more = [f"and {len(refused) - len(told)} more"] if len(refused) > len(told) else []
-        super().__init__(told=before + "; ".join([*told, *more]))
+        named = [f"measurements[{index}]: {message}" for index, message in refused[: self._TOLD]]
+        more = [f"and {len(refused) - len(named)} more"] if len(refused) > len(named) else []
+        super().__init__(told=before + "; ".join([*named, *more]))
         self.refused = [{"index": index, "message": message} for index, message in refused]
 
 
@@ -153,3 +156,16 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     for kind, _ in STATUSES:
         app.add_exception_handler(kind, on_error)
+
+
+@dataclass(slots=True)
+class Away:
+    """Of one process: what its log has been told."""
+
+    _outages: dict[str, Outage] = field(default_factory=dict)
+
+    def note(self, error: BaseException) -> None:
+        """Write down where the server stands, if this comes of one: once for each outage, however many ask."""
+        for failure in (error, error.__cause__):
+            if isinstance(failure, AddressedFailure):
+                self._outages.setdefault(failure.outside, Outage("server_away")).met(failure)

@@ -1,7 +1,11 @@
-"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's."""
+"""Events in m3ter's shape: what happened to resources, each as it was before and after. They are the event store's.
+
+Whoever writes conditions on events also learns here what the data of each has, field by field.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -9,12 +13,15 @@ from pydantic import Field
 from starlette.responses import Response
 
 from events.facts.resources import ResourceFact
+from events.resources.balances import Balance
+from events.resources.base import Resource
+from events.resources.commitments import Commitment
 from events.resources.organization import OrganizationConfig
 from projections.entities import Entity
 from services.api.calls import Call, Caller, organization_router
-from services.api.event_fields import fields_of
+from services.api.openapi import WireSchema
 from services.api.paging import Page, Paging
-from services.api.parameters import Flag, Found, Reader, Text, Texts
+from services.api.parameters import Flag, Query, Reader, Text, Texts
 from services.api.shown import Shown, listed
 from services.api.wire import answer, document_of
 from services.billing.stored_bills import read_names
@@ -27,6 +34,20 @@ router = organization_router("events")
 #: Filters of the list that leave nothing: there are no notifications that an event could have triggered.
 _OF_NOTIFICATIONS = ("notificationCode", "notificationId")
 _NAMED, _ACCOUNT, _RESOURCE = ("eventName", "eventType"), "accountId", "resourceId"
+#: Which sides an event has, by how its name ends.
+_SIDES = {"created": ("new",), "updated": ("new", "old"), "deleted": ("old",)}
+#: m3ter's words for JSON's types.
+_WORDS = {"number": "double", "integer": "int", "object": "map"}
+#: What is not a field of the body.
+_BESIDE = {
+    **dict.fromkeys(("id", "orgId", "dtCreated", "dtLastModified", "createdBy", "lastModifiedBy"), "string"),
+    "version": "int",
+}
+#: What later facts add to a body, as `services.api.funds.added_to` shows it.
+_ADDED: dict[type[Resource], dict[str, str]] = {
+    Balance: {"amount": "double"},
+    Commitment: {"amountUnscheduled": "double", "topUps": "array", "cancellation": "map"},
+}
 
 
 class EventData(Shown):
@@ -79,8 +100,8 @@ class Wanted(Reader[dict[str, Any]]):
         self._readers: list[Reader[Any]] = [*(Text(name) for name in self._TEXTS), Texts("ids")]
         self.schemas = {name: schema for reader in self._readers for name, schema in reader.schemas.items()}
 
-    def read(self, found: Found) -> dict[str, Any]:
-        given = {name: reader.read(found) for reader in self._readers for name in reader.schemas if name in found}
+    def read(self, query: Query) -> dict[str, Any]:
+        given = {name: reader.read(query) for reader in self._readers for name in reader.schemas if name in query}
         if "ids" in given and len(given) > 1:
             raise InvalidField(field="ids", rule="cannot be used with other filters")
         return {name: value for name, value in given.items() if value}
@@ -101,8 +122,8 @@ async def list_events(
         positions = await _positions(connection, call, wanted, page)
     data = await _documents(call, page.shown(positions))
     ids = {id.lower() for id in wanted.get("ids", ())}
-    kept = [one for one in data if one["id"] in ids] if ids else data
-    return page.answer(kept, positions, lambda position: position)
+    listed = [event for event in data if event["id"] in ids] if ids else data
+    return page.answer(listed, positions, lambda position: position)
 
 
 @router.get("/events/types", response_model=EventTypes)
@@ -116,8 +137,8 @@ async def event_types(call: Caller) -> Response:
 async def event_fields(call: Caller, name: Annotated[str | None, Depends(Text("eventName"))]) -> Response:
     """What the data of events has: of all of them, or of one."""
     async with call.reading():
-        asked = [one for one in NAMES if name in (None, "", one)]
-    return answer({"events": {one: _fields(one) for one in asked}})
+        asked = [fact for fact in NAMES if name in (None, "", fact)]
+    return answer({"events": {fact: _fields(fact) for fact in asked}})
 
 
 @router.get("/events/{id}", response_model=EventAnswer)
@@ -132,12 +153,14 @@ async def get_event(call: Caller, id: str) -> Response:
 
 async def _positions(connection: Any, call: Call, wanted: Mapping[str, Any], page: Page) -> list[int]:
     if "ids" in wanted:
-        found = {position_in(id) for id in wanted["ids"]} - {None}
-        return page.fetched_of(sorted((one for one in found if one), reverse=True), lambda position: position)
+        positions = {position_in(id) for id in wanted["ids"]} - {None}
+        return page.fetched_of(
+            sorted((position for position in positions if position), reverse=True), lambda position: position
+        )
     if any(name in wanted for name in _OF_NOTIFICATIONS):
         return []
     names = {wanted[name] for name in _NAMED if name in wanted}
-    happenings = [one for one in HAPPENINGS if names <= {one.name}]
+    happenings = [happening for happening in HAPPENINGS if names <= {happening.name}]
     asked = Asked(happenings, wanted.get(_ACCOUNT), wanted.get(_RESOURCE), page.before, page.fetched)
     return await positions_of(connection, call.organization, asked)
 
@@ -147,16 +170,16 @@ async def _documents(call: Call, positions: Sequence[int]) -> list[dict[str, Any
     organization = call.organization
     async with call.reading() as connection:
         history = await read_history(connection, organization, positions)
-    found = await compute(organization, happened, history, call.api.generations.commands)
-    owners = {getattr(entity.body, "account_id", None) for one in found for entity in _states(one).values()}
+    happenings = await compute(organization, happened, history, call.api.generations.commands)
+    owners = {getattr(entity.body, "account_id", None) for event in happenings for entity in _states(event).values()}
     async with call.postgres.connection() as connection:
         names = await read_names(connection, organization, sorted(owner for owner in owners if owner))
-    return [_document(organization, one, names) for one in found]
+    return [_document(organization, event, names) for event in happenings]
 
 
 def _states(event: Happened) -> dict[str, Entity[Any]]:
-    found = {"newDto": event.after, "oldDto": event.before}
-    return {name: entity for name, entity in found.items() if entity is not None}
+    states = {"newDto": event.after, "oldDto": event.before}
+    return {name: entity for name, entity in states.items() if entity is not None}
 
 
 def _document(organization: str, event: Happened, names: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -178,3 +201,26 @@ def _dto(organization: str, entity: Entity[Any], names: Mapping[str, Mapping[str
 def _fields(name: str) -> dict[str, str]:
     kind = kind_named(name)
     return fields_of(OrganizationConfig if kind is None else kind.model, name)
+
+
+def fields_of(model: type[Resource], name: str) -> dict[str, str]:
+    """`new.amount` -> `double`, of an event of this name about a resource of this model; by field."""
+    fields = _typed(model)
+    return {f"{side}.{field}": fields[field] for side in _SIDES[name.rpartition(".")[2]] for field in sorted(fields)}
+
+
+@cache
+def _typed(model: type[Resource]) -> dict[str, str]:
+    schema = model.model_json_schema(schema_generator=WireSchema)
+    fields = {name: _word(member) for name, member in schema["properties"].items()}
+    code = {"accountCode": "string"} if "accountId" in fields else {}
+    return fields | code | _ADDED.get(model, {}) | _BESIDE
+
+
+def _word(schema: dict[str, Any]) -> str:
+    """The type of a member; what refers to another model is one of its own members by name."""
+    for option in schema.get("anyOf", ()):
+        if option.get("type") != "null":
+            return _word(option)
+    kind = "object" if "$ref" in schema else str(schema.get("type", "string"))
+    return _WORDS.get(kind, kind)

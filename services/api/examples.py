@@ -126,10 +126,10 @@ class Examples:
         if "examples" in schema:
             return dict(schema["examples"][0])
         required = schema.get("required", ())
-        members = {
-            name: one for name, one in schema["properties"].items() if name in required or not one.get("readOnly")
+        sent = {
+            name: part for name, part in schema["properties"].items() if name in required or not part.get("readOnly")
         }
-        whole = {name: self._value(one, name, (body.name,)) for name, one in members.items()}
+        whole = {name: self._value(part, name, (body.name,)) for name, part in sent.items()}
         least = {name: whole[name] for name in required}
         optional = [name for name in whole if name not in required]
         for count in range(_TOGETHER + 1):
@@ -150,23 +150,23 @@ class Examples:
     def _value(self, schema: Schema, name: str, above: tuple[str, ...]) -> Any:
         match schema:
             case {"$ref": reference}:
-                found = self._referred(reference.rpartition("/")[2], name, above)
+                example = self._referred(reference.rpartition("/")[2], name, above)
             case {"examples": [first, *_]}:
-                found = first
+                example = first
             case {"const": only}:
-                found = only
+                example = only
             case {"enum": choices}:
-                found = next((one for one in choices if one in _CHOSEN), choices[0])
+                example = next((choice for choice in choices if choice in _CHOSEN), choices[0])
             case {"anyOf": forms}:
-                found = self._value(next(one for one in forms if one.get("type") != "null"), name, above)
+                example = self._value(next(form for form in forms if form.get("type") != "null"), name, above)
             case {"type": "object"}:
-                found = self._members(schema, above)
+                example = self._members(schema, above)
             case {"type": "array"}:
                 items, fewest = schema.get("items", {}), schema.get("minItems", 1)
-                found = [self._value(items, name.removesuffix("s"), above) for _ in range(max(1, fewest))]
+                example = [self._value(items, name.removesuffix("s"), above) for _ in range(max(1, fewest))]
             case _:
-                found = _scalar(schema, name, above)
-        return found
+                example = _scalar(schema, name, above)
+        return example
 
     def _referred(self, schema_name: str, name: str, above: tuple[str, ...]) -> Any:
         schema = self._schemas[schema_name]
@@ -178,16 +178,16 @@ class Examples:
 
     def _members(self, schema: Schema, above: tuple[str, ...], sent: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """An object. What was sent comes back as it was; what may be absent and was not sent is absent."""
-        found = dict(_map_of(schema)) if not schema.get("properties") else {}
+        members = dict(_map_of(schema)) if not schema.get("properties") else {}
         required = schema.get("required", ())
         unread = {} if sent is None else self._schemas[above[-1].removesuffix("Answer")]["properties"]
-        for name, one in schema.get("properties", {}).items():
-            is_derived = unread.get(name) == {"readOnly": True} and _is_plain(one)
+        for name, member in schema.get("properties", {}).items():
+            is_derived = unread.get(name) == {"readOnly": True} and _is_plain(member)
             if sent is not None and name in sent:
-                found[name] = sent[name]
-            elif name in required or is_derived or (sent is None and not _is_map(one)):
-                found[name] = self._value(one, name, above)
-        return found
+                members[name] = sent[name]
+            elif name in required or is_derived or (sent is None and not _is_map(member)):
+                members[name] = self._value(member, name, above)
+        return members
 
 
 def _is_taken(body: Body[Any], document: dict[str, Any]) -> bool:
@@ -205,7 +205,7 @@ def _map_of(schema: Schema) -> dict[str, Any]:
 
 
 def _is_map(schema: Schema) -> bool:
-    return any(isinstance(one.get("additionalProperties"), dict) for one in (schema, *schema.get("anyOf", ())))
+    return any(isinstance(form.get("additionalProperties"), dict) for form in (schema, *schema.get("anyOf", ())))
 
 
 def _is_plain(schema: Schema) -> bool:

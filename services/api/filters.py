@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
-from services.api.parameters import Found, Reader, day_schema, is_true, one, several, text_schema, texts_schema
+from services.api.parameters import Query, Reader, day_schema, is_true, text_schema, texts_schema, value_of, values_of
 from services.api.wire import day
 from services.commands.errors import InvalidField
 from services.commands.filters import (
@@ -33,10 +33,12 @@ class Filters(Reader[list[Condition]]):
 
     def __init__(self, filters: Sequence[Filter]) -> None:
         self.filters = filters
-        self.schemas = {one.parameter: _SCHEMAS[one.takes] | {"description": in_words(one)} for one in filters}
+        self.schemas = {
+            filter.parameter: _SCHEMAS[filter.takes] | {"description": in_words(filter)} for filter in filters
+        }
 
-    def read(self, found: Found) -> list[Condition]:
-        return list_conditions(found, self.filters)
+    def read(self, query: Query) -> list[Condition]:
+        return list_conditions(query, self.filters)
 
 
 class Conditions(Reader[list[Condition]]):
@@ -46,34 +48,34 @@ class Conditions(Reader[list[Condition]]):
         self.filters = filters
         self.schemas = {name: schema for filter in filters for name, schema in filter.schemas.items()}
 
-    def read(self, found: Found) -> list[Condition]:
-        asked = self.schemas.keys() & found.keys()
+    def read(self, query: Query) -> list[Condition]:
+        asked = self.schemas.keys() & query.keys()
         return [
-            Condition(sql, filter.read(found)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
+            Condition(sql, filter.read(query)) for filter, sql in self.filters.items() if asked & filter.schemas.keys()
         ]
 
 
-def list_conditions(found: Found, filters: Sequence[Filter]) -> list[Condition]:
+def list_conditions(query: Query, filters: Sequence[Filter]) -> list[Condition]:
     """What the filters of a list request ask for. Raises: InvalidField."""
     by_name = {filter.parameter: filter for filter in filters}
-    lifted = {by_name[name].lifts for name in found if name in by_name and _value(by_name[name], found) is True}
+    lifted = {by_name[name].lifts for name in query if name in by_name and _value(by_name[name], query) is True}
     conditions = []
     for name, filter in by_name.items():
-        if name not in found or name in lifted or filter.test is None:
+        if name not in query or name in lifted or filter.test is None:
             continue
-        if filter.needs is not None and filter.needs not in found:
+        if filter.needs is not None and filter.needs not in query:
             raise InvalidField(field=name, rule=f"needs {filter.needs} with it")
-        conditions.append(condition_of(filter.test, _value(filter, found)))
+        conditions.append(condition_of(filter.test, _value(filter, query)))
     return conditions
 
 
-def _value(filter: Filter, found: Found) -> Any:
+def _value(filter: Filter, query: Query) -> Any:
     name = filter.parameter
     if filter.takes == "texts":
-        return several(found, name)
+        return values_of(query, name)
     if filter.takes == "flag":
-        return is_true(found, name)
-    text = one(found, name)
+        return is_true(query, name)
+    text = value_of(query, name)
     assert text is not None
     return day(text, name).isoformat() if filter.takes == "day" else text
 

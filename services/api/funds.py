@@ -12,16 +12,16 @@ from projections.entities import BalanceEntity, CommitmentEntity, Entity
 def added_to(entity: Entity[Any]) -> dict[str, Any]:
     """What later facts added, by the wire's names, absent when there were none; {} of all other resources."""
     if isinstance(entity, CommitmentEntity):
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         if entity.body.unscheduled:
-            found["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
+            fields["amountUnscheduled"] = Decimal(plain(entity.body.unscheduled))
         if entity.top_ups:
-            found["topUps"] = [
+            fields["topUps"] = [
                 {"amount": fact.amount, "date": fact.date, "recurring": fact.recurring} for fact in entity.top_ups
             ]
         if (cancelled := entity.cancellation) is not None:
-            found["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
-        return found
+            fields["cancellation"] = {"date": cancelled.date, "policy": cancelled.policy}
+        return fields
     if isinstance(entity, BalanceEntity):
         return {"amount": sum((fact.amount for fact in entity.transactions), Decimal(0))}
     return {}
@@ -29,15 +29,16 @@ def added_to(entity: Entity[Any]) -> dict[str, Any]:
 
 def standing_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """How one stands, by the wire's names, of its row of `commitment_balances`."""
-    found = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
+    fields = {"amountSpent": row["spent"], "amountRemaining": row["remaining"], "status": row["status"]}
     if row["kind"] == "MINIMUM":
-        found["periods"] = [_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
+        fields["periods"] = [exact_period(period) for period in json.loads(row["periods"], parse_float=Decimal)]
     else:
-        found |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
+        fields |= {"amountRolledOver": row["rolled_over"], "amountLapsed": row["lapsed"]}
     if row["kind"] == "BALANCE":
-        found["amount"] = row["remaining"]
-    return found
+        fields["amount"] = row["remaining"]
+    return fields
 
 
-def _period(period: dict[str, Any]) -> dict[str, Any]:
-    return period | {name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}
+def exact_period(period: Mapping[str, Any]) -> dict[str, Any]:
+    """A commitment period of a row or of the wire, its amounts as exact decimals."""
+    return {**period, **{name: Decimal(period[name]) for name in ("amount", "counted", "shortfall", "trueUp")}}

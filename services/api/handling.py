@@ -27,9 +27,9 @@ class _Step:
     parts: tuple[str, ...]
     given: tuple[tuple[str, int], ...]
 
-    def arguments(self, request: Request, found: list[Any]) -> dict[str, Any]:
+    def arguments(self, request: Request, results: list[Any]) -> dict[str, Any]:
         """Of this request, which the steps before it have found this for."""
-        arguments: dict[str, Any] = {name: found[number] for name, number in self.given}
+        arguments: dict[str, Any] = {name: results[number] for name, number in self.given}
         if self.asks is not None:
             arguments[self.asks] = request
         for name in self.parts:
@@ -48,15 +48,15 @@ def handling_of(endpoint: Callable[..., Any], before: Iterable[Depends], parts: 
     """
     numbers: dict[int, int] = {}
     steps: list[_Step] = []
-    for one in before:
-        _place(one.dependency, parts, numbers, steps)
+    for dependency in before:
+        _place(dependency.dependency, parts, numbers, steps)
     _place(endpoint, parts, numbers, steps)
 
     async def handle(request: Request) -> Response:
-        found: list[Any] = []
+        results: list[Any] = []
         for step in steps:
-            found.append(await step.call(**step.arguments(request, found)))
-        response: Response = found[-1]
+            results.append(await step.call(**step.arguments(request, results)))
+        response: Response = results[-1]
         return response
 
     return handle
@@ -65,11 +65,11 @@ def handling_of(endpoint: Callable[..., Any], before: Iterable[Depends], parts: 
 def dependencies_of(call: Callable[..., Any]) -> dict[str, Any]:
     """What the parameters of a handler or dependency depend on, by their names."""
     return {
-        name: one.dependency
+        name: marker.dependency
         for name, parameter in inspect.signature(call).parameters.items()
         if get_origin(parameter.annotation) is Annotated
-        for one in get_args(parameter.annotation)[1:]
-        if isinstance(one, Depends) and one.dependency is not None
+        for marker in get_args(parameter.annotation)[1:]
+        if isinstance(marker, Depends) and marker.dependency is not None
     }
 
 
@@ -88,7 +88,7 @@ def _place(call: Any, parts: Mapping[str, Any], numbers: dict[int, int], steps: 
             named.append(name)
         elif name not in depends:
             raise UnknownArgumentError(f"{call!r}: nothing gives {name}")
-    given = tuple((name, _place(one, parts, numbers, steps)) for name, one in depends.items())
+    given = tuple((name, _place(dependency, parts, numbers, steps)) for name, dependency in depends.items())
     steps.append(_Step(call, asks, tuple(named), given))
     numbers[id(call)] = len(steps) - 1
     return numbers[id(call)]

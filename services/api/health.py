@@ -17,8 +17,8 @@ from starlette.responses import Response
 from events.topics import CATALOG, EVENTS, USAGE
 from services.access.gate import Gate
 from services.api.answers import HealthAnswer
-from services.api.away import Away
 from services.api.calls import outer_router
+from services.api.errors import Away
 from services.api.standing import Standing
 from services.api.wire import answer
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
@@ -28,7 +28,7 @@ from services.readside.live import OutdatedReadModelsError
 from services.readside.looking import Looker, Seen
 from services.readside.watching import Watcher
 from services.shared_answers import SharedAnswer
-from services.status.facts import Behind, Ends, behind
+from services.status.whole import Behind, Ends, behind
 
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8
@@ -116,9 +116,9 @@ class Health:
 
     async def _ask(self) -> Told:
         seen, ends = await asyncio.gather(self._look(), self._ends())
-        for one in (seen, ends):
-            if isinstance(one, ExpectedFailure):
-                self._away.note(one)
+        for outcome in (seen, ends):
+            if isinstance(outcome, ExpectedFailure):
+                self._away.note(outcome)
         status, everybodys = self._answer(seen, ends, outside_of)
         known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
         self._told = Told(status, everybodys, self._answer(seen, ends, str)[1], *known)
@@ -153,23 +153,25 @@ class Health:
         problems = [*self.standing.warnings, *([say(ends)] if isinstance(ends, ExpectedFailure) else [])]
         if seen.outdated is not None:
             problems.append(str(OutdatedReadModelsError(seen.outdated)))
-        found_behind = behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
-        for who, one in found_behind.items():
-            still = self._still_for(who, one)
+        behind_by = behind(seen, {} if isinstance(ends, ExpectedFailure) else ends)
+        for who, standing in behind_by.items():
+            still = self._still_for(who, standing)
             if still >= STILL_SECONDS:
-                problems.append(f"the {who} is {one.count} behind and has not moved for {still:.0f} s: is it running?")
-        found = {
+                problems.append(
+                    f"the {who} is {standing.count} behind and has not moved for {still:.0f} s: is it running?"
+                )
+        document = {
             "status": "degraded" if problems else "ok",
-            "behind": {who: one.count for who, one in found_behind.items()},
+            "behind": {who: standing.count for who, standing in behind_by.items()},
         }
-        return found | ({"problems": problems} if problems else {})
+        return document | ({"problems": problems} if problems else {})
 
     def _still_for(self, who: str, behind: Behind) -> float:
         """For how many seconds it has been seen behind at the same place."""
-        now, held = asyncio.get_running_loop().time(), self._still.get(who)
+        now, still = asyncio.get_running_loop().time(), self._still.get(who)
         if behind.count <= 0:
             self._still.pop(who, None)
             return 0.0
-        if held is None or held.standing != behind.standing:
-            held = self._still[who] = _Still(behind.standing, now)
-        return now - held.since
+        if still is None or still.standing != behind.standing:
+            still = self._still[who] = _Still(behind.standing, now)
+        return now - still.since

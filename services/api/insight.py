@@ -45,16 +45,16 @@ async def commitment_balance(
 async def conservation(call: Caller) -> Response:
     """Every law of every family; a failing one names its commitment, or its account and period, and its residue."""
     await _require(call)
-    found = await check_organization(call.postgres, call.organization)
+    laws = await check_organization(call.postgres, call.organization)
     return answer(
         {
-            "holds": not found.failing,
-            "unexplained": found.unexplained,
-            "families": found.families,
-            "commitmentsAndBalances": found.agreements,
-            "familiesWaiting": found.waiting,
-            "failing": found.failing,
-            "failures": [_failure(residue) for residue in found.failures],
+            "holds": not laws.failing,
+            "unexplained": laws.unexplained,
+            "families": laws.families,
+            "commitmentsAndBalances": laws.agreements,
+            "familiesWaiting": laws.waiting,
+            "failing": laws.failing,
+            "failures": [_failure(residue) for residue in laws.failures],
         }
     )
 

@@ -10,7 +10,7 @@ from services.access.gate import Gate
 from services.access.scopes import Scope
 from services.access.tokens import LINK_SECONDS
 from services.api.calls import LINK, Call, address_of
-from services.api.parameters import Found, Reader, text_schema
+from services.api.parameters import Query, Reader, text_schema
 
 #: A token has some 400 characters, and as many more as an organization's name and what is asked for make it.
 LINK_LENGTH_MAX = 12_000
@@ -22,7 +22,7 @@ class Link(Reader[None]):
     def __init__(self) -> None:
         self.schemas = {LINK: text_schema(LINK_LENGTH_MAX)}
 
-    def read(self, found: Found) -> None:
+    def read(self, found: Query) -> None:
         """Nothing is left to be done."""
 
 

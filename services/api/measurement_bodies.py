@@ -75,13 +75,13 @@ def read_items(raw: bytes) -> list[Item]:
     Raises: RefusedItemsError that names every item that is wrong; InvalidField for what is none of an item.
     """
     try:
-        found = _decode(raw).measurements
+        items = _decode(raw).measurements
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _explained(raw, error) from None
-    if not 1 <= len(found) <= ITEMS_MAX:
-        raise InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(found)}")
+    if not 1 <= len(items) <= ITEMS_MAX:
+        raise InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(items)}")
     try:
-        strings = sum([_checked(item) for item in found])
+        strings = sum([_checked(item) for item in items])
     except ValueError as error:
         raise _explained(raw, error) from None
     if raw.count(b'"') != 2 * (_STRINGS + strings):
@@ -89,7 +89,7 @@ def read_items(raw: bytes) -> list[Item]:
             check_names(raw)
         except Refused as refused:
             raise _explained(raw, refused) from None
-    return found
+    return items
 
 
 def _checked(item: Item) -> int:
@@ -126,8 +126,8 @@ def _explained(raw: bytes, error: Exception) -> CommandError:
         return InvalidField(field="body", rule=f'must be JSON, {{"measurements": [...]}}: {whole}')
     if not 1 <= len(raws) <= ITEMS_MAX:
         return InvalidField(field="measurements", rule=f"must have 1 to {ITEMS_MAX} items, not {len(raws)}")
-    found = list(_faults(raws))
-    return RefusedItemsError(found) if found else InvalidField(field="body", rule=str(error))
+    faults = list(_faults(raws))
+    return RefusedItemsError(faults) if faults else InvalidField(field="body", rule=str(error))
 
 
 def _faults(raws: Sequence[msgspec.Raw]) -> Iterator[tuple[int, str]]:

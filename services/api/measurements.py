@@ -1,27 +1,137 @@
-"""Usage over HTTP: what a client submits goes into topic `usage`, like everybody's, and is judged there."""
+"""Usage over HTTP: what a client submits goes into topic `usage`, as the records that any publisher would write, and is
+judged there.
+"""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from secrets import token_hex
+from typing import Annotated, Any, NamedTuple
+from uuid import uuid4
 
+import msgspec
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.topics import USAGE
-from services.api.calls import Caller, organization_router
-from services.api.commanding import key_of, once_by_itself
-from services.api.edges.bodies import body_of
-from services.api.edges.refused import BodyTooLargeError
+from events.topics import USAGE, partition_of, usage_key
+from services.api.calls import Call, Caller, organization_router
+from services.api.commanding import Turn, in_turn, key_of, once_by_itself
+from services.api.edges.bodies import BodyTooLargeError, body_of
 from services.api.errors import NotConfirmedError, PayloadTooLargeError
 from services.api.measurement import PAYLOAD_BYTES, Measurements
-from services.api.measurement_accounts import places_of
 from services.api.measurement_answers import Accepted, ItemsRefused
-from services.api.measurement_bodies import read_items
-from services.api.measurement_records import Placed, placed, stem_of
+from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
+from services.commands.skeletons import skeleton_account
 from services.failures import Passing, outside_of
-from services.kafka import SharedWriter
+from services.kafka import Record, SharedWriter
+from services.refusals.making_accounts import AT_ONCE
+from services.store.view import partitions_of
+
+#: Who measured it, where an item does not say: a part of what a repeated uid is known by.
+SOURCE = "/measurements"
+#: Characters of what all ids of a request begin with; with an item's place behind it there is room for both in a uid.
+_STEM = 32
+_encode = msgspec.json.Encoder().encode
+router = organization_router("usage")
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    400: {"description": "Nothing is taken; `refused` says what is wrong with which item.", "model": ItemsRefused},
+    503: {"description": "`refused` names what Kafka did not confirm; all else is durable.", "model": ItemsRefused},
+}
+
+
+async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
+    """The partition of each account, by code. Those that are not there are made first, if that is wished for.
+
+    Raises: UnknownOrganization, NoTurnError, PostgresUnreachableError.
+    """
+    wanted = list(dict.fromkeys(codes))
+    async with call.reading() as connection:
+        places = await partitions_of(connection, call.organization, wanted)
+    missing = [code for code in wanted if code not in places]
+    if not call.api.skeleton_accounts:
+        partitions = call.api.generations.partitions
+        return places | {code: partition_of(call.organization, code, partitions) for code in missing}
+    for start in range(0, len(missing), AT_ONCE):
+        places |= await _made(call, missing[start : start + AT_ONCE])
+    return places
+
+
+async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
+    """Make these accounts; what somebody made meanwhile stays as it is."""
+
+    async def work(turn: Turn) -> dict[str, int]:
+        places = await partitions_of(turn.connection, call.organization, codes)
+        for code in codes:
+            if code not in places:
+                command = skeleton_account(str(uuid4()), code, turn.now)
+                done = await turn.execute(command)
+                places[code] = done.after.accounts[command.id].partition
+        return places
+
+    return await in_turn(call, work)
+
+
+class _Data(msgspec.Struct, omit_defaults=True, gc=False):
+    """`services.ingest.cloudevent.UsageData` on the wire."""
+
+    meter: str
+    measure: dict[str, Any] | None = None
+    cost: dict[str, Any] | None = None
+    income: dict[str, Any] | None = None
+    who: dict[str, str] | None = None
+    what: dict[str, str] | None = None
+    where: dict[str, str] | None = None
+    other: dict[str, str] | None = None
+    metadata: dict[str, str] | None = None
+    ets: str | None = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    """`services.ingest.cloudevent.CloudEvent` on the wire."""
+
+    specversion: str
+    type: str
+    id: str
+    source: str
+    subject: str
+    time: str
+    organization: str
+    data: _Data
+
+
+class Placed(NamedTuple):
+    """What goes to one partition, and which items of the request these are."""
+
+    records: list[Record]
+    indexes: list[int]
+
+
+def stem_of(organization: str, key: str | None) -> str:
+    """What the ids of a request's items begin with that have none: the same for the same Idempotency-Key."""
+    return token_hex(_STEM // 2) if key is None else sha256(f"{organization}\0{key}".encode()).hexdigest()[:_STEM]
+
+
+def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str) -> dict[int, Placed]:
+    """The records of all items, in their order, by partition."""
+    by_partition: dict[int, Placed] = {}
+    keys = {code: usage_key(organization, code) for code in places}
+    for index, item in enumerate(items):
+        account = item.account
+        data = _Data(
+            item.meter, item.measure, item.cost, item.income,
+            item.who, item.what, item.where, item.other, item.metadata, item.ets,
+        )  # fmt: skip
+        uid = item.uid or f"{stem}-{index}"
+        event = _Event("1.0", "trueup.usage", uid, item.source or SOURCE, account, item.ts, organization, data)
+        partition = places[account]
+        place = by_partition.get(partition)
+        if place is None:
+            place = by_partition[partition] = Placed([], [])
+        place.records.append(Record(keys[account], _encode(event)))
+        place.indexes.append(index)
+    return by_partition
 
 
 class _Payload(Body[Measurements]):
@@ -35,13 +145,6 @@ class _Payload(Body[Measurements]):
             return await body_of(request, PAYLOAD_BYTES - 1)
         except BodyTooLargeError:
             raise PayloadTooLargeError(limit=PAYLOAD_BYTES) from None
-
-
-router = organization_router("usage")
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    400: {"description": "Nothing is taken; `refused` says what is wrong with which item.", "model": ItemsRefused},
-    503: {"description": "`refused` names what Kafka did not confirm; all else is durable.", "model": ItemsRefused},
-}
 
 
 @router.post("/measurements", response_model=Accepted, responses=_REFUSED)

@@ -11,7 +11,7 @@ from events.actors import shown
 from events.facts.bills import MemoAdded, MemoChanged, MemoRemoved
 from events.resources.charges import CreditMemo, DebitMemo, Memo
 from projections.entities import AccountEntity
-from services.api.bill_life import Changing, change_bill, held_bill
+from services.api.bill_life import Changing, bill_to_change, change_bill
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, once
 from services.api.paging import Page, Paging
@@ -67,10 +67,10 @@ def _create(model: type[Memo]) -> Handler:
     ) -> Response:
         async def work(turn: Turn) -> dict[str, Any]:
             body = sent.read().body
-            held = await held_bill(turn, bill)
-            await _check(held, body)
-            life, id = held.life, str(uuid4())
-            await held.append(
+            changing = await bill_to_change(turn, bill)
+            await _check(changing, body)
+            life, id = changing.life, str(uuid4())
+            await changing.append(
                 MemoAdded(bill_id=bill, account_id=life.account_id, root_id=life.root_id, memo_id=id, body=body)
             )
             return _document(life.memos[id])
@@ -88,11 +88,11 @@ def _update(model: type[Memo]) -> Handler:
         body, version = given.body, given.version
 
         async def work(turn: Turn) -> MemoState:
-            held = await held_bill(turn, bill)
-            life, state = held.life, _held(held.life, model, memo)
+            changing = await bill_to_change(turn, bill)
+            life, state = changing.life, _held(changing.life, model, memo)
             check_version("line item", state, version)
-            await _check(held, body)
-            await held.append(
+            await _check(changing, body)
+            await changing.append(
                 MemoChanged(
                     bill_id=life.bill_id,
                     account_id=life.account_id,
@@ -112,10 +112,10 @@ def _update(model: type[Memo]) -> Handler:
 def _delete(model: type[Memo]) -> Handler:
     async def delete(call: Caller, bill: str, memo: str) -> Response:
         async def work(turn: Turn) -> MemoState:
-            held = await held_bill(turn, bill)
-            life, state = held.life, _held(held.life, model, memo)
+            changing = await bill_to_change(turn, bill)
+            life, state = changing.life, _held(changing.life, model, memo)
             _check_pending(life)
-            await held.append(
+            await changing.append(
                 MemoRemoved(
                     bill_id=life.bill_id,
                     account_id=life.account_id,
@@ -154,10 +154,10 @@ async def _life(call: Call, bill: str) -> BillLife:
 
 
 def _held(life: BillLife, model: type[Memo], memo: str) -> MemoState:
-    held = life.memos.get(memo)
-    if held is None or not isinstance(held.body, model):
+    state = life.memos.get(memo)
+    if state is None or not isinstance(state.body, model):
         raise UnknownResource(kind="line item", id=memo)
-    return held
+    return state
 
 
 def _check_pending(life: BillLife) -> None:
@@ -165,9 +165,9 @@ def _check_pending(life: BillLife) -> None:
         raise BillNotPending(id=life.bill_id, rule="takes credit and debit line items")
 
 
-async def _check(held: Changing, body: Memo) -> None:
+async def _check(changing: Changing, body: Memo) -> None:
     """Raises: BillNotPending, TooFineAmount, InvalidField, UnknownReference."""
-    life, connection = held.life, held.turn.connection
+    life, connection = changing.life, changing.turn.connection
     _check_pending(life)
     assert life.pending is not None
     account = await get(connection, life.organization, "account", life.account_id)

@@ -44,7 +44,7 @@ class OfBalance:
 def run_fields(of: OfBalance, schedule: ScheduleEntity[Any], today: date) -> Document:
     """`previousRun` and `nextRun`; a member is absent where there is no such day."""
     if isinstance(schedule.body, BalanceTransactionSchedule):
-        previous, following = _around((one.days.by(today), one) for one in of.top_ups(schedule))
+        previous, following = _around((series.days.by(today), series) for series in of.top_ups(schedule))
     else:
         previous, following = None, None
         for fee in of.fees(schedule, today):
@@ -59,11 +59,11 @@ def run_fields(of: OfBalance, schedule: ScheduleEntity[Any], today: date) -> Doc
 def _around(counted: Iterable[tuple[int, TopUps]]) -> tuple[date | None, date | None]:
     """The last of those that were counted, and the first that was not."""
     previous: date | None = None
-    for count, one in counted:
+    for count, series in counted:
         if count:
-            previous = one.days.at(count - 1)
-        if one.days.first + count < one.days.stop:
-            return previous, one.days.at(count)
+            previous = series.days.at(count - 1)
+        if series.days.first + count < series.days.stop:
+            return previous, series.days.at(count)
     return previous, None
 
 
@@ -104,16 +104,16 @@ class ToppedUp(NamedTuple):
 
 def topped_up(of: OfBalance, schedule: ScheduleEntity[Any], through: date) -> Iterator[ToppedUp]:
     """What a schedule has paid in by the day, newest first."""
-    for one in reversed(of.top_ups(schedule)):
-        for place in reversed(range(one.days.by(through))):
-            yield ToppedUp(one.days.at(place), schedule, one.body)
+    for series in reversed(of.top_ups(schedule)):
+        for place in reversed(range(series.days.by(through))):
+            yield ToppedUp(series.days.at(place), schedule, series.body)
 
 
 def coming_top_ups(of: OfBalance, schedule: ScheduleEntity[Any], after: date) -> Iterator[ToppedUp]:
     """What it pays in after the day, oldest first."""
-    for one in of.top_ups(schedule):
-        for place in range(one.days.by(after), one.days.stop - one.days.first):
-            yield ToppedUp(one.days.at(place), schedule, one.body)
+    for series in of.top_ups(schedule):
+        for place in range(series.days.by(after), series.days.stop - series.days.first):
+            yield ToppedUp(series.days.at(place), schedule, series.body)
 
 
 def fee_document(of: OfBalance, schedule: ScheduleEntity[Any], fee: FeePeriod) -> Document:

@@ -1,21 +1,29 @@
-"""The OpenAPI document: the framework's, with schemas of bodies and answers as the wire has them."""
+"""The OpenAPI document, and the pages of `/docs` that show it.
+
+The document is the framework's, with schemas of bodies and answers as the wire has them. All that the pages need comes
+from this process.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
 
 from events.resources.bounds import MOST_ITEMS, TOLD_CLIENTS
 from services.access.scopes import MEANINGS
 from services.api.answers import Error
-from services.api.declaring import SCHEMAS, DeclaredRoute
 from services.api.examples import Examples
 from services.api.operations import finish
+from services.api.routing import SCHEMAS, DeclaredRoute
 from services.api.scopes import CREDENTIALS, TOKEN
 from services.api.sent import Body
 
@@ -28,6 +36,16 @@ body counts as absent. A `PUT` replaces the whole resource and names the `versio
 What goes through Kafka is described in `docs/asyncapi.json`."""
 
 Mode = Literal["validation", "serialization"]
+#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+#: The same where a list is looked at by a function of ours.
+_BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
+#: Swagger UI as the package `fastapi-offline` ships it.
+_ASSETS, _ASSETS_PATH = ("fastapi_offline", "static"), "/docs/assets"
+#: Nothing is asked of any other host, and resources are folded so that all of them fit on a screen.
+_SETTINGS = {"validatorUrl": None, "docExpansion": "none", "defaultModelsExpandDepth": 0, "filter": True}
+#: A browser asks nothing of another host either, whatever the document says. The page has its script and style in it.
+NOT_ELSEWHERE = "default-src 'self' 'unsafe-inline' data:"
 
 
 class WireSchema(GenerateJsonSchema):
@@ -35,17 +53,17 @@ class WireSchema(GenerateJsonSchema):
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         """Bounds that hold for what a client sends; what was stored before they came may go beyond them."""
-        found = super().generate_inner(schema)
-        told = dict(found.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
-        if MOST_ITEMS in told:
-            told["maxItems" if found.get("type") == "array" else "maxProperties"] = told.pop(MOST_ITEMS)
-        return {name: value for name, value in found.items() if name != TOLD_CLIENTS} | told
+        made = super().generate_inner(schema)
+        bounds = dict(made.pop(TOLD_CLIENTS, {})) if self.mode == "validation" else {}
+        if MOST_ITEMS in bounds:
+            bounds["maxItems" if made.get("type") == "array" else "maxProperties"] = bounds.pop(MOST_ITEMS)
+        return {name: value for name, value in made.items() if name != TOLD_CLIENTS} | bounds
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         """A JSON number of any size and precision."""
-        found: JsonSchemaValue = {"type": "number"}
-        self.update_with_validations(found, schema, self.ValidationsMapping.numeric)
-        return found
+        number: JsonSchemaValue = {"type": "number"}
+        self.update_with_validations(number, schema, self.ValidationsMapping.numeric)
+        return number
 
     def ser_schema(self, schema: Any) -> JsonSchemaValue | None:
         """How events spell a value is not how the wire does."""
@@ -59,8 +77,8 @@ class WireSchema(GenerateJsonSchema):
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """A default of None is absence, and so no default."""
-        found = super().default_schema(schema)
-        return {name: value for name, value in found.items() if name != "default" or value is not None}
+        made = super().default_schema(schema)
+        return {name: value for name, value in made.items() if name != "default" or value is not None}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """A field's name says enough."""
@@ -101,7 +119,7 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     """Schemas by name: of bodies by what they are called, of answers by their class."""
     bodies = {route.body.name: route.body for route in routes if route.body is not None}
     answers = {route.shown for route in routes if route.shown is not None} | {Error}
-    answers |= {told["model"] for route in routes for told in route.responses.values() if "model" in told}
+    answers |= {answer["model"] for route in routes for answer in route.responses.values() if "model" in answer}
     models: list[tuple[type[BaseModel], Mode]] = [(body.model, "validation") for body in bodies.values()]
     models += [(model, "serialization") for model in sorted(answers, key=lambda model: model.__name__)]
     named, made = models_json_schema(list(dict.fromkeys(models)), ref_template=SCHEMAS, schema_generator=WireSchema)
@@ -111,23 +129,17 @@ def _components(routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
     return schemas
 
 
-#: Bounds that pydantic leaves under its own names where a number is parsed by a function of ours.
-_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-#: The same where a list is looked at by a function of ours.
-_BOUNDS_OF_LISTS = {"minLength": "minItems", "maxLength": "maxItems"}
-
-
 def _spelled(schema: Any) -> Any:
     """The schema with JSON Schema's names of bounds. No member of the wire is called like one of pydantic's."""
     if isinstance(schema, dict):
         bounds = _BOUNDS | (_BOUNDS_OF_LISTS if schema.get("type") == "array" else {})
         return {bounds.get(name, name): _spelled(value) for name, value in schema.items()}
-    return [_spelled(one) for one in schema] if isinstance(schema, list) else schema
+    return [_spelled(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _named(schemas: dict[str, Any], reference: JsonSchemaValue) -> dict[str, Any]:
-    found: dict[str, Any] = schemas[reference["$ref"].rpartition("/")[2]]
-    return found
+    schema: dict[str, Any] = schemas[reference["$ref"].rpartition("/")[2]]
+    return schema
 
 
 def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -141,19 +153,38 @@ def _body_schema(body: Body[Any], schema: dict[str, Any]) -> dict[str, Any]:
         required.append("version")
     if body.dated:
         beside["effectiveDate"] = {"type": "string", "format": "date"}
-    found = schema | {"properties": {**schema.get("properties", {}), **beside}}
-    return found | ({"required": required} if required else {})
+    whole = schema | {"properties": {**schema.get("properties", {}), **beside}}
+    return whole | ({"required": required} if required else {})
 
 
 def _illustrate(document: dict[str, Any], bodies: Mapping[str, Body[Any]]) -> None:
     """An example beside every body and answer, which stands once, among the components."""
     examples = Examples(document["components"]["schemas"])
-    found = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
-    for operation in (one for methods in document["paths"].values() for one in methods.values()):
+    by_name = {name: examples.of_body(body) for name, body in sorted(bodies.items())}
+    for operation in (operation for methods in document["paths"].values() for operation in methods.values()):
         for content in (operation.get("requestBody", {}), *operation["responses"].values()):
             for media in content.get("content", {}).values():
                 name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
                 if name:
-                    found.setdefault(name, examples.of_answer(name))
+                    by_name.setdefault(name, examples.of_answer(name))
                     media["examples"] = {"example": {"$ref": f"#/components/examples/{name}"}}
-    document["components"]["examples"] = {name: {"value": value} for name, value in sorted(found.items())}
+    document["components"]["examples"] = {name: {"value": value} for name, value in sorted(by_name.items())}
+
+
+def serve_pages(app: FastAPI) -> None:
+    """Add `/docs` and the files that it loads to the app."""
+
+    async def pages(request: Request) -> HTMLResponse:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=app.title,
+            swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon.png",
+            swagger_ui_parameters=_SETTINGS,
+        )
+        return HTMLResponse(page.body, headers={"content-security-policy": NOT_ELSEWHERE})
+
+    app.add_route("/docs", pages, include_in_schema=False)
+    app.mount(_ASSETS_PATH, StaticFiles(packages=[_ASSETS]))

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic.alias_generators import to_snake
 
 from events.resources.bounds import TEXT_MAX
-from services.api.declaring import RESPONSES, phrase_of, refusal, response_name
 from services.api.errors import STATUSES
+from services.api.routing import RESPONSES, phrase_of, refusal, response_name
 from services.api.scopes import PREFIX, changes
 from services.commands.errors import CommandError, InvalidField
 from services.commands.kind import Kind
@@ -70,18 +70,18 @@ def _finish(method: str, path: str, operation: Operation) -> None:
     operation["tags"] = [tag_of(path)]
     operation.setdefault("description", f"{operation['summary']}.")
     operation.setdefault("security", [])
-    parameters = [_of_path(one) for one in operation.get("parameters", ())]
+    parameters = [_of_path(parameter) for parameter in operation.get("parameters", ())]
     if below and method == "POST" and changes(method, path):
         parameters.append(_KEY)
     if parameters:
         operation["parameters"] = parameters
-    told = operation["responses"]
-    told.setdefault("200", {})["description"] = operation.get("summary", "Done") + "."
+    responses = operation["responses"]
+    responses.setdefault("200", {})["description"] = operation.get("summary", "Done") + "."
     for status in _refusals(method, path, operation):
-        told.setdefault(str(status), refusal(status))
+        responses.setdefault(str(status), refusal(status))
     for words in ("4XX", "5XX"):
-        told[words] = {"$ref": RESPONSES.format(name=words)}
-    operation["responses"] = dict(sorted(told.items()))
+        responses[words] = {"$ref": RESPONSES.format(name=words)}
+    operation["responses"] = dict(sorted(responses.items()))
 
 
 def _of_path(parameter: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _example(status: int, kinds: list[type[Exception]]) -> dict[str, Any]:
     if status == 400:
         return {"message": str(_INVALID)}
     worded = (_message(kind) for kind in kinds if issubclass(kind, Worded))
-    message = next((one for one in worded if set(re.findall(r"{(\w+)", one)) <= _ABOUT.keys()), None)
+    message = next((text for text in worded if set(re.findall(r"{(\w+)", text)) <= _ABOUT.keys()), None)
     about = _ABOUT | {"limit": _LIMITS.get(status, _ABOUT["limit"])}
     return {"message": message.format(**about) if message else phrase_of(status)}
 
@@ -144,6 +144,6 @@ def summary_of(operation: str, kind: Kind) -> str:
     """What the operation does, in words: "Replace a counter pricing"."""
     name = to_snake(kind.name).replace("_", " ")
     many = f"{name[:-1]}ies" if name.endswith("cy") else f"{name}s"
-    one = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    noun = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
     verb = "replace" if operation == "update" else operation
-    return f"{verb.capitalize()} {many if operation in ('list', 'search') else one}"
+    return f"{verb.capitalize()} {many if operation in ('list', 'search') else noun}"

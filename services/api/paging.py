@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from fastapi import Response
 
-from services.api.parameters import Found, Reader, one, text_schema, whole_number
+from services.api.parameters import Query, Reader, text_schema, value_of, whole_number
 from services.api.wire import answer
 from services.commands.errors import InvalidField
 from services.store.listing import Condition
@@ -52,7 +52,7 @@ class Page:
 
     def fetched_of(self, in_order: Iterable[T], position: Callable[[T], int]) -> list[T]:
         """What would be fetched of entries that are at hand, in the page's order; no more of them are looked at."""
-        follows = (one for one in in_order if self.before is None or self._follows(position(one), self.before))
+        follows = (entry for entry in in_order if self.before is None or self._follows(position(entry), self.before))
         return list(islice(follows, self.fetched))
 
     def _follows(self, position: int, last: int) -> bool:
@@ -90,7 +90,7 @@ class AnyPage(Reader[None]):
         taken = text_schema(description="Taken and not read: all stands on one page.")
         self.schemas = {"pageSize": taken, "nextToken": taken}
 
-    def read(self, found: Found) -> None:
+    def read(self, query: Query) -> None:
         """Whatever they say."""
 
 
@@ -108,10 +108,10 @@ class Paging(Reader[Page]):
             order = "By when they were made; DESC, the newest first, unless given."
             self.schemas["sortOrder"] = {"type": "string", "enum": list(ORDERS), "description": order}
 
-    def read(self, found: Found) -> Page:
-        token = one(found, "nextToken")
-        size = whole_number(found, "pageSize", PAGE_SIZE_MAX, 1, self.most)
-        oldest_first = self.oldest_first or one(found, "sortOrder") == "ASC"
+    def read(self, query: Query) -> Page:
+        token = value_of(query, "nextToken")
+        size = whole_number(query, "pageSize", PAGE_SIZE_MAX, 1, self.most)
+        oldest_first = self.oldest_first or value_of(query, "sortOrder") == "ASC"
         return Page(size, _position(token, _word(oldest_first)) if token else None, oldest_first)
 
 

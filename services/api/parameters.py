@@ -16,7 +16,7 @@ from services.commands.errors import InvalidField, shortened
 
 T = TypeVar("T")
 #: A query's parameters with all their values.
-Found = dict[str, list[str]]
+Query = dict[str, list[str]]
 #: Values of a list, as many as the largest page has resources.
 VALUES_MAX = 200
 #: Values of a parameter that is a truth.
@@ -30,7 +30,7 @@ class Reader(ABC, Generic[T]):
     schemas: dict[str, dict[str, Any]]
 
     @abstractmethod
-    def read(self, found: Found) -> T:
+    def read(self, query: Query) -> T:
         """What the query says. Raises: InvalidField."""
 
     async def __call__(self, request: Request) -> T:
@@ -44,8 +44,8 @@ class Text(Reader[str | None]):
         self.name = name
         self.schemas = {name: text_schema(**schema)}
 
-    def read(self, found: Found) -> str | None:
-        return one(found, self.name)
+    def read(self, query: Query) -> str | None:
+        return value_of(query, self.name)
 
 
 class Choice(Text):
@@ -62,8 +62,8 @@ class Flag(Reader[bool]):
     def __init__(self, name: str) -> None:
         self.name, self.schemas = name, {name: {"type": "boolean"}}
 
-    def read(self, found: Found) -> bool:
-        return is_true(found, self.name)
+    def read(self, query: Query) -> bool:
+        return is_true(query, self.name)
 
 
 class Texts(Reader[list[str]]):
@@ -72,8 +72,8 @@ class Texts(Reader[list[str]]):
     def __init__(self, name: str) -> None:
         self.name, self.schemas = name, {name: texts_schema()}
 
-    def read(self, found: Found) -> list[str]:
-        return several(found, self.name)
+    def read(self, query: Query) -> list[str]:
+        return values_of(query, self.name)
 
 
 class Day(Reader[date | None]):
@@ -82,8 +82,8 @@ class Day(Reader[date | None]):
     def __init__(self, name: str, *, blank: bool = False) -> None:
         self.name, self.blank, self.schemas = name, blank, {name: day_schema()}
 
-    def read(self, found: Found) -> date | None:
-        text = one(found, self.name)
+    def read(self, query: Query) -> date | None:
+        text = value_of(query, self.name)
         return None if text is None or (self.blank and not text) else day(text, self.name)
 
 
@@ -93,8 +93,8 @@ class Instant(Reader[datetime | None]):
     def __init__(self, name: str) -> None:
         self.name, self.schemas = name, {name: {"type": "string", "format": "date-time"}}
 
-    def read(self, found: Found) -> datetime | None:
-        text = one(found, self.name)
+    def read(self, query: Query) -> datetime | None:
+        text = value_of(query, self.name)
         return None if text is None else instant({self.name: unescaped(text)}, self.name)
 
 
@@ -105,8 +105,8 @@ class Whole(Reader[int]):
         self.name, self.default, self.low, self.high = name, default, low, high
         self.schemas = {name: {"type": "integer", "minimum": low, "maximum": high, "default": default}}
 
-    def read(self, found: Found) -> int:
-        return whole_number(found, self.name, self.default, self.low, self.high)
+    def read(self, query: Query) -> int:
+        return whole_number(query, self.name, self.default, self.low, self.high)
 
 
 def text_schema(most: int = TEXT_MAX, **more: Any) -> dict[str, Any]:
@@ -157,25 +157,25 @@ def choice_rule(values: Sequence[str]) -> str:
     return "must be true or false" if tuple(values) == FLAG else f"must be one of {', '.join(values)}"
 
 
-def parameters_of(request: Request) -> Found:
+def parameters_of(request: Request) -> Query:
     """The query's parameters with all their values."""
-    found: Found = {}
+    query: Query = {}
     for name, value in request.query_params.multi_items():
-        found.setdefault(name, []).append(value)
-    return found
+        query.setdefault(name, []).append(value)
+    return query
 
 
-def one(found: Found, name: str, most: int = TEXT_MAX) -> str | None:
+def value_of(query: Query, name: str, most: int = TEXT_MAX) -> str | None:
     """The parameter's value. Raises: InvalidField if it is given twice, or is longer than `most`."""
-    values = found.get(name, [])
+    values = query.get(name, [])
     if len(values) > 1:
         raise InvalidField(field=name, rule="must be given once")
     return check_length(values[0], name, most) if values else None
 
 
-def several(found: Found, name: str) -> list[str]:
+def values_of(query: Query, name: str) -> list[str]:
     """The parameter's values, joined by commas or given several times. Raises: InvalidField."""
-    values = [part for text in found.get(name, []) for part in text.split(",") if part]
+    values = [part for text in query.get(name, []) for part in text.split(",") if part]
     if len(values) > VALUES_MAX:
         raise InvalidField(field=name, rule=f"must have at most {VALUES_MAX} values")
     return [check_length(value, name) for value in values]
@@ -194,9 +194,9 @@ def check_no_nul(text: str, name: str) -> None:
         raise InvalidField(field=name, rule=NO_NUL)
 
 
-def whole_number(found: Found, name: str, default: int, low: int, high: int) -> int:
+def whole_number(query: Query, name: str, default: int, low: int, high: int) -> int:
     """Raises: InvalidField unless it is a whole number from `low` to `high`."""
-    text = one(found, name)
+    text = value_of(query, name)
     if text is None:
         return default
     if not text.isascii() or not text.isdecimal() or len(text) > 10 or not low <= int(text) <= high:
@@ -204,6 +204,6 @@ def whole_number(found: Found, name: str, default: int, low: int, high: int) -> 
     return int(text)
 
 
-def is_true(found: Found, name: str) -> bool:
+def is_true(query: Query, name: str) -> bool:
     """Whether a parameter that is a FLAG is given and true. Raises: InvalidField if it is given twice."""
-    return one(found, name) == "true"
+    return value_of(query, name) == "true"

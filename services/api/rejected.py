@@ -85,15 +85,15 @@ async def list_rejected(
     async with call.reading() as connection:
         rows = await refused_usage.page(connection, call.organization, conditions, page.fetched, newest_first=True)
         counts = {"counts": await refused_usage.counts(connection, call.organization, wanted)} if page.is_first else {}
-    return page.answer([_document(one) for one in page.shown(rows)], rows, lambda one: one.position, counts)
+    return page.answer([_document(listed) for listed in page.shown(rows)], rows, lambda listed: listed.position, counts)
 
 
 @router.get("/usage/rejected/{id}", response_model=RejectedRecord)
 async def get_rejected(call: Caller, id: str) -> Response:
     """One refused record, with what was sent."""
-    one, record = await _read(call, id)
+    listed, record = await _read(call, id)
     shown = {} if record is None else {"payload": (record.value or b"").decode(errors="replace")}
-    return answer(_document(one) | shown)
+    return answer(_document(listed) | shown)
 
 
 @router.get("/usage/rejected/{id}/bytes", responses={200: {"content": {"application/octet-stream": {}}}})
@@ -115,7 +115,7 @@ async def replay(call: Caller, sent: Annotated[Sent[ReplayBody], Depends(Body(Re
             rows = await refused_usage.page(
                 connection, call.organization, asked.conditions(), REPLAY_MAX + 1, newest_first=False
             )
-        api, chosen = call.api, [one.row for one in rows[:REPLAY_MAX]]
+        api, chosen = call.api, [listed.row for listed in rows[:REPLAY_MAX]]
         done = await replay_refused(
             call.postgres, api.usage, api.cluster, call.organization, api.generations.partitions, chosen
         )
@@ -138,21 +138,21 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
 async def _listed(call: Call, id: str) -> Listed:
     """Raises: UnknownResource."""
     async with call.reading() as connection:
-        one = await refused_usage.get(connection, call.organization, id)
-    if one is None:
+        listed = await refused_usage.get(connection, call.organization, id)
+    if listed is None:
         raise UnknownResource(kind=_KIND, id=id)
-    return one
+    return listed
 
 
 async def _read(call: Call, id: str) -> tuple[Listed, FetchedRecord | None]:
     """The row and the record; None if the topic has it no more. Raises: UnknownResource, KafkaUnreachableError."""
-    one = await _listed(call, id)
-    found = await read_records(call.api.cluster, [one.row])
-    return one, found.get(id)
+    listed = await _listed(call, id)
+    records = await read_records(call.api.cluster, [listed.row])
+    return listed, records.get(id)
 
 
-def _document(one: Listed) -> dict[str, Any]:
-    row = one.row
+def _document(listed: Listed) -> dict[str, Any]:
+    row = listed.row
     members = {
         "id": row.id,
         "reason": row.reason,
@@ -161,6 +161,6 @@ def _document(one: Listed) -> dict[str, Any]:
         "uid": row.usage_id,
         "arrivedAt": row.arrived,
         "rejectedAt": row.refused,
-        "replayedAt": one.replayed,
+        "replayedAt": listed.replayed,
     }
     return {name: value for name, value in members.items() if value is not None}

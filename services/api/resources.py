@@ -9,7 +9,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from projections.entities import BalanceEntity, CommitmentEntity, Entity
+from projections.entities import AccountEntity, BalanceEntity, CommitmentEntity, Entity
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once, once_with_entity
 from services.api.derived import derived_fields, has_billed, has_drawn, read_fund, undrawn_fields
@@ -27,6 +27,7 @@ from services.commands.errors import UnknownResource
 from services.commands.kind import Kind
 from services.commands.messages import CreateResource, DeleteResource, UpdateResource
 from services.commands.table import KINDS
+from services.readside.family_now import LoadedFamily, load_family
 from services.store.listing import Condition, Search, list_page, search_page
 from services.store.view import get
 
@@ -39,7 +40,7 @@ _AS_OF, _FORCE = Day("asOf"), Flag("force")
 def resource_router() -> APIRouter:
     """Routes of every kind. Literal paths come before `/{id}`, which would swallow them."""
     router = organization_router()
-    for kind in (one for one in KINDS.values() if not one.single and one.within is None):
+    for kind in (kind for kind in KINDS.values() if not kind.single and kind.within is None):
         makers: list[tuple[str, str, str, Callable[[Kind], Handler]]] = [
             ("create", "POST", "", _create),
             ("list", "GET", "", _list),
@@ -204,3 +205,12 @@ async def existing(connection: Any, organization: str, kind: Kind, id: str) -> E
     if entity is None:
         raise UnknownResource(kind=kind.name, id=id)
     return entity
+
+
+async def family_of(call: Call, account_id: str) -> LoadedFamily:
+    """The account's family, once every command that was acknowledged is projected. Raises: UnknownResource."""
+    async with call.reading() as connection:
+        account = await existing(connection, call.organization, KINDS["account"], account_id)
+    assert isinstance(account, AccountEntity)
+    await call.waiter.until_commands_projected()
+    return await load_family(call.postgres, call.organization, account.root_id)

@@ -118,9 +118,9 @@ def _delete(kind: Kind) -> Handler:
         """What it gave before `effectiveDate` stays, by default what is due today, too; with `force` nothing does."""
 
         async def work(turn: Turn) -> dict[str, Any]:
-            held = await _existing(turn.connection, call, kind, balanceId, id)
+            schedule = await _existing(turn.connection, call, kind, balanceId, id)
             done = await turn.execute(DeleteResource(kind.name, id, force, False, turn.now, effective))
-            return _document(done.after, held, turn.now)
+            return _document(done.after, schedule, turn.now)
 
         return answer(await in_turn(call, work))
 
@@ -130,9 +130,9 @@ def _delete(kind: Kind) -> Handler:
 def _get(kind: Kind) -> Handler:
     async def get_one(call: Caller, balanceId: str, id: str) -> Response:
         async with call.reading() as connection:
-            held = await _existing(connection, call, kind, balanceId, id)
+            schedule = await _existing(connection, call, kind, balanceId, id)
             resources = await _with_balance(call, connection, balanceId)
-        return answer(_document(resources, held, now_of(resources)))
+        return answer(_document(resources, schedule, now_of(resources)))
 
     return get_one
 
@@ -177,7 +177,7 @@ def _preview(kind: Kind) -> Handler:
         schedule = ScheduleEntity(id, 1, body, 0, 0, now, now, (Held(date.min, body),))
         entries = page.fetched_of(_coming(OfBalance(resources, resources.balances[balanceId]), schedule, page), _day)
         document = _document(resources, schedule, now)
-        shown = page.document([one for _, one in page.shown(entries)], entries, _day)
+        shown = page.document([document for _, document in page.shown(entries)], entries, _day)
         return answer(document | shown)
 
     return preview
@@ -187,8 +187,8 @@ def _coming(of: OfBalance, schedule: ScheduleEntity[Any], page: Page) -> Iterato
     """All that it would give behind the page's token, each with its day."""
     after = date.fromordinal(min(max(page.before or 1, 1), date.max.toordinal()))
     if isinstance(schedule.body, BalanceTransactionSchedule):
-        for one in coming_top_ups(of, schedule, after):
-            yield one.day, one.document(of.zone)
+        for topped in coming_top_ups(of, schedule, after):
+            yield topped.day, topped.document(of.zone)
     else:
         for fee in of.fees(schedule, after):
             yield fee.due, fee_document(of, schedule, fee)
@@ -207,11 +207,11 @@ def _document(resources: Resources, schedule: Entity[Any], now: datetime) -> dic
 
 async def _existing(connection: Any, call: Call, kind: Kind, balance_id: str, id: str) -> ScheduleEntity[Any]:
     """The schedule, if it is the balance's. Raises: UnknownResource."""
-    held = await existing(connection, call.organization, kind, id)
-    assert isinstance(held, ScheduleEntity)
-    if held.body.balance_id != balance_id:
+    schedule = await existing(connection, call.organization, kind, id)
+    assert isinstance(schedule, ScheduleEntity)
+    if schedule.body.balance_id != balance_id:
         raise UnknownResource(kind=kind.name, id=id)
-    return held
+    return schedule
 
 
 async def _with_balance(call: Call, connection: Any, id: str) -> Resources:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from events.actors import UNNAMED
 from events.dates import instant_at, read_day, read_moment
 from services.api.paging import ORDERS, PAGE_SIZE_MAX
-from services.api.parameters import Found, Reader, choice_rule, one, text_schema, whole_number
+from services.api.parameters import Query, Reader, choice_rule, text_schema, value_of, whole_number
 from services.api.wire import unescaped
 from services.commands.errors import InvalidField, shortened
 from services.commands.kind import Kind
@@ -77,15 +77,15 @@ class Searching(Reader[Search]):
 
     schemas = _SCHEMAS
 
-    def read(self, found: Found) -> Search:
-        terms = [term for term in (one(found, "searchQuery", SEARCH_MAX) or "").split("$") if term]
+    def read(self, query: Query) -> Search:
+        terms = [term for term in (value_of(query, "searchQuery", SEARCH_MAX) or "").split("$") if term]
         return Search(
             conditions=tuple(self.condition(term) for term in terms),
-            all_of=_choice(found, "operator", OPERATORS) == "AND",
-            order=self.order(one(found, "sortBy")),
-            ascending=_choice(found, "sortOrder", ORDERS) == "ASC",
-            offset=whole_number(found, "fromDocument", 0, 0, OFFSET_MAX),
-            size=whole_number(found, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
+            all_of=_choice(query, "operator", OPERATORS) == "AND",
+            order=self.order(value_of(query, "sortBy")),
+            ascending=_choice(query, "sortOrder", ORDERS) == "ASC",
+            offset=whole_number(query, "fromDocument", 0, 0, OFFSET_MAX),
+            size=whole_number(query, "pageSize", DEFAULT_SIZE, 1, PAGE_SIZE_MAX),
         )
 
     def condition(self, term: str) -> Condition:
@@ -141,9 +141,9 @@ class ResourceSearch(Searching):
         return _order(self.kind, name)
 
 
-def _choice(found: Found, name: str, values: tuple[str, str]) -> str:
+def _choice(query: Query, name: str, values: tuple[str, str]) -> str:
     """The first is the default."""
-    text = one(found, name) or values[0]
+    text = value_of(query, name) or values[0]
     if text not in values:
         raise InvalidField(field=name, rule=choice_rule(values))
     return text
@@ -192,7 +192,7 @@ def _plain_types(annotation: Any) -> set[Any]:
     if origin is Annotated:
         return _plain_types(get_args(annotation)[0])
     if origin in (Union, UnionType):
-        return {kind for one in get_args(annotation) for kind in _plain_types(one)}
+        return {kind for part in get_args(annotation) for kind in _plain_types(part)}
     if origin is Literal:
         return {type(value) for value in get_args(annotation)}
     return set() if annotation is type(None) else {annotation}

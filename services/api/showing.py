@@ -19,7 +19,7 @@ from services.postgres import Postgres
 from services.readside.live import reading_live
 from services.sight import metrics
 from services.sight.pulse import PULSE
-from services.status.facts import behind, due_families, oldest_unprojected
+from services.status.whole import behind, due_families, oldest_unprojected
 
 LOOK_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
@@ -54,8 +54,8 @@ class Showing:
         if told.seen is None:
             return
         metrics.HEAD.set(told.seen.head)
-        for who, one in behind(told.seen, told.ends).items():
-            metrics.BEHIND.labels(who).set(one.count)
+        for who, standing in behind(told.seen, told.ends).items():
+            metrics.BEHIND.labels(who).set(standing.count)
         await self._look_at_waiting(told)
         await pass_over_conservation(self.every)
         async with self.every.connection() as connection:
@@ -79,9 +79,9 @@ def _age(moment: datetime | None) -> float:
 
 
 def _show_passes(passes: Iterable[Pass]) -> None:
-    for one in passes:
-        metrics.UNEXPLAINED.labels(one.kind).set(float(one.unexplained))
-        metrics.PASS_HOLDS.labels(one.kind).set(one.holds)
-        metrics.PASS_ENDED.labels(one.kind).set(one.ended.timestamp())
-        for partition, offset in one.positions.items():
+    for last in passes:
+        metrics.UNEXPLAINED.labels(last.kind).set(float(last.unexplained))
+        metrics.PASS_HOLDS.labels(last.kind).set(last.holds)
+        metrics.PASS_ENDED.labels(last.kind).set(last.ended.timestamp())
+        for partition, offset in last.positions.items():
             metrics.AUDITED.labels(str(partition)).set(offset)

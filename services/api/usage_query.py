@@ -85,7 +85,7 @@ class UsageQuery(Model):
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         groups = [group.field_code if group.group_type == "DIMENSION" else group.group_type for group in self.groups]
-        filters = [one.field_code for one in self.dimension_filters]
+        filters = [filter.field_code for filter in self.dimension_filters]
         for name, given in (("groups", groups), ("dimensionFilters", filters)):
             if len(set(given)) < len(given):
                 raise ValueError(f"{name}: must not name the same twice")
@@ -94,8 +94,8 @@ class UsageQuery(Model):
     @property
     def span(self) -> Span | None:
         """What days are put together to."""
-        found = next((group.frequency for group in self.groups if group.group_type == "TIME"), None)
-        return None if found == "HOUR" else found
+        frequency = next((group.frequency for group in self.groups if group.group_type == "TIME"), None)
+        return None if frequency == "HOUR" else frequency
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -143,11 +143,11 @@ async def query(call: Caller, sent: Annotated[Sent[UsageQuery], Depends(Body(Usa
     await call.waiter.until_commands_projected()
     async with reading_live(call.postgres) as connection:
         asked = await _asked(connection, call, body)
-        found = [await read_sums(connection, call.organization, one, body.limit + 1) for one in asked]
-        keys = merged(found)
+        answers = [await read_sums(connection, call.organization, question, body.limit + 1) for question in asked]
+        keys = merged(answers)
         accounts = sorted({key.account_id for key in keys if key.account_id})
         names = await read_names(connection, call.organization, accounts)
-    data = [_row(body, key, found, names) for key in keys[: body.limit]]
+    data = [_row(body, key, answers, names) for key in keys[: body.limit]]
     return answer({"data": data, "hasMoreData": len(keys) > body.limit})
 
 
@@ -155,59 +155,66 @@ async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[Asked]:
     """What is to be summed for each aggregation. Raises: UnknownReference, InvalidField."""
 
     async def existing(kind: str, field: str, ids: Sequence[str]) -> dict[str, Entity[Any]]:
-        found = await named(connection, call.organization, kind, ids)
+        entities = await named(connection, call.organization, kind, ids)
         for id in ids:
-            if id not in found:
+            if id not in entities:
                 raise UnknownReference(field=field, kind=kind, id=id)
-        return found
+        return entities
 
     await existing("account", "accountIds", body.account_ids or ())
     await existing("meter", "meterIds", body.meter_ids or ())
-    meters = await existing("meter", "aggregations.meterId", sorted({one.meter_id for one in body.aggregations}))
-    kept = await aggregations_of(connection, call.organization, list(meters))
+    meters = await existing(
+        "meter", "aggregations.meterId", sorted({aggregation.meter_id for aggregation in body.aggregations})
+    )
+    aggregations = await aggregations_of(connection, call.organization, list(meters))
     _check_dimensions(body)
-    return [_sum_of(body, number, meters[one.meter_id].body, kept) for number, one in enumerate(body.aggregations)]
+    return [
+        _sum_of(body, number, meters[aggregation.meter_id].body, aggregations)
+        for number, aggregation in enumerate(body.aggregations)
+    ]
 
 
 def _check_dimensions(body: UsageQuery) -> None:
     """A dimension is told apart, or chosen, for all that is asked: so all is of its meter."""
     of_groups = [(f"groups[{number}]", group.meter_id) for number, group in enumerate(body.groups) if group.field_code]
-    of_filters = [(f"dimensionFilters[{number}]", one.meter_id) for number, one in enumerate(body.dimension_filters)]
+    of_filters = [
+        (f"dimensionFilters[{number}]", filter.meter_id) for number, filter in enumerate(body.dimension_filters)
+    ]
     for field, meter_id in (*of_groups, *of_filters):
-        if any(meter_id not in (None, one.meter_id) for one in body.aggregations):
+        if any(meter_id not in (None, aggregation.meter_id) for aggregation in body.aggregations):
             raise InvalidField(field=f"{field}.meterId", rule="must be the meter of every one of the aggregations")
 
 
-def _sum_of(body: UsageQuery, number: int, meter: Meter, kept: Sequence[Entity[Any]]) -> Asked:
+def _sum_of(body: UsageQuery, number: int, meter: Meter, aggregations: Sequence[Entity[Any]]) -> Asked:
     """The sum over the totals of an aggregation that tells what is asked. Raises: InvalidField."""
-    one, field = body.aggregations[number], f"aggregations[{number}]"
-    if body.meter_ids is not None and one.meter_id not in body.meter_ids:
+    wanted, field = body.aggregations[number], f"aggregations[{number}]"
+    if body.meter_ids is not None and wanted.meter_id not in body.meter_ids:
         raise InvalidField(field=f"{field}.meterId", rule="must be one of meterIds")
-    _check_field(meter, one, field)
+    _check_field(meter, wanted, field)
     only = {chosen.field_code: chosen.values for chosen in body.dimension_filters}
-    source = source_of(kept, one.meter_id, one.field_code, one.function, {*body.fields, *only})
+    source = source_of(aggregations, wanted.meter_id, wanted.field_code, wanted.function, {*body.fields, *only})
     if source is None:
         apart = " and ".join(dict.fromkeys((*body.fields, *only)))
-        rule = f"no aggregation of the meter adds up {one.field_code} for {one.function}"
+        rule = f"no aggregation of the meter adds up {wanted.field_code} for {wanted.function}"
         rule += f" by {apart}" if apart else ""
-        kinds = ", ".join(TOLD_BY[one.function])
+        kinds = ", ".join(TOLD_BY[wanted.function])
         raise InvalidField(field=field, rule=f"{rule}; make one of {kinds}{' with segmentedFields' if apart else ''}")
     return Asked(
-        source.id, one.function, body.start_date, body.end_date, body.account_ids, body.by_account, body.span,
+        source.id, wanted.function, body.start_date, body.end_date, body.account_ids, body.by_account, body.span,
         body.fields, only,
     )  # fmt: skip
 
 
-def _check_field(meter: Meter, one: AskedAggregation, field: str) -> None:
-    held = "MEASURE" if category_of(meter, one.field_code, f"{field}.fieldCode") in NUMBERS else "DIMENSION"
-    if one.field_type != held:
-        raise InvalidField(field=f"{field}.fieldType", rule=f"must be {held}, as the meter has it")
-    if held == "DIMENSION" and one.function not in _OF_DIMENSIONS:
+def _check_field(meter: Meter, wanted: AskedAggregation, field: str) -> None:
+    expected = "MEASURE" if category_of(meter, wanted.field_code, f"{field}.fieldCode") in NUMBERS else "DIMENSION"
+    if wanted.field_type != expected:
+        raise InvalidField(field=f"{field}.fieldType", rule=f"must be {expected}, as the meter has it")
+    if expected == "DIMENSION" and wanted.function not in _OF_DIMENSIONS:
         raise InvalidField(field=f"{field}.function", rule=f"must be {' or '.join(_OF_DIMENSIONS)} for a DIMENSION")
 
 
 def _row(
-    body: UsageQuery, key: SumKey, found: Sequence[Mapping[SumKey, Fraction]], names: Mapping[str, Mapping[str, str]]
+    body: UsageQuery, key: SumKey, answers: Sequence[Mapping[SumKey, Fraction]], names: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {}
     if key.account_id is not None:
@@ -217,8 +224,13 @@ def _row(
     if body.fields:
         row["dimensions"] = dict(zip(body.fields, key.segment, strict=True))
     row["aggregations"] = [
-        {"meterId": one.meter_id, "fieldCode": one.field_code, "function": one.function, "value": shown(sums[key])}
-        for one, sums in zip(body.aggregations, found, strict=True)
+        {
+            "meterId": wanted.meter_id,
+            "fieldCode": wanted.field_code,
+            "function": wanted.function,
+            "value": shown(sums[key]),
+        }
+        for wanted, sums in zip(body.aggregations, answers, strict=True)
         if key in sums
     ]
     return row

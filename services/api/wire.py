@@ -82,12 +82,12 @@ def _decimal(text: str) -> Decimal:
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object's members. Raises: InvalidField for a name that stands twice: which of the two would count?"""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         field = shortened(twice.encode("utf-8", "replace").decode().replace("\0", "?"))
         raise InvalidField(field=field, rule="must be given once")
-    return found
+    return members
 
 
 def _begun(raw: bytes) -> int:

@@ -7,11 +7,10 @@ import asyncpg
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
-from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal
+from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal, program_version
 from services.audit.hashes import digest_of
 from services.audit.history import digest_between
 from services.audit.keeping import copy_state, newest_token, published_tokens
-from services.audit.program import program_version
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records
 from services.continuity.memory import Known, mark_of_fact

@@ -15,7 +15,7 @@ from services.postgres import Postgres, Role, open_postgres
 from services.projection.apart import Progress
 from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.target import FixedTarget
+from services.projection.schemas import FixedTarget
 from services.readside.live import use_schema
 
 #: One reads the live schema, the others write the scratch one and read it.

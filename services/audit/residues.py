@@ -9,7 +9,7 @@ from projections.line_types import MEMO_TYPES
 from projections.settlement import settle
 from services.audit.issued_bills import family_of, resources_of
 from services.projection.projection import Projection
-from services.readside.family_state import FamilyState
+from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families
 
 PAGE = 500
@@ -68,7 +68,9 @@ async def unexplained(
         rows = await connection.fetch(_CHARGED.format(schema=live), roots, MEMO_TYPES)
         charged = {row["root_id"]: row["amount"] for row in rows}
         async with projection.target.reading() as scratch:
-            families = await load_families(scratch, [(row["organization"], row["root_id"], partition) for row in page])
+            families = await load_families(
+                scratch, [Root(row["organization"], row["root_id"], partition) for row in page]
+            )
         with localcontext(EXACT):
             for state in (family for family in families if family.root_id not in behind):
                 total += abs(_due(projection, state) - charged.get(state.root_id, Decimal(0)))

@@ -4,9 +4,10 @@ They are approved by themselves once their grace period has passed, by the organ
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -78,46 +79,33 @@ async def approve_bill(
 
     Raises: UnknownResource, BillIsEmpty, BillContentionError.
     """
-    return await _settled(postgres, waiter, organization, bill_id, now, actor, drops_empty=False) is not None
+
+    def decide(pending: Pending) -> BillIssued:
+        issued = _issued(organization, pending)
+        if issued is None:
+            raise BillIsEmpty(id=bill_id)
+        return issued
+
+    _, fact = await _decided(postgres, waiter, organization, bill_id, decide, now, None, actor)
+    return fact is not None
 
 
 async def approve_or_drop(
     postgres: Postgres, waiter: Waiter, organization: str, bill_id: str, now: datetime, actor: str | None
-) -> BillIssued | BillDropped | None:
+) -> BillFact | None:
     """One of many: a pending bill that nothing is due for any more is dropped, so that it does not stop the others.
 
     Returns what was appended; None: it was approved or dropped meanwhile. Raises: BillContentionError.
     """
+
+    def decide(pending: Pending) -> BillFact:
+        return _issued(organization, pending) or _dropped(pending.life)
+
     try:
-        return await _settled(postgres, waiter, organization, bill_id, now, actor, drops_empty=True)
+        _, fact = await _decided(postgres, waiter, organization, bill_id, decide, now, None, actor)
     except UnknownResource:
         return None  # dropped meanwhile; the read models do not know it yet
-
-
-async def _settled(
-    postgres: Postgres,
-    waiter: Waiter,
-    organization: str,
-    bill_id: str,
-    now: datetime,
-    actor: str | None,
-    *,
-    drops_empty: bool,
-) -> BillIssued | BillDropped | None:
-    """The fact that ended the bill's time as a pending one; None: it was not pending any more."""
-    for _ in range(ATTEMPTS):
-        async with postgres.connection() as connection:
-            life = await load_life(connection, organization, bill_id)
-        pending = await load_pending(postgres, waiter, life) if life.pending else None
-        if pending is None:
-            return None
-        if pending.draft is None and not drops_empty:
-            raise BillIsEmpty(id=bill_id)
-        fact = _issued(organization, pending) or _dropped(life)
-        if await _appended(postgres, pending.loaded, fact, now, None, actor):
-            return fact
-        await waiter.until_commands_projected()
-    raise BillContentionError(life.root_id)
+    return fact
 
 
 async def recalculate_bill(
@@ -128,17 +116,37 @@ async def recalculate_bill(
     Its lines need nothing: they are derived whenever it is read. False: it was not pending any more.
     Raises: UnknownResource, BillContentionError.
     """
+    organization, decide = request.organization, partial(_recalculated, request)
+    was_pending, _ = await _decided(
+        postgres, waiter, organization, bill_id, decide, now, request.bill_job_id, request.actor
+    )
+    return was_pending
+
+
+async def _decided(
+    postgres: Postgres,
+    waiter: Waiter,
+    organization: str,
+    bill_id: str,
+    decide: Callable[[Pending], BillFact | None],
+    now: datetime,
+    correlation: str | None,
+    actor: str | None,
+) -> tuple[bool, BillFact | None]:
+    """Whether the bill was still pending, and the fact that was then appended, if `decide` made one of it.
+
+    It decides again from what is due by then whenever somebody else was faster. Raises: UnknownResource,
+    BillContentionError.
+    """
     for _ in range(ATTEMPTS):
         async with postgres.connection() as connection:
-            life = await load_life(connection, request.organization, bill_id)
+            life = await load_life(connection, organization, bill_id)
         pending = await load_pending(postgres, waiter, life) if life.pending else None
         if pending is None:
-            return False
-        fact = _recalculated(request, pending)
-        if fact is None:
-            return True
-        if await _appended(postgres, pending.loaded, fact, now, request.bill_job_id, request.actor):
-            return True
+            return False, None
+        fact = decide(pending)
+        if fact is None or await _appended(postgres, pending.loaded, fact, now, correlation, actor):
+            return True, fact
         await waiter.until_commands_projected()
     raise BillContentionError(life.root_id)
 
@@ -181,10 +189,10 @@ class AutoApprover:
     async def organizations(self) -> list[str]:
         """Those that have pending bills, but for those that rest."""
         async with reading_live(self._every) as connection:
-            found = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
+            waiting = {row["organization"] for row in await connection.fetch(_ORGANIZATIONS)}
         now = asyncio.get_running_loop().time()
         self._resting = {name: until for name, until in self._resting.items() if until > now}
-        return sorted(found - set(self._resting))
+        return sorted(waiting - set(self._resting))
 
     async def approve_due(self, organization: str) -> int:
         """The organization's bills that are over their time, up to ROUND; returns how many were approved or dropped."""
@@ -228,6 +236,6 @@ class AutoApprover:
             return False
         if fact is None:
             return False
-        told = "bill_approved" if isinstance(fact, BillIssued) else "bill_dropped"
-        log.info(told, organization=organization, bill=bill_id)
+        event = "bill_approved" if isinstance(fact, BillIssued) else "bill_dropped"
+        log.info(event, organization=organization, bill=bill_id)
         return True

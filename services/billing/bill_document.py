@@ -143,20 +143,20 @@ def line_document(line: BillLine, bill: BillIssued, names: Names, *, previewed: 
 
 def unpriced_documents(family: Family, resources: Resources, account_id: str) -> list[dict[str, Any]]:
     """The account's usage that no price holds for (rules 3.8), from its first day to after its last one."""
-    found = []
-    for one in unpriced(family.terms, family.totals):
-        if one.account_id != account_id:
+    documents = []
+    for unpriced_usage in unpriced(family.terms, family.totals):
+        if unpriced_usage.account_id != account_id:
             continue
-        document: dict[str, Any] = {"accountId": account_id, "aggregationId": one.aggregation_id}
-        aggregation = resources.aggregations.get(one.aggregation_id)
+        document: dict[str, Any] = {"accountId": account_id, "aggregationId": unpriced_usage.aggregation_id}
+        aggregation = resources.aggregations.get(unpriced_usage.aggregation_id)
         if aggregation is not None:
             document["meterId"] = aggregation.body.meter_id
-            document["quantity"] = one.quantity(aggregation.body, family.totals)
-        if one.segment:
-            document["segment"] = segment_values(one.segment)
-        document |= {"from": one.start.isoformat(), "to": one.end.isoformat()}
-        found.append(document)
-    return found
+            document["quantity"] = unpriced_usage.quantity(aggregation.body, family.totals)
+        if unpriced_usage.segment:
+            document["segment"] = segment_values(unpriced_usage.segment)
+        document |= {"from": unpriced_usage.start.isoformat(), "to": unpriced_usage.end.isoformat()}
+        documents.append(document)
+    return documents
 
 
 def average(amount: Decimal, units: Decimal) -> Decimal:
@@ -171,9 +171,9 @@ def instant(day: date, timezone: str) -> str:
 
 def referred_ids(bills: Sequence[BillIssued]) -> list[str]:
     """Ids whose codes and names the documents of these bills show."""
-    found: set[str | None] = set()
+    ids: set[str | None] = set()
     for bill in bills:
-        found.add(bill.account_id)
+        ids.add(bill.account_id)
         for line in bill.lines:
-            found |= {line.account_id, line.product_id, line.accounting_product_id}
-    return sorted(id for id in found if id)
+            ids |= {line.account_id, line.product_id, line.accounting_product_id}
+    return sorted(id for id in ids if id)

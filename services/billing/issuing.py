@@ -65,26 +65,26 @@ async def settle_page(postgres: Postgres, request: BillRequest, targets: Sequenc
     """Settle these families as they stand in one snapshot; those of which nothing is due are left out."""
     # A family that is missing was created after the run began.
     page = await load_page(postgres, request.organization, [target.root_id for target in targets])
-    found: list[Settled] = []
+    settled: list[Settled] = []
     left: Sequence[Target] = [target for target in targets if target.root_id in page]
     while left:  # what else the organization asks for gets its turn in between
         done, left = await compute(request.organization, _settle_some, request, page, left)
-        found += done
-    return found
+        settled += done
+    return settled
 
 
 def _settle_some(
     request: BillRequest, page: Mapping[str, LoadedFamily], targets: Sequence[Target]
 ) -> tuple[list[Settled], Sequence[Target]]:
     """The first of these families, at least one, and which are left when TURN_SECONDS are over."""
-    found, over = [], time.monotonic() + TURN_SECONDS
+    settled, over = [], time.monotonic() + TURN_SECONDS
     for number, target in enumerate(targets, start=1):
         loaded = page[target.root_id]
         if facts := _facts(request, loaded, target.account_id):
-            found.append(Settled.of(loaded, facts, target.account_id))
+            settled.append(Settled.of(loaded, facts, target.account_id))
         if time.monotonic() > over:
-            return found, targets[number:]
-    return found, ()
+            return settled, targets[number:]
+    return settled, ()
 
 
 async def issue_page(
@@ -109,7 +109,7 @@ async def issue_page(
         if not moved:
             return
         await waiter.until_commands_projected()
-        page = await settle_page(postgres, request, [Target(one.root_id, one.account_id) for one in moved])
+        page = await settle_page(postgres, request, [Target(family.root_id, family.account_id) for family in moved])
     raise BillContentionError(page[0].root_id)
 
 
@@ -136,17 +136,17 @@ async def append_page(
     facts, room = await _numbered(connection, standing), fact_room(generations)
     events = [
         NewEvent(
-            organization=one.organization,
-            stream=bills_of(one.root_id),
-            version=one.version + number,
+            organization=family.organization,
+            stream=bills_of(family.root_id),
+            version=family.version + number,
             fact=fact,
             time=now,
             account=fact.account_id,
-            partition=one.partition,
+            partition=family.partition,
             correlation=correlation,
             actor=actor,
         )
-        for one, of_family in zip(standing, facts, strict=True)
+        for family, of_family in zip(standing, facts, strict=True)
         for number, fact in enumerate(_stored(of_family, room), start=1)
     ]
     await append(connection, events, generations)
@@ -167,24 +167,24 @@ async def _standing(connection: Any, page: Sequence[Settled]) -> tuple[list[Sett
 
     Of two accounts of one family the second is among the others: the first one's bill moves it.
     """
-    versions = await stream_versions(connection, page[0].organization, {bills_of(one.root_id) for one in page})
+    versions = await stream_versions(connection, page[0].organization, {bills_of(family.root_id) for family in page})
     standing: list[Settled] = []
     moved: list[Settled] = []
-    for one in page:
-        stands = versions.pop(bills_of(one.root_id), None) == one.version
-        (standing if stands else moved).append(one)
+    for family in page:
+        stands = versions.pop(bills_of(family.root_id), None) == family.version
+        (standing if stands else moved).append(family)
     return standing, moved
 
 
 async def _numbered(connection: Any, page: Sequence[Settled]) -> list[list[BillFact]]:
     """The families' facts; each bill that is issued has the next invoice number, where there are such."""
-    facts = [list(one.facts) for one in page]
+    facts = [list(family.facts) for family in page]
     # One numbering for all, but while a change of the configuration is on its way to the partitions.
-    for prefix, before in dict.fromkeys(one.numbering for one in page if one.numbering is not None):
+    for prefix, before in dict.fromkeys(family.numbering for family in page if family.numbering is not None):
         bills = [
             (of_family, index)
-            for one, of_family in zip(page, facts, strict=True)
-            if one.numbering == (prefix, before)
+            for family, of_family in zip(page, facts, strict=True)
+            if family.numbering == (prefix, before)
             for index, fact in enumerate(of_family)
             if isinstance(fact, BillIssued)
         ]

@@ -94,9 +94,9 @@ class BillLife:
         self.modified, self.modified_by = time, actor
         if self.version == 1:
             self.created_by = actor
-        held = {} if self.pending is None else {self.bill_id: self.pending}
-        evolve_pending(held, fact)
-        self.pending = held.get(self.bill_id)
+        pending = {} if self.pending is None else {self.bill_id: self.pending}
+        evolve_pending(pending, fact)
+        self.pending = pending.get(self.bill_id)
         match fact:
             case BillOpened():
                 self.opened_at = time

@@ -78,10 +78,10 @@ class BillRun:
     async def give_up(self, job: BillJob, error: Exception) -> None:
         """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""
         async with self._postgres.connection() as connection:
-            held = await get_job(connection, job.organization, job.id)
-        if held is not None:
+            known = await get_job(connection, job.organization, job.id)
+        if known is not None:
             left_out = Done(bill_ids=await self._left_out(job), failures=[Failure(error)])
-            await self._move(job, "COMPLETE", held.total, held.settled, left_out)
+            await self._move(job, "COMPLETE", known.total, known.settled, left_out)
 
     async def _total(self, job: BillJob) -> int:
         if job.recalculates:
@@ -98,8 +98,8 @@ class BillRun:
             yield await self._recalculate(request, bill_id)
         if not job.recalculates:
             # An account that was deleted since the job was asked for has nothing to bill.
-            found = pages(self._postgres, job.organization, selection_of(job.request), missing_ok=True)
-            async with aclosing(self._pages(request, found)) as billed_pages:
+            families = pages(self._postgres, job.organization, selection_of(job.request), missing_ok=True)
+            async with aclosing(self._pages(request, families)) as billed_pages:
                 async for page in billed_pages:
                     yield Done(len(page.targets), [fact.bill_id for fact in page.facts], page.failures)
 
@@ -119,23 +119,23 @@ class BillRun:
     async def _left_out(self, job: BillJob) -> list[str]:
         """Bills that a process appended for the job and was killed before it could note them."""
         async with self._postgres.connection() as connection:
-            held = await get_job(connection, job.organization, job.id)
+            job_now = await get_job(connection, job.organization, job.id)
             rows = await connection.fetch(_APPENDED, job.organization, job.id)
-        known = set(held.bill_ids) if held else set()
+        known = set(job_now.bill_ids) if job_now else set()
         return [bill_id for bill_id in dict.fromkeys(row["bill_id"] for row in rows) if bill_id not in known]
 
     async def run(self, request: BillRequest, selection: Selection) -> AsyncGenerator[list[BillFact], None]:
         """A run without a job: yields the bills of each page once they are durable, then raises what failed there."""
         await self._waiter.until_projected()
-        found = pages(self._postgres, request.organization, selection)
-        async with aclosing(self._pages(request, found)) as billed_pages:
+        families = pages(self._postgres, request.organization, selection)
+        async with aclosing(self._pages(request, families)) as billed_pages:
             async for page in billed_pages:
                 yield page.facts
                 if page.failures:
                     raise page.failures[0].error
 
     async def _pages(
-        self, request: BillRequest, found: AsyncGenerator[list[Target], None]
+        self, request: BillRequest, families: AsyncGenerator[list[Target], None]
     ) -> AsyncGenerator[BilledPage, None]:
         """Each page, billed.
 
@@ -145,7 +145,7 @@ class BillRun:
         def settle(targets: list[Target]) -> Awaitable[list[Settled]]:
             return settle_page(self._postgres, request, targets)
 
-        async with aclosing(one_ahead(found, settle)) as ahead:
+        async with aclosing(one_ahead(families, settle)) as ahead:
             async for targets, settling in ahead:
                 yield await self._bill(request, targets, settling)
 
@@ -182,8 +182,8 @@ class BillRun:
 
     async def _move(self, job: BillJob, status: str, total: int, settled: int, done: Done | None = None) -> bool:
         async with self._postgres.transaction() as connection:
-            held = await get_job(connection, job.organization, job.id)
-            if held is None:
+            job_now = await get_job(connection, job.organization, job.id)
+            if job_now is None:
                 return False
             now, done = datetime.now(UTC), done or Done()
             if await move_job(connection, job, status, total, settled, done, now):

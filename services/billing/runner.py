@@ -53,11 +53,11 @@ class JobLocks:
     async def holding(self, sequence: int) -> AsyncIterator[bool]:
         """Whether the job is ours for the length of the block. Raises: PostgresUnreachableError."""
         async with self._session.use() as connection:
-            held = bool(await connection.fetchval(_TRY_LOCK, JOB_LOCK, sequence))
+            is_ours = bool(await connection.fetchval(_TRY_LOCK, JOB_LOCK, sequence))
         try:
-            yield held
+            yield is_ours
         finally:
-            if held:
+            if is_ours:
                 with suppress(PostgresUnreachableError):  # then the lock went with the session
                     async with self._session.use() as connection:
                         await connection.execute(_UNLOCK, JOB_LOCK, sequence)
@@ -140,11 +140,11 @@ class JobRunner:
         None: something that passes by itself interrupted it, so it is to be taken up again, after a pause.
         """
         try:
-            async with self._locks.holding(job.sequence) as held:
-                if held:
+            async with self._locks.holding(job.sequence) as is_ours:
+                if is_ours:
                     await self._run_job(job)
             self._over("bill_job_interrupted", job.organization)
-            return held
+            return is_ours
         except Passing as error:
             await asyncio.sleep(self._met("bill_job_interrupted", job.organization, error))
             return None

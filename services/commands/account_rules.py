@@ -1,20 +1,41 @@
-"""Rules of accounts, account plans, contracts and counter adjustments, beside what each body says by itself."""
+"""Rules of accounts, account plans, contracts and counter adjustments, beside what each body says by itself; and
+end-dating: what of an account or a contract would still run at a day is to end there, each by an ordinary update.
+"""
 
-from datetime import date
-from typing import Any
+import json
+from datetime import date, datetime
+from typing import Any, Literal, TypeVar
+
+from pydantic import ValidationError
 
 from events.facts.resources import AccountCreated
 from events.resources.accounts import Account, AccountPlan
+from events.resources.base import Resource, moment_text
 from events.resources.catalog import PlanTemplate
 from events.topics import partition_of
-from projections.calendar import named_days
+from projections.calendar import named_day, named_days
 from projections.entities import Entity
 from projections.rating.index import FamilyIndex, index_families, plans_of
 from projections.resources import Resources
+from services.commands.bodies import described
 from services.commands.checks import check_term
 from services.commands.errors import InvalidField, OverlappingPlan
+from services.commands.kind import Kind, value_of
+from services.commands.table import KINDS
 
 MAX_CHILDREN = 999
+R = TypeVar("R", bound=Resource)
+#: m3ter's names of what can be ended, and the kinds that they stand for.
+BillingEntity = Literal["CONTRACT", "ACCOUNTPLAN", "PREPAYMENT", "PRICINGS", "COUNTER_PRICINGS"]
+ENDED: dict[BillingEntity, Kind] = {
+    "CONTRACT": KINDS["contract"],
+    "ACCOUNTPLAN": KINDS["accountPlan"],
+    "PREPAYMENT": KINDS["commitment"],
+    "PRICINGS": KINDS["pricing"],
+    "COUNTER_PRICINGS": KINDS["counterPricing"],
+}
+#: Kinds whose end is a day, whatever is sent; the others keep a date-time.
+_DAYS = ("contract", "commitment")
 
 
 def account_created(resources: Resources, id: str, body: Account, partitions: int) -> AccountCreated:
@@ -29,10 +50,10 @@ def account_created(resources: Resources, id: str, body: Account, partitions: in
     return AccountCreated(id=id, version=1, body=body, root_id=root, partition=partition, timezone=zone)
 
 
-def check_account(resources: Resources, body: Account, held: Entity[Any] | None) -> None:
+def check_account(resources: Resources, body: Account, current: Entity[Any] | None) -> None:
     """A parent has no parent itself and at most 999 children; a zone that is given is the one the account has."""
-    if held is not None:
-        zone = resources.accounts[held.id].timezone
+    if current is not None:
+        zone = resources.accounts[current.id].timezone
         if body.timezone not in (None, zone):
             raise InvalidField(field="timezone", rule=f"is set at creation and never changes; it is {zone}")
     elif body.parent_account_id is not None:
@@ -98,8 +119,30 @@ def _products(resources: Resources, index: FamilyIndex, body: AccountPlan) -> se
     return {template_of(resources, plan_id).product_id for plan_id in plans_of(resources, index, body)}
 
 
-def _overlap(one: AccountPlan, other: AccountPlan, zone: str) -> bool:
+def _overlap(body: AccountPlan, other: AccountPlan, zone: str) -> bool:
     """Whether a day lies in both; in an empty term lies none."""
-    start, end = named_days(one.start_date, one.end_date, zone)
+    start, end = named_days(body.start_date, body.end_date, zone)
     other_start, other_end = named_days(other.start_date, other.end_date, zone)
     return max(start, other_start) < min(end or date.max, other_end or date.max)
+
+
+def ended_body(kind: Kind, entity: Entity[R], end: date | datetime, zone: str) -> R | None:
+    """The body with this end, a moment in days of the zone; None if it ends by then already.
+
+    Raises: InvalidBody, for one that starts after it, say.
+    """
+    last = named_day(end, zone)
+    end_before = value_of(entity.body, "endDate")
+    if end_before is not None and named_day(end_before, zone) <= last:
+        return None
+    document = json.loads(entity.body.model_dump_json(by_alias=True, exclude_unset=True))
+    document["endDate"] = moment_text(last if kind.name in _DAYS else end)
+    return _read(type(entity.body), document)
+
+
+def _read(model: type[R], document: dict[str, Any]) -> R:
+    """As the log is read: a rule that came after the body was taken does not keep it from being ended."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise described(error) from None

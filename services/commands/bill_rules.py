@@ -23,9 +23,9 @@ def bill_config_id(organization: str) -> str:
     return str(uuid5(NAMESPACE, f"billconfig/{organization}"))
 
 
-def check_lock_date(body: BillConfig, held: Entity[Any] | None) -> None:
+def check_lock_date(body: BillConfig, current: Entity[Any] | None) -> None:
     """What is locked stays so. Raises: InvalidField for an earlier date, or none any more."""
-    locked: date | None = None if held is None else held.body.bill_lock_date
+    locked: date | None = None if current is None else current.body.bill_lock_date
     if locked is not None and (body.bill_lock_date is None or body.bill_lock_date < locked):
         raise InvalidField(field="billLockDate", rule=f"must not be before {locked}, up to which bills are locked")
 

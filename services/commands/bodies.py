@@ -45,11 +45,11 @@ def parse_model(model: type[M], document: Any, unread: Collection[str] = ()) -> 
     if not isinstance(document, dict):
         raise InvalidBody(problems="body: must be a JSON object")
     try:
-        kept = {name: value for name, value in document.items() if name != "version" and name not in unread}
-        body = model.model_validate(kept, context=FROM_CLIENT)
+        members = {name: value for name, value in document.items() if name != "version" and name not in unread}
+        body = model.model_validate(members, context=FROM_CLIENT)
     except ValidationError as error:
         raise described(error) from None
-    if converted := list(_converted(body, kept, [])):
+    if converted := list(_converted(body, members, [])):
         raise _refused(converted)
     return body
 
@@ -60,9 +60,9 @@ def described(error: ValidationError) -> InvalidBody:
 
 
 def _refused(problems: Iterable[str]) -> InvalidBody:
-    told = list(dict.fromkeys(problems))
-    more = f"; and {len(told) - _PROBLEMS_MAX} more" if len(told) > _PROBLEMS_MAX else ""
-    return InvalidBody(problems="; ".join(told[:_PROBLEMS_MAX]) + more)
+    worded = list(dict.fromkeys(problems))
+    more = f"; and {len(worded) - _PROBLEMS_MAX} more" if len(worded) > _PROBLEMS_MAX else ""
+    return InvalidBody(problems="; ".join(worded[:_PROBLEMS_MAX]) + more)
 
 
 def version_of(document: dict[str, Any]) -> int | None:
@@ -117,8 +117,8 @@ def _converted(value: Any, given: Any, path: list[int | str]) -> Iterator[str]:
             for name, member in value.items():
                 yield from _converted(member, given.get(name), [*path, name])
         case ((tuple() | list()), (tuple() | list())):
-            for number, (member, one) in enumerate(zip(value, given, strict=False)):
-                yield from _converted(member, one, [*path, number])
+            for number, (member, given_member) in enumerate(zip(value, given, strict=False)):
+                yield from _converted(member, given_member, [*path, number])
         case bool(), _ if not isinstance(given, bool):
             yield f"{_path(path)}: must be true or false"
         case ((int() | float() | Decimal()), (bool() | str())) if not isinstance(value, bool):

@@ -72,19 +72,19 @@ def check_pricing(resources: Resources, body: Pricing) -> None:
         )
 
 
-def fee_dates(resources: Resources, held: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
+def fee_dates(resources: Resources, current: PlanEntity[Any], command: UpdateResource) -> dict[str, date]:
     """From when on fees of a plan, template or group hold: the update's `effectiveDate`, else the organization's day.
 
     What did not change keeps its days. An effectiveDate beside no change at all gives both amounts anew from it on:
     so a change that was dated is moved. Raises: InvalidField beside another template, whose fees have their own days.
     """
     body = command.body
-    if command.effective is not None and _template_of(held.body) != _template_of(body):
+    if command.effective is not None and _template_of(current.body) != _template_of(body):
         raise InvalidField(
             field="effectiveDate",
             rule="does not go with another planTemplateId, which holds as if it always had: change one after the other",
         )
-    changed = [name for name in FEES if value_of(held.body, name) != value_of(body, name)]
+    changed = [name for name in FEES if value_of(current.body, name) != value_of(body, name)]
     if not changed and command.effective is not None:
         changed = list(FEES)
     assert resources.config is not None
@@ -102,11 +102,11 @@ def check_compound(resources: Resources, body: CompoundAggregation) -> None:
         codes = calculation_of(body.calculation).codes
     except CalculationError as error:
         raise InvalidField(field="calculation", rule=str(error)) from None
-    held = {entity.body.code: entity.body for entity in resources.aggregations.values()}
+    by_code = {entity.body.code: entity.body for entity in resources.aggregations.values()}
     for code in codes:
-        if code not in held:
+        if code not in by_code:
             raise InvalidField(field="calculation", rule=f"names aggregation.{code}, and no aggregation has that code")
-        if held[code].segmented_fields:
+        if by_code[code].segmented_fields:
             raise InvalidField(field="calculation", rule=f"names aggregation.{code}, which is segmented")
 
 
@@ -118,15 +118,15 @@ def codes_in(text: str) -> tuple[str, ...]:
         return ()
 
 
-def check_still_named(resources: Resources, held: Entity[Aggregation], body: Aggregation | None) -> None:
+def check_still_named(resources: Resources, current: Entity[Aggregation], body: Aggregation | None) -> None:
     """A formula finds an aggregation by its code: while one names it, it keeps its code, and is not segmented or (no
     body) deleted. Raises: Referenced, InvalidField."""
-    naming = next(naming_it(resources, held), None)
+    naming = next(naming_it(resources, current), None)
     if naming is None:
         return
     if body is None:
-        raise Referenced(kind="aggregation", id=held.id, referrer="compoundAggregation", referrer_id=naming.id)
-    if body.code != held.body.code:
+        raise Referenced(kind="aggregation", id=current.id, referrer="compoundAggregation", referrer_id=naming.id)
+    if body.code != current.body.code:
         raise InvalidField(field="code", rule=f"is named in the calculation of compoundAggregation {naming.id}")
     if body.segmented_fields:
         raise InvalidField(
@@ -135,10 +135,10 @@ def check_still_named(resources: Resources, held: Entity[Aggregation], body: Agg
         )
 
 
-def naming_it(resources: Resources, held: Entity[Aggregation]) -> Iterator[Entity[CompoundAggregation]]:
+def naming_it(resources: Resources, current: Entity[Aggregation]) -> Iterator[Entity[CompoundAggregation]]:
     """The compound aggregations whose formulas name the aggregation, as they were made."""
-    by_age = sorted(resources.compound_aggregations.values(), key=lambda one: one.position)
-    return (one for one in by_age if held.body.code in calculation_of(one.body.calculation).codes)
+    by_age = sorted(resources.compound_aggregations.values(), key=lambda compound: compound.position)
+    return (compound for compound in by_age if current.body.code in calculation_of(compound.body.calculation).codes)
 
 
 def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
@@ -163,8 +163,10 @@ def check_link(resources: Resources, id: str, body: PlanGroupLink) -> None:
 
 
 def _others(resources: Resources, id: str, group_id: str) -> list[Entity[PlanGroupLink]]:
-    links = [one for one in resources.plan_group_links.values() if one.id != id and one.body.plan_group_id == group_id]
-    return sorted(links, key=lambda one: one.position)
+    links = [
+        link for link in resources.plan_group_links.values() if link.id != id and link.body.plan_group_id == group_id
+    ]
+    return sorted(links, key=lambda link: link.position)
 
 
 def _billed(template: PlanTemplate) -> tuple[str, int]:

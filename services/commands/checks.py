@@ -27,9 +27,9 @@ from services.commands.table import KINDS
 
 def existing(resources: Resources, kind: Kind, id: str) -> Entity[Any]:
     """The resource with this id. Raises: UnknownResource."""
-    if (held := kind.held(resources).get(id)) is None:
+    if (entity := kind.held(resources).get(id)) is None:
         raise UnknownResource(kind=kind.name, id=id)
-    return held
+    return entity
 
 
 class Versioned(Protocol):
@@ -41,12 +41,12 @@ class Versioned(Protocol):
     def version(self) -> int: ...
 
 
-def check_version(kind: str, held: Versioned, given: int | None) -> None:
+def check_version(kind: str, current: Versioned, given: int | None) -> None:
     """THE version check: the client has seen what it changes. Raises: VersionMissing, VersionConflict."""
     if given is None:
         raise VersionMissing(kind=kind)
-    if given != held.version:
-        raise VersionConflict(kind=kind, id=held.id, current=held.version, given=given)
+    if given != current.version:
+        raise VersionConflict(kind=kind, id=current.id, current=current.version, given=given)
 
 
 def check_id_free(resources: Resources, id: str) -> None:
@@ -74,10 +74,10 @@ def check_unique(resources: Resources, kind: Kind, id: str, body: Resource) -> N
                 raise NotUnique(field=", ".join(fields), value=value, kind=kind.name, id=other.id)
 
 
-def check_fixed(kind: Kind, held: Entity[Any], body: Resource) -> None:
+def check_fixed(kind: Kind, current: Entity[Any], body: Resource) -> None:
     """Fields that are set for life are as they were. Raises: InvalidField."""
     for field in kind.fixed:
-        if value_of(body, field) != value_of(held.body, field):
+        if value_of(body, field) != value_of(current.body, field):
             raise InvalidField(field=field, rule="is set at creation and never changes")
 
 

@@ -45,12 +45,12 @@ def name_of(entity: CommitmentEntity) -> str:
     return entity.body.code or entity.id
 
 
-def check_commitment(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> None:
+def check_commitment(resources: Resources, body: Commitment, current: CommitmentEntity | None) -> None:
     """Amounts can be paid, fees' periods do not end before they start, the contract is the account's, earlier top-ups
     stay inside."""
-    if held is not None:
-        _check_open(held)
-        _check_top_ups_fit(held, body)
+    if current is not None:
+        _check_open(current)
+        _check_top_ups_fit(current, body)
     for field, amount in (
         ("amount", body.amount),
         ("amountPrePaid", body.amount_pre_paid),
@@ -70,24 +70,28 @@ def check_commitment(resources: Resources, body: Commitment, held: CommitmentEnt
 _OF_GRID = ("billing_plan_id", "bill_epoch", "start_date")
 
 
-def grid_of(resources: Resources, body: Commitment, held: CommitmentEntity | None) -> dict[str, BillingGrid]:
+def grid_of(resources: Resources, body: Commitment, current: CommitmentEntity | None) -> dict[str, BillingGrid]:
     """The fact's `grid`: the billing periods of a MINIMUM, fixed at its making; later account plans move none of them.
 
     Raises: InvalidField when commitment periods are asked for and several account plans could give them.
     """
     if body.kind != "MINIMUM":
         return {}
-    if held is not None and held.grid and all(getattr(held.body, one) == getattr(body, one) for one in _OF_GRID):
-        return {"grid": held.grid}
-    found = billing_grid(resources, index_families(resources), resources.accounts[body.account_id], body)
-    if found is None and body.commitment_period_interval is not None:
+    if (
+        current is not None
+        and current.grid
+        and all(getattr(current.body, field) == getattr(body, field) for field in _OF_GRID)
+    ):
+        return {"grid": current.grid}
+    grid = billing_grid(resources, index_families(resources), resources.accounts[body.account_id], body)
+    if grid is None and body.commitment_period_interval is not None:
         rule = "is required with commitmentPeriodInterval when the account has several account plans"
         raise InvalidField(field="billingPlanId", rule=rule)
-    return {"grid": found} if found is not None else {}
+    return {"grid": grid} if grid is not None else {}
 
 
-def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
-    for top_up in held.top_ups:
+def _check_top_ups_fit(current: CommitmentEntity, body: Commitment) -> None:
+    for top_up in current.top_ups:
         if not body.start_date <= top_up.date < body.end_date:
             raise InvalidField(field="endDate", rule=f"the term must hold the top-up of {top_up.date}")
         if top_up.recurring and body.kind != "MINIMUM":
@@ -95,7 +99,7 @@ def _check_top_ups_fit(held: CommitmentEntity, body: Commitment) -> None:
         check_precision("currency", top_up.amount, body.currency)
 
 
-def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None) -> None:
+def check_balance(resources: Resources, body: Balance, current: Entity[Any] | None) -> None:
     """Its term does not end before it starts, its amounts can be paid, its contract is the account's, what its
     schedules give in its term still covers what was taken out, and all of it can be paid in its currency."""
     zone = resources.accounts[body.account_id].timezone
@@ -104,9 +108,9 @@ def check_balance(resources: Resources, body: Balance, held: Entity[Any] | None)
         raise InvalidField(field="rolloverEndDate", rule="must not be before endDate")
     check_precision("rolloverAmount", body.rollover_amount, body.currency)
     check_contract_owner(resources, body.account_id, body.contract_id)
-    if isinstance(held, BalanceEntity):
-        check_currency(resources, held, body.currency)
-        check_debits(replace(held, body=body), zone, schedules_of(resources, held))
+    if isinstance(current, BalanceEntity):
+        check_currency(resources, current, body.currency)
+        check_debits(replace(current, body=body), zone, schedules_of(resources, current))
 
 
 def check_charge(resources: Resources, body: AccountCharge) -> None:
@@ -180,9 +184,9 @@ def transact(resources: Resources, command: TransactBalance) -> BalanceTransacte
 
 
 def _commitment(resources: Resources, id: str) -> CommitmentEntity:
-    held = existing(resources, KINDS["commitment"], id)
-    assert isinstance(held, CommitmentEntity)
-    return held
+    commitment = existing(resources, KINDS["commitment"], id)
+    assert isinstance(commitment, CommitmentEntity)
+    return commitment
 
 
 def _check_open(commitment: CommitmentEntity) -> None:

@@ -124,36 +124,36 @@ def _delete(resources: Resources, command: DeleteResource) -> Fact:
     return kind.fact("Deleted")(id=command.id, version=entity.version + 1, force=command.force, **more)
 
 
-def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, held: Entity[Any] | None) -> None:
+def _check_body(resources: Resources, kind: Kind, id: str, body: Resource, current: Entity[Any] | None) -> None:
     """Every rule that a new or changed body must keep. References come first: later rules look them up."""
     check_references(resources, kind, body)
     check_unique(resources, kind, id, body)
     match body:
         case Account():
-            check_account(resources, body, held)
+            check_account(resources, body, current)
         case AccountPlan():
             check_account_plan(resources, id, body)
         case Commitment():
-            assert held is None or isinstance(held, CommitmentEntity)
-            commitment_rules.check_commitment(resources, body, held)
+            assert current is None or isinstance(current, CommitmentEntity)
+            commitment_rules.check_commitment(resources, body, current)
         case Balance():
-            commitment_rules.check_balance(resources, body, held)
+            commitment_rules.check_balance(resources, body, current)
         case BalanceSchedule():
             schedule_rules.check_schedule(resources, body)
         case AccountCharge():
             commitment_rules.check_charge(resources, body)
         case BillConfig():
-            check_lock_date(body, held)
+            check_lock_date(body, current)
         case _:
-            _check_of_catalog(resources, id, body, held)
+            _check_of_catalog(resources, id, body, current)
 
 
-def _check_of_catalog(resources: Resources, id: str, body: Resource, held: Entity[Any] | None) -> None:
+def _check_of_catalog(resources: Resources, id: str, body: Resource, current: Entity[Any] | None) -> None:
     match body:
         case Aggregation():
             check_aggregation(resources, body)
-            if held is not None:
-                check_still_named(resources, held, body)
+            if current is not None:
+                check_still_named(resources, current, body)
         case CompoundAggregation():
             check_compound(resources, body)
         case Pricing():

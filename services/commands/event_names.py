@@ -24,26 +24,26 @@ def group_of(kind: Kind) -> str:
 
 
 def _happenings() -> list[Happening]:
-    found = [
+    happenings = [
         Happening(f"{group_of(kind)}.{ending.lower()}", kind.model.__name__ + ending)
         for kind in KINDS.values()
         for ending in ("Created", "Updated", "Deleted")
     ]
-    found += [Happening(f"{group_of(kind)}.updated", fact_type) for fact_type, kind in OTHER_FACTS.items()]
+    happenings += [Happening(f"{group_of(kind)}.updated", fact_type) for fact_type, kind in OTHER_FACTS.items()]
     for ending, first in (("created", True), ("updated", False)):
-        found.append(Happening(f"configuration.{CONFIGURATION}.{ending}", OrganizationConfigured.__name__, first))
-    return found
+        happenings.append(Happening(f"configuration.{CONFIGURATION}.{ending}", OrganizationConfigured.__name__, first))
+    return happenings
 
 
 HAPPENINGS = _happenings()
 #: All names, in their order.
-NAMES = sorted({one.name for one in HAPPENINGS})
+NAMES = sorted({happening.name for happening in HAPPENINGS})
 
 
 def name_of(fact: ResourceFact) -> str:
     """The name of the event that a fact about a resource, or the configuration, is."""
-    found = (one for one in HAPPENINGS if one.fact_type == type(fact).__name__)
-    return next(one.name for one in found if one.first in (None, fact.version == 1))
+    happenings = (happening for happening in HAPPENINGS if happening.fact_type == type(fact).__name__)
+    return next(happening.name for happening in happenings if happening.first in (None, fact.version == 1))
 
 
 def kind_named(name: str) -> Kind | None:

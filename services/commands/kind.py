@@ -100,8 +100,8 @@ class Kind:
 
     def held(self, resources: Resources) -> dict[str, Entity[Any]]:
         """The resources of this kind, by id."""
-        found: dict[str, Entity[Any]] = getattr(resources, self.attribute)
-        return found
+        of_this_kind: dict[str, Entity[Any]] = getattr(resources, self.attribute)
+        return of_this_kind
 
     def references(self, body: Resource) -> Iterator[tuple[str, str, str]]:
         """Every reference in the body: its field, the kind and the id that it names."""

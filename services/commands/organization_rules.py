@@ -21,12 +21,12 @@ def check_exists(resources: Resources) -> None:
 
 def configure(resources: Resources, command: ConfigureOrganization) -> OrganizationConfigured:
     """The first needs no version. Raises: VersionConflict, InvalidField."""
-    held = resources.config
-    if held is not None:
-        check_version("organizationConfig", held, command.version)
-        if bool(command.body.test_clock) != bool(held.body.test_clock):
+    config = resources.config
+    if config is not None:
+        check_version("organizationConfig", config, command.version)
+        if bool(command.body.test_clock) != bool(config.body.test_clock):
             raise InvalidField(field="testClock", rule="is set at creation and never changes")
-    version = 1 if held is None else held.version + 1
+    version = 1 if config is None else config.version + 1
     return OrganizationConfigured(id=resources.organization, version=version, body=command.body)
 
 

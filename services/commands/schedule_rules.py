@@ -38,20 +38,20 @@ def check_schedule(resources: Resources, body: BalanceSchedule) -> None:
         check_precision("amount", body.amount, balance.currency)
 
 
-def changed(resources: Resources, held: ScheduleEntity[Any], command: UpdateResource) -> dict[str, date]:
+def changed(resources: Resources, current: ScheduleEntity[Any], command: UpdateResource) -> dict[str, date]:
     """The fact's `effective`: from when on the new terms hold. Raises: DebitUncovered."""
     assert isinstance(command.body, BalanceSchedule)
-    balance = resources.balances[held.body.balance_id]
+    balance = resources.balances[current.body.balance_id]
     effective = _effective(resources, balance.body, command.effective, command.now)
-    _check_left(resources, balance, held, held.with_terms(command.body, effective))
+    _check_left(resources, balance, current, current.with_terms(command.body, effective))
     return {"effective": effective}
 
 
-def ended(resources: Resources, held: ScheduleEntity[Any], command: DeleteResource) -> dict[str, Any]:
+def ended(resources: Resources, current: ScheduleEntity[Any], command: DeleteResource) -> dict[str, Any]:
     """The fact's members: from when on it gives nothing more, and whose it was. Raises: DebitUncovered."""
-    balance = resources.balances[held.body.balance_id]
+    balance = resources.balances[current.body.balance_id]
     effective = _effective(resources, balance.body, command.effective, command.now)
-    _check_left(resources, balance, held, held.ending(effective, command.force))
+    _check_left(resources, balance, current, current.ending(effective, command.force))
     return {"effective": effective, "balance_id": balance.id}
 
 
@@ -61,9 +61,9 @@ def _effective(resources: Resources, balance: Balance, given: date | None, now: 
 
 
 def _check_left(
-    resources: Resources, balance: BalanceEntity, held: ScheduleEntity[Any], after: ScheduleEntity[Any] | None
+    resources: Resources, balance: BalanceEntity, current: ScheduleEntity[Any], after: ScheduleEntity[Any] | None
 ) -> None:
-    others = [one for one in schedules_of(resources, balance) if one.id != held.id]
+    others = [schedule for schedule in schedules_of(resources, balance) if schedule.id != current.id]
     schedules = others if after is None else [*others, after]
     check_debits(balance, _zone(resources, balance.body), schedules)
 
@@ -72,9 +72,9 @@ def check_currency(resources: Resources, balance: BalanceEntity, currency: str) 
     """All that was and will be paid in can be paid in this currency, and its fees are in it."""
     if currency == balance.body.currency:
         return
-    paying = (term.body for one in schedules_of(resources, balance) for term in one.terms)
+    paying = (term.body for each in schedules_of(resources, balance) for term in each.terms)
     amounts = [body.amount for body in paying if isinstance(body, BalanceTransactionSchedule)]
-    for amount in (*(one.amount for one in balance.transactions), *amounts):
+    for amount in (*(each.amount for each in balance.transactions), *amounts):
         check_precision("currency", amount, currency)
     for fee in resources.balance_charge_schedules.values():
         if fee.body.balance_id == balance.id and fee.body.currency != currency:
@@ -92,8 +92,8 @@ def check_debit(resources: Resources, balance: BalanceEntity, day: date, debit: 
 
     What was drawn is not asked: a debit comes before draws, late usage's too (`PaidIn`). Raises: InvalidField.
     """
-    found = _left(balance, _zone(resources, balance.body), schedules_of(resources, balance), (day, debit))
-    left = min(total for at, total in found if at >= day)
+    totals = _left(balance, _zone(resources, balance.body), schedules_of(resources, balance), (day, debit))
+    left = min(total for at, total in totals if at >= day)
     if left < 0:
         raise InvalidField(field="amount", rule=f"must not take out more than the {plain(left - debit)} paid in")
 
@@ -113,13 +113,13 @@ def _left(
 ) -> Iterator[tuple[date, Decimal]]:
     """What is in the balance on each day on which anything was posted: all of that by then, and what schedules give."""
     by_day: dict[date, Decimal] = {}
-    for day, amount in (*((one.date, one.amount) for one in balance.transactions), *more):
+    for day, amount in (*((posting.date, posting.amount) for posting in balance.transactions), *more):
         by_day[day] = by_day.get(day, Decimal(0)) + amount
-    paying = [one for one in schedules if isinstance(one.body, BalanceTransactionSchedule)]
-    recurring = [one for schedule in paying for one in top_ups(schedule, balance.body, zone)]
+    paying = [schedule for schedule in schedules if isinstance(schedule.body, BalanceTransactionSchedule)]
+    recurring = [series for schedule in paying for series in top_ups(schedule, balance.body, zone)]
     days = sorted(by_day)
     for day, posted in zip(days, accumulate(by_day[day] for day in days), strict=True):
-        yield day, posted + sum(one.body.amount * one.days.by(day) for one in recurring)
+        yield day, posted + sum(series.body.amount * series.days.by(day) for series in recurring)
 
 
 def _zone(resources: Resources, balance: Balance) -> str:

@@ -37,14 +37,14 @@ def supposed(resources: Resources, commitments: Sequence[Any], pricings: Sequenc
 
     `now` must be later than whatever happened to the resources.
     """
-    found = replace(resources, commitments=dict(resources.commitments), pricings=dict(resources.pricings))
+    supposed_resources = replace(resources, commitments=dict(resources.commitments), pricings=dict(resources.pricings))
     for kind, documents in (("pricing", pricings), ("commitment", commitments)):
         for number, document in enumerate(documents):
             try:
-                _suppose(found, kind, document, number, now)
+                _suppose(supposed_resources, kind, document, number, now)
             except (InvalidBody, InvalidField) as error:
                 raise InvalidBody(problems=f"{KINDS[kind].path}[{number}]: {error}") from error
-    return found
+    return supposed_resources
 
 
 def _suppose(resources: Resources, kind: str, document: Any, number: int, now: datetime) -> None:
@@ -54,8 +54,8 @@ def _suppose(resources: Resources, kind: str, document: Any, number: int, now: d
     if id is None:
         command = CreateResource(kind, str(uuid5(NAMESPACE, f"what-if/{kind}/{number}")), body, now)
     elif isinstance(id, str):
-        held = existing(resources, KINDS[kind], id)
-        command = UpdateResource(kind, id, body, held.version, now)
+        current = existing(resources, KINDS[kind], id)
+        command = UpdateResource(kind, id, body, current.version, now)
     else:
         raise InvalidField(field="id", rule="must be text")
     for fact in decide(resources, command, 1):

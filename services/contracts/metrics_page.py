@@ -37,8 +37,8 @@ def _group(title: str, registry: CollectorRegistry) -> Iterator[str]:
     yield from (f"## {title}", *_COLUMNS)
     for metric, labels in described(registry):
         name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-        told = ", ".join(f"`{label}`" for label in labels) or "-"
-        yield f"| `{name}` | {metric.type} | {told} | {metric.documentation} |"
+        labels_shown = ", ".join(f"`{label}`" for label in labels) or "-"
+        yield f"| `{name}` | {metric.type} | {labels_shown} | {metric.documentation} |"
     yield ""
 
 

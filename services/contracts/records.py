@@ -31,8 +31,8 @@ class RecordSchema(GenerateJsonSchema):
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         """What holds for a client's body alone is no word about the log."""
-        found = super().generate_inner(schema)
-        return {name: value for name, value in found.items() if name != TOLD_CLIENTS}
+        schema_made = super().generate_inner(schema)
+        return {name: value for name, value in schema_made.items() if name != TOLD_CLIENTS}
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         return dict(_NUMBER)
@@ -43,9 +43,9 @@ class RecordSchema(GenerateJsonSchema):
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         """What only a client must give (`events.resources.bounds`), the log may lack."""
-        found = super().model_schema(schema)
+        schema_made = super().model_schema(schema)
         required = [field.alias or name for name, field in schema["cls"].model_fields.items() if field.is_required()]
-        return {name: value for name, value in found.items() if name != "required"} | (
+        return {name: value for name, value in schema_made.items() if name != "required"} | (
             {"required": required} if required else {}
         )
 
@@ -54,8 +54,8 @@ class RecordSchema(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def tagged_union_schema(self, schema: core_schema.TaggedUnionSchema) -> JsonSchemaValue:
-        found = super().tagged_union_schema(schema)
-        return {name: value for name, value in found.items() if name != "discriminator"}
+        schema_made = super().tagged_union_schema(schema)
+        return {name: value for name, value in schema_made.items() if name != "discriminator"}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -72,15 +72,15 @@ def schemas() -> dict[str, Any]:
     """All of them by name: facts and what is inside them, the envelope, a usage event, a bill line item."""
     facts = [(fact, "serialization") for fact in FACTS.values()]
     _, made = models_json_schema(facts, ref_template=SCHEMAS, schema_generator=RecordSchema)  # type: ignore[arg-type]
-    found: dict[str, Any] = made["$defs"]
+    by_name: dict[str, Any] = made["$defs"]
     for name, fact in FACTS.items():
-        found[name]["description"] = getdoc(fact)
+        by_name[name]["description"] = getdoc(fact)
     envelope = Envelope.model_json_schema(mode="serialization", schema_generator=PresentSchema, ref_template=SCHEMAS)
     del envelope["$defs"]
-    found["Envelope"] = envelope | {"properties": envelope["properties"] | {"data": {"type": "object"}}}
-    found[USAGE_EVENT] = _usage()
-    found[LINE_ITEM] = _line_item()
-    return dict(sorted(_plain(found).items()))
+    by_name["Envelope"] = envelope | {"properties": envelope["properties"] | {"data": {"type": "object"}}}
+    by_name[USAGE_EVENT] = _usage()
+    by_name[LINE_ITEM] = _line_item()
+    return dict(sorted(_plain(by_name).items()))
 
 
 def record_of(name: str) -> dict[str, Any]:
@@ -133,4 +133,4 @@ _UNSAYABLE = {"gt", "ge", "lt", "le"}
 def _plain(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {name: _plain(value) for name, value in schema.items() if name not in _UNSAYABLE}
-    return [_plain(one) for one in schema] if isinstance(schema, list) else schema
+    return [_plain(part) for part in schema] if isinstance(schema, list) else schema

@@ -27,18 +27,23 @@ def settings_page() -> str:
 
 
 def _group(title: str, names: Iterable[str]) -> Iterator[str]:
-    told = Settings.model_json_schema()["properties"]
+    settings = Settings.model_json_schema()["properties"]
     yield from (f"## {title}", *_COLUMNS)
     for name in names:
-        one = told[name]
-        cells = f"`{PREFIX}{name.upper()}`", _value(one), _default(one), " ".join(one["description"].split())
+        setting = settings[name]
+        cells = (
+            f"`{PREFIX}{name.upper()}`",
+            _value(setting),
+            _default(setting),
+            " ".join(setting["description"].split()),
+        )
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
     yield ""
 
 
 def _value(schema: dict[str, Any]) -> str:
     """What may be given, in words."""
-    plain = next((one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"), schema)
+    plain = next((form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"), schema)
     if "enum" in plain:
         return ", ".join(f"`{value}`" for value in plain["enum"])
     match plain.get("format"), plain.get("type"):

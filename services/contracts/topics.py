@@ -207,13 +207,13 @@ _NUMBERS = ("retention.ms", "retention.bytes")
 def channel_binding(topic: Topic) -> dict[str, Any]:
     """Partitions where they are fixed, and how long records stay; -1 is for ever."""
     config = topic.config
-    kept: dict[str, Any] = {name: int(config[name]) for name in _NUMBERS}
-    kept |= {
+    settings: dict[str, Any] = {name: int(config[name]) for name in _NUMBERS}
+    settings |= {
         "cleanup.policy": config["cleanup.policy"].split(","),
         "max.message.bytes": Settings.model_fields["max_record_bytes"].default,
     }
-    found: dict[str, Any] = {"topic": topic.name, "topicConfiguration": kept, "bindingVersion": _VERSION}
-    return {"kafka": found | ({"partitions": topic.partitions} if topic.partitions else {})}
+    binding: dict[str, Any] = {"topic": topic.name, "topicConfiguration": settings, "bindingVersion": _VERSION}
+    return {"kafka": binding | ({"partitions": topic.partitions} if topic.partitions else {})}
 
 
 def message_binding(key: str) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from events.topics import usage_key
-from services.access.client import SignedIn
+from services.access.client import AsyncPatient, SignedIn
 from services.access.local import Credentials
-from services.api.patience import AsyncPatient
 from services.demo.story import CUSTOMERS, METER, METER_FIELDS, ORGANIZATION, PRICES, Customer, Month
 from services.demo.trace_file import Request
 from services.failures import ExpectedFailure

@@ -11,9 +11,8 @@ from services.doctor.findings import Check, Report
 from services.failures import ExpectedFailure
 from services.kafka import Cluster, NotLetInError
 from services.kafka.asking import Broker, brokers_of, certificate_ends, is_of_least_version
+from services.kafka.credentials import NoTokenError, TlsFileError
 from services.kafka.entering import ClosedError, addresses_of, let_in
-from services.kafka.tls import TlsFileError
-from services.kafka.tokens import NoTokenError
 
 SECONDS = 5.0
 #: A certificate that ends sooner is told of.

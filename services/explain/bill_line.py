@@ -73,9 +73,9 @@ async def find_line(postgres: Postgres, waiter: Waiter, organization: str, bill_
     life = await _life(postgres, organization, bill_id)
     if life.pending is not None:
         await waiter.until_commands_projected()
-        found = await load_pending(postgres, waiter, life)
-        if found is not None:
-            bill = _as_issued(found, named)
+        pending = await load_pending(postgres, waiter, life)
+        if pending is not None:
+            bill = _as_issued(pending, named)
             return FoundLine(bill, _line(bill, named), pending=True)
         life = await _life(postgres, organization, bill_id)
     # It was issued a moment ago: the read models do not know it yet, but they have passed the positions it names.
@@ -94,11 +94,11 @@ async def _life(postgres: Postgres, organization: str, bill_id: str) -> BillLife
         return await load_life(connection, organization, bill_id)
 
 
-def _as_issued(found: Pending, named: str) -> BillIssued:
+def _as_issued(pending: Pending, named: str) -> BillIssued:
     """What approval would append now. Raises: UnknownResource for a line of a bill that nothing is due on."""
-    if found.draft is None:
+    if pending.draft is None:
         raise _unknown(named)
-    return issued_bill(BillRequest(found.life.organization, found.draft.bill_date), found.loaded, found.draft)
+    return issued_bill(BillRequest(pending.life.organization, pending.draft.bill_date), pending.loaded, pending.draft)
 
 
 def _line(bill: BillIssued, named: str) -> BillLine:
@@ -160,5 +160,5 @@ async def _terms(
 
 def _adjustments(past: PastFamily, resources: frozenset[str]) -> set[str]:
     """A counter's adjustments belong to what its charges follow from."""
-    held = past.resources.counter_adjustments.values()
-    return {one.id for one in held if one.body.counter_id in resources}
+    adjustments = past.resources.counter_adjustments.values()
+    return {adjustment.id for adjustment in adjustments if adjustment.body.counter_id in resources}

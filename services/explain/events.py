@@ -32,14 +32,14 @@ async def read_events(reader: LogReader, past: PastFamily, refs: Sequence[UsageR
     if not offsets or limit < 1:
         return []
     start, end = min(first for first, _ in offsets), max(last for _, last in offsets) + 1
-    wanted, found = _Wanted(past, refs), list[Document]()
+    wanted, documents = _Wanted(past, refs), list[Document]()
     accounts = {ref.account_id for ref in refs}
     async with aclosing(usage_between(reader, past.positions.partition, start, end, accounts, past.origins)) as polls:
         async for usage in polls:
-            found.extend(await compute(past.organization, wanted.documents, usage))
-            if len(found) >= limit:
+            documents.extend(await compute(past.organization, wanted.documents, usage))
+            if len(documents) >= limit:
                 break
-    return found[:limit]
+    return documents[:limit]
 
 
 class _Wanted:
@@ -58,7 +58,7 @@ class _Wanted:
 
     def documents(self, usage: Sequence[Logged]) -> list[Document]:
         """The events of these that are in one of the totals."""
-        return [document for one in usage for document in self.document(one)]
+        return [document for usage_record in usage for document in self.document(usage_record)]
 
     def document(self, logged: Logged) -> Iterator[Document]:
         """The event, if it is in one of the totals, with what it adds to them."""
@@ -69,12 +69,14 @@ class _Wanted:
         day = details.ts.astimezone(self._zone).date()
         adds = [
             {
-                "aggregationId": one.aggregation_id,
-                "segment": one.segment,
-                "quantity": number(value(self._functions[one.aggregation_id], one.value)),
+                "aggregationId": contribution.aggregation_id,
+                "segment": contribution.segment,
+                "quantity": number(value(self._functions[contribution.aggregation_id], contribution.value)),
             }
-            for one in contributions(aggregations, details.numbers, details.texts, details.ts, details.usage_id)
-            if day in self._days.get((record.account, one.aggregation_id, one.segment), ())
+            for contribution in contributions(
+                aggregations, details.numbers, details.texts, details.ts, details.usage_id
+            )
+            if day in self._days.get((record.account, contribution.aggregation_id, contribution.segment), ())
         ]
         if adds:
             yield {

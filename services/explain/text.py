@@ -17,8 +17,8 @@ def lines_of(document: Document) -> Iterator[str]:
         yield f"pending: as of offset {document['positions']['log']} of its log; later usage and terms may change it"
     yield f"rule: {document['rule']}"
     yield f"{document['amount']} = {document['due']} due - {document['billedBefore']} billed before"
-    for one in document["earlier"]:
-        yield f"{STEP}billed before: {one['amount']} on bill {one['billId']} of {one['billDate']}"
+    for earlier in document["earlier"]:
+        yield f"{STEP}billed before: {earlier['amount']} on bill {earlier['billId']} of {earlier['billDate']}"
     for part in document["parts"]:
         yield from _part(part)
     yield from _events(document)
@@ -26,16 +26,16 @@ def lines_of(document: Document) -> Iterator[str]:
 
 def _part(part: Document) -> Iterator[str]:
     yield f"{part['amount']} due:"
-    for one in part["adds"]:
-        yield f"{STEP}{one['amount']}  {one['what']}"
+    for addition in part["adds"]:
+        yield f"{STEP}{addition['amount']}  {addition['what']}"
     for line in _told(part["inputs"], ""):
         yield f"{STEP}{line}"
-    for one in part["slices"]:
+    for slice in part["slices"]:
         yield (
-            f"{STEP}slice from {one['start']}: {one['amount']}, credited {one['credited']}, drawn {one['drawn']},"
-            f" uncovered {one['uncovered']}"
+            f"{STEP}slice from {slice['start']}: {slice['amount']}, credited {slice['credited']},"
+            f" drawn {slice['drawn']}, uncovered {slice['uncovered']}"
         )
-        for candidate in one["candidates"]:
+        for candidate in slice["candidates"]:
             yield f"{STEP}{STEP}{_candidate(candidate)}"
 
 
@@ -65,13 +65,13 @@ def _told(value: Any, name: str) -> Iterator[str]:
 
 def _events(document: Document) -> Iterator[str]:
     yield f"{len(document['events'])} of {document['eventCount']} events:"
-    for one in document["events"]:
-        adds = ", ".join(str(add["quantity"]) for add in one["adds"])
-        yield f"{STEP}{one['id']}  {_place(one)}  {one['ts']}  {one['usageId']}: {adds}"
+    for event in document["events"]:
+        adds = ", ".join(str(add["quantity"]) for add in event["adds"])
+        yield f"{STEP}{event['id']}  {_place(event)}  {event['ts']}  {event['usageId']}: {adds}"
     yield f"{len(document['terms'])} facts of its terms:"
-    for one in document["terms"]:
-        yield f"{STEP}{one['id']}  {_place(one)}  {one['type']} {one['resourceId']}"
+    for term in document["terms"]:
+        yield f"{STEP}{term['id']}  {_place(term)}  {term['type']} {term['resourceId']}"
 
 
-def _place(one: Document) -> str:
-    return f"{one['topic']}/{one['partition']}@{one['offset']}"
+def _place(at: Document) -> str:
+    return f"{at['topic']}/{at['partition']}@{at['offset']}"

@@ -109,10 +109,10 @@ class Position:
 
     def go_on(self) -> None:
         """From where the file was left. Raises: FileChangedError."""
-        kept = self._kept().get(self._organization)
-        if kept is not None and kept["digest"] != self._digest:
-            raise FileChangedError(path=self._path, line=kept["line"])
-        self.line = 0 if kept is None else kept["line"]
+        before = self._kept().get(self._organization)
+        if before is not None and before["digest"] != self._digest:
+            raise FileChangedError(path=self._path, line=before["line"])
+        self.line = 0 if before is None else before["line"]
 
     def reach(self, line: int) -> None:
         """Keep it, whole or not at all."""
@@ -124,7 +124,7 @@ class Position:
     def _kept(self) -> dict[str, Any]:
         """What stands beside the file: digest and line of each organization that it was sent to."""
         try:
-            kept: dict[str, Any] = json.loads(self._beside.read_text())
+            positions: dict[str, Any] = json.loads(self._beside.read_text())
         except FileNotFoundError:
             return {}
-        return kept
+        return positions

@@ -53,9 +53,9 @@ class Layout:
 
     def field_of(self, column: str) -> str:
         """The field of a column, "" for none. Raises: UnmappedColumnError."""
-        found = self.columns.get(column)
-        if found is not None:
-            return found
+        field = self.columns.get(column)
+        if field is not None:
+            return field
         try:
             return check_field(column)
         except UnknownFieldError:
@@ -64,31 +64,31 @@ class Layout:
 
 def measurement_of(row: Mapping[str, Any], layout: Layout, uid: str) -> dict[str, Any]:
     """The measurement of a row; `uid` for one that has none. Raises: RowError, UnmappedColumnError."""
-    found: dict[str, Any] = {}
+    measurement: dict[str, Any] = {}
     for column, value in row.items():
         if column in MAPS and column not in layout.columns and isinstance(value, dict):
             for code, inner in value.items():
-                _put(found, f"{column}.{code}", inner)
+                _put(measurement, f"{column}.{code}", inner)
         elif name := layout.field_of(column):
-            _put(found, name, value)
+            _put(measurement, name, value)
     for name, text in layout.fixed.items():
         category, _, code = name.partition(".")
-        if name not in found and code not in found.get(category, {}):
-            _put(found, name, text)
-    return {"uid": uid} | found
+        if name not in measurement and code not in measurement.get(category, {}):
+            _put(measurement, name, text)
+    return {"uid": uid} | measurement
 
 
-def _put(found: dict[str, Any], name: str, value: Any) -> None:
+def _put(measurement: dict[str, Any], name: str, value: Any) -> None:
     """An empty cell says nothing."""
     if value is None or value == "":
         return
     category, point, code = name.partition(".")
     if not point:
-        found[name] = _time(value) if name in _TIMES else value
+        measurement[name] = _time(value) if name in _TIMES else value
     elif category in NUMBERS:
-        found.setdefault(category, {})[code] = _number(name, value)
+        measurement.setdefault(category, {})[code] = _number(name, value)
     else:
-        found.setdefault(category, {})[code] = value
+        measurement.setdefault(category, {})[code] = value
 
 
 def _time(value: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from services.access.client import PASSING, Patience
 from services.api.measurement import ITEMS_MAX, PAYLOAD_BYTES
-from services.api.patience import PASSING, Patience
 from services.failures import ExpectedFailure, Worded
 
 #: What a body may have, less what stands around the items.
@@ -88,8 +88,8 @@ class Sender:
             if not refused:
                 break
             wrong += [Wrong(lines[index], message) for index, message in refused.items()]
-            kept = [index for index in range(len(items)) if index not in refused]
-            items, lines = [items[index] for index in kept], [lines[index] for index in kept]
+            left = [index for index in range(len(items)) if index not in refused]
+            items, lines = [items[index] for index in left], [lines[index] for index in left]
         return wrong
 
     def _taken(self, items: list[bytes], after: int) -> dict[int, str]:
@@ -112,7 +112,7 @@ class Sender:
         try:
             document = answer.json()
             if answer.status_code == 400 and document.get("refused"):
-                return {one["index"]: one["message"] for one in document["refused"]}
+                return {item["index"]: item["message"] for item in document["refused"]}
             why = document["message"]
         except (ValueError, KeyError, AttributeError, TypeError):
             pass  # whoever answered so is not our API; its own words say most

@@ -189,10 +189,10 @@ def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: i
     Of one larger than half of what a record may have the value may be cut, and says so. `record_bytes`: that much.
     """
     key, value, most = record.key, record.value or b"", record_bytes // KEPT_SHARE
-    kept = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
+    headers = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
     if size_of(record) > most:
         key = key if len(key or b"") <= most // 8 else None
-        kept = kept if header_bytes(kept) <= most // 8 else []
+        headers = headers if header_bytes(headers) <= most // 8 else []
     ours = [
         (REASON_HEADER, refused.reason.value.encode()),
         (RULE_HEADER, refused.rule[:MAX_RULE_LENGTH].encode(errors="replace")),
@@ -204,7 +204,7 @@ def rejected(record: FetchedRecord, partition: int, refused: Refused, arrival: i
     if len(value) > most:
         ours.append((CUT_HEADER, f"{len(value)} bytes, sha256 {hashlib.sha256(value).hexdigest()}".encode()))
         value = value[:most]
-    return Record(key, value, [*kept, *ours])
+    return Record(key, value, [*headers, *ours])
 
 
 def size_of(record: FetchedRecord) -> int:

@@ -31,7 +31,7 @@ from services.failures import Passing, Worded
 from services.ingest.directory import Directory, FamilyReaders, directory_of, follow_account
 from services.kafka import Cluster, FetchedRecord, LogReader
 from services.postgres import Postgres
-from services.projection.catalog_fold import CatalogFold
+from services.projection.catalog import CatalogFold
 from services.store.events import head_and_generations, relayed
 from services.store.generations import Generations, GenerationsMovedError
 
@@ -79,8 +79,8 @@ class CatalogFollower(CatalogFold):
     def evolve(self, envelope: Envelope) -> None:
         """Hold what a fact says; a tick of the real clock is no organization's."""
         if envelope.organization:
-            held = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
-            held.evolve(envelope)
+            resources = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
+            resources.evolve(envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,13 @@ class Catalogs:
 
     def directory(self, organization: str) -> Directory | None:
         """Accounts and meters of the organization; None while it is unknown or not configured."""
-        held = self._directories.get(organization)
-        if held is None:
+        directory = self._directories.get(organization)
+        if directory is None:
             resources = self._follower.resources(organization)
             if resources is None or resources.config is None:
                 return None
-            held = self._directories[organization] = directory_of(resources)
-        return held
+            directory = self._directories[organization] = directory_of(resources)
+        return directory
 
     def meter_plan(self, directory: Directory, meter_id: str) -> MeterPlan | None:
         """The aggregations of a meter; None if it has none."""
@@ -151,10 +151,10 @@ class Catalogs:
 
     def readers(self, directory: Directory, key: TotalsKey) -> tuple[Reader, ...]:
         """The series that read a total of an account."""
-        held = self._readers.get(directory.organization)
-        if held is None:
-            held = self._readers[directory.organization] = FamilyReaders(directory.resources)
-        return held.of(key)
+        family_readers = self._readers.get(directory.organization)
+        if family_readers is None:
+            family_readers = self._readers[directory.organization] = FamilyReaders(directory.resources)
+        return family_readers.of(key)
 
 
 class RelayBehindError(Worded, Passing):

@@ -60,8 +60,8 @@ def _strings(value: Any) -> int:
 
 
 def _once(members: list[tuple[str, Any]]) -> None:
-    seen = set[str]()
+    names = set[str]()
     for name, _ in members:
-        if name in seen:
+        if name in names:
             raise Refused(Reason.REPEATED_NAME, f"{name[:80]!r} must be given once")
-        seen.add(name)
+        names.add(name)

@@ -31,9 +31,9 @@ from services.ingest.catalogs import Catalogs, Stale
 from services.ingest.instants import day_number, parse_instant
 from services.ingest.lane import Lane, LaneKey, days_in
 from services.ingest.rating import Rater
-from services.ingest.read_back import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.ingest.record import RecordWriter
 from services.ingest.snapshot import Snapshot
+from services.ingest.totals import RATED_PREFIX, READ_PREFIX, RatedEnvelope, decode_rated
 from services.kafka import Appended, Cluster, FetchedRecord, Mark
 
 
@@ -112,7 +112,7 @@ class PartitionState:
         """The catalog moved: what was worked out from it for these is worked out again when it is needed."""
         accounts = stale.accounts & self._lanes_of.keys()
         if stale.organizations:
-            accounts |= {one for one, keys in self._lanes_of.items() if keys[0][0] in stale.organizations}
+            accounts |= {account_id for account_id, keys in self._lanes_of.items() if keys[0][0] in stale.organizations}
         for account in accounts:
             for key in self._lanes_of.pop(account):
                 del self.lanes[key]
@@ -167,14 +167,14 @@ def gaps(
 
     `acknowledged` are our batches in order. Raises: LogWentBackError.
     """
-    found = []
+    gaps_before = []
     for base, count, _ in acknowledged:
         if base < position:
             raise LogWentBackError(cluster, EVENTS, partition, base, position)
         if base > position:
-            found.append((position, base))
+            gaps_before.append((position, base))
         position = base + count
-    return found, position
+    return gaps_before, position
 
 
 async def second_writer(

@@ -35,7 +35,7 @@ class _Charges:
     #: By aggregation, segment and day, of what is no plain sum.
     others: dict[tuple[str, str, date], tuple[RunningCharge, ...]] = field(default_factory=dict)
     #: By total, with the days that they are the same for.
-    held: dict[TotalsKey, tuple[Period, tuple[RunningCharge, ...]]] = field(default_factory=dict)
+    by_period: dict[TotalsKey, tuple[Period, tuple[RunningCharge, ...]]] = field(default_factory=dict)
     #: By total, account plan, pricing and the first days that they sum.
     running: dict[tuple[TotalsKey, str, str, Period], RunningCharge] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class Rater:
         return DayAtHand(day, self._totals.cell(key, day), charges)
 
     def _rate_others(self, usage: Usage, day: date, plan: MeterPlan, readers: _Readers) -> list[str]:
-        account_id, found = usage.lane.account.id, list[str]()
+        account_id, gains = usage.lane.account.id, list[str]()
         values = {code: Decimal(number) for code, number in usage.numbers.items()}
         parts = contributions(plan.others, values, joined(usage.texts.values()), usage.ts, usage.usage_id)
         others = self._charges[account_id].others
@@ -98,19 +98,19 @@ class Rater:
                 charges = others[on_day] = self._find((account_id, aggregation_id, segment), day, readers)
             for charge in charges:
                 if amount := charge.gain_state(state):
-                    found.append(f'{{{charge.members},"amount":"{amount}"}}')
+                    gains.append(f'{{{charge.members},"amount":"{amount}"}}')
         self._totals.add(account_id, day, plan, parts)
-        return found
+        return gains
 
     def _find(self, key: TotalsKey, day: date, readers: _Readers) -> tuple[RunningCharge, ...]:
         """The charges of a total on a day; those of one day are mostly those of the whole billing period."""
         of_account = self._charges[key[0]]
-        held = of_account.held.get(key)
-        if held is None or not held[0].holds(day):
+        known = of_account.by_period.get(key)
+        if known is None or not known[0].holds(day):
             applied, days = applied_on(readers(key), key[0], day)
-            charges = tuple(self._of(key, one, of_account.running) for one in applied)
-            held = of_account.held[key] = (days, charges)
-        return held[1]
+            charges = tuple(self._of(key, priced, of_account.running) for priced in applied)
+            known = of_account.by_period[key] = (days, charges)
+        return known[1]
 
     def _of(
         self, key: TotalsKey, applied: Applied, running: dict[tuple[TotalsKey, str, str, Period], RunningCharge]
@@ -136,12 +136,12 @@ def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple
 
     Returns them with days around it for which the same is true.
     """
-    found, same = [], Period(date.min, date.max)
+    applied, same = [], Period(date.min, date.max)
     for plan, series, _ in readers:
         # A formula's value moves with records of other meters, too: it is settled, and no record has a part of it.
         if series.is_credit or series.compound_id is not None:
             continue
-        member = next((one for one in plan.members if one.id == account_id), None)
+        member = next((account for account in plan.members if account.id == account_id), None)
         inside = plan.start <= day and (plan.end is None or day < plan.end)
         if member is None or not inside or not plan.rates(member, day):
             same = Period(day, day + ONE_DAY)
@@ -149,13 +149,13 @@ def applied_on(readers: tuple[Reader, ...], account_id: str, day: date) -> tuple
         billing = plan.period(plan.grid.number(day))
         run = billing if member.id == plan.account.id else Period(day, day + ONE_DAY)
         for pricing, runs in held_days(series.spans, billing):
-            holding = next((one for one in runs if one.holds(day)), None)
+            holding = next((span for span in runs if span.holds(day)), None)
             if holding is not None:
                 days = (Period(plan.start, plan.end or date.max),) if pricing.span else tuple(runs)
-                found.append(Applied(plan, series, pricing, days))
+                applied.append(Applied(plan, series, pricing, days))
                 run = run.clipped(*holding)
                 break
         else:
             run = Period(day, day + ONE_DAY)
         same = same.clipped(*run)
-    return found, same
+    return applied, same

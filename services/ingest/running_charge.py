@@ -164,8 +164,8 @@ class RunningCharge:
         """Merge what a record contributes to any aggregation; returns what C gained, as `gain`."""
         if self._price is not None:
             return self.gain(part.number, str(part.number))
-        before, held = self._cumulative, self._state
-        self._state = part if held is None else merge(self.applied.series.function, held, part)
+        before, state = self._cumulative, self._state
+        self._state = part if state is None else merge(self.applied.series.function, state, part)
         self._cumulative = self._in_fractions()
         return _written(self._cumulative - before)
 

@@ -48,12 +48,12 @@ class _Run:
 
         Equal first 8 bytes of different ids, and one id remembered again after the window, stand side by side.
         """
-        found = None
+        content = None
         while index < len(self) and self.high[index] == high:
             if self.low[index] == low and int(self.day[index]) >= oldest_day:
-                found = self.content[index].tobytes()
+                content = self.content[index].tobytes()
             index += 1
-        return found
+        return content
 
     def merged(self, other: "_Run", oldest_day: int) -> "_Run":
         """Both in one, without the ids of days before `oldest_day`."""
@@ -71,8 +71,8 @@ def _in_order(high: Array) -> Array:
     fast, and two ids of equal hash are rare.
     """
     order = np.argsort(high)
-    found = high[order]
-    return np.argsort(high, kind="stable") if (found[1:] == found[:-1]).any() else order
+    ordered = high[order]
+    return np.argsort(high, kind="stable") if (ordered[1:] == ordered[:-1]).any() else order
 
 
 class SeenIds:
@@ -126,9 +126,9 @@ class SeenIds:
         To be asked within one batch, for what `known` does not find.
         """
         id_hash = digest[:ID_HASH_BYTES]
-        found = self._recent.get(id_hash)
-        if found is not None and found[1] >= day - WINDOW_DAYS:
-            return found[0]
+        recent = self._recent.get(id_hash)
+        if recent is not None and recent[1] >= day - WINDOW_DAYS:
+            return recent[0]
         self._recent[id_hash] = (digest[ID_HASH_BYTES:], day)
         return None
 
@@ -141,19 +141,21 @@ class SeenIds:
         wanted = table["high"].astype(np.uint64)
         order = np.argsort(wanted)
         wanted = wanted[order]
-        found: dict[bytes, bytes] = {}
+        contents: dict[bytes, bytes] = {}
         for run in self._runs:
             left = run.high.searchsorted(wanted)
             for index in np.flatnonzero(run.high.take(left, mode="clip") == wanted):
                 asked = order[index]
                 content = run.content_of(int(left[index]), wanted[index], table["low"][asked], day - WINDOW_DAYS)
                 if content is not None:
-                    found[digests[asked][:ID_HASH_BYTES]] = content
-        return found
+                    contents[digests[asked][:ID_HASH_BYTES]] = content
+        return contents
 
     def _flush(self, day: int) -> None:
         digests = b"".join(id_hash + content for id_hash, (content, _) in self._recent.items())
-        days = np.fromiter((seen for _, seen in self._recent.values()), dtype=np.uint16, count=len(self._recent))
+        days = np.fromiter(
+            (last_day for _, last_day in self._recent.values()), dtype=np.uint16, count=len(self._recent)
+        )
         self._recent.clear()
         self._push(_Run.of(digests, days), day)
 

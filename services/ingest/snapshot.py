@@ -62,26 +62,26 @@ async def load_snapshots(postgres: Postgres, homes: Mapping[int, int]) -> dict[i
     Raises: OutdatedReadModelsError: what totals and ids of another version mean is not known here;
     PostgresUnreachableError.
     """
-    found = {partition: Snapshot() for partition in homes}
+    snapshots = {partition: Snapshot() for partition in homes}
     own = [partition for partition, home in homes.items() if partition == home]
     async with postgres.transaction(isolation="repeatable_read") as connection:
         live = await find_live(connection)
         if live is None:
-            return found
+            return snapshots
         live.require_current()
         await use_schema(connection, live.schema)
         marks = {row["source"]: mark_of_json(row["mark"]) for row in await connection.fetch(_MARKS)}
         rows = {row["partition"]: row for row in await connection.fetch(_POSITIONS, EVENTS, list(homes.values()))}
         for partition, home in homes.items():
-            found[partition].marks = marks
+            snapshots[partition].marks = marks
             if home in rows:
-                found[partition].position = rows[home]["next_offset"]
-                found[partition].sequences = json.loads(rows[home]["sequences"])
+                snapshots[partition].position = rows[home]["next_offset"]
+                snapshots[partition].sequences = json.loads(rows[home]["sequences"])
         async for row in connection.cursor(_TOTALS, own, prefetch=5_000):
             key = (row["account_id"], row["aggregation_id"], row["segment"])
-            found[row["partition"]].totals.load(key, row["day"], day_state(row))
+            snapshots[row["partition"]].totals.load(key, row["day"], day_state(row))
         async for row in connection.cursor(_SEEN, own, prefetch=100):
-            found[row["partition"]].seen.load(row["digests"], day_number(row["newest_ms"]))
-    for snapshot in found.values():
+            snapshots[row["partition"]].seen.load(row["digests"], day_number(row["newest_ms"]))
+    for snapshot in snapshots.values():
         snapshot.seen.loaded()
-    return found
+    return snapshots

@@ -160,18 +160,18 @@ def _plain(written: str, category: str, code: str) -> str:
 
 def _texts(data: UsageData, meter: KnownMeter) -> dict[str, dict[str, str]]:
     """The maps of text that hold something, by category."""
-    found: dict[str, dict[str, str]] = {}
+    texts: dict[str, dict[str, str]] = {}
     if data.who:
-        found["who"] = _checked(data.who, "who", meter)
+        texts["who"] = _checked(data.who, "who", meter)
     if data.what:
-        found["what"] = _checked(data.what, "what", meter)
+        texts["what"] = _checked(data.what, "what", meter)
     if data.where:
-        found["where"] = _checked(data.where, "where", meter)
+        texts["where"] = _checked(data.where, "where", meter)
     if data.other:
-        found["other"] = _checked(data.other, "other", meter)
+        texts["other"] = _checked(data.other, "other", meter)
     if data.metadata:
-        found["metadata"] = _checked(data.metadata, "metadata", meter)
-    return found
+        texts["metadata"] = _checked(data.metadata, "metadata", meter)
+    return texts
 
 
 def _checked(given: dict[str, str], category: str, meter: KnownMeter) -> dict[str, str]:

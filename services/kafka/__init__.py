@@ -26,8 +26,7 @@ from services.kafka.failures import (
     kafka_errors,
 )
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
-from services.kafka.sharing import SharedWriter
-from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, header_bytes
+from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
 __all__ = [
     "BATCH_BYTES",

@@ -63,16 +63,20 @@ class KafkaAdmin:
                 # A topic that is asked for by name might be made by that, where the cluster does so.
                 asked = {self.cluster.topic(topic): topic for topic in topics}
                 wanted = sorted(asked.keys() & set(await self._open.list_topics()))
-                found = await self._open.describe_topics(wanted) if wanted else []
-        return {asked[one["topic"]]: len(one["partitions"]) for one in found if one["partitions"]}
+                described = await self._open.describe_topics(wanted) if wanted else []
+        return {
+            asked[topic_described["topic"]]: len(topic_described["partitions"])
+            for topic_described in described
+            if topic_described["partitions"]
+        }
 
     async def read_note(self, group: str, topic: str) -> Note | None:
         """What the group has noted at partition 0 of the topic; None if there is nothing, or no longer."""
         topic_partition = TopicPartition(self.cluster.topic(topic), 0)
         with kafka_errors(self.cluster):
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
-                held = await self._noted(self.cluster.group(group), topic_partition)
-        note = held.get(topic_partition)
+                notes = await self._noted(self.cluster.group(group), topic_partition)
+        note = notes.get(topic_partition)
         return None if note is None or note.offset < 0 else Note(note.offset, note.metadata)
 
     async def _noted(self, group: str, topic_partition: TopicPartition) -> dict[TopicPartition, OffsetAndMetadata]:

@@ -124,15 +124,15 @@ class Asking:
     async def settings(self, topic: str) -> Mapping[str, str | None] | None:
         """The topic's settings as they hold, set or not; None if we may not see them."""
         resource = ConfigResource(ConfigResourceType.TOPIC, self._cluster.topic(topic))
-        found: dict[str, str | None] = {}
+        settings: dict[str, str | None] = {}
         for answer in await self._open.describe_configs([resource]):
             for code, message, _, _, entries in answer.resources:
                 if for_code(code) is TopicAuthorizationFailedError:
                     return None
                 if code:
                     raise for_code(code)(message)
-                found |= {entry[0]: entry[1] for entry in entries}
-        return found
+                settings |= {entry[0]: entry[1] for entry in entries}
+        return settings
 
     async def allowed_of_group(self, group: str) -> frozenset[Operation] | None:
         """What we may do with the group, which need not exist; None if the cluster does not tell."""
@@ -164,7 +164,7 @@ def _metadata(ours: Mapping[str, str], answer: Any) -> Metadata:
         elif code and kind is not UnknownTopicOrPartitionError:
             raise kind(name)
         elif not code:
-            replicas = min(len(one[4]) for one in partitions)
+            replicas = min(len(partition[4]) for partition in partitions)
             topics[ours[name]] = Seen(len(partitions), replicas, _operations(operations))
     return Metadata(topics, frozenset(hidden))
 

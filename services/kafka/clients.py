@@ -10,8 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
 from services.kafka.cluster import Cluster, Password
-from services.kafka.tls import tls_context
-from services.kafka.tokens import tokens_of
+from services.kafka.credentials import tls_context, tokens_of
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker

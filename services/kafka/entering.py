@@ -15,7 +15,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.clients import connection_options
 from services.kafka.cluster import ClientCredentials, Cluster, MskIam, Password
-from services.kafka.tokens import NoTokenError
+from services.kafka.credentials import NoTokenError
 
 _MECHANISM = "TRUEUP_KAFKA_SASL_MECHANISM"
 _PROTOCOL = "TRUEUP_KAFKA_SECURITY_PROTOCOL"

@@ -36,10 +36,10 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     Raises: KafkaUnreachableError.
     """
     generations = await load_generations(connection)
-    by_partition = {one.partition: one for one in more}
-    for one in await read(connection, generations):
-        if one.topic == USAGE and one.next_offset >= by_partition.get(one.partition, one).next_offset:
-            by_partition[one.partition] = one
+    by_partition = {place.partition: place for place in more}
+    for place in await read(connection, generations):
+        if place.topic == USAGE and place.next_offset >= by_partition.get(place.partition, place).next_offset:
+            by_partition[place.partition] = place
     known = list(by_partition.values())
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
@@ -51,7 +51,10 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
         await connection.execute(_PAST, USAGE)
         await connection.execute(_ANEW, USAGE, secrets.token_hex(4), json.dumps(begins))
     _log.warning(
-        "usage_begins_anew", why=lost, read_before={one.partition: one.next_offset for one in known}, begins=begins
+        "usage_begins_anew",
+        why=lost,
+        read_before={place.partition: place.next_offset for place in known},
+        begins=begins,
     )
 
 
@@ -69,8 +72,8 @@ async def _lost(reader: LogReader, known: list[Known]) -> str | None:
 async def _begins(reader: LogReader, known: list[Known], partitions: int) -> dict[int, int]:
     """The first record of each partition that may not have been read, by when the last one read was appended."""
     begins = await reader.beginning_offsets(USAGE, range(partitions))
-    for one in known:
-        if one.mark is not None:
-            moment = EPOCH + timedelta(milliseconds=one.mark.ms) - READ_AGAIN
-            begins |= await reader.offsets_after(USAGE, [one.partition], moment)
+    for last in known:
+        if last.mark is not None:
+            moment = EPOCH + timedelta(milliseconds=last.mark.ms) - READ_AGAIN
+            begins |= await reader.offsets_after(USAGE, [last.partition], moment)
     return begins

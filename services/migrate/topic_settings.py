@@ -39,24 +39,24 @@ def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
     return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
 
 
-def check_partitions(cluster: Cluster, topic: Topic, found: Found, wanted: int, *, is_known: bool) -> None:
-    if found.partitions > wanted and is_known:
-        _log.warning("partitions_added", topic=cluster.topic(topic.name), partitions=found.partitions, made_with=wanted)
-    elif found.partitions != wanted:
+def check_partitions(cluster: Cluster, topic: Topic, there: Found, wanted: int, *, is_known: bool) -> None:
+    if there.partitions > wanted and is_known:
+        _log.warning("partitions_added", topic=cluster.topic(topic.name), partitions=there.partitions, made_with=wanted)
+    elif there.partitions != wanted:
         what = "the partition count (TRUEUP_PARTITIONS)"
-        raise TopicMismatchError(cluster.topic(topic.name), what, found.partitions, wanted)
+        raise TopicMismatchError(cluster.topic(topic.name), what, there.partitions, wanted)
 
 
 def check_settings(
-    cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
+    cluster: Cluster, topic: Topic, there: Found, settings: Mapping[str, Any], record_bytes: int
 ) -> None:
     """Raises: TopicMismatchError, the first one."""
-    for mismatch in mismatches(cluster, topic, found, settings, record_bytes):
+    for mismatch in mismatches(cluster, topic, there, settings, record_bytes):
         raise mismatch
 
 
 def mismatches(
-    cluster: Cluster, topic: Topic, found: Found, settings: Mapping[str, Any], record_bytes: int
+    cluster: Cluster, topic: Topic, there: Found, settings: Mapping[str, Any], record_bytes: int
 ) -> Iterator[TopicMismatchError]:
     """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
     large they may be, and on how many brokers they stand.
@@ -69,9 +69,9 @@ def mismatches(
     if int(settings.get(LIMIT) or 0) < record_bytes:
         how = f"{_how_to_set(cluster, topic, LIMIT, record_bytes)}, or lower TRUEUP_MAX_RECORD_BYTES"
         yield TopicMismatchError(shown, LIMIT, settings.get(LIMIT), f"at least {record_bytes}", how)
-    if topic.name in KEPT and found.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
+    if topic.name in KEPT and there.replicas >= REPLICAS_MAX and int(settings.get(MIN_IN_SYNC) or 0) < IN_SYNC:
         why = (
-            f"at least {IN_SYNC} where there are {found.replicas} replicas, or what is acknowledged may be lost with"
+            f"at least {IN_SYNC} where there are {there.replicas} replicas, or what is acknowledged may be lost with"
             " one broker"
         )
         how = _how_to_set(cluster, topic, MIN_IN_SYNC, IN_SYNC)
@@ -85,11 +85,11 @@ def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: object) -> 
     )
 
 
-def note_few_replicas(cluster: Cluster, topic: Topic, found: Found, brokers: int) -> None:
+def note_few_replicas(cluster: Cluster, topic: Topic, there: Found, brokers: int) -> None:
     """A topic that somebody made on one broker of many is lost with it, whatever its settings say."""
     wanted = min(brokers, REPLICAS_MAX)
-    if topic.name in KEPT and found.replicas < wanted:
+    if topic.name in KEPT and there.replicas < wanted:
         note = "what is acknowledged is lost with the brokers that hold it: have its partitions reassigned to more"
         _log.warning(
-            "few_replicas", topic=cluster.topic(topic.name), replicas=found.replicas, brokers=brokers, note=note
+            "few_replicas", topic=cluster.topic(topic.name), replicas=there.replicas, brokers=brokers, note=note
         )

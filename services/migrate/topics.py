@@ -125,7 +125,7 @@ async def make_topics(
 
 
 async def _set_up(
-    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, found: Found, wanted: int, record_bytes: int
+    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, there: Found, wanted: int, record_bytes: int
 ) -> Found:
     """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
 
@@ -139,13 +139,13 @@ async def _set_up(
         return next((Answer(code, message) for code, message, *_ in answer.resources if code), None)
 
     try:
-        if found.partitions < wanted:
+        if there.partitions < wanted:
             await admin.create_partitions({name: NewPartitions(wanted)}, timeout_ms=30_000)
-        await _allowed(name, config_of(topic, found.replicas, record_bytes), alter)
+        await _allowed(name, config_of(topic, there.replicas, record_bytes), alter)
         await _until_set(admin, name, {**topic.config, LIMIT: str(record_bytes)})
     except KafkaError as error:
         raise TopicNotMadeError(name, error) from error
-    return found._replace(partitions=max(found.partitions, wanted))
+    return there._replace(partitions=max(there.partitions, wanted))
 
 
 async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, Found]:
@@ -154,8 +154,10 @@ async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, Foun
     if not existing:
         return {}
     return {
-        names[found["topic"]]: Found(len(found["partitions"]), min(len(one["replicas"]) for one in found["partitions"]))
-        for found in await admin.describe_topics(existing)
+        names[described["topic"]]: Found(
+            len(described["partitions"]), min(len(partition["replicas"]) for partition in described["partitions"])
+        )
+        for described in await admin.describe_topics(existing)
     }
 
 
@@ -169,8 +171,8 @@ async def _make(
     async def create(config: dict[str, str]) -> Answer | None:
         new = NewTopic(name, partitions, replicas, topic_configs=config)
         answer = await admin.create_topics([new], timeout_ms=30_000)
-        found = next(Answer(code, *message) for _, code, *message in answer.topic_errors)
-        return None if not found.code or for_code(found.code) is TopicAlreadyExistsError else found
+        made = next(Answer(code, *message) for _, code, *message in answer.topic_errors)
+        return None if not made.code or for_code(made.code) is TopicAlreadyExistsError else made
 
     try:
         await _allowed(name, config_of(topic, replicas, record_bytes), create)
@@ -219,11 +221,11 @@ async def _allowed(
 
 async def _settings(admin: AIOKafkaAdminClient, name: str) -> dict[str, Any]:
     """The topic's settings as they hold, set or not."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for answer in await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)]):
         for resource in answer.resources:
-            found |= {entry[0]: entry[1] for entry in resource[4]}
-    return found
+            settings |= {entry[0]: entry[1] for entry in resource[4]}
+    return settings
 
 
 async def _has_records(cluster: Cluster, topic: str, partitions: int) -> bool:

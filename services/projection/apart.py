@@ -113,14 +113,14 @@ async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progres
 
 async def _tell(counted: Any, progress: Progress) -> None:
     """Tell how far all are together, again and again, and a last time when it is cancelled."""
-    told = 0
+    counted_before = 0
     while True:
         try:
             await asyncio.sleep(LOOK_SECONDS)
         finally:
             now = sum(counted)
-            progress(now - told)
-            told = now
+            progress(now - counted_before)
+            counted_before = now
 
 
 class _Worker:

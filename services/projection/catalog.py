@@ -1,25 +1,27 @@
-"""`billing.catalog` as the projector follows it: what exists, and whom each change touches.
+"""`billing.catalog` folded: what exists, for ingest and projections alike; and for projections, whom a change touches.
 
 Every partition of `billing.events` records up to which catalog offset its rows hold (`positions.catalog_offset`), so
 rows are a function of two log prefixes. The follower may be ahead of a partition that was just assigned; the changes
 in between are kept as notes, which is all that is needed to bring the partition up to it.
 
-Accounts and account plans stand in both topics; they are taken from `billing.events`, where they are in order with
-the usage, and skipped here without being decoded: the catalog stays small however many accounts there are.
+Accounts and account plans stand in both topics; a projection takes them from `billing.events`, where they are in order
+with the usage, and skips them here without decoding them: the catalog stays small however many accounts there are.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from events.codec import ForeignRecordError
+from events.codec import ForeignRecordError, UndecodableRecordError, decode_own
 from events.envelope import Envelope
 from events.facts.resources import OrganizationConfigured, ResourceFact
 from events.resources.catalog import Pricing
-from events.sources import Origins
+from events.sources import LastSequences, Origins
 from events.topics import CATALOG
 from projections.calculation import calculation_of
 from projections.entities import Entity
@@ -27,13 +29,73 @@ from projections.rating.index import FamilyIndex
 from projections.readmodels.facts import CATALOG_PARTITION, FactRow, fact_row
 from projections.readmodels.foreign_records import ForeignRow
 from projections.resources import Resources
+from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
-from services.projection.catalog_fold import CatalogFold, CatalogStoppedError
 
 log = structlog.get_logger(__name__)
-
 #: `encode` writes the type first.
 _DIRECTORY = (b'{"type":"Account',)
+
+
+class CatalogStoppedError(ExpectedFailure):
+    """The catalog, in `topic`, holds a fact that this program does not understand; `why` says where and what."""
+
+    def __init__(self, topic: str, offset: int, error: Exception) -> None:
+        self.why = f"{topic}/0 at offset {offset}: {error}"
+        super().__init__(f"{self.why}; run a newer version of Trueup")
+
+
+class CatalogFold(ABC):
+    """Folds `billing.catalog` from its beginning; `offset` is the next one that is not folded."""
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+        self._sequences = LastSequences()
+        self.offset = 0
+        self.organizations: dict[str, Resources] = {}
+
+    async def read(self, reader: LogReader, until: int | None = None) -> None:
+        """Fold up to the topic's end as it is now, or to `until`.
+
+        Raises: CatalogStoppedError; nothing behind that record is folded.
+        """
+        end = until if until is not None else (await reader.end_offsets(CATALOG, [0]))[0]
+        if end <= self.offset:
+            return
+        async with aclosing(reader.read(CATALOG, 0, self.offset, end)) as polls:
+            async for records in polls:
+                for record in records:
+                    self.fold(record, reader.cluster.topic(CATALOG))
+        self.offset = end
+
+    def fold(self, record: FetchedRecord, topic: str = CATALOG) -> None:
+        """Apply one record, unless it is a stranger's or came before. `topic` is what the catalog is called there.
+
+        Raises: CatalogStoppedError.
+        """
+        envelope = None
+        try:
+            if not self.passes_over(record.value or b""):
+                envelope = decode_own(record.value or b"", self._origins)
+        except ForeignRecordError as error:
+            self.note_foreign(record, error)
+        except UndecodableRecordError as error:
+            raise CatalogStoppedError(topic, record.offset, error) from error
+        self.offset = record.offset + 1
+        if envelope is not None and self._sequences.accepts(envelope.source, envelope.sequence):
+            self.apply(record, envelope)
+
+    @abstractmethod
+    def apply(self, record: FetchedRecord, envelope: Envelope) -> None:
+        """Evolve by a fact that is new."""
+
+    def passes_over(self, value: bytes) -> bool:
+        """Whether a record need not even be decoded."""
+        return False
+
+    @abstractmethod
+    def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
+        """A stranger's record was passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +128,8 @@ class CatalogLog(CatalogFold):
 
     def resources(self, organization: str) -> Resources:
         """The organization's part of the catalog; empty while nothing is known of it."""
-        held = self.organizations.get(organization)
-        return held if held is not None else self.organizations.setdefault(organization, Resources(organization))
+        known = self.organizations.get(organization)
+        return known if known is not None else self.organizations.setdefault(organization, Resources(organization))
 
     def index(self, organization: str) -> FamilyIndex:
         """The index of the organization's part of the catalog."""
@@ -134,7 +196,11 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
     id = fact.id
     pricings: list[Entity[Any]] = [*catalog.pricings.values(), *catalog.counter_pricings.values()]
     plans = {plan.id for plan in catalog.plans.values() if id in (plan.id, plan.body.plan_template_id)}
-    aggregations = {held.id for held in catalog.aggregations.values() if id in (held.id, held.body.meter_id)}
+    aggregations = {
+        aggregation.id
+        for aggregation in catalog.aggregations.values()
+        if id in (aggregation.id, aggregation.body.meter_id)
+    }
     sources = {id} | aggregations | _formulas_over(catalog, aggregations)
     templates = {template.id for template in catalog.plan_templates.values() if template.body.product_id == id}
     for pricing in pricings:
@@ -144,7 +210,7 @@ def touched(catalog: Resources, fact: ResourceFact) -> _Touched:
             templates |= {pricing.body.plan_template_id} if pricing.body.plan_template_id else set()
     plans |= {plan.id for plan in catalog.plans.values() if plan.body.plan_template_id in templates}
     links = catalog.plan_group_links.values()
-    plans |= {one.body.plan_group_id for one in links if one.id == id or one.body.plan_id in plans}
+    plans |= {link.body.plan_group_id for link in links if link.id == id or link.body.plan_id in plans}
     plans |= {id} if id in catalog.plan_groups else set()
     aggregation = catalog.aggregations.get(id)
     return _Touched(frozenset(plans), frozenset({aggregation.body.meter_id} if aggregation else ()))
@@ -154,4 +220,4 @@ def _formulas_over(catalog: Resources, aggregations: Iterable[str]) -> set[str]:
     """The compound aggregations whose formulas name one of these aggregations."""
     codes = {catalog.aggregations[id].body.code for id in aggregations}
     formulas = catalog.compound_aggregations.values()
-    return {one.id for one in formulas if not codes.isdisjoint(calculation_of(one.body.calculation).codes)}
+    return {formula.id for formula in formulas if not codes.isdisjoint(calculation_of(formula.body.calculation).codes)}

@@ -10,7 +10,7 @@ from services.kafka import Cluster, FetchedRecord, LogReader, Polled
 from services.postgres import Role, open_postgres
 from services.projection.apart import Progress
 from services.projection.projection import Projection
-from services.projection.target import FixedTarget
+from services.projection.schemas import FixedTarget
 from services.sight.pulse import PULSE
 
 #: Records of one transaction of a rebuild.

@@ -1,8 +1,14 @@
-"""Fold of one partition's records into memory: facts, then usage.
+"""Fold of one partition's records into memory: facts, then usage; and of usage again, if an aggregation changed.
 
 Facts come first within a poll, because a family must be known before its usage; that changes nothing else, since
 totals, resources and bills do not read each other until they are settled.
+
+A total is a function of a log prefix and a catalog prefix. When the catalog moves, the usage that is already folded has
+to count under the new aggregation too: its totals are derived from the log, before any of them is shown. The partition
+remembers where each meter's usage begins, so a meter that was never used costs nothing.
 """
+
+from collections.abc import Mapping
 
 from events.bill_parts import BrokenBillError
 from events.envelope import Envelope
@@ -10,13 +16,19 @@ from events.facts.bills import BillFact, BillIssued, BillLinesIssued
 from events.facts.clock import ClockTicked
 from events.facts.resources import AccountCreated
 from events.facts.usage import UsageRead
+from events.sources import Origins
 from events.topics import EVENTS
+from events.zones import ZoneDays
 from projections.clock import counted_tick
 from projections.readmodels.facts import fact_row
 from projections.readmodels.foreign_records import ForeignRow
-from projections.readmodels.positions import usage_row
+from projections.readmodels.positions import Position, usage_row
+from projections.resources import Resources
+from projections.usage import Cell, CellKey, MeterPlan, fold_usage, meter_plans
+from services.kafka import LogReader, Polled
+from services.projection.catalog import CatalogChange
 from services.projection.partition import PartitionState
-from services.projection.taking import BrokenLogError, Decoded
+from services.projection.taking import BrokenLogError, Decoded, take
 from services.readside.family_state import FamilyCache, FamilyState, new_family
 
 
@@ -65,8 +77,8 @@ def _apply_to_family(state: PartitionState, envelope: Envelope, cache: FamilyCac
 
 
 def _note_bill(state: PartitionState, envelope: Envelope, fact: BillFact, family: FamilyState) -> None:
-    told = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
-    state.unwritten.note_bill(envelope, told, family.bills_version, family.billed.versions[fact.bill_id])
+    whole = family.billed.bills[fact.bill_id] if isinstance(fact, BillIssued) else fact
+    state.unwritten.note_bill(envelope, whole, family.bills_version, family.billed.versions[fact.bill_id])
 
 
 def note_usage(state: PartitionState, decoded: Decoded) -> None:
@@ -78,3 +90,37 @@ def note_usage(state: PartitionState, decoded: Decoded) -> None:
     state.position.note_usage(max([record.time for record in usage]))
     if not {record.data.meter_id for record in usage} <= state.position.meters.keys():
         state.position.note_meters(zip((record.data.meter_id for record in usage), decoded.offsets, strict=True))
+
+
+def changed_aggregations(changes: list[CatalogChange]) -> dict[str, set[str]]:
+    """Organization -> aggregations that were created, changed or deleted."""
+    aggregations: dict[str, set[str]] = {}
+    for change in changes:
+        if change.aggregation is not None:
+            aggregations.setdefault(change.organization, set()).add(change.aggregation)
+    return aggregations
+
+
+async def rederive(
+    reader: LogReader,
+    position: Position,
+    catalogs: Mapping[str, Resources],
+    changed: Mapping[str, set[str]],
+    zones: Mapping[str, ZoneDays],
+    origins: Origins,
+) -> dict[CellKey, Cell]:
+    """All totals of the changed aggregations over the partition's log before `position.next_offset`.
+
+    `zones` must hold every account of the partition. Memory grows with the totals, not with the log.
+    """
+    plans: dict[str, MeterPlan] = {}
+    for organization, aggregations in changed.items():
+        plans |= meter_plans(catalogs[organization], frozenset(aggregations))
+    firsts = [position.meters[meter] for meter in plans if meter in position.meters]
+    cells: dict[CellKey, Cell] = {}
+    if firsts:
+        past = Position(position.partition, next_offset=min(firsts))
+        async for records in reader.read(EVENTS, position.partition, min(firsts), position.next_offset):
+            taken = take(past, Polled(records, records[-1].offset + 1), origins)
+            fold_usage(cells, taken.offsets, taken.usage, taken.value_at, plans, zones)
+    return cells

@@ -1,13 +1,17 @@
 """What was folded of one partition and is not written yet."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from events.envelope import Envelope
-from events.facts.bills import BillFact
+from events.facts.bills import BillDropped, BillFact, BillIssued, BillLocked, BillMoved, BillOpened, BillVoided
 from events.zones import ZoneDays
 from projections.calendar import later
+from projections.readmodels import bills, columns
+from projections.readmodels.bills import BillRow, LineRow, bill_row, line_rows, opened_row
 from projections.readmodels.facts import FactRow
 from projections.readmodels.foreign_records import ForeignRow
 from projections.readmodels.positions import Position, UsageRow
@@ -15,7 +19,61 @@ from projections.readmodels.seen_ids import WINDOW, SeenRow, pack
 from projections.usage import Cell, CellKey, MeterPlan, fold_usage
 from services.projection.catalog import CatalogChange
 from services.projection.taking import Decoded
-from services.projection.unwritten_bills import UnwrittenBills
+
+
+@dataclass(slots=True)
+class UnwrittenBills:
+    """Changes by bill. A bill's life has one order, so writing them kind by kind in that order gives the same rows."""
+
+    opened: list[BillRow] = field(default_factory=list)
+    moved: dict[str, BillMoved] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
+    issued: list[BillRow] = field(default_factory=list)
+    lines: list[LineRow] = field(default_factory=list)
+    locked: dict[str, tuple[datetime, str | None]] = field(default_factory=dict)
+    voided: list[str] = field(default_factory=list)
+    versions: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+
+    def note(self, envelope: Envelope, fact: BillFact, number: int, version: int) -> None:
+        """Remember a fact, a bill with all of its lines; `number` is its place in its stream, `version` the bill's."""
+        match fact:
+            case BillOpened():
+                self.opened.append(opened_row(envelope, fact, number))
+            case BillMoved():
+                self.moved[fact.bill_id] = fact
+            case BillDropped():
+                self.dropped.append(fact.bill_id)
+            case BillIssued():
+                self.issued.append(bill_row(envelope, fact, number))
+                self.lines.extend(line_rows(envelope, fact))
+            case BillLocked():
+                self.locked[fact.bill_id] = (envelope.time, envelope.actor)
+            case BillVoided():
+                self.voided.append(fact.bill_id)
+            case _:
+                pass
+        if version > 1:
+            self.versions[fact.bill_id] = (version, envelope.actor)
+
+    async def write(self, connection: Any) -> None:
+        """Into `bills` and `bill_line_items`, inside the caller's transaction."""
+        moved = [(id, change.bill_date, _moved(change)) for id, change in self.moved.items()]
+        for statement, rows, width in (
+            (bills.PUT_BILLS, self.opened, bills.BILLS_WIDTH),
+            (bills.MOVE, moved, 3),
+            (bills.DROP, [(id,) for id in self.dropped], 1),
+            (bills.PUT_BILLS, self.issued, bills.BILLS_WIDTH),
+            (bills.INSERT_LINES, self.lines, bills.LINES_WIDTH),
+            (bills.LOCK, [(id, *by_whom) for id, by_whom in self.locked.items()], 3),
+            (bills.VOID, [(id,) for id in self.voided], 1),
+            (bills.VERSIONS, [(id, *version) for id, version in self.versions.items()], 3),
+        ):
+            if rows:
+                await connection.execute(statement, *columns(rows, width))
+
+
+def _moved(fact: BillMoved) -> str:
+    return json.dumps(fact.model_dump(mode="json", by_alias=True, exclude_none=True))
 
 
 @dataclass(slots=True)
@@ -97,8 +155,8 @@ class Unwritten:
 
     def derive_anew(self, aggregations: set[str], rederived: Mapping[CellKey, Cell]) -> None:
         """`rederived` is all there is of these aggregations' totals; what is added from now on is added to it."""
-        kept = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
-        self.rederived = kept | dict(rederived)
+        others = {key: cell for key, cell in self.rederived.items() if key[1] not in aggregations}
+        self.rederived = others | dict(rederived)
         self.cells = {key: cell for key, cell in self.cells.items() if key[1] not in aggregations}
         self.merged = {key for key in self.merged if key[1] not in aggregations}
         self.aggregations |= aggregations
@@ -141,11 +199,13 @@ class PartitionState:
 
     def seen_row(self) -> SeenRow | None:
         """The ids seen since the last write, packed."""
-        held = self.unwritten
-        if not held.digests:
+        unwritten = self.unwritten
+        if not unwritten.digests:
             return None
         assert self.position.log_time is not None
-        return SeenRow(self.position.partition, held.digests_first, self.position.log_time, pack(held.digests))
+        return SeenRow(
+            self.position.partition, unwritten.digests_first, self.position.log_time, pack(unwritten.digests)
+        )
 
     def oldest_id(self) -> datetime | None:
         """Ids seen before this instant of the log's time are no longer looked for."""

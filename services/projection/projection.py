@@ -12,15 +12,14 @@ from events.zones import ZoneDays
 from projections.readmodels import directory, due
 from projections.usage import MeterPlan, meter_plans
 from services.kafka import LogReader, Polled
-from services.projection.backfill import changed_aggregations, rederive
 from services.projection.catalog import CatalogLog
-from services.projection.fold import apply_facts, note_usage
+from services.projection.fold import apply_facts, changed_aggregations, note_usage, rederive
 from services.projection.partition import PartitionState, new_partition
+from services.projection.schemas import Target
 from services.projection.settling import merge_cells
 from services.projection.taking import BrokenLogError, take
-from services.projection.target import Target
 from services.projection.write import Writer
-from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.family_state import FamilyCache, FamilyState, Root
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.store.generations import check_origins
 
@@ -83,8 +82,8 @@ class Projection:
         """Take records into memory. Raises: BrokenLogError; then load again or stop."""
         topic = self.reader.cluster.topic(EVENTS)
         taken = {
-            partition: take(self.partitions[partition].position, one, self._origins, topic)
-            for partition, one in polled.items()
+            partition: take(self.partitions[partition].position, records, self._origins, topic)
+            for partition, records in polled.items()
             if self.partitions[partition].stopped is None
         }
         await self._load_accounts({account for decoded in taken.values() for account in decoded.accounts()})
@@ -164,31 +163,31 @@ class Projection:
 
     async def _advance_partition(self, state: PartitionState) -> None:
         """Totals of the past for changed aggregations, and whom to settle again."""
-        held, position = state.unwritten, state.position
+        unwritten, position = state.unwritten, state.position
         changes = self.catalog.changes_since(position.catalog_offset)
         before = position.catalog_offset
-        held.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
+        unwritten.note_catalog(changes, self.catalog.rows_since(before), self.catalog.foreign_since(before))
         changed = changed_aggregations(changes)
         if changed:
             gone = set().union(*changed.values())
             zones = await self._zones(position.partition)
             origins, organizations = self._origins, self.catalog.organizations
             rederived = await rederive(self.reader, position, organizations, changed, zones, origins)
-            held.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
+            unwritten.derive_anew(gone, rederived)  # what was folded so far is in the derived totals
         position.follow_catalog(self.catalog.offset)
 
     async def family(self, root_id: str, organization: str, partition: int) -> FamilyState:
         """The family as of everything that was folded, written or not."""
-        held = self.partitions[partition].unwritten
-        if held.aggregations:
+        unwritten = self.partitions[partition].unwritten
+        if unwritten.aggregations:
             await self.write(catalog_end=self.catalog.offset, settle=False)
-        merge_cells(held, self.cache, self.catalog)
-        found = self.cache.get(root_id)
-        if found is None:
+        merge_cells(unwritten, self.cache, self.catalog)
+        family = self.cache.get(root_id)
+        if family is None:
             async with self.target.reading() as connection:
-                [found] = await load_families(connection, [(organization, root_id, partition)])
-            self.cache.add(found)
-        return found
+                [family] = await load_families(connection, [Root(organization, root_id, partition)])
+            self.cache.add(family)
+        return family
 
     async def _zones(self, partition: int) -> dict[str, ZoneDays]:
         async with self.target.reading() as connection:

@@ -28,8 +28,7 @@ from services.postgres import Connection, Postgres
 from services.projection.apart import Progress, processes_for, run_apart
 from services.projection.filling import Filling, NewerLogError, Part, fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_unused, fresh_schema, lock_schemas, unlock_schemas
-from services.projection.target import FixedTarget
+from services.projection.schemas import FixedTarget, drop_unused, fresh_schema, lock_schemas, unlock_schemas
 from services.readside.live import Live, OutdatedReadModelsError, move_live, read_live
 from services.store.generations import load_generations
 
@@ -82,12 +81,12 @@ async def replay(
     started = time.monotonic()
     async with (
         postgres.alone() as guard,
-        AsyncExitStack() as held,
+        AsyncExitStack() as resources,
         LogReader(cluster) as side,
         LogReader(cluster) as main,
     ):
         await lock_schemas(guard)
-        held.push_async_callback(unlock_schemas, guard)
+        resources.push_async_callback(unlock_schemas, guard)
         _check_wanted(await read_live(guard))
         generations = await load_generations(guard)
         await Guard(cluster, postgres.connection, generations).check()

@@ -1,24 +1,25 @@
-"""Schemas of read models beside the live one: made, found and dropped."""
+"""Schemas of read models: the one that a projection writes, and those beside the live one, made, found and dropped."""
 
 import asyncio
 import contextlib
 import re
 import time
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 
 import structlog
 
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Postgres, PostgresUnreachableError
 from services.postgres.locks import try_lock, unlock
-from services.readside.live import create_read_models, read_live
+from services.readside.live import Live, create_read_models, read_live, use_schema
 
 #: Held on its own connection for as long as a replay or an audit works on schemas.
 LOCK = 7_217_004
 SCRATCH = "rm_audit"
 #: Longer than a replay that has swapped waits for the last readers of what it replaced.
 PATIENCE_S = 15.0
-
 _SCHEMAS = f"SELECT nspname FROM pg_namespace WHERE nspname ~ '^rm_\\d+$' OR nspname = '{SCRATCH}' ORDER BY nspname"
 #: Whether another session of this database holds a lock on any of its tables. Of Postgres's own ones, which have no
 #: user, none matters; what else a session is may only be seen by who has its user's rights.
@@ -30,6 +31,74 @@ SELECT EXISTS (
 )
 """
 log = structlog.get_logger(__name__)
+
+
+class SchemaMovedError(Exception):
+    """Another schema is live than the one that memory was loaded from."""
+
+
+class Target(Protocol):
+    """Transactions on one schema of read models."""
+
+    def reading(self) -> AbstractAsyncContextManager[Any]:
+        """A transaction that only reads."""
+        ...
+
+    def writing(self) -> AbstractAsyncContextManager[Any]:
+        """A transaction, committed at the end of the block."""
+        ...
+
+
+class FixedTarget:
+    """A schema that nobody else writes: replay and audit."""
+
+    def __init__(self, postgres: Postgres, schema: str) -> None:
+        self._postgres = postgres
+        self.schema = schema
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Any]:
+        async with self._postgres.transaction() as connection:
+            await use_schema(connection, self.schema)
+            yield connection
+
+    writing = reading
+
+
+class LiveTarget:
+    """The live schema, whichever it is; memory is good for one of them only.
+
+    Once another schema is live than the first after `forget`, `reading` and `writing` raise SchemaMovedError; once that
+    is one of another version, OutdatedReadModelsError: what this program means by a column is not what that one does.
+    """
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._schema: str | None = None
+
+    def forget(self) -> None:
+        """Take whatever is live at the next transaction: memory was dropped."""
+        self._schema = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Any]:
+        async with self._postgres.transaction() as connection:
+            await self._use(connection, await read_live(connection))
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Any]:
+        async with self._postgres.transaction() as connection:
+            await self._use(connection, await read_live(connection, "FOR SHARE"))
+            yield connection
+
+    async def _use(self, connection: Any, live: Live) -> None:
+        live.require_current()
+        if self._schema is None:
+            self._schema = live.schema
+        if self._schema != live.schema:
+            raise SchemaMovedError(f"read models moved from {self._schema} to {live.schema}")
+        await use_schema(connection, live.schema)
 
 
 class AlreadyRunningError(Worded, ExpectedFailure):
@@ -58,7 +127,7 @@ async def fresh_schema(postgres: Postgres) -> str:
     """An empty schema for a replay, numbered above all others; what an earlier replay left behind is dropped."""
     async with postgres.transaction() as connection:
         names = await _drop_leftovers(connection)
-        numbers = [int(found[1]) for name in names if (found := re.fullmatch(r"rm_(\d+)", name))]
+        numbers = [int(numbered[1]) for name in names if (numbered := re.fullmatch(r"rm_(\d+)", name))]
         name = f"rm_{max(numbers, default=0) + 1}"
         await create_read_models(connection, name)
     return name

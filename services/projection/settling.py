@@ -77,8 +77,8 @@ class Settler:
     def forget(self, partitions: Iterable[int]) -> None:
         """What was settled of these partitions is not to be written: its memory is gone."""
         gone = set(partitions)
-        self._balances = {id: one for id, one in self._balances.items() if one[0].partition not in gone}
-        self._behind = {id: one for id, one in self._behind.items() if one[0].partition not in gone}
+        self._balances = {id: shown for id, shown in self._balances.items() if shown[0].partition not in gone}
+        self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
 
     def _failed(self, family: FamilyState) -> bool:
         UNSETTLED.inc()
@@ -102,18 +102,18 @@ class Settler:
         version = self._catalog.versions.get(organization, 0)
         terms = family.compiled(catalog, self._catalog.index(organization), version)
         through = family.billed.through(family.today(catalog, state.position.tick))
-        held = Family(terms, family.totals, family.billed)
-        settlement = settle(held, through=through, accrued=True, kept=family.kept, moved=family.moved)
+        known = Family(terms, family.totals, family.billed)
+        settlement = settle(known, through=through, accrued=True, kept=family.kept, moved=family.moved)
         family.keep(settlement.kept)
         return settlement
 
     def _catalog_at(self, organization: str, clock: datetime | None) -> Resources:
         """The organization's catalog with its test clock; it shares the catalog's resources, so never evolve it."""
         catalog = self._catalog.resources(organization)
-        held = self._catalogs.get(organization)
-        if held is None or held.config is not catalog.config or held.clock != clock:
-            held = self._catalogs[organization] = replace(catalog, clock=clock)
-        return held
+        resources = self._catalogs.get(organization)
+        if resources is None or resources.config is not catalog.config or resources.clock != clock:
+            resources = self._catalogs[organization] = replace(catalog, clock=clock)
+        return resources
 
     async def flush(self, connection: Any) -> None:
         """Write the rows that changed; those of a family that was just loaded are all written once."""
@@ -130,12 +130,16 @@ class Settler:
 async def _write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
     fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
     if fewer:
-        held = [id for _, now in fewer for id in now]
-        await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], held)
+        remaining = [id for _, now in fewer for id in now]
+        await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], remaining)
     rows = []
     for family, now in changed:
         before = _NOTHING if family.shown is None else family.shown
-        rows += [one.row for id, one in now.items() if (held_now := before.get(id)) is None or held_now.row != one.row]
+        rows += [
+            one.row
+            for id, one in now.items()
+            if (shown_before := before.get(id)) is None or shown_before.row != one.row
+        ]
     if rows:
         await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
 
@@ -156,22 +160,24 @@ async def _write_behind(connection: Any, changed: Sequence[tuple[FamilyState, Be
 
 def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
     """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
-    held = set(before)
-    return [row for row in now if row not in held]
+    known = set(before)
+    return [row for row in now if row not in known]
 
 
-def merge_cells(held: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:
+def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:
     """Merge what was added into the totals of families in memory; their rows stay unwritten."""
-    for key, cell in held.take_cells().items():
+    for key, cell in unwritten.take_cells().items():
         family = _family(cache, key)
         family.add_to_total(key, cell, catalog.resources(family.organization))
 
 
-def merged_rows(held: Unwritten, partition: int, cache: FamilyCache) -> tuple[list[TotalRow], dict[str, FamilyState]]:
+def merged_rows(
+    unwritten: Unwritten, partition: int, cache: FamilyCache
+) -> tuple[list[TotalRow], dict[str, FamilyState]]:
     """Rows of what was merged, and the families, by root."""
     rows: list[TotalRow] = []
     touched: dict[str, FamilyState] = {}
-    for key in held.merged:
+    for key in unwritten.merged:
         root_id = cache.root_of[key[0]]
         family = touched.get(root_id)
         if family is None:

@@ -116,22 +116,22 @@ def _take_others(
     position: Position, records: Sequence[FetchedRecord], places: Sequence[int], origins: Origins, topic: str
 ) -> _Others:
     """The records at these places, decoded one by one."""
-    found = _Others([], [], [])
+    others = _Others([], [], [])
     for place in places:
         record = records[place]
         try:
             envelope = decode_own(record.value, origins)
         except ForeignRecordError as error:
-            found.foreign.append((record.offset, str(error)))
+            others.foreign.append((record.offset, str(error)))
             continue
         except UndecodableRecordError as error:
             why = f"{topic}/{position.partition} at offset {record.offset}: {error}"
-            return found._replace(stop=place, why=why)
+            return others._replace(stop=place, why=why)
         if isinstance(envelope.data, UsageRated):
-            found.odd.append((record.offset, rated_of(envelope)))
+            others.odd.append((record.offset, rated_of(envelope)))
         elif position.sequences.accepts(envelope.source, envelope.sequence):
-            found.facts.append((record.offset, record.timestamp, envelope, record.value))
-    return found
+            others.facts.append((record.offset, record.timestamp, envelope, record.value))
+    return others
 
 
 class _Usage(NamedTuple):
@@ -174,14 +174,14 @@ def _accept(position: Position, came: _Usage, origins: Origins) -> _Usage:
     if one_source and position.sequences.accepts_all(usage[0].source, [record.sequence for record in usage]):
         return came
     strangers = [
-        (offset, f"its source {one.source[:80]!r} is none of this system's")
-        for offset, one in zip(offsets, usage, strict=True)
-        if one.source in strange
+        (offset, f"its source {record.source[:80]!r} is none of this system's")
+        for offset, record in zip(offsets, usage, strict=True)
+        if record.source in strange
     ]
     in_order = sorted(zip(offsets, usage, strict=True), key=itemgetter(0))
-    kept = [
-        (offset, one)
-        for offset, one in in_order
-        if one.source not in strange and position.sequences.accepts(one.source, one.sequence)
+    accepted = [
+        (offset, record)
+        for offset, record in in_order
+        if record.source not in strange and position.sequences.accepts(record.source, record.sequence)
     ]
-    return _Usage([one for _, one in kept], [offset for offset, _ in kept], [*foreign, *strangers])
+    return _Usage([record for _, record in accepted], [offset for offset, _ in accepted], [*foreign, *strangers])

@@ -6,17 +6,18 @@ is always busy keeps anybody waiting for ever, and no transaction grows with the
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from projections.readmodels import columns, due
-from services.projection.behind import LINES_SECONDS, Behind
 from services.projection.partition import PartitionState
 from services.projection.settling import Catalogs, Settler
-from services.readside.family_state import FamilyCache, FamilyState
-from services.readside.loading import Root, load_families
+from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.loading import load_families
 
+#: How long draws and lines may wait while records keep coming; they are written sooner when none do.
+LINES_SECONDS = 1.5
 #: How long balances of touched roots are settled in a transaction; some thousands of roots.
 TOUCHED_SECONDS = 0.5
 #: While records keep coming, due roots are settled for this part of the time, draws and lines are written for as much,
@@ -27,6 +28,43 @@ ASIDE_LEAST_SECONDS = 0.02
 QUIET_SECONDS = 0.5
 #: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
 WITHOUT_PAUSE = 64
+
+
+@dataclass(slots=True)
+class Behind:
+    """Roots by their ids, who waits longest first. Every one of them is marked in `due_accounts`, by reason `lines`."""
+
+    _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def note(self, roots: Iterable[Root]) -> None:
+        """Their balances were written; who waits already keeps its place."""
+        now = time.monotonic()
+        for root in roots:
+            self._since.setdefault(root.id, (now, root))
+
+    def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
+        """Whose turn it is in these partitions: all, or those who have waited for LINES_SECONDS."""
+        until = time.monotonic() - LINES_SECONDS
+        roots = []
+        for since, root in self._since.values():
+            if since > until and not all_of_them:
+                break
+            if root.partition in partitions:
+                roots.append(root)
+        return roots
+
+    def written(self, root_ids: Iterable[str]) -> None:
+        """Their draws and lines are as new as their balances."""
+        for root_id in root_ids:
+            self._since.pop(root_id, None)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Somebody else writes these partitions now."""
+        gone = set(partitions)
+        self._since = {id: (since, root) for id, (since, root) in self._since.items() if root.partition not in gone}
 
 
 @dataclass(slots=True)
@@ -85,10 +123,10 @@ class Turns:
         Who is due is settled with draws and lines in a quiet time only: while records keep coming, they follow.
         """
         started = time.monotonic()
-        found = await self._next_due(connection, states, due_limit)
-        waiting = [root for root in found if root[1] not in touched]
+        due_roots = await self._next_due(connection, states, due_limit)
+        waiting = [root for root in due_roots if root.id not in touched]
         # Or one that is touched again and again would be left over again and again.
-        touched = {root[1]: touched[root[1]] for root in found if root[1] in touched} | dict(touched)
+        touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         by_partition = {state.position.partition: state for state in states}
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
@@ -97,8 +135,8 @@ class Turns:
         done = await self._settle_roots(
             connection, waiting, by_partition, whole if is_quiet else ahead, aside_seconds, lines=is_quiet
         )
-        self.has_more_due = bool(left) or len(found) >= due_limit or done < len(waiting)
-        self._behind.note((one.organization, one.root_id, one.partition) for one in ahead.settled)
+        self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
+        self._behind.note(family.root for family in ahead.settled)
         behind = self._behind.next(by_partition, all_of_them=is_quiet)
         await self._settle_roots(connection, behind, by_partition, whole, aside_seconds, lines=True)
         self.aside_seconds = time.monotonic() - aside_from
@@ -155,8 +193,8 @@ class Turns:
         done = [family.root_id for family in whole.settled]
         # How far draws and lines of the others hold: what was written before this transaction.
         behind = [
-            (one.root_id, one.organization, one.partition, states[one.partition].position.stored)
-            for one in ahead.settled
+            (family.root_id, family.organization, family.partition, states[family.partition].position.stored)
+            for family in ahead.settled
         ]
         await put(connection, due.BEHIND, sorted(behind), due.BEHIND_WIDTH)
         await connection.execute(due.SETTLED, done)
@@ -170,13 +208,13 @@ class Turns:
         partitions = sorted(state.position.partition for state in states)
         # Failed ones stay due; asking for as many more keeps them from crowding out the rest.
         rows = await connection.fetch(due.NEXT, partitions, limit + len(self._failed))
-        found = [(row["organization"], row["root_id"], row["partition"]) for row in rows]
-        return [root for root in found if root[1] not in self._failed][:limit]
+        roots = [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
+        return [root for root in roots if root.id not in self._failed][:limit]
 
     async def _load(self, connection: Any, roots: Sequence[Root]) -> list[FamilyState]:
-        for family in await load_families(connection, [root for root in roots if self._cache.get(root[1]) is None]):
+        for family in await load_families(connection, [root for root in roots if self._cache.get(root.id) is None]):
             self._cache.add(family)
-        return [held for _, root_id, _ in roots if (held := self._cache.get(root_id)) is not None]
+        return [cached for root in roots if (cached := self._cache.get(root.id)) is not None]
 
 
 async def mark_due(
@@ -184,7 +222,9 @@ async def mark_due(
 ) -> None:
     """These families are to be settled another time: their rows hold what was written before this transaction."""
     stored = {state.position.partition: state.position.stored for state in states}
-    marked = sorted((one.root_id, one.organization, one.partition, reason, stored[one.partition]) for one in families)
+    marked = sorted(
+        (family.root_id, family.organization, family.partition, reason, stored[family.partition]) for family in families
+    )
     await put(connection, due.MARK, marked, due.MARK_WIDTH)
 
 

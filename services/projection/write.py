@@ -76,32 +76,34 @@ class Writer:
             raise LeaseLostError(lost)
 
     async def _write_records(self, connection: Any, states: Sequence[PartitionState]) -> None:
-        held = [state.unwritten for state in states]
+        unwritten = [state.unwritten for state in states]
         # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
-        found = {(row.partition, row.log_offset): row for one in held for row in one.facts}
-        await put(connection, facts.INSERT, [found[key] for key in sorted(found)], facts.WIDTH)
-        strangers = sorted({row for one in held for row in one.foreign})
+        fact_rows = {(row.partition, row.log_offset): row for changes in unwritten for row in changes.facts}
+        await put(connection, facts.INSERT, [fact_rows[key] for key in sorted(fact_rows)], facts.WIDTH)
+        strangers = sorted({row for changes in unwritten for row in changes.foreign})
         await put(connection, foreign_records.INSERT, strangers, foreign_records.WIDTH)
-        read = sorted(row for one in held for row in one.usage_read.values())
+        read = sorted(row for changes in unwritten for row in changes.usage_read.values())
         await put(connection, positions.PUT_USAGE, read, positions.USAGE_WIDTH)
-        seen = [row for state in states if (row := state.seen_row()) is not None]
-        await put(connection, seen_ids.INSERT, seen, seen_ids.WIDTH)
+        id_rows = [row for state in states if (row := state.seen_row()) is not None]
+        await put(connection, seen_ids.INSERT, id_rows, seen_ids.WIDTH)
         limits = [(state.position.partition, oldest) for state in states if (oldest := state.oldest_id()) is not None]
-        if seen:
+        if id_rows:
             await connection.execute(seen_ids.DROP_OLD, *columns(limits, 2))
-        for one in held:
-            await one.bills.write(connection)
+        for changes in unwritten:
+            await changes.bills.write(connection)
 
     async def _write_totals(self, connection: Any, state: PartitionState) -> dict[str, FamilyState]:
         """Totals of one partition; returns the families whose totals changed."""
-        held, partition = state.unwritten, state.position.partition
+        unwritten, partition = state.unwritten, state.position.partition
         rederived: list[TotalRow] = []
-        if held.aggregations:
-            await connection.execute(usage_totals.DROP_AGGREGATIONS, partition, sorted(held.aggregations))
-            replace_aggregations(self._cache.of_partition(partition), held.aggregations, held.rederived, self._catalog)
-            rederived = rederived_rows(held.rederived, partition, self._catalog)
-        merge_cells(held, self._cache, self._catalog)
-        rows, touched = merged_rows(held, partition, self._cache)
+        if unwritten.aggregations:
+            await connection.execute(usage_totals.DROP_AGGREGATIONS, partition, sorted(unwritten.aggregations))
+            replace_aggregations(
+                self._cache.of_partition(partition), unwritten.aggregations, unwritten.rederived, self._catalog
+            )
+            rederived = rederived_rows(unwritten.rederived, partition, self._catalog)
+        merge_cells(unwritten, self._cache, self._catalog)
+        rows, touched = merged_rows(unwritten, partition, self._cache)
         unique = {row[:4]: row for row in (*rederived, *rows)}
         await put(connection, usage_totals.UPSERT, [unique[key] for key in sorted(unique)], usage_totals.WIDTH)
         return touched
@@ -111,9 +113,9 @@ class Writer:
     ) -> None:
         rows = []
         for root_id in sorted({root_id for state in states for root_id in state.unwritten.families}):
-            found = self._cache.get(root_id)
-            assert found is not None, "a family with unwritten facts stays in memory"
-            family = touched[root_id] = found
+            family = self._cache.get(root_id)
+            assert family is not None, "a family with unwritten facts stays in memory"
+            touched[root_id] = family
             rows += directory.directory_rows(family.organization, family.partition, root_id, family.members)
         await put(connection, directory.UPSERT, sorted(rows), directory.WIDTH)
 

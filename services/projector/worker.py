@@ -26,14 +26,13 @@ from services.outage import until_stopped
 from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
 from services.projection.projection import Projection
 from services.projection.replay import replay
-from services.projection.schemas import AlreadyRunningError, drop_leftovers
-from services.projection.target import LiveTarget, SchemaMovedError
+from services.projection.schemas import AlreadyRunningError, LiveTarget, SchemaMovedError, drop_leftovers
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
-from services.projector.showing import show_write
 from services.projector.slices import Slices
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
+from services.sight.metrics import SETTLE, SETTLED, WRITE, WRITE_RECORDS
 from services.sight.pulse import PULSE
 from services.store.events import RELAYED
 from services.store.generations import load_generations
@@ -194,3 +193,13 @@ def projector(ready_file: Path | None) -> None:
 async def _body(process: Process) -> None:
     endpoints = process.endpoints
     await run_projector(endpoints.kafka, endpoints.database_url, process.stop, process.ready)
+
+
+def show_write(records: int, settled: int, seconds: float, settle_seconds: float) -> None:
+    """One of so many records of the log, which settled so many families; one that had nothing to do is not told."""
+    if not records and not settled:
+        return
+    WRITE.observe(seconds)
+    SETTLE.observe(settle_seconds)
+    WRITE_RECORDS.observe(records)
+    SETTLED.inc(settled)

@@ -25,7 +25,7 @@ from projections.settlement import Family, assemble, settle, together
 from services.concurrency import compute
 from services.failures import Worded
 from services.postgres import Postgres
-from services.readside.family_state import FamilyState
+from services.readside.family_state import FamilyState, Root
 from services.readside.live import reading_live
 from services.readside.loading import FamilyRows, families_of, read_clocks, read_families, read_positions
 from services.store.view import OF_ORGANIZATION, resources_of
@@ -96,10 +96,10 @@ class PageRows:
 
 async def load_family(postgres: Postgres, organization: str, root_id: str) -> LoadedFamily:
     """The family in one snapshot of the live schema. Raises: UnknownFamilyError."""
-    found = await load_page(postgres, organization, [root_id])
-    if root_id not in found:
+    families = await load_page(postgres, organization, [root_id])
+    if root_id not in families:
         raise UnknownFamilyError(organization, root_id)
-    return found[root_id]
+    return families[root_id]
 
 
 async def load_page(postgres: Postgres, organization: str, root_ids: Sequence[str]) -> dict[str, LoadedFamily]:
@@ -117,21 +117,23 @@ async def read_page(connection: Any, organization: str, root_ids: Sequence[str])
     rows = await connection.fetch(_ROOTS, organization, list(root_ids))
     partitions = {row["partition"] for row in rows}
     folded = await read_positions(connection, list(partitions))
-    clocks = {one: (await read_clocks(connection, one)).get(organization) for one in partitions}
+    clocks = {partition: (await read_clocks(connection, partition)).get(organization) for partition in partitions}
     offsets = {position.catalog_offset for position in folded.values()}
     catalogs = {offset: await read_catalog(connection, organization, offset) for offset in offsets}
-    families = await read_families(connection, [(organization, row["root_id"], row["partition"]) for row in rows])
+    families = await read_families(connection, [Root(organization, row["root_id"], row["partition"]) for row in rows])
     return PageRows(organization, families, folded, clocks, catalogs)
 
 
 def loaded_page(rows: PageRows) -> dict[str, LoadedFamily]:
     """What the rows mean; of a family whose root was deleted there are bills, and no terms."""
     catalogs = {offset: catalog_of(catalog) for offset, catalog in rows.catalogs.items()}
-    found = {}
+    families = {}
     for state in families_of(rows.families):
         position = rows.folded[state.partition]
-        found[state.root_id] = _loaded(state, catalogs[position.catalog_offset], position, rows.clocks[state.partition])
-    return found
+        families[state.root_id] = _loaded(
+            state, catalogs[position.catalog_offset], position, rows.clocks[state.partition]
+        )
+    return families
 
 
 def _loaded(state: FamilyState, catalog: Catalog, position: Position, clock: datetime | None) -> LoadedFamily:
@@ -161,7 +163,7 @@ async def settle_now(
         partition = next((row["partition"] for row in terms if row["id"] == root_id), None)
         if partition is None:
             raise UnknownFamilyError(organization, root_id)
-        families = await read_families(connection, [(organization, root_id, partition)])
+        families = await read_families(connection, [Root(organization, root_id, partition)])
         folded = await read_positions(connection, [partition])
         clocks = {partition: (await read_clocks(connection, partition)).get(organization)}
     page = PageRows(organization, families, folded, clocks, {})
@@ -181,8 +183,8 @@ def _settled_now(
     through = state.billed.through(as_of or today)
     family = assemble(terms, root_id, terms, index_families(terms), state.totals, state.billed)
     settlement = settle(family, through=through, accrued=True)
-    found = settled_rows(settlement, (), terms, root_id, through).balances
-    return {row.commitment_id: row._asdict() for row in found}
+    balances = settled_rows(settlement, (), terms, root_id, through).balances
+    return {balance.commitment_id: balance._asdict() for balance in balances}
 
 
 async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 500) -> AsyncIterator[str]:
@@ -218,19 +220,19 @@ async def read_catalog(connection: Any, organization: str, offset: int) -> Catal
     The catalog never changes below an offset, so what it means is kept under the store's random name.
     """
     key = (await connection.fetchval(_GENERATION), organization, offset)
-    kept = _catalogs.get(key)
-    return CatalogRows(key, kept, () if kept else await connection.fetch(_CATALOG, organization, offset))
+    catalog = _catalogs.get(key)
+    return CatalogRows(key, catalog, () if catalog else await connection.fetch(_CATALOG, organization, offset))
 
 
 def catalog_of(rows: CatalogRows) -> Catalog:
     """What the rows mean; it is shared, so never evolve it. Another may have made it since the rows were read."""
-    held = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
+    catalog = rows.kept or _catalogs.get(rows.key) or _made_of(rows)
     with _catalogs_lock:
-        _catalogs[rows.key] = held
+        _catalogs[rows.key] = catalog
         _catalogs.move_to_end(rows.key)
         while len(_catalogs) > _CATALOGS_KEPT:
             _catalogs.popitem(last=False)
-    return held
+    return catalog
 
 
 def _made_of(rows: CatalogRows) -> Catalog:

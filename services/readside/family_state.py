@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from events.envelope import Envelope
 from events.facts.bills import BillFact
@@ -30,6 +31,14 @@ SHRUNK = 0.9
 #: A total with its key, and the first and last log offset behind it.
 Total = tuple[CellKey, DayState, tuple[int, int]]
 _NO_DAYS: Mapping[date, DayState] = {}
+
+
+class Root(NamedTuple):
+    """Which family: its organization, its root account, and the partition of `billing.events` in which it lives."""
+
+    organization: str
+    id: str
+    partition: int
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +68,11 @@ class FamilyState:
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
     _newest_day: date | None = None
+
+    @property
+    def root(self) -> Root:
+        """Which family it is."""
+        return Root(self.organization, self.root_id, self.partition)
 
     @property
     def timezone(self) -> str:
@@ -146,12 +160,12 @@ def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
 
 
 def read_family(
-    root: tuple[str, str, int],
+    root: Root,
     facts: Iterable[Envelope],
     members: Mapping[str, Member],
     totals: Iterable[Total],
 ) -> FamilyState:
-    """A family as it is known: its organization, root and partition, its facts in order, its members and its totals."""
+    """A family as it is known: its facts in order, its members and its totals."""
     family = new_family(*root)
     for fact in facts:
         family.evolve(fact)
@@ -219,10 +233,9 @@ class FamilyCache:
             self._drop_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
 
     def _drop_while(self, too_many: Callable[[], bool], kept: Container[int]) -> None:
-        if too_many():
-            for family in [one for one in self._families.values() if one.partition not in kept]:
-                if not too_many():
-                    break
+        droppable = (one for one in list(self._families.values()) if one.partition not in kept) if too_many() else ()
+        for family in droppable:
+            if too_many():
                 self._drop(family)
 
     def of_partition(self, partition: int) -> list[FamilyState]:

@@ -106,10 +106,10 @@ async def find_live(connection: Any, lock: Lock = "") -> Live | None:
 
 async def read_live(connection: Any, lock: Lock = "") -> Live:
     """The live read models, as every reader asks for them first. Raises: NotMigratedError."""
-    found = await find_live(connection, lock)
-    if found is None:
+    live = await find_live(connection, lock)
+    if live is None:
         raise NotMigratedError
-    return found
+    return live
 
 
 async def live_schema(connection: Any) -> str:
@@ -131,16 +131,16 @@ class LastLive:
         Raises: NotMigratedError, OutdatedReadModelsError.
         """
         try:
-            found = await connection.fetch(question.format(schema=self._schema), *arguments)
+            rows = await connection.fetch(question.format(schema=self._schema), *arguments)
         except (TablesMovedError, asyncpg.PostgresError):
-            found = None  # the schema is gone, or it is one of another version: which of the two, is told below
-        if found is not None and all(row["live"] == self._schema for row in found):
-            return list(found)
+            rows = None  # the schema is gone, or it is one of another version: which of the two, is told below
+        if rows is not None and all(row["live"] == self._schema for row in rows):
+            return list(rows)
         live = await read_live(connection)
         with live.reading():
-            found = await connection.fetch(question.format(schema=live.schema), *arguments)
+            rows = await connection.fetch(question.format(schema=live.schema), *arguments)
         self._schema = live.schema
-        return list(found)
+        return list(rows)
 
 
 async def move_live(connection: Any, schema: str) -> None:
@@ -150,8 +150,8 @@ async def move_live(connection: Any, schema: str) -> None:
 
 async def filling_schema(connection: Any, live: Live) -> str | None:
     """The schema that is being filled to replace live read models of another version, if there is one."""
-    found = await connection.fetchval(_FILLING, live.schema, registry.VERSION)
-    return None if found is None else str(found)
+    filling = await connection.fetchval(_FILLING, live.schema, registry.VERSION)
+    return None if filling is None else str(filling)
 
 
 async def use_schema(connection: Any, schema: str) -> None:
@@ -197,11 +197,11 @@ async def begin_read_models_anew(connection: Any) -> None:
 
 async def create_read_models(connection: Any, name: str) -> None:
     """Empty read models in a new schema of this name, the projector's, inside the caller's transaction."""
-    held = await take_for_transaction(connection, Role.PROJECTOR)
+    role_before = await take_for_transaction(connection, Role.PROJECTOR)
     await connection.execute(f'CREATE SCHEMA "{name}"')
     await connection.execute(f'SET LOCAL search_path = "{name}"')
     await connection.execute(registry.SCHEMA)
     await connection.execute("RESET search_path")
     await connection.execute(f"COMMENT ON SCHEMA \"{name}\" IS '{registry.VERSION}'")
     await secure_read_models(connection, name, current=True)
-    await leave(connection, held)
+    await leave(connection, role_before)

@@ -15,10 +15,7 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Total, read_family
-
-#: (organization, root account id, partition)
-Root = tuple[str, str, int]
+from services.readside.family_state import FamilyState, Root, Total, read_family
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -62,7 +59,7 @@ async def bill_as_issued(connection: Any, organization: str, bill_id: str) -> Bi
 async def roots_of(connection: Any, account_ids: Collection[str]) -> list[Root]:
     """The roots of these accounts; accounts that nobody knows are left out."""
     rows = await connection.fetch(directory.ROOTS_OF, sorted(account_ids))
-    return [(row["organization"], row["root_id"], row["partition"]) for row in rows]
+    return [Root(row["organization"], row["root_id"], row["partition"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +77,11 @@ async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
     wanted = list(roots)
     if not wanted:
         return FamilyRows(wanted)
-    named = [organization for organization, *_ in wanted], [root_id for _, root_id, _ in wanted]
-    held = await connection.fetch(facts.OF_ROOTS, *named)
+    named = [root.organization for root in wanted], [root.id for root in wanted]
+    fact_rows = await connection.fetch(facts.OF_ROOTS, *named)
     members = await connection.fetch(directory.MEMBERS, *named)
     accounts = sorted(row["account_id"] for row in members)
-    return FamilyRows(wanted, held, members, await connection.fetch(usage_totals.OF_ACCOUNTS, accounts))
+    return FamilyRows(wanted, fact_rows, members, await connection.fetch(usage_totals.OF_ACCOUNTS, accounts))
 
 
 def families_of(rows: FamilyRows) -> list[FamilyState]:
@@ -100,8 +97,7 @@ def families_of(rows: FamilyRows) -> list[FamilyState]:
     totals: dict[str, list[Total]] = defaultdict(list)
     for row in rows.totals:
         totals[root_of[row["account_id"]]].append(_total(row))
-    roots = {root[1]: root for root in rows.roots}
-    return [read_family(root, facts[id], members[id], totals[id]) for id, root in roots.items()]
+    return [read_family(root, facts[root.id], members[root.id], totals[root.id]) for root in dict.fromkeys(rows.roots)]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:

@@ -41,13 +41,13 @@ class Waiter:
         await self._until_relayed_and_folded(Deadline(self._within))
 
     async def _until_relayed_and_folded(self, deadline: Deadline) -> None:
-        seen = await self._watcher.now()
+        progress = await self._watcher.now()
         try:
-            await self._watcher.until(Relayed(seen.head), deadline)
+            await self._watcher.until(Relayed(progress.head), deadline)
         except ProjectionStalledError:
             await self._watcher.ends(CATALOG, KAFKA_SECONDS / 2)  # the relay cannot publish while Kafka is away
             raise
-        ends = (await self._ends(deadline, EVENTS))[: seen.generations.partitions]
+        ends = (await self._ends(deadline, EVENTS))[: progress.generations.partitions]
         [(_, catalog)] = (await self._ends(deadline, CATALOG))[:1]
         await self._watcher.until(LogProjected(ends, catalog), deadline)
 

@@ -13,7 +13,12 @@ from typing import Any, NamedTuple
 from events.actors import UNNAMED
 from events.facts.bills import BillIssued
 from events.resources.organization import LAST_DAY
-from services.readside.live import LIVE_NAME, LastLive, read_live
+from projections.clock import today_of
+from projections.entities import AccountEntity, Entity
+from projections.resources import Resources
+from services.postgres import Postgres
+from services.readside.live import LIVE_NAME, LastLive, read_live, reading_live
+from services.readside.loading import read_positions
 from services.store.listing import Condition, all_placed
 from services.store.view import COLUMNS, ONE_OF_KIND
 
@@ -62,24 +67,6 @@ _PENDING_UP_TO = """
 SELECT bill_id FROM "{schema}".bills
 WHERE organization = $1 AND status = 'PENDING' AND bill_date <= $2 ORDER BY position
 """
-
-
-async def pending_bills(connection: Any, organization: str, conditions: Sequence[Condition]) -> list[str]:
-    """Ids of the pending bills that fulfil all conditions. The connection's transaction reads the live schema."""
-    arguments: list[Any] = [organization]
-    query = _PENDING + all_placed(conditions, arguments)
-    return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
-
-
-async def pending_up_to(connection: Any, organization: str, day: date) -> list[str]:
-    """Ids of the pending bills of a date up to this day, the oldest first. The transaction need not read the live
-    schema."""
-    live = await read_live(connection)
-    with live.reading():
-        rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
-    return [row["bill_id"] for row in rows]
-
-
 #: More lines than a bill has, so that a line's place among all lines is one number, and a page token names it.
 _LINES_MAX = 100_000_000
 #: Newer bills stand higher; the lines of a bill stand in its order.
@@ -98,6 +85,34 @@ JOIN bill_line_items l ON l.bill_id = page.bill_id AND l.number = page.number
 JOIN bills b ON b.bill_id = page.bill_id
 ORDER BY page.place DESC
 """
+_ROWS = """
+SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
+FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
+"""
+_MEMBERS = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
+#: A commitment or balance with how it stands, if that is projected, in one look.
+_WITH_ITS_ROW = f"""
+SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _MEMBERS)}
+FROM store.entities e
+LEFT JOIN "{{schema}}".commitment_balances b ON b.organization = e.organization AND b.commitment_id = e.id
+WHERE {ONE_OF_KIND}
+"""
+
+
+async def pending_bills(connection: Any, organization: str, conditions: Sequence[Condition]) -> list[str]:
+    """Ids of the pending bills that fulfil all conditions. The connection's transaction reads the live schema."""
+    arguments: list[Any] = [organization]
+    query = _PENDING + all_placed(conditions, arguments)
+    return [row["bill_id"] for row in await connection.fetch(query, *arguments)]
+
+
+async def pending_up_to(connection: Any, organization: str, day: date) -> list[str]:
+    """Ids of the pending bills of a date up to this day, the oldest first. The transaction need not read the live
+    schema."""
+    live = await read_live(connection)
+    with live.reading():
+        rows = await connection.fetch(_PENDING_UP_TO.format(schema=live.schema), organization, day)
+    return [row["bill_id"] for row in rows]
 
 
 class ListedLine(NamedTuple):
@@ -129,20 +144,6 @@ def bill_with(bill: str, lines: list[Any]) -> BillIssued:
     return BillIssued.model_validate(json.loads(bill) | {"lines": lines})
 
 
-_ROWS = """
-SELECT commitment_id, kind, amount, spent, remaining, rolled_over, lapsed, status, periods::text AS periods, folded
-FROM "{schema}".commitment_balances WHERE organization = $1 AND commitment_id = ANY($2)
-"""
-_MEMBERS = ("kind", "amount", "spent", "remaining", "rolled_over", "lapsed", "status", "periods::text", "folded")
-#: A commitment or balance with how it stands, if that is projected, in one look.
-_WITH_ITS_ROW = f"""
-SELECT {COLUMNS}, {LIVE_NAME} AS live, {", ".join(f"b.{name} AS b_{name.partition(':')[0]}" for name in _MEMBERS)}
-FROM store.entities e
-LEFT JOIN "{{schema}}".commitment_balances b ON b.organization = e.organization AND b.commitment_id = e.id
-WHERE {ONE_OF_KIND}
-"""
-
-
 async def read_balances(connection: Any, organization: str, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Their rows in the live schema, by id; what is not projected yet has none."""
     live = await read_live(connection)
@@ -159,3 +160,17 @@ async def read_with_balance(
         standing = {name.removeprefix("b_"): value for name, value in row.items() if name.startswith("b_")}
         return row, standing if standing["kind"] is not None else None
     return None
+
+
+async def day_of(postgres: Postgres, resources: Resources, account: AccountEntity, about: Entity[Any]) -> date:
+    """The day of the organization's test clock, else of the last tick; before any, that of the last fact about it.
+
+    `resources` hold the configuration and the test clock.
+    """
+    tick = None
+    if not resources.has_test_clock:
+        async with reading_live(postgres) as connection:
+            folded = await read_positions(connection, [account.partition])
+        position = folded.get(account.partition)
+        tick = position.tick if position is not None else None
+    return today_of(resources, account.timezone, tick, about.modified, None)

@@ -33,11 +33,13 @@ class Target(Protocol):
 
 def usage_read(seen: Seen, partitions: Iterable[int]) -> dict[int, int]:
     """Up to which offset each of these partitions of `usage` is rated and projected."""
-    held, sequences = seen.generations, seen.projected.sequences
+    generations, sequences = seen.generations, seen.projected.sequences
     read = {}
     for partition in partitions:
-        of_home = sequences.get(home_of(partition, held.partitions), {})
-        read[partition] = max(of_home.get(read_source(held.usage, partition), 0), held.begin_of(partition))
+        of_home = sequences.get(home_of(partition, generations.partitions), {})
+        read[partition] = max(
+            of_home.get(read_source(generations.usage, partition), 0), generations.begin_of(partition)
+        )
     return read
 
 
@@ -90,7 +92,7 @@ class LogProjected:
     def reached(self, seen: Seen) -> bool:
         log, catalogs = seen.projected.next_offsets, seen.projected.catalog_offsets
         return seen.outdated is None and all(
-            log.get(one, 0) >= end and catalogs.get(one, 0) >= self.catalog for one, end in self.ends
+            log.get(partition, 0) >= end and catalogs.get(partition, 0) >= self.catalog for partition, end in self.ends
         )
 
     def standing(self, seen: Seen) -> object:

@@ -117,6 +117,6 @@ def after(start: date, span: Span) -> date:
             return add_months(start, 3)
 
 
-def merged(found: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
+def merged(parts: Sequence[dict[SumKey, Fraction]]) -> list[SumKey]:
     """The keys of all, in the order of the question."""
-    return sorted({key for sums in found for key in sums}, key=lambda key: key.order)
+    return sorted({key for sums in parts for key in sums}, key=lambda key: key.order)

@@ -90,11 +90,11 @@ def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line
     table.add_column("about", ratio=1)
     table.add_column("quantity", justify="right", no_wrap=True, min_width=QUANTITY_WIDTH)
     table.add_column(currency, justify="right", no_wrap=True, min_width=AMOUNT_WIDTH, footer=grouped(total))
-    told = None
+    period = None
     for line in lines:
-        if len(periods) > 1 and line.period != told:
-            told = line.period
-            table.add_row(Text(" to ".join(told), style="dim"))
+        if len(periods) > 1 and line.period != period:
+            period = line.period
+            table.add_row(Text(" to ".join(period), style="dim"))
         quantity = grouped(line.quantity) if line.quantity and line.type in COUNTED else ""
         name = f"{line.type} (true-up)" if line.true_up else line.type
         table.add_row(name, Text(printable(line.about)), quantity, grouped(line.amount))
@@ -103,8 +103,8 @@ def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line
 
 def charges_by_pricing(lines: Iterable[tuple[str, str | None, str]]) -> Mapping[str, str]:
     """What a pricing's charge is called, from a bill's own lines: (type, pricing id, description) of each."""
-    found: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     for kind, pricing, description in lines:
         if pricing and kind in COUNTED and kind != "OVERAGE_USAGE":
-            found.setdefault(pricing, description)
-    return found
+            descriptions.setdefault(pricing, description)
+    return descriptions

@@ -1,7 +1,10 @@
-"""How every long-running command runs: uvloop, the stack's addresses, SIGTERM and Ctrl-C, a file that says "ready"."""
+"""How every long-running command runs: uvloop, the stack's addresses, SIGTERM and Ctrl-C, a file that says "ready"; and
+what a process that is started here is told of settings and servers.
+"""
 
 import asyncio
 import json
+import os
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -15,6 +18,7 @@ import uvloop
 from services.concurrency import cancel_all
 from services.failures import Passing, Worded
 from services.outage import until_stopped
+from services.run.server_settings import PREFIX, SECRETS, text_of
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
@@ -23,6 +27,9 @@ from services.sight.pulse import PULSE
 from services.store.generations import NotMigratedError
 
 T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+#: More files and sockets than a process of ours has any use for.
+_FILES_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,6 @@ class Process:
     endpoints: Endpoints
     stop: asyncio.Event
     ready: Callable[..., None]
-
-
-_log = structlog.get_logger(__name__)
-#: More files and sockets than a process of ours has any use for.
-_FILES_MAX = 65_536
 
 
 class NotYetMigratedError(Worded, Passing):
@@ -69,19 +71,19 @@ def raise_file_limit() -> None:
 
 async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
-    with _port(settings, seen_as) as told, stop_on_signals(asyncio.Event()) as stop:
+    with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
         endpoints = None if seen_as else await known_endpoints(settings)
 
         def ready(**facts: object) -> None:
             PULSE.begun()
-            tell_ready(ready_file, {**facts, **told})
+            tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            found = endpoints or await _unless_stopped(stop, known_endpoints(settings))
-            if found is None:
+            servers = endpoints or await _unless_stopped(stop, known_endpoints(settings))
+            if servers is None:
                 return
             try:
-                await body(Process(settings, found, stop, ready))
+                await body(Process(settings, servers, stop, ready))
             except NotMigratedError as error:
                 if not seen_as:
                     raise
@@ -119,3 +121,28 @@ def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:
     draft = ready_file.with_name(ready_file.name + ".draft")
     draft.write_text(json.dumps(facts))
     draft.rename(ready_file)
+
+
+def environment_of(settings: Settings, endpoints: Endpoints) -> dict[str, str]:
+    """The whole environment of the process.
+
+    A secret that a file holds is told by its file, so a process that is started again reads it again.
+    """
+    given = _told(settings)
+    if settings.kafka_bootstrap is None:
+        given["kafka_bootstrap"] = endpoints.kafka.bootstrap
+    if settings.database_url is None:
+        given["database_url"] = endpoints.database_url
+    ours = {f"{PREFIX}{name.upper()}" for name in type(settings).model_fields}
+    others = {name: value for name, value in os.environ.items() if name.upper() not in ours}
+    return others | {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    """Those that are given, by field."""
+    given = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        if value is not None and not (name in SECRETS and getattr(settings, f"{name}_file") is not None):
+            given[name] = text_of(value)
+    return given

@@ -89,8 +89,8 @@ class KafkaSettings(ServerSettings):
     @classmethod
     def _addresses(cls, value: str | None) -> str | None:
         for address in (value or "").split(",") if value is not None else []:
-            found = _ADDRESS.match(address.strip())
-            if not found or not 0 < int(found[2]) <= 65535:
+            address_port = _ADDRESS.match(address.strip())
+            if not address_port or not 0 < int(address_port[2]) <= 65535:
                 raise ValueError("must be host:port, or several separated by commas")
         return value
 

@@ -101,21 +101,21 @@ class Settings(KafkaSettings, PostgresSettings):
     @classmethod
     def _read_secrets(cls, given: dict[str, Any]) -> dict[str, Any]:
         """A secret comes from its file where one is named; then nothing else may give it."""
-        found = dict(given)
+        values = dict(given)
         for name in SECRETS:
-            file = found.get(f"{name}_file")
+            file = values.get(f"{name}_file")
             if file is None:
                 continue
-            if found.get(name) is not None:
+            if values.get(name) is not None:
                 raise WrongSettingError(name, f"and {PREFIX}{name.upper()}_FILE are both given; give one of them")
             try:
-                found[name] = Path(file).expanduser().read_text().rstrip("\r\n")
+                values[name] = Path(file).expanduser().read_text().rstrip("\r\n")
             except (OSError, UnicodeDecodeError) as error:
                 why = error.strerror if isinstance(error, OSError) else "it is no text"
                 raise WrongSettingError(f"{name}_file", f"names {file}, which cannot be read: {why}") from error
-            if not found[name]:
+            if not values[name]:
                 raise WrongSettingError(f"{name}_file", f"names {file}, which is empty")
-        return found
+        return values
 
 
 def load_settings(**given: object) -> Settings:

@@ -16,8 +16,7 @@ import uvloop
 
 from services.access.local import LocalKeys, prepare_access, told
 from services.concurrency import cancel_all, heed_cancellation
-from services.run.environment import environment_of
-from services.run.process import tell_ready
+from services.run.process import environment_of, tell_ready
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack, StackError
 from services.run.stack.child import Command, log_tail
@@ -162,8 +161,8 @@ class System:
         Raises: StackError naming what ended.
         """
         started = self.supervisor.names
-        kept = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
-        async with _all_or_none([one.ended() for one in kept]) as ends:
+        running = [*self._stack_processes, *(service for name, service in self._services.items() if name in started)]
+        async with _all_or_none([child.ended() for child in running]) as ends:
             task = asyncio.ensure_future(work)
             try:
                 await asyncio.wait((task, *ends), return_when=asyncio.FIRST_COMPLETED)
@@ -230,10 +229,12 @@ async def until_asked_to_stop(work: Coroutine[Any, Any, None]) -> None:
 async def _serve(settings: Settings, ready_file: Path | None) -> None:
     async with running_system(settings) as system:
         tell_ready(ready_file, asdict(system.addresses))
-        found = system.addresses
-        click.echo(f"api       {found.api_url}\nkafka     {found.kafka_bootstrap}\npostgres  {found.database_url}")
-        click.echo(told(system.keys, found.api_url), nl=False)
-        with told_in(settings.home, found.sight):
+        addresses = system.addresses
+        click.echo(
+            f"api       {addresses.api_url}\nkafka     {addresses.kafka_bootstrap}\npostgres  {addresses.database_url}"
+        )
+        click.echo(told(system.keys, addresses.api_url), nl=False)
+        with told_in(settings.home, addresses.sight):
             await system.keep_running()
 
 

@@ -31,17 +31,17 @@ def bill_differences(expected: Any, bills: Sequence[PlayedBill], line: int) -> l
     """Differences between the expected and the played bills. Raises: ScenarioError for an expectation that is wrong."""
     if not isinstance(expected, list):
         raise ScenarioError(line, "expect", "must be a list of bills")
-    found: list[str] = []
+    differences: list[str] = []
     left = [bill for bill in bills if bill.lines]
-    for one in expected:
-        if not isinstance(one, dict) or "account" not in one or set(one) - _BILL:
+    for wanted in expected:
+        if not isinstance(wanted, dict) or "account" not in wanted or set(wanted) - _BILL:
             raise ScenarioError(line, "expect", "each bill has an account, and total, lines, partial or currency")
-        bill = _matching(one, left)
+        bill = _matching(wanted, left)
         if bill is not None:
             left.remove(bill)
-        found.extend(_one_bill(one, bill, line))
-    found.extend(f"{bill.account}: a bill of {bill.total} {bill.currency} is not expected" for bill in left)
-    return found
+        differences.extend(_one_bill(wanted, bill, line))
+    differences.extend(f"{bill.account}: a bill of {bill.total} {bill.currency} is not expected" for bill in left)
+    return differences
 
 
 def _matching(expected: Mapping[str, Any], bills: Sequence[PlayedBill]) -> PlayedBill | None:
@@ -53,36 +53,38 @@ def _matching(expected: Mapping[str, Any], bills: Sequence[PlayedBill]) -> Playe
 
 def _one_bill(expected: Mapping[str, Any], bill: PlayedBill | None, line: int) -> list[str]:
     account = expected["account"]
-    found = []
+    differences = []
     total = bill.total if bill else Decimal(0)
     if "total" in expected and not _same(expected["total"], total):
-        found.append(f"{account}: total is {total if bill else '0, there is no bill'}, expected {expected['total']}")
+        differences.append(
+            f"{account}: total is {total if bill else '0, there is no bill'}, expected {expected['total']}"
+        )
     if "lines" in expected:
         lines = list(bill.lines) if bill else []
-        found.extend(f"{account}: {text}" for text in _lines(expected, lines, line))
-    return found
+        differences.extend(f"{account}: {text}" for text in _lines(expected, lines, line))
+    return differences
 
 
 def _lines(expected: Mapping[str, Any], played: list[PlayedLine], at: int) -> list[str]:
     """Multisets: the expectation that fits the fewest lines takes its line first."""
     wanted = expected["lines"]
-    if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+    if not isinstance(wanted, list) or not all(isinstance(line_wanted, dict) for line_wanted in wanted):
         raise ScenarioError(at, "expect.lines", "must be a list of mappings")
-    for one in wanted:
-        for name in one:
+    for line_wanted in wanted:
+        for name in line_wanted:
             if name not in _LINE:
-                line = getattr(one, "line", at)
+                line = getattr(line_wanted, "line", at)
                 raise ScenarioError(line, f"expect.lines.{name}", "is not a field of a line")
-        if one.get("type", "USAGE") not in _TYPES:
-            line = getattr(one, "line", at)
-            raise ScenarioError(line, "expect.lines.type", f"{one['type']} is not a type of line")
-    fits = [[place for place, line in enumerate(played) if _fits(one, line)] for one in wanted]
+        if line_wanted.get("type", "USAGE") not in _TYPES:
+            line = getattr(line_wanted, "line", at)
+            raise ScenarioError(line, "expect.lines.type", f"{line_wanted['type']} is not a type of line")
+    fits = [[place for place, line in enumerate(played) if _fits(line_wanted, line)] for line_wanted in wanted]
     taken = _assign(fits)
-    found = [f"no line {_shown(wanted[number])}" for number, place in enumerate(taken) if place is None]
+    differences = [f"no line {_shown(wanted[number])}" for number, place in enumerate(taken) if place is None]
     if not expected.get("partial"):
         rest = [line for place, line in enumerate(played) if place not in taken and line.amount]
-        found.extend(f"the line {_described(line)} is not expected" for line in rest)
-    return found
+        differences.extend(f"the line {_described(line)} is not expected" for line in rest)
+    return differences
 
 
 def _assign(fits: Sequence[Sequence[int]]) -> list[int | None]:
@@ -114,21 +116,21 @@ def fields_differences(expected: Any, played: Mapping[str, Any], line: int, name
     """Differences on the named fields of a commitment, `periods` included."""
     if not isinstance(expected, dict):
         raise ScenarioError(line, "expect", "must be a mapping")
-    found: list[str] = []
+    differences: list[str] = []
     for field, value in expected.items():
         path = f"{name}{field}"
         if field not in played:
             if value is not None:
-                found.append(f"{path} is absent, expected {value}")
+                differences.append(f"{path} is absent, expected {value}")
         elif field == "periods" and isinstance(value, list):
             periods = played[field]
             if len(value) != len(periods):
-                found.append(f"{path} has {len(periods)} entries, expected {len(value)}")
-            for number, (one, other) in enumerate(zip(value, periods, strict=False)):
-                found.extend(fields_differences(one, other, line, f"{path}[{number}]."))
+                differences.append(f"{path} has {len(periods)} entries, expected {len(value)}")
+            for number, (part, other) in enumerate(zip(value, periods, strict=False)):
+                differences.extend(fields_differences(part, other, line, f"{path}[{number}]."))
         elif not _same(value, played[field]):
-            found.append(f"{path} is {_text(played[field])}, expected {value}")
-    return found
+            differences.append(f"{path} is {_text(played[field])}, expected {value}")
+    return differences
 
 
 def _same(expected: Any, played: Any) -> bool:

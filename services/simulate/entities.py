@@ -49,25 +49,25 @@ class Entities:
 
     def documents(self, lists: Mapping[str, Any]) -> list[Document]:
         """The entities of these lists, in the order of `LISTS` and in it as they stand. Raises: ScenarioError."""
-        found: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
+        by_kind: dict[str, list[Document]] = {kind: [] for kind in LISTS.values()}
         for name, kind in LISTS.items():
             for entry in _entries(lists, name):
-                self._expand(kind, entry, found)
-        for kind, documents in found.items():
+                self._expand(kind, entry, by_kind)
+        for kind, documents in by_kind.items():
             own = [name for name, (_, to) in reference_fields(kind).items() if to == kind]
-            documents.sort(key=lambda one: any(name in one.fields for name in own))
-        for made in self._only_named([one for documents in found.values() for one in documents]):
-            found[made.kind].append(made)
-        return [one for documents in found.values() for one in documents]
+            documents.sort(key=lambda document: any(name in document.fields for name in own))
+        for made in self._only_named([document for documents in by_kind.values() for document in documents]):
+            by_kind[made.kind].append(made)
+        return [document for documents in by_kind.values() for document in documents]
 
     def refused(self, lists: Mapping[str, Any]) -> list[Document]:
         """The same for entities that are to be refused: their codes are free for a later step."""
         known = self._known.copy()
-        found = self.documents(lists)
+        documents = self.documents(lists)
         self._known = known
-        return found
+        return documents
 
-    def _expand(self, kind: str, entry: Lines, found: dict[str, list[Document]]) -> None:
+    def _expand(self, kind: str, entry: Lines, by_kind: dict[str, list[Document]]) -> None:
         """One entry: itself, what stands inside it and what it implies."""
         check_fields(kind, entry)
         row, inner = _row(kind), _row(kind).inner
@@ -77,11 +77,11 @@ class Entities:
         if kind == "account" and entry.get("parentAccount") is not None:
             self._parents[code] = entry["parentAccount"]
         if kind == "plan":
-            fields = self._plan(code, entry, fields, found)
-        found[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
+            fields = self._plan(code, entry, fields, by_kind)
+        by_kind[kind].append(Document(kind, code, entry.line, self._filled(kind, code, fields)))
         if inner is not None:
             for one in _inner_entries(kind, code, entry, inner):
-                self._expand(inner.kind, one, found)
+                self._expand(inner.kind, one, by_kind)
 
     def _code(self, kind: str, entry: Lines) -> str:
         code = entry.get("code")
@@ -149,9 +149,9 @@ _TEMPLATE_ONLY = {
 
 
 def _row(kind: str) -> InStories:
-    found = KINDS[kind].in_stories
-    assert found is not None, "a kind that a file has a list of, or that stands inside or is named by one"
-    return found
+    row = KINDS[kind].in_stories
+    assert row is not None, "a kind that a file has a list of, or that stands inside or is named by one"
+    return row
 
 
 def _is_named(kind: str) -> bool:
@@ -164,10 +164,10 @@ def _inner_entries(kind: str, code: str, entry: Lines, inner: InnerList) -> Iter
     entries = entry.get(inner.name)
     if entries is not None and not isinstance(entries, list):
         raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner.kind}s must be a list")
-    for one in entries or ():
-        if not isinstance(one, Lines):
+    for inner_entry in entries or ():
+        if not isinstance(inner_entry, Lines):
             raise ScenarioError(entry.line, f"{kind} {code}", f"its {inner.kind}s must be mappings")
-        yield one.beside(inner.field, code)
+        yield inner_entry.beside(inner.field, code)
 
 
 def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:
@@ -175,7 +175,7 @@ def _entries(lists: Mapping[str, Any], name: str) -> list[Lines]:
     line = lists.line_of(name) if isinstance(lists, Lines) else 1
     if entries is None:
         return []
-    if not isinstance(entries, list) or not all(isinstance(one, Lines) for one in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, Lines) for entry in entries):
         raise ScenarioError(line, name, "must be a list of mappings")
     return entries
 

@@ -19,9 +19,8 @@ import msgspec
 
 from events.resources.base import Resource
 from events.topics import usage_key
-from services.access.client import SignedIn
+from services.access.client import Patient, SignedIn
 from services.access.local import Credentials
-from services.api.patience import Patient
 from services.commands.bodies import parse_body
 from services.kafka import Cluster
 from services.simulate.live_wire import TIMEOUT_SECONDS, ApiFailedError, LiveOrganization, UsagePipe
@@ -145,9 +144,9 @@ class LivePlayer:
         return self._shown(self._ask("GET", f"{self._path('account', account)}/unbilled", asOf=day.isoformat()))
 
     def unpriced(self, account: str) -> list[PlayedUnpriced]:
-        found = self._ask("GET", f"{self._path('account', account)}/unbilled").get("unpriced", ())
-        codes = {one["aggregationId"]: self._names.code(one["aggregationId"]) or "" for one in found}
-        return [played_unpriced(one, account, codes) for one in found]
+        unpriced = self._ask("GET", f"{self._path('account', account)}/unbilled").get("unpriced", ())
+        codes = {usage["aggregationId"]: self._names.code(usage["aggregationId"]) or "" for usage in unpriced}
+        return [played_unpriced(usage, account, codes) for usage in unpriced]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         return commitment_of(self._ask("GET", self._path("commitment", code), asOf=day.isoformat()), self._names)
@@ -176,7 +175,7 @@ class LivePlayer:
     def _shown(self, document: Mapping[str, Any]) -> list[PlayedBill]:
         """A view without lines is no bill."""
         documents = [document, *document.get("otherCurrencies", ())]
-        return [bill_of(one, self._names) for one in documents if one["lineItems"]]
+        return [bill_of(document, self._names) for document in documents if document["lineItems"]]
 
     def _reach(self, moment: datetime) -> None:
         """Move the organization's clock to this moment, if it stands before it."""

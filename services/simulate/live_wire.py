@@ -158,13 +158,13 @@ class UsagePipe:
             return ends
 
     async def _refused(self, prefix: bytes, since: Mapping[int, int]) -> tuple[list[str], Mapping[int, int]]:
-        ends, found = await self._ends(), []
+        ends, rules = await self._ends(), []
         async with self._reading:
             for partition, end in ends.items():
                 async for records in self._reader.read(USAGE_REJECTED, partition, since[partition], end):
-                    theirs = [dict(one.headers) for one in records if (one.key or b"").startswith(prefix)]
-                    found += [one[RULE_HEADER].decode() for one in theirs]
-        return found, ends
+                    theirs = [dict(record.headers) for record in records if (record.key or b"").startswith(prefix)]
+                    rules += [headers[RULE_HEADER].decode() for headers in theirs]
+        return rules, ends
 
     def _close(self) -> None:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.zones import time_zone
+from services.api.funds import exact_period
 from services.commands.bodies import parse_body
 from services.commands.table import KINDS
 from services.run.printing import charges_by_pricing
@@ -18,7 +19,6 @@ from services.simulate.naming import id_of, resolved
 from services.simulate.player import Document, PlayedBill, PlayedLine
 
 _AMOUNTS = ("amountSpent", "amountRemaining", "amountRolledOver", "amountLapsed", "amountUnscheduled")
-_PERIOD_AMOUNTS = ("amount", "counted", "shortfall", "trueUp")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -43,17 +43,17 @@ class LiveNames:
 
     def id(self, kind: str, code: str) -> str:
         """The API's id; of what was never created, the one that it has in memory, which no API knows."""
-        found = self.known(kind, code)
-        if found is None:
-            found = id_of(kind, code)
-            self.called[found] = code
-        return found
+        id = self.known(kind, code)
+        if id is None:
+            id = id_of(kind, code)
+            self.called[id] = code
+        return id
 
     def path(self, kind: str, code: str) -> str:
         """Where the entity is, below the organization."""
         id = self.id(kind, code)
-        held = self._documents.get(id)
-        return f"{self.list_path(kind, self.resolved(kind, held.fields) if held else {})}/{id}"
+        document = self._documents.get(id)
+        return f"{self.list_path(kind, self.resolved(kind, document.fields) if document else {})}/{id}"
 
     def list_path(self, kind: str, fields: Mapping[str, Any]) -> str:
         """Where entities like one with these wire fields are."""
@@ -79,9 +79,9 @@ class LiveNames:
             return type(value)(self.told(one) for one in value)
         return _ID.sub(self._in_memory, value) if isinstance(value, str) else value
 
-    def _in_memory(self, found: re.Match[str]) -> str:
-        known = self._documents.get(found[0])
-        return id_of(known.kind, known.code) if known else found[0]
+    def _in_memory(self, match: re.Match[str]) -> str:
+        known = self._documents.get(match[0])
+        return id_of(known.kind, known.code) if known else match[0]
 
     def resolved(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire fields of scenario fields: codes become the API's ids under the wire's names."""
@@ -93,7 +93,7 @@ def bill_of(document: Mapping[str, Any], names: LiveNames) -> PlayedBill:
     zone = time_zone(document["timezone"])
     items = document["lineItems"]
     charges = charges_by_pricing(
-        (one["lineItemType"], one.get("pricingId"), one.get("description", "")) for one in items
+        (item["lineItemType"], item.get("pricingId"), item.get("description", "")) for item in items
     )
     return PlayedBill(
         document["accountCode"],
@@ -131,15 +131,13 @@ def _day(instant: str, zone: ZoneInfo) -> date:
 def commitment_of(document: Mapping[str, Any], names: LiveNames) -> dict[str, Any]:
     """A commitment's body in the types of its model, and what is derived, as exact decimals."""
     body = parse_body("commitment", names.told(dict(document)))
-    found = body.model_dump(by_alias=True, exclude_unset=True)
-    found |= {name: document[name] for name in ("version", "status")}
-    found |= {name: Decimal(document[name]) for name in _AMOUNTS if name in document}
+    shown = body.model_dump(by_alias=True, exclude_unset=True)
+    shown |= {name: document[name] for name in ("version", "status")}
+    shown |= {name: Decimal(document[name]) for name in _AMOUNTS if name in document}
     if "topUps" in document:
-        found["topUps"] = [{**one, "amount": Decimal(one["amount"])} for one in document["topUps"]]
+        shown["topUps"] = [{**top_up, "amount": Decimal(top_up["amount"])} for top_up in document["topUps"]]
     if "cancellation" in document:
-        found["cancellation"] = document["cancellation"]
+        shown["cancellation"] = document["cancellation"]
     if "periods" in document:
-        found["periods"] = [
-            {**period, **{name: Decimal(period[name]) for name in _PERIOD_AMOUNTS}} for period in document["periods"]
-        ]
-    return found
+        shown["periods"] = [exact_period(period) for period in document["periods"]]
+    return shown

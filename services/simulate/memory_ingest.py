@@ -53,31 +53,31 @@ class MemoryUsage:
     def _is_new(self, usage: Usage) -> bool:
         """Whether the id did not come before. Raises: Refused if it did, with other content."""
         id, content = usage.digest[:ID_HASH_BYTES], usage.digest[ID_HASH_BYTES:]
-        held = self._content.get(id)
-        if held is None:
+        known = self._content.get(id)
+        if known is None:
             self._content[id] = content
-        elif held != content:
+        elif known != content:
             raise conflict(usage)
-        return held is None
+        return known is None
 
     def _add(self, resources: Resources, record: UsageRecord, usage: Usage) -> None:
         account = usage.lane.account
         texts = joined(usage.texts.values())
         numbers = {name: parse_decimal(text) for name, text in usage.numbers.items()}
-        listed = [one for one in resources.aggregations.values() if one.body.meter_id == usage.lane.meter.id]
+        listed = [entity for entity in resources.aggregations.values() if entity.body.meter_id == usage.lane.meter.id]
         day = local_day(record.ts, account.timezone)
-        for one in listed:
-            aggregation = meter_aggregation(one.id, one.body)
+        for entity in listed:
+            aggregation = meter_aggregation(entity.id, entity.body)
             for added in contributions([aggregation], numbers, texts, record.ts, record.uid):
                 days = self.totals.setdefault((account.id, added.aggregation_id, added.segment), {})
-                held = days.get(day)
-                days[day] = added.value if held is None else merge(aggregation.function, held, added.value)
+                before = days.get(day)
+                days[day] = added.value if before is None else merge(aggregation.function, before, added.value)
 
 
 def _event(organization: str, record: UsageRecord) -> CloudEvent:
     """The event as ingest decodes it: fractions by their text."""
     values = record.values
-    numbers = {name: {field: _number(one) for field, one in values.get(name, {}).items()} for name in NUMBERS}
+    numbers = {name: {field: _number(number) for field, number in values.get(name, {}).items()} for name in NUMBERS}
     texts = {name: values.get(name, {}) for name in TEXTS}
     ets = None if record.ets is None else _utc(record.ets)
     return CloudEvent(

@@ -165,7 +165,7 @@ class MemoryPlayer:
     def unpriced(self, account: str) -> list[PlayedUnpriced]:
         of_account = self._entity("account", account)
         documents = unpriced_documents(self.family(of_account.root_id), self.resources, of_account.id)
-        return [played_unpriced(one, account, self._codes) for one in documents]
+        return [played_unpriced(document, account, self._codes) for document in documents]
 
     def commitment(self, code: str, day: date) -> Mapping[str, Any]:
         entity = self._entity("commitment", code)
@@ -182,7 +182,7 @@ class MemoryPlayer:
         return played_bill(self._codes, draft)
 
     def _roots(self) -> list[str]:
-        return [one.id for one in self.resources.accounts.values() if one.root_id == one.id]
+        return [account.id for account in self.resources.accounts.values() if account.root_id == account.id]
 
     def family(self, root_id: str) -> Family:
         """The family of a root account as it is now."""

@@ -35,33 +35,33 @@ def id_of(kind: str, code: str) -> str:
 def resolved(kind: str, fields: Mapping[str, Any], id_of: Callable[[str, str], str] = id_of) -> dict[str, Any]:
     """Wire fields of scenario fields: codes become ids under the wire's names; what names nothing, null, stays so."""
     names = reference_fields(kind)
-    found: dict[str, Any] = {}
+    wire: dict[str, Any] = {}
     for name, value in fields.items():
         field, to = names.get(name, (name, None))
         if to is None or not value:
-            found[field] = value
+            wire[field] = value
         else:
-            found[field] = [id_of(to, code) for code in value] if isinstance(value, list) else id_of(to, value)
-    return found
+            wire[field] = [id_of(to, code) for code in value] if isinstance(value, list) else id_of(to, value)
+    return wire
 
 
 def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
     """A refusal's message in the file's words. `kind` is what it is about, `called` how each id is called."""
 
-    def told(found: re.Match[str]) -> str:
-        name = called.get(found[2])
-        return found[0] if name is None else f"with code {name}" if found[1] else name
+    def told(match: re.Match[str]) -> str:
+        name = called.get(match[2])
+        return match[0] if name is None else f"with code {name}" if match[1] else name
 
     text = _ID.sub(told, message)
     names = {wire: name for name, (wire, _) in reference_fields(kind).items()} if kind is not None else {}
     if not names:
         return text
-    return re.sub(rf"\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
+    return re.sub(rf"\b({'|'.join(names)})\b", lambda match: names[match[1]], text)
 
 
 def refusal(rule: str) -> RefusedError:
     """The refusal of usage that broke this rule of ingest."""
-    told = rule
+    worded = rule
     for wire, ours in _IN_THE_FILE:
-        told = wire.sub(ours, told)
-    return RefusedError(f"usage was refused: {told}", rule)
+        worded = wire.sub(ours, worded)
+    return RefusedError(f"usage was refused: {worded}", rule)

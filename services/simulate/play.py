@@ -99,10 +99,10 @@ class _Theatre:
         try:
             self._player.finish()
         except RefusedError as error:
-            last = max(number for number, one in enumerate(played) if one.step.kind == "usage")
-            found = played[last]
-            told = (*found.differences, *_refused(found.step, error))
-            played[last] = replace(found, result=str(error), differences=told)
+            last = max(number for number, step in enumerate(played) if step.step.kind == "usage")
+            last_played = played[last]
+            differences = (*last_played.differences, *_refused(last_played.step, error))
+            played[last] = replace(last_played, result=str(error), differences=differences)
         return played
 
     def _play(self, step: Step) -> Played:

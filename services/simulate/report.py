@@ -21,24 +21,24 @@ from services.words import printable, printable_json
 
 def print_story(console: Console, path: Path, title: str, played: Sequence[Played]) -> None:
     """Bills, commitments and differences of a played story."""
-    differences = sum(len(one.differences) for one in played)
+    differences = sum(len(outcome.differences) for outcome in played)
     verdict = Text("differs", "red") if differences else Text("holds", "green")
     show(console, Text(printable(title or path.name), "bold"))
-    for one in played:
-        for note in one.notes:
+    for outcome in played:
+        for note in outcome.notes:
             show(console, printable(note))
-        if isinstance(one.result, list):
-            for bill in one.result:
+        if isinstance(outcome.result, list):
+            for bill in outcome.result:
                 show(console, "")
-                show(console, printed_bill(console, one.step.kind, bill))
-            if not one.result:
-                show(console, Text(f"{one.step.kind} {one.step.fields['date']}: nothing"))
-            for usage in one.unpriced:
+                show(console, printed_bill(console, outcome.step.kind, bill))
+            if not outcome.result:
+                show(console, Text(f"{outcome.step.kind} {outcome.step.fields['date']}: nothing"))
+            for usage in outcome.unpriced:
                 show(console, Text(printable(f"unpriced: {_unpriced(usage)}")))
-        elif isinstance(one.result, dict):
-            show(console, Text(printable(f"commitment {one.step.fields['commitment']}: {_brief(one.result)}")))
-        for text in one.differences:
-            where = f"step {one.step.index} ({one.step.kind}), line {one.step.line}: "
+        elif isinstance(outcome.result, dict):
+            show(console, Text(printable(f"commitment {outcome.step.fields['commitment']}: {_brief(outcome.result)}")))
+        for text in outcome.differences:
+            where = f"step {outcome.step.index} ({outcome.step.kind}), line {outcome.step.line}: "
             show(console, Text(where, "red").append(printable(text), "default"))
     show(console, Text(f"\n{printable(str(path))}: ").append_text(verdict).append("\n"))
 
@@ -58,7 +58,7 @@ def _about(line: PlayedLine) -> str:
     paid = line.charge or (line.charge_type or "").lower().replace("_", " ")
     says = f"for {paid}" if paid and line.type in DRAWS else line.description
     about = (line.child_account, line.product, line.commitment, line.balance, says, *_segment(line))
-    return ", ".join(one for one in about if one)
+    return ", ".join(part for part in about if part)
 
 
 def _segment(line: PlayedLine) -> list[str]:
@@ -66,7 +66,7 @@ def _segment(line: PlayedLine) -> list[str]:
 
 
 def _unpriced(usage: PlayedUnpriced) -> str:
-    about = " ".join(one for one in (usage.account, usage.aggregation, usage.segment) if one)
+    about = " ".join(part for part in (usage.account, usage.aggregation, usage.segment) if part)
     return f"{about} {plain(usage.quantity)}, {usage.period[0]} to {usage.period[1]}"
 
 
@@ -88,11 +88,11 @@ def story_json(path: Path, title: str, played: Sequence[Played]) -> str:
     document = {
         "scenario": title,
         "file": str(path),
-        "ok": not any(one.differences for one in played),
+        "ok": not any(outcome.differences for outcome in played),
         "steps": [
-            {"step": one.step.index, "kind": one.step.kind, "result": _result(one.result)}
-            | ({"differences": list(one.differences)} if one.differences else {})
-            for one in played
+            {"step": outcome.step.index, "kind": outcome.step.kind, "result": _result(outcome.result)}
+            | ({"differences": list(outcome.differences)} if outcome.differences else {})
+            for outcome in played
         ],
     }
     return printable_json(json.dumps(document, ensure_ascii=False))

@@ -131,22 +131,22 @@ def _fields(kind: str, body: Any, line: int) -> dict[str, Any]:
     if not isinstance(body, Mapping):
         raise ScenarioError(line, kind, "must be a mapping")
     known = _FIELDS[kind]
-    found: dict[str, Any] = _entity(kind, body) if kind in ("update", "delete") else {}
+    fields: dict[str, Any] = _entity(kind, body) if kind in ("update", "delete") else {}
     for key in body:
         if key in known:
-            found[key] = typed(body, key, known[key][0])
-        elif key != found.get("kind"):
+            fields[key] = typed(body, key, known[key][0])
+        elif key != fields.get("kind"):
             raise ScenarioError(body.line_of(key), f"{kind}.{key}", "is not a field of this step")
     for key, (_, required) in known.items():
-        if required and key not in found:
+        if required and key not in fields:
             raise ScenarioError(body.line, f"{kind}.{key}", "is required")
-    if "effectiveDate" in found:
-        _check_effective(kind, body, found["kind"])
+    if "effectiveDate" in fields:
+        _check_effective(kind, body, fields["kind"])
     if kind == "update":
-        _check_update(body, found)
-    if "repeat" in found:
-        found["repeat"] = _repeat(found["repeat"], found["ts"])
-    return found
+        _check_update(body, fields)
+    if "repeat" in fields:
+        fields["repeat"] = _repeat(fields["repeat"], fields["ts"])
+    return fields
 
 
 def _entity(kind: str, body: Mapping) -> dict[str, Any]:
@@ -163,13 +163,13 @@ def _check_effective(step: str, body: Mapping, kind: str) -> None:
     """What has a day of its own: fees of plans, and terms of schedules."""
     dated = (*DATED, *SCHEDULES) if step == "update" else SCHEDULES
     if kind not in dated:
-        told = f"the fees of {' or '.join(DATED)}, or for {' or '.join(SCHEDULES)}"
-        problem = f"is for {told if step == 'update' else ' or '.join(SCHEDULES)}"
+        of_kinds = f"the fees of {' or '.join(DATED)}, or for {' or '.join(SCHEDULES)}"
+        problem = f"is for {of_kinds if step == 'update' else ' or '.join(SCHEDULES)}"
         raise ScenarioError(body.line_of("effectiveDate"), f"{step}.effectiveDate", problem)
 
 
-def _check_update(body: Mapping, found: dict[str, Any]) -> None:
-    kind, fields = found["kind"], found["set"]
+def _check_update(body: Mapping, fields_given: dict[str, Any]) -> None:
+    kind, fields = fields_given["kind"], fields_given["set"]
     if "effectiveDate" in fields:
         raise ScenarioError(fields.line_of("effectiveDate"), "set.effectiveDate", "stands beside `set`, not in it")
     check_fields(kind, fields)

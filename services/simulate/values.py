@@ -65,10 +65,10 @@ def _mapping(value: Any) -> Mapping:
 
 def _texts(value: Any) -> dict[str, str]:
     """Fields of text; a whole number is one too."""
-    for name, one in _mapping(value).items():
-        if isinstance(one, bool) or not isinstance(one, str | int):
+    for name, text in _mapping(value).items():
+        if isinstance(text, bool) or not isinstance(text, str | int):
             raise TypeError(f"{name} must be text (put it in quotes)")
-    return {name: str(one) for name, one in value.items()}
+    return {name: str(text) for name, text in value.items()}
 
 
 _TYPES: dict[str, Callable[[Any], Any]] = {

@@ -43,10 +43,10 @@ class Mapping(dict[str, Any]):
 
     def beside(self, key: str, value: Any) -> "Mapping":
         """The same mapping with a key more, which stands in no line of its own; what it has already stays."""
-        found = Mapping(self.line)
-        found.update({key: value, **self})
-        found.lines = self.lines
-        return found
+        mapping = Mapping(self.line)
+        mapping.update({key: value, **self})
+        mapping.lines = self.lines
+        return mapping
 
 
 class _Bounded(Composer, Resolver):
@@ -204,7 +204,7 @@ def _scalar(node: yaml.Node, line: int) -> Any:
 
 
 def _mapping(node: yaml.MappingNode, line: int) -> Mapping:
-    found = Mapping(line)
+    mapping = Mapping(line)
     for key_node, value_node in node.value:
         at = key_node.start_mark.line + 1
         key = _build(key_node)
@@ -212,11 +212,11 @@ def _mapping(node: yaml.MappingNode, line: int) -> Mapping:
             raise ScenarioError(at, str(key), "names of fields must be text")
         if key == "<<":
             raise ScenarioError(at, key, "no mapping is merged into another; write its fields")
-        if key in found:
+        if key in mapping:
             raise ScenarioError(at, key, "stands twice in one mapping")
-        found[key] = _build(value_node)
-        found.lines[key] = at
-    return found
+        mapping[key] = _build(value_node)
+        mapping.lines[key] = at
+    return mapping
 
 
 def _number(text: str, line: int) -> int | Decimal:

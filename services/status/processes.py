@@ -30,8 +30,8 @@ class Said:
 
     def document(self) -> dict[str, Any]:
         """As it is printed."""
-        found = {"process": self.process, "url": self.url, "live": self.is_live, "ready": self.is_ready}
-        return found | {"why": list(self.why)}
+        document = {"process": self.process, "url": self.url, "live": self.is_live, "ready": self.is_ready}
+        return document | {"why": list(self.why)}
 
 
 @contextmanager
@@ -48,10 +48,10 @@ def told_in(home: Path, urls: Mapping[str, str]) -> Iterator[None]:
 def known_in(home: Path) -> dict[str, str]:
     """Where the processes answer that run because of a `trueup up` in this home, by name."""
     try:
-        found: dict[str, str] = json.loads((home.expanduser() / FILE).read_text())
+        urls: dict[str, str] = json.loads((home.expanduser() / FILE).read_text())
     except FileNotFoundError:
         return {}
-    return found
+    return urls
 
 
 async def ask(urls: Sequence[tuple[str, str]]) -> list[Said]:
@@ -59,7 +59,7 @@ async def ask(urls: Sequence[tuple[str, str]]) -> list[Said]:
     import httpx  # `trueup up` asks nobody
 
     async with httpx.AsyncClient(timeout=ASK_SECONDS, trust_env=False) as client:
-        return list(await asyncio.gather(*(_ask(client, *one) for one in urls)))
+        return list(await asyncio.gather(*(_ask(client, *url) for url in urls)))
 
 
 async def _ask(client: httpx.AsyncClient, name: str, url: str) -> Said:

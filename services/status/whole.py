@@ -1,24 +1,93 @@
-"""The state of the whole system in one document: what Kafka and Postgres tell, and what processes say of themselves."""
+"""The state of the whole system: how far everybody is behind, since when the oldest usage waits, who waits to be
+settled; all of it in one document, with what processes say of themselves.
+
+It is told as Kafka and Postgres have it, whether or not the processes answer.
+"""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from events.topics import CATALOG, EVENTS, USAGE
 from services.audit.passes import Pass, read_passes
 from services.billing.jobs import count_open
+from services.kafka import EPOCH, Cluster, LogReader
 from services.postgres import open_postgres
 from services.readside.live import OutdatedReadModelsError, reading_live
 from services.readside.looking import Seen
 from services.readside.targets import usage_read
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
-from services.status.facts import Ends, behind, due_families, folded_of, oldest_unprojected
 from services.status.processes import Said
 
+#: By topic and partition, where it ends.
+Ends = Mapping[str, Mapping[int, int]]
+RELAY, INGEST, PROJECTOR = "relay", "ingest worker", "projector"
+_DUE = "SELECT reason, count(*) AS count FROM due_accounts GROUP BY reason ORDER BY reason"
+#: Of the first record that waits no more is fetched than this; Kafka gives a larger one whole.
+_FETCH_BYTES = 64 * 1024
 Document = dict[str, Any]
 #: A family whose settlement failed waits by this reason until it is mended.
 FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """How far somebody is behind, and where it stands."""
+
+    count: int
+    standing: object
+
+
+def behind(seen: Seen, ends: Ends) -> dict[str, Behind]:
+    """By who: events that the relay has to publish, usage to be read, records of the log to be folded.
+
+    Without `ends` only what Postgres tells.
+    """
+    behind_by = {RELAY: Behind(seen.head - seen.relayed, seen.relayed)}
+    if ends:
+        read, folded = usage_read(seen, ends[USAGE]), folded_of(seen, ends)
+        behind_by[INGEST] = Behind(_missing(ends[USAGE], read), read)
+        behind_by[PROJECTOR] = Behind(_missing(ends[EVENTS], folded), seen.projected)
+    return behind_by
+
+
+def folded_of(seen: Seen, ends: Ends) -> dict[int, int]:
+    """Up to which offset each partition of `billing.events` is folded."""
+    return {partition: seen.projected.next_offsets.get(partition, 0) for partition in ends[EVENTS]}
+
+
+def _missing(ends: Mapping[int, int], reached: Mapping[int, int]) -> int:
+    return sum(max(0, end - reached[partition]) for partition, end in ends.items())
+
+
+async def oldest_unprojected(cluster: Cluster, seen: Seen, ends: Ends) -> datetime | None:
+    """When the oldest usage arrived that the read models do not have, as Kafka stamped it; None if they have all.
+
+    Raises: KafkaUnreachableError.
+    """
+    read = usage_read(seen, ends[USAGE])
+    waiting = {partition: read[partition] for partition, end in ends[USAGE].items() if read[partition] < end}
+    if not waiting:
+        return None
+    arrivals: list[datetime] = []
+    async with LogReader(cluster, committed=True, fetch_bytes=_FETCH_BYTES) as reader:
+        # What retention has deleted cannot wait any more; the guard of every process says that it is lost.
+        beginnings = await reader.beginning_offsets(USAGE, waiting)
+        for partition, offset in waiting.items():
+            start = max(offset, beginnings[partition])
+            async with aclosing(reader.read(USAGE, partition, start, ends[USAGE][partition], max_records=1)) as records:
+                async for [record] in records:
+                    arrivals.append(EPOCH + timedelta(milliseconds=record.timestamp))
+                    break
+    return min(arrivals, default=None)
+
+
+async def due_families(connection: Any) -> dict[str, int]:
+    """Families that wait to be settled, by reason, in the live read models; `lines`: of them only draws and lines."""
+    return {row["reason"]: row["count"] for row in await connection.fetch(_DUE)}
 
 
 async def look(endpoints: Endpoints) -> Document:
@@ -36,49 +105,55 @@ async def look(endpoints: Endpoints) -> Document:
     return {
         "at": now.isoformat(timespec="seconds"),
         "events": {"newest": seen.head, "relayed": seen.relayed},
-        "behind": {who: one.count for who, one in behind(seen, ends).items()},
+        "behind": {who: standing.count for who, standing in behind(seen, ends).items()},
         "usage": _partitions(ends[USAGE], usage_read(seen, ends[USAGE]), "projected"),
         "log": _partitions(ends[EVENTS], folded_of(seen, ends), "projected"),
         "oldestUnprojectedUsage": None if oldest is None else oldest.isoformat(),
         "oldestUnprojectedSeconds": 0.0 if oldest is None else max(0.0, round((now - oldest).total_seconds(), 3)),
         "dueFamilies": due,
         "billJobsOpen": jobs,
-        "passes": [_pass(one, now) for one in passes],
+        "passes": [_pass(last, now) for last in passes],
         "problems": list(_problems(seen, ends, due, passes)),
     }
 
 
 def with_processes(document: Document, said: Sequence[Said]) -> Document:
     """The same with what processes say."""
-    told = [f"{one.process} at {one.url}: {'; '.join(one.why)}" for one in said if not (one.is_live and one.is_ready)]
-    found = {"processes": [one.document() for one in said], "problems": [*document.get("problems", ()), *told]}
-    return {**document, **found}
+    not_ready = [
+        f"{process.process} at {process.url}: {'; '.join(process.why)}"
+        for process in said
+        if not (process.is_live and process.is_ready)
+    ]
+    problems = [*document.get("problems", ()), *not_ready]
+    return {**document, "processes": [process.document() for process in said], "problems": problems}
 
 
 def _partitions(ends: Mapping[int, int], reached: Mapping[int, int], name: str) -> list[Document]:
     return [
-        {"partition": one, "end": end, name: reached[one], "behind": max(0, end - reached[one])}
-        for one, end in sorted(ends.items())
+        {"partition": partition, "end": end, name: reached[partition], "behind": max(0, end - reached[partition])}
+        for partition, end in sorted(ends.items())
     ]
 
 
-def _pass(one: Pass, now: datetime) -> Document:
-    found = {"by": one.kind, "ended": one.ended.isoformat(timespec="seconds"), "holds": one.holds}
-    found |= {"seconds": round((now - one.ended).total_seconds()), "unexplained": f"{one.unexplained:.2f}"}
-    return found | ({"positions": {str(key): value for key, value in one.positions.items()}} if one.positions else {})
+def _pass(last: Pass, now: datetime) -> Document:
+    document = {"by": last.kind, "ended": last.ended.isoformat(timespec="seconds"), "holds": last.holds}
+    document |= {"seconds": round((now - last.ended).total_seconds()), "unexplained": f"{last.unexplained:.2f}"}
+    return document | (
+        {"positions": {str(key): value for key, value in last.positions.items()}} if last.positions else {}
+    )
 
 
 def _problems(seen: Seen, ends: Ends, due: Mapping[str, int], passes: Sequence[Pass]) -> list[str]:
     """What somebody should look at; that somebody is behind is none, for a moment."""
-    found = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
+    problems = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
     if due.get(FAILED):
-        found.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")
-    for one in passes:
-        if not one.holds:
-            words = f"the last {one.kind} of {one.ended.isoformat(timespec='seconds')} does not hold"
-            found.append(f"{words}: unexplained {one.unexplained:.2f}")
+        problems.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")
+    for last in passes:
+        if not last.holds:
+            words = f"the last {last.kind} of {last.ended.isoformat(timespec='seconds')} does not hold"
+            problems.append(f"{words}: unexplained {last.unexplained:.2f}")
     for topic, name in ((USAGE, "usage"), (EVENTS, "the log")):
         added = len(ends[topic]) - seen.generations.partitions
         if added > 0:
-            found.append(f"{name} has {added} partitions more than it was made with")
-    return found
+            problems.append(f"{name} has {added} partitions more than it was made with")
+    return problems

@@ -34,6 +34,6 @@ async def bills_with(connection: Any, organization: str, root_id: str, id: str) 
 
 async def read_lock_date(connection: Any, organization: str) -> date | None:
     """As of the last command; None if none is set."""
-    held = await get(connection, organization, "billConfig", bill_config_id(organization))
-    found: date | None = None if held is None else held.body.bill_lock_date
-    return found
+    config = await get(connection, organization, "billConfig", bill_config_id(organization))
+    locked_to: date | None = None if config is None else config.body.bill_lock_date
+    return locked_to

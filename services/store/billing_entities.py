@@ -30,7 +30,7 @@ class BilledAccounts:
         if kind in ("pricing", "counterPricing"):
             return await self._rows(connection, _PRICES, kind, await self._plans(connection))
         owned = await self._rows(connection, _OWNED, kind, list(self.accounts))
-        return [one for one in owned if self._is_theirs(kind, one)]
+        return [entity for entity in owned if self._is_theirs(kind, entity)]
 
     def zone_of(self, entity: Entity[Any]) -> str:
         """The zone in which its days are: UTC for prices, which hold for accounts of every zone."""
@@ -46,10 +46,10 @@ class BilledAccounts:
         too."""
         own = {plan.id for plan in await self._rows(connection, _OWNED, "plan", list(self.accounts))}
         if self.contract is not None:
-            attached = [one.body for one in await self.of_kind(connection, "accountPlan")]
-            groups = sorted({one.plan_group_id for one in attached if one.plan_group_id is not None})
+            attached = [body.body for body in await self.of_kind(connection, "accountPlan")]
+            groups = sorted({body.plan_group_id for body in attached if body.plan_group_id is not None})
             linked = await self._rows(connection, _LINKED, "planGroupLink", groups)
-            own &= {*(one.plan_id for one in attached), *(link.body.plan_id for link in linked)}
+            own &= {*(body.plan_id for body in attached), *(link.body.plan_id for link in linked)}
         return sorted(own)
 
     async def _rows(self, connection: Any, query: str, kind: str, ids: list[str]) -> list[Entity[Any]]:
@@ -61,5 +61,5 @@ async def accounts_of(connection: Any, organization: str, id: str, *, children: 
     rows = await connection.fetch(_ACCOUNT, organization, "account", id)
     if children:
         rows += await connection.fetch(_CHILDREN, organization, "account", id)
-    found = [entity_of(row) for row in rows]
-    return {one.id: one for one in found if isinstance(one, AccountEntity)}
+    entities = [entity_of(row) for row in rows]
+    return {entity.id: entity for entity in entities if isinstance(entity, AccountEntity)}

@@ -124,11 +124,11 @@ async def append(connection: Any, events: Sequence[NewEvent], generations: Gener
     Nothing is durable before the caller's commit. Raises: StreamMovedError when a version is taken (the transaction is
     then over: decide again in a new one), RecordTooLargeError; NotComparedError of a connection with a fence.
     """
-    found = list[Envelope]()
+    envelopes = list[Envelope]()
     for event in events:
-        locking = () if found else (APPEND_LOCK,)
-        found.append(await _insert(connection, event, generations, *locking))
-    return found
+        locking = () if envelopes else (APPEND_LOCK,)
+        envelopes.append(await _insert(connection, event, generations, *locking))
+    return envelopes
 
 
 async def _insert(connection: Any, event: NewEvent, generations: Generations, *locking: int) -> Envelope:

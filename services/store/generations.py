@@ -70,10 +70,10 @@ async def check_origins(connection: Any, origins: Origins) -> None:
 
 def generations_of(document: str) -> Generations:
     """What GENERATIONS answered. Raises: NotMigratedError if something is missing."""
-    held = json.loads(document)
-    names, partitions, record_bytes = held["names"] or {}, held["partitions"], held["recordBytes"]
+    stored = json.loads(document)
+    names, partitions, record_bytes = stored["names"] or {}, stored["partitions"], stored["recordBytes"]
     if COMMANDS not in names or USAGE not in names or partitions is None or record_bytes is None:
         raise NotMigratedError
-    begins = tuple(sorted((int(partition), offset) for partition, offset in held["begins"].items()))
-    origins = Origins(frozenset((*held["past"], *names.values())))
+    begins = tuple(sorted((int(partition), offset) for partition, offset in stored["begins"].items()))
+    origins = Origins(frozenset((*stored["past"], *names.values())))
     return Generations(names[COMMANDS], names[USAGE], partitions, origins, record_bytes, begins)

@@ -82,7 +82,7 @@ def position_in(id: str) -> int | None:
 
 async def positions_of(connection: Any, organization: str, asked: Asked) -> list[int]:
     """Positions of the events that are asked for, newest first."""
-    types = [one.fact_type for one in asked.happenings], [one.first for one in asked.happenings]
+    types = [happening.fact_type for happening in asked.happenings], [happening.first for happening in asked.happenings]
     arguments: list[Any] = [organization, *types, _LAST if asked.before is None else asked.before, asked.most]
     places = []
     if asked.resource is not None:
@@ -113,7 +113,7 @@ class History:
 async def read_history(connection: Any, organization: str, positions: Sequence[int]) -> History:
     """What led to the events at these positions; what happened to no resource is left out."""
     rows = await connection.fetch(_AT, organization, list(positions))
-    types = {one.fact_type for one in HAPPENINGS}
+    types = {happening.fact_type for happening in HAPPENINGS}
     wanted = frozenset(row["position"] for row in rows if row["type"] in types)
     last: dict[str, int] = {}
     for row in rows:
@@ -125,7 +125,7 @@ async def read_history(connection: Any, organization: str, positions: Sequence[i
 
 def happened(history: History, generation: str) -> list[Happened]:
     """The events, newest first; each resource as it was before and after, by the one fold of resources."""
-    resources, found = Resources(history.organization), []
+    resources, events = Resources(history.organization), []
     for row in history.rows:
         envelope = envelope_of(row, generation)
         assert isinstance(envelope.data, ResourceFact)
@@ -133,8 +133,8 @@ def happened(history: History, generation: str) -> list[Happened]:
         resources.evolve(envelope)
         if row["position"] in history.wanted:
             id = event_id_of(history.organization, row["stream"], row["version"], row["position"])
-            found.append(Happened(id, envelope, before, _held(resources, envelope.data)))
-    return found[::-1]
+            events.append(Happened(id, envelope, before, _held(resources, envelope.data)))
+    return events[::-1]
 
 
 def _held(resources: Resources, fact: ResourceFact) -> Entity[Any] | None:

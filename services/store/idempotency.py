@@ -96,5 +96,5 @@ async def forget(connection: Any, request: Request) -> None:
 
 async def make_whole(connection: Any, request: Request, answer: bytes) -> bytes:
     """Keep this as the whole answer, unless there is one; returns the one that holds."""
-    held: bytes | None = await connection.fetchval(_MAKE_WHOLE, *request._scope, answer)
-    return answer if held is None else bytes(held)
+    first: bytes | None = await connection.fetchval(_MAKE_WHOLE, *request._scope, answer)
+    return answer if first is None else bytes(first)

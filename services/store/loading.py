@@ -87,9 +87,9 @@ class _Loader:
     async def balance(self, id: str) -> None:
         """The balance with its account, and with what is paid into it again and again."""
         await self.ids([id])
-        held = self.resources.balances.get(id)
-        if held is not None:
-            await self.ids([held.body.account_id])
+        balance = self.resources.balances.get(id)
+        if balance is not None:
+            await self.ids([balance.body.account_id])
             await self.top_ups(id)
 
     async def top_ups(self, balance_id: str) -> None:
@@ -97,11 +97,11 @@ class _Loader:
 
     async def products_of_plans(self, group: str | None = None) -> None:
         """Plans and templates of the account plans at hand, and of the group: those of groups by their links."""
-        attached = [one.body for one in self.resources.account_plans.values()]
-        for group_id in sorted({group, *(one.plan_group_id for one in attached)} - {None}, key=str):
+        attached = [account_plan.body for account_plan in self.resources.account_plans.values()]
+        for group_id in sorted({group, *(account_plan.plan_group_id for account_plan in attached)} - {None}, key=str):
             await self.rows(_REFERRING, "planGroupLink", str(group_id))
         linked = (link.body.plan_id for link in self.resources.plan_group_links.values())
-        await self.ids({*linked, *(one.plan_id for one in attached)})
+        await self.ids({*linked, *(account_plan.plan_id for account_plan in attached)})
         await self.ids(plan.body.plan_template_id for plan in self.resources.plans.values())
 
 
@@ -130,9 +130,9 @@ async def load_balance(connection: Any, configured: Resources, id: str) -> Resou
 
     `configured` is left as it is. A balance that does not exist is simply not there.
     """
-    found = Resources(configured.organization, configured.config, configured.clock)
-    await _Loader(connection, found).balance(id)
-    return found
+    resources = Resources(configured.organization, configured.config, configured.clock)
+    await _Loader(connection, resources).balance(id)
+    return resources
 
 
 async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -> None:
@@ -150,7 +150,7 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
             await loader.products_of_plans(body.plan_group_id)
         case PlanGroupLink():
             await loader.rows(_BESIDE_GROUP, body.plan_group_id)
-            await loader.ids(one.body.account_id for one in loader.resources.account_plans.values())
+            await loader.ids(account_plan.body.account_id for account_plan in loader.resources.account_plans.values())
             await loader.products_of_plans(body.plan_group_id)
         case Balance() if id in loader.resources.balances:
             for name in SCHEDULES:
@@ -158,8 +158,8 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
         case BalanceSchedule():
             await loader.balance(body.balance_id)
         case Commitment(kind="MINIMUM"):
-            held = loader.resources.accounts.get(body.account_id)
-            for account_id in {body.account_id, held.root_id} if held else ():
+            account = loader.resources.accounts.get(body.account_id)
+            for account_id in {body.account_id, account.root_id} if account else ():
                 await loader.account_plans(account_id)
             await loader.products_of_plans()
         case _:
@@ -169,7 +169,7 @@ async def _load_for_body(loader: _Loader, kind: Kind, id: str, body: Resource) -
 async def _load_with_account(loader: _Loader, id: str) -> None:
     await loader.ids([id])
     for kind in KINDS.values():
-        if kind.owner == "accountId" and (held := kind.held(loader.resources).get(id)) is not None:
-            await loader.ids([value_of(held.body, "accountId")])
-        if kind.owner == "balanceId" and (held := kind.held(loader.resources).get(id)) is not None:
-            await loader.balance(value_of(held.body, "balanceId"))
+        if kind.owner == "accountId" and (entity := kind.held(loader.resources).get(id)) is not None:
+            await loader.ids([value_of(entity.body, "accountId")])
+        if kind.owner == "balanceId" and (entity := kind.held(loader.resources).get(id)) is not None:
+            await loader.balance(value_of(entity.body, "balanceId"))

@@ -15,7 +15,7 @@ _MODELS = {KINDS[name].model.__name__: KINDS[name].model for name in SCHEDULES}
 
 def extra_of_terms(schedule: ScheduleEntity[Any]) -> dict[str, Any]:
     """What the row of a schedule has beside its body."""
-    return {"terms": [(one.start.isoformat(), _told(one.body)) for one in schedule.terms]}
+    return {"terms": [(term.start.isoformat(), _told(term.body)) for term in schedule.terms]}
 
 
 def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[Held, ...]:
@@ -25,25 +25,25 @@ def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[Held, ...
 
 def extra_of_schedules(schedules: Iterable[ScheduleEntity[Any]]) -> dict[str, Any]:
     """What the row of a balance has of schedules that were deleted; nothing, where there are none."""
-    found = [_extra_of(one) for one in schedules]
-    return {"schedules": found} if found else {}
+    schedules_ended = [_extra_of(schedule) for schedule in schedules]
+    return {"schedules": schedules_ended} if schedules_ended else {}
 
 
-def _extra_of(one: ScheduleEntity[Any]) -> dict[str, Any]:
-    assert one.ended is not None
+def _extra_of(schedule: ScheduleEntity[Any]) -> dict[str, Any]:
+    assert schedule.ended is not None
     return {
-        "model": type(one.body).__name__,
-        "id": one.id,
-        "version": one.version,
-        "body": _told(one.body),
-        "position": one.position,
-        "folded": one.folded,
-        "created": one.created.isoformat(),
-        "modified": one.modified.isoformat(),
-        "created_by": one.created_by,
-        "modified_by": one.modified_by,
-        "ended": one.ended.isoformat(),
-        **extra_of_terms(one),
+        "model": type(schedule.body).__name__,
+        "id": schedule.id,
+        "version": schedule.version,
+        "body": _told(schedule.body),
+        "position": schedule.position,
+        "folded": schedule.folded,
+        "created": schedule.created.isoformat(),
+        "modified": schedule.modified.isoformat(),
+        "created_by": schedule.created_by,
+        "modified_by": schedule.modified_by,
+        "ended": schedule.ended.isoformat(),
+        **extra_of_terms(schedule),
     }
 
 

@@ -107,22 +107,22 @@ def _stamps(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in _STAMPS}
 
 
-def _dated(held: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
+def _dated(dated: Sequence[tuple[str, str | None]] | None, only: Decimal | None) -> tuple[Dated, ...]:
     """The amounts of a plan's, template's or group's row; one that was written before these were kept has the body's
     alone."""
-    if held is None:
+    if dated is None:
         return (Dated(date.min, only),)
     return tuple(
-        Dated(date.fromisoformat(start), None if amount is None else Decimal(amount)) for start, amount in held
+        Dated(date.fromisoformat(start), None if amount is None else Decimal(amount)) for start, amount in dated
     )
 
 
 def resources_of(organization: str, rows: Iterable[Mapping[str, Any]], clock: datetime | None) -> Resources:
     """What the rows hold of an organization, whose test clock stands there."""
-    found = list(rows)
-    config = next((_config_of(row) for row in found if row["kind"] == CONFIG), None)
+    listed = list(rows)
+    config = next((_config_of(row) for row in listed if row["kind"] == CONFIG), None)
     resources = Resources(organization, config, clock)
-    put_rows(resources, [row for row in found if row["kind"] != CONFIG])
+    put_rows(resources, [row for row in listed if row["kind"] != CONFIG])
     return resources
 
 
@@ -162,8 +162,8 @@ async def roots_of(connection: Any, organization: str, ids: Sequence[str]) -> di
 
 async def partitions_of(connection: Any, organization: str, codes: Sequence[str]) -> dict[str, int]:
     """Where the usage of accounts goes, by code; without those that are not there."""
-    found = await connection.fetchrow(_PARTITIONS, organization, codes)
-    return dict(zip(found["codes"] or (), found["partitions"] or (), strict=True))
+    row = await connection.fetchrow(_PARTITIONS, organization, codes)
+    return dict(zip(row["codes"] or (), row["partitions"] or (), strict=True))
 
 
 async def store_config(connection: Any, resources: Resources) -> None:

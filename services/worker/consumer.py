@@ -131,8 +131,8 @@ class Arrivals:
         return fetched
 
     async def _there(self) -> dict[TopicPartition, Sequence[Any]]:
-        found: dict[TopicPartition, Sequence[Any]] = await self._consumer.getmany(max_records=self._max_records)
-        return found
+        records: dict[TopicPartition, Sequence[Any]] = await self._consumer.getmany(max_records=self._max_records)
+        return records
 
     async def _until_some_come(
         self, seconds: float, events: Sequence[asyncio.Event], ends: "Sequence[asyncio.Future[Any]]"
@@ -179,18 +179,18 @@ class Fetching:
     @property
     def partitions(self) -> frozenset[int]:
         """Those that are ours now."""
-        return frozenset(one.partition for one in self.consumer.assignment())
+        return frozenset(partition.partition for partition in self.consumer.assignment())
 
     def lags(self, ready: Mapping[int, int]) -> dict[int, int]:
         """How many records there are to be read of partitions that go on at these offsets, as the last fetch told."""
-        found = {}
+        lags = {}
         for partition in ready.keys() & self.partitions:
             place = TopicPartition(self.topic, partition)
             stable, end = self.consumer.last_stable_offset(place), self.consumer.highwater(place)
             if end is not None:
                 end = end if stable in (None, -1) else stable  # -1: it reads what is not committed, too
-                found[partition] = max(0, end - ready[partition])
-        return found
+                lags[partition] = max(0, end - ready[partition])
+        return lags
 
     @property
     def _tasks(self) -> "Sequence[asyncio.Task[None]]":

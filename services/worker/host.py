@@ -16,9 +16,9 @@ from services.failures import BeginAnewError, Passing
 from services.garbage import tune_garbage_collection
 from services.kafka import Cluster, Polled, read_leniently, reads_leniently
 from services.outage import Outage
-from services.sight.metrics import REBALANCES, RESYNCS
+from services.sight.metrics import LAGS, PARTITIONS, POLL, POLL_RECORDS, REBALANCES, RESYNCS, STOPPED
+from services.sight.pulse import PULSE
 from services.worker.consumer import Fetching, consuming
-from services.worker.showing import show_poll, show_round
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             consumer.seek(topic_partition, 0)
         self.epoch += 1
         self.ready.clear()
-        self.waiting = {one.partition for one in assigned}
+        self.waiting = {partition.partition for partition in assigned}
         self.woken.set()
         REBALANCES.inc()
 
@@ -96,7 +96,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self.waiting.clear()
             self.ready.clear()
             if revoked:
-                await self.handler.revoked([one.partition for one in revoked])
+                await self.handler.revoked([partition.partition for partition in revoked])
 
 
 async def host(
@@ -151,7 +151,7 @@ async def _loop(
                 if epoch != assignment.epoch:
                     continue  # revoked meanwhile: the records belong to whoever owns the partition now
                 if assignment.ready:
-                    assignment.ready.update({partition: one.next_offset for partition, one in polled.items()})
+                    assignment.ready.update({partition: records.next_offset for partition, records in polled.items()})
                     started = time.monotonic()
                     assignment.quiet_s = await assignment.handler.poll(polled)
                     show_poll(polled, time.monotonic() - started)
@@ -207,3 +207,24 @@ def _send_back(fetching: Fetching, assignment: _Assignment, partitions: Sequence
     for partition in ours:
         del assignment.ready[partition]
     assignment.waiting.update(ours)
+
+
+def show_poll(polled: Mapping[int, Polled], seconds: float) -> None:
+    """What a poll brought, and how long the handler was at it."""
+    if polled:
+        POLL_RECORDS.observe(sum(len(records.records) for records in polled.values()))
+        POLL.observe(seconds)
+
+
+def show_round(
+    fetching: Fetching, ready: Mapping[int, int], stopped: Mapping[int, str], polled: Mapping[int, Polled]
+) -> None:
+    """A round went well. `ready`: where each partition goes on; `stopped`: those that must not, and why."""
+    assigned = fetching.partitions
+    still = {partition: why for partition, why in stopped.items() if partition in assigned}
+    last = {partition: records.records[-1].timestamp / 1000 for partition, records in polled.items() if records.records}
+    PARTITIONS.set(len(ready))
+    STOPPED.set(len(still))
+    LAGS.note(fetching.topic, assigned, fetching.lags(ready), last)
+    PULSE.stopped({f"{fetching.topic}/{partition}": why for partition, why in still.items()})
+    PULSE.went_round()

@@ -5,7 +5,7 @@ from fastapi.routing import APIRoute
 
 from services.access.scopes import Scope
 from services.api.calls import call_of, signed_in
-from services.api.declaring import DeclaredRoute
+from services.api.routing import DeclaredRoute
 from services.api.scopes import OTHERS, PREFIX
 from tests.api.schemas import document, idle_app, operations
 

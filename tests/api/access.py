@@ -10,7 +10,7 @@ import httpx
 import jwt
 
 from services.access.scopes import ALL, Scope, with_implied
-from services.api.declaring import DeclaredRoute
+from services.api.routing import DeclaredRoute
 from services.api.scopes import PREFIX
 from tests.api.schemas import idle_app
 from tests.api_client import TOKEN_SECRET, token_of

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.api.command import bind, server_of
+from services.api.cli import bind, server_of
 from services.api.edges.connections import LIMITS, Limits
 
 

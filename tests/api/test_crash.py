@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.api.command import _serve
+from services.api.cli import _serve
 from services.billing.runner import JobRunner
 from services.run.process import Process
 from services.run.settings import load_settings

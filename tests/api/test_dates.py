@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from events.dates import DAY_RULE, MOMENT_RULE
 from services.api import bill_filters
-from services.api.bill_search import BillSearch
+from services.api.bill_filters import BillSearch
 from services.api.filters import list_conditions
 from services.api.parameters import Day, parameters_of
 from services.api.search import ResourceSearch

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from services.access.command import keys
+from services.access.cli import keys
 from services.access.scopes import Scope
 from tests.store.kit import Store
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.api.errors import RefusedItemsError
 from services.api.measurement import ITEMS_MAX, Measurement
 from services.api.measurement_bodies import Item, read_items
-from services.api.measurement_records import SOURCE, placed, stem_of
+from services.api.measurements import SOURCE, placed, stem_of
 from services.commands.bodies import parse_model
 from services.commands.errors import InvalidBody, InvalidField
 from services.ingest.batch import quotation_marks

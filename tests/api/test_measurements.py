@@ -13,7 +13,7 @@ from m3ter import AsyncM3ter, M3ter
 
 from events.topics import USAGE
 from services.api.calls import Call
-from services.api.measurement_records import SOURCE
+from services.api.measurements import SOURCE
 from services.kafka import Appended, Cluster, KafkaUnreachableError, Record, SharedWriter
 from tests.api.answers import message_of
 from tests.api.measured import body, counted, item, refused_of, submitted

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from services.api.pages import NOT_ELSEWHERE
+from services.api.openapi import NOT_ELSEWHERE
 from tests.api.schemas import idle_app
 
 

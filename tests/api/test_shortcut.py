@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from starlette.routing import Match
 
-from services.api.declaring import DeclaredRoute
-from services.api.shortcut import Shortcut
+from services.api.routing import DeclaredRoute, Shortcut
 from tests.api.schemas import idle_app
 
 ROUTES = idle_app().routes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from projections.entities import Entity
-from services.commands.ending import ENDED, BillingEntity, ended_body
+from services.commands.account_rules import ENDED, BillingEntity, ended_body
 from services.commands.errors import InvalidBody
 from services.commands.kind import value_of
 from tests.commands.world import create, given, id_of

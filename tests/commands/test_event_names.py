@@ -8,7 +8,7 @@ import pytest
 
 from events.facts import FACTS
 from events.facts.resources import OrganizationConfigured, ResourceFact
-from services.api.event_fields import fields_of
+from services.api.events import fields_of
 from services.api.funds import added_to
 from services.api.wire import document_of
 from services.commands.event_names import HAPPENINGS, NAMES, kind_named, name_of

@@ -13,13 +13,13 @@ from aiokafka.errors import NotLeaderForPartitionError
 
 from events.topics import TOPICS
 from services.api.app import create_app
-from services.api.command import bind, server_of
-from services.ingest.command import run_ingest
+from services.api.cli import bind, server_of
+from services.ingest.cli import run_ingest
 from services.kafka import BatchWriter, Cluster, LogReader, Record, new_admin
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
-from services.relay.command import run_relay
+from services.relay.cli import run_relay
 from services.run.settings import Settings
 from services.run.stack import Stack
 from tests.api_client import TOKEN_SECRET

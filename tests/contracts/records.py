@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 
-from services.contracts.command import ASYNCAPI
+from services.contracts.cli import ASYNCAPI
 
 #: The committed one: that it is what the code says is a test of its own.
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parent.parent.parent / ASYNCAPI).read_bytes())

@@ -15,7 +15,7 @@ from events.facts import FACTS
 from events.facts.base import Route
 from events.topics import BILL_LINES, CATALOG, EVENTS, TOPICS, USAGE, USAGE_REJECTED
 from services.api.measurement_bodies import read_items
-from services.api.measurement_records import placed
+from services.api.measurements import placed
 from services.contracts.topics import messages_of
 from services.ingest.batch import rejected
 from services.refusals.refusal import Reason, Refused

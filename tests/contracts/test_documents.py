@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from services.contracts.command import OPENAPI, NoReadmeError, contracts, documents
+from services.contracts.cli import OPENAPI, NoReadmeError, contracts, documents
 from services.contracts.readme_table import BEGIN, END, replaced, table
 
 ROOT = Path(__file__).parent.parent.parent

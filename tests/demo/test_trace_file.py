@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from services.demo.command import demo
+from services.demo.cli import demo
 from services.demo.trace_file import TraceError, read_trace
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from events.topics import EVENTS, USAGE
-from services.api.command import GRACE_SECONDS
-from services.ingest.command import GROUP as INGEST_GROUP
+from services.api.cli import GRACE_SECONDS
+from services.ingest.cli import GROUP as INGEST_GROUP
 from services.projector.worker import GROUP as PROJECTOR_GROUP
 from services.run.cli import trueup
 from services.run.server_settings import PREFIX

@@ -10,9 +10,16 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from services.api.edges.bodies import BODY_BYTES_MAX, MEMBERS_MAX, body_of, check_media
+from services.api.edges.bodies import (
+    BODY_BYTES_MAX,
+    MEMBERS_MAX,
+    BodyTooLargeError,
+    BrokenEncodingError,
+    UnsupportedMediaError,
+    body_of,
+    check_media,
+)
 from services.api.edges.connections import Limits
-from services.api.edges.refused import BodyTooLargeError, BrokenEncodingError, UnsupportedMediaError
 from services.api.wire import LEVELS_MAX, VALUES_MAX, parse_json
 from services.commands.errors import InvalidField
 from tests.edges.serving import raw_client, served

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from services.api.edges.descriptors import OTHERS, room_for
+from services.api.cli import OTHER_FILES, room_for
 
 UNBOUNDED = resource.RLIM_INFINITY
 
@@ -12,9 +12,9 @@ UNBOUNDED = resource.RLIM_INFINITY
 @pytest.mark.parametrize(
     ("soft", "hard", "room", "left"),
     [
-        (1_024, 524_288, 4_000, 4_000 + OTHERS),  # most hosts: what may be had is asked for
-        (1_024, UNBOUNDED, 4_000, 4_000 + OTHERS),
-        (1_024, 1_024, 1_024 - OTHERS, 1_024),
+        (1_024, 524_288, 4_000, 4_000 + OTHER_FILES),  # most hosts: what may be had is asked for
+        (1_024, UNBOUNDED, 4_000, 4_000 + OTHER_FILES),
+        (1_024, 1_024, 1_024 - OTHER_FILES, 1_024),
         (20_000, 20_000, 4_000, 20_000),
         (UNBOUNDED, UNBOUNDED, 4_000, UNBOUNDED),
         (100, 100, 1, 100),

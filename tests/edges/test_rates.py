@@ -3,10 +3,9 @@
 import httpx
 import pytest
 
-from services.api.edges.rates import Allowance, Attempts, Rates
-from services.api.edges.refused import TooManyAttemptsError, TooManyRequestsError
+from services.access.client import AsyncPatient, Patient
+from services.api.edges.rates import Allowance, Attempts, Rates, TooManyAttemptsError, TooManyRequestsError
 from services.api.errors import response_to
-from services.api.patience import AsyncPatient, Patient
 from services.billing.jobs import TooManyJobsError
 
 
@@ -140,8 +139,8 @@ async def test_the_products_own_clients_wait_and_send_again(monkeypatch: pytest.
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("services.api.patience.time.sleep", slept.append)
-    monkeypatch.setattr("services.api.patience.asyncio.sleep", sleep)
+    monkeypatch.setattr("services.access.client.time.sleep", slept.append)
+    monkeypatch.setattr("services.access.client.asyncio.sleep", sleep)
     with Patient(transport=httpx.MockTransport(Busy(2))) as client:
         assert client.post("http://x/", content=b'{"a":1}').status_code == 200
     async with AsyncPatient(transport=httpx.MockTransport(Busy(2))) as other:
@@ -160,6 +159,6 @@ def test_what_else_fails_is_theirs_to_hear_of() -> None:
 
 
 def test_their_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.patience.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("services.access.client.PATIENCE_SECONDS", 0.5)
     with Patient(transport=httpx.MockTransport(Busy(2))) as client:
         assert client.post("http://x/", content=b'{"a":1}').status_code == 429

@@ -18,7 +18,7 @@ from events.resources.accounts import AccountPlan
 from events.resources.base import Model
 from events.resources.bounds import FROM_CLIENT
 from events.resources.commitments import Commitment
-from services.billing.command import bill
+from services.billing.cli import bill
 from services.ingest.instants import parse_instant
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import ScenarioError, decode_yaml

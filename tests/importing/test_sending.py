@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from services.api.patience import PAUSES_S, Patient
+from services.access.client import PAUSES_S, Patient
 from services.importing.sending import PATIENCE, ImportRefusedError, ImportStoppedError, Request, Sender, Wrong
 
 PART = Request([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
@@ -17,7 +17,7 @@ PART = Request([b'{"n":0}', b'{"n":1}', b'{"n":2}'], [11, 12, 14], 15)
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were waited, in no time."""
     seconds = list[float]()
-    monkeypatch.setattr("services.api.patience.time.sleep", seconds.append)
+    monkeypatch.setattr("services.access.client.time.sleep", seconds.append)
     return seconds
 
 

@@ -10,11 +10,11 @@ from events.codec import decode
 from events.envelope import Envelope
 from events.facts.usage import UsageRated, UsageRead
 from events.topics import EVENTS, USAGE, USAGE_REJECTED
-from services.ingest.command import run_ingest
+from services.ingest.cli import run_ingest
 from services.kafka import BatchWriter, FetchedRecord, LogReader, Record
 from services.migrate.migrate import migrate
 from services.postgres import open_postgres
-from services.relay.command import run_relay
+from services.relay.cli import run_relay
 from services.run.settings import load_settings
 from services.run.stack import Endpoints
 from services.store.events import NewEvent, append

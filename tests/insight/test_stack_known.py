@@ -11,8 +11,7 @@ from events.topics import CATALOG, EVENTS
 from services.kafka import LogReader
 from services.projection.filling import fold_to, settle_due
 from services.projection.projection import Projection
-from services.projection.schemas import drop_schema, scratch_schema
-from services.projection.target import FixedTarget
+from services.projection.schemas import FixedTarget, drop_schema, scratch_schema
 from services.store.generations import load_generations
 from tests.insight.conftest import Played
 from tests.insight.story import PARTITIONS

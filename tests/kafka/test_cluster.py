@@ -23,8 +23,7 @@ from services.kafka import (
 )
 from services.kafka.clients import connection_options, new_broker
 from services.kafka.cluster import Login
-from services.kafka.tls import tls_context
-from services.kafka.tokens import ExtraMissingError, NoRegionError, NoTokenError, tokens_of
+from services.kafka.credentials import ExtraMissingError, NoRegionError, NoTokenError, tls_context, tokens_of
 from tests.test_architecture import ROOT, sources
 
 PEM = Path(__file__).parent.parent / "servers" / "pem"

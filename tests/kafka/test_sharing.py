@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import UnknownError
 
 from events.topics import USAGE_REJECTED
-from services.kafka import Cluster, KafkaUnreachableError, LogReader, Record, SharedWriter, sharing
+from services.kafka import Cluster, KafkaUnreachableError, LogReader, Record, SharedWriter, writing
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -74,7 +74,7 @@ async def test_who_waits_too_long_is_told_and_the_producer_stays(
             await asyncio.sleep(5)
 
         with monkeypatch.context() as patched:
-            patched.setattr(sharing, "REQUEST_TIMEOUT_S", 0.05)
+            patched.setattr(writing, "REQUEST_TIMEOUT_S", 0.05)
             patched.setattr(first._producer, "send_batch", slow)
             with pytest.raises(KafkaUnreachableError):
                 await writer.append(TOPIC, 0, records("late"))

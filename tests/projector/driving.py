@@ -6,7 +6,7 @@ from typing import Any
 from events.topics import EVENTS
 from services.kafka import LogReader, Polled
 from services.projection.projection import Projection
-from services.projection.target import LiveTarget, Target
+from services.projection.schemas import LiveTarget, Target
 from services.readside.live import live_schema, use_schema
 from services.store.generations import load_generations
 from tests.projector.conftest import PARTITIONS, Place

@@ -8,12 +8,10 @@ from projections.readmodels import due
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
-from services.projection import behind, turns
-from services.projection.behind import LINES_SECONDS, Behind
+from services.projection import turns
 from services.projection.partition import new_partition
-from services.projection.turns import ASIDE_LEAST_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Turns
-from services.readside.family_state import FamilyCache, FamilyState
-from services.readside.loading import Root
+from services.projection.turns import ASIDE_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
+from services.readside.family_state import FamilyCache, FamilyState, Root
 from tests.projector.clock import Clock
 
 
@@ -85,7 +83,6 @@ class Projector:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(turns, "time", made)
-    monkeypatch.setattr(behind, "time", made)
     return made
 
 
@@ -185,14 +182,14 @@ async def test_who_cannot_be_settled_is_due_as_failed_and_is_not_tried_again_by_
 
 def test_partitions_that_somebody_else_writes_are_forgotten() -> None:
     held = Behind()
-    mine: Root = ("org", "mine", 0)
-    held.note([mine, ("org", "theirs", 1)])
+    mine = Root("org", "mine", 0)
+    held.note([mine, Root("org", "theirs", 1)])
     held.forget([1])
     assert held.next([0, 1], all_of_them=True) == [mine]
 
 
 def test_who_lies_in_another_partition_has_another_turn() -> None:
     held = Behind()
-    mine: Root = ("org", "mine", 0)
-    held.note([("org", "theirs", 1), mine])
+    mine = Root("org", "mine", 0)
+    held.note([Root("org", "theirs", 1), mine])
     assert held.next([0], all_of_them=True) == [mine]

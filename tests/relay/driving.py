@@ -13,7 +13,7 @@ from events.sources import commands_source
 from events.topics import CATALOG, EVENTS
 from services.continuity.check import log_partitions
 from services.kafka import LogReader
-from services.relay.command import run_relay
+from services.relay.cli import run_relay
 from services.store.events import head, relayed
 from tests.store.kit import Store
 

@@ -6,7 +6,7 @@ import pytest
 
 from services.kafka import ClientCredentials, Cluster, MskIam, Password, Tls
 from services.run.cluster import given_cluster
-from services.run.environment import environment_of
+from services.run.process import environment_of
 from services.run.settings import Settings, SettingsError, load_settings
 from services.run.stack import Endpoints
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from services.simulate import make_player
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play as play_product
 from services.simulate.report import story_json
 from services.simulate.story import read_story
@@ -23,7 +23,7 @@ PERIOD = ("amount", "counted")
 def results_of_product(path: Path) -> list[Any]:
     """Every step's result; the text of a refusal for a refused step."""
     story = read_story(path.read_bytes())
-    document = json.loads(story_json(path, story.title, play_product(story, make_player(None))))
+    document = json.loads(story_json(path, story.title, play_product(story, MemoryPlayer())))
     return [step["result"] for step in document["steps"]]
 
 

@@ -22,7 +22,7 @@ from services.doctor.findings import Report, Status
 from services.doctor.rights import PROCESSES, rights_of
 from services.kafka import BatchWriter, Cluster, Record
 from services.migrate.topics import make_topics
-from services.run.environment import environment_of
+from services.run.process import environment_of
 from services.run.settings import Settings
 from services.run.stack import told_endpoints
 from tests.servers.broken import (

@@ -26,7 +26,7 @@ from services.kafka import (
     enter,
     new_admin,
 )
-from services.kafka.tls import TlsFileError
+from services.kafka.credentials import TlsFileError
 from services.run.stack import StackError
 from services.run.stack.probe import kafka_answers
 from services.worker.consumer import consuming

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.kafka import Cluster
 from services.run.cluster import cluster_at
-from services.run.environment import environment_of
+from services.run.process import environment_of
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack
 from services.run.up import SERVICES, Service, System

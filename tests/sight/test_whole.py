@@ -17,7 +17,7 @@ from events.sources import clock_source
 from events.topics import CATALOG, EVENTS, USAGE, partition_of, usage_key
 from services.kafka import BatchWriter, Record
 from services.postgres import connected
-from services.run.environment import environment_of
+from services.run.process import environment_of
 from services.status.processes import told_in
 from services.store.generations import load_generations
 from tests.sight.asking import Numbers, until_not_ready

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.simulate import run_files, yaml_lines
+from services.simulate import yaml_lines
+from services.simulate.cli import run_files
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import Mapping, ScenarioError, load_yaml
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from services.access.local import credentials
 from services.kafka import Cluster
 from services.run.settings import load_settings
-from services.simulate import simulate
+from services.simulate.cli import simulate
 from services.simulate.live_player import LiveSystem
 from services.simulate.live_wire import ApiFailedError
 from services.simulate.memory_player import MemoryPlayer

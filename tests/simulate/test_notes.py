@@ -1,6 +1,6 @@
 """What is said of a commitment's fee schedule is said of commitments that stand."""
 
-from services.simulate import make_player
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.story import parse_story
 from services.simulate.yaml_lines import load_yaml
@@ -12,7 +12,7 @@ SHORT = "commitment c: its feeDates bill 4 of the 5 USD outstanding: 1 is on no 
 
 def _notes(*steps: str) -> list[tuple[str, ...]]:
     text = "accounts: [{code: acme}]\nsteps:\n" + "".join(f"  - {step}\n" for step in steps)
-    found = play(parse_story(load_yaml(text)), make_player(None))
+    found = play(parse_story(load_yaml(text)), MemoryPlayer())
     assert not [one.differences for one in found if one.differences]
     return [one.notes for one in found]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.run.printing import make_console, show
-from services.simulate import make_player, run_files
+from services.simulate.cli import run_files
+from services.simulate.memory_player import MemoryPlayer
 from services.simulate.play import play
 from services.simulate.player import PlayedBill, PlayedLine
 from services.simulate.report import print_story, printed_bill
@@ -64,7 +65,7 @@ def test_every_scenario_fits_80_columns_with_nothing_cut() -> None:
     out = io.StringIO()
     for path in sorted(SCENARIOS.rglob("*.yaml")):
         story = read_story(path.read_bytes())
-        print_story(make_console(out), path.relative_to(SCENARIOS), story.title, play(story, make_player(None)))
+        print_story(make_console(out), path.relative_to(SCENARIOS), story.title, play(story, MemoryPlayer()))
     lines = out.getvalue().splitlines()
     assert len(lines) > 1000
     assert not [line for line in lines if len(line) > 80 or line != line.rstrip() or "…" in line or "\x1b" in line]

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from services.kafka import Cluster
 from services.migrate.migrate import migrate
-from services.run.environment import environment_of
+from services.run.process import environment_of
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints
 from services.run.stack.child import Child, Command

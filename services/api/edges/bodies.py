@@ -7,13 +7,8 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from services.api.edges.refused import (
-    BodyTooLargeError,
-    BrokenEncodingError,
-    UnsupportedEncodingError,
-    UnsupportedMediaError,
-)
 from services.commands.errors import shortened
+from services.failures import Worded
 
 BODY_BYTES_MAX = 1024 * 1024
 #: Parts that gzip may be put together from. Each costs time, however little is in it.
@@ -22,6 +17,22 @@ _CHARSET = re.compile(r"""charset\s*=\s*"?([^\s";]*)""", re.IGNORECASE)
 #: UTF-8, and what is a part of it.
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _GZIP = 16 + zlib.MAX_WBITS
+
+
+class BodyTooLargeError(Worded):
+    """body: is larger than {limit} bytes"""
+
+
+class UnsupportedMediaError(Worded):
+    """Content-Type: must be {wanted}, not {given}"""
+
+
+class UnsupportedEncodingError(Worded):
+    """Content-Encoding: must be gzip or none at all, not {given}"""
+
+
+class BrokenEncodingError(Worded):
+    """body: is not whole gzip, as its Content-Encoding says"""
 
 
 def check_media(headers: Headers, media: Collection[str]) -> None:

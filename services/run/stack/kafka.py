@@ -12,11 +12,10 @@ import structlog
 
 from services.kafka import Cluster
 from services.run.stack.child import Child, Command, log_tail, run_to_end
-from services.run.stack.classes import ClassArchive
 from services.run.stack.errors import StackError
-from services.run.stack.formatted import META, copy_formatted, keep_formatted, new_id
 from services.run.stack.jars import find_java, kafka_jars
 from services.run.stack.parts import EmbeddedPart
+from services.run.stack.prepared import META, ClassArchive, copy_formatted, keep_formatted, new_id
 from services.run.stack.probe import free_ports, kafka_answers
 
 START_SECONDS = 60.0
@@ -106,15 +105,15 @@ class EmbeddedKafka(EmbeddedPart):
     async def _format(self, java: list[str], config: Path) -> None:
         """By Kafka's tool, or as it did for another broker that was told nothing more."""
         assert self._archive is not None, "it is known once it starts"
-        kept = None if self.format_options else self._archive.file.with_name("formatted")
-        if kept and kept.exists():
-            copy_formatted(kept, self._data)
+        formatted = None if self.format_options else self._archive.file.with_name("formatted")
+        if formatted and formatted.exists():
+            copy_formatted(formatted, self._data)
             return
         argv = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", new_id(), "-c", str(config)]
         argv += self.format_options
         await run_to_end(Command("Kafka's format tool", argv, None, self._output), START_SECONDS)
-        if kept:
-            keep_formatted(self._data, kept)
+        if formatted:
+            keep_formatted(self._data, formatted)
 
 
 def properties_text(settings: Mapping[str, object]) -> str:

@@ -112,12 +112,12 @@ _random = random.SystemRandom()
 
 def free_ports(count: int) -> list[int]:
     """Different ports that nobody listens on now. Another process may take one before you do: be ready to retry."""
-    found: list[int] = []
-    while len(found) < count:
+    ports: list[int] = []
+    while len(ports) < count:
         port = _random.randrange(LOW, HIGH)
-        if port not in found and is_free(port):
-            found.append(port)
-    return found
+        if port not in ports and is_free(port):
+            ports.append(port)
+    return ports
 
 
 def is_free(port: int) -> bool:

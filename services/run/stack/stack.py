@@ -92,7 +92,7 @@ class Stack:
         return not given and self.settings.test_stack == "embedded"
 
     def _choose(self) -> tuple[Part, Part]:
-        held = (self._lock.fd,) if self._lock else ()
+        lock_files = (self._lock.fd,) if self._lock else ()
         kafka: Part
         postgres: Part
         if self.settings.kafka_bootstrap:
@@ -100,13 +100,13 @@ class Stack:
         elif self.settings.test_stack == "docker":
             kafka = docker_kafka()
         else:
-            kafka = EmbeddedKafka(self.home / "kafka", held)
+            kafka = EmbeddedKafka(self.home / "kafka", lock_files)
         if self.settings.postgres:
             postgres = _given_postgres(self.settings.postgres)
         elif self.settings.test_stack == "docker":
             postgres = docker_postgres()
         else:
-            postgres = EmbeddedPostgres(self.home / "postgres", held)
+            postgres = EmbeddedPostgres(self.home / "postgres", lock_files)
         return kafka, postgres
 
     def _let_go(self) -> None:
@@ -132,9 +132,9 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
     Raises: StackError if one is missing, or does not let us in; NoAnswer if one does not answer; each says which.
     """
-    found = told_endpoints(settings)
-    await _both(_given_kafka(found.kafka).start(), _given_postgres(found.database_url).start())
-    return found
+    servers = told_endpoints(settings)
+    await _both(_given_kafka(servers.kafka).start(), _given_postgres(servers.database_url).start())
+    return servers
 
 
 def told_endpoints(settings: Settings) -> Endpoints:

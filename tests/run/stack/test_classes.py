@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from services.run.stack import kafka
-from services.run.stack.classes import ClassArchive
 from services.run.stack.jars import find_java, kafka_jars
 from services.run.stack.kafka import EmbeddedKafka
 from services.run.stack.locks import FileLock
+from services.run.stack.prepared import ClassArchive
 
 pytestmark = pytest.mark.stack
 #: Of the thousands that a broker lists: an archive of these is soon made.

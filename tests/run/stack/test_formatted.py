@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.run.stack.formatted import META, copy_formatted, keep_formatted, new_id
+from services.run.stack.prepared import META, copy_formatted, keep_formatted, new_id
 
 OWN = ("cluster.id", "directory.id")
 

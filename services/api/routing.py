@@ -1,7 +1,12 @@
-"""Routes that tell OpenAPI what they take and answer, from the very objects that read and describe it."""
+"""The routes of the API: what each tells OpenAPI that it takes and answers, from the objects that read and describe it;
+and how a request finds its own, by a look into a table.
+
+The framework would try one after the other, nearly two hundred patterns for the last of them.
+"""
 
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,17 +15,52 @@ from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
 
 from services.api.answers import Error
 from services.api.handling import dependencies_of, handling_of
 from services.api.parameters import Reader, declared
-from services.api.scopes import needed_by, security_of
+from services.api.scopes import PREFIX, needed_by, security_of
 from services.api.sent import Body, BodyReader
 
+#: Of `/organizations/{orgId}/commitments/{id}`: which part is the first below the organization.
+_FIRST = PREFIX.count("/") + 1
 SCHEMAS = "#/components/schemas/{model}"
 RESPONSES = "#/components/responses/{name}"
 #: Statuses that older versions of Python call otherwise.
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 422: "Unprocessable Content"}
+
+
+class Shortcut(BaseRoute):
+    """Leads to the first of the routes that takes the request. What it does not find, the others answer: whatever is
+    outside organizations, a path that there is not, another method.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        #: By method, number of parts and the first part below the organization, in the order of the routes.
+        self._routes = defaultdict[tuple[str, int, str], list[DeclaredRoute]](list)
+        for route in routes:
+            if isinstance(route, DeclaredRoute) and route.path.startswith(f"{PREFIX}/"):
+                self._routes[_place_of(route.method, route.path)].append(route)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As every route says whether it takes a request."""
+        if scope["type"] == "http" and not scope.get("root_path"):
+            for route in self._routes.get(_place_of(scope["method"], scope["path"]), ()):
+                match, match_scope = route.matches(scope)
+                if match is Match.FULL:
+                    return match, match_scope
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """By the route that was found."""
+        await scope["route"].handle(scope, receive, send)
+
+
+def _place_of(method: str, path: str) -> tuple[str, int, str]:
+    parts = path.split("/")
+    return method, len(parts), parts[_FIRST] if len(parts) > _FIRST else ""
 
 
 class DeclaredRoute(APIRoute):
@@ -31,9 +71,9 @@ class DeclaredRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         depends = list(dependencies_of(endpoint).values())
-        readers = [one for one in depends if isinstance(one, Reader)]
-        self.body = next((one for one in depends if isinstance(one, Body)), None)
-        self._bodies = [one for one in depends if isinstance(one, BodyReader)]
+        readers = [depend for depend in depends if isinstance(depend, Reader)]
+        self.body = next((depend for depend in depends if isinstance(depend, Body)), None)
+        self._bodies = [depend for depend in depends if isinstance(depend, BodyReader)]
         #: The one method, and who may ask: a key with any of these scopes. Empty where it needs none.
         [self.method] = options["methods"]
         self.needed = needed_by(self.method, path)
@@ -49,22 +89,22 @@ class DeclaredRoute(APIRoute):
 
     def _told(self, readers: list[Reader[Any]]) -> dict[str, Any]:
         """The operation as OpenAPI has it, beside what the framework knows itself."""
-        told: dict[str, Any] = {}
+        operation: dict[str, Any] = {}
         if readers:
             schemas = {name: schema for reader in readers for name, schema in reader.schemas.items()}
-            told["parameters"] = declared(schemas)
+            operation["parameters"] = declared(schemas)
         if self.body is not None:
             content = {media: {"schema": referred(self.body.name)} for media in self.body.media}
-            told["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
+            operation["requestBody"] = {"required": not self.body.may_be_absent, "content": content}
         if self._security:
-            told["security"] = self._security
-        responses: dict[str, Any] = {str(status): refusal(status) for one in self._bodies for status in one.refusals}
+            operation["security"] = self._security
+        responses: dict[str, Any] = {str(status): refusal(status) for body in self._bodies for status in body.refusals}
         if self.shown is not None:
             content = {"application/json": {"schema": referred(self.shown.__name__)}}
             responses["200"] = {"content": content}
         if responses:
-            told["responses"] = responses
-        return told
+            operation["responses"] = responses
+        return operation
 
 
 def first_sentence(text: str) -> str:

@@ -39,7 +39,7 @@ def keys() -> None:
     "scopes",
     multiple=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What it is good for, all unless given: " + "; ".join(f"{one}: {text}" for one, text in MEANINGS.items()),
+    help="What it is good for, all unless given: " + "; ".join(f"{scope}: {text}" for scope, text in MEANINGS.items()),
 )
 @click.option("--name", "label", metavar="LABEL", help="What you call it, for lists.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -61,13 +61,13 @@ def create(organization: str, scopes: Sequence[str], label: str | None, as_json:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(organization: str | None, as_json: bool) -> None:
     """All keys, the oldest first, without their secrets."""
-    found = _run(lambda connection: list_keys(connection, organization))
+    listed = _run(lambda connection: list_keys(connection, organization))
     if as_json:
-        click.echo(json.dumps([_document(key) for key in found], ensure_ascii=False))
+        click.echo(json.dumps([_document(key) for key in listed], ensure_ascii=False))
         return
     now = datetime.now(UTC)
     rows = [("access key id", "organization", "state", "scopes", "name")]
-    rows += [(key.id, key.organization, _state(key, now), _scopes(key), key.label or "") for key in found]
+    rows += [(key.id, key.organization, _state(key, now), _scopes(key), key.label or "") for key in listed]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (printable(text).ljust(width) for text, width in zip(row, widths, strict=True))

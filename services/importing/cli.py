@@ -9,9 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from services.access.client import SignedIn
+from services.access.client import Patient, SignedIn
 from services.access.local import credentials
-from services.api.patience import Patient
 from services.importing.files import Position, rows_of, size_of
 from services.importing.rows import Layout, RowError, UnmappedColumnError, check_field, measurement_of
 from services.importing.sending import PATIENCE, Request, Sender, Wrong, requests_of
@@ -24,13 +23,13 @@ TIMEOUT_S = 60.0
 
 def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     """`name=value` options by name."""
-    found = {}
+    pairs = {}
     for text in given:
         name, mark, value = text.partition("=")
         if not mark or not name:
             raise click.BadParameter(f"{text!r} must be NAME=VALUE", param=option)
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
 def _measured(path: Path, layout: Layout, digest: str, after: int) -> Iterator[tuple[int, dict[str, Any] | Wrong]]:
@@ -62,8 +61,8 @@ class Importing:
                 self._tell(part)
                 continue
             refused = self._sender.send(part, self._position.line)
-            for one in refused:
-                self._tell(one)
+            for wrong in refused:
+                self._tell(wrong)
             self.sent += len(part.items) - len(refused)
             if part.reached > self._position.line:
                 self._position.reach(part.reached)
@@ -112,6 +111,6 @@ def import_file(
         run = Importing(Sender(client), position, progress, size.lines)
         begun = position.line
         run.run(requests_of(_measured(file, layout, size.digest, begun)))
-    told = f"{run.sent} sent" + (f", {run.wrong} wrong" if run.wrong else "")
-    click.echo(f"{told}; lines to {begun} were sent before" if begun else told)
+    sent = f"{run.sent} sent" + (f", {run.wrong} wrong" if run.wrong else "")
+    click.echo(f"{sent}; lines to {begun} were sent before" if begun else sent)
     sys.exit(1 if run.wrong else 0)

@@ -21,9 +21,9 @@ from services.demo.show import burn_down, check_spent, check_sums, printed_bill
 from services.demo.story import Month, month_before
 from services.demo.trace_file import SHIPPED, Request, read_trace, stretched
 from services.kafka import new_producer
-from services.run.environment import environment_of
 from services.run.logs import configure_logs
 from services.run.printing import make_console, show
+from services.run.process import environment_of
 from services.run.settings import load_settings
 from services.run.up import System, running_system, until_asked_to_stop
 

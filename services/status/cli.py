@@ -50,7 +50,10 @@ def _print(document: Document, console: Console) -> None:
     if "at" in document:
         _print_whole(document, console)
     if document["processes"]:
-        rows = [(one["process"], _yes(one["live"]), _yes(one["ready"]), one["url"]) for one in document["processes"]]
+        rows = [
+            (process["process"], _yes(process["live"]), _yes(process["ready"]), process["url"])
+            for process in document["processes"]
+        ]
         console.print(_table(("process", "live", "ready", "metrics and probes"), rows))
     for problem in document["problems"]:
         console.print(f"! {printable(problem)}", soft_wrap=True)
@@ -61,7 +64,8 @@ def _print_whole(document: Document, console: Console) -> None:
     rows = [("events", events["newest"], events["relayed"], document["behind"]["relay"])]
     for topic in ("usage", "log"):
         rows += [
-            (f"{topic}/{one['partition']}", one["end"], one["projected"], one["behind"]) for one in document[topic]
+            (f"{topic}/{partition['partition']}", partition["end"], partition["projected"], partition["behind"])
+            for partition in document[topic]
         ]
     console.print(_table(("", "end", "relayed, projected", "behind"), rows, numbers=(1, 2, 3)))
     due = ", ".join(f"{count} {reason}" for reason, count in document["dueFamilies"].items())
@@ -69,13 +73,13 @@ def _print_whole(document: Document, console: Console) -> None:
         "oldest unprojected usage": document["oldestUnprojectedUsage"] or "none",
         "families to settle": due or "none",
         "bill jobs": document["billJobsOpen"],
-        **{f"last {one['by']}": _pass(one) for one in document["passes"]},
+        **{f"last {last['by']}": _pass(last) for last in document["passes"]},
     }
     console.print(_table(("", f"at {document['at']}"), [(name, str(value)) for name, value in lines.items()]))
 
 
-def _pass(one: dict[str, Any]) -> str:
-    return f"{'holds' if one['holds'] else 'DOES NOT HOLD'}, unexplained {one['unexplained']}, {one['ended']}"
+def _pass(last: dict[str, Any]) -> str:
+    return f"{'holds' if last['holds'] else 'DOES NOT HOLD'}, unexplained {last['unexplained']}, {last['ended']}"
 
 
 def _yes(value: bool) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Iterator
 from math import ceil
@@ -15,7 +16,6 @@ from fastapi import FastAPI
 from services.access.local import check_host
 from services.api.app import create_app
 from services.api.edges.connections import LIMITS, Connection, Limits, connection_of
-from services.api.edges.descriptors import room_for
 from services.api.edges.rates import Rates
 from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
@@ -31,6 +31,8 @@ GRACE_SECONDS = 3
 #: How often all connections are looked at for clients that take too long.
 LOOK_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
+#: Files that are open beside connections: Kafka, Postgres, the listening socket, Python's own.
+OTHER_FILES = 200
 
 
 class AddressTakenError(Worded, ExpectedFailure):
@@ -58,9 +60,9 @@ class Server(uvicorn.Server):
             await first_of(LOOK_SECONDS, self._asked)
             PULSE.went_round()
             now = asyncio.get_running_loop().time()
-            for one in list(self.server_state.connections):
-                if isinstance(one, Connection):
-                    one.look(now)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -122,7 +124,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
         if not serving.done():
             port = bound.getsockname()[1]
             process.ready(url=f"http://{host}:{port}", port=port)
-            stopping = [asyncio.create_task(one.wait()) for one in (process.stop, app.state.crashed.event)]
+            stopping = [asyncio.create_task(event.wait()) for event in (process.stop, app.state.crashed.event)]
             await asyncio.wait((serving, *stopping), return_when=asyncio.FIRST_COMPLETED)
             for waiting in stopping:
                 waiting.cancel()
@@ -148,3 +150,13 @@ def api(host: str | None, port: int | None, ready_file: Path | None) -> None:
         await _serve(process, host or settings.api_host, settings.api_port if port is None else port)
 
     run_process(serve, ready_file, seen_as="api")
+
+
+def room_for(connections: int) -> int:
+    """So many connections, or as many as the host allows; what it gives for the asking is asked for."""
+    wanted = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - OTHER_FILES))
