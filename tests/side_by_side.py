@@ -15,6 +15,7 @@ LONGEST = (
     ("tests/continuity/test_usage_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/",),
+    ("tests/contracts/", "tests/examples/"),
     ("tests/system/test_survival.py",),
     ("tests/servers/test_secured_story.py",),
     ("tests/servers/test_failover.py",),
@@ -22,7 +23,6 @@ LONGEST = (
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
     ("tests/sight/test_processes.py", "tests/sight/test_whole.py", "tests/sight/test_log_lines.py"),
-    ("tests/examples/",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/continuity/test_divided_bills.py",),
     (
@@ -40,7 +40,6 @@ LONGEST = (
     ("tests/continuity/test_transactions.py",),
     ("tests/continuity/test_actors.py",),
     ("tests/install/test_runtime.py",),
-    ("tests/contracts/",),
     ("tests/projector/",),
     ("tests/settlement/test_laws.py",),
     ("tests/audit/",),

@@ -15,11 +15,14 @@ from services.api.scopes import PREFIX
 from tests.api.schemas import idle_app
 from tests.api_client import TOKEN_SECRET, token_of
 
-#: Everything below an organization.
-ROUTES = [route for route in idle_app().routes if isinstance(route, DeclaredRoute) and route.path.startswith(PREFIX)]
 #: Headers that no two answers have alike, whatever they tell.
 _OWN_TO_EACH = ("date", "server", "x-correlation-id")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def routes() -> list[DeclaredRoute]:
+    """Everything below an organization."""
+    return [route for route in idle_app().routes if isinstance(route, DeclaredRoute) and route.path.startswith(PREFIX)]
 
 
 def asked(route: DeclaredRoute, organization: str, id: str = UNKNOWN) -> tuple[str, str]:

@@ -12,12 +12,11 @@ import pytest_asyncio
 from services.api.shown import derived_of
 from services.commands.table import KINDS
 from tests.api import schemas
-from tests.api.schemas import SPELLED, WORDS, check_exchange, document, faults, operations, resolved
+from tests.api.schemas import SPELLED, WORDS, check_exchange, document, each_operation, faults, operations, resolved
 from tests.api_client import CONFIG, healthy, http_client
 from tests.store.kit import Store
 
 OPERATIONS = list(operations())
-NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 #: What answers something else than JSON.
 NOT_JSON = {"/organizations/{orgId}/usage/rejected/{id}/bytes"}
 #: POST and PUT that come without a body.
@@ -46,7 +45,7 @@ def said(schema: dict[str, Any]) -> bool:
     )
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+@each_operation
 def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if path not in NOT_JSON:
@@ -61,7 +60,7 @@ def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: 
         assert resolved(content["schema"])["properties"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+@each_operation
 def test_an_operation_names_every_part_of_its_path_once(method: str, path: str, operation: dict[str, Any]) -> None:
     named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
     assert sorted(named) == sorted(re.findall(r"{([^}]+)}", path))
