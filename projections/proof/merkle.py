@@ -27,12 +27,15 @@ def node_hash(left: Hash, right: Hash) -> Hash:
 
 def root_of(leaves: Sequence[Hash]) -> Hash:
     """The root of these leaves; that of no leaf is the hash of nothing."""
-    if not leaves:
-        return sha256().digest()
-    level = leaves
-    while len(level) > 1:
-        level = _above(level)
-    return level[0]
+    return levels_of(leaves)[-1][0] if leaves else sha256().digest()
+
+
+def levels_of(leaves: Sequence[Hash]) -> list[Sequence[Hash]]:
+    """All nodes above some leaves: node i of level k stands for the leaves from i * 2**k, at most 2**k of them."""
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        levels.append(_above(levels[-1]))
+    return levels
 
 
 def _above(level: Sequence[Hash]) -> list[Hash]:
@@ -44,11 +47,11 @@ def _above(level: Sequence[Hash]) -> list[Hash]:
 
 def inclusion(leaves: Sequence[Hash], index: int) -> list[Hash]:
     """The proof that the leaf at `index` is in the tree of these leaves: its siblings, from the leaf to the root."""
-    level, path = leaves, []
-    while len(level) > 1:
+    path = []
+    for level in levels_of(leaves):
         if index ^ 1 < len(level):
             path.append(level[index ^ 1])
-        level, index = _above(level), index // 2
+        index //= 2
     return path
 
 
