@@ -77,12 +77,12 @@ def log(key: str | None) -> None:
     async def body(process: Process) -> None:
         async with KafkaAdmin(process.endpoints.kafka) as admin, LogReader(process.endpoints.kafka) as reader:
             for place in await places(admin):
-                await _check(reader, place, key)
+                await check_partition(reader, place, key)
 
     run_process(body)
 
 
-async def _check(reader: LogReader, place: Place, key: str | None) -> None:
+async def check_partition(reader: LogReader, place: Place, key: str | None = None) -> None:
     """Raises: NoHeadsError, LogDiffersError."""
     heads = await all_heads(reader, place, key)
     [end] = (await reader.end_offsets(place[0], [place[1]])).values()
