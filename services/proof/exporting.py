@@ -8,8 +8,8 @@ from decimal import Decimal
 from events.facts.bills import BillLine
 from events.sources import Origins
 from events.topics import CATALOG, EVENTS
-from projections.proof.merkle import Hash, consistency, inclusion
-from projections.proof.segments import Cutter, Segment
+from projections.proof.merkle import Hash, consistency, inclusion, root_of
+from projections.proof.segments import Segment, record_leaf
 from services.commands.errors import UnknownResource
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, FetchedRecord, LogReader
@@ -66,19 +66,19 @@ async def prove_inclusion(reader: LogReader, place: Place, offset: int) -> Inclu
     head = heads[index].head
     start, end = head.segment.start, head.segment.end
     records = {one.offset: one async for polled in reader.read(*place, start, end) for one in polled}
-    cuts = Cutter(start).take(numbered(records.values()))
-    if [cut.segment for cut in cuts] != [head.segment.segment]:
+    leaves = [record_leaf(one.offset, one.value) for one in records.values()]
+    if len(leaves) != head.segment.records or root_of(leaves) != head.segment.root:
         raise OtherLogError(reader.cluster, head)
-    at = cuts[0].offsets.index(offset) if offset in records else None
-    if at is None:
+    if offset not in records:
         raise NoRecordError(place, offset)
+    at = list(records).index(offset)
     return Inclusion(
         topic=place[0],
         partition=place[1],
         offset=offset,
         value=_text(place, records[offset]),
         place=at,
-        segment_path=tuple(inclusion(cuts[0].leaves, at)),
+        segment_path=tuple(inclusion(leaves, at)),
         segment=head.segment,
         index=index,
         tree_path=tuple(inclusion(_leaves(place, heads), index)),

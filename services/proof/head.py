@@ -6,7 +6,7 @@ It is RFC 6962's in all but its text, which is a JSON Web Signature as all check
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from projections.proof.merkle import root_of_peaks
@@ -36,6 +36,7 @@ Hex = Annotated[
     BeforeValidator(_from_hexadecimal),
     Field(min_length=_HASH_BYTES, max_length=_HASH_BYTES),
     PlainSerializer(bytes.hex, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
 ]
 
 
