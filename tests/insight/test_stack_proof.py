@@ -1,4 +1,4 @@
-"""On the real stack: the log is signed, its bills are verified from files, and what was changed in Postgres is named."""
+"""On the real stack: the log is signed, bills are verified from files, and what was changed in Postgres is named."""
 
 import asyncio
 import time
@@ -24,6 +24,7 @@ from tests.insight.story import PARTITIONS
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 SIGNER = notary(b"the operator's key in this test, long enough")
 OTHER_SIGNER = notary(b"the key that this operator goes over to later")
+_CHANGE = "UPDATE bill_line_items SET line = jsonb_set(line, '{amount}', $2::jsonb) WHERE bill_id = $1 AND number = 1"
 
 
 async def a_quarter_hour_ends(played: Played) -> None:
@@ -44,12 +45,12 @@ async def a_quarter_hour_ends(played: Played) -> None:
 
 
 async def sign(played: Played) -> None:
-    async with KafkaAdmin(played.cluster) as admin, LogReader(played.cluster) as reader:
-        async with BatchWriter(played.cluster) as writer:
-            signing = Notary(SIGNER, reader, writer)
-            for place in await places(admin):
-                await signing.begin(place)
-                await signing.step(place)
+    cluster = played.cluster
+    async with KafkaAdmin(cluster) as admin, LogReader(cluster) as reader, BatchWriter(cluster) as writer:
+        signing = Notary(SIGNER, reader, writer)
+        for place in await places(admin):
+            await signing.begin(place)
+            await signing.step(place)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -73,14 +74,11 @@ async def test_every_bill_of_the_story_is_derived_from_its_file_line_by_line(sig
 
 async def test_a_row_of_postgres_that_somebody_changed_is_named(signed: Played) -> None:
     bill = (await signed.bills())[0]
-    change = (
-        "UPDATE bill_line_items SET line = jsonb_set(line, '{{amount}}', '\"{}\"') WHERE bill_id = $1 AND number = 1"
-    )
 
     async def put(amount: object) -> None:
         async with signed.postgres.transaction() as connection:
             await use_schema(connection, await live_schema(connection))
-            assert await connection.execute(change.format(amount), bill["id"]) == "UPDATE 1"
+            assert await connection.execute(_CHANGE, bill["id"], f'"{amount}"') == "UPDATE 1"
 
     organization = signed.wire.organization
     was = (await export_bill(signed.postgres, signed.cluster, organization, bill["id"])).lines[0].amount
@@ -113,9 +111,9 @@ async def test_the_api_proves_records_and_checkpoints(signed: Played) -> None:
 async def test_the_api_proves_no_record_of_others_and_says_what_is_not_there(signed: Played) -> None:
     newest = (await signed.get("audit/checkpoints"))["data"][0]
     for query, status, said in (
-        ({"offset": newest["end"] - 1}, 404, "record billing.events/0"),  # a tick belongs to nobody
+        ({"offset": newest["end"] - 1}, 404, "there is no record with id billing.events/0"),  # a tick belongs to nobody
         ({"offset": 9_999_999}, 409, "is not signed yet"),
-        ({"partition": 1_000}, 404, "partition billing.events/1000"),
+        ({"partition": 1_000}, 404, "there is no partition with id billing.events/1000"),
         ({"topic": "usage"}, 400, "must be one of billing.events, billing.catalog"),
     ):
         refused = await signed.wire.ask("GET", "audit/inclusion", **query)
