@@ -1,4 +1,4 @@
-"""The log cut into segments, by what stands in it alone: whoever reads the same records cuts and hashes them alike.
+"""The log cut into segments, by what stands in it alone, so whoever reads the same records gets the same (decision 31).
 
 A segment ends with the tick of a quarter hour (decision 14), or when it has MOST records. Its records are the leaves of
 one tree, and the segments of a partition those of another, where each says from where to where it goes and what the
