@@ -1,6 +1,6 @@
 """What may be found broken, in words: what is wrong, and what mends it."""
 
-from events.topics import CHECKPOINTS, USAGE, USAGE_REJECTED
+from events.topics import CHECKPOINTS, TREE_HEADS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
@@ -11,6 +11,7 @@ _MEND_USAGE = (
 )
 _MEND_REJECTED = "run `trueup migrate`, which makes it anew; the refused usage that it held is lost"
 _MEND_CHECKPOINTS = "run `trueup migrate`, which makes it anew; the next audit then begins at the beginning"
+_MEND_TREE_HEADS = "run `trueup migrate`, which makes it anew; `trueup notary` then signs the log from its beginning"
 
 
 class BreakError(Worded, ExpectedFailure):
@@ -85,4 +86,5 @@ class StoreWentBackError(BreakError):
 def _mend(topic: str) -> str:
     if topic == USAGE:
         return _MEND_USAGE
-    return {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS}.get(topic, _MEND_LOG)
+    mends = {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS, TREE_HEADS: _MEND_TREE_HEADS}
+    return mends.get(topic, _MEND_LOG)

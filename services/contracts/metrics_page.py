@@ -24,6 +24,7 @@ GROUPS = (
     ("Ingest", metrics.INGEST),
     ("Projector", metrics.PROJECTOR),
     ("Relay", metrics.RELAY),
+    ("Notary", metrics.NOTARY),
     ("API, of its requests and of the whole system", metrics.API),
 )
 

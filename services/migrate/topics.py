@@ -17,7 +17,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from events.topics import CHECKPOINTS, TOPICS, USAGE_REJECTED, Topic
+from events.topics import CHECKPOINTS, TOPICS, TREE_HEADS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
@@ -35,7 +35,7 @@ from services.migrate.topic_settings import (
 
 SHOWN_SECONDS = 30.0
 #: What is lost with these, nothing else follows from.
-MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS)
+MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS, TREE_HEADS)
 #: How a broker says that a setting may not be as it was asked for.
 _NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
 _log = structlog.get_logger(__name__)

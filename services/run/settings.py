@@ -54,7 +54,7 @@ class Settings(KafkaSettings, PostgresSettings):
     token_secret_file: Path | None = None
     """A file that holds it."""
     checkpoint_secret: SecretStr | None = None
-    """What `trueup audit` signs its checkpoints with, at least 32 bytes; without it none is kept."""
+    """What `trueup audit` and `trueup notary` sign with, at least 32 bytes; without it there are no checkpoints."""
     checkpoint_secret_file: Path | None = None
     """A file that holds it."""
     api_key: str | None = None

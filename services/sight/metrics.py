@@ -28,12 +28,14 @@ INGEST = CollectorRegistry()
 PROJECTOR = CollectorRegistry()
 RELAY = CollectorRegistry()
 API = CollectorRegistry()
+NOTARY = CollectorRegistry()
 #: By the process's command.
 SHOWN_BY = {
     "ingest": (PROCESS, WORKER, INGEST),
     "projector": (PROCESS, WORKER, PROJECTOR),
     "relay": (PROCESS, RELAY),
     "api": (PROCESS, API),
+    "notary": (PROCESS, NOTARY),
 }
 
 ProcessCollector(registry=PROCESS)
@@ -140,6 +142,11 @@ PASS_HOLDS = Gauge("trueup_pass_holds", "Whether the last one of these passes fo
 PASS_ENDED = Gauge("trueup_pass_timestamp_seconds", "When the last one of these passes ended.", ("by",), registry=API)
 AUDITED = Gauge(
     "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
+)
+
+SIGNED = Counter("trueup_signed_segments", "Segments of the log that were signed.", registry=NOTARY)
+SIGNED_TICK = Gauge(
+    "trueup_signed_tick_timestamp_seconds", "The quarter hour up to which every partition is signed.", registry=NOTARY
 )
 
 

@@ -42,7 +42,7 @@ def headers_of_strangers(organization: str) -> dict[str, dict[str, str]]:
         "no token at all": "token",
         "an expired one": jwt.encode(claims | {"exp": now - 1}, TOKEN_SECRET, "HS256"),
         "one signed with another secret": jwt.encode(claims, TOKEN_SECRET[::-1], "HS256"),
-        "one that is not signed": jwt.encode(claims, None, "none"),
+        "one that is not signed": jwt.encode(claims, "", "none"),
         "one of another service": jwt.encode(claims | {"aud": "other"}, TOKEN_SECRET, "HS256"),
         "one for a link": jwt.encode(claims | {"path": "/"}, TOKEN_SECRET, "HS256"),
     }
