@@ -25,6 +25,7 @@ GROUPS = (
     ("Projector", metrics.PROJECTOR),
     ("Relay", metrics.RELAY),
     ("API, of its requests and of the whole system", metrics.API),
+    ("`trueup archive --follow`", metrics.ARCHIVE),
 )
 
 
