@@ -4,7 +4,8 @@ from events.topics import CHECKPOINTS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
-_MEND_LOG = "restore Kafka's data, or run `trueup rebuild-store`, which says what cannot be had back"
+_RESTORE = "restore Kafka's data (`trueup restore`, where there is an archive)"
+_MEND_LOG = f"{_RESTORE}, or run `trueup rebuild-store`, which says what cannot be had back"
 _MEND_USAGE = (
     "run `trueup migrate --new-usage`: it is then read under a new name, and what was rated already counts once;"
     " what nobody had read of the old one is lost"
@@ -84,5 +85,5 @@ class StoreWentBackError(BreakError):
 
 def _mend(topic: str) -> str:
     if topic == USAGE:
-        return _MEND_USAGE
+        return f"{_RESTORE}, or {_MEND_USAGE}"
     return {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS}.get(topic, _MEND_LOG)

@@ -13,7 +13,7 @@ import structlog
 
 from events.topics import USAGE
 from services.archive.errors import AnotherArchiverError, AnotherTopicError
-from services.archive.manifest import NAME, TOPICS, Manifest, sealed
+from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, sealed
 from services.archive.pieces import read_piece, table_of, write_piece
 from services.archive.place import Place
 from services.archive.reading import load
@@ -106,13 +106,14 @@ class Archiver:
 
 
 def _cleaned(place: Place, topic: str, partition: int) -> Manifest:
+    folder = folder_of(topic, partition)
+    names = place.names(folder)
+    if not any(name == NAME or name.endswith(".parquet") for name in names):
+        place.write(f"{folder}/{NAME}", sealed(Manifest(topic, partition)))  # before any piece: none is without
     manifest = load(place, topic, partition)
     known = {NAME, *(piece.name for piece in manifest.pieces)}
-    for name in place.names(manifest.folder):
-        if name not in known:
-            place.remove(f"{manifest.folder}/{name}")
-    if not manifest.pieces:  # a partition without records is one all the same
-        place.write(f"{manifest.folder}/{NAME}", sealed(manifest))
+    for name in (one for one in names if one not in known):
+        place.remove(f"{folder}/{name}")
     return manifest
 
 

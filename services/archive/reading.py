@@ -1,7 +1,7 @@
 """An archive read back: its manifests, and its records in order, each piece checked against its hash."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 
 import pyarrow as pa
 
@@ -12,10 +12,12 @@ from services.archive.place import Place
 
 
 def load(place: Place, topic: str, partition: int) -> Manifest:
-    """What is kept of a partition; an empty manifest if nothing is. Raises: BrokenArchiveError, PlaceAwayError."""
+    """What is kept of a partition. Raises: BrokenArchiveError, PlaceAwayError."""
     path = f"{folder_of(topic, partition)}/{NAME}"
     content = place.read(path)
-    return Manifest(topic, partition) if content is None else unsealed(content, topic, partition, place.shown(path))
+    if content is None:
+        raise BrokenArchiveError(place.shown(path), "is gone")
+    return unsealed(content, topic, partition, place.shown(path))
 
 
 def load_all(place: Place) -> dict[str, list[Manifest]]:
@@ -68,8 +70,3 @@ async def records(place: Place, manifest: Manifest, offset: int = 0) -> AsyncGen
     """The same as records, a list a piece; one may be empty."""
     async for table in tables(place, manifest, offset):
         yield list(records_of(table))
-
-
-def kept(manifests: Mapping[str, list[Manifest]]) -> int:
-    """How many records there are."""
-    return sum(one.records for of_topic in manifests.values() for one in of_topic)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from services.archive.errors import BrokenArchiveError, NoArchiveError
-from services.archive.manifest import NAME, TOPICS, Manifest
+from services.archive.manifest import TOPICS, Manifest
 from services.archive.pieces import PieceGoneError, read_piece
 from services.archive.place import Place
 from services.archive.reading import load, partitions
@@ -42,8 +42,6 @@ def _verify(place: Place, topic: str, partition: int, found: Verified) -> None:
     except BrokenArchiveError as error:
         found.wrong.append(str(error))
         return
-    if not manifest.pieces and place.read(f"{manifest.folder}/{NAME}") is None:
-        found.wrong.append(f"{place.shown(manifest.folder)} has no {NAME}")
     wrong = [*_broken(place, manifest)]
     newer = load(place, topic, partition)
     if wrong and newer != manifest:  # an archiver is at work, and has put another piece in the place of some
