@@ -98,11 +98,11 @@ class Archiver:
             raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {known.next} are kept")
         if not known.pieces or known.pieces[-1].last_offset < begin:
             return
-        mark = known.pieces[-1].mark
+        mark, found = known.pieces[-1].mark, None
         async for records in reader.read(topic, partition, mark.offset, mark.offset + 1):
-            if mark_of(records[0]) == mark:
-                return
-        raise AnotherTopicError(shown, partition, f"at offset {mark.offset} stands another record than is kept")
+            found = mark_of(records[0])
+        if found != mark:
+            raise AnotherTopicError(shown, partition, f"at offset {mark.offset} stands another record than is kept")
 
 
 def _cleaned(place: Place, topic: str, partition: int) -> Manifest:

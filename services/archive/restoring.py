@@ -9,7 +9,7 @@ Every record bears the time that it bore. What is there already, of a run that w
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from events.topics import HEADER_PREFIX, TOPICS, USAGE
@@ -52,13 +52,19 @@ async def restore(cluster: Cluster, place: Place, record_bytes: int) -> list[Res
     manifests = await asyncio.to_thread(load_all, place)
     wanted = {topic: len(of_topic) for topic, of_topic in manifests.items()}
     async with KafkaAdmin(cluster) as admin:
-        for topic, found in (await admin.partition_counts(wanted)).items():
-            if found != wanted[topic]:
-                raise PartitionsDifferError(topic=cluster.topic(topic), found=found, wanted=wanted[topic])
-    await let_writers_stamp(cluster, wanted, record_bytes, may=True)
+        there = await admin.partition_counts(wanted)
+    for topic, found in there.items():
+        if found != wanted[topic]:
+            raise PartitionsDifferError(topic=cluster.topic(topic), found=found, wanted=wanted[topic])
+    oldest = _oldest_usage(manifests[USAGE])
+    all_of_them = [_Partition(cluster, place, one, oldest) for of_topic in manifests.values() for one in of_topic]
+    async with LogReader(cluster) as reader:
+        starts = [await one.goes_on_at(reader) if one.topic in there else 0 for one in all_of_them]
+    lacking = {one.topic for one, start in zip(all_of_them, starts, strict=True) if start < one.end}
+    touched = {topic: wanted[topic] for topic in wanted if topic in lacking or topic not in there}
+    await let_writers_stamp(cluster, touched, record_bytes, may=True)
     async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
-        run = _Restore(cluster, place, reader, writer, _oldest_usage(manifests[USAGE]))
-        done = [await run.restore(one) for of_topic in manifests.values() for one in of_topic]
+        done = [await one.restore(reader, writer, start) for one, start in zip(all_of_them, starts, strict=True)]
     await let_writers_stamp(cluster, wanted, record_bytes, may=False)
     return done
 
@@ -68,83 +74,67 @@ def _oldest_usage(manifests: Sequence[Manifest]) -> int:
     return max((one.pieces[-1].last_ms for one in manifests if one.pieces), default=0) - _USAGE_MS
 
 
-class _Restore:
-    """One run, over topics that let their writers say when."""
+class _Partition:
+    """A partition of the archive, and the offsets that its records get."""
 
-    def __init__(
-        self, cluster: Cluster, place: Place, reader: LogReader, writer: BatchWriter, oldest_usage: int
-    ) -> None:
-        self._cluster, self._place, self._reader, self._writer = cluster, place, reader, writer
-        self._oldest_usage = oldest_usage
+    def __init__(self, cluster: Cluster, place: Place, manifest: Manifest, oldest_usage: int) -> None:
+        self._cluster, self._place, self._manifest = cluster, place, manifest
+        self.topic, self._partition = manifest.topic, manifest.partition
+        self._stretches = list(_stretches(manifest, oldest_usage))
 
-    async def restore(self, manifest: Manifest) -> Restored:
-        """Bring back a partition."""
-        topic, partition = manifest.topic, manifest.partition
-        stretches = self._stretches(manifest)
-        start = await self._goes_on_at(manifest, stretches)
-        position, gaps = start, 0
-        for stretch in (one for one in stretches if one.end > start):
-            records = (await self._records(manifest, stretch))[position - stretch.start :]
-            gaps += sum(_is_gap(record) for record in records)
-            for base, count, _ in await self._writer.append(topic, partition, records):
-                if base != position:
-                    raise NotEmptyError(self._cluster.topic(topic), partition, position)
-                position += count
-        if position > start:
-            await self._check_end(manifest, stretches, position)
-        return Restored(topic, partition, position - start, gaps)
+    @property
+    def end(self) -> int:
+        """The offset behind the last record."""
+        return self._stretches[-1].end if self._stretches else 0
 
-    def _stretches(self, manifest: Manifest) -> list[_Stretch]:
-        found, position = list[_Stretch](), 0
-        for piece in manifest.pieces:
-            if manifest.topic == USAGE and not found and piece.last_ms < self._oldest_usage:
-                continue
-            end = position + piece.records if manifest.topic == USAGE else piece.last_offset + 1
-            found.append(_Stretch(piece, position, end))
-            position = end
-        return found
-
-    async def _goes_on_at(self, manifest: Manifest, stretches: Sequence[_Stretch]) -> int:
+    async def goes_on_at(self, reader: LogReader) -> int:
         """The offset from which on the partition lacks what is kept. Raises: NotEmptyError."""
-        topic, partition = manifest.topic, manifest.partition
-        end = (await self._reader.end_offsets(topic, [partition]))[partition]
-        whole = stretches[-1].end if stretches else 0
-        if not end or not whole:
-            return min(end, whole)
-        last = manifest.pieces[-1].mark
-        if await self._stands(topic, partition, last.offset, last.ms, last.digest):
-            return whole  # it has lost nothing
-        reached = min(end, whole)
-        if not await self._is_ours(manifest, stretches, reached - 1):
-            raise NotEmptyError(self._cluster.topic(topic), partition, reached - 1)
+        end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
+        if not end or not self.end:
+            return min(end, self.end)
+        last = self._manifest.pieces[-1].mark
+        if await self._stands(reader, last.offset, last.ms, last.digest):
+            return self.end  # it has lost nothing
+        reached = min(end, self.end)
+        if not await self._is_ours(reader, reached - 1):
+            raise NotEmptyError(self._cluster.topic(self.topic), self._partition, reached - 1)
         return reached
 
-    async def _check_end(self, manifest: Manifest, stretches: Sequence[_Stretch], end: int) -> None:
-        if not await self._is_ours(manifest, stretches, end - 1):
-            raise StampedError(topic=self._cluster.topic(manifest.topic), partition=manifest.partition)
+    async def restore(self, reader: LogReader, writer: BatchWriter, start: int) -> Restored:
+        """Write what is lacking from this offset on. Raises: NotEmptyError, StampedError, BrokenArchiveError."""
+        position, gaps = start, 0
+        for stretch in (one for one in self._stretches if one.end > start):
+            records = (await self._records(stretch))[position - stretch.start :]
+            gaps += sum(_is_gap(record) for record in records)
+            for base, count, _ in await writer.append(self.topic, self._partition, records):
+                if base != position:
+                    raise NotEmptyError(self._cluster.topic(self.topic), self._partition, position)
+                position += count
+        if position > start and not await self._is_ours(reader, position - 1):
+            raise StampedError(topic=self._cluster.topic(self.topic), partition=self._partition)
+        return Restored(self.topic, self._partition, position - start, gaps)
 
-    async def _is_ours(self, manifest: Manifest, stretches: Sequence[_Stretch], offset: int) -> bool:
+    async def _is_ours(self, reader: LogReader, offset: int) -> bool:
         """Whether at this offset stands what is restored there."""
-        [stretch] = (one for one in stretches if one.start <= offset < one.end)
-        record = (await self._records(manifest, stretch))[offset - stretch.start]
+        [stretch] = (one for one in self._stretches if one.start <= offset < one.end)
+        record = (await self._records(stretch))[offset - stretch.start]
         assert record.ms is not None
-        digest = digest_of(record.key, record.value)
-        return await self._stands(manifest.topic, manifest.partition, offset, record.ms, digest)
+        return await self._stands(reader, offset, record.ms, digest_of(record.key, record.value))
 
-    async def _stands(self, topic: str, partition: int, offset: int, ms: int, digest: bytes) -> bool:
+    async def _stands(self, reader: LogReader, offset: int, ms: int, digest: bytes) -> bool:
         """Whether a record of this time and content stands at this offset."""
-        begin = (await self._reader.beginning_offsets(topic, [partition]))[partition]
-        end = (await self._reader.end_offsets(topic, [partition]))[partition]
+        begin = (await reader.beginning_offsets(self.topic, [self._partition]))[self._partition]
+        end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
         found: FetchedRecord | None = None
         if begin <= offset < end:
-            async for records in self._reader.read(topic, partition, offset, offset + 1):
+            async for records in reader.read(self.topic, self._partition, offset, offset + 1):
                 found = records[0]
         return found is not None and (found.timestamp, digest_of(found.key, found.value)) == (ms, digest)
 
-    async def _records(self, manifest: Manifest, stretch: _Stretch) -> list[Record]:
+    async def _records(self, stretch: _Stretch) -> list[Record]:
         """What is written for a piece: a record for each offset."""
-        table = await asyncio.to_thread(read_piece, self._place, manifest, stretch.piece)
-        if manifest.topic == USAGE:
+        table = await asyncio.to_thread(read_piece, self._place, self._manifest, stretch.piece)
+        if self.topic == USAGE:
             return [_record(kept) for kept in records_of(table)]
         made: list[Record] = []
         for kept in records_of(table):
@@ -152,6 +142,20 @@ class _Restore:
             made += [Record(None, b"", [(GAP_HEADER, b"")], kept.timestamp)] * lacking
             made.append(_record(kept))
         return made
+
+
+def _stretches(manifest: Manifest, oldest_usage: int) -> Iterator[_Stretch]:
+    """The log's records stand where they stood; those of `usage` move together, without the oldest."""
+    position = 0
+    for piece in manifest.pieces:
+        if manifest.topic != USAGE:
+            end = piece.last_offset + 1
+        elif position or piece.last_ms >= oldest_usage:
+            end = position + piece.records
+        else:
+            continue
+        yield _Stretch(piece, position, end)
+        position = end
 
 
 def _is_gap(record: Record) -> bool:

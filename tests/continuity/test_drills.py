@@ -138,20 +138,23 @@ async def test_a_kafka_lost_whole_is_restored_from_an_archive_that_was_behind(
 
 async def test_a_move_to_another_cluster_goes_on_where_it_was(home: Home, wire: Wire, kept: Path) -> None:
     await home.start()
+    async with publisher(home) as producer, producer.transaction():
+        await send(home, producer, ORGANIZATION, range(130, 140))
+    await publish(home, ORGANIZATION, range(140, 150))  # stands behind a marker, and will not over there
     before = await home.left(wire)
     await home.stop()
     await do(home, "archive", str(kept / "third"))
     home.prefix = "elsewhere."
     await do(home, "restore", str(kept / "third"))
     said = await do(home, "rebuild-store")
-    assert "0 events added" in said and "again" not in said.replace("bill lines written again", ""), said
+    assert "0 events added" in said and "again when the relay runs" not in said and "replayed" not in said, said
     assert (await unread(home))[1] == 0
     await home.start()
     assert await home.left(wire) == before
-    await publish(home, ORGANIZATION, range(120, 150))
+    await publish(home, ORGANIZATION, range(140, 170))
     await bill(wire, "2026-02-28")
     after = await home.left(wire)
-    assert counted(after) == 150 and len(after["bills"]) > len(before["bills"])
+    assert counted(before) == 150 and counted(after) == 170 and len(after["bills"]) > len(before["bills"])
     await check_audit(home)
     await home.stop()
 
