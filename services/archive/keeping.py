@@ -59,10 +59,11 @@ class Archiver:
 
     async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
         """Keep a partition up to `end`; returns how many records came."""
+        is_first = (topic, partition) not in self._known
         known = await self._found(topic, partition)
         if topic != USAGE and begin:
             raise LogCutError(self._cluster, topic, partition, begin)
-        if end == known.next:
+        if end == known.next and not is_first:
             return 0
         await self._check_same(reader, known, begin, end)
         if known.pieces and begin > known.next:
