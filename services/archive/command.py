@@ -141,6 +141,6 @@ def _told(done: "Sequence[Restored]") -> list[str]:
     for one in done:
         what = f"{one.written} records written" if one.written else "lacks nothing"
         if one.gaps:
-            what += f", {one.gaps} of them empty, where a stranger's transactions had ended (`trueup foreign`)"
+            what += f", {one.gaps} of them empty, where a stranger's transactions had ended: run `trueup replay`, too"
         lines.append(f"{one.topic}/{one.partition}: {what}")
     return [*lines, "now run `trueup rebuild-store`"]

@@ -1,5 +1,6 @@
 """Topics into files and back, on a real Kafka: what stands in them, whatever stands in them, and what is in the way."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -58,7 +59,7 @@ async def filled(stack: Stack, prefix: str) -> Cluster:
                 await writer.append(topic, partition, [*odd, *(Record(b"k", b"%d" % n) for n in range(50))])
                 await transact(cluster, topic, partition)
                 await writer.append(topic, partition, [Record(b"last", None)])
-    await publish_with_unreadable_header(cluster, cluster.topic(USAGE), 1, b"unreadable")
+    await publish_with_unreadable_header(cluster, cluster.topic(USAGE), 1, b"odd")
     return cluster
 
 
@@ -68,6 +69,14 @@ async def transact(cluster: Cluster, topic: str, partition: int) -> None:
             await producer.begin_transaction()
             await producer.send_and_wait(cluster.topic(topic), b"%d" % is_good, partition=partition)
             await (producer.commit_transaction() if is_good else producer.abort_transaction())
+            await until_stable(cluster, topic, partition)
+
+
+async def until_stable(cluster: Cluster, topic: str, partition: int) -> None:
+    """A broker answers before the end of a transaction stands in its topics."""
+    async with LogReader(cluster) as every, LogReader(cluster, committed=True) as stable, asyncio.timeout(60):
+        while await every.end_offsets(topic, [partition]) != await stable.end_offsets(topic, [partition]):
+            await asyncio.sleep(0.05)
 
 
 async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
