@@ -124,6 +124,8 @@ async def test_a_kafka_lost_whole_is_restored_from_an_archive_that_was_behind(
     status, said = await home.trueup("migrate")
     assert status == 1 and "does not exist" in said and "restore" in said, said
 
+    said = await do(home, "archive", "verify", str(kept / "second"))
+    assert f"archive: {EVENTS}: " in said and "not as it was written" not in said, said
     said = await do(home, "restore", str(kept / "second"))
     assert "lacks nothing" not in said.replace(f"{CATALOG}", ""), said
     assert "records written" not in await do(home, "restore", str(kept / "second"))
