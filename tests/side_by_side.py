@@ -26,10 +26,14 @@ LONGEST = (
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/continuity/test_divided_bills.py",),
     (
-        *(f"tests/{name}/" for name in ("api", "store", "migrate", "readmodels", "readside", "kafka", "postgres")),
+        *(
+            f"tests/{name}/"
+            for name in ("api", "archive", "store", "migrate", "readmodels", "readside", "kafka", "postgres")
+        ),
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
     ),
+    ("tests/continuity/test_drills.py",),
     ("tests/continuity/test_postgres_lost.py",),
     ("tests/billing/test_large_bills.py",),
     ("tests/continuity/test_another_version.py",),

@@ -26,6 +26,7 @@ GROUPS = (
     ("Relay", metrics.RELAY),
     ("Notary", metrics.NOTARY),
     ("API, of its requests and of the whole system", metrics.API),
+    ("`trueup archive --follow`", metrics.ARCHIVE),
 )
 
 

@@ -20,6 +20,8 @@ COMMANDS = {
     "up": ("services.run.up:up", "Run stack, API, relay, ingest and projector in one command."),
     "migrate": ("services.migrate.migrate:command", "Create or check topics, schema and read models."),
     "rebuild-store": ("services.rebuild.cli:rebuild", "Make event store and log agree after a loss of either."),
+    "archive": ("services.archive.cli:archive", "Keep log and usage as files, in a folder or an object store."),
+    "restore": ("services.archive.cli:restore", "Bring an archive back into Kafka."),
     "api": ("services.api.cli:api", "Serve HTTP: commands and queries."),
     "relay": ("services.relay.cli:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.cli:ingest", "Rate usage into the log."),

@@ -29,6 +29,7 @@ PROJECTOR = CollectorRegistry()
 RELAY = CollectorRegistry()
 API = CollectorRegistry()
 NOTARY = CollectorRegistry()
+ARCHIVE = CollectorRegistry()
 #: By the process's command.
 SHOWN_BY = {
     "ingest": (PROCESS, WORKER, INGEST),
@@ -36,6 +37,7 @@ SHOWN_BY = {
     "relay": (PROCESS, RELAY),
     "api": (PROCESS, API),
     "notary": (PROCESS, NOTARY),
+    "archive": (PROCESS, ARCHIVE),
 }
 
 ProcessCollector(registry=PROCESS)
@@ -140,6 +142,11 @@ UNEXPLAINED = Gauge(
 )  # fmt: skip
 PASS_HOLDS = Gauge("trueup_pass_holds", "Whether the last one of these passes found nothing.", ("by",), registry=API)
 PASS_ENDED = Gauge("trueup_pass_timestamp_seconds", "When the last one of these passes ended.", ("by",), registry=API)
+
+ARCHIVED_AT = Gauge(
+    "trueup_archive_timestamp_seconds", "When the last pass over the topics ended, all that it found being kept.",
+    registry=ARCHIVE,
+)  # fmt: skip
 AUDITED = Gauge(
     "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
 )

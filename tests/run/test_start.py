@@ -25,6 +25,8 @@ LOADS = {
     "up": {"aiokafka"},
     "migrate": LOG,
     "rebuild-store": SETTLING,
+    "archive": {"aiokafka"},
+    "restore": {"aiokafka"},
     "api": HEAVY - {"faststream", "httpx", "numpy", "yaml"},
     "relay": LOG,
     "ingest": SETTLING | {"faststream", "numpy"},
