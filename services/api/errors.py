@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.codec import NewerRecordError
 from services.access.errors import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
 from services.api.away import Away
@@ -94,6 +95,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
     (TooManyRequestsError, 429),
+    # Another process, or whoever replaces this one, understands it.
+    (NewerRecordError, 503),
     (ExpectedFailure, 503),
     (Passing, 503),
 )

@@ -11,6 +11,7 @@ from itertools import groupby
 
 import structlog
 
+from events.codec import NewerRecordError
 from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.run import BillRun
@@ -145,11 +146,11 @@ class JobRunner:
                     await self._run_job(job)
             self._over("bill_job_interrupted", job.organization)
             return held
-        except Passing as error:
+        except (Passing, NewerRecordError) as error:
             await asyncio.sleep(self._met("bill_job_interrupted", job.organization, error))
             return None
 
-    def _met(self, event: str, organization: str, error: Passing) -> float:
+    def _met(self, event: str, organization: str, error: Exception) -> float:
         """An organization's work was interrupted: said once, however often it is tried. Returns: how long to pause."""
         return self._outages.setdefault((event, organization), Outage(event, organization=organization)).met(error)
 
