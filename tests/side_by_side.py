@@ -16,6 +16,7 @@ LONGEST = (
     ("tests/install/test_install.py",),
     ("tests/billing/",),
     ("tests/system/test_survival.py",),
+    ("tests/continuity/test_upgrade.py",),
     ("tests/servers/test_secured_story.py",),
     ("tests/servers/test_failover.py",),
     ("tests/servers/test_doctor.py",),

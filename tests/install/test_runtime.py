@@ -51,7 +51,7 @@ def test_the_runtime_is_the_locked_one_and_runs_code_that_comes_later(tmp_path: 
         return subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True).stdout
 
     installed = {normal(name): version for name, version in json.loads(says("python", "-c", LIST)).items()}
-    assert installed.pop("trueup") == "0.1.0"
+    assert installed.pop("trueup") == "0.2.0"
     product, development = asked_for()
     assert product - embedded() <= installed.keys()
     assert not installed.keys() & (embedded() | {"pip", "uv", "setuptools"} | development - product)
