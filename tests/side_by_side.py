@@ -22,7 +22,7 @@ LONGEST = (
     ("tests/servers/test_doctor.py",),
     ("tests/system/test_up.py",),
     ("tests/ingest/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
-    ("tests/sight/test_processes.py", "tests/sight/test_whole.py", "tests/sight/test_log_lines.py"),
+    tuple(f"tests/sight/test_{name}.py" for name in ("processes", "traces", "whole", "log_lines")),
     ("tests/examples/",),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
     ("tests/continuity/test_divided_bills.py",),

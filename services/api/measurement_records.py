@@ -11,6 +11,7 @@ from events.topics import usage_key
 from services.api.measurement_bodies import Item
 from services.kafka import Record
 
+Headers = Sequence[tuple[str, bytes | None]]
 #: Who measured it, where an item does not say: a part of what a repeated uid is known by.
 SOURCE = "/measurements"
 #: Characters of what all ids of a request begin with; with an item's place behind it there is room for both in a uid.
@@ -60,8 +61,10 @@ def stem_of(organization: str, key: str | None) -> str:
     return token_hex(_STEM // 2) if key is None else sha256(f"{organization}\0{key}".encode()).hexdigest()[:_STEM]
 
 
-def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str) -> dict[int, Placed]:
-    """The records of all items, in their order, by partition."""
+def placed(
+    items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str, headers: Headers = ()
+) -> dict[int, Placed]:
+    """The records of all items, in their order, by partition; each with these headers."""
     found: dict[int, Placed] = {}
     keys = {code: usage_key(organization, code) for code in places}
     for index, one in enumerate(items):
@@ -76,6 +79,6 @@ def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], 
         place = found.get(partition)
         if place is None:
             place = found[partition] = Placed([], [])
-        place.records.append(Record(keys[account], _encode(event)))
+        place.records.append(Record(keys[account], _encode(event), headers))
         place.indexes.append(index)
     return found

@@ -22,6 +22,7 @@ from services.api.measurement_records import Placed, placed, stem_of
 from services.api.sent import Body, Sent
 from services.failures import Passing, outside_of
 from services.kafka import SharedWriter
+from services.sight.tracing import TRACES
 
 
 class _Payload(Body[Measurements]):
@@ -50,13 +51,14 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
 
     An item without one gets an id of its own: made of the Idempotency-Key and its place, or else of nothing.
     """
-    key = key_of(call)
+    key, traced = key_of(call), TRACES.here()
 
     async def work() -> dict[str, str]:
         items = read_items(sent.raw)
         places = await places_of(call, (item.account for item in items))
         known = key is not None or all(item.uid is not None for item in items)
-        await _publish(call.api.usage, placed(items, call.organization, places, stem_of(call.organization, key)), known)
+        parts = placed(items, call.organization, places, stem_of(call.organization, key), traced)
+        await _publish(call.api.usage, parts, known)
         return {"result": "accepted"}
 
     return await once_by_itself(call, sent, work)

@@ -21,6 +21,7 @@ from services.outage import Outage
 from services.postgres import OwnConnection, Postgres, PostgresUnreachableError, Role
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
+from services.sight.tracing import TRACES
 from services.store.execute import organization_time
 
 log = structlog.get_logger(__name__)
@@ -161,7 +162,9 @@ class JobRunner:
     async def _run_job(self, job: BillJob) -> None:
         run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)
         try:
-            await run.run_job(job)
+            about = {"trueup.organization": job.organization, "trueup.job": job.id}
+            with TRACES.work("bill job", about, asked_as=job.id):
+                await run.run_job(job)
         except Passing:
             raise
         except Exception as error:

@@ -7,6 +7,7 @@ from inspect import getdoc
 from typing import Any
 
 from events.facts import FACTS
+from events.facts.usage import UsageRated
 from events.topics import (
     ARRIVAL_HEADER,
     BILL_LINES,
@@ -29,6 +30,7 @@ from services.ingest.cloudevent import ATTRIBUTES
 from services.ingest.refusal import Reason
 from services.relay.relay import places
 from services.run.settings import Settings
+from services.sight.traceparent import HEADER as TRACE_HEADER
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
@@ -102,6 +104,7 @@ def _operation(topic: Topic) -> dict[str, Any]:
 
 def _facts() -> dict[str, Any]:
     key = "The account that the fact is about, or else the organization; usage has none"
+    traced = {TRACE_HEADER: _TEXT | {"description": "Its publisher's, where Trueup traces (docs/operation.md)."}}
     return {
         name: {
             "name": name,
@@ -110,13 +113,17 @@ def _facts() -> dict[str, Any]:
             "contentType": _JSON,
             "payload": record_of(name),
             "bindings": message_binding(key),
+            **({"headers": _headers(traced, required=[])} if fact is UsageRated else {}),
         }
         for name, fact in FACTS.items()
     }
 
 
 def _usage() -> dict[str, Any]:
-    arrival = {ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms, where Trueup moved it."}}
+    arrival = {
+        ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms, where Trueup moved it."},
+        TRACE_HEADER: _TEXT | {"description": "W3C Trace Context, of a publisher who follows it (docs/operation.md)."},
+    }
     attributes = {f"ce_{name}": _TEXT for name in ATTRIBUTES}
     key = "Best `<organization>/<account code>`, which hits the account's partition; any other costs a way round"
     common = {"contentType": _JSON, "bindings": message_binding(key)}

@@ -30,7 +30,7 @@ from services.projection.schemas import AlreadyRunningError, drop_leftovers
 from services.projection.target import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
-from services.projector.showing import show_write
+from services.projector.showing import Followed, show_write
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
 from services.sight.pulse import PULSE
@@ -61,8 +61,10 @@ class ProjectorHandler:
         self._reader = reader
         self.projection = Projection(self._target, reader, origins)
         self._pace = Pace()
+        self._followed = Followed()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        self._followed.forget(partitions)
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
         await self._guarded(self.projection.load(partitions))
@@ -72,6 +74,7 @@ class ProjectorHandler:
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
+        self._followed.forget(partitions)
 
     @property
     def stopped(self) -> Mapping[int, str]:
@@ -81,6 +84,7 @@ class ProjectorHandler:
         PULSE.away("catalog", self.projection.catalog.stopped)
         if polled:
             await self._guarded(self.projection.fold(polled))
+            self._followed.folded(polled)
             self._pace.folded()
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
@@ -90,6 +94,7 @@ class ProjectorHandler:
             settled = await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
             self._pace.wrote(started, self.projection.aside_seconds)
             show_write(unwritten, settled, time.monotonic() - started, self.projection.settle_seconds)
+            self._followed.written(unwritten, settled)
         if self.projection.unwritten_records:
             return self._pace.wait(unwritten)
         if self.projection.has_more_due:

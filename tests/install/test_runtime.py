@@ -71,4 +71,4 @@ def test_what_the_lock_does_not_name_is_refused(tmp_path: Path) -> None:
 def test_an_argument_that_is_none_is_told(tmp_path: Path) -> None:
     done = Checkout(tmp_path / "trueup", OWN, only=("rich",)).install("runtime")
     assert done.returncode == 1
-    assert done.stderr == "install: unknown arguments 'runtime'; wanted none, or: runtime FOLDER, or: uv ARG...\n"
+    assert done.stderr == "install: unknown arguments 'runtime'; wanted: none, runtime FOLDER [EXTRA]... or uv ARG...\n"
