@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from services.relay.cli import run_relay
 
 from events.topics import EVENTS, TREE_HEADS
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Record
@@ -18,6 +17,7 @@ from services.proof.keeping import all_heads, places
 from services.proof.signing import Notary
 from services.proof.verifying import verify
 from services.readside.live import live_schema, use_schema
+from services.relay.cli import run_relay
 from tests.insight.conftest import Played
 from tests.insight.story import PARTITIONS
 
