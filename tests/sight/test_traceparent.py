@@ -133,6 +133,8 @@ def test_a_request_that_its_client_does_not_sample_is_not_followed(exporter: InM
     ],
 )
 def test_traces_are_off_where_they_are_not_asked_for(said: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENDPOINTS:  # which the processes of the other tests here are told
+        monkeypatch.delenv(name, raising=False)
     for name, value in said.items():
         monkeypatch.setenv(name, value)
     traces = Traces()
