@@ -15,8 +15,8 @@ from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive.errors import BrokenArchiveError
 from services.kafka import Mark
 
-#: What is kept, in the order in which ends are asked for: what was signed speaks of what stood in the log before, the log
-#: of what stood before in the catalog and in `usage`. So what is kept of one has in the others what it speaks of.
+#: What is kept, in the order in which ends are asked for. What was signed speaks of records of the log, and these of
+#: what stood before in the catalog and in `usage`: so what is kept of one has in the others what it speaks of.
 TOPICS = (TREE_HEADS, EVENTS, CATALOG, USAGE)
 FORMAT = 1
 NAME = "manifest.json"
