@@ -33,17 +33,19 @@ class Piece(NamedTuple):
 
 def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
     """The slices of charges that may draw, in the order of rules 4.2."""
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for charge in charges:
         plan, account = charge.plan, charge.account
         rank = DRAW_RANK[charge.type]
         drawer = drawer_of(charge)
         words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
-        found.extend(
-            Piece(one.start, rank, *words, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
+        pieces.extend(
+            Piece(slice.start, rank, *words, charge.key, slice.amount, 0, drawer)
+            for slice in charge.slices
+            if slice.amount
         )
-    found.sort()
-    return found
+    pieces.sort()
+    return pieces
 
 
 class Credited(NamedTuple):
