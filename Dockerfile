@@ -11,7 +11,9 @@ WORKDIR /app
 # a path to this folder: the code that is copied afterwards is found there.
 COPY deploy ./deploy
 COPY requirements.lock pyproject.toml README.md LICENSE ./
-RUN PIP_NO_CACHE_DIR=true python deploy/install.py runtime /opt/trueup
+# `--build-arg EXTRAS=archive` for an image that archives, too.
+ARG EXTRAS=""
+RUN PIP_NO_CACHE_DIR=true python deploy/install.py runtime /opt/trueup ${EXTRAS}
 COPY events ./events
 COPY projections ./projections
 COPY services ./services

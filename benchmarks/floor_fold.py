@@ -26,7 +26,7 @@ from projections.readmodels import accrued_lines, balances, columns, draws, due,
 from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
-from services.projector.pace import Pace
+from services.projector.pace import FRESH_S, Pace
 from services.projector.worker import MAX_RECORDS
 
 
@@ -159,13 +159,14 @@ async def main(task: Task) -> None:
     tune_garbage_collection()
     await pass_gate(connection)
     consumer.assign([TopicPartition(task.copy, partition) for partition in range(task.partitions)])
-    folded, pace = Folded(task, patterns), Pace()
+    folded, pace, written = Folded(task, patterns), Pace(), time.monotonic()
     while True:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
         if folded.fold(fetched):
             pace.folded()
-        if folded.records and pace.due(folded.records):
-            started = time.monotonic()
+        per_second = folded.records / max(time.monotonic() - written, FRESH_S)
+        if folded.records and pace.due(folded.records, per_second):
+            started = written = time.monotonic()
             await folded.write(connection)
             pace.wrote(started)
 

@@ -1,7 +1,8 @@
 """Makes .venv what requirements.lock says, whatever an index offers today and however old this Python's own pip is.
 
     python3 deploy/install.py                 installs the locked packages and the project; at once if all is well
-    python3 deploy/install.py runtime FOLDER  makes the folder an environment that has what servers run, no more
+    python3 deploy/install.py runtime FOLDER [EXTRA...]
+                                              makes the folder an environment that has what servers run, no more
     python3 deploy/install.py uv ARG...       runs the pinned uv, as `make lock` does
 
 pip fetches a single wheel: the uv that install.lock names by version and hash. uv does the rest, because pip before 24
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 # Python puts it there, unless it was told to import from no folder that it does not know.
@@ -56,8 +57,8 @@ def main(arguments: list[str]) -> int:
             match arguments:
                 case []:
                     install()
-                case ["runtime", folder]:
-                    install_runtime(Path(folder).absolute())
+                case ["runtime", folder, *extras]:
+                    install_runtime(Path(folder).absolute(), extras)
                 case ["uv", *rest]:
                     return run_uv(rest)
                 case _:
@@ -93,8 +94,9 @@ def install() -> None:
     UNDER_WAY.unlink()
 
 
-def install_runtime(folder: Path) -> None:
-    """An environment in the folder, in place of what was there: what runs beside a Kafka and a Postgres that are given.
+def install_runtime(folder: Path, extras: Sequence[str] = ()) -> None:
+    """An environment in the folder, in place of what was there: what runs beside a Kafka and a Postgres that are given,
+    with these extras of the product.
 
     The lock has what develops the product, too. So it is a constraint here: what the product asks for is taken in the
     locked version and by its hash, and what the lock does not name is refused. Raises: InstallError.
@@ -106,6 +108,7 @@ def install_runtime(folder: Path) -> None:
     attempt(str(folder), made, environment, attempts=1)
     packages = ["pip", "install", *python, "--require-hashes", "--only-binary", ":all:", "--constraints", str(LOCK)]
     packages += ["--excludes", str(EMBEDDED), "--requirements", str(ROOT / "pyproject.toml"), "--compile-bytecode"]
+    packages += [word for extra in extras for word in ("--extra", extra)]
     attempt("what the product runs with", [*uv, *packages, *uv_flags(settings)], environment)
     project = ["pip", "install", *python, "--no-deps", "--build-constraints", str(LOCK), "--editable", str(ROOT)]
     attempt("the project", [*uv, *project, *uv_flags(settings)], environment)

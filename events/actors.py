@@ -8,6 +8,8 @@ in its records, of which there are many: their source says that it wrote them.
 ACTOR_LENGTH_MAX = 120
 #: Workers, where a fact has no caller.
 RELAY, BILLING = "relay", "billing"
+#: Usage over Kafka that brought its account into being.
+USAGE = "usage"
 _CALLER = "USER_"
 #: Most characters of a caller's own name.
 CALLER_LENGTH_MAX = ACTOR_LENGTH_MAX - len(_CALLER)

@@ -11,6 +11,7 @@ EVENTS = "billing.events"
 CATALOG = "billing.catalog"
 BILL_LINES = "billing.bill-line-items"
 CHECKPOINTS = "billing.checkpoints"
+TREE_HEADS = "billing.tree-heads"
 
 MIB = 1024 * 1024
 #: How large a record may be, with its batch around it, is a setting of at least and at most so much: batches of the
@@ -64,6 +65,7 @@ TOPICS = (
     Topic(BILL_LINES, None, _config(_FOR_EVER)),
     Topic(USAGE_REJECTED, None, _config(str(400 * _DAY_MS))),
     Topic(CHECKPOINTS, 1, _config(_FOR_EVER)),
+    Topic(TREE_HEADS, None, _config(_FOR_EVER)),
 )
 
 

@@ -1,16 +1,18 @@
 """What may be found broken, in words: what is wrong, and what mends it."""
 
-from events.topics import CHECKPOINTS, USAGE, USAGE_REJECTED
+from events.topics import CHECKPOINTS, TREE_HEADS, USAGE, USAGE_REJECTED
 from services.failures import ExpectedFailure, Passing, Worded
 from services.kafka.cluster import Cluster
 
-_MEND_LOG = "restore Kafka's data, or run `trueup rebuild-store`, which says what cannot be had back"
+_RESTORE = "restore Kafka's data (`trueup restore`, where there is an archive)"
+_MEND_LOG = f"{_RESTORE}, or run `trueup rebuild-store`, which says what cannot be had back"
 _MEND_USAGE = (
     "run `trueup migrate --new-usage`: it is then read under a new name, and what was rated already counts once;"
     " what nobody had read of the old one is lost"
 )
 _MEND_REJECTED = "run `trueup migrate`, which makes it anew; the refused usage that it held is lost"
 _MEND_CHECKPOINTS = "run `trueup migrate`, which makes it anew; the next audit then begins at the beginning"
+_MEND_TREE_HEADS = "run `trueup migrate`, which makes it anew; `trueup notary` then signs the log from its beginning"
 
 
 class BreakError(Worded, ExpectedFailure):
@@ -84,5 +86,6 @@ class StoreWentBackError(BreakError):
 
 def _mend(topic: str) -> str:
     if topic == USAGE:
-        return _MEND_USAGE
-    return {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS}.get(topic, _MEND_LOG)
+        return f"{_RESTORE}, or {_MEND_USAGE}"
+    mends = {USAGE_REJECTED: _MEND_REJECTED, CHECKPOINTS: _MEND_CHECKPOINTS, TREE_HEADS: _MEND_TREE_HEADS}
+    return mends.get(topic, _MEND_LOG)

@@ -1,5 +1,6 @@
 """The one HTTP client of the tests: an organization of an API that runs, and the configuration that it begins with."""
 
+import asyncio
 import json
 from collections.abc import Callable, Generator
 from decimal import Decimal
@@ -47,6 +48,19 @@ def http_client(url: str, timeout: float = 60, *, by: httpx.Auth | None = None) 
     The certificates that none of it needs would take a sixteenth of a second to load.
     """
     return httpx.AsyncClient(base_url=url, timeout=timeout, verify=False, auth=by or By())
+
+
+async def healthy(client: httpx.AsyncClient, **params: str) -> httpx.Response:
+    """The answer of /health once it is 200. Fails after a minute.
+
+    It answers within a second whatever else goes on: on a loaded machine Postgres may take longer once in a while, and
+    503 is then what it should say.
+    """
+    async with asyncio.timeout(60):
+        while (answer := await client.get("/health", params=params)).status_code == 503:
+            await asyncio.sleep(0.2)
+    assert answer.status_code == 200, answer.text
+    return answer
 
 
 class Api:

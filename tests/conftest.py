@@ -15,9 +15,11 @@ from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from services.run.up import System
 from tests.api_client import TOKEN_SECRET
 from tests.side_by_side import ByUnit, rank_of
 from tests.store.kit import Store
+from tests.system.running import running_system
 
 # Where the environment forbids to write bytecode, each of the hundred processes that tests start would compile all
 # that it imports: more than half of what such a start takes.
@@ -84,3 +86,12 @@ async def store(opened: Store) -> Store:
     fresh = Store(opened.endpoints, opened.postgres, opened.generations)
     await fresh.configure()
     return fresh
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def common_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """A whole system of two partitions, for folders whose tests keep to organizations of their own and mend what they
+    break; who else runs there looks at what they have left, too."""
+    settings = load_settings(home=tmp_path_factory.mktemp("system"), partitions=2, worker_session_ms=6000, api_port=0)
+    async with running_system(settings) as (_, system):
+        yield system

@@ -24,7 +24,7 @@ from services.run.stack.watch import PR_SET_PDEATHSIG
 from services.run.up import SERVICES
 
 #: What runs to its end.
-SHORT = ("audit", "bill", "explain", "foreign", "migrate", "rebuild-store", "replay")
+SHORT = ("archive", "audit", "bill", "explain", "foreign", "migrate", "rebuild-store", "replay", "restore")
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__, *(COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES))])
 

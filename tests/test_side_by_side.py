@@ -39,7 +39,7 @@ def test_whoever_shares_a_system_of_a_folder_is_of_one_unit(request: pytest.Fixt
     """Each worker that had one of its files would start a system of its own."""
     units: dict[tuple[str, str], set[str]] = {}
     for unit, definition in fixtures_of(request):
-        if definition.scope == "package":
+        if definition.scope == "package" or definition.argname == "common_system":
             units.setdefault((definition.baseid, definition.argname), set()).add(unit)
     assert not {shared: found for shared, found in units.items() if len(found) > 1}
 

@@ -101,7 +101,7 @@ class DueLines:
                     self._fee(prepayment, fund, fee)
 
     def _fee(self, prepayment: Prepayment, fund: Fund, fee: Fee) -> None:
-        key = _agreement_key(fund.account, fund.mode, fund.currency, fund.id, fee.start)
+        key = fee_key(fund, fee)
         line = DueLine(fee.amount, ONE, ONE, fee.end, fund.rounding, fund=fund, fee=prepayment, scheduled=fee.scheduled)
         self.add(key, line)
 
@@ -201,6 +201,11 @@ def charge_key(charge: Charge, line_type: LineType, fund: Fund | None) -> LineKe
         fund.id if fund else charge.balance_id or "",
         charge.type if line_type in DRAWS else "",
     )
+
+
+def fee_key(fund: Fund, fee: Fee) -> LineKey:
+    """The line on which a fee of a prepayment stands."""
+    return _agreement_key(fund.account, fund.mode, fund.currency, fund.id, fee.start)
 
 
 def _agreement_key(

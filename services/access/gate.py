@@ -61,10 +61,10 @@ class Gate:
             raise WrongTokenError
         return identity
 
-    def linked(self, token: str, path: str) -> Identity:
-        """Whose a link to this path is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
+    def linked(self, token: str, address: str) -> Identity:
+        """Whose a link to this address is, by the token in it. Raises: NotSignedInError, AccessUnknownError."""
         identity = self._read(token)
-        if identity.path != path:
+        if identity.path != address:
             raise WrongTokenError
         return identity
 

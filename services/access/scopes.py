@@ -19,7 +19,7 @@ MEANINGS = {
     Scope.READ: "read resources, bills and usage",
     Scope.WRITE: "create, change and delete resources, bills and bill jobs",
     Scope.USAGE: "submit usage; see and replay what of it was refused",
-    Scope.AUDIT: "read, and see why: explanations, histories, events, refused usage, conservation",
+    Scope.AUDIT: "read, and see why: explanations, histories, events, refused usage, conservation, proofs",
     Scope.ADMIN: "everything, the organization's configuration and its test clock included",
 }
 ALL = frozenset(Scope)

@@ -27,11 +27,13 @@ from services.api import (
     bill_life,
     bills,
     commitments,
+    data_explorer,
     events,
     health,
     insight,
     measurements,
     organization,
+    proofs,
     rejected,
     schedules,
     usage_query,
@@ -50,8 +52,9 @@ from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
 from services.kafka import Cluster, SharedWriter
-from services.postgres import Role, open_postgres
+from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
+from services.refusals.making_accounts import AccountMaker
 from services.shared_answers import AskedTogether
 from services.store.fence import Fence
 from services.store.generations import Generations
@@ -76,18 +79,17 @@ def create_app(
     cluster: Cluster,
     *,
     skeleton_accounts: bool = True,
+    accounts_of_records: bool = False,
     rates: Rates | None = None,
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
 ) -> FastAPI:
-    """The app, on these addresses; `skeleton_accounts`: usage may bring accounts into being; `rates`: how often an
-    organization may ask, if there is a bound.
+    """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
-    `token_secret`: what bearer tokens are signed with, else what the database has; `revoked_seconds`: how often it is
-    asked which keys were revoked; `pooler_url`: by way of which requests reach the same database, if by any.
-
-    Its start raises: PostgresUnreachableError, NotMigratedError.
+    `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
+    how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
+    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it.
     """
 
     @contextlib.asynccontextmanager
@@ -103,12 +105,8 @@ def create_app(
                 """From now on these generations hold, for every request that begins."""
                 app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts)
 
-            async def find(ids: Collection[str]) -> dict[str, HashedKey]:
-                async with every.connection() as connection:
-                    return await find_keys(connection, ids)
-
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
-            keys = AskedTogether(find)
+            keys = AskedTogether(partial(_find_keys, every))
             sign_in = app.state.sign_in = SignIn(gate, keys.get, Attempts().failed)
             standing = app.state.standing = Standing(database_url, cluster, fence, hold)
             app.state.health = Health(database_url, watcher, standing)
@@ -117,7 +115,9 @@ def create_app(
             try:
                 await gate.looked.wait()
                 await standing.looked.wait()
-                later = app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()
+                later = [app.state.bill_jobs.run(), Showing(app.state.health, every, cluster).watch()]
+                maker = AccountMaker(postgres, every, cluster, usage, lambda: app.state.api.generations)
+                later += [maker.run()] if accounts_of_records else []
                 working += [_beside(loop, crashed) for loop in later]
                 yield
             finally:
@@ -151,6 +151,11 @@ def create_app(
     return app
 
 
+async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedKey]:
+    async with every.connection() as connection:
+        return await find_keys(connection, ids)
+
+
 def organization_routers() -> list[APIRouter]:
     """All that is below an organization.
 
@@ -170,7 +175,9 @@ def organization_routers() -> list[APIRouter]:
         measurements.router,
         rejected.router,
         insight.router,
+        proofs.router,
         usage_query.router,
+        data_explorer.router,
         events.router,
         resource_router(),
     ]

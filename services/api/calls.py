@@ -1,9 +1,10 @@
 """Who asks, and about which organization: what every path below `/organizations/{orgId}` begins with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Depends
@@ -129,8 +130,14 @@ async def signed_in(request: Request) -> Identity:
     gate: Gate = request.app.state.gate
     link = request.query_params.get(LINK)
     if link is not None and request.method == "GET":
-        return gate.linked(link, request.scope["path"])
+        asked = [one for one in request.query_params.multi_items() if one[0] != LINK]
+        return gate.linked(link, address_of(request.scope["path"], asked))
     return gate.bearer_of(request.headers.get("authorization", ""))
+
+
+def address_of(path: str, query: Sequence[tuple[str, str]]) -> str:
+    """What a link's token is good for: the path and all that is asked of it, in one spelling."""
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 async def call_of(request: Request, orgId: str) -> Call:

@@ -112,6 +112,7 @@ async def _serve(process: Process, host: str, port: int) -> None:
             endpoints.database_url,
             endpoints.kafka,
             skeleton_accounts=settings.skeleton_accounts_http,
+            accounts_of_records=settings.skeleton_accounts_kafka,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),

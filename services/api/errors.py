@@ -34,6 +34,8 @@ from services.commands import errors as refused
 from services.commands.bill_rules import BillsPending
 from services.failures import AddressedFailure, ExpectedFailure, Passing, Worded, outside_of
 from services.outage import Outage
+from services.proof.exporting import NoCheckpointError, NotSignedYetError
+from services.proof.keeping import NoHeadsError
 from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
@@ -97,6 +99,9 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (RecordTooLargeError, 413),
     (TooManyJobsError, 429),
     (TooManyRequestsError, 429),
+    (NoHeadsError, 404),
+    (NoCheckpointError, 404),
+    (NotSignedYetError, 409),
     (ExpectedFailure, 503),
     (Passing, 503),
 )

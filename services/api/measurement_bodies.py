@@ -18,7 +18,7 @@ from services.commands.bodies import parse_model
 from services.commands.errors import CommandError, InvalidBody, InvalidField, shortened
 from services.ingest.cloudevent import MAX_SOURCE_LENGTH
 from services.ingest.json_text import check_names
-from services.ingest.refusal import Refused
+from services.refusals.refusal import Refused
 
 _CodeText = Annotated[str, msgspec.Meta(min_length=1, max_length=CODE_MAX)]
 _Name = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]

@@ -14,7 +14,6 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from events.resources.accounts import Account
 from events.topics import USAGE, partition_of, usage_key
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, key_of, once_by_itself
@@ -24,13 +23,12 @@ from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
-from services.commands.messages import CreateResource
+from services.commands.skeletons import skeleton_account
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
+from services.refusals.making_accounts import AT_ONCE
 from services.store.view import partitions_of
 
-#: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
-_AT_ONCE = 100
 #: Who measured it, where an item does not say: a part of what a repeated uid is known by.
 SOURCE = "/measurements"
 #: Characters of what all ids of a request begin with; with an item's place behind it there is room for both in a uid.
@@ -55,21 +53,21 @@ async def places_of(call: Call, codes: Iterable[str]) -> dict[str, int]:
     if not call.api.skeleton_accounts:
         partitions = call.api.generations.partitions
         return places | {code: partition_of(call.organization, code, partitions) for code in missing}
-    for start in range(0, len(missing), _AT_ONCE):
-        places |= await _made(call, missing[start : start + _AT_ONCE])
+    for start in range(0, len(missing), AT_ONCE):
+        places |= await _made(call, missing[start : start + AT_ONCE])
     return places
 
 
 async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
-    """Accounts with nothing but a code, which is their name, too; what somebody made meanwhile stays as it is."""
+    """Make these accounts; what somebody made meanwhile stays as it is."""
 
     async def work(turn: Turn) -> dict[str, int]:
         places = await partitions_of(turn.connection, call.organization, codes)
         for code in codes:
             if code not in places:
-                id = str(uuid4())
-                done = await turn.execute(CreateResource("account", id, Account(code=code, name=code), turn.now))
-                places[code] = done.after.accounts[id].partition
+                command = skeleton_account(str(uuid4()), code, turn.now)
+                done = await turn.execute(command)
+                places[code] = done.after.accounts[command.id].partition
         return places
 
     return await in_turn(call, work)

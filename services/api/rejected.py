@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
 
 from fastapi import Depends
 from pydantic import BeforeValidator, Field
@@ -11,30 +10,27 @@ from starlette.responses import Response
 from events.dates import read_instant
 from events.resources.base import Model
 from events.resources.bounds import MANY, Text, items, rule
-from services.access.gate import Gate
 from services.access.scopes import Scope
-from services.access.tokens import LINK_SECONDS
-from services.api.calls import LINK, Call, Caller, organization_router
+from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import once_by_itself
 from services.api.filters import Conditions
+from services.api.links import Link, link_to
 from services.api.measurement_answers import DownloadUrl, RejectedPage, RejectedRecord, ReplayAnswer
 from services.api.paging import Page, Paging
-from services.api.parameters import Choice, Instant, Query, Reader, choice_rule, text_schema
+from services.api.parameters import Choice, Instant, Reader, choice_rule
 from services.api.parameters import Text as TextParameter
 from services.api.sent import Body, Sent
 from services.api.wire import answer
 from services.commands.errors import InvalidField, UnknownResource
-from services.ingest.refusal import Reason
 from services.kafka import FetchedRecord
 from services.refusals import refused_usage
+from services.refusals.refusal import Reason
 from services.refusals.refused_usage import Listed
 from services.refusals.replaying import read_records, replay_refused
 from services.store.listing import Condition
 
 #: Records that one request sends again.
 REPLAY_MAX = 1_000
-#: A token has some 400 characters, and as many more as an organization's name makes it.
-LINK_LENGTH_MAX = 2_000
 _KIND = "refused usage"
 _REASONS = tuple(reason.value for reason in Reason)
 _FILTERS: dict[Reader[Any], str] = {
@@ -44,16 +40,6 @@ _FILTERS: dict[Reader[Any], str] = {
     Instant("to"): refused_usage.REFUSED_UNTIL,
 }
 _FILE = TextParameter("file")
-
-
-class Link(Reader[None]):
-    """The token in a link; `signed_in` has read it by now."""
-
-    def __init__(self) -> None:
-        self.schemas = {LINK: text_schema(LINK_LENGTH_MAX)}
-
-    def read(self, found: Query) -> None:
-        """Nothing is left to be done."""
 
 
 _Moment = Annotated[datetime, BeforeValidator(read_instant)]
@@ -146,12 +132,7 @@ async def download_url(call: Caller, file: Annotated[str | None, Depends(_FILE)]
     if not file:
         raise InvalidField(field="file", rule="is required: the id of a refused record, as usage/rejected lists it")
     await _listed(call, file)
-    gate: Gate = call.request.app.state.gate
-    key, path = call.identity.access_key_id, f"/organizations/{call.organization}/usage/rejected/{file}/bytes"
-    scopes = frozenset({Scope.AUDIT})
-    token = gate.tokens.sign(key, call.organization, scopes, seconds=LINK_SECONDS, path=path)
-    base = str(call.request.base_url).rstrip("/")
-    return answer({"url": f"{base}{quote(path)}?{urlencode({LINK: token})}"})
+    return answer({"url": link_to(call, f"/usage/rejected/{file}/bytes", Scope.AUDIT)})
 
 
 async def _listed(call: Call, id: str) -> Listed:

@@ -14,6 +14,8 @@ TELLING = frozenset(
     {
         ("POST", "/usage/query"),
         ("POST", "/bills/preview"),
+        ("POST", "/dataexplorer/commitments/obligations"),
+        ("POST", "/dataexplorer/commitments/download/json"),
         ("POST", "/balances/{balanceId}/balancechargeschedules/preview"),
         ("POST", "/balances/{balanceId}/balancetransactionschedules/preview"),
     }
@@ -31,6 +33,9 @@ OTHERS: dict[tuple[str, str], Needed] = {
     ("GET", "/bills/{bill}/lineitems/{line}/explain"): _AUDIT,
     ("GET", "/commitments/{id}/history"): _AUDIT,
     ("GET", "/conservation"): _AUDIT,
+    ("GET", "/audit/checkpoints"): _AUDIT,
+    ("GET", "/audit/inclusion"): _AUDIT,
+    ("GET", "/audit/consistency"): _AUDIT,
     ("GET", "/events"): _AUDIT,
     ("GET", "/events/types"): _AUDIT,
     ("GET", "/events/fields"): _AUDIT,

@@ -17,7 +17,7 @@ from typing import Any
 
 from projections.readmodels import due
 from services.audit.beginning import begin_at_checkpoint
-from services.audit.checkpoint import Checkpoint, NoSecretError, Seal
+from services.audit.checkpoint import Checkpoint, Seal
 from services.audit.foreign import foreign_records
 from services.audit.hashes import digest_of, first_difference
 from services.audit.keeping import keep
@@ -33,6 +33,7 @@ from services.projection.apart import Progress, processes_for, run_apart
 from services.projection.schemas import drop_schema, lock_schemas, scratch_schema, unlock_schemas
 from services.readside.live import read_live, use_schema
 from services.readside.loading import read_positions
+from services.signatures import NoSecretError
 from services.store.generations import Generations, load_generations
 
 #: How long the projector may take to settle whoever is due.

@@ -7,7 +7,7 @@ import asyncpg
 
 from events.topics import CATALOG, EVENTS
 from projections.readmodels.positions import Position
-from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal, program_version
+from services.audit.checkpoint import Checkpoint, OtherVersionError, Seal, program_version
 from services.audit.hashes import digest_of
 from services.audit.history import digest_between
 from services.audit.keeping import copy_state, newest_token, published_tokens
@@ -17,6 +17,7 @@ from services.continuity.memory import Known, mark_of_fact
 from services.failures import Worded
 from services.kafka import Cluster, LogReader
 from services.postgres import Postgres, TablesMovedError
+from services.signatures import ForgedError, OtherKeyError
 from services.store.generations import Generations
 
 

@@ -3,38 +3,23 @@
 docs/how-to-audit.md says what it proves and what would have to be done to deceive it.
 """
 
-import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
 
-import jwt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from events.facts.usage import RecordMark
 from projections.readmodels import registry
-from services.failures import ExpectedFailure, Worded
+from services.failures import Worded
+from services.signatures import ForgedError, OtherKeyError, Signer
 
-_ALGORITHM, _AUDIENCE = "HS256", "trueup-checkpoint"
+_AUDIENCE = "trueup-checkpoint"
 _ROOT = Path(__file__).parents[2]
 #: What a row or an issued bill follows from, and what proves it.
 _ROOMS = ("events", "projections", "services/projection", "services/readside", "services/audit")
-
-
-class NoSecretError(Worded, ExpectedFailure):
-    """TRUEUP_CHECKPOINT_SECRET, or TRUEUP_CHECKPOINT_SECRET_FILE, is not given: without it no checkpoint is kept, and
-    none can be trusted
-    """
-
-
-class OtherKeyError(Worded):
-    """it is signed with another key"""
-
-
-class ForgedError(Worded):
-    """it is not what was signed"""
 
 
 class OtherVersionError(Worded):
@@ -94,31 +79,19 @@ class Checkpoint(_Content):
 
 
 class Seal:
-    """Signs checkpoints, and reads those that it signed.
-
-    They are JSON Web Signatures (RFC 7515). Their header names the key by a digest of it, so that one that was changed
-    is told from one of another key.
-    """
+    """Signs checkpoints, and reads those that it signed."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._key_id = hmac.new(secret, b"the id of this key", sha256).hexdigest()[:16]
+        self._signer = Signer(secret, _AUDIENCE)
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """The checkpoint as a text."""
-        content = {"aud": _AUDIENCE, "checkpoint": checkpoint.model_dump(mode="json")}
-        return jwt.encode(content, self._secret, algorithm=_ALGORITHM, headers={"kid": self._key_id})
+        return self._signer.sign({"checkpoint": checkpoint.model_dump(mode="json")})
 
     def read(self, token: str) -> Checkpoint:
         """What was signed. Raises: OtherKeyError, ForgedError, OtherVersionError."""
         try:
-            if jwt.get_unverified_header(token).get("kid") != self._key_id:
-                raise OtherKeyError
-            content = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], audience=_AUDIENCE)
-        except jwt.InvalidTokenError as error:
-            raise ForgedError from error
-        try:
-            return Checkpoint.model_validate(content.get("checkpoint"))
+            return Checkpoint.model_validate(self._signer.read(token).get("checkpoint"))
         except ValidationError as error:
             raise OtherVersionError from error
 

@@ -24,7 +24,9 @@ GROUPS = (
     ("Ingest", metrics.INGEST),
     ("Projector", metrics.PROJECTOR),
     ("Relay", metrics.RELAY),
+    ("Notary", metrics.NOTARY),
     ("API, of its requests and of the whole system", metrics.API),
+    ("`trueup archive --follow`", metrics.ARCHIVE),
 )
 
 

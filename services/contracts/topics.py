@@ -20,25 +20,32 @@ from events.topics import (
     RULE_HEADER,
     TOPIC_HEADER,
     TOPICS,
+    TREE_HEADS,
     USAGE,
     USAGE_REJECTED,
     Topic,
 )
 from services.contracts.records import LINE_ITEM, SCHEMAS, USAGE_EVENT, record_of, schemas
 from services.ingest.cloudevent import ATTRIBUTES
-from services.ingest.refusal import Reason
+from services.refusals.refusal import Reason
 from services.relay.relay import places
 from services.run.settings import Settings
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
-_BINARY_USAGE, _REFUSED, _CHECKPOINT = "BinaryUsageEvent", "RefusedUsage", "Checkpoint"
+_BINARY_USAGE, _REFUSED = "BinaryUsageEvent", "RefusedUsage"
+_CHECKPOINT, _TREE_HEAD = "Checkpoint", "TreeHead"
+_SIGNED = {
+    _CHECKPOINT: "how far the log is audited, and the digests of what it says.",
+    _TREE_HEAD: "the root of a partition's Merkle tree (RFC 6962) so far.",
+}
 #: What is in the topics that hold no facts.
 _OTHERS = {
     USAGE: [USAGE_EVENT, _BINARY_USAGE],
     USAGE_REJECTED: [_REFUSED],
     BILL_LINES: [LINE_ITEM],
     CHECKPOINTS: [_CHECKPOINT],
+    TREE_HEADS: [_TREE_HEAD],
 }
 #: Of each topic: what it is for, and whether Trueup takes from it, or puts into it, for others.
 _ABOUT = {
@@ -48,6 +55,10 @@ _ABOUT = {
     BILL_LINES: ("send", "The lines of issued bills, for invoicing, keyed by billing account."),
     USAGE_REJECTED: ("send", "Usage that was refused, as it came, with the reason; it can be sent again."),
     CHECKPOINTS: ("send", "What audits have proved, signed with the operator's key; nobody else has a use for it."),
+    TREE_HEADS: (
+        "send",
+        "What the log is known by at each quarter hour, signed with the operator's key.",
+    ),
 }
 _DESCRIPTION = """What Trueup takes from Kafka and puts there.
 
@@ -61,7 +72,8 @@ takes and answers is described in `docs/openapi.json`."""
 
 def asyncapi() -> dict[str, Any]:
     """The document, for AsyncAPI 3.0."""
-    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item(), _CHECKPOINT: _checkpoint()}
+    messages = {**_facts(), **_usage(), _REFUSED: _refused(), LINE_ITEM: _line_item()}
+    messages |= {name: _signed(name, what) for name, what in _SIGNED.items()}
     return {
         "asyncapi": "3.0.0",
         "id": "urn:trueup",
@@ -173,10 +185,10 @@ def _line_item() -> dict[str, Any]:
     }
 
 
-def _checkpoint() -> dict[str, Any]:
+def _signed(name: str, what: str) -> dict[str, Any]:
     return {
-        "name": _CHECKPOINT,
-        "summary": "A JSON Web Signature in compact form: how far the log is audited, and the digests of what it says.",
+        "name": name,
+        "summary": f"A JSON Web Signature in compact form: {what}",
         "contentType": "application/jwt",
         "payload": {"type": "string"},
         "bindings": message_binding("None"),

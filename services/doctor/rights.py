@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from events.topics import BILL_LINES, CATALOG, CHECKPOINTS, EVENTS, TOPICS, USAGE, USAGE_REJECTED
+from events.topics import BILL_LINES, CATALOG, CHECKPOINTS, EVENTS, TOPICS, TREE_HEADS, USAGE, USAGE_REJECTED
 from services.kafka.asking import Operation
 from services.postgres import Role
 
@@ -27,6 +27,7 @@ _WRITES = {
     "api": (USAGE,),
     "relay": (EVENTS, CATALOG, BILL_LINES),
     "ingest": (USAGE, USAGE_REJECTED, EVENTS),
+    "notary": (TREE_HEADS,),
     "jobs": (CHECKPOINTS,),
 }
 _GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
@@ -37,6 +38,7 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "relay": (Role.RELAY,),
     "ingest": (Role.INGEST,),
     "projector": (Role.PROJECTOR,),
+    "notary": (),
     "jobs": (),
 }
 PROCESSES = tuple(ROLES)

@@ -35,9 +35,9 @@ from services.ingest.json_text import MARK, check_names
 from services.ingest.lane import Lane, find_account, find_meter, lane_of
 from services.ingest.partition import PartitionState
 from services.ingest.record import MarkData, Rated, ReadData
-from services.ingest.refusal import Reason, Refused
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, conflict
 from services.kafka import FetchedRecord, Record, header_bytes, mark_of
+from services.refusals.refusal import Reason, Refused
 
 #: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
 #: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,

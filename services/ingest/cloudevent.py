@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from events.dates import INSTANT_RULE
-from services.ingest.refusal import Reason, Refused
+from services.refusals.refusal import Reason, Refused
 
 Headers = Sequence[tuple[str, bytes | None]]
 MAX_SOURCE_LENGTH = 256

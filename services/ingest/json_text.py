@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from services.ingest.refusal import Reason, Refused
+from services.refusals.refusal import Reason, Refused
 
 MARK = b'"'
 _decode = msgspec.json.Decoder().decode

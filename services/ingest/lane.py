@@ -19,9 +19,9 @@ from services.ingest.cloudevent import MAX_SOURCE_LENGTH, CloudEvent
 from services.ingest.digests import Hash, id_hash
 from services.ingest.directory import Directory, KnownAccount, KnownMeter
 from services.ingest.json_text import members
-from services.ingest.refusal import Reason, Refused
 from services.ingest.running_charge import RunningCharge
 from services.ingest.totals import Cell
+from services.refusals.refusal import Reason, Refused
 
 #: What an event says of its lane: organization, account code, meter code.
 LaneKey = tuple[str, str, str]

@@ -18,7 +18,7 @@ from services.ingest.digests import content_digest, id_digest
 from services.ingest.directory import Directory, KnownMeter
 from services.ingest.instants import LATEST, Arrival, parse_instant, parse_with_day
 from services.ingest.lane import Lane, Publisher, publisher_of
-from services.ingest.refusal import Reason, Refused
+from services.refusals.refusal import Reason, Refused
 
 #: Largest record: key, value and headers, in bytes (m3ter limits a request of up to 1,000 records to as much).
 MAX_USAGE_BYTES = 512 * 1024

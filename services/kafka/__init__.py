@@ -25,6 +25,7 @@ from services.kafka.failures import (
     ReadStalledError,
     kafka_errors,
 )
+from services.kafka.lenient import bytes_of_name
 from services.kafka.reading import EPOCH, FETCH_BYTES, LogReader
 from services.kafka.writing import BATCH_BYTES, Appended, BatchWriter, Record, SharedWriter, header_bytes
 
@@ -53,6 +54,7 @@ __all__ = [
     "Record",
     "SharedWriter",
     "Tls",
+    "bytes_of_name",
     "digest_of",
     "enter",
     "header_bytes",

@@ -6,9 +6,7 @@ checks, same positions (a test holds the two equal).
 
 Only the consumers that are given to the functions below differ; aiokafka itself is left as it is for everybody else.
 
-Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
-are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
-reads with a lenient parser instead: slower, and exact in everything but the names that nobody can read.
+A consumer that has met a header's name that is not UTF-8 reads on with another parser (`lenient`): slower.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +20,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import _MemoryRecordsPy
 
 from services.kafka.failures import LogHoleError
+from services.kafka.lenient import ExactRecords, LenientRecords
 
 log = structlog.get_logger(__name__)
-MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
 DIGEST_BYTES = 8
 #: aiokafka looks this often whether there is something to fetch, beside all that wakes it for that.
 LOOK_S = 10.0
@@ -49,6 +45,8 @@ class FetchedRecord(Protocol):
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+    @property
+    def timestamp_type(self) -> int: ...
     @property
     def key(self) -> bytes | None: ...
     @property
@@ -129,39 +127,6 @@ def _under_other_names(method: Callable[..., Any], **names: Any) -> Any:
     return ours
 
 
-class _Buffer(bytearray):
-    """Bytes whose slices decode with U+FFFD in the place of what is not UTF-8."""
-
-    def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return _Buffer(found) if isinstance(key, slice) else found
-
-    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
-        return super().decode(encoding, "replace")
-
-
-class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
-    """aiokafka's own parser in Python, over a buffer that decodes leniently."""
-
-    _buffer: Any
-
-    def _maybe_uncompress(self) -> None:
-        super()._maybe_uncompress()
-        if not isinstance(self._buffer, _Buffer):
-            self._buffer = _Buffer(self._buffer)
-
-
-class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
-    """Batches of one fetch; those of the formats before headers existed are left to aiokafka."""
-
-    def next_batch(self) -> Any:
-        held = self._next_slice
-        if held is None or len(held) <= MAGIC_OFFSET or held[MAGIC_OFFSET] < 2:
-            return super().next_batch()
-        self._cache_next()
-        return _LenientBatch(held)
-
-
 class RawFetcher(Fetcher):  # type: ignore[misc]
     """aiokafka's fetcher, of whose answers raw records are made."""
 
@@ -175,6 +140,12 @@ class LenientFetcher(RawFetcher):
     """The same with the slower parser, for records whose header names nobody can read."""
 
     _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=LenientRecords)
+
+
+class ExactFetcher(LenientFetcher):
+    """The same, for whoever needs the bytes of names."""
+
+    _proc_fetch_request = _under_other_names(RawFetcher._proc_fetch_request, MemoryRecords=ExactRecords)
 
 
 def look_seldom(consumer: AIOKafkaConsumer) -> None:
@@ -192,9 +163,9 @@ def reads_leniently(consumer: AIOKafkaConsumer) -> bool:
     return isinstance(consumer._fetcher, LenientFetcher)
 
 
-def read_leniently(consumer: AIOKafkaConsumer) -> None:
-    """From now on; what was fetched before must be fetched again."""
-    consumer._fetcher.__class__ = LenientFetcher
+def read_leniently(consumer: AIOKafkaConsumer, *, exact: bool = False) -> None:
+    """From now on; what was fetched before must be fetched again. `exact`: `bytes_of_name` has the bytes of names."""
+    consumer._fetcher.__class__ = ExactFetcher if exact else LenientFetcher
     log.warning("header_name_not_utf8", consequence="this consumer goes on with a slower, lenient parser")
 
 

@@ -25,11 +25,13 @@ class LogReader:
 
     `committed`: ends are the last stable ones, and what was aborted is passed over. So `usage` is read, which
     publishers may write in transactions; our own topics are not, or an open transaction of a stranger would hide what
-    comes behind it.
+    comes behind it. `exact`: of names of headers, too, each byte is told (`bytes_of_name`).
     """
 
-    def __init__(self, cluster: Cluster, *, committed: bool = False, fetch_bytes: int = FETCH_BYTES) -> None:
-        self.cluster, self._committed, self._fetch_bytes = cluster, committed, fetch_bytes
+    def __init__(
+        self, cluster: Cluster, *, committed: bool = False, exact: bool = False, fetch_bytes: int = FETCH_BYTES
+    ) -> None:
+        self.cluster, self._committed, self._exact, self._fetch_bytes = cluster, committed, exact, fetch_bytes
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -118,7 +120,7 @@ class LogReader:
                 except UnicodeDecodeError:  # a header's name
                     if reads_leniently(consumer):
                         raise
-                    read_leniently(consumer)
+                    read_leniently(consumer, exact=self._exact)
                     consumer.seek(topic_partition, position)
                     continue
                 fetched = polled.get(topic_partition, [])

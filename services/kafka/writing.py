@@ -25,11 +25,15 @@ _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record to append: headers are (name, bytes or nothing) pairs. A struct, because there is one for each event."""
+    """A record to append: headers are (name, bytes or nothing) pairs. A struct, because there is one for each event.
+
+    `ms` is the time that it is to bear, where the topic lets its writers say; None is now.
+    """
 
     key: bytes | None
-    value: bytes
+    value: bytes | None
     headers: Sequence[tuple[str, bytes | None]] = ()
+    ms: int | None = None
 
 
 class Appended(NamedTuple):
@@ -120,8 +124,9 @@ def _fill(batch: Any, records: Sequence[Record]) -> None:
     append, now = batch._builder.append, int(time.time() * 1000)
     for index, record in enumerate(records):
         headers = list(record.headers) if record.headers else _NO_HEADERS
-        if append(index, now, record.key, record.value, headers) is None:
-            raise ValueError(f"a record of {len(record.value)} bytes does not fit {RECORD_BYTES_MOST} bytes")
+        ms = now if record.ms is None else record.ms
+        if append(index, ms, record.key, record.value, headers) is None:
+            raise ValueError(f"a record of {len(record.value or b'')} bytes does not fit {RECORD_BYTES_MOST} bytes")
     batch._relative_offset = len(records)
 
 
@@ -134,7 +139,7 @@ def _cuts(records: Sequence[Record]) -> list[tuple[int, int]]:
     """Index ranges of at most BATCH_BYTES each; a record above that stands alone."""
     cuts, start, size = [], 0, 0
     for index, record in enumerate(records):
-        weight = len(record.value) + _ENVELOPE_BYTES
+        weight = len(record.value or b"") + _ENVELOPE_BYTES
         if record.key or record.headers:
             weight += len(record.key or b"") + header_bytes(record.headers)
         if size and size + weight > BATCH_BYTES:

@@ -1,22 +1,26 @@
-"""Topic `usage` was made anew, or has lost its end: it goes on under another name.
+"""Topic `usage` was made anew, restored, or has lost its end: it goes on under another name.
 
 Offsets of a topic made anew start at 0 again, so under the old name its records would be taken for old ones. What was
 rated under the old name still counts, and a record of the same id that is read again is a duplicate.
+
+A topic that was restored, or copied from another cluster, holds the same records at other offsets. How far it was read
+says the log, by the source that read it, its sequence, and the time and hash of the last record: behind that record it
+goes on. Where it is not found, what may not have been read is read again.
 """
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from events.topics import USAGE
+from events.topics import EVENTS, USAGE
 from services.breaks import BreakError
 from services.continuity.check import check_ends, check_records, check_unread
 from services.continuity.memory import Known, read
-from services.kafka import EPOCH, Cluster, LogReader
+from services.kafka import EPOCH, Cluster, LogReader, mark_of
 from services.store.generations import load_generations
 
 #: Ids are remembered for 35 days: of a topic that has only lost its end no older record is read a second time.
@@ -36,17 +40,18 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     Raises: KafkaUnreachableError.
     """
     generations = await load_generations(connection)
-    by_partition = {place.partition: place for place in more}
-    for place in await read(connection, generations):
-        if place.topic == USAGE and place.next_offset >= by_partition.get(place.partition, place).next_offset:
-            by_partition[place.partition] = place
-    known = list(by_partition.values())
+    held = await read(connection, generations)
+    of_log = list({place.partition: place for place in more}.values())  # of several names the last one's
+    known = _furthest([*of_log, *(place for place in held if place.topic == USAGE)])
     async with LogReader(cluster) as reader:
         lost = await _lost(reader, known)
         if lost is None:
             _log.info("usage_is_as_it_was_read", generation=generations.usage)
             return
+        # Read models that are ahead of a log that was restored tell of usage that it does not hold any more.
+        fits = await _lost(reader, [one for one in held if one.topic == EVENTS]) is None
         begins = await _begins(reader, known, generations.partitions)
+        begins |= await _behind(reader, known if fits else of_log)
     async with connection.transaction():
         await connection.execute(_PAST, USAGE)
         await connection.execute(_ANEW, USAGE, secrets.token_hex(4), json.dumps(begins))
@@ -58,8 +63,13 @@ async def begin_usage_anew(connection: Any, cluster: Cluster, more: Sequence[Kno
     )
 
 
-async def _lost(reader: LogReader, known: list[Known]) -> str | None:
-    """What is wrong with the topic; None if it goes on from what was read."""
+def _furthest(known: Iterable[Known]) -> list[Known]:
+    """Of each partition what reaches furthest."""
+    return list({one.partition: one for one in sorted(known, key=lambda one: one.next_offset)}.values())
+
+
+async def _lost(reader: LogReader, known: Sequence[Known]) -> str | None:
+    """What is wrong with the topics; None if they go on from what was read."""
     try:
         await check_unread(reader, known)
         await check_ends(reader, known)
@@ -69,7 +79,7 @@ async def _lost(reader: LogReader, known: list[Known]) -> str | None:
     return None
 
 
-async def _begins(reader: LogReader, known: list[Known], partitions: int) -> dict[int, int]:
+async def _begins(reader: LogReader, known: Sequence[Known], partitions: int) -> dict[int, int]:
     """The first record of each partition that may not have been read, by when the last one read was appended."""
     begins = await reader.beginning_offsets(USAGE, range(partitions))
     for last in known:
@@ -77,3 +87,19 @@ async def _begins(reader: LogReader, known: list[Known], partitions: int) -> dic
             moment = EPOCH + timedelta(milliseconds=last.mark.ms) - READ_AGAIN
             begins |= await reader.offsets_after(USAGE, [last.partition], moment)
     return begins
+
+
+async def _behind(reader: LogReader, known: Sequence[Known]) -> dict[int, int]:
+    """The offset behind the last record that was read, of each partition in which it stands at another offset now."""
+    found: dict[int, int] = {}
+    for one in known:
+        if one.mark is None:
+            continue
+        before = EPOCH + timedelta(milliseconds=one.mark.ms - 1)
+        [start] = (await reader.offsets_after(USAGE, [one.partition], before)).values()
+        [end] = (await reader.offsets_after(USAGE, [one.partition], before + timedelta(milliseconds=1))).values()
+        async for records in reader.read(USAGE, one.partition, start, end):
+            for record in records:
+                if mark_of(record)._replace(offset=one.mark.offset) == one.mark:
+                    found.setdefault(one.partition, record.offset + 1)
+    return found

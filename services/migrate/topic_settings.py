@@ -14,7 +14,7 @@ LOG = (EVENTS, CATALOG)
 #: What is acknowledged here stands nowhere else, so it must stand on two brokers before it is, where there are three.
 KEPT = (*LOG, USAGE)
 REPLICAS_MAX, IN_SYNC = 3, 2
-LIMIT, MIN_IN_SYNC = "max.message.bytes", "min.insync.replicas"
+LIMIT, MIN_IN_SYNC, STAMPS = "max.message.bytes", "min.insync.replicas", "message.timestamp.type"
 _log = structlog.get_logger(__name__)
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
@@ -17,15 +19,16 @@ from aiokafka.errors import (
     for_code,
 )
 
-from events.topics import CHECKPOINTS, TOPICS, USAGE_REJECTED, Topic
+from events.topics import CHECKPOINTS, TOPICS, TREE_HEADS, USAGE_REJECTED, Topic
 from services.breaks import TopicMissingError
-from services.failures import ExpectedFailure, Worded
 from services.kafka import Cluster, KafkaUnreachableError, LogReader, new_admin
+from services.migrate.topic_errors import TopicNotMadeError, TopicRefusedError, UnknownLogError
 from services.migrate.topic_settings import (
     LIMIT,
     LOG,
     MIN_IN_SYNC,
     REPLICAS_MAX,
+    STAMPS,
     Found,
     check_partitions,
     check_settings,
@@ -35,37 +38,12 @@ from services.migrate.topic_settings import (
 
 SHOWN_SECONDS = 30.0
 #: What is lost with these, nothing else follows from.
-MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS)
+MADE_ANEW = (USAGE_REJECTED, CHECKPOINTS, TREE_HEADS)
+#: What a topic has while an archive is restored into it.
+BY_WRITERS = {STAMPS: "CreateTime", "retention.ms": "-1"}
 #: How a broker says that a setting may not be as it was asked for.
 _NOT_ALLOWED = (InvalidConfigurationError, PolicyViolationError)
 _log = structlog.get_logger(__name__)
-
-
-class TopicRefusedError(Worded, ExpectedFailure):
-    """topic {name} was refused by Kafka: {cause}; it was asked for with {asked}. If the cluster does not allow as much
-    {limit}, lower TRUEUP_MAX_RECORD_BYTES; if it refuses another setting, have its operators allow it: what the
-    topics hold depends on each of them
-    """
-
-    def __init__(self, name: str, cause: object, config: Mapping[str, str]) -> None:
-        asked = ", ".join(f"{setting}={value}" for setting, value in sorted(config.items()))
-        super().__init__(name=name, cause=cause, asked=asked, limit=LIMIT)
-
-
-class TopicNotMadeError(Worded, ExpectedFailure):
-    """topic {name} could not be made: {cause}"""
-
-    def __init__(self, name: str, cause: object) -> None:
-        super().__init__(name=name, cause=cause)
-
-
-class UnknownLogError(Worded, ExpectedFailure):
-    """topic {name} holds records that this database knows nothing of; restore Postgres, or run `trueup rebuild-store`
-    to fill this database from the log, or give another Kafka
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name)
 
 
 class Answer(NamedTuple):
@@ -91,13 +69,7 @@ async def make_topics(
     Raises: TopicMismatchError, TopicMissingError, UnknownLogError, TopicNotMadeError, TopicRefusedError,
     KafkaUnreachableError.
     """
-    admin = new_admin(cluster, request_timeout_ms=30_000)
-    try:
-        await admin.start()
-    except KafkaConnectionError as error:
-        await admin.close()
-        raise KafkaUnreachableError(cluster, error) from error
-    try:
+    async with _admin(cluster) as admin:
         counts, fresh, made = {}, set(), set[str]()
         there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
         for topic in TOPICS:
@@ -120,6 +92,35 @@ async def make_topics(
                     raise UnknownLogError(cluster.topic(name))
         await _until_shown(admin, {cluster.topic(name) for name in made})
         return counts, fresh | made
+
+
+async def let_writers_stamp(cluster: Cluster, topics: Mapping[str, int], record_bytes: int, *, may: bool) -> None:
+    """Topics with so many partitions, whose records bear the time that their writer says, and do not age, if it `may`.
+
+    Those that are missing are made; of those that are there only those are touched that stamp otherwise. Raises:
+    TopicNotMadeError, TopicRefusedError, KafkaUnreachableError.
+    """
+    async with _admin(cluster) as admin:
+        there, brokers = await _there(admin, cluster), len((await admin.describe_cluster())["brokers"])
+        for topic in (one for one in TOPICS if one.name in topics):
+            wanted = replace(topic, config=topic.config | BY_WRITERS) if may else topic
+            if topic.name not in there:
+                await _make(admin, cluster, wanted, topics[topic.name], min(brokers, REPLICAS_MAX), record_bytes)
+            elif (await _settings(admin, cluster.topic(topic.name))).get(STAMPS) != wanted.config[STAMPS]:
+                await _set_up(admin, cluster, wanted, there[topic.name], topics[topic.name], record_bytes)
+        await _until_shown(admin, {cluster.topic(name) for name in topics})
+
+
+@asynccontextmanager
+async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Raises: KafkaUnreachableError."""
+    admin = new_admin(cluster, request_timeout_ms=30_000)
+    try:
+        try:
+            await admin.start()
+        except KafkaConnectionError as error:
+            raise KafkaUnreachableError(cluster, error) from error
+        yield admin
     finally:
         await admin.close()
 

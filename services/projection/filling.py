@@ -49,7 +49,7 @@ async def fold_to(
             await projection.fold({partition: Polled(records, records[-1].offset + 1)})
             watch(records)
             progress(len(records))
-            if projection.unwritten_records >= CHUNK:
+            if sum(projection.unwritten_records.values()) >= CHUNK:
                 await projection.write(catalog_end=catalog_end, settle=False)
         if partition in projection.stopped:
             raise NewerLogError(projection.stopped[partition])

@@ -99,6 +99,11 @@ class Unwritten:
     #: By partition of `usage`: how far it was read, and the last record before.
     usage_read: dict[int, UsageRow] = field(default_factory=dict)
 
+    @property
+    def totals(self) -> int:
+        """How many totals changed."""
+        return len(self.cells) + len(self.merged)
+
     def note_fact(self, row: FactRow) -> None:
         """A fact to append."""
         self.facts.append(row)

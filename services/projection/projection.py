@@ -4,7 +4,7 @@ Memory runs ahead of Postgres between `fold` and `write`; whatever fails in betw
 loads them again. Rows are a function of (log prefix, catalog prefix), both of which stand in `positions`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from events.sources import Origins
 from events.topics import EVENTS
@@ -42,9 +42,14 @@ class Projection:
         self._writer = Writer(self.catalog, self.cache)
 
     @property
-    def unwritten_records(self) -> int:
-        """Records that are folded and not written."""
-        return sum(state.unwritten.records for state in self.partitions.values())
+    def unwritten_records(self) -> dict[int, int]:
+        """Records that are folded and not written, of partitions that have any."""
+        return {one: state.unwritten.records for one, state in self.partitions.items() if state.unwritten.records}
+
+    @property
+    def unwritten_totals(self) -> dict[int, int]:
+        """Totals that changed and are not written, of partitions that have anything to write."""
+        return {one: state.unwritten.totals for one, state in self.partitions.items() if state.dirty}
 
     async def load(self, partitions: Sequence[int], *, lease: bool = True, catalog_end: int | None = None) -> None:
         """Take these partitions as Postgres has them; whatever memory held of them is dropped."""
@@ -116,16 +121,18 @@ class Projection:
         due_limit: int = DUE_BATCH,
         settle: bool = True,
         quiet: bool = True,
+        only: Collection[int] | None = None,
     ) -> int:
         """Bring the catalog up to its end (or to `catalog_end`) and write all that changed, in one transaction.
 
         Returns how many roots were settled; 0 means that nothing was left to do. Without `settle` they are only marked
-        as due. Not `quiet`: more records are about to come, so whatever may wait waits.
+        as due. Not `quiet`: more records are about to come, so whatever may wait waits. `only`: of partitions that have
+        something to write only these; who is due in those that have nothing is settled in any case.
 
         Raises: LeaseLostError; GenerationsMovedError, if what seemed a stranger's record may be ours.
         """
         await self._advance(catalog_end)
-        states = list(self.partitions.values())
+        states = [one for number, one in self.partitions.items() if only is None or number in only or not one.dirty]
         async with self.target.writing() as connection:
             if any(state.unwritten.foreign for state in states):
                 await check_origins(connection, self._origins)
@@ -133,7 +140,7 @@ class Projection:
         touched = sum(len(state.unwritten.merged) for state in states)
         for state in states:
             state.committed()
-        self.cache.shrink(touched)
+        self.cache.shrink(touched, kept=self.unwritten_totals)
         return settled
 
     async def due(self) -> int:

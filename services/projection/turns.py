@@ -6,7 +6,7 @@ is always busy keeps anybody waiting for ever, and no transaction grows with the
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,12 +20,10 @@ from services.readside.loading import load_families
 LINES_SECONDS = 1.5
 #: How long balances of touched roots are settled in a transaction; some thousands of roots.
 TOUCHED_SECONDS = 0.5
-#: How long due roots are settled while records keep coming.
-DUE_SECONDS = 0.1
-#: While records keep coming, draws and lines are written for this part of the time, and at least so long in each
-#: transaction.
-LINES_SHARE = 0.25
-LINES_LEAST_SECONDS = 0.02
+#: While records keep coming, due roots are settled for this part of the time, draws and lines are written for as much,
+#: and each at least so long in a transaction.
+ASIDE_SHARE = 0.25
+ASIDE_LEAST_SECONDS = 0.02
 #: How long due roots are settled, and how long draws and lines are written, while none come.
 QUIET_SECONDS = 0.5
 #: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
@@ -47,14 +45,15 @@ class Behind:
         for root in roots:
             self._since.setdefault(root.id, (now, root))
 
-    def next(self, *, all_of_them: bool) -> list[Root]:
-        """Whose turn it is: all, or those who have waited for LINES_SECONDS."""
+    def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
+        """Whose turn it is in these partitions: all, or those who have waited for LINES_SECONDS."""
         until = time.monotonic() - LINES_SECONDS
         roots = []
         for since, root in self._since.values():
             if since > until and not all_of_them:
                 break
-            roots.append(root)
+            if root.partition in partitions:
+                roots.append(root)
         return roots
 
     def written(self, root_ids: Iterable[str]) -> None:
@@ -132,16 +131,14 @@ class Turns:
         ahead, whole = _Settled(), _Settled()
         left = await self._settle_touched(touched, by_partition, ahead)
         aside_from = time.monotonic()
-        due_seconds, lines_seconds = DUE_SECONDS, self._lines_seconds()
-        if is_quiet:
-            due_seconds = lines_seconds = QUIET_SECONDS
+        aside_seconds = QUIET_SECONDS if is_quiet else self._aside_seconds()
         done = await self._settle_roots(
-            connection, waiting, by_partition, whole if is_quiet else ahead, due_seconds, lines=is_quiet
+            connection, waiting, by_partition, whole if is_quiet else ahead, aside_seconds, lines=is_quiet
         )
         self.has_more_due = bool(left) or len(due_roots) >= due_limit or done < len(waiting)
         self._behind.note(family.root for family in ahead.settled)
-        behind = self._behind.next(all_of_them=is_quiet)
-        await self._settle_roots(connection, behind, by_partition, whole, lines_seconds, lines=True)
+        behind = self._behind.next(by_partition, all_of_them=is_quiet)
+        await self._settle_roots(connection, behind, by_partition, whole, aside_seconds, lines=True)
         self.aside_seconds = time.monotonic() - aside_from
         await self._settler.flush(connection)
         await self._note_settled(connection, by_partition, ahead, whole)
@@ -185,10 +182,10 @@ class Turns:
                     return done
         return done
 
-    def _lines_seconds(self) -> float:
-        """How long draws and lines may take in this transaction; it follows how rare transactions are."""
+    def _aside_seconds(self) -> float:
+        """How long due roots may take in this transaction, and draws and lines: it follows how rare these are."""
         before, self._settled_at = self._settled_at, time.monotonic()
-        return max(LINES_LEAST_SECONDS, LINES_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
+        return max(ASIDE_LEAST_SECONDS, ASIDE_SHARE * min(self._settled_at - before, 2 * LINES_SECONDS))
 
     async def _note_settled(
         self, connection: Any, states: Mapping[int, PartitionState], ahead: _Settled, whole: _Settled

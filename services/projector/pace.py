@@ -47,20 +47,20 @@ class Pace:
         """Whether nothing has come for a while."""
         return time.monotonic() - self._folded_at >= QUIET_S
 
-    def due(self, unwritten: int) -> bool:
-        """Whether to write now, with so many records that are not written."""
-        return self._left(unwritten) <= 0
+    def due(self, unwritten: int, per_second: float) -> bool:
+        """Whether to write now, with so many records that are not written, of so many that come in a second."""
+        return self._left(unwritten, per_second) <= 0
 
-    def wait(self, unwritten: int) -> float:
+    def wait(self, unwritten: int, per_second: float) -> float:
         """How long to wait for more records until it may be due."""
-        return max(LOOK_S, self._left(unwritten))
+        return max(LOOK_S, self._left(unwritten, per_second))
 
-    def _left(self, unwritten: int) -> float:
+    def _left(self, unwritten: int, per_second: float) -> float:
         if not unwritten or unwritten >= MAX_UNWRITTEN:
             return 0.0
         now = time.monotonic()
         passed = now - self._written_at
-        share = FLOOD_SHARE if unwritten > FLOOD_RECORDS * max(passed, FRESH_S) else TRICKLE_SHARE
+        share = FLOOD_SHARE if per_second > FLOOD_RECORDS else TRICKLE_SHARE
         quiet = self._folded_at + max(QUIET_SHARE * self._cost, QUIET_S) - now
         return min(quiet, min(max(share * self._cost, FRESH_S), MAX_SECONDS) - passed)
 

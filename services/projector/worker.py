@@ -29,6 +29,7 @@ from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, LiveTarget, SchemaMovedError, drop_leftovers
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
+from services.projector.slices import Slices
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
 from services.sight.metrics import SETTLE, SETTLED, WRITE, WRITE_RECORDS
@@ -59,7 +60,7 @@ class ProjectorHandler:
         self._target = LiveTarget(postgres)
         self._reader = reader
         self.projection = Projection(self._target, reader, origins)
-        self._pace = Pace()
+        self._pace, self._slices = Pace(), Slices()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
         if set(self.projection.partitions) <= set(partitions):
@@ -71,6 +72,7 @@ class ProjectorHandler:
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
+        self._slices.forget(partitions)
 
     @property
     def stopped(self) -> Mapping[int, str]:
@@ -81,19 +83,29 @@ class ProjectorHandler:
         if polled:
             await self._guarded(self.projection.fold(polled))
             self._pace.folded()
+            self._slices.folded(polled)
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
             return QUIET_S  # more is about to come, and what is left may wait for it
-        if self._pace.due(unwritten):
-            started = time.monotonic()
-            settled = await self._guarded(self.projection.write(quiet=self._pace.is_quiet))
-            self._pace.wrote(started, self.projection.aside_seconds)
-            show_write(unwritten, settled, time.monotonic() - started, self.projection.settle_seconds)
-        if self.projection.unwritten_records:
-            return self._pace.wait(unwritten)
+        records, per_second = sum(unwritten.values()), self._slices.per_second(unwritten)
+        if self._pace.due(records, per_second):
+            await self._write(self._pace.is_quiet)
+        if left := sum(self.projection.unwritten_records.values()):
+            return self._pace.wait(left, per_second)
         if self.projection.has_more_due:
             return 0.0
         return QUIET_S if self.projection.is_behind else IDLE_S
+
+    async def _write(self, quiet: bool) -> None:
+        totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
+        chosen = list(totals) if quiet else self._slices.next(totals)
+        started = time.monotonic()
+        settled = await self._guarded(self.projection.write(quiet=quiet, only=chosen))
+        aside = self.projection.aside_seconds
+        self._pace.wrote(started, aside)
+        seconds = time.monotonic() - started
+        self._slices.wrote({one: totals[one] for one in chosen}, seconds - aside)
+        show_write(sum(records.get(one, 0) for one in chosen), settled, seconds, self.projection.settle_seconds)
 
     async def _guarded(self, step: Awaitable[T]) -> T:
         """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""

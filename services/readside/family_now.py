@@ -16,7 +16,7 @@ from events.facts.bills import Positions
 from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex, index_families
-from projections.readmodels import directory
+from projections.readmodels import balances, directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
 from projections.readmodels.settled_rows import settled_rows
@@ -198,6 +198,20 @@ async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 50
         after = rows[-1]["root_id"]
         for row in rows:
             yield row["root_id"]
+
+
+async def iterate_prepaid_roots(
+    postgres: Postgres, organization: str, accounts: Sequence[str] | None, *, page: int = 100
+) -> AsyncIterator[Sequence[str]]:
+    """The roots of these accounts (None: of all) that have prepayments, by id; a page at a time, as before."""
+    after = ""
+    while True:
+        async with reading_live(postgres) as connection:
+            rows = await connection.fetch(balances.PREPAID_ROOTS_PAGE, organization, accounts, after, page)
+        if not rows:
+            return
+        after = rows[-1]["root_id"]
+        yield [row["root_id"] for row in rows]
 
 
 async def read_catalog(connection: Any, organization: str, offset: int) -> CatalogRows:

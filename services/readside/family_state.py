@@ -5,7 +5,7 @@ holds is a function of the rows in Postgres, so dropping it costs time, never da
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -222,17 +222,21 @@ class FamilyCache:
         for family in [family for family in self._families.values() if family.partition in gone]:
             self._drop(family)
 
-    def shrink(self, touched_totals: int) -> None:
-        """Forget the least recently touched families above the limits. Call it when nothing is unwritten, with how many
-        totals were touched since the last time."""
+    def shrink(self, touched_totals: int, kept: Container[int] = ()) -> None:
+        """Forget the least recently touched families above the limits, but none of the partitions that have something
+        unwritten, which are `kept`. `touched_totals`: how many totals were touched since the last time."""
         self._totals_at_most += touched_totals
-        while len(self._families) > self._max_families:
-            self._drop(next(iter(self._families.values())))
+        self._drop_while(lambda: len(self._families) > self._max_families, kept)
         if self._totals_at_most > self._max_totals:
             # Counting takes all families, so room is made for some time.
             self._totals_at_most = sum(len(family.offsets) for family in self._families.values())
-            while self._families and self._totals_at_most > self._max_totals * SHRUNK:
-                self._drop(next(iter(self._families.values())))
+            self._drop_while(lambda: self._totals_at_most > self._max_totals * SHRUNK, kept)
+
+    def _drop_while(self, too_many: Callable[[], bool], kept: Container[int]) -> None:
+        droppable = (one for one in list(self._families.values()) if one.partition not in kept) if too_many() else ()
+        for family in droppable:
+            if too_many():
+                self._drop(family)
 
     def of_partition(self, partition: int) -> list[FamilyState]:
         """The families in memory that lie in a partition."""

@@ -22,8 +22,12 @@ ON CONFLICT (organization, id) DO UPDATE SET
 """
 #: Conditions on rows, of the list and of what is sent again.
 IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
+IS_OF_NONE_OF = "account <> ALL ({})"
 #: When they were last refused.
 REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
+_ORGANIZATIONS = """
+SELECT DISTINCT organization FROM store.refused_usage WHERE replayed IS NULL AND reason = $1 AND NOT cut
+"""
 _FORGET = "DELETE FROM store.refused_usage WHERE refused < now() - make_interval(days => $1)"
 _DROP = "DELETE FROM store.refused_usage WHERE organization = $1 AND id = ANY($2)"
 _POSITIONS = "SELECT partition, next_offset FROM store.refused_positions"
@@ -107,6 +111,11 @@ async def counts(connection: Any, organization: str, conditions: Sequence[Condit
     query = _COUNTS + all_placed(conditions, arguments)
     found = await connection.fetch(f"{query} GROUP BY reason ORDER BY rows DESC, reason", *arguments)
     return {row["reason"]: row["rows"] for row in found}
+
+
+async def organizations_with(connection: Any, reason: str) -> list[str]:
+    """Organizations that have rows to be mended of this reason, whole ones."""
+    return [row["organization"] for row in await connection.fetch(_ORGANIZATIONS, reason)]
 
 
 async def forget(connection: Any, organization: str, ids: Sequence[str]) -> None:

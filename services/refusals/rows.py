@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 import msgspec
 
+from events.resources.base import CODE_MAX
 from events.topics import ARRIVAL_HEADER, CUT_HEADER, HEADER_PREFIX, REASON_HEADER, RULE_HEADER
 from services.kafka import FetchedRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_BYTES = 16
 #: As long as an organization's id, an account's code and an id of usage may be, and a little more for wrong ones.
-_NAME_MAX, _USAGE_ID_MAX = 80, 256
+_ORGANIZATION_MAX, _USAGE_ID_MAX = 80, 256
+#: One more than an account's code may have, so that what was cut is the code of none.
+_ACCOUNT_MAX = CODE_MAX + 1
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -95,7 +98,7 @@ def _organization(said: _Said, key: bytes | None) -> str | None:
         of_key, slash, _ = _parts_of_key(key)
         named = of_key if slash else ""
     # Never the beginning of one: that could be another organization's.
-    return named if 0 < len(named) <= _NAME_MAX and named.isprintable() else None
+    return named if 0 < len(named) <= _ORGANIZATION_MAX and named.isprintable() else None
 
 
 def _parts_of_key(key: bytes | None) -> tuple[str, str, str]:
@@ -112,7 +115,7 @@ def _said(value: bytes, headers: Mapping[str, bytes]) -> _Said:
         return _Said()
 
 
-def _name(said: object, most: int = _NAME_MAX) -> str | None:
+def _name(said: object, most: int = _ACCOUNT_MAX) -> str | None:
     """The beginning of what should be a text."""
     return said[:most].replace("\0", "\ufffd") if isinstance(said, str) and said else None
 

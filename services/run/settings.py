@@ -54,7 +54,7 @@ class Settings(KafkaSettings, PostgresSettings):
     token_secret_file: Path | None = None
     """A file that holds it."""
     checkpoint_secret: SecretStr | None = None
-    """What `trueup audit` signs its checkpoints with, at least 32 bytes; without it none is kept."""
+    """What `trueup audit` and `trueup notary` sign with, at least 32 bytes; without it there are no checkpoints."""
     checkpoint_secret_file: Path | None = None
     """A file that holds it."""
     api_key: str | None = None
@@ -65,6 +65,8 @@ class Settings(KafkaSettings, PostgresSettings):
     """A file that holds it."""
     skeleton_accounts_http: bool = True
     """Whether usage over HTTP for an account that is not there brings it into being, as m3ter does."""
+    skeleton_accounts_kafka: bool = False
+    """The same for usage over Kafka, within seconds after it was refused for that."""
     api_rate: int = Field(default=50, ge=0, le=100_000)
     """Requests a second that an API process takes of one organization, and as many submissions of usage; 0: all."""
     api_burst: int = Field(default=200, ge=1, le=100_000)

@@ -26,10 +26,10 @@ from services.status.processes import told_in
 T = TypeVar("T")
 
 SERVICES = ("relay", "ingest", "projector", "api")
+#: Runs besides where there is a key to sign with.
+NOTARY = ("notary",)
 START_SECONDS = 90.0
 LOOK_SECONDS = 0.05
-
-
 #: Setting of a port -> what of a ready file has the URL.
 _PORTS = {"TRUEUP_API_PORT": "url", "TRUEUP_SIGHT_PORT": "sight"}
 
@@ -131,8 +131,9 @@ class System:
         self._stack_processes = stack_processes
         #: What this machine's tools sign in with; known once it is migrated.
         self.keys: LocalKeys | None = None
+        names = (*SERVICES, *NOTARY) if settings.checkpoint_secret else SERVICES
         self._services = {
-            name: Service(name, settings, endpoints, self.supervisor, folder, quiet=quiet) for name in SERVICES
+            name: Service(name, settings, endpoints, self.supervisor, folder, quiet=quiet) for name in names
         }
 
     async def migrate(self) -> None:
@@ -142,9 +143,9 @@ class System:
         await migrate(self.settings, self.endpoints)
         self.keys = await prepare_access(self.settings, self.endpoints.database_url)
 
-    async def start(self, names: Iterable[str] = SERVICES) -> None:
-        """Start these services and wait until each says that it is ready. Raises: StackError naming one that is not."""
-        starting = [self._services[name] for name in names]
+    async def start(self, names: Iterable[str] | None = None) -> None:
+        """Start these services, or all, and wait until each is ready. Raises: StackError naming one that is not."""
+        starting = [self._services[name] for name in (self._services if names is None else names)]
         for service in starting:
             service.begin()
         async with _all_or_none([service.ready() for service in starting]) as ready:
@@ -242,7 +243,7 @@ async def _serve(settings: Settings, ready_file: Path | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the API; 0 takes a free one.")
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="JSON addresses, once all answer.")
 def up(port: int | None, ready_file: Path | None) -> None:
-    """Run stack, API, relay, ingest and projector until Ctrl-C; prints the addresses once everything answers."""
+    """Run stack and all processes until Ctrl-C, the notary if there is a secret; prints addresses once all answer."""
     settings = load_settings() if port is None else load_settings(api_port=port)
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)

@@ -28,12 +28,16 @@ INGEST = CollectorRegistry()
 PROJECTOR = CollectorRegistry()
 RELAY = CollectorRegistry()
 API = CollectorRegistry()
+NOTARY = CollectorRegistry()
+ARCHIVE = CollectorRegistry()
 #: By the process's command.
 SHOWN_BY = {
     "ingest": (PROCESS, WORKER, INGEST),
     "projector": (PROCESS, WORKER, PROJECTOR),
     "relay": (PROCESS, RELAY),
     "api": (PROCESS, API),
+    "notary": (PROCESS, NOTARY),
+    "archive": (PROCESS, ARCHIVE),
 }
 
 ProcessCollector(registry=PROCESS)
@@ -138,8 +142,18 @@ UNEXPLAINED = Gauge(
 )  # fmt: skip
 PASS_HOLDS = Gauge("trueup_pass_holds", "Whether the last one of these passes found nothing.", ("by",), registry=API)
 PASS_ENDED = Gauge("trueup_pass_timestamp_seconds", "When the last one of these passes ended.", ("by",), registry=API)
+
+ARCHIVED_AT = Gauge(
+    "trueup_archive_timestamp_seconds", "When the last pass over the topics ended, all that it found being kept.",
+    registry=ARCHIVE,
+)  # fmt: skip
 AUDITED = Gauge(
     "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
+)
+
+SIGNED = Counter("trueup_signed_segments", "Segments of the log that were signed.", registry=NOTARY)
+SIGNED_TICK = Gauge(
+    "trueup_signed_tick_timestamp_seconds", "The quarter hour up to which every partition is signed.", registry=NOTARY
 )
 
 

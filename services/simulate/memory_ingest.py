@@ -14,8 +14,8 @@ from services.ingest.cloudevent import CloudEvent, UsageData
 from services.ingest.directory import directory_of
 from services.ingest.instants import LATEST, Arrival, utc_text
 from services.ingest.lane import find_account, find_meter, lane_of
-from services.ingest.refusal import Refused
 from services.ingest.validate import Usage, accept, conflict
+from services.refusals.refusal import Refused
 from services.simulate.naming import NUMBERS, TEXTS, refusal
 from services.simulate.player import RefusedError, UsageRecord
 

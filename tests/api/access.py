@@ -15,11 +15,14 @@ from services.api.scopes import PREFIX
 from tests.api.schemas import idle_app
 from tests.api_client import TOKEN_SECRET, token_of
 
-#: Everything below an organization.
-ROUTES = [route for route in idle_app().routes if isinstance(route, DeclaredRoute) and route.path.startswith(PREFIX)]
 #: Headers that no two answers have alike, whatever they tell.
 _OWN_TO_EACH = ("date", "server", "x-correlation-id")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def routes() -> list[DeclaredRoute]:
+    """Everything below an organization."""
+    return [route for route in idle_app().routes if isinstance(route, DeclaredRoute) and route.path.startswith(PREFIX)]
 
 
 def asked(route: DeclaredRoute, organization: str, id: str = UNKNOWN) -> tuple[str, str]:
@@ -39,7 +42,7 @@ def headers_of_strangers(organization: str) -> dict[str, dict[str, str]]:
         "no token at all": "token",
         "an expired one": jwt.encode(claims | {"exp": now - 1}, TOKEN_SECRET, "HS256"),
         "one signed with another secret": jwt.encode(claims, TOKEN_SECRET[::-1], "HS256"),
-        "one that is not signed": jwt.encode(claims, None, "none"),
+        "one that is not signed": jwt.encode(claims, "", "none"),
         "one of another service": jwt.encode(claims | {"aud": "other"}, TOKEN_SECRET, "HS256"),
         "one for a link": jwt.encode(claims | {"path": "/"}, TOKEN_SECRET, "HS256"),
     }

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -53,6 +53,25 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():
             yield method.upper(), path, operation
+
+
+def each_operation(test: Callable[[str, str, dict[str, Any]], None]) -> Callable[[], None]:
+    """Makes of a test about an operation one about all of them, whose failure names each that fails. As tests of their
+    own they would take longer to be told about than to run."""
+
+    def of_all() -> None:
+        found = []
+        for method, path, operation in operations():
+            try:
+                test(method, path, operation)
+            except AssertionError as fault:
+                fault.add_note(f"of {method} {path}")
+                found.append(fault)
+        if found:
+            raise ExceptionGroup(test.__name__, found)
+
+    of_all.__name__, of_all.__qualname__, of_all.__module__ = test.__name__, test.__qualname__, test.__module__
+    return of_all
 
 
 #: Method and path of everything below an organization.

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from services.access.scopes import ALL
 from services.postgres import Postgres
-from tests.api.access import ROUTES, UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking
-from tests.api_client import CONFIG, By, http_client
+from tests.api.access import UNKNOWN, answers, asked, bearer, headers_of_strangers, lacking, routes
+from tests.api_client import CONFIG, By, healthy, http_client
 from tests.store.kit import Store
 
 pytestmark = pytest.mark.stack
@@ -49,7 +49,7 @@ async def known(store: Store) -> list[str]:
 
 def everywhere(organizations: list[str], ids: list[str]) -> Iterator[tuple[str, str]]:
     """A request to each route, of each organization, about each id."""
-    return (asked(route, one, id) for route in ROUTES for one in organizations for id in ids)
+    return (asked(route, one, id) for route in routes() for one in organizations for id in ids)
 
 
 async def test_without_a_token_of_ours_every_route_says_the_same(
@@ -79,7 +79,7 @@ async def test_a_key_that_lacks_the_scope_learns_nothing(
     client: httpx.AsyncClient, store: Store, known: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with no_database(monkeypatch):
-        for route in ROUTES:
+        for route in routes():
             headers = bearer(store.organization, lacking(route.needed))
             paths = (asked(route, store.organization, id) for id in (known[1], UNKNOWN))
             [(status, _, text)] = await answers(client, headers, paths)
@@ -92,7 +92,7 @@ async def test_a_key_with_the_one_scope_comes_in(
     client: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.api.calls.HTTP_SECONDS", 0.05)
-    for route in ROUTES:
+    for route in routes():
         for scope in route.needed:
             method, path = asked(route, store.organization)
             headers = bearer(store.organization, frozenset({scope}))
@@ -124,7 +124,7 @@ async def test_an_organization_comes_into_being_by_its_own_key(url: str, store: 
 
 
 async def test_what_is_of_no_organization_is_open(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/health")).status_code == 200
+    await healthy(client)
     assert (await client.get("/openapi.json")).status_code == 200
 
 

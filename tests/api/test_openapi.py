@@ -12,12 +12,11 @@ import pytest_asyncio
 from services.api.shown import derived_of
 from services.commands.table import KINDS
 from tests.api import schemas
-from tests.api.schemas import SPELLED, WORDS, check_exchange, document, faults, operations, resolved
-from tests.api_client import CONFIG, http_client
+from tests.api.schemas import SPELLED, WORDS, check_exchange, document, each_operation, faults, operations, resolved
+from tests.api_client import CONFIG, healthy, http_client
 from tests.store.kit import Store
 
 OPERATIONS = list(operations())
-NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
 #: What answers something else than JSON.
 NOT_JSON = {"/organizations/{orgId}/usage/rejected/{id}/bytes"}
 #: POST and PUT that come without a body.
@@ -33,14 +32,20 @@ def parts(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def said(schema: dict[str, Any]) -> bool:
-    """Whether a schema says what it is about."""
+    """Whether a schema says what it is about, or what its items are."""
     found = resolved(schema)
     return (
-        found.get("type") == "object" and bool(found.get("properties")) and found.get("additionalProperties") is False
+        said(found["items"])
+        if found.get("type") == "array"
+        else (
+            found.get("type") == "object"
+            and bool(found.get("properties"))
+            and found.get("additionalProperties") is False
+        )
     )
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+@each_operation
 def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if path not in NOT_JSON:
@@ -55,7 +60,7 @@ def test_an_operation_says_what_it_takes_answers_and_refuses(method: str, path: 
         assert resolved(content["schema"])["properties"]
 
 
-@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
+@each_operation
 def test_an_operation_names_every_part_of_its_path_once(method: str, path: str, operation: dict[str, Any]) -> None:
     named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
     assert sorted(named) == sorted(re.findall(r"{([^}]+)}", path))
@@ -228,7 +233,7 @@ async def test_an_organization_and_what_stands_beside_them_are_answered_as_decla
         body = CONFIG | {"testClock": True, "currencyConversions": [conversion]}
         assert (await client.put(f"{path}/organizationconfig", json=body)).status_code == 200
         assert (await client.post(f"{path}/clock", json={"now": "2026-02-01T00:00:00Z"})).status_code == 200
-        assert (await client.get("/health")).status_code == 200
+        await healthy(client)
         grant = {"grant_type": "client_credentials"}
         assert (await client.post("/oauth/token", json=grant, auth=await store.key())).status_code == 200
         assert (await client.post("/oauth/token", json=grant)).status_code == 401

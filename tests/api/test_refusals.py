@@ -84,7 +84,7 @@ PATHS = sorted(
 )
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS, ids=[f"{method} {path}" for method, path in PATHS])
-async def test_no_path_takes_the_character_nul(http: httpx.AsyncClient, method: str, path: str) -> None:
-    response = await http.request(method, re.sub(r"{[^}]+}", "%00", path), content=b"{}")
-    assert "must not contain the character NUL" in message_of(response, 400)
+async def test_no_path_takes_the_character_nul(http: httpx.AsyncClient) -> None:
+    for method, path in PATHS:
+        response = await http.request(method, re.sub(r"{[^}]+}", "%00", path), content=b"{}")
+        assert "must not contain the character NUL" in message_of(response, 400), f"{method} {path}"

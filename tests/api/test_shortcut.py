@@ -9,29 +9,40 @@ from starlette.routing import Match
 from services.api.routing import DeclaredRoute, Shortcut
 from tests.api.schemas import idle_app
 
-ROUTES = idle_app().routes
-SHORTCUT = next(route for route in ROUTES if isinstance(route, Shortcut))
-BELOW = [route for route in ROUTES if isinstance(route, DeclaredRoute) and route.path.startswith("/organizations/")]
+
+@pytest.fixture(scope="module")
+def routes() -> list[Any]:
+    return idle_app().routes
+
+
+@pytest.fixture(scope="module")
+def below(routes: list[Any]) -> list[DeclaredRoute]:
+    return [route for route in routes if isinstance(route, DeclaredRoute) and route.path.startswith("/organizations/")]
+
+
+@pytest.fixture(scope="module")
+def shortcut(routes: list[Any]) -> Shortcut:
+    return next(route for route in routes if isinstance(route, Shortcut))
 
 
 def scope(method: str, path: str) -> dict[str, Any]:
     return {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
 
 
-def tried(asked: dict[str, Any]) -> Any:
+def tried(routes: list[Any], asked: dict[str, Any]) -> Any:
     """The first route that takes it, of all but the shortcut."""
-    matches = ((route, route.matches(asked)[0]) for route in ROUTES if route is not SHORTCUT)
+    matches = ((route, route.matches(asked)[0]) for route in routes if not isinstance(route, Shortcut))
     return next((route for route, match in matches if match is Match.FULL), None)
 
 
-@pytest.mark.parametrize("route", BELOW, ids=[f"{route.method} {route.path}" for route in BELOW])
 @pytest.mark.parametrize("filled", ["x", "search", "a b", "é"])
-def test_every_route_is_found(route: DeclaredRoute, filled: str) -> None:
-    asked = scope(route.method, re.sub(r"{\w+}", filled, route.path))
-    match, found = SHORTCUT.matches(asked)
-    wanted = tried(asked)
-    assert match is Match.FULL and found["route"] is wanted
-    assert found["path_params"] == wanted.matches(asked)[1]["path_params"]
+def test_every_route_is_found(routes: list[Any], below: list[DeclaredRoute], shortcut: Shortcut, filled: str) -> None:
+    for route in below:
+        asked = scope(route.method, re.sub(r"{\w+}", filled, route.path))
+        match, found = shortcut.matches(asked)
+        wanted = tried(routes, asked)
+        assert match is Match.FULL and found["route"] is wanted, asked
+        assert found["path_params"] == wanted.matches(asked)[1]["path_params"], asked
 
 
 @pytest.mark.parametrize(
@@ -48,9 +59,9 @@ def test_every_route_is_found(route: DeclaredRoute, filled: str) -> None:
         ("GET", "commitments"),
     ],
 )
-def test_what_is_not_below_an_organization_is_left_to_the_others(method: str, path: str) -> None:
-    assert SHORTCUT.matches(scope(method, path)) == (Match.NONE, {})
+def test_what_is_not_below_an_organization_is_left_to_the_others(shortcut: Shortcut, method: str, path: str) -> None:
+    assert shortcut.matches(scope(method, path)) == (Match.NONE, {})
 
 
-def test_it_comes_first() -> None:
-    assert ROUTES[0] is SHORTCUT and len(BELOW) > 150
+def test_it_comes_first(routes: list[Any], below: list[DeclaredRoute], shortcut: Shortcut) -> None:
+    assert routes[0] is shortcut and len(below) > 150

@@ -8,11 +8,12 @@ import pytest_asyncio
 
 from events.topics import CHECKPOINTS, EVENTS
 from services.audit.audit import audit
-from services.audit.checkpoint import Checkpoint, NoSecretError, Seal
+from services.audit.checkpoint import Checkpoint, Seal
 from services.audit.keeping import SCHEMA, newest_token, published_tokens
 from services.audit.report import Report
 from services.kafka import BatchWriter, LogReader, Record
 from services.projection.replay import replay
+from services.signatures import NoSecretError
 from tests.audit.billing import a_quarter, bill_of, execute
 from tests.projector.conftest import Place, running_place
 from tests.projector.driving import project

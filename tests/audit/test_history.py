@@ -18,6 +18,7 @@ class Fetched(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[()] = ()
+    timestamp_type: int = 1
 
 
 LOG = [

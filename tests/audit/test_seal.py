@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.audit.checkpoint import Checkpoint, ForgedError, OtherKeyError, OtherVersionError, Seal
+from services.audit.checkpoint import Checkpoint, OtherVersionError, Seal
+from services.signatures import ForgedError, OtherKeyError, Signer, key_said, read_signed
 
-SECRET = b"an operator's key of thirty-two bytes"
-SEAL = Seal(SECRET)
+SECRET, AUDIENCE = b"an operator's key of thirty-two bytes", "trueup-checkpoint"
+SEAL, SIGNER = Seal(SECRET), Signer(SECRET, AUDIENCE)
 
 
 def test_what_was_signed_is_told_from_what_was_changed_and_what_another_signed() -> None:
@@ -25,21 +27,43 @@ def test_what_was_signed_is_told_from_what_was_changed_and_what_another_signed()
         state="d",
     )
     token = SEAL.sign(made)
-    assert SEAL.read(token) == made and SECRET.decode() not in token
+    assert SEAL.read(token) == made and SEAL.sign(made) == token and SECRET.decode() not in token
     head, content, signature = token.split(".")
-    key = jwt.get_unverified_header(token)["kid"]
-    claims = jwt.decode(token, options={"verify_signature": False})
+    header, claims = jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
+    theirs = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public = jwt.algorithms.OKPAlgorithm.to_jwk(theirs.public_key(), as_dict=True)
+    named = {"kid": header["kid"], "jwk": header["jwk"]}
     for forged in (
         f"{head}.{content}.{signature[:-4]}AAAA",
-        jwt.encode(claims, "another key that knows the id of ours", algorithm="HS256", headers={"kid": key}),
-        jwt.encode(claims, None, algorithm="none", headers={"kid": key}),
-        jwt.encode({**claims, "aud": "trueup"}, SECRET, algorithm="HS256", headers={"kid": key}),
+        f"{head}.{content[:-4]}AAAA.{signature}",
+        jwt.encode(claims, theirs, algorithm="EdDSA", headers=named),
+        jwt.encode(claims, theirs, algorithm="EdDSA", headers={**named, "jwk": public}),
+        jwt.encode(claims, theirs, algorithm="EdDSA", headers={"kid": header["kid"]}),
+        jwt.encode(claims, header["jwk"]["x"], algorithm="HS256", headers=named),
+        jwt.encode(claims, "", algorithm="none", headers=named),
+        Signer(SECRET, "trueup").sign(claims | {"aud": "trueup"}),
         "",
     ):
         with pytest.raises(ForgedError):
             SEAL.read(forged)
-    later = {**claims, "checkpoint": {**claims["checkpoint"], "more": 1}}
+    later = {"checkpoint": {**claims["checkpoint"], "more": 1}}
     with pytest.raises(OtherVersionError):
-        SEAL.read(jwt.encode(later, SECRET, algorithm="HS256", headers={"kid": key}))
+        SEAL.read(SIGNER.sign(later))
     with pytest.raises(OtherKeyError):
         Seal(b"another key of the very same length..").read(token)
+
+
+def test_whoever_has_the_public_key_reads_it_and_knows_whose_it_is() -> None:
+    token = SIGNER.sign({"n": 1})
+    assert read_signed(token, AUDIENCE) == (SIGNER.key, {"aud": AUDIENCE, "n": 1})
+    assert read_signed(token, AUDIENCE, SIGNER.key).content["n"] == 1 and key_said(token) == SIGNER.key
+    with pytest.raises(OtherKeyError):
+        read_signed(token, AUDIENCE, Signer(b"x" * 32, AUDIENCE).key)
+
+
+def test_a_key_is_named_as_the_standard_says() -> None:
+    """The thumbprint of RFC 8037, appendix A.3."""
+    from services.signatures import _thumbprint
+
+    public = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    assert _thumbprint(public) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -21,7 +22,7 @@ from services.migrate.topic_settings import config_of
 from services.projector.worker import run_projector
 from services.relay.cli import run_relay
 from services.run.settings import Settings
-from services.run.stack import Stack
+from services.run.stack import Endpoints, Stack
 from tests.api_client import TOKEN_SECRET
 from tests.forked import trueup
 from tests.system.story import Left, Wire, left_by, settled
@@ -36,19 +37,25 @@ class Home:
     def __init__(self, settings: Settings, stack: Stack) -> None:
         self.settings, self.stack = settings, stack
         self.url = ""
+        #: Of another one Kafka is another cluster, as far as anybody can see: no topic and no group of ours is there.
+        self.prefix = ""
         self._stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(replace(self.stack.endpoints.kafka, prefix=self.prefix), self.stack.endpoints.database_url)
+
+    @property
     def cluster(self) -> Cluster:
-        return self.stack.endpoints.kafka
+        return self.endpoints.kafka
 
     @property
     def database_url(self) -> str:
         return self.stack.endpoints.database_url
 
     async def migrate(self, **options: Any) -> None:
-        await migrate(self.settings, self.stack.endpoints, **options)
+        await migrate(self.settings, self.endpoints, **options)
 
     # Workers.
 
@@ -67,7 +74,7 @@ class Home:
             case "relay":
                 return run_relay(self.cluster, self.database_url, self._stop, ready=ready.set)
             case "ingest":
-                return run_ingest(self.stack.endpoints, self._stop, ready=ready.set, session_ms=6_000)
+                return run_ingest(self.endpoints, self._stop, ready=ready.set, session_ms=6_000)
             case "projector":
                 return run_projector(self.cluster, self.database_url, self._stop, ready=ready.set)
             case _:
@@ -106,7 +113,7 @@ class Home:
 
     async def settled(self) -> None:
         """Wait until all that is there is projected and settled."""
-        await settled(self.stack.endpoints)
+        await settled(self.endpoints)
 
     async def left(self, wire: Wire) -> Left:
         """What the organization's load has left, once all of it is projected."""
@@ -119,6 +126,7 @@ class Home:
         """Run the command line; returns its status and what it said."""
         environment = os.environ | {
             "TRUEUP_KAFKA_BOOTSTRAP": self.cluster.bootstrap,
+            "TRUEUP_KAFKA_TOPIC_PREFIX": self.prefix,
             "TRUEUP_DATABASE_URL": self.database_url,
             "TRUEUP_PARTITIONS": str(self.settings.partitions),
             "TRUEUP_MAX_RECORD_BYTES": str(self.settings.max_record_bytes),
@@ -162,6 +170,22 @@ class Home:
         await broker.stop()
         shutil.rmtree(folder / target, ignore_errors=True)
         shutil.copytree(folder / source, folder / target)
+        await broker.start()
+
+    async def lose_kafka(self) -> None:
+        """All of the broker's data is gone; an empty one takes its place."""
+        await self._lose("data")
+
+    async def lose_partitions(self, *partitions: str) -> None:
+        """The disks of these (`topic-number`) are gone, and the broker goes on without."""
+        await self._lose(*(f"data/{partition}" for partition in partitions))
+
+    async def _lose(self, *folders: str) -> None:
+        broker = self.stack._kafka
+        assert broker is not None
+        await broker.stop()
+        for folder in folders:
+            shutil.rmtree(self.stack.home / "kafka" / folder)
         await broker.start()
 
     async def delete_topic(self, topic: str) -> None:

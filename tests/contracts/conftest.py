@@ -7,18 +7,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.run.settings import load_settings
 from services.run.up import System
 from tests.api_client import CONFIG, http_client
 from tests.contracts.examples import one_of_each
-from tests.system.running import running_system
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    settings = load_settings(home=tmp_path_factory.mktemp("contracts"), partitions=2, api_port=0)
-    async with running_system(settings) as (_, running):
-        yield running
+@pytest.fixture(scope="package")
+def system(common_system: System) -> System:
+    return common_system
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

@@ -18,7 +18,7 @@ from services.api.measurement_bodies import read_items
 from services.api.measurements import placed
 from services.contracts.topics import messages_of
 from services.ingest.batch import rejected
-from services.ingest.refusal import Reason, Refused
+from services.refusals.refusal import Reason, Refused
 from tests.contracts.records import DOCUMENT, faults_of, parts
 from tests.refusals.kit import Came
 

@@ -7,18 +7,15 @@ from typing import Any
 
 import jsonschema
 import jsonschema_rs
-import pytest
 from openapi_spec_validator.schemas import schema_v31
 
 from services.api.operations import operation_id
 from services.api.scopes import TELLING
 from services.store.idempotency import KEY_LENGTH_MAX
-from tests.api.schemas import document, operations, resolved
+from tests.api.schemas import document, each_operation, operations, resolved
 
 DOCUMENT = document()
 OPERATIONS = list(operations())
-NAMES = [f"{method} {path}" for method, path, _ in OPERATIONS]
-each_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=NAMES)
 #: What answers bytes whose example would say nothing.
 BYTES = "application/octet-stream"
 

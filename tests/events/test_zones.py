@@ -38,10 +38,11 @@ def test_what_is_no_name_of_the_database_is_refused(name: str) -> None:
         parse_body("account", document("account", timezone=name))
 
 
-@pytest.mark.parametrize("name", sorted(zone_names()))
-def test_every_name_of_the_database_is_a_zone(name: str) -> None:
-    assert LATE.astimezone(time_zone(name)).utcoffset() is not None
-    assert str(time_zone(name)) == name and time_zone(name) is time_zone(name)
+def test_every_name_of_the_database_is_a_zone() -> None:
+    assert len(zone_names()) > 500
+    for name in zone_names():
+        assert LATE.astimezone(time_zone(name)).utcoffset() is not None, name
+        assert str(time_zone(name)) == name and time_zone(name) is time_zone(name)
 
 
 def test_the_hosts_files_are_not_asked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One system for all examples, and readers of them: each has an organization and a shell in the repository."""
+"""Readers of the examples, on one system: each has an organization and a shell in the repository."""
 
 import asyncio
 import json
@@ -16,10 +16,8 @@ import pytest_asyncio
 
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
-from services.run.settings import load_settings
 from services.run.up import System
 from tests.api_client import Api, http_client
-from tests.system.running import running_system
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 200
@@ -116,22 +114,15 @@ class Reader(Api):
         return list(reversed((await self.do("GET", "bills"))["data"]))
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def examples_system(tmp_path_factory: Any) -> AsyncIterator[System]:
-    settings = load_settings(home=tmp_path_factory.mktemp("examples"), partitions=2, worker_session_ms=6000, api_port=0)
-    async with running_system(settings) as (_, system):
-        yield system
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def reader(examples_system: System) -> Reader:
+async def reader(common_system: System) -> Reader:
     """Somebody with an organization that nothing is in yet."""
-    return Reader(examples_system)
+    return Reader(common_system)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def customer(examples_system: System) -> Reader:
+async def customer(common_system: System) -> Reader:
     """Somebody who has run `official_sdk.py`: account acme has a prepayment, and a bill for January. One for a file."""
-    reader = Reader(examples_system)
+    reader = Reader(common_system)
     await reader.example("official_sdk.py")
     return reader

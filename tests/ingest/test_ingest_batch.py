@@ -16,14 +16,14 @@ from events.codec import decode
 from events.facts.usage import RecordMark, UsageRated, UsageRead
 from events.topics import RECORD_BYTES_LEAST
 from services.ingest.batch import Outcome, rejected, size_of
-from services.ingest.refusal import Reason, Refused
 from services.kafka import digest_of
+from services.refusals.refusal import Reason, Refused
 from tests.ingest.bench import GENERATION, RECORD_BYTES, Bench, a_record
 from tests.ingest.world import NOW, World
 
 
 def rated(outcome: Outcome) -> list[UsageRated]:
-    facts = [decode(record.value).data for record in outcome.records]
+    facts = [decode(record.value or b"").data for record in outcome.records]
     return [fact for fact in facts if isinstance(fact, UsageRated)]
 
 
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_refused_by_name_and_the_next_record_is_rated(value: by
 
 def test_a_record_too_large_to_keep_is_cut_and_says_so() -> None:
     [kept] = Bench().take(b"x" * 9_000_000).rejected
-    assert len(kept.value) == RECORD_BYTES // 2
+    assert len(kept.value or b"") == RECORD_BYTES // 2
     assert header(kept, "trueup-cut").startswith("9000000 bytes, sha256 ")
 
 
@@ -162,12 +162,12 @@ def test_arrival_is_carried_but_never_believed_blindly() -> None:
     ms = int(NOW.timestamp() * 1000)
     for given_ms, arrival in [(ms - 5000, ms - 5000), (ms + 1, ms), (ms - 41 * 86_400_000, ms), (-1, ms)]:
         outcome = Bench().take(WORLD.usage("a"), headers=[("trueup-arrival", b"%d" % given_ms)])
-        assert decode(outcome.records[0].value).time == datetime.fromtimestamp(arrival / 1000, UTC)
+        assert decode(outcome.records[0].value or b"").time == datetime.fromtimestamp(arrival / 1000, UTC)
 
 
 def test_every_poll_ends_with_what_became_of_it() -> None:
     outcome = Bench().take(WORLD.usage("a"), WORLD.usage("a"), b"?")
-    fact = decode(outcome.records[-1].value)
+    fact = decode(outcome.records[-1].value or b"")
     mark = RecordMark(offset=2, ms=int(NOW.timestamp() * 1000), digest=digest_of(None, b"?").hex())
     assert fact.data == UsageRead(next_offset=3, rated=1, duplicate=1, rejected=1, rerouted=0, mark=mark)
     assert fact.source == f"read/{GENERATION}/0" and fact.sequence == 3

@@ -23,7 +23,7 @@ def usage(usage_id: str, number: str) -> bytes:
 
 
 def measured(outcome: Outcome) -> list[Decimal]:
-    facts = [decode(record.value).data for record in outcome.records]
+    facts = [decode(record.value or b"").data for record in outcome.records]
     return [fact.measure["tokens"] for fact in facts if isinstance(fact, UsageRated)]
 
 

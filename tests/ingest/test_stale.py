@@ -155,7 +155,7 @@ def amounts(worker: Worker, usage_id: str, code: str, day: int) -> list[str]:
 
 
 def outcome_of(outcome: Outcome) -> UsageRated:
-    [rated] = [fact for record in outcome.records if isinstance(fact := decode(record.value).data, UsageRated)]
+    [rated] = [fact for record in outcome.records if isinstance(fact := decode(record.value or b"").data, UsageRated)]
     return rated
 
 

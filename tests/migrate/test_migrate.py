@@ -26,8 +26,9 @@ from projections.readmodels.registry import VERSION
 from services.breaks import TopicMissingError
 from services.kafka import Cluster, new_admin
 from services.migrate.migrate import migrate
+from services.migrate.topic_errors import TopicRefusedError, UnknownLogError
 from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
-from services.migrate.topics import TopicRefusedError, UnknownLogError, make_topics
+from services.migrate.topics import make_topics
 from services.postgres import open_postgres
 from services.readside.live import Live, read_live
 from services.run.settings import load_settings

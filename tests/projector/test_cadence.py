@@ -1,13 +1,14 @@
 """When the live projector writes while records keep coming, and what it leaves for when none do."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.kafka import Polled
-from services.projector import pace, worker
+from services.projector import pace, slices, worker
 from services.projector.pace import FRESH_S, QUIET_S
 from services.projector.worker import IDLE_S, ProjectorHandler
 from tests.projector.clock import Clock
@@ -21,18 +22,28 @@ class Folding:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.unwritten_records = 0
+        self.unwritten_records: dict[int, int] = {}
         self.is_behind = self.has_more_due = False
         #: When it wrote, and whether in quiet.
         self.writes: list[tuple[float, bool]] = []
+        #: Which partitions each of them took.
+        self.written: list[list[int]] = []
+        #: What a record takes to write.
+        self.seconds = 0.0
 
     async def fold(self, polled: Mapping[int, Polled]) -> None:
-        self.unwritten_records += 1
+        for partition in polled:
+            self.unwritten_records[partition] = self.unwritten_records.get(partition, 0) + 1
 
-    async def write(self, *, quiet: bool) -> int:
+    @property
+    def unwritten_totals(self) -> dict[int, int]:
+        return dict(self.unwritten_records)
+
+    async def write(self, *, quiet: bool, only: Collection[int]) -> int:
         self.writes.append((self.clock.now, quiet))
+        self.written.append(list(only))
+        self.clock.now += self.seconds * sum(self.unwritten_records.pop(one) for one in only)
         self.is_behind = not quiet
-        self.unwritten_records = 0
         return 1
 
 
@@ -40,6 +51,7 @@ class Folding:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(pace, "time", made)
+    monkeypatch.setattr(slices, "time", made)
     monkeypatch.setattr(worker, "time", made)
     return made
 
@@ -86,3 +98,23 @@ async def test_who_is_due_is_not_kept_waiting(handler: ProjectorHandler, clock: 
     folding.has_more_due = True
     assert await handler.poll({}) == 0.0
     assert len(folding.writes) == 2
+
+
+async def test_what_takes_long_to_write_is_written_in_slices_and_no_partition_waits_longer_than_a_round(
+    handler: ProjectorHandler, clock: Clock
+) -> None:
+    folding, begun = handler.projection, clock.now
+    assert isinstance(folding, Folding)
+    folding.seconds = 0.02
+    everywhere: Any = {partition: Polled((), 1) for partition in range(8)}
+    written: dict[int, list[float]] = {partition: [] for partition in everywhere}
+    while clock.now < begun + 60:
+        before = len(folding.writes)
+        await handler.poll(everywhere)
+        if len(folding.writes) > before:
+            for partition in folding.written[-1]:
+                written[partition].append(clock.now)
+        clock.now += 0.05
+    assert {len(chosen) for chosen in folding.written[10:]} <= set(range(1, 8))
+    waits = [after - before for moments in written.values() for before, after in pairwise(moments[3:])]
+    assert max(waits) < 1.5 * sum(waits) / len(waits)

@@ -10,7 +10,7 @@ from projections.resources import Resources
 from projections.settlement import Billed
 from services.projection import turns
 from services.projection.partition import new_partition
-from services.projection.turns import LINES_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
+from services.projection.turns import ASIDE_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
 from services.readside.family_state import FamilyCache, FamilyState, Root
 from tests.projector.clock import Clock
 
@@ -118,7 +118,7 @@ async def test_lines_have_a_part_of_the_time_and_the_rest_follow_oldest_first(cl
     projector = Projector(clock, 300, 0.0)
     await projector.write(*projector.names)
     clock.now += LINES_SECONDS + 0.01
-    projector.settling.seconds = LINES_LEAST_SECONDS
+    projector.settling.seconds = ASIDE_LEAST_SECONDS
     await projector.write()
     done = len(projector.settling.lines)
     assert 0 < done < 60 and projector.settling.lines == projector.names[:done]
@@ -185,4 +185,11 @@ def test_partitions_that_somebody_else_writes_are_forgotten() -> None:
     mine = Root("org", "mine", 0)
     held.note([mine, Root("org", "theirs", 1)])
     held.forget([1])
-    assert held.next(all_of_them=True) == [mine]
+    assert held.next([0, 1], all_of_them=True) == [mine]
+
+
+def test_who_lies_in_another_partition_has_another_turn() -> None:
+    held = Behind()
+    mine = Root("org", "mine", 0)
+    held.note([Root("org", "theirs", 1), mine])
+    assert held.next([0], all_of_them=True) == [mine]

@@ -13,3 +13,4 @@ class Came:
     headers: Any = field(default_factory=list)
     offset: int = 0
     timestamp: int = 0
+    timestamp_type: int = 1

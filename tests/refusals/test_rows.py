@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.batch import rejected
-from services.ingest.refusal import Reason, Refused
+from services.refusals.refusal import Reason, Refused
 from services.refusals.rows import id_of, row_of
 from tests.refusals.kit import Came
 

@@ -16,6 +16,7 @@ from services.migrate.migrate import migrate_store
 from services.postgres import Postgres, Role, connected, open_postgres
 from services.run.settings import load_settings
 from services.store.fence import IDENTITY, Fence, NotComparedError
+from tests.api_client import healthy
 from tests.servers.owned_postgres import OwnedPostgres
 from tests.servers.pgbouncer import PgBouncer, bouncing, needs_it
 from tests.system.running import running_system
@@ -142,7 +143,7 @@ async def test_the_story_is_billed_by_way_of_it_and_the_api_needs_it(tmp_path: P
                 assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
                 await bouncer.stop()
                 async with httpx.AsyncClient(base_url=system.addresses.api_url) as client:
-                    assert (await client.get("/health")).status_code == 200
+                    await healthy(client)
                 away = await super(Wire, wire).ask("GET", "/products")
                 assert away.status_code == 503, "requests go by way of it, and by no other"
                 await bouncer.start()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from services.kafka import Cluster
-from tests.api_client import http_client
+from tests.api_client import healthy, http_client
 from tests.run.stack.processes import alive
 from tests.system.story import ACCOUNTS, EVENTS_PER_PART, Wire, publish, set_up
 from tests.system.up import PARTITIONS, PATIENCE_S, SERVICES, Up, running_up
@@ -50,7 +50,7 @@ async def test_whatever_is_killed_runs_again_at_the_same_address_and_it_stops_cl
     async with running_up(home, TRUEUP_WORKER_SESSION_MS="6000") as up:
         assert sorted(up.addresses) == ["api_url", "database_url", "kafka_bootstrap", "sight"]
         async with http_client(up.addresses["api_url"]) as client:
-            assert (await client.get("/health")).status_code == 200
+            await healthy(client)
         await commands_and_usage_pass(up, "before")
         for name in (*SERVICES, "Postgres", "Kafka"):
             killed = up.process_of(name)

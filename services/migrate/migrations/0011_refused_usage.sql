@@ -6,7 +6,7 @@ CREATE TABLE store.refused_usage (
     position bigint GENERATED ALWAYS AS IDENTITY,
     account text,                               -- the code that it names
     usage_id text,                              -- the id that it has
-    reason text NOT NULL,                       -- services/ingest/refusal.py
+    reason text NOT NULL,                       -- services/refusals/refusal.py
     rule text NOT NULL,
     cut boolean NOT NULL,                       -- whether the topic has only the beginning of its value
     arrived timestamptz NOT NULL,

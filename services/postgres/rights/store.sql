@@ -19,8 +19,9 @@ GRANT SELECT, UPDATE, DELETE ON store.refused_usage TO trueup_api;
 REVOKE EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION store.ids_with_codes, store.referring, store.events_of_bill TO trueup_api;
 
--- The API's process beside its requests: which jobs are open.
+-- The API's process beside its requests: which jobs are open, and whose usage waits for an account.
 GRANT SELECT ON store.bill_jobs TO trueup_watch;
+GRANT SELECT (organization, reason, cut, replayed) ON store.refused_usage TO trueup_watch;
 
 -- And what was proved last: it passes over the laws of conservation from time to time, and shows what an audit found.
 GRANT SELECT, INSERT, UPDATE ON store.passes TO trueup_watch;

@@ -8,7 +8,7 @@ ends the parent. Creates no topic and no table: that is `trueup migrate`.
 
 from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
 from services.run.stack.parts import Endpoints
-from services.run.stack.stack import Stack, known_endpoints, running_stack, told_endpoints
+from services.run.stack.stack import Stack, known_endpoints, known_kafka, running_stack, told_endpoints
 
 __all__ = [
     "Endpoints",
@@ -18,6 +18,7 @@ __all__ = [
     "Stack",
     "StackError",
     "known_endpoints",
+    "known_kafka",
     "running_stack",
     "told_endpoints",
 ]

@@ -137,18 +137,37 @@ async def known_endpoints(settings: Settings) -> Endpoints:
     return servers
 
 
+async def known_kafka(settings: Settings) -> Cluster:
+    """Of Kafka alone, for a command that does without Postgres. Raises: the same."""
+    bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")
+    if not bootstrap:
+        raise _missing(settings, "KAFKA_BOOTSTRAP")
+    cluster = cluster_at(bootstrap, settings)
+    await _given_kafka(cluster).start()
+    return cluster
+
+
 def told_endpoints(settings: Settings) -> Endpoints:
-    """The same, without asking whether anything answers there. Raises: StackError if one is missing."""
-    there: dict[str, str] = {}
-    with contextlib.suppress(FileNotFoundError):
-        there = json.loads(_addresses(settings.home.expanduser().absolute()).read_text())
+    """Both, without asking whether anything answers there. Raises: StackError if one is missing."""
+    there = _running(settings)
     bootstrap = settings.kafka_bootstrap or there.get("kafka_bootstrap")
     url = settings.postgres or there.get("database_url")
-    missing = [name for name, value in (("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)) if not value]
     if not bootstrap or not url:
-        remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in missing)}"
-        raise StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
+        known = ("KAFKA_BOOTSTRAP", bootstrap), ("DATABASE_URL", url)
+        raise _missing(settings, *(name for name, value in known if not value))
     return Endpoints(cluster_at(bootstrap, settings), url)
+
+
+def _running(settings: Settings) -> dict[str, str]:
+    """What the stack that runs in this home says of itself."""
+    with contextlib.suppress(FileNotFoundError):
+        return dict(json.loads(_addresses(settings.home.expanduser().absolute()).read_text()))
+    return {}
+
+
+def _missing(settings: Settings, *names: str) -> StackError:
+    remedy = f"start one with `trueup up`, or set {' and '.join(f'TRUEUP_{name}' for name in names)}"
+    return StackError(f"no stack runs in TRUEUP_HOME {settings.home}: {remedy}")
 
 
 def _given_kafka(cluster: Cluster) -> Given:

@@ -1,0 +1,189 @@
+"""Merkle trees as RFC 6962, section 2.1, has them: root, inclusion and consistency, over hashes of leaves.
+
+A tree of n leaves is split at the largest power of two below n. Leaves and nodes are hashed under prefixes of their
+own, so that none can pass for the other. Whoever verifies a proof needs no tree.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+
+_LEAF, _NODE = b"\x00", b"\x01"
+Hash = bytes
+
+
+class UnprovenError(ValueError):
+    """A proof that cannot be one: it has too many hashes, too few, or a place outside its tree."""
+
+
+def leaf_hash(data: bytes) -> Hash:
+    """Of a leaf's data."""
+    return sha256(_LEAF + data).digest()
+
+
+def node_hash(left: Hash, right: Hash) -> Hash:
+    """Of two subtrees."""
+    return sha256(_NODE + left + right).digest()
+
+
+def root_of(leaves: Sequence[Hash]) -> Hash:
+    """The root of these leaves; that of no leaf is the hash of nothing."""
+    return levels_of(leaves)[-1][0] if leaves else sha256().digest()
+
+
+def levels_of(leaves: Sequence[Hash]) -> list[Sequence[Hash]]:
+    """All nodes above some leaves: node i of level k stands for the leaves from i * 2**k, at most 2**k of them."""
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        levels.append(_above(levels[-1]))
+    return levels
+
+
+def _above(level: Sequence[Hash]) -> list[Hash]:
+    """The next level: pairs from the left. What is left alone goes up as it is, which splits as the RFC does."""
+    pairs = iter(level)
+    above = [sha256(_NODE + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
+    return [*above, level[-1]] if len(level) % 2 else above
+
+
+def inclusion(leaves: Sequence[Hash], index: int) -> list[Hash]:
+    """The proof that the leaf at `index` is in the tree of these leaves: its siblings, from the leaf to the root."""
+    path = []
+    for level in levels_of(leaves):
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        index //= 2
+    return path
+
+
+def root_by_inclusion(leaf: Hash, index: int, size: int, path: Sequence[Hash]) -> Hash:
+    """The root that a tree of `size` leaves has if `leaf` stands at `index` in it (RFC 9162, 2.1.3.2).
+
+    Raises: UnprovenError.
+    """
+    if not 0 <= index < size:
+        raise UnprovenError(f"leaf {index} of {size}")
+    found, last, siblings = leaf, size - 1, iter(path)
+    while last:
+        if index % 2:
+            found = node_hash(_next(siblings), found)
+        elif index < last:
+            found = node_hash(found, _next(siblings))
+        index, last = index // 2, last // 2
+    if next(siblings, None) is not None:
+        raise UnprovenError("the proof has more hashes than its tree is high")
+    return found
+
+
+def _next(hashes: Iterator[Hash]) -> Hash:
+    found = next(hashes, None)
+    if found is None:
+        raise UnprovenError("the proof has too few hashes")
+    return found
+
+
+def consistency(leaves: Sequence[Hash], first: int) -> list[Hash]:
+    """The proof that the tree of the first `first` leaves is the beginning of the tree of all: RFC 6962, 2.1.2."""
+    if not 0 < first <= len(leaves):
+        raise UnprovenError(f"{first} leaves of {len(leaves)}")
+    path: list[Hash] = []
+    low, high, whole = 0, len(leaves), True
+    while first - low != high - low:
+        middle = low + _split(high - low)
+        if first <= middle:
+            path.append(root_of(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root_of(leaves[low:middle]))
+            low, whole = middle, False
+    if not whole:
+        path.append(root_of(leaves[low:high]))
+    return path[::-1]
+
+
+def is_consistent(first: int, first_root: Hash, second: int, second_root: Hash, path: Sequence[Hash]) -> bool:
+    """Whether the tree with `first` leaves is the beginning of the one with `second` (RFC 9162, 2.1.4.2)."""
+    if first == second:
+        return first_root == second_root and not path
+    if not 0 < first < second or not path:
+        return False
+    # A first tree that is whole is a node of the second one, and then the proof does not repeat it.
+    hashes = [first_root, *path] if first & (first - 1) == 0 else list(path)
+    index, last = first - 1, second - 1
+    while index % 2:
+        index, last = index // 2, last // 2
+    old = new = hashes[0]
+    for sibling in hashes[1:]:
+        if not last:
+            return False
+        if index % 2 or index == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while index and not index % 2:
+                index, last = index // 2, last // 2
+        else:
+            new = node_hash(new, sibling)
+        index, last = index // 2, last // 2
+    return not last and (old, new) == (first_root, second_root)
+
+
+def pruned(leaves: Sequence[Hash], kept: Sequence[int]) -> list[Hash]:
+    """What else is needed to have the root from the leaves at these ascending places: of every largest subtree without
+    one of them its root, from the left. It is the inclusion proof of all of them at once."""
+    if not kept:
+        return [root_of(leaves)]
+    if len(leaves) == 1:
+        return []
+    middle = _split(len(leaves))
+    left, right = [place for place in kept if place < middle], [place - middle for place in kept if place >= middle]
+    return pruned(leaves[:middle], left) + pruned(leaves[middle:], right)
+
+
+def root_by_pruned(kept: Mapping[int, Hash], size: int, hashes: Sequence[Hash]) -> Hash:
+    """The root that a tree of `size` leaves has with these leaves in these places. Raises: UnprovenError."""
+    if any(not 0 <= place < size for place in kept):
+        raise UnprovenError(f"a leaf outside of {size}")
+    others = iter(hashes)
+    found = _root_by_pruned(sorted(kept.items()), 0, size, others)
+    if next(others, None) is not None:
+        raise UnprovenError("the proof has more hashes than its tree has subtrees")
+    return found
+
+
+def _root_by_pruned(kept: Sequence[tuple[int, Hash]], low: int, size: int, others: Iterator[Hash]) -> Hash:
+    if not kept:
+        return _next(others)
+    if size == 1:
+        return kept[0][1]
+    middle = _split(size)
+    left, right = [one for one in kept if one[0] < low + middle], [one for one in kept if one[0] >= low + middle]
+    return node_hash(
+        _root_by_pruned(left, low, middle, others), _root_by_pruned(right, low + middle, size - middle, others)
+    )
+
+
+def _split(size: int) -> int:
+    """The largest power of two below the size."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def grown(peaks: Sequence[Hash], size: int, leaf: Hash) -> list[Hash]:
+    """The peaks of a tree that had `size` leaves and gets one more.
+
+    Peaks are the roots of its largest whole subtrees, from the left, one for each binary digit 1 of the size: all that
+    has to be kept of a tree in order to let it grow.
+    """
+    peaks = [*peaks, leaf]
+    while size % 2:
+        right, left = peaks.pop(), peaks.pop()
+        peaks.append(node_hash(left, right))
+        size //= 2
+    return peaks
+
+
+def root_of_peaks(peaks: Sequence[Hash]) -> Hash:
+    """The root of the tree that has these peaks."""
+    if not peaks:
+        return root_of(())
+    found = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        found = node_hash(peak, found)
+    return found

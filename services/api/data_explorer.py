@@ -1,0 +1,169 @@
+"""`dataexplorer`: what remains to be billed of prepayments, month by month, and commitments as a file."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, localcontext
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import Depends
+from pydantic import Field, RootModel, model_validator
+from starlette.responses import Response
+
+from events.decimals import EXACT
+from events.resources.base import Code, Model, Moment
+from events.resources.bounds import MANY, Text, items
+from projections.calendar import named_day, named_days
+from projections.settlement.obligations import Obligation, obligations
+from services.access.scopes import Scope
+from services.api.calls import Caller, organization_router
+from services.api.links import Link, link_to
+from services.api.parameters import Day, Texts, Whole
+from services.api.resources import documents
+from services.api.sent import Body, Sent
+from services.api.shown import Shown, answer_of_kind, listed
+from services.api.wire import answer
+from services.commands.errors import InvalidField
+from services.commands.filters import HasCode, IsOneOf, OnDay
+from services.commands.table import KINDS
+from services.concurrency import compute
+from services.readside.family_now import PageRows, iterate_prepaid_roots, loaded_page, read_page
+from services.readside.live import reading_live
+from services.store.listing import condition_of, list_page
+
+router = organization_router("dataexplorer")
+#: Most months, or commitments, of an answer, as m3ter has it.
+LIMIT_MAX = 2_000
+#: Most accounts of a file: all of them stand in its link.
+LINKED_MAX = 100
+_COMMITMENT = KINDS["commitment"]
+_FILE = "/dataexplorer/commitments/download/json/file"
+_START, _END, _ACCOUNTS = Day("startDate"), Day("endDate"), Texts("accountIds")
+_LIMIT = Whole("limit", LIMIT_MAX, 1, LIMIT_MAX)
+
+
+class Dimension(Model):
+    """Accounts, by code; none means all. Several dimensions narrow each other. m3ter's `attributes` change nothing."""
+
+    name: Literal["account"]
+    filter: Annotated[tuple[Code, ...], items(MANY)] = ()
+    attributes: Annotated[tuple[Text, ...], items(MANY)] = ()
+
+
+class CommitmentsQuery(Model):
+    """From `startDate` until before `endDate`; an instant names the day that it falls on in the account's zone."""
+
+    start_date: Moment
+    end_date: Moment
+    dimensions: Annotated[tuple[Dimension, ...], items(MANY)] = ()
+    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_MAX
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if named_day(self.start_date, "UTC") > named_day(self.end_date, "UTC"):
+            raise ValueError("startDate: must not be after endDate")
+        return self
+
+
+class MonthShown(Shown):
+    """What is due in a month, `YYYY-MM`, and not billed yet: an amount by currency; below zero, to be given back."""
+
+    date_month: str
+    obligations: dict[str, Decimal]
+
+
+class MonthsShown(RootModel[tuple[MonthShown, ...]]):
+    """Months in order."""
+
+
+class FileUrl(Shown):
+    """Where the file is, for a quarter of an hour and without a token."""
+
+    download_url: str
+
+
+@router.post("/dataexplorer/commitments/obligations", response_model=MonthsShown)
+async def list_obligations(
+    call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
+) -> Response:
+    """What remains to be billed of the fees of prepayments (rules 6.20), by month, in order, without empty months."""
+    async with call.reading() as connection:
+        body = sent.read().body
+        accounts = await _accounts_of(connection, call.organization, body)
+    await call.waiter.until_commands_projected()
+    months: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    async for root_ids in iterate_prepaid_roots(call.postgres, call.organization, accounts):
+        async with reading_live(call.postgres) as connection:
+            rows = await read_page(connection, call.organization, root_ids)
+        found = await compute(call.organization, _of_page, rows, body, accounts)
+        with localcontext(EXACT):
+            for one in found:
+                months[f"{one.due:%Y-%m}"][one.currency] += one.amount
+    data = [{"dateMonth": month, "obligations": dict(sorted(months[month].items()))} for month in sorted(months)]
+    return answer(data[: body.limit])
+
+
+@router.post("/dataexplorer/commitments/download/json", response_model=FileUrl)
+async def link_to_file(
+    call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
+) -> Response:
+    """A link to the commitments that start in a span of days, as a file of JSON, newest first."""
+    async with call.reading() as connection:
+        body = sent.read().body
+        accounts = await _accounts_of(connection, call.organization, body)
+        config = (await call.configured(connection)).configured
+    assert config is not None  # the organization exists
+    if accounts is not None and len(accounts) > LINKED_MAX:
+        raise InvalidField(field="dimensions", rule=f"must name at most {LINKED_MAX} accounts, for a file")
+    days = named_days(body.start_date, body.end_date, config.timezone)
+    query = dict(zip(("startDate", "endDate"), days, strict=True)) | {"limit": body.limit}
+    chosen = {} if accounts is None else {"accountIds": ",".join(accounts)}
+    return answer({"downloadUrl": link_to(call, _FILE, Scope.READ, **query, **chosen)})
+
+
+@router.get(_FILE, response_model=listed(answer_of_kind(_COMMITMENT)))
+async def file(
+    call: Caller,
+    start: Annotated[date | None, Depends(_START)],
+    end: Annotated[date | None, Depends(_END)],
+    accounts: Annotated[list[str], Depends(_ACCOUNTS)],
+    limit: Annotated[int, Depends(_LIMIT)],
+    _link: Annotated[None, Depends(Link())],
+) -> Response:
+    """The file, for a token, or for whoever has the link of download/json."""
+    asked = call.request.query_params.keys()
+    wanted = [
+        *([] if start is None else [condition_of(OnDay("startDate", ">="), start.isoformat())]),
+        *([] if end is None else [condition_of(OnDay("startDate", "<"), end.isoformat())]),
+        *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in asked else []),
+    ]
+    async with call.reading() as connection:
+        entities = await list_page(connection, call.organization, _COMMITMENT.name, wanted, limit)
+    return answer({"data": await documents(call, entities, tolerant=True)})
+
+
+async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuery) -> list[str] | None:
+    """Ids of the accounts that all dimensions name; None for all there are. Raises: InvalidField."""
+    chosen: set[str] | None = None
+    for number, dimension in enumerate(body.dimensions):
+        if not dimension.filter:
+            continue
+        with_code = condition_of(HasCode(), list(dimension.filter))
+        named = await list_page(connection, organization, "account", [with_code], len(dimension.filter))
+        unknown = set(dimension.filter) - {one.body.code for one in named}
+        if unknown:
+            rule = f"must be codes of accounts; {min(unknown)} is none"
+            raise InvalidField(field=f"dimensions[{number}].filter", rule=rule)
+        ids = {one.id for one in named}
+        chosen = ids if chosen is None else chosen & ids
+    return None if chosen is None else sorted(chosen)
+
+
+def _of_page(rows: PageRows, body: CommitmentsQuery, accounts: Sequence[str] | None) -> list[Obligation]:
+    """Those of some families that fall into the span."""
+    return [
+        one
+        for loaded in loaded_page(rows).values()
+        for one in obligations(loaded.family, loaded.today, accounts)
+        if named_day(body.start_date, one.zone) <= one.due < named_day(body.end_date, one.zone)
+    ]

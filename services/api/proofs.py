@@ -1,0 +1,145 @@
+"""Signed checkpoints of the log, and proofs by them, for auditors: what `trueup verify` reads."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends
+from starlette.responses import Response
+
+from events.topics import CATALOG, EVENTS
+from services.api.calls import Call, Caller, organization_router
+from services.api.paging import Page, Paging
+from services.api.parameters import Choice, Query, Reader, Whole, whole_number
+from services.api.shown import Shown, listed
+from services.api.wire import answer
+from services.commands.errors import UnknownResource
+from services.kafka import LogReader
+from services.proof.documents import Consistency, Inclusion
+from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion
+from services.proof.head import Document, Place
+from services.proof.keeping import NoHeadsError, Published, all_heads
+
+#: As many digits as a whole number may have in a query.
+_OFFSET_MAX = 9_999_999_999
+_TOPICS = (EVENTS, CATALOG)
+
+
+class CheckpointShown(Shown):
+    """A signed checkpoint: the segments 1 to `size` of a partition have this `root`; `start` to `tick` are of the last.
+
+    `token` is what was signed, a JSON Web Signature; only that proves anything.
+    """
+
+    topic: str
+    partition: int
+    size: int
+    root: str
+    start: int
+    end: int
+    records: int
+    tick: datetime | None = None
+    token: str
+
+
+class _Organization(msgspec.Struct):
+    """Whose a record is."""
+
+    organization: str = ""
+
+
+class Partition(Reader[Place]):
+    """`topic`, billing.events unless it is given, and `partition`."""
+
+    _PARTITIONS_MAX = 1_023
+
+    def __init__(self) -> None:
+        partition = {"type": "integer", "minimum": 0, "maximum": self._PARTITIONS_MAX, "default": 0}
+        self._topic = Choice("topic", _TOPICS)
+        self.schemas = {**self._topic.schemas, "partition": partition}
+
+    def read(self, found: Query) -> Place:
+        return self._topic.read(found) or EVENTS, whole_number(found, "partition", 0, 0, self._PARTITIONS_MAX)
+
+
+router = organization_router("proofs", prefix="/audit")
+_PLACE, _OFFSET = Partition(), Whole("offset", 0, 0, _OFFSET_MAX)
+_FIRST, _SECOND = Whole("first", 1, 1, _OFFSET_MAX), Whole("second", 0, 0, _OFFSET_MAX)
+
+
+@router.get("/checkpoints", response_model=listed(CheckpointShown))
+async def list_checkpoints(
+    call: Caller, place: Annotated[Place, Depends(_PLACE)], page: Annotated[Page, Depends(Paging())]
+) -> Response:
+    """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
+    await _require(call, place)
+    async with LogReader(call.api.cluster) as reader:
+        try:
+            heads = await all_heads(reader, place)
+        except NoHeadsError:
+            heads = []
+    found = page.fetched_of(reversed(heads), _size)
+    return page.answer([_shown(one) for one in page.shown(found)], found, _size)
+
+
+@router.get("/inclusion", response_model=Inclusion)
+async def inclusion(
+    call: Caller, place: Annotated[Place, Depends(_PLACE)], offset: Annotated[int, Depends(_OFFSET)]
+) -> Response:
+    """Proof that a record of the organization stands in the log, under the newest signed checkpoint."""
+    await _require(call, place)
+    unknown = UnknownResource(kind="record", id=f"{place[0]}/{place[1]}/{offset}")
+    try:
+        async with LogReader(call.api.cluster) as reader:
+            proof = await prove_inclusion(reader, place, offset)
+        told = msgspec.json.decode(proof.value, type=_Organization)
+    except (NoRecordError, msgspec.MsgspecError) as error:
+        raise unknown from error
+    if told.organization != call.organization:
+        raise unknown
+    return _answer(proof)
+
+
+@router.get("/consistency", response_model=Consistency)
+async def consistency(
+    call: Caller,
+    place: Annotated[Place, Depends(_PLACE)],
+    first: Annotated[int, Depends(_FIRST)],
+    second: Annotated[int, Depends(_SECOND)],
+) -> Response:
+    """Proof that checkpoint `second`, or the newest one, goes on from `first`: nothing before that was changed."""
+    await _require(call, place)
+    async with LogReader(call.api.cluster) as reader:
+        return _answer(await prove_consistency(reader, place, first, second or None))
+
+
+async def _require(call: Call, place: Place) -> None:
+    """What follows has connections of its own. Raises: UnknownOrganization, UnknownResource."""
+    async with call.reading():
+        pass
+    topic, partition = place
+    if partition >= (call.api.generations.partitions if topic == EVENTS else 1):
+        raise UnknownResource(kind="partition", id=f"{topic}/{partition}")
+
+
+def _answer(document: Document) -> Response:
+    return answer(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _size(one: Published) -> int:
+    return one.head.size
+
+
+def _shown(one: Published) -> dict[str, Any]:
+    head, segment = one.head, one.head.segment
+    document = {
+        "topic": head.topic,
+        "partition": head.partition,
+        "size": head.size,
+        "root": head.root.hex(),
+        "start": segment.start,
+        "end": segment.end,
+        "records": segment.records,
+        "token": one.token,
+    }
+    return document | ({"tick": segment.tick} if segment.tick else {})

@@ -1,0 +1,146 @@
+"""`trueup archive`, `trueup archive verify` and `trueup restore`."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+import uvloop
+
+from services.archive.errors import with_extra
+from services.concurrency import cancel_all, first_of
+from services.outage import until_stopped
+from services.run.settings import Settings, load_settings
+from services.run.stack import known_kafka
+from services.run.stack.supervise import stop_on_signals
+from services.sight.metrics import ARCHIVED_AT
+from services.sight.port import open_port
+from services.sight.pulse import PULSE
+
+if TYPE_CHECKING:
+    from services.archive.restoring import Restored
+
+EVERY_SECONDS = 60.0
+#: How often a pass that is waited for is said to be waited for.
+ALIVE_SECONDS = 20.0
+_log = structlog.get_logger(__name__)
+
+
+class _Archive(click.Group):
+    """`trueup archive PLACE` is `trueup archive keep PLACE`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["keep", *args])
+
+
+@click.group(cls=_Archive, context_settings={"ignore_unknown_options": True})
+def archive() -> None:
+    """Keep billing.events, billing.catalog and usage as Parquet, in a folder or an object store (a URL as s3://...)."""
+
+
+@archive.command()
+@click.argument("place", metavar="DIRECTORY|URL")
+@click.option("--follow", is_flag=True, help="Go on: keep what has come again and again, until stopped.")
+@click.option(
+    "--every", "seconds", type=click.FloatRange(1), default=EVERY_SECONDS, show_default=True,
+    help="Seconds from one pass to the next, with --follow. What came since is lost if Kafka is.",
+)  # fmt: skip
+def keep(place: str, follow: bool, seconds: float) -> None:
+    """Keep what has come since the last time. It may be killed at any moment, and goes on from where it was."""
+    settings = load_settings()
+    uvloop.run(_follow(settings, place, seconds) if follow else _once(settings, place))
+
+
+async def _once(settings: Settings, url: str) -> None:
+    with with_extra():
+        from services.archive.keeping import Archiver
+        from services.archive.place import Place
+    kept = await Archiver(await known_kafka(settings), Place(url)).keep()
+    for topic, records in kept.items():
+        click.echo(f"archive: {records} new records of {topic}")
+
+
+async def _follow(settings: Settings, url: str, seconds: float) -> None:
+    with with_extra():
+        from services.archive.keeping import Archiver
+        from services.archive.place import Place
+    place = Place(url)
+    sight = open_port("archive", settings.sight_host, settings.sight_port, settings.sight_live_seconds)
+    with sight as told, stop_on_signals(asyncio.Event()) as stop:
+        _log.info("sight_listens", url=told)
+
+        async def attempt() -> None:
+            archiver = Archiver(await known_kafka(settings), place)
+            while not stop.is_set():
+                _log.info("archived", **await archiver.keep())
+                ARCHIVED_AT.set_to_current_time()
+                PULSE.begun()
+                await _rest(seconds, stop)
+
+        # A pass may be cut off anywhere.
+        following = asyncio.create_task(until_stopped(stop, "waits", attempt))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((following, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+        finally:
+            await cancel_all((following, stopping))
+
+
+async def _rest(seconds: float, stop: asyncio.Event) -> None:
+    """Until the next pass; who waits for it is alive."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0 and not stop.is_set():
+        await first_of(min(left, ALIVE_SECONDS), stop)
+        PULSE.moved()
+
+
+@archive.command()
+@click.argument("place", metavar="DIRECTORY|URL")
+@click.pass_context
+def verify(context: click.Context, place: str) -> None:
+    """Read every file, and say what is not as it was written; exit status 1 if anything is."""
+    with with_extra():
+        from services.archive.place import Place
+        from services.archive.verifying import verify as verified
+    is_whole = True
+    for found in verified(Place(place)):
+        click.echo(
+            f"archive: {found.topic}: {found.records} records in {found.partitions} partitions and {found.files} files"
+        )
+        for gap in found.gaps:
+            click.echo(f"archive: {gap}: Kafka had deleted them before they were kept")
+        for wrong in found.wrong:
+            is_whole = False
+            click.echo(f"archive: {wrong}")
+    context.exit(0 if is_whole else 1)
+
+
+@click.command()
+@click.argument("place", metavar="DIRECTORY|URL")
+def restore(place: str) -> None:
+    """Bring an archive back into topics that are missing or empty. Nothing else may run or publish meanwhile."""
+    for line in _told(uvloop.run(_restore(load_settings(), place))):
+        click.echo(f"restore: {line}")
+
+
+async def _restore(settings: Settings, url: str) -> "list[Restored]":
+    with with_extra():
+        from services.archive.place import Place
+        from services.archive.restoring import restore as restored
+    return await restored(await known_kafka(settings), Place(url), settings.max_record_bytes)
+
+
+def _told(done: "Sequence[Restored]") -> list[str]:
+    lines = []
+    for one in done:
+        what = f"{one.written} records written" if one.written else "lacks nothing"
+        if one.gaps:
+            what += f", {one.gaps} of them empty, where a stranger's transactions had ended: run `trueup replay`, too"
+        lines.append(f"{one.topic}/{one.partition}: {what}")
+    return [*lines, "now run `trueup rebuild-store`"]

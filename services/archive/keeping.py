@@ -1,0 +1,140 @@
+"""One pass of the archiver: what came since the last one is written into files, each partition by itself.
+
+A piece is written before the manifest names it, and one that a larger one replaces is removed after that. So a kill at
+any moment leaves a manifest that is true, and perhaps a file that it does not name, which the next archiver removes.
+What is on its way when the pass begins is left to the next one: ends are asked for once, first of all.
+"""
+
+import asyncio
+from contextlib import aclosing
+
+import pyarrow as pa
+import structlog
+
+from events.topics import USAGE
+from services.archive.errors import AnotherArchiverError, AnotherTopicError
+from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, sealed
+from services.archive.pieces import read_piece, table_of, write_piece
+from services.archive.place import Place
+from services.archive.reading import load
+from services.breaks import LogCutError, TopicMissingError
+from services.kafka import Cluster, KafkaAdmin, LogReader, mark_of
+
+#: A piece is ended when its records take so many bytes in memory; smaller ones at the end grow together.
+PIECE_BYTES = 64 * 1024 * 1024
+_log = structlog.get_logger(__name__)
+
+
+class Archiver:
+    """Keeps the topics of a cluster at one place, of which it is the only writer."""
+
+    def __init__(self, cluster: Cluster, place: Place, piece_bytes: int = PIECE_BYTES) -> None:
+        self._cluster, self._place, self._piece_bytes = cluster, place, piece_bytes
+        #: What stands in the manifests, as this archiver has found or written them.
+        self._known: dict[tuple[str, int], Manifest] = {}
+
+    async def keep(self) -> dict[str, int]:
+        """Keep all that is there now. Returns: how many records are new, by topic.
+
+        Raises: AnotherTopicError, AnotherArchiverError, BrokenArchiveError, LogCutError, LogHoleError;
+        TopicMissingError, PlaceAwayError, KafkaUnreachableError and what else passes.
+        """
+        async with (
+            KafkaAdmin(self._cluster) as admin,
+            LogReader(self._cluster, exact=True) as log,
+            LogReader(self._cluster, exact=True, committed=True) as usage,
+        ):
+            counts = await admin.partition_counts(TOPICS)
+            for topic in TOPICS:
+                if topic not in counts:
+                    raise TopicMissingError(self._cluster, topic)
+            readers = {topic: usage if topic == USAGE else log for topic in TOPICS}
+            ends = {topic: await readers[topic].end_offsets(topic, range(counts[topic])) for topic in TOPICS}
+            done = dict.fromkeys(TOPICS, 0)
+            for topic, of_topic in ends.items():
+                begins = await readers[topic].beginning_offsets(topic, of_topic)
+                for partition, end in sorted(of_topic.items()):
+                    done[topic] += await self._keep(readers[topic], topic, partition, begins[partition], end)
+        return done
+
+    async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
+        """Keep a partition up to `end`; returns how many records came."""
+        is_first = (topic, partition) not in self._known
+        known = await self._found(topic, partition)
+        if topic != USAGE and begin:
+            raise LogCutError(self._cluster, topic, partition, begin)
+        if end == known.next and not is_first:
+            return 0
+        await self._check_same(reader, known, begin, end)
+        if known.pieces and begin > known.next:
+            shown = self._cluster.topic(topic)
+            _log.warning("deleted_before_it_was_kept", topic=shown, partition=partition, start=known.next, end=begin)
+        first, held, size, before = max(known.next, begin), list[pa.Table](), 0, known.records
+        async with aclosing(reader.read(topic, partition, first, end)) as lists:
+            async for records in lists:
+                held.append(table_of(partition, records))
+                size += held[-1].nbytes
+                if size >= self._piece_bytes:
+                    known = await self._put(known, held, first, records[-1].offset + 1)
+                    first, held, size = known.next, [], 0
+        if held:
+            known = await self._put(known, held, first, end)
+        return known.records - before
+
+    async def _found(self, topic: str, partition: int) -> Manifest:
+        """What is kept of a partition; at the first time what a kill has left there is removed."""
+        if (topic, partition) not in self._known:
+            self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)
+        return self._known[topic, partition]
+
+    async def _put(self, known: Manifest, held: list[pa.Table], first: int, end: int) -> Manifest:
+        made = await asyncio.to_thread(_put, self._place, known, pa.concat_tables(held), first, end, self._piece_bytes)
+        self._known[known.topic, known.partition] = made
+        return made
+
+    async def _check_same(self, reader: LogReader, known: Manifest, begin: int, end: int) -> None:
+        """The last record that is kept stands where it stood, unless it was deleted by its age."""
+        topic, partition, shown = known.topic, known.partition, self._cluster.topic(known.topic)
+        if end < known.next:
+            raise AnotherTopicError(shown, partition, f"it ends at offset {end}, and {known.next} are kept")
+        if not known.pieces or known.pieces[-1].last_offset < begin:
+            return
+        mark, found = known.pieces[-1].mark, None
+        async for records in reader.read(topic, partition, mark.offset, mark.offset + 1):
+            found = mark_of(records[0])
+        if found != mark:
+            raise AnotherTopicError(shown, partition, f"at offset {mark.offset} stands another record than is kept")
+
+
+def _cleaned(place: Place, topic: str, partition: int) -> Manifest:
+    folder = folder_of(topic, partition)
+    names = place.names(folder)
+    if not any(name == NAME or name.endswith(".parquet") for name in names):
+        place.write(f"{folder}/{NAME}", sealed(Manifest(topic, partition)))  # before any piece: none is without
+    manifest = load(place, topic, partition)
+    known = {NAME, *(piece.name for piece in manifest.pieces)}
+    for name in (one for one in names if one not in known):
+        place.remove(f"{folder}/{name}")
+    return manifest
+
+
+def _put(place: Place, known: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
+    """Write a piece, then the manifest that names it.
+
+    Pieces at the end that are no larger are taken in: so there are few, and a record is written again only as often as
+    its piece doubles.
+    """
+    pieces = list(known.pieces)
+    while pieces and pieces[-1].next == first and pieces[-1].size <= min(table.nbytes, most - table.nbytes):
+        last = pieces.pop()
+        table = pa.concat_tables([read_piece(place, known, last), table])
+        first = last.first
+    pieces.append(write_piece(place, known, table, first, end))
+    made, path = Manifest(known.topic, known.partition, pieces=tuple(pieces)), f"{known.folder}/{NAME}"
+    if load(place, known.topic, known.partition) != known:
+        raise AnotherArchiverError(path=place.shown(path))
+    place.write(path, sealed(made))
+    for piece in known.pieces:
+        if piece not in pieces:
+            place.remove(f"{known.folder}/{piece.name}")
+    return made

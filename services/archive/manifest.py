@@ -1,0 +1,121 @@
+"""What an archive holds of one partition: a list of pieces, sealed by its hash.
+
+    billing.events/3/manifest.json
+    billing.events/3/00000000000000000000-00000000000000004711.parquet      offsets 0 to 4710
+
+The manifest is the truth: a file that it does not name is what a kill has left.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.archive.errors import BrokenArchiveError
+from services.kafka import Mark
+
+#: What is kept, in the order in which ends are asked for: a record of the log speaks of what stood before it in the
+#: catalog and in `usage`, so what is kept of the one has in the others what it speaks of.
+TOPICS = (EVENTS, CATALOG, USAGE)
+FORMAT = 1
+NAME = "manifest.json"
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A file of records at offsets `[first, next)`. Offsets without a record are ends of transactions, or aborted.
+
+    `size` is what its records take in memory, in bytes; `last_*` is its last record's mark.
+    """
+
+    first: int
+    next: int
+    records: int
+    size: int
+    sha256: str
+    last_offset: int
+    last_ms: int
+    last_digest: str
+
+    @property
+    def name(self) -> str:
+        """How its file is called."""
+        return f"{self.first:020}-{self.next:020}.parquet"
+
+    @property
+    def mark(self) -> Mark:
+        """What is remembered of its last record."""
+        return Mark(self.last_offset, self.last_ms, bytes.fromhex(self.last_digest))
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The pieces of one partition, in order."""
+
+    topic: str
+    partition: int
+    format: int = FORMAT
+    pieces: tuple[Piece, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """Where its files are."""
+        return folder_of(self.topic, self.partition)
+
+    @property
+    def next(self) -> int:
+        """The first offset that is not kept yet."""
+        return self.pieces[-1].next if self.pieces else 0
+
+    @property
+    def records(self) -> int:
+        """How many records it has."""
+        return sum(piece.records for piece in self.pieces)
+
+    @property
+    def gaps(self) -> Iterator[tuple[int, int]]:
+        """Ranges `[start, end)` that Kafka had deleted before they were kept: of `usage` alone, where it forgets."""
+        for one, other in zip(self.pieces, self.pieces[1:], strict=False):
+            if one.next < other.first:
+                yield one.next, other.first
+
+
+class _Sealed(msgspec.Struct):
+    manifest: msgspec.Raw
+    sha256: str
+
+
+_SEALED = msgspec.json.Decoder(_Sealed)
+_MANIFEST = msgspec.json.Decoder(Manifest)
+
+
+def folder_of(topic: str, partition: int) -> str:
+    """The folder of a partition."""
+    return f"{topic}/{partition}"
+
+
+def sealed(manifest: Manifest) -> bytes:
+    """A manifest as its file has it."""
+    raw = msgspec.json.encode(manifest)
+    return msgspec.json.encode(_Sealed(msgspec.Raw(raw), hashlib.sha256(raw).hexdigest())) + b"\n"
+
+
+def unsealed(content: bytes, topic: str, partition: int, path: str) -> Manifest:
+    """The manifest of a file, which is whole and of this partition. Raises: BrokenArchiveError."""
+    try:
+        outer = _SEALED.decode(content)
+        found = _MANIFEST.decode(outer.manifest)
+    except msgspec.MsgspecError as error:
+        raise BrokenArchiveError(path, f"is no manifest: {error}") from error
+    if hashlib.sha256(bytes(outer.manifest)).hexdigest() != outer.sha256:
+        raise BrokenArchiveError(path, "is not as it was written: its hash is another one")
+    if found.format != FORMAT:
+        raise BrokenArchiveError(path, f"is of format {found.format}, and this program knows format {FORMAT}")
+    if (found.topic, found.partition) != (topic, partition):
+        raise BrokenArchiveError(path, f"is of {found.topic}/{found.partition}")
+    position = 0
+    for piece in found.pieces:
+        may_begin = piece.first >= position if topic == USAGE else piece.first == position
+        if not may_begin or not piece.first <= piece.last_offset < piece.next:
+            raise BrokenArchiveError(path, f"has a piece {piece.name} where offset {position} was due")
+        position = piece.next
+    return found

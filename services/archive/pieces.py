@@ -1,0 +1,116 @@
+"""Records as Parquet: every byte of them, so that what is read back is what stood in Kafka."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.archive.errors import BrokenArchiveError
+from services.archive.manifest import Manifest, Piece
+from services.archive.place import Place
+from services.kafka import FetchedRecord, Mark, bytes_of_name, digest_of
+
+SCHEMA = pa.schema(
+    [
+        pa.field("partition", pa.int32(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        # In ms since 1970; the type as Kafka has it: 0 is what the writer said, 1 when the broker appended it.
+        pa.field("timestamp", pa.int64(), nullable=False),
+        pa.field("timestamp_type", pa.int8(), nullable=False),
+        pa.field("key", pa.binary()),
+        pa.field("value", pa.binary()),
+        pa.field(
+            "headers",
+            pa.list_(pa.struct([pa.field("name", pa.binary(), nullable=False), pa.field("value", pa.binary())])),
+            nullable=False,
+        ),
+    ]
+)
+#: Columns that few values fill, and those by which somebody may look for a record.
+_FEW, _SORTED = ["partition", "timestamp_type"], ["offset", "timestamp"]
+
+
+class Kept(NamedTuple):
+    """A record as the archive has it. `timestamp_type` as in SCHEMA; names of headers are bytes."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[bytes, bytes | None]]
+
+    @property
+    def mark(self) -> Mark:
+        """What is remembered of it."""
+        return Mark(self.offset, self.timestamp, digest_of(self.key, self.value))
+
+
+def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:
+    """Records of a reader that reads exactly, in order."""
+    headers = [[{"name": bytes_of_name(name), "value": value} for name, value in one.headers] for one in records]
+    columns: list[Sequence[object]] = [
+        [partition] * len(records),
+        [one.offset for one in records],
+        [one.timestamp for one in records],
+        [one.timestamp_type for one in records],
+        [one.key for one in records],
+        [one.value for one in records],
+        headers,
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def records_of(table: pa.Table) -> Iterator[Kept]:
+    """The table's records, in order."""
+    for batch in table.to_batches(max_chunksize=10_000):
+        columns = [column.to_pylist() for column in batch.columns[1:]]
+        for offset, ms, kind, key, value, headers in zip(*columns, strict=True):
+            yield Kept(offset, ms, kind, key, value, [(one["name"], one["value"]) for one in headers])
+
+
+def write_piece(place: Place, manifest: Manifest, table: pa.Table, first: int, end: int) -> Piece:
+    """Write the records of offsets `[first, end)`, one at least; the manifest does not name them yet."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", use_dictionary=_FEW, write_statistics=_SORTED)
+    content = sink.getvalue().to_pybytes()
+    [last] = records_of(table.slice(table.num_rows - 1))
+    piece = Piece(
+        first,
+        end,
+        table.num_rows,
+        table.nbytes,
+        hashlib.sha256(content).hexdigest(),
+        last.offset,
+        last.timestamp,
+        last.mark.digest.hex(),
+    )
+    place.write(f"{manifest.folder}/{piece.name}", content)
+    return piece
+
+
+def read_piece(place: Place, manifest: Manifest, piece: Piece) -> pa.Table:
+    """The piece's records, as they were written. Raises: BrokenArchiveError, PieceGoneError."""
+    path = f"{manifest.folder}/{piece.name}"
+    shown, content = place.shown(path), place.read(path)
+    if content is None:
+        raise PieceGoneError(shown, "is gone")
+    if hashlib.sha256(content).hexdigest() != piece.sha256:
+        raise BrokenArchiveError(shown, "is not as it was written: its hash is another one")
+    table = pq.read_table(pa.BufferReader(content))
+    if not table.schema.equals(SCHEMA) or table.num_rows != piece.records:
+        raise BrokenArchiveError(shown, "does not hold what its manifest says")
+    offsets = table["offset"].to_pylist()
+    if offsets != sorted(set(offsets)) or not piece.first <= offsets[0] <= offsets[-1] < piece.next:
+        raise BrokenArchiveError(shown, "has offsets that its manifest does not say")
+    [last] = records_of(table.slice(table.num_rows - 1))
+    if last.mark != piece.mark or set(table["partition"].unique().to_pylist()) != {manifest.partition}:
+        raise BrokenArchiveError(shown, "has other records than its manifest says")
+    return table
+
+
+class PieceGoneError(BrokenArchiveError):
+    """{path} {what}"""

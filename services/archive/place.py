@@ -1,0 +1,78 @@
+"""A folder, or a place in an object store, whose files appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from services.archive.errors import PlaceAwayError, PlaceError
+
+_PART = ".part"
+
+
+class Place:
+    """Files by their path below a URL. All calls block. Raises, all of them: PlaceAwayError."""
+
+    def __init__(self, url: str) -> None:
+        """Raises: PlaceError."""
+        self.url = url.rstrip("/")
+        try:
+            self._fs, self._root = url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            raise PlaceError(url=url, cause=error) from error
+        self._is_local = isinstance(self._fs, LocalFileSystem)
+
+    def shown(self, path: str) -> str:
+        """The path as a person may look for it."""
+        return f"{self.url}/{path}"
+
+    def read(self, path: str) -> bytes | None:
+        """The whole file; None if there is none."""
+        with self._errors(path, "read"):
+            try:
+                return bytes(self._fs.cat_file(self._full(path)))
+            except FileNotFoundError:
+                return None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put a file there, whole, or in the place of another one. A kill leaves at most a part under another name."""
+        with self._errors(path, "written"):
+            if self._is_local:
+                self._fs.makedirs(os.path.dirname(self._full(path)), exist_ok=True)
+            with self._fs.open(self._full(path + _PART), "wb") as file:
+                file.write(content)
+                if self._is_local:  # a power cut must not leave a name with nothing behind it
+                    file.flush()
+                    os.fsync(file.fileno())
+            self._fs.mv(self._full(path + _PART), self._full(path))
+
+    def remove(self, path: str) -> None:
+        """Let go of a file, if it is there."""
+        with self._errors(path, "removed"):
+            try:
+                self._fs.rm_file(self._full(path))
+            except FileNotFoundError:
+                return
+
+    def names(self, path: str) -> list[str]:
+        """Names of the files and folders in a folder, sorted; none if it is not there."""
+        with self._errors(path, "listed"):
+            self._fs.invalidate_cache()
+            try:
+                found = self._fs.ls(self._full(path), detail=False)
+            except FileNotFoundError:
+                return []
+            return sorted(one.rstrip("/").rpartition("/")[2] for one in found)
+
+    def _full(self, path: str) -> str:
+        return f"{self._root}/{path}"
+
+    @contextmanager
+    def _errors(self, path: str, done: str) -> Iterator[None]:
+        """Drivers raise of their own what they like: whatever it is, the file could not be had."""
+        try:
+            yield
+        except Exception as error:
+            raise PlaceAwayError(self.shown(path), done, error) from error

@@ -1,0 +1,168 @@
+"""An archive back into Kafka: into topics that are missing or empty, and partitions that have lost all they had.
+
+The log gets the offsets back that it had, for its facts name them: a bill says up to where it was settled. Where
+a stranger's transaction had ended, an empty record takes the offset. The records of `usage` move together: it has
+forgotten its beginning, and nobody but the log says how far it was read, by source, sequence and the last record's
+mark, which is looked for in it (`services/migrate/new_usage.py`).
+
+Every record bears the time that it bore. What is there already, of a run that was killed, is compared and gone on from.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from events.topics import HEADER_PREFIX, TOPICS, USAGE
+from services.archive.errors import NotEmptyError, PartitionsDifferError, StampedError
+from services.archive.manifest import Manifest, Piece
+from services.archive.pieces import Kept, read_piece, records_of
+from services.archive.place import Place
+from services.archive.reading import load_all
+from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
+from services.migrate.topics import let_writers_stamp
+
+#: Of a record that takes the offset of the end of a transaction, which nothing but its place tells from a stranger's.
+GAP_HEADER = f"{HEADER_PREFIX}gap"
+_USAGE_MS = int(next(topic.config["retention.ms"] for topic in TOPICS if topic.name == USAGE))
+
+
+class Restored(NamedTuple):
+    """What was done about a partition: records that were written, and offsets of ends of transactions among them."""
+
+    topic: str
+    partition: int
+    written: int
+    gaps: int
+
+
+class _Stretch(NamedTuple):
+    """A piece, and the offsets `[start, end)` that its records get."""
+
+    piece: Piece
+    start: int
+    end: int
+
+
+async def restore(cluster: Cluster, place: Place, record_bytes: int) -> list[Restored]:
+    """Bring back what the topics lack. Nobody else may write to them meanwhile. A second run changes nothing.
+
+    Raises: NoArchiveError, BrokenArchiveError, PartitionsDifferError, NotEmptyError, StampedError, TopicRefusedError;
+    PlaceAwayError, KafkaUnreachableError, after which it can be run again.
+    """
+    manifests = await asyncio.to_thread(load_all, place)
+    wanted = {topic: len(of_topic) for topic, of_topic in manifests.items()}
+    async with KafkaAdmin(cluster) as admin:
+        there = await admin.partition_counts(wanted)
+    for topic, found in there.items():
+        if found != wanted[topic]:
+            raise PartitionsDifferError(topic=cluster.topic(topic), found=found, wanted=wanted[topic])
+    oldest = _oldest_usage(manifests[USAGE])
+    all_of_them = [_Partition(cluster, place, one, oldest) for of_topic in manifests.values() for one in of_topic]
+    async with LogReader(cluster) as reader:
+        starts = [await one.goes_on_at(reader) if one.topic in there else 0 for one in all_of_them]
+    lacking = {one.topic for one, start in zip(all_of_them, starts, strict=True) if start < one.end}
+    touched = {topic: wanted[topic] for topic in wanted if topic in lacking or topic not in there}
+    await let_writers_stamp(cluster, touched, record_bytes, may=True)
+    async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
+        done = [await one.restore(reader, writer, start) for one, start in zip(all_of_them, starts, strict=True)]
+    await let_writers_stamp(cluster, wanted, record_bytes, may=False)
+    return done
+
+
+def _oldest_usage(manifests: Sequence[Manifest]) -> int:
+    """Older usage than this, in ms, is not restored: `usage` would forget it, and the log has what became of it."""
+    return max((one.pieces[-1].last_ms for one in manifests if one.pieces), default=0) - _USAGE_MS
+
+
+class _Partition:
+    """A partition of the archive, and the offsets that its records get."""
+
+    def __init__(self, cluster: Cluster, place: Place, manifest: Manifest, oldest_usage: int) -> None:
+        self._cluster, self._place, self._manifest = cluster, place, manifest
+        self.topic, self._partition = manifest.topic, manifest.partition
+        self._stretches = list(_stretches(manifest, oldest_usage))
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last record."""
+        return self._stretches[-1].end if self._stretches else 0
+
+    async def goes_on_at(self, reader: LogReader) -> int:
+        """The offset from which on the partition lacks what is kept. Raises: NotEmptyError."""
+        end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
+        if not end or not self.end:
+            return min(end, self.end)
+        last = self._manifest.pieces[-1].mark
+        if await self._stands(reader, last.offset, last.ms, last.digest):
+            return self.end  # it has lost nothing
+        reached = min(end, self.end)
+        if not await self._is_ours(reader, reached - 1):
+            raise NotEmptyError(self._cluster.topic(self.topic), self._partition, reached - 1)
+        return reached
+
+    async def restore(self, reader: LogReader, writer: BatchWriter, start: int) -> Restored:
+        """Write what is lacking from this offset on. Raises: NotEmptyError, StampedError, BrokenArchiveError."""
+        position, gaps = start, 0
+        for stretch in (one for one in self._stretches if one.end > start):
+            records = (await self._records(stretch))[position - stretch.start :]
+            gaps += sum(_is_gap(record) for record in records)
+            for base, count, _ in await writer.append(self.topic, self._partition, records):
+                if base != position:
+                    raise NotEmptyError(self._cluster.topic(self.topic), self._partition, position)
+                position += count
+        if position > start and not await self._is_ours(reader, position - 1):
+            raise StampedError(topic=self._cluster.topic(self.topic), partition=self._partition)
+        return Restored(self.topic, self._partition, position - start, gaps)
+
+    async def _is_ours(self, reader: LogReader, offset: int) -> bool:
+        """Whether at this offset stands what is restored there."""
+        [stretch] = (one for one in self._stretches if one.start <= offset < one.end)
+        record = (await self._records(stretch))[offset - stretch.start]
+        assert record.ms is not None
+        return await self._stands(reader, offset, record.ms, digest_of(record.key, record.value))
+
+    async def _stands(self, reader: LogReader, offset: int, ms: int, digest: bytes) -> bool:
+        """Whether a record of this time and content stands at this offset."""
+        begin = (await reader.beginning_offsets(self.topic, [self._partition]))[self._partition]
+        end = (await reader.end_offsets(self.topic, [self._partition]))[self._partition]
+        found: FetchedRecord | None = None
+        if begin <= offset < end:
+            async for records in reader.read(self.topic, self._partition, offset, offset + 1):
+                found = records[0]
+        return found is not None and (found.timestamp, digest_of(found.key, found.value)) == (ms, digest)
+
+    async def _records(self, stretch: _Stretch) -> list[Record]:
+        """What is written for a piece: a record for each offset."""
+        table = await asyncio.to_thread(read_piece, self._place, self._manifest, stretch.piece)
+        if self.topic == USAGE:
+            return [_record(kept) for kept in records_of(table)]
+        made: list[Record] = []
+        for kept in records_of(table):
+            lacking = kept.offset - stretch.start - len(made)
+            made += [Record(None, b"", [(GAP_HEADER, b"")], kept.timestamp)] * lacking
+            made.append(_record(kept))
+        return made
+
+
+def _stretches(manifest: Manifest, oldest_usage: int) -> Iterator[_Stretch]:
+    """The log's records stand where they stood; those of `usage` move together, without the oldest."""
+    position = 0
+    for piece in manifest.pieces:
+        if manifest.topic != USAGE:
+            end = piece.last_offset + 1
+        elif position or piece.last_ms >= oldest_usage:
+            end = position + piece.records
+        else:
+            continue
+        yield _Stretch(piece, position, end)
+        position = end
+
+
+def _is_gap(record: Record) -> bool:
+    return bool(record.headers) and record.headers[0][0] == GAP_HEADER
+
+
+def _record(kept: Kept) -> Record:
+    """A name of a header that is no UTF-8 is written as it is shown: our client writes no other ones."""
+    headers = [(name.decode("utf-8", "replace"), value) for name, value in kept.headers]
+    return Record(kept.key, kept.value, headers, kept.timestamp)

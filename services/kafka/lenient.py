@@ -1,0 +1,73 @@
+"""Names of headers that are not UTF-8.
+
+Kafka takes any bytes as a header's name; aiokafka decodes names strictly, inside `getmany`, so one record whose names
+are not UTF-8 would stop its partition for ever, and nothing tells which record it is. After the first one a consumer
+reads with a lenient parser instead: slower, and exact in everything but the names that nobody can read. Whoever needs
+the very bytes reads with one that tells these, too.
+"""
+
+from typing import Any, ClassVar
+
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+
+MAGIC_OFFSET = _MemoryRecordsPy.MAGIC_OFFSET
+
+
+class _Buffer(bytearray):
+    """Bytes whose slices decode with U+FFFD in the place of what is not UTF-8."""
+
+    instead: ClassVar = "replace"
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return type(self)(found) if isinstance(key, slice) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return super().decode(encoding, self.instead)
+
+
+class _ExactBuffer(_Buffer):
+    """The same, from whose texts `bytes_of_name` makes the very bytes."""
+
+    instead = "surrogateescape"
+
+
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
+    """aiokafka's own parser in Python, over a buffer that decodes leniently."""
+
+    _buffer: Any
+    buffer_of: ClassVar[type[_Buffer]] = _Buffer
+
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        if not isinstance(self._buffer, _Buffer):
+            self._buffer = self.buffer_of(self._buffer)
+
+
+class _ExactBatch(_LenientBatch):
+    buffer_of = _ExactBuffer
+
+
+class LenientRecords(_MemoryRecordsPy):  # type: ignore[misc]
+    """Batches of one fetch; those of the formats before headers existed are left to aiokafka."""
+
+    batch_of: ClassVar[type[_LenientBatch]] = _LenientBatch
+
+    def next_batch(self) -> Any:
+        held = self._next_slice
+        if held is None or len(held) <= MAGIC_OFFSET or held[MAGIC_OFFSET] < 2:
+            return super().next_batch()
+        self._cache_next()
+        return self.batch_of(held)
+
+
+class ExactRecords(LenientRecords):
+    """The same, for whoever needs the bytes of names."""
+
+    batch_of = _ExactBatch
+
+
+def bytes_of_name(name: str) -> bytes:
+    """The bytes of a header's name, of a consumer that reads exactly."""
+    return name.encode("utf-8", "surrogateescape")

@@ -1,0 +1,65 @@
+"""Which partitions a write takes: who has waited longest, and as many of them as SLICE_S lasts for.
+
+Written all together, the accounts of all partitions would wait for each other: with a thousand of them busy, for the
+most of a second. Written in turn, each waits for a round to come by, and for those few that are written with it.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from services.projector.pace import FRESH_S
+
+#: What a write of several partitions may take, as far as it can be told.
+SLICE_S = 0.1
+#: What a transaction takes that has hardly anything to write.
+LEAST_S = 0.005
+#: How much of what a total costs the last write tells, and how much those before it.
+NEWEST = 0.3
+
+
+class Slices:
+    """Since when partitions wait to be written, and what a total of theirs costs. Seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, float] = {}
+        self._cost_of_total = 0.0
+
+    def folded(self, partitions: Iterable[int]) -> None:
+        """Records of these came; who waits already keeps its place."""
+        now = time.monotonic()
+        for partition in partitions:
+            self._since.setdefault(partition, now)
+
+    def per_second(self, records: Mapping[int, int]) -> float:
+        """How many records come in a second, by those that wait."""
+        now = time.monotonic()
+        return sum(count / max(now - self._since.get(one, now), FRESH_S) for one, count in records.items())
+
+    def next(self, totals: Mapping[int, int]) -> list[int]:
+        """Of these partitions, with so many totals to write each, those whose turn it is: one at least.
+
+        Who has no records to write, and something else, goes with the first.
+        """
+        self.folded(totals)
+        chosen, expected = list[int](), 0.0
+        for partition in sorted(totals, key=self._since.__getitem__):
+            expected += totals[partition] * self._cost_of_total
+            if chosen and expected > SLICE_S:
+                break
+            chosen.append(partition)
+        return chosen
+
+    def wrote(self, totals: Mapping[int, int], seconds: float) -> None:
+        """These were written, with so many totals each, in so many seconds."""
+        for partition in totals:
+            self._since.pop(partition, None)
+        count = sum(totals.values())
+        if count:
+            of_total = max(seconds - LEAST_S, 0.0) / count
+            known = self._cost_of_total
+            self._cost_of_total = of_total if not known else known + NEWEST * (of_total - known)
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """They are somebody else's now."""
+        for partition in partitions:
+            self._since.pop(partition, None)

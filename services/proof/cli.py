@@ -1,0 +1,163 @@
+"""`trueup proof`, `trueup export` and `trueup verify`: what operators give to auditors, and what these do with it."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from events.topics import CATALOG, EVENTS
+from services.commands.errors import CommandError
+from services.explain.bill_line import organization_of_bill
+from services.failures import ExpectedFailure, Worded
+from services.kafka import KafkaAdmin, LogReader
+from services.postgres import open_postgres
+from services.proof.checking import Check
+from services.proof.documents import READER
+from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
+from services.proof.head import Document, Place, notary, read_head
+from services.proof.keeping import all_heads, places
+from services.proof.signing import numbered
+from services.proof.verifying import verify as verify_document
+from services.run.process import Process, run_process
+from services.run.settings import load_settings
+from services.signatures import ForgedError, NoSecretError, OtherKeyError
+from services.words import printable
+
+_of_catalog = click.option("--catalog", is_flag=True, help="Of billing.catalog, which has partition 0 alone.")
+
+
+class UnreadableError(Worded, ExpectedFailure):
+    """{file} is no document of `trueup export`, `trueup proof` or the API: {why}"""
+
+
+class LogDiffersError(Worded, ExpectedFailure):
+    """{what}"""
+
+
+@click.group()
+def proof() -> None:
+    """Prove that the log was not changed since it was signed, and that single records stand in it."""
+
+
+@proof.command()
+def key() -> None:
+    """Print the thumbprint of the key that TRUEUP_CHECKPOINT_SECRET gives: what auditors are to be told."""
+    secret = load_settings().checkpoint_secret
+    if secret is None:
+        raise NoSecretError
+    click.echo(notary(secret.get_secret_value().encode()).key)
+
+
+@proof.command()
+@click.argument("partition", type=click.IntRange(min=0))
+@click.argument("offset", type=click.IntRange(min=0))
+@_of_catalog
+def inclusion(partition: int, offset: int, catalog: bool) -> None:
+    """Print the proof that the record at OFFSET of PARTITION of billing.events stands in what is signed."""
+    _print(lambda reader: prove_inclusion(reader, _place(partition, catalog), offset))
+
+
+@proof.command()
+@click.argument("partition", type=click.IntRange(min=0))
+@click.argument("first", type=click.IntRange(min=1))
+@click.argument("second", type=click.IntRange(min=1), required=False)
+@_of_catalog
+def consistency(partition: int, first: int, second: int | None, catalog: bool) -> None:
+    """Print the proof that checkpoint SECOND of PARTITION, or the newest, goes on from checkpoint FIRST."""
+    _print(lambda reader: prove_consistency(reader, _place(partition, catalog), first, second))
+
+
+@proof.command()
+@click.option("--key", help="The thumbprint of the key that is to have signed.")
+def log(key: str | None) -> None:
+    """Read the whole log again and compare it with what was signed; exit status 1 names the first difference."""
+
+    async def body(process: Process) -> None:
+        async with KafkaAdmin(process.endpoints.kafka) as admin, LogReader(process.endpoints.kafka) as reader:
+            for place in await places(admin):
+                await check_partition(reader, place, key)
+
+    run_process(body)
+
+
+async def check_partition(reader: LogReader, place: Place, key: str | None = None) -> None:
+    """Raises: NoHeadsError, LogDiffersError."""
+    heads = await all_heads(reader, place, key)
+    [end] = (await reader.end_offsets(place[0], [place[1]])).values()
+    check = Check([one.head for one in heads])
+    async for records in reader.read(*place, 0, end):
+        check.take(numbered(records))
+    check.end()
+    try:
+        newest, signed_by = read_head(heads[-1].token, key)
+    except (ForgedError, OtherKeyError) as error:
+        raise LogDiffersError(what=f"{heads[-1].head.named}: {error}") from error
+    if check.difference is not None:
+        raise LogDiffersError(what=check.difference)
+    click.echo(f"{newest.named}, and all before it: the log up to offset {newest.segment.end} is what was signed")
+    click.echo(f"signed with key {signed_by}")
+
+
+@click.group()
+def export() -> None:
+    """Write what an auditor verifies offline."""
+
+
+@export.command()
+@click.argument("id")
+@click.option(
+    "--to", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="The file; else it is printed."
+)
+def bill(id: str, to: Path | None) -> None:
+    """Write the issued bill ID with the records that it follows from, each proved to be part of a signed checkpoint."""
+
+    async def body(process: Process) -> None:
+        async with open_postgres(process.endpoints.database_url, most=2) as postgres:
+            try:
+                organization = await organization_of_bill(postgres, id)
+                document = await export_bill(postgres, process.endpoints.kafka, organization, id)
+            except CommandError as error:
+                raise click.ClickException(str(error)) from error
+        if to is None:
+            click.echo(_json(document))
+        else:
+            to.write_text(_json(document), encoding="utf-8")
+
+    run_process(body)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--key", help="The thumbprint of the operator's key, as the operator told it.")
+def verify(file: Path, key: str | None) -> None:
+    """Verify FILE, a bill or a proof, with nothing but this program; exit status 1 if anything differs."""
+    try:
+        document = READER.validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise UnreadableError(file=file, why=error.errors(include_url=False)[0]["msg"]) from error
+    verdict = verify_document(document, key)
+    for line in verdict.lines:
+        click.echo(printable(line))
+    for signed_by in sorted(verdict.keys):
+        click.echo(
+            f"signed with key {signed_by}" + ("" if key else "; compare it with the one that the operator names")
+        )
+    sys.exit(1 if verdict.wrong else 0)
+
+
+def _place(partition: int, catalog: bool) -> Place:
+    return (CATALOG if catalog else EVENTS), partition
+
+
+def _print(prove: Callable[[LogReader], Awaitable[Document]]) -> None:
+    async def body(process: Process) -> None:
+        async with LogReader(process.endpoints.kafka) as reader:
+            click.echo(_json(await prove(reader)))
+
+    run_process(body)
+
+
+def _json(document: Document) -> str:
+    return document.model_dump_json(by_alias=True, exclude_none=True)

@@ -1,0 +1,96 @@
+"""A bill derived again from nothing but its records, through the functions that it was issued by."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from events.codec import UndecodableRecordError, decode
+from events.facts.bills import BillIssued, Positions
+from events.facts.clock import ClockTicked
+from events.facts.usage import UsageRated
+from events.zones import ZoneDays, time_zone
+from projections.calendar import later
+from projections.rating.index import index_families
+from projections.resources import Resources
+from projections.settlement import Billed, Family, draft_bills, issue, together
+from projections.usage import PREFIX, Cell, CellKey, RatedRecord, decode_rated, fold_usage, meter_plans, rated_of
+from services.readside.family_state import FamilyState, new_family
+
+
+class Logged(NamedTuple):
+    """A record where it stands."""
+
+    offset: int
+    value: bytes
+
+
+def issued_in(log: Iterable[Logged], bill_id: str) -> tuple[BillIssued | None, bool]:
+    """The bill as the log has it, with all of its lines, and whether it still stands.
+
+    Raises: UndecodableRecordError, BrokenBillError.
+    """
+    billed, issued = Billed(), None
+    for logged in log:
+        if not logged.value.startswith(PREFIX):
+            billed.evolve(decode(logged.value).data)
+            issued = billed.bills.get(bill_id, issued)
+    return issued, bill_id in billed.bills
+
+
+def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> BillIssued | None:
+    """The bill as its records give it, at its positions; None: nothing was due.
+
+    Raises: UndecodableRecordError, BrokenBillError, and LookupError if there is no record of what another one names.
+    """
+    family = family_at(organization, bill.root_id, bill.positions, catalog, log)
+    for draft in draft_bills(family, date=bill.bill_date, account_id=bill.account_id):
+        if draft.currency == bill.currency:
+            return issue(draft, bill_id=bill.bill_id, positions=bill.positions)
+    return None
+
+
+def family_at(
+    organization: str, root_id: str, positions: Positions, catalog: Sequence[Logged], log: Sequence[Logged]
+) -> Family:
+    """A family as its records tell it at these positions. Raises: as `derived`."""
+    shared = Resources(organization)
+    for logged in _before(catalog, positions.catalog):
+        shared.evolve(decode(logged.value))
+    state, usage, clock = new_family(organization, root_id, positions.partition), list[Logged](), None
+    for logged in _before(log, positions.log):
+        if logged.value.startswith(PREFIX):
+            usage.append(logged)
+            continue
+        envelope = decode(logged.value)
+        match envelope.data:
+            case UsageRated():
+                usage.append(logged)
+            case ClockTicked(now=now):
+                clock = later(clock, now)
+            case _:
+                state.evolve(envelope)
+    resources = together(shared, state.own, clock)
+    _add_usage(state, resources, usage)
+    return state.family(resources, index_families(shared))
+
+
+def _before(records: Iterable[Logged], end: int) -> Iterator[Logged]:
+    return (logged for logged in records if logged.offset < end)
+
+
+def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]) -> None:
+    cells = dict[CellKey, Cell]()
+    zones = {id: ZoneDays(time_zone(member.timezone)) for id, member in state.members.items()}
+    values = {logged.offset: logged.value for logged in usage}
+    fold_usage(cells, values, _rated(usage), values.__getitem__, meter_plans(resources), zones)
+    for key, cell in cells.items():
+        state.put_total(key, cell.day_state(), (cell.first, cell.last))
+
+
+def _rated(usage: Sequence[Logged]) -> list[RatedRecord]:
+    """In their order. Raises: UndecodableRecordError."""
+    usual = [logged for logged in usage if logged.value.startswith(PREFIX)]
+    records, strange = decode_rated([logged.value for logged in usual]) if usual else ([], [])
+    if strange:
+        raise UndecodableRecordError(f"the record at offset {usual[strange[0]].offset} is no usage")
+    by_offset = {logged.offset: record for logged, record in zip(usual, records, strict=True)}
+    return [by_offset.get(logged.offset) or rated_of(decode(logged.value)) for logged in usage]

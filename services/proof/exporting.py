@@ -1,0 +1,158 @@
+"""Documents for auditors, made of the log and of the topic of heads; of Postgres only what it shows of a bill."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from decimal import Decimal
+
+from events.facts.bills import BillLine
+from events.sources import Origins
+from events.topics import CATALOG, EVENTS
+from projections.proof.merkle import Hash, consistency, inclusion, root_of
+from projections.proof.segments import Segment, record_leaf
+from services.commands.errors import UnknownResource
+from services.failures import ExpectedFailure, Worded
+from services.kafka import Cluster, FetchedRecord, LogReader
+from services.postgres import Postgres
+from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
+from services.proof.head import Place
+from services.proof.keeping import Published, all_heads
+from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.proof.signing import OtherLogError, numbered
+from services.readside.live import reading_live
+from services.readside.loading import bill_as_issued
+from services.store.generations import load_generations
+
+_LINES = "SELECT line::text FROM bill_line_items WHERE organization = $1 AND bill_id = $2 ORDER BY number"
+#: Its total as it is shown, and where in the log it is.
+_ISSUED = """
+SELECT total, log_offset FROM bills JOIN facts ON facts.organization = $1 AND resource_id = $2 AND type = 'BillIssued'
+WHERE bills.organization = $1 AND bill_id = $2
+"""
+
+
+class NotSignedYetError(Worded, ExpectedFailure):
+    """the record at offset {offset} of {topic}/{partition} is not signed yet: checkpoints reach up to offset {end}; try
+    again when the quarter hour is over
+    """
+
+    def __init__(self, place: Place, offset: int, end: int) -> None:
+        super().__init__(topic=place[0], partition=place[1], offset=offset, end=end)
+
+
+class NoRecordError(Worded, ExpectedFailure):
+    """there is no record of ours at offset {offset} of {topic}/{partition}"""
+
+    def __init__(self, place: Place, offset: int) -> None:
+        super().__init__(topic=place[0], partition=place[1], offset=offset)
+
+
+class NoCheckpointError(Worded, ExpectedFailure):
+    """{topic}/{partition} has checkpoints 1 to {last}, and the first has to come before the second"""
+
+    def __init__(self, place: Place, last: int) -> None:
+        super().__init__(topic=place[0], partition=place[1], last=last)
+
+
+async def prove_inclusion(reader: LogReader, place: Place, offset: int) -> Inclusion:
+    """Proof of one record under the newest checkpoint; its segment is read for it.
+
+    Raises: NoHeadsError, NotSignedYetError, NoRecordError, OtherLogError.
+    """
+    heads = await all_heads(reader, place)
+    index = bisect_right(heads, offset, key=lambda one: one.head.segment.end)
+    if index == len(heads):
+        raise NotSignedYetError(place, offset, heads[-1].head.segment.end)
+    head = heads[index].head
+    start, end = head.segment.start, head.segment.end
+    records = {one.offset: one async for polled in reader.read(*place, start, end) for one in polled}
+    leaves = [record_leaf(one.offset, one.value) for one in records.values()]
+    if len(leaves) != head.segment.records or root_of(leaves) != head.segment.root:
+        raise OtherLogError(reader.cluster, head)
+    if offset not in records:
+        raise NoRecordError(place, offset)
+    at = list(records).index(offset)
+    return Inclusion(
+        topic=place[0],
+        partition=place[1],
+        offset=offset,
+        value=_text(place, records[offset]),
+        place=at,
+        segment_path=tuple(inclusion(leaves, at)),
+        segment=head.segment,
+        index=index,
+        tree_path=tuple(inclusion(_leaves(place, heads), index)),
+        checkpoint=heads[-1].token,
+    )
+
+
+def _text(place: Place, record: FetchedRecord) -> str:
+    """A record of ours is JSON; what a stranger put there may be anything. Raises: NoRecordError."""
+    try:
+        return (record.value or b"").decode()
+    except UnicodeDecodeError as error:
+        raise NoRecordError(place, record.offset) from error
+
+
+def _leaves(place: Place, heads: Sequence[Published]) -> list[Hash]:
+    return [one.head.segment.segment.leaf(*place) for one in heads]
+
+
+async def prove_consistency(reader: LogReader, place: Place, first: int, second: int | None = None) -> Consistency:
+    """Proof that checkpoint `second`, or the newest, goes on from `first`; no record is read for it.
+
+    Raises: NoHeadsError, NoCheckpointError.
+    """
+    heads = await all_heads(reader, place)
+    second = second or len(heads)
+    if not 0 < first <= second <= len(heads):
+        raise NoCheckpointError(place, len(heads))
+    leaves = _leaves(place, heads[:second])
+    return Consistency(
+        first=heads[first - 1].token, second=heads[second - 1].token, path=tuple(consistency(leaves, first))
+    )
+
+
+async def export_bill(postgres: Postgres, cluster: Cluster, organization: str, bill_id: str) -> BillExport:
+    """An issued bill as the live read models show it, with its records, read from the log's beginning.
+
+    Raises: UnknownResource, NoHeadsError, NotSignedYetError, OtherLogError.
+    """
+    async with postgres.connection() as connection:
+        origins: Origins = (await load_generations(connection)).origins
+    async with reading_live(postgres) as connection:
+        bill = await bill_as_issued(connection, organization, bill_id)
+        lines = await connection.fetch(_LINES, organization, bill_id)
+        row = await connection.fetchrow(_ISSUED, organization, bill_id)
+    if bill is None or row is None:
+        raise UnknownResource(kind="bill", id=bill_id)
+    log, catalog = (EVENTS, bill.positions.partition), (CATALOG, 0)
+    async with LogReader(cluster) as reader:
+        return BillExport(
+            organization=organization,
+            bill_id=bill_id,
+            total=row["total"],
+            lines=tuple(BillLine.model_validate(json.loads(row["line"], parse_float=Decimal)) for row in lines),
+            log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill)),
+            catalog=await _proved(reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill)),
+        )
+
+
+async def _proved(reader: LogReader, place: Place, last: int, wants: Wants) -> PartitionProof:
+    """What is wanted, under the newest checkpoint, which has to reach beyond the offset `last`."""
+    heads = await all_heads(reader, place)
+    newest = heads[-1]
+    if newest.head.segment.end <= last:
+        raise NotSignedYetError(place, last, newest.head.segment.end)
+    collector = Collector(place, wants)
+    async for records in reader.read(*place, 0, newest.head.segment.end):
+        collector.take(numbered(records))
+    check_log(reader.cluster, heads, collector.segments)
+    return collector.proof(newest.token, newest.head.size)
+
+
+def check_log(cluster: Cluster, heads: Sequence[Published], segments: Sequence[Segment]) -> None:
+    """The log has the segments that were signed. Raises: OtherLogError, which names the first that it has not."""
+    for number, one in enumerate(heads):
+        if number >= len(segments) or segments[number] != one.head.segment.segment:
+            raise OtherLogError(cluster, one.head)

@@ -1,0 +1,136 @@
+"""A signed tree head: what the operator's key says of a partition of the log, up to the end of a segment.
+
+It is RFC 6962's in all but its text, which is a JSON Web Signature as all checkpoints here are.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from projections.proof.merkle import root_of_peaks
+from projections.proof.segments import Segment, Tree
+from services.failures import Worded
+from services.signatures import Signed, Signer, read_signed, said
+
+_AUDIENCE, _MEMBER = "trueup-tree-head", "head"
+_HASH_BYTES = 32
+
+
+#: Topic and partition.
+Place = tuple[str, int]
+
+
+class StrangeHeadError(Worded):
+    """it says nothing that this version understands"""
+
+
+def _from_hexadecimal(value: object) -> object:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+#: 32 bytes; hexadecimal in JSON.
+Hex = Annotated[
+    bytes,
+    BeforeValidator(_from_hexadecimal),
+    Field(min_length=_HASH_BYTES, max_length=_HASH_BYTES),
+    PlainSerializer(bytes.hex, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+]
+
+
+class Document(BaseModel):
+    """A part of what is signed, or of a file that is verified."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class SegmentSaid(Document):
+    """A segment as it is written down. `tick`: the quarter hour that ended it; none where it was full."""
+
+    start: int = Field(ge=0)
+    end: int = Field(ge=1)
+    records: int = Field(ge=1)
+    root: Hex
+    tick: datetime | None = None
+
+    @property
+    def segment(self) -> Segment:
+        """The segment itself."""
+        return Segment(self.start, self.end, self.records, self.root, self.tick)
+
+
+def segment_said(segment: Segment) -> SegmentSaid:
+    """How a segment is written down."""
+    return SegmentSaid(**segment._asdict())
+
+
+class Head(Document):
+    """Segments 1 to `size` of this partition have this root; `segment` is the last of them.
+
+    `peaks` are what the tree grows on from, so that whoever has the newest head needs no earlier one.
+    """
+
+    topic: str
+    partition: int = Field(ge=0)
+    size: int = Field(ge=1)
+    segment: SegmentSaid
+    root: Hex
+    peaks: tuple[Hex, ...]
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that it is of."""
+        return Tree(self.topic, self.partition, self.size, self.segment.end, self.peaks)
+
+    @property
+    def named(self) -> str:
+        """Which one it is, in words."""
+        return f"checkpoint {self.size} of {self.topic}/{self.partition}"
+
+
+def head_of(tree: Tree, last: Segment) -> Head:
+    """The head of a tree whose last segment this is."""
+    return Head(
+        topic=tree.topic,
+        partition=tree.partition,
+        size=tree.size,
+        segment=segment_said(last),
+        root=tree.root,
+        peaks=tree.peaks,
+    )
+
+
+def notary(secret: bytes) -> Signer:
+    """Who signs heads with the operator's secret."""
+    return Signer(secret, _AUDIENCE)
+
+
+def sign_head(signer: Signer, head: Head) -> str:
+    """The head as a token: the same one whenever it is signed."""
+    return signer.sign({_MEMBER: head.model_dump(mode="json", by_alias=True, exclude_none=True)})
+
+
+def read_head(token: str, key: str | None = None) -> tuple[Head, str]:
+    """A head that was signed with the key of this thumbprint, or with any, and which key it was.
+
+    Raises: OtherKeyError, ForgedError, StrangeHeadError.
+    """
+    signed: Signed = read_signed(token, _AUDIENCE, key)
+    return _head(signed.content), signed.key
+
+
+def head_said(token: str) -> Head:
+    """A head as it is written, whoever signed it. Raises: ForgedError, StrangeHeadError."""
+    return _head(said(token))
+
+
+def _head(content: Any) -> Head:
+    try:
+        head = Head.model_validate(content.get(_MEMBER))
+    except ValidationError as error:
+        raise StrangeHeadError from error
+    if root_of_peaks(head.peaks) != head.root or len(head.peaks) != head.size.bit_count():
+        raise StrangeHeadError
+    return head

@@ -1,0 +1,76 @@
+"""`trueup notary`: signs the log, quarter hour by quarter hour, until Ctrl-C.
+
+It asks nothing of Postgres and belongs to no group, so nothing waits for it and it holds up nobody. A second one does
+no harm and no good: both append the same bytes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import structlog
+
+from events.topics import TREE_HEADS
+from services.breaks import TopicMissingError
+from services.concurrency import first_of
+from services.garbage import tune_garbage_collection
+from services.kafka import BatchWriter, Cluster, KafkaAdmin, LogReader
+from services.proof.head import Place
+from services.proof.head import notary as signer_of
+from services.proof.keeping import places
+from services.proof.signing import Notary
+from services.run.process import Process, run_process
+from services.sight.metrics import SIGNED_TICK
+from services.sight.pulse import PULSE
+from services.signatures import NoSecretError, Signer
+
+#: Its work comes with the ticks; looking this often spreads what lies between them.
+LOOK_SECONDS = 5.0
+_log = structlog.get_logger(__name__)
+
+
+async def sign_log(
+    cluster: Cluster, signer: Signer, stop: asyncio.Event, *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Sign what there is and what comes, until `stop` is set. `ready` is called once it knows where to go on.
+
+    Raises: OtherLogError, LogWentBackError, LogCutError, and what passes by itself: then it is to be begun anew.
+    """
+    async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
+        notary, wanted = Notary(signer, reader, writer), await _places(cluster)
+        for place in wanted:
+            await notary.begin(place)
+        _log.info("notary_signs", key=signer.key, partitions=len(wanted))
+        ready()
+        while not stop.is_set():
+            for place in wanted:
+                if not stop.is_set():
+                    await notary.step(place)
+            PULSE.went_round()
+            if (tick := notary.oldest_tick()) is not None:
+                SIGNED_TICK.set(tick)
+            await first_of(LOOK_SECONDS, stop)
+
+
+async def _places(cluster: Cluster) -> list[Place]:
+    async with KafkaAdmin(cluster) as admin:
+        if not await admin.partition_counts([TREE_HEADS]):
+            raise TopicMissingError(cluster, TREE_HEADS)
+        return await places(admin)
+
+
+async def _sign(process: Process) -> None:
+    secret = process.settings.checkpoint_secret
+    if secret is None:
+        raise NoSecretError
+    tune_garbage_collection()
+    signer = signer_of(secret.get_secret_value().encode())
+    await sign_log(process.endpoints.kafka, signer, process.stop, ready=process.ready)
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the notary works.")
+def notary(ready_file: Path | None) -> None:
+    """Sign the log with TRUEUP_CHECKPOINT_SECRET, quarter hour by quarter hour, until Ctrl-C."""
+    run_process(_sign, ready_file, seen_as="notary")

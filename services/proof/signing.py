@@ -1,0 +1,114 @@
+"""Signs the log as it grows: each partition's records in order, a head for every segment that they complete.
+
+Nothing is remembered but what stands in the two topics, and nothing depends on when or how often this runs: segments
+follow from the records alone, and one head has one text. So a kill at any line neither loses a head nor makes a second
+one that says something else; what is appended twice is passed over by readers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from events.topics import TREE_HEADS
+from projections.proof.segments import Cut, Cutter, Tree
+from services.breaks import LogCutError, LogWentBackError
+from services.failures import ExpectedFailure, Worded
+from services.kafka import BatchWriter, Cluster, FetchedRecord, LogReader, Record
+from services.proof.head import Head, Place, head_of, sign_head
+from services.proof.keeping import newest_head
+from services.sight.metrics import SIGNED
+from services.signatures import Signer
+
+
+class OtherLogError(Worded, ExpectedFailure):
+    """{topic}/{partition} at offsets {start} to {end} is not what checkpoint {size} was signed over: the log was
+    changed, or made anew. Find out which; of a log that was made anew `billing.tree-heads` is to be deleted, after a
+    copy of it was kept, and made anew by `trueup migrate`
+    """
+
+    def __init__(self, cluster: Cluster, head: Head) -> None:
+        super().__init__(
+            topic=cluster.topic(head.topic),
+            partition=head.partition,
+            start=head.segment.start,
+            end=head.segment.end,
+            size=head.size,
+        )
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A partition: its tree as far as it is signed, and the cutter of what follows."""
+
+    tree: Tree
+    cutter: Cutter
+    #: The next offset to read.
+    position: int
+    #: The last quarter hour that is signed.
+    tick: datetime | None
+
+
+class Notary:
+    """One run; thrown away at the first error."""
+
+    def __init__(self, signer: Signer, reader: LogReader, writer: BatchWriter) -> None:
+        self._signer, self._reader, self._writer = signer, reader, writer
+        self._growing: dict[Place, _Growing] = {}
+
+    async def begin(self, place: Place) -> None:
+        """Go on from the newest head of a partition, else from its beginning.
+
+        The last segment is read again: a key that was changed signs from the beginning, and a log that was changed is
+        found where it matters. Raises: OtherLogError, LogCutError, LogWentBackError.
+        """
+        head = await newest_head(self._reader, place, self._signer.key)
+        tree = head.tree if head else Tree(*place)
+        [beginning] = (await self._reader.beginning_offsets(place[0], [place[1]])).values()
+        [end] = (await self._reader.end_offsets(place[0], [place[1]])).values()
+        if beginning:
+            raise LogCutError(self._reader.cluster, *place, beginning)
+        if end < tree.end:
+            raise LogWentBackError(self._reader.cluster, *place, end, tree.end)
+        if head is not None:
+            await self._check(place, head)
+        self._growing[place] = _Growing(tree, Cutter(tree.end), tree.end, head.segment.tick if head else None)
+
+    async def _check(self, place: Place, head: Head) -> None:
+        cutter, said = Cutter(head.segment.start), head.segment.segment
+        found: list[Cut] = []
+        async for records in self._reader.read(*place, said.start, said.end):
+            found += cutter.take(numbered(records))
+        if [cut.segment for cut in found] != [said]:
+            raise OtherLogError(self._reader.cluster, head)
+
+    async def step(self, place: Place) -> int:
+        """Sign what has come to a partition; returns how many records were read."""
+        growing, count = self._growing[place], 0
+        [end] = (await self._reader.end_offsets(place[0], [place[1]])).values()
+        if end < growing.position:
+            raise LogWentBackError(self._reader.cluster, *place, end, growing.position)
+        async for records in self._reader.read(*place, growing.position, end):
+            count += len(records)
+            await self._sign(place, growing, growing.cutter.take(numbered(records)))
+            growing.position = records[-1].offset + 1
+        return count
+
+    async def _sign(self, place: Place, growing: _Growing, cuts: list[Cut]) -> None:
+        tokens = []
+        for cut in cuts:
+            growing.tree = growing.tree.grown(cut.segment)
+            growing.tick = cut.segment.tick or growing.tick
+            tokens.append(sign_head(self._signer, head_of(growing.tree, cut.segment)))
+        if tokens:
+            await self._writer.append(TREE_HEADS, place[1], [Record(None, token.encode()) for token in tokens])
+            SIGNED.inc(len(tokens))
+
+    def oldest_tick(self) -> float | None:
+        """Up to when all partitions are signed, in seconds since 1970; None: one has no quarter hour yet."""
+        ticks = [growing.tick.timestamp() for growing in self._growing.values() if growing.tick is not None]
+        return min(ticks) if ticks and len(ticks) == len(self._growing) else None
+
+
+def numbered(records: Iterable[FetchedRecord]) -> list[tuple[int, bytes | None]]:
+    """Records as a cutter takes them."""
+    return [(record.offset, record.value) for record in records]

@@ -1,0 +1,125 @@
+"""Makes the accounts that usage over Kafka names before anybody else did, where that is wished for.
+
+Such usage is refused as `unknown-account` first, for a worker that gives commands would wait in the middle of a poll
+(decision 13). Here its account is made by a command like any other, and then it is sent into `usage` again, where it
+counts once however often it comes.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+import structlog
+
+from events.actors import USAGE
+from services.commands.errors import CommandError
+from services.commands.skeletons import skeleton_account
+from services.failures import Passing
+from services.kafka import Cluster, SharedWriter
+from services.outage import Outage
+from services.postgres import Postgres
+from services.refusals import refused_usage
+from services.refusals.refusal import Reason
+from services.refusals.replaying import replay_refused
+from services.refusals.rows import Row
+from services.store.execute import execute, load_locked, now_of
+from services.store.generations import Generations
+from services.store.listing import Condition
+from services.store.view import partitions_of
+
+_log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+#: What stands in a row for what is no text (`rows.py`): the code that was sent is another one.
+_UNREADABLE = "\ufffd"
+#: An organization whose usage names more codes than this that no account may have is left alone from then on: somebody
+#: has to see to its publisher first.
+_IMPOSSIBLE_MAX = 10_000
+#: Refused records of an organization that are seen to before the next one's turn.
+_ROUND = 500
+#: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
+AT_ONCE = 100
+
+
+class AccountMaker:
+    """`run` beside an API's requests. Several processes may: an account is made once, under the organization's lock.
+
+    `every`: connections on which it is asked whose turn it is; what is done for an organization is done on its own.
+    """
+
+    def __init__(
+        self,
+        postgres: Postgres,
+        every: Postgres,
+        cluster: Cluster,
+        usage: SharedWriter,
+        generations: Callable[[], Generations],
+    ) -> None:
+        self._postgres, self._every, self._cluster, self._usage = postgres, every, cluster, usage
+        self._generations = generations
+        #: Codes that no account may have, by organization: their usage stays refused.
+        self._impossible: dict[str, set[str]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled; what passes by itself is waited out."""
+        outage = Outage("accounts_of_usage_not_made")
+        while True:
+            try:
+                more = await self.look()
+                outage.over()
+            except Passing as error:
+                await asyncio.sleep(outage.met(error))
+            else:
+                await asyncio.sleep(0 if more else LOOK_SECONDS)
+
+    async def look(self) -> bool:
+        """See to what is refused now; whether there may be more. Raises: what passes."""
+        async with self._every.connection() as connection:
+            organizations = await refused_usage.organizations_with(connection, Reason.UNKNOWN_ACCOUNT)
+        return any([await self._see_to(organization) for organization in organizations])
+
+    async def _see_to(self, organization: str) -> bool:
+        postgres, impossible = self._postgres.of(organization), self._impossible.setdefault(organization, set())
+        if len(impossible) > _IMPOSSIBLE_MAX:
+            return False
+        wanted = [
+            Condition(refused_usage.HAS_REASON, Reason.UNKNOWN_ACCOUNT),
+            Condition(refused_usage.IS_CUT, False),
+            Condition(refused_usage.IS_OF_NONE_OF, sorted(impossible)),
+        ]
+        async with postgres.connection() as connection:
+            listed = await refused_usage.page(connection, organization, wanted, _ROUND, newest_first=False)
+        rows = [one.row for one in listed]
+        codes = list(dict.fromkeys(row.account for row in rows if row.account is not None))
+        for start in range(0, len(codes), AT_ONCE):
+            impossible |= await self._make(postgres, organization, codes[start : start + AT_ONCE])
+        if len(impossible) > _IMPOSSIBLE_MAX:
+            _log.error("usage_names_no_accounts", organization=organization, codes=len(impossible))
+        rows = [row for row in rows if row.account not in impossible]
+        await self._replay(postgres, organization, rows)
+        return len(listed) == _ROUND
+
+    async def _make(self, postgres: Postgres, organization: str, codes: Sequence[str]) -> set[str]:
+        """Make those that are not there yet; returns which cannot be."""
+        generations, impossible = self._generations(), set[str]()
+        async with postgres.transaction() as connection:
+            resources = await load_locked(connection, organization)
+            there = await partitions_of(connection, organization, codes)
+            for code in codes:
+                if code in there:
+                    continue
+                if _UNREADABLE in code:
+                    impossible.add(code)
+                    continue
+                try:
+                    command = skeleton_account(str(uuid4()), code, now_of(resources))
+                    await execute(connection, resources, command, generations, actor=USAGE)
+                except CommandError as error:
+                    _log.warning("account_of_usage_not_made", organization=organization, account=code, error=str(error))
+                    impossible.add(code)
+        return impossible
+
+    async def _replay(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> None:
+        if rows:
+            partitions = self._generations().partitions
+            await replay_refused(postgres, self._usage, self._cluster, organization, partitions, rows)

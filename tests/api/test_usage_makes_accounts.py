@@ -1,0 +1,78 @@
+"""Usage over Kafka of an account that is not there: refused, or, where that is wished for, its account is made."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from events.actors import USAGE as ACTOR
+from events.topics import USAGE, partition_of, usage_key
+from services.api.app import create_app
+from services.kafka import Cluster, KafkaUnreachableError, Record, SharedWriter
+from services.kafka.writing import Appended
+from tests.api.measured import TS, counted
+from tests.api.serving import served
+from tests.api_client import TOKEN_SECRET
+from tests.ingest.live import PATIENCE_S, Live
+from tests.store.kit import Store
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+IMPOSSIBLE = ("x" * 81, "x" * 200, "x\0y", " x")
+
+
+async def publish(system: Live, store: Store, *codes: str) -> None:
+    """A CloudEvent of each code."""
+    for code in codes:
+        event = {
+            "specversion": "1.0", "id": f"of-{code}", "source": "/test", "type": "trueup.usage", "subject": code,
+            "time": TS, "organization": store.organization, "data": {"meter": "api", "measure": {"calls": 2}},
+        }  # fmt: skip
+        record = Record(usage_key(store.organization, code), json.dumps(event).encode())
+        await system.writer.append(USAGE, partition_of(store.organization, code, system.partitions), [record])
+
+
+async def test_accounts_are_made_once_and_their_usage_counts_once_whoever_is_lost(
+    metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, codes, lost = store.endpoints, [f"new-{number}" for number in range(30)], list[str]()
+    really = SharedWriter.append
+
+    async def at_first_lost(writer: SharedWriter, topic: str, partition: int, records: list[Record]) -> list[Appended]:
+        found = await really(writer, topic, partition, records)
+        if len(lost) < 3:
+            lost.append(topic)
+            raise KafkaUnreachableError(Cluster("host:1"), "the answer was lost")
+        return found
+
+    monkeypatch.setattr(SharedWriter, "append", at_first_lost)
+    apps = [
+        create_app(at.database_url, at.kafka, token_secret=TOKEN_SECRET, accounts_of_records=True) for _ in range(2)
+    ]
+    async with system.worker(), served(apps[0]), served(apps[1]):
+        await publish(system, store, *codes, *IMPOSSIBLE, *codes[:5])
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await counted(system, store)) < len(codes):
+                await asyncio.sleep(0.2)
+        made = (await metered.get("/accounts", params={"pageSize": 100})).json()["data"]
+        refused = (await metered.get("/usage/rejected")).json()["data"]
+    assert sorted(one["code"] for one in made) == sorted(codes)
+    assert {(one["name"] == one["code"], one["createdBy"]) for one in made} == {(True, ACTOR)}
+    assert len(await counted(system, store)) == len(codes)
+    assert {one["reason"] for one in refused} == {"unknown-account"}
+    assert sorted(one["accountCode"] for one in refused) == sorted(["x" * 81, "x" * 81, "x\ufffdy", " x"])
+    assert lost
+
+
+async def test_without_the_wish_it_stays_refused(
+    metered: httpx.AsyncClient, url: str, store: Store, system: Live
+) -> None:
+    async with system.worker():
+        await publish(system, store, "nobody")
+        await system.settled()
+        async with asyncio.timeout(PATIENCE_S):
+            while not (refused := (await metered.get("/usage/rejected")).json()["data"]):
+                await asyncio.sleep(0.1)
+    assert [one["reason"] for one in refused] == ["unknown-account"]
+    assert (await metered.get("/accounts")).json()["data"] == []

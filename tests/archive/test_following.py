@@ -1,0 +1,60 @@
+"""`trueup archive --follow`: what comes is kept while it runs; it needs no Postgres, and ends when it is asked to."""
+
+import asyncio
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from events.topics import USAGE
+from services.archive.place import Place
+from services.archive.reading import load
+from services.archive.verifying import verify
+from services.failures import ExpectedFailure
+from services.kafka import BatchWriter, Record
+from services.run.stack import Stack
+from services.run.stack.child import Command
+from tests.archive.test_topics import filled
+from tests.forked import ForkedChild
+
+pytestmark = pytest.mark.stack
+
+
+async def until_kept(place: Place, records: int, log: Path) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                if load(place, USAGE, 0).records >= records:
+                    return
+            except ExpectedFailure:  # nothing is there yet
+                assert "Traceback" not in log.read_text()
+            await asyncio.sleep(0.1)
+
+
+async def test_what_comes_is_kept_until_it_is_asked_to_end(stack: Stack, tmp_path: Path) -> None:
+    cluster, place, log = await filled(stack, "followed"), Place(str(tmp_path / "kept")), tmp_path / "log"
+    environment = os.environ | {
+        "TRUEUP_HOME": str(tmp_path),
+        "TRUEUP_KAFKA_BOOTSTRAP": cluster.bootstrap,
+        "TRUEUP_KAFKA_TOPIC_PREFIX": cluster.prefix,
+    }
+    environment.pop("TRUEUP_DATABASE_URL", None)
+    log.touch()
+    argv = (sys.executable, "-m", "services.run.cli", "archive", "--follow", "--every", "1", place.url)
+    child = ForkedChild(Command("archive", argv, environment, log))
+    try:
+        await until_kept(place, 55, log)
+        async with BatchWriter(cluster) as writer:
+            await writer.append(USAGE, 0, [Record(None, b"later")])
+        await until_kept(place, 56, log)
+        [url] = {
+            line.partition("http://")[2].split('"')[0] for line in log.read_text().splitlines() if "sight_" in line
+        }
+        with await asyncio.to_thread(urllib.request.urlopen, f"http://{url}/metrics") as answer:
+            assert b"trueup_archive_timestamp_seconds 1" in answer.read()
+        assert await child.stop() == 0
+    finally:
+        await child.kill()
+    assert not [one for found in verify(place) for one in found.wrong]

@@ -1,0 +1,140 @@
+"""Files of an archive: every byte of a record, what a kill leaves, what somebody has changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.topics import EVENTS, USAGE
+from services.archive import keeping
+from services.archive.errors import (
+    AnotherArchiverError,
+    BrokenArchiveError,
+    ExtraMissingError,
+    NoArchiveError,
+    PlaceAwayError,
+    PlaceError,
+    with_extra,
+)
+from services.archive.manifest import NAME, Manifest, folder_of, sealed, unsealed
+from services.archive.pieces import Kept, read_piece, records_of, table_of, write_piece
+from services.archive.place import Place
+from services.archive.reading import load, load_all, records
+from tests.archive.kit import Fetched, put, some
+
+#: What a log may hold: nothing at all, bytes that are no text, a name that is no UTF-8, one name twice.
+ODD = [
+    Fetched(0, key=None, value=None),
+    Fetched(1, key=b"", value=b"", headers=[("a", None), ("a", b""), ("", b"\x00\xff")]),
+    Fetched(4, timestamp=-1, timestamp_type=0, value=b"\xff" * 70_000, headers=[("n\udcff", b"1")]),
+]
+
+
+@pytest.fixture(params=["folder", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A folder, and what stands for an object store."""
+    return Place(str(tmp_path / "kept") if request.param == "folder" else f"memory://{tmp_path}")
+
+
+def test_every_byte_of_a_record_is_kept(place: Place) -> None:
+    piece = write_piece(place, Manifest(EVENTS, 3), table_of(3, ODD), 0, 7)
+    table = read_piece(place, Manifest(EVENTS, 3), piece)
+    assert list(records_of(table)) == [
+        Kept(0, 1_700_000_000_000, 1, None, None, []),
+        Kept(1, 1_700_000_000_000, 1, b"", b"", [(b"a", None), (b"a", b""), (b"", b"\x00\xff")]),
+        Kept(4, -1, 0, b"key", b"\xff" * 70_000, [(b"n\xff", b"1")]),
+    ]
+    assert table["partition"].to_pylist() == [3, 3, 3]
+    assert (piece.first, piece.next, piece.records) == (0, 7, 3)
+    assert list(records_of(table))[-1].mark == piece.mark
+
+
+async def test_small_pieces_grow_together_and_nothing_is_there_twice(place: Place) -> None:
+    for start in range(0, 40, 4):
+        manifest = put(place, USAGE, 0, some(start, 4))
+    assert len(manifest.pieces) <= 4 and manifest.records == 40 and manifest.next == 40
+    assert place.names(folder_of(USAGE, 0)) == sorted([NAME, *(piece.name for piece in manifest.pieces)])
+    found = [record.offset async for some_of_them in records(place, manifest, 7) for record in some_of_them]
+    assert found == list(range(7, 40))
+
+
+async def test_who_reads_while_pieces_grow_together_misses_nothing(place: Place) -> None:
+    before = put(place, USAGE, 0, some(0, 8))
+    before = put(place, USAGE, 0, some(8, 4))
+    reading = records(place, before)
+    found = [record.offset for record in await anext(reading)]
+    put(place, USAGE, 0, some(12, 4))
+    found += [record.offset async for some_of_them in reading for record in some_of_them]
+    assert found == list(range(16))
+
+
+class KilledError(BaseException):
+    """As SIGKILL: nobody cleans up."""
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+async def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
+    place: Place, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(place, EVENTS, 0, some(0, 4))
+    left = call
+
+    def killing(method: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **named: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise KilledError
+            return method(*arguments, **named)
+
+        return called
+
+    with monkeypatch.context() as patched:
+        for name in ("open", "mv", "rm_file"):
+            patched.setattr(place._fs, name, killing(getattr(place._fs, name)))
+        try:
+            put(place, EVENTS, 0, some(4, 8))
+            assert left > 0, "the kill came"
+        except KilledError:
+            pass
+    manifest = load(place, EVENTS, 0)
+    assert manifest.next in (4, 12)
+    if manifest.next == 4:
+        put(place, EVENTS, 0, some(4, 8))
+    cleaned = keeping._cleaned(place, EVENTS, 0)
+    assert place.names(folder_of(EVENTS, 0)) == sorted([NAME, *(piece.name for piece in cleaned.pieces)])
+    assert [one.offset async for some_of_them in records(place, cleaned) for one in some_of_them] == list(range(12))
+
+
+def test_two_who_write_one_archive_are_told(place: Place) -> None:
+    known = keeping._cleaned(place, EVENTS, 0)
+    put(place, EVENTS, 0, some(0, 4))
+    with pytest.raises(AnotherArchiverError, match="another `trueup archive` is at work"):
+        keeping._put(place, known, table_of(0, some(0, 5)), 0, 5, most=10_000)
+    assert load(place, EVENTS, 0).next == 4
+
+
+def test_a_manifest_of_a_newer_program_is_not_guessed_at() -> None:
+    newer = sealed(Manifest(EVENTS, 0, format=2))
+    with pytest.raises(BrokenArchiveError, match="is of format 2, and this program knows format 1"):
+        unsealed(newer, EVENTS, 0, "here")
+    with pytest.raises(BrokenArchiveError, match=r"is of billing.events/0"):
+        unsealed(sealed(Manifest(EVENTS, 0)), EVENTS, 1, "here")
+
+
+def test_a_place_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    with pytest.raises(PlaceError, match="nope://here cannot be reached: Protocol not known"):
+        Place("nope://here")
+    with pytest.raises(NoArchiveError, match=r"holds no archive of billing\.events"):
+        load_all(Place(str(tmp_path)))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlaceAwayError, match=f"{tmp_path}/file/billing.events/0/manifest.json could not be written"):
+        Place(str(tmp_path / "file")).write("billing.events/0/manifest.json", b"")
+
+
+def test_what_the_extra_brings_is_asked_for_by_name() -> None:
+    with pytest.raises(ExtraMissingError, match=r"\(pyarrow\): `pip install 'trueup\[archive\]'`"), with_extra():
+        raise ModuleNotFoundError(name="pyarrow.parquet")
+    with pytest.raises(ModuleNotFoundError), with_extra():
+        raise ModuleNotFoundError(name="elsewhere")

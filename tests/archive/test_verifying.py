@@ -1,0 +1,113 @@
+"""An archive that somebody has changed: what was tampered with is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from events.topics import CATALOG, EVENTS, USAGE
+from services.archive import keeping
+from services.archive.errors import BrokenArchiveError
+from services.archive.manifest import NAME, Manifest, folder_of, sealed
+from services.archive.pieces import table_of
+from services.archive.place import Place
+from services.archive.reading import load, load_all
+from services.archive.verifying import verify
+from tests.archive.kit import put, some
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Place:
+    """An archive of all topics."""
+    place = Place(str(tmp_path))
+    for topic, partition in ((EVENTS, 0), (EVENTS, 1), (CATALOG, 0), (USAGE, 0), (USAGE, 1)):
+        put(place, topic, partition, some(0, 40))
+        put(place, topic, partition, some(40, 10))
+    return place
+
+
+def wrong(place: Place) -> list[str]:
+    return [one for found in verify(place) for one in found.wrong]
+
+
+def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: Place) -> None:
+    assert [(one.topic, one.partitions, one.records, one.files, one.wrong, one.gaps) for one in verify(whole)] == [
+        (EVENTS, 2, 100, 4, [], []),
+        (CATALOG, 1, 50, 2, [], []),
+        (USAGE, 2, 100, 4, [], []),
+    ]
+
+
+def changed_byte(tmp_path: Path) -> tuple[Path, str]:
+    file = sorted((tmp_path / EVENTS / "1").glob("*.parquet"))[0]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    return file, "is not as it was written"
+
+
+def gone(tmp_path: Path) -> tuple[Path, str]:
+    file = sorted((tmp_path / USAGE / "1").glob("*.parquet"))[1]
+    file.unlink()
+    return file, "is gone"
+
+
+def changed_manifest(tmp_path: Path) -> tuple[Path, str]:
+    file = tmp_path / CATALOG / "0" / NAME
+    file.write_bytes(file.read_bytes().replace(b'"first":40', b'"first":41'))
+    return file, "is not as it was written"
+
+
+def lost_manifest(tmp_path: Path) -> tuple[Path, str]:
+    (tmp_path / EVENTS / "0" / NAME).unlink()
+    return tmp_path / EVENTS / "0" / NAME, "is gone"
+
+
+def no_manifest(tmp_path: Path) -> tuple[Path, str]:
+    (tmp_path / CATALOG / "0" / NAME).write_text("{")
+    return tmp_path / CATALOG / "0" / NAME, "is no manifest"
+
+
+def lost_partition(tmp_path: Path) -> tuple[Path, str]:
+    for file in (tmp_path / EVENTS / "0").iterdir():
+        file.unlink()
+    (tmp_path / EVENTS / "0").rmdir()
+    return tmp_path / EVENTS / "0", "is gone"
+
+
+def other_records(tmp_path: Path) -> tuple[Path, str]:
+    """A file of another partition, with a manifest to it: only what it says of its records tells."""
+    manifest = load(Place(str(tmp_path)), EVENTS, 0)
+    file = tmp_path / EVENTS / "1" / manifest.pieces[0].name
+    file.write_bytes((tmp_path / EVENTS / "0" / manifest.pieces[0].name).read_bytes())
+    (tmp_path / EVENTS / "1" / NAME).write_bytes(sealed(Manifest(EVENTS, 1, pieces=manifest.pieces)))
+    return file, "has other records than its manifest says"
+
+
+@pytest.mark.parametrize(
+    "tamper", [changed_byte, gone, changed_manifest, lost_manifest, no_manifest, lost_partition, other_records]
+)
+def test_what_was_tampered_with_is_named(
+    whole: Place, tmp_path: Path, tamper: Callable[[Path], tuple[Path, str]]
+) -> None:
+    file, what = tamper(tmp_path)
+    assert any(line.startswith(f"{file} {what}") for line in wrong(whole)), wrong(whole)
+    if file.suffix != ".parquet":
+        with pytest.raises(BrokenArchiveError, match=what):
+            load_all(whole)
+
+
+def test_files_without_their_manifest_are_left_to_people(whole: Place, tmp_path: Path) -> None:
+    lost_manifest(tmp_path)
+    with pytest.raises(BrokenArchiveError, match="is gone"):
+        keeping._cleaned(whole, EVENTS, 0)
+    assert len(whole.names(folder_of(EVENTS, 0))) == 2
+
+
+def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wrong(whole: Place) -> None:
+    for topic in (USAGE, EVENTS):
+        known = load(whole, topic, 0)
+        keeping._put(whole, known, table_of(0, some(70, 5)), 70, 75, most=10_000_000)
+    found = {one.topic: one for one in verify(whole)}
+    assert found[USAGE].gaps == ["usage/0 lacks offsets 50 to 69"] and not found[USAGE].wrong
+    assert "has a piece" in found[EVENTS].wrong[0]

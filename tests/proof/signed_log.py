@@ -1,0 +1,103 @@
+"""A log in memory with its signed heads, and a bill of it as an operator exports it: nothing here needs a server."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from events.codec import decode
+from events.facts.bills import BillIssued, Positions
+from events.sources import Origins
+from events.topics import CATALOG, EVENTS
+from projections.proof.segments import Cutter, Tree
+from projections.settlement import draft_bills, issue
+from services.proof.deriving import Logged, family_at
+from services.proof.documents import BillExport, PartitionProof
+from services.proof.head import Place, head_of, notary, sign_head
+from services.proof.keeping import Published, series_of
+from services.proof.selecting import Collector, OfBill, OfCatalog, Wants
+from services.signatures import Signer
+from tests.projector.log import Log, days, id_of
+
+SIGNER = notary(b"an operator's key of thirty-two bytes")
+OTHER_SIGNER = notary(b"the key of somebody else, as long as it")
+ORGANIZATION, OTHERS = "proved", "others"
+ORIGINS = Origins(frozenset((ORGANIZATION, OTHERS)))
+BILL = id_of("the bill")
+LOG, SHARED = (EVENTS, 0), (CATALOG, 0)
+Numbered = list[tuple[int, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLog:
+    """Records of each partition with their offsets, and a bill that stands there."""
+
+    records: dict[Place, Numbered]
+    bill: BillIssued
+
+    def heads(self, place: Place, signer: Signer = SIGNER) -> list[Published]:
+        """What a notary has published of a partition."""
+        return series_of(tokens_of(self.records[place], place, signer), place)
+
+    def export(self) -> BillExport:
+        """The bill, shown as it was issued."""
+        return BillExport(
+            organization=ORGANIZATION,
+            bill_id=self.bill.bill_id,
+            total=self.bill.total,
+            lines=self.bill.lines,
+            log=self.proved(LOG, OfBill(ORIGINS, ORGANIZATION, self.bill)),
+            catalog=self.proved(SHARED, OfCatalog(ORIGINS, ORGANIZATION, self.bill)),
+        )
+
+    def proved(self, place: Place, wants: Wants) -> PartitionProof:
+        """What is wanted of a partition."""
+        heads, collector = self.heads(place), Collector(place, wants)
+        collector.take(self.records[place])
+        assert collector.segments == [one.head.segment.segment for one in heads]
+        return collector.proof(heads[-1].token, len(heads))
+
+
+def tokens_of(records: Numbered, place: Place, signer: Signer = SIGNER) -> list[str]:
+    """The tokens of these records' heads."""
+    tree, tokens = Tree(*place), []
+    for cut in Cutter(0).take(records):
+        tree = tree.grown(cut.segment)
+        tokens.append(sign_head(signer, head_of(tree, cut.segment)))
+    return tokens
+
+
+def quarter(number: int) -> datetime:
+    return datetime(2026, 3, 20, number // 4, number % 4 * 15, tzinfo=UTC)
+
+
+def signed_log() -> SignedLog:
+    """January of `acme`, and of another organization's account in the same partition, over four quarter hours."""
+    log, others = Log(ORGANIZATION, 1, generation=ORGANIZATION), Log(OTHERS, 1, generation=OTHERS)
+    others.pending = log.pending
+    for one, name in ((log, "acme"), (others, "bolt")):
+        one.catalog()
+        one.account(name, prepaid="3")
+    for number, ts in enumerate(days(31)):
+        if number % 8 == 7:
+            log.tick(quarter(number // 8))
+        log.usage("acme", "m", ts, tokens=10 * number)
+        others.usage("bolt", "m", ts, tokens=1)
+    log.read()
+    bill = _bill(log)
+    log.command(bill, account=log.id("acme"))
+    log.usage("acme", "m", days(1)[0], tokens=999)
+    log.tick(quarter(9))
+    log.usage("acme", "m", days(1)[0], tokens=1)
+    records = {place: list[tuple[int, bytes | None]](enumerate(values)) for place, values in log.pending.items()}
+    return SignedLog(records, bill)
+
+
+def _bill(log: Log) -> BillIssued:
+    """As a bill run would issue it, of all that stands in the log."""
+    records = {place: list(map(Logged, range(len(values)), values)) for place, values in log.pending.items()}
+    positions = Positions(partition=0, log=len(records[LOG]), catalog=len(records[SHARED]))
+    account = log.id("acme")
+    own = [one for one in records[LOG] if decode(one.value).account == account]
+    shared = [one for one in records[SHARED] if decode(one.value).organization == ORGANIZATION]
+    family = family_at(ORGANIZATION, account, positions, shared, own)
+    [draft] = draft_bills(family, date=date(2026, 2, 1))
+    return issue(draft, bill_id=BILL, positions=positions)

@@ -1,0 +1,91 @@
+"""The log, or a copy of it, is compared with what was signed; a record that was put in or changed is found."""
+
+import pytest
+
+from projections.proof.segments import Cutter
+from services.proof.checking import Check
+from services.proof.head import Head
+from services.proof.keeping import series_of
+from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of
+
+SIGNED = signed_log()
+RECORDS = SIGNED.records[LOG]
+HEADS = [one.head for one in SIGNED.heads(LOG)]
+
+
+def found(records: Numbered, heads: list[Head] = HEADS, at_once: int = 7) -> str | None:
+    check = Check(heads)
+    for start in range(0, len(records), at_once):
+        check.take(records[start : start + at_once])
+    check.end()
+    return check.difference
+
+
+def renumbered(values: list[bytes | None]) -> Numbered:
+    return list(enumerate(values))
+
+
+def test_the_log_is_what_was_signed_however_it_is_read() -> None:
+    assert all(found(RECORDS, at_once=size) is None for size in (1, 2, 7, 1000))
+
+
+def test_a_record_that_was_put_in_is_named_wherever_it_is() -> None:
+    values = [value for _, value in RECORDS]
+    for place in range(HEADS[-1].segment.end):
+        said = str(found(renumbered([*values[:place], b"put in", *values[place:]])))
+        [size] = [head.size for head in HEADS if head.segment.start <= place < head.segment.end]
+        assert said.startswith(f"checkpoint {size} of billing.events/0, of offsets ")
+        assert said.endswith(f"the record at offset {place} was put in; the others are those that were signed")
+
+
+def test_one_that_ends_a_segment_early_is_named_too() -> None:
+    values = [value for _, value in RECORDS]
+    tick = next(value for value in values if b'"ClockTicked"' in (value or b""))
+    assert "the record at offset 5 was put in" in str(found(renumbered([*values[:5], tick, *values[5:]])))
+
+
+@pytest.mark.parametrize("place", range(0, HEADS[-1].segment.end, 10))
+def test_a_byte_a_record_that_is_gone_and_two_that_changed_places_are_found(place: int) -> None:
+    values = [value for _, value in RECORDS]
+    value = values[place] or b""
+    segment = next(head for head in HEADS if head.segment.start <= place < head.segment.end)
+    where = f"{segment.named}, of offsets {segment.segment.start} to {segment.segment.end}: "
+    for other in (
+        [*values[:place], bytes([value[0] ^ 1]) + value[1:], *values[place + 1 :]],
+        [*values[:place], *values[place + 1 :]],
+    ):
+        assert found(renumbered(other)) == f"{where}the records are not those that were signed"
+    swapped = [*values[:place], values[place + 1], value, *values[place + 2 :]]
+    assert str(found(renumbered(swapped))).startswith(where)
+
+
+def test_a_log_that_ends_early_is_told() -> None:
+    head = HEADS[-1]
+    said = found(RECORDS[: head.segment.start + 2])
+    assert said == (
+        f"checkpoint 4 of billing.events/0, of offsets {head.segment.start} to {head.segment.end}: "
+        f"{head.segment.records} records were signed, and there are 2"
+    )
+
+
+def test_heads_that_come_twice_or_from_others_are_passed_over() -> None:
+    """Whatever a crash leaves behind, and whoever else writes there."""
+    tokens, theirs = tokens_of(RECORDS, LOG), tokens_of([(0, b"x"), *RECORDS[2:]], LOG, OTHER_SIGNER)
+    mixed = [tokens[0], theirs[0], tokens[0], "no token", tokens[1], tokens[0], tokens[1], tokens[3], *tokens[2:]]
+    assert [one.token for one in series_of(mixed, LOG)] == tokens
+    assert [one.token for one in series_of(mixed, LOG, SIGNER.key)] == tokens
+    assert [one.token for one in series_of(mixed, LOG, OTHER_SIGNER.key)] == theirs[:1]
+    assert series_of(tokens, ("billing.events", 1)) == [] and series_of([], LOG) == []
+
+
+def test_whoever_signs_the_same_log_signs_the_same_texts() -> None:
+    """So it does not matter where a notary was killed, or whether there were two."""
+    tokens = tokens_of(RECORDS, LOG)
+    for head in HEADS:
+        tree, cutter = head.tree, Cutter(head.tree.end)
+        again = []
+        for cut in cutter.take(RECORDS[head.tree.end :]):
+            tree = tree.grown(cut.segment)
+            again.append(tree.root)
+        assert again == [one.root for one in HEADS[head.size :]]
+    assert tokens == tokens_of(RECORDS, LOG)

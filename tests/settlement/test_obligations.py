@@ -1,0 +1,69 @@
+"""What remains of fees is what bills to come charge of them, whatever was billed and changed before (rules 6.20)."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.settlement import Family, draft_bills
+from projections.settlement.obligations import obligations
+from services.simulate.player import RefusedError
+from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.stories import DAYS, LAST, START, Random, days, families
+from tests.settlement.test_laws import laws
+
+NEVER = LAST + timedelta(days=4000)
+
+
+def summed(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """By currency, without zeros."""
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for currency, amount in amounts:
+        found[currency] += amount
+    return {currency: amount for currency, amount in found.items() if amount}
+
+
+def billed_at(family: Family, day: date) -> dict[str, Decimal]:
+    """What bills for the day would charge of fees of prepayments."""
+    prepaid = {one.fund.id for one in family.terms.prepayments}
+    return summed(
+        (draft.currency, line.amount)
+        for draft in draft_bills(family, date=day)
+        for line in draft.lines
+        if line.key.type == "COMMITMENT_FEE" and line.key.agreement_id in prepaid
+    )
+
+
+def due_until(family: Family, day: date, today: date) -> dict[str, Decimal]:
+    return summed((one.currency, one.amount) for one in obligations(family, today) if one.due <= day)
+
+
+@laws
+@given(st.data(), families())
+def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, family: Random) -> None:
+    player, today = play_terms(family), START
+    for _ in range(data.draw(st.integers(0, 2))):
+        today = max(today, data.draw(days(0, DAYS)))
+        player.bill(today, data.draw(st.sampled_from([None, *accounts_of(family)])))
+        for code in [one["code"] for one in family.lists["commitments"]]:
+            if data.draw(st.booleans()):
+                with suppress(RefusedError):
+                    player.update("commitment", code, {"amount": Decimal(data.draw(st.integers(1, 400)))}, None)
+    held = family_of(player)
+    for day in (today, today + timedelta(days=data.draw(st.integers(0, 60))), NEVER):
+        assert due_until(held, day, today) == billed_at(held, day)
+    player.bill(NEVER, None)
+    assert not due_until(family_of(player), NEVER, today)
+
+
+@laws
+@given(families())
+def test_of_chosen_accounts_there_is_what_is_theirs(family: Random) -> None:
+    held = family_of(play_terms(family))
+    whole = list(obligations(held, START))
+    for account in held.terms.accounts:
+        assert list(obligations(held, START, {account})) == [one for one in whole if one.account_id == account]
