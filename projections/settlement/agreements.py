@@ -172,7 +172,7 @@ class Considered(NamedTuple):
 def considered(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer, day: date) -> list[Considered]:
     """Every fund of the family, with its place in the draw order of a slice that starts on the day or why it has none.
 
-    Whether anything was left in it is not asked here: the draws tell.
+    Whether a fund had anything left is not looked at here: the draws tell.
     """
     windows = [window for window in draw_order(funds, account, drawer) if window.start <= day < window.end]
     places = {window.fund: window.place for window in windows}

@@ -17,7 +17,7 @@ def billing_grid(
 ) -> BillingGrid | None:
     """The billing periods of billingPlanId's plan, else of the account's one account plan, else months from startDate.
 
-    None without a billingPlanId when there are several account plans: then nobody can say.
+    None without a billingPlanId when there are several account plans: then nothing says whose.
     """
     attached = attached_plans(resources, index, account, body)
     if body.billing_plan_id is None and len(attached) > 1:

@@ -192,7 +192,7 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
     plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
     ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
-    # A summary of several accounts named the period that ends last: while any of them ends there it does so still.
+    # A line that sums up several accounts shows the period that ends last, as long as one of theirs still ends there.
     return last.period_end if last.period_end in ends else max(ends, default=None)
 
 

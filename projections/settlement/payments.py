@@ -20,7 +20,7 @@ class Recurring(NamedTuple):
     amount: int
 
     def by(self, day: date) -> int:
-        """What they are together by the day."""
+        """The sum of those up to the day."""
         return self.amount * self.days.by(day)
 
 
@@ -72,7 +72,7 @@ class PaidIn:
 
 
 def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:
-    """Of what was posted, by day, and of what schedules give."""
+    """Made of what was posted, by day, and of what schedules give."""
     by_day: dict[date, int] = {}
     for day, amount in payments:
         by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
@@ -84,5 +84,5 @@ def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_up
 
 
 def _least(totals: Sequence[int]) -> tuple[int, ...]:
-    """From each one on, the least of them."""
+    """For each number the least of it and of all behind it."""
     return tuple(accumulate(reversed(totals), min))[::-1]

@@ -29,8 +29,8 @@ def settle(
 
     `kept` is what an earlier settlement left: only what changed is rated, and slices settle again from the first
     changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
-    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. The result is the same
-    without either.
+    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. Neither changes the
+    result.
     """
     terms = family.terms
     if kept is not None and kept.terms is not terms:

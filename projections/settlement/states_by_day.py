@@ -1,4 +1,4 @@
-"""How a commitment or balance stands on a service day: as it was made, as of a day, and the way there day by day.
+"""How a commitment or balance stands on a service day: as it was made, as of a day, and day by day up to one.
 
 As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
 state on that day. So the last entry of a burn-down is the answer as of its day.
@@ -77,7 +77,7 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
         if shown is None or entry[1:] != shown[1:]:
             shown = entry
             yield entry
-    # All that has arrived counts in `last`, were it of a later day.
+    # In `last` all that has arrived counts, usage of later days included.
     final = _entry(last, agreement_id, last.through)
     if shown is None or final[1:] != shown[1:]:
         yield final
