@@ -95,11 +95,11 @@ class PlanEntity(Entity[F]):
 
 
 def _changed(
-    held: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
+    history: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
 ) -> tuple[Dated, ...]:
     if start is not None:
-        return (*held, Dated(start, new))
-    return held if old == new else (Dated(date.min, new),)
+        return (*history, Dated(start, new))
+    return history if old == new else (Dated(date.min, new),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,15 @@ class ScheduleEntity(Entity[S]):
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
         """The same with other terms from a day on, whatever was to hold there."""
-        kept = tuple(one for one in self.terms if one.start < effective)
-        return replace(self, body=body, terms=(*kept, Held(effective, body)))
+        earlier = tuple(term for term in self.terms if term.start < effective)
+        return replace(self, body=body, terms=(*earlier, Held(effective, body)))
 
     def ending(self, effective: date, force: bool) -> "ScheduleEntity[S] | None":
         """What is left of it when it is deleted; None: nothing, it is as if it had never been."""
-        kept = tuple(one for one in self.terms if one.start < effective)
+        earlier = tuple(term for term in self.terms if term.start < effective)
         # Which day that is in the account's zone does not matter: one that gave nothing yet may stay, to no effect.
-        begun = any(_utc_day(one.body.first) <= effective for one in kept)
-        return replace(self, terms=kept, ended=effective) if begun and not force else None
+        begun = any(_utc_day(term.body.first) <= effective for term in earlier)
+        return replace(self, terms=earlier, ended=effective) if begun and not force else None
 
 
 def _utc_day(moment: date | datetime) -> date:

@@ -26,16 +26,17 @@ from services.sight.pulse import PULSE
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
-#: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
+#: Seconds between two comparisons of ends, topics and the store's head, and with how many of these the records at their
+#: marks are compared once.
 CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
-#: While a server is away it is asked again so soon.
+#: Seconds until a server that is away is asked again.
 AGAIN_SECONDS = 2.0
-#: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
+#: Bytes that are fetched of a marked record's batch; Kafka hands out a larger one whole.
 MARK_BYTES = 64 * 1024
-#: Clocks that differ by less than this: so much is what a slow answer or a young installation may show.
+#: Clocks that differ by less count as equal: a slow answer or a young installation may show as much.
 TOLERANCE = timedelta(minutes=1)
-#: The advisory lock of whoever mends log or store.
+#: The advisory lock of a process that mends log or store.
 MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
 #: How a worker's pulse calls the servers that are compared: whichever is away names itself.
@@ -75,7 +76,7 @@ class ClockWatch:
 
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
-    """Log or store are changed in here, over this connection; it waits for whoever is at it already."""
+    """A block in which log or store are changed, over this connection; it waits while somebody else is in one."""
     async with locked(connection, MENDING_LOCK):
         yield
 
@@ -224,8 +225,8 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        # Told once, not again and again: to leave a group over a topic that is gone takes as long as that lasts, and a
-        # consumer that is cut off in it stays a member that never joins again.
+        # Cancelled once, not again and again: to leave a group takes as long as its topic is gone, and a consumer that
+        # is cut off while it leaves stays a member that never joins again.
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

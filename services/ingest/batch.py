@@ -40,9 +40,9 @@ from services.kafka import FetchedRecord, Record, header_bytes, mark_of
 from services.refusals.refusal import Reason, Refused
 from services.sight.traceparent import HEADER, NOT_TRACED, Traced
 
-#: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
-#: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,
-#: where no append could ever succeed and the partition would stop for good.
+#: A refused record is kept whole up to this share of the largest record. Of a larger one the value is cut there, and
+#: key and headers are kept up to an eighth of that: with what is said about it, it must stay below the topic's limit,
+#: or no append could ever succeed and the partition would stop for good.
 KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
 #: Records that are settled without a break: a few milliseconds' worth.
@@ -59,7 +59,7 @@ class Outcome:
     #: Where its refused records and its facts stand.
     home: int
     next_offset: int
-    #: What a record may have.
+    #: How many bytes a record may have.
     record_bytes: int
     #: Which of its records are followed by their publishers.
     traced: Traced = NOT_TRACED

@@ -36,9 +36,9 @@ from services.worker.host import ResyncError
 
 log = structlog.get_logger(__name__)
 
-#: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
+#: Polls that may be on their way to Kafka while the next one is judged. With one, judging would wait for answers.
 AHEAD = 2
-#: How soon to ask how that went, and how long there is nothing to ask, if no records come.
+#: Seconds until it is looked how the writing went, and until the next look where nothing is being written.
 WRITING_S = 0.05
 IDLE_S = 30.0
 

@@ -22,7 +22,8 @@ DISPOSITIONS = ("rated", "duplicate", "rejected", "rerouted")
 def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
     """Count it. `is_known`: whether there is such an organization.
 
-    Names of none are not told apart: whoever publishes could else make as many series as there are names.
+    Names that belong to no organization are counted together: else a publisher could make as many series as there are
+    names.
     """
     for name in DISPOSITIONS:
         COUNTED.labels(name).inc(getattr(outcome.counts, name))

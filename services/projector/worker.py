@@ -1,8 +1,7 @@
 """The live projector: `Projection` under `services.worker.host.host`, written as often as `Pace` says.
 
-It is woken when the relay has published: a catalog that changed brings no record to its partitions. Postgres tells.
-While that connection is lost nobody is woken, and everything is looked at once there is a new one; the projector looks
-by itself now and then, too.
+Postgres wakes it when the relay has published: a change of the catalog brings no record to its partitions. While that
+connection is lost nobody is woken; once there is a new one everything is looked at, and now and then in any case.
 """
 
 import asyncio
