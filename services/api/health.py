@@ -33,7 +33,7 @@ from services.status.whole import Behind, Ends, behind
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8
 KEPT_SECONDS = 1.0
-#: Somebody who is behind and does not move for so long stands still.
+#: Whoever is behind and has not moved for so many seconds stands still.
 STILL_SECONDS = 5.0
 
 #: What the topics' ends are, or why they are not known; and how a failure is told.

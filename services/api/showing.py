@@ -32,11 +32,11 @@ class Showing:
     health: Health
     every: Postgres
     cluster: Cluster
-    #: For which families were seen to wait: that none do any more is told, too.
+    #: Reasons for which families were seen to wait: once none wait any more, 0 is shown.
     _reasons: set[str] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Until cancelled. What cannot be known keeps the number that was known last; when it was is told, too."""
+        """Look until cancelled. What cannot be known keeps its last number, beside the time at which that was known."""
         while True:
             try:
                 await self.look()

@@ -13,7 +13,7 @@ class Status(StrEnum):
     #: It works, and somebody should know.
     NOTE = "note"
     WRONG = "wrong"
-    #: Something before it is wrong, or it cannot be known; it is said why.
+    #: It was not tried: something that it rests on is wrong, or it cannot be known; `says` tells why.
     NOT_TRIED = "not tried"
 
 
