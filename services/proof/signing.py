@@ -16,7 +16,6 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, FetchedRecord, LogReader, Record
 from services.proof.head import Head, Place, head_of, sign_head
 from services.proof.keeping import newest_head
-from services.sight.metrics import SIGNED
 from services.signatures import Signer
 
 
@@ -101,7 +100,6 @@ class Notary:
             tokens.append(sign_head(self._signer, head_of(growing.tree, cut.segment)))
         if tokens:
             await self._writer.append(TREE_HEADS, place[1], [Record(None, token.encode()) for token in tokens])
-            SIGNED.inc(len(tokens))
 
     def oldest_tick(self) -> float | None:
         """Up to when all partitions are signed, in seconds since 1970; None: one has no quarter hour yet."""
