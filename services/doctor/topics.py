@@ -8,8 +8,8 @@ from events.topics import TOPICS, Topic
 from services.doctor.findings import Check, Report
 from services.doctor.rights import Right, rights_of
 from services.kafka import Cluster, Password
-from services.kafka.asking import Asking, Metadata, Operation, Seen
-from services.migrate.topic_settings import Found, TopicMismatchError, mismatches
+from services.kafka.asking import Asking, Metadata, Operation, TopicSeen
+from services.migrate.topic_settings import ExistingTopic, TopicMismatchError, mismatches
 
 _MAKE = "run `trueup migrate`, which makes it"
 
@@ -38,7 +38,9 @@ async def examine_topics(report: Report, cluster: Cluster, asking: Asking, seen:
         await _examine(report, cluster, asking, topic, seen.topics[topic.name], wanted)
 
 
-async def _examine(report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: Seen, wanted: Wanted) -> None:
+async def _examine(
+    report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: TopicSeen, wanted: Wanted
+) -> None:
     about, count, is_right = f"topic {cluster.topic(topic.name)}", wanted.partitions[topic.name], True
     if seen.partitions > count and topic.name in wanted.known:
         says = f"has {seen.partitions} partitions, {count} for life: somebody added some"
@@ -51,7 +53,7 @@ async def _examine(report: Report, cluster: Cluster, asking: Asking, topic: Topi
     if settings is None:
         report.not_tried(Check.KAFKA_TOPIC, about, f"{cluster.user} may not see its settings (DESCRIBE_CONFIGS)")
         return
-    for one in mismatches(cluster, topic, Found(seen.partitions, seen.replicas), settings, wanted.record_bytes):
+    for one in mismatches(cluster, topic, ExistingTopic(seen.partitions, seen.replicas), settings, wanted.record_bytes):
         is_right = False
         report.wrong(Check.KAFKA_TOPIC, about, _words(one), one.how)
     if is_right:
