@@ -84,8 +84,14 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        found = [
-            {"status": one.status, "check": one.check, "about": one.about, "says": one.says, "mend": one.mend or None}
-            for one in self.findings
+        findings = [
+            {
+                "status": finding.status,
+                "check": finding.check,
+                "about": finding.about,
+                "says": finding.says,
+                "mend": finding.mend or None,
+            }
+            for finding in self.findings
         ]
-        return {"green": self.is_green, "findings": found}
+        return {"green": self.is_green, "findings": findings}
