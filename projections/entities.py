@@ -111,7 +111,7 @@ class CommitmentEntity(Entity[Commitment]):
     grid: BillingGrid | None = None
 
 
-class Held(NamedTuple):
+class ScheduleTerm(NamedTuple):
     """The terms of a schedule from a day on; the first ones hold from the beginning of time."""
 
     start: date
@@ -125,13 +125,13 @@ class ScheduleEntity(Entity[S]):
     `ended`: from this day on nothing is due, because it was deleted.
     """
 
-    terms: tuple[Held, ...]
+    terms: tuple[ScheduleTerm, ...]
     ended: date | None = None
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
         """The same with other terms from a day on, whatever was to hold there."""
         earlier = tuple(term for term in self.terms if term.start < effective)
-        return replace(self, body=body, terms=(*earlier, Held(effective, body)))
+        return replace(self, body=body, terms=(*earlier, ScheduleTerm(effective, body)))
 
     def ending(self, effective: date, force: bool) -> "ScheduleEntity[S] | None":
         """What is left of it when it is deleted; None: nothing, it is as if it had never been."""
@@ -192,6 +192,6 @@ def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigure
         case Balance():
             return BalanceEntity(*arguments)
         case BalanceSchedule():
-            return ScheduleEntity(*arguments, (Held(date.min, body),))
+            return ScheduleEntity(*arguments, (ScheduleTerm(date.min, body),))
         case _:
             return Entity(*arguments)

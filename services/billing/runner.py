@@ -1,6 +1,6 @@
 """Carries bill jobs and automatic approvals out in the API's process, and goes on with what a killed process left.
 
-Organization by organization, side by side: what one has to bill or waits for is in no other's way.
+Organizations are worked on side by side: what one has to bill, or waits for, delays no other.
 """
 
 import asyncio

@@ -49,13 +49,13 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 def differing(times: Mapping[str, datetime]) -> list[str]:
     """Which of these clocks, read at about the same moment, differ by more than TOLERANCE, in words."""
-    found = []
-    for (one, here), (other, there) in combinations(times.items(), 2):
+    differences = []
+    for (name, here), (other_name, there) in combinations(times.items(), 2):
         apart = here - there
         if abs(apart) > TOLERANCE:
             side = "ahead of" if apart > timedelta(0) else "behind"
-            found.append(f"the clock of {one} is {abs(apart.total_seconds()):.0f} s {side} that of {other}")
-    return found
+            differences.append(f"the clock of {name} is {abs(apart.total_seconds()):.0f} s {side} that of {other_name}")
+    return differences
 
 
 class ClockWatch:
@@ -221,7 +221,7 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     """
     tell = partial(PULSE.away, _WHOM)
     tell(None)
-    tasks = {asyncio.create_task(one) for one in (work, guard.watch(tell), *beside)}
+    tasks = {asyncio.create_task(task) for task in (work, guard.watch(tell), *beside)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

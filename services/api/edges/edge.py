@@ -26,7 +26,7 @@ CORRELATION = "x-correlation-id"
 CORRELATION_MAX = TEXT_MAX
 #: Of every answer: nobody is to guess what it is.
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-#: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
+#: Headers of every answer that does not say otherwise: no cache may keep what an organization has.
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
 ENDING = "this process is about to end, and took too long for this; ask again, another one will answer"
