@@ -50,9 +50,14 @@ class RecordSaid(Document):
     leaf: Hex
 
     @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.value.encode(errors="surrogatepass")
+
+    @property
     def is_as_said(self) -> bool:
         """Whether its bytes have this leaf."""
-        return record_leaf(self.offset, self.value.encode(errors="surrogatepass")) == self.leaf
+        return record_leaf(self.offset, self.raw) == self.leaf
 
 
 class SegmentProof(Document):

@@ -18,7 +18,7 @@ from projections.proof.segments import record_leaf
 from projections.settlement.billed import key_of
 from services.proof.deriving import Logged, derived, issued_in
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof, Provable, SegmentProof
-from services.proof.head import Head, StrangeHeadError, read_head
+from services.proof.head import Head, Place, StrangeHeadError, read_head
 from services.signatures import ForgedError, OtherKeyError
 
 #: What a line is told by besides its amount.
@@ -101,8 +101,8 @@ def _consistency(verdict: Verdict, document: Consistency, key: str | None) -> No
 
 
 def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
-    catalog = _records(verdict, document.catalog, (CATALOG, 0), key)
-    log = _records(verdict, document.log, (EVENTS, document.log.partition), key)
+    catalog = proved_records(verdict, document.catalog, (CATALOG, 0), key)
+    log = proved_records(verdict, document.log, (EVENTS, document.log.partition), key)
     if verdict.wrong:
         return verdict.fails("no line is derived, for the records are not proved")
     try:
@@ -117,8 +117,8 @@ def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
     _compare(verdict, document, bill, again)
 
 
-def _records(verdict: Verdict, proof: PartitionProof, place: tuple[str, int], key: str | None) -> list[Logged]:
-    """The records of a partition, in order."""
+def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: str | None) -> list[Logged]:
+    """The records of a partition, in order; none of them if anything about them is not as it was signed."""
     what = f"{proof.topic}/{proof.partition}"
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
@@ -126,7 +126,7 @@ def _records(verdict: Verdict, proof: PartitionProof, place: tuple[str, int], ke
     if (head.topic, head.partition) != place or (proof.topic, proof.partition) != place:
         verdict.fails(f"{what}: {head.named} is another partition's")
         return []
-    segments = {one.index: one.segment.segment.leaf(*place) for one in proof.segments}
+    segments = [(one.index, one.segment.segment.leaf(*place)) for one in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
@@ -136,6 +136,8 @@ def _records(verdict: Verdict, proof: PartitionProof, place: tuple[str, int], ke
         verdict.fails(f"{what}: these segments are not those of {head.named}")
         return []
     wrong = [text for one in proof.segments for text in _wrong_in(one)]
+    if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
+        wrong.append("its segments overlap")
     offsets = [record.offset for one in proof.segments for record in one.records]
     if any(second <= first for first, second in pairwise(offsets)):
         wrong.append("the records are not in the order of the log")
@@ -143,13 +145,13 @@ def _records(verdict: Verdict, proof: PartitionProof, place: tuple[str, int], ke
         verdict.fails(f"{what}: {text}")
     if not wrong:
         verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}")
-    return [Logged(one.offset, one.value.encode()) for part in proof.segments for one in part.records if not wrong]
+    return [Logged(one.offset, one.raw) for part in proof.segments for one in part.records if not wrong]
 
 
 def _wrong_in(proof: SegmentProof) -> Iterator[str]:
     """What is wrong with the records of a segment that is what was signed."""
     said = proof.segment
-    leaves = {record.place: record.leaf for record in proof.records}
+    leaves = [(record.place, record.leaf) for record in proof.records]
     try:
         root = root_by_pruned(leaves, said.records, proof.hashes)
     except UnprovenError as error:
