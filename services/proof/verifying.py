@@ -168,6 +168,12 @@ def _compare(verdict: Verdict, document: BillExport, bill: BillIssued, again: Bi
     """What is shown, what was issued and what follows, line by line."""
     lines = again.lines if again else ()
     left = Counter(map(_said, lines))
+    numbers = [line.number for line in document.lines]
+    for number, times in Counter(numbers).items():
+        if times > 1:
+            verdict.fails(f"line {number} is shown {times} times")
+    if numbers != sorted(numbers):
+        verdict.fails("the lines are not shown in the order of their numbers")
     shown = {line.number: line for line in document.lines}
     for line in bill.lines:
         problems = list(_not_shown(line, shown.pop(line.number, None)))

@@ -134,6 +134,16 @@ def test_a_row_of_the_database_that_somebody_changed_is_named() -> None:
     assert wrong == "line 3: USAGE 46.50 for 2026-01-01 to 2026-02-01 is shown, and was not issued"
 
 
+def test_a_line_that_is_shown_twice_is_named() -> None:
+    """Whatever it says the first time: who reads the file sees both."""
+    usage, drawn = EXPORT.lines
+    for lines in ((usage.model_copy(update={"amount": Decimal(99999)}), usage, drawn), (usage, usage, drawn)):
+        assert verify(EXPORT.model_copy(update={"lines": lines})).wrong == ["line 1 is shown 2 times"]
+    assert verify(EXPORT.model_copy(update={"lines": (drawn, usage)})).wrong == [
+        "the lines are not shown in the order of their numbers"
+    ]
+
+
 def test_a_bill_that_was_issued_wrong_is_named_by_line() -> None:
     """It stands so in the log, proved: its own records say otherwise."""
     usage, drawn = SIGNED.bill.lines
