@@ -80,10 +80,14 @@ class PartitionProof(Document):
 
 
 class BillExport(Document):
-    """An issued bill as it is shown, and all records of log and catalog that it follows from, proved."""
+    """An issued bill as it is shown, and all records of log and catalog that it follows from, proved.
+
+    `generations`: the names that this system's store and `usage` ever had, which its sources of records bear.
+    """
 
     kind: Literal["bill"] = "bill"
     organization: str
+    generations: Annotated[tuple[str, ...], Field(min_length=1)]
     bill_id: str
     total: Number
     lines: tuple[BillLine, ...]

@@ -130,6 +130,7 @@ async def export_bill(postgres: Postgres, cluster: Cluster, organization: str, b
     async with LogReader(cluster) as reader:
         return BillExport(
             organization=organization,
+            generations=tuple(sorted(origins.generations)),
             bill_id=bill_id,
             total=row["total"],
             lines=tuple(BillLine.model_validate(json.loads(row["line"], parse_float=Decimal)) for row in lines),

@@ -12,14 +12,17 @@ from itertools import pairwise
 from events.bill_parts import BrokenBillError
 from events.codec import UndecodableRecordError
 from events.facts.bills import BillIssued, BillLine
+from events.sources import Origins
 from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import UnprovenError, is_consistent, root_by_inclusion, root_by_pruned
 from projections.proof.segments import record_leaf
 from projections.settlement.billed import key_of
-from services.proof.deriving import Logged, derived, issued_in
+from services.proof.deriving import Issued, Logged, derived, issued_in
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof, Provable, SegmentProof
 from services.proof.head import Head, Place, StrangeHeadError, read_head
+from services.proof.selecting import OfBill, OfCatalog, Wants
 from services.signatures import ForgedError, OtherKeyError
+from services.words import printable
 
 #: What a line is told by besides its amount.
 _PLACE_OF_LINE = ("id", "number")
@@ -106,15 +109,38 @@ def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
     if verdict.wrong:
         return verdict.fails("no line is derived, for the records are not proved")
     try:
-        bill, stands = issued_in(log, document.bill_id)
-        if bill is None or bill.positions.partition != document.log.partition:
+        found = issued_in(log, document.bill_id)
+        if found is None or found.bill.positions.partition != document.log.partition:
             return verdict.fails(f"bill {document.bill_id} was not issued, as far as these records tell")
-        again = derived(document.organization, bill, catalog, log)
+        _only_what_counts(verdict, document, found, catalog, log)
+        if verdict.wrong:
+            return verdict.fails("no line is derived, for the bill follows from other records than these")
+        again = derived(found.organization, found.bill, catalog, log)
     except (UndecodableRecordError, BrokenBillError, LookupError) as error:
         return verdict.fails(f"no line is derived from these records: {type(error).__name__}: {error}")
-    if not stands:
-        verdict.fails(f"bill {bill.bill_id} was voided after it was issued")
-    _compare(verdict, document, bill, again)
+    if not found.stands:
+        verdict.fails(f"bill {found.bill.bill_id} was voided after it was issued")
+    _compare(verdict, document, found, again)
+
+
+def _only_what_counts(
+    verdict: Verdict, document: BillExport, found: Issued, catalog: Sequence[Logged], log: Sequence[Logged]
+) -> None:
+    """Every record in the file is one that an exporter puts there, so no stranger's, none twice, and nobody else's."""
+    bill, origins = found.bill, Origins(frozenset(document.generations))
+    if found.organization != document.organization:
+        said, issuer = printable(document.organization), printable(found.organization)
+        verdict.fails(f"bill {bill.bill_id} is said to be of organization {said}, and was issued by {issuer}")
+    parts: list[tuple[PartitionProof, Wants, Sequence[Logged]]] = [
+        (document.catalog, OfCatalog(origins, found.organization, bill), catalog),
+        (document.log, OfBill(origins, found.organization, bill), log),
+    ]
+    for proof, wants, records in parts:
+        reasons = [(one.offset, why) for one in records if (why := wants.why_not(*one)) is not None]
+        for why in dict.fromkeys(why for _, why in reasons):
+            first, *others = [offset for offset, reason in reasons if reason == why]
+            more = f", and so with {len(others)} more" if others else ""
+            verdict.fails(f"{proof.topic}/{proof.partition}: the record at offset {first} {why}{more}")
 
 
 def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: str | None) -> list[Logged]:
@@ -164,9 +190,9 @@ def _wrong_in(proof: SegmentProof) -> Iterator[str]:
             yield f"the record at offset {record.offset} is not the one that was signed"
 
 
-def _compare(verdict: Verdict, document: BillExport, bill: BillIssued, again: BillIssued | None) -> None:
+def _compare(verdict: Verdict, document: BillExport, found: Issued, again: BillIssued | None) -> None:
     """What is shown, what was issued and what follows, line by line."""
-    lines = again.lines if again else ()
+    bill, lines = found.bill, again.lines if again else ()
     left = Counter(map(_said, lines))
     numbers = [line.number for line in document.lines]
     for number, times in Counter(numbers).items():
@@ -192,13 +218,15 @@ def _compare(verdict: Verdict, document: BillExport, bill: BillIssued, again: Bi
         if left[_said(line)] > 0:
             left[_said(line)] -= 1
             verdict.fails(f"{_told(line)} is derived, and was not issued")
-    _totals(verdict, document, bill, again)
+    _totals(verdict, document, found, again)
 
 
-def _totals(verdict: Verdict, document: BillExport, bill: BillIssued, again: BillIssued | None) -> None:
-    told = f"bill {bill.bill_id} of account {bill.account_id}, {bill.bill_date}: {bill.total} {bill.currency}"
-    found = {"shown": document.total, "derived": again.total if again else None}
-    others = [f"{name} is {total}" for name, total in found.items() if total != bill.total]
+def _totals(verdict: Verdict, document: BillExport, found: Issued, again: BillIssued | None) -> None:
+    bill = found.bill
+    whose = f"account {bill.account_id} of {found.organization}"
+    told = f"bill {bill.bill_id} of {whose}, {bill.bill_date}: {bill.total} {bill.currency}"
+    totals = {"shown": document.total, "derived": again.total if again else None}
+    others = [f"{name} is {total}" for name, total in totals.items() if total != bill.total]
     if others:
         verdict.fails(f"{told}; {'; '.join(others)}")
     else:

@@ -1,4 +1,4 @@
-"""No document that somebody makes of a genuine one, without the operator's key, proves what does not stand in the log."""
+"""Nobody who has a genuine document and no key can make one of it that proves what does not stand in the log."""
 
 import json
 from collections.abc import Callable
@@ -115,9 +115,7 @@ def renumber(document: dict[str, Any], chosen: Chosen) -> None:
     """Another index, place, offset or beginning."""
     segment = chosen.of(part(document, chosen)["segments"])
     record = chosen.of(segment["records"])
-    where, name = chosen.of(
-        [(segment, "index"), (record, "place"), (record, "offset"), (segment["segment"], "start")]
-    )
+    where, name = chosen.of([(segment, "index"), (record, "place"), (record, "offset"), (segment["segment"], "start")])
     where[name] = max(where[name] + chosen.number(3) - 1, 0)
 
 

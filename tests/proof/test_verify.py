@@ -1,6 +1,7 @@
 """A bill is verified from a file alone, and what somebody changed in it, or behind it, is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.proof.signed_log import (
     ORIGINS,
     OTHER_SIGNER,
     OTHERS,
+    SHARED,
     SIGNER,
     SignedLog,
     signed_log,
@@ -30,6 +32,7 @@ from tests.proof.signed_log import (
 
 SIGNED = signed_log()
 EXPORT = SIGNED.export()
+TOLD = f"bill {BILL} of account {SIGNED.bill.account_id} of {ORGANIZATION}, 2026-02-01: 43.50 USD"
 
 
 def test_the_bill_is_what_its_records_give() -> None:
@@ -40,7 +43,7 @@ def test_the_bill_is_what_its_records_give() -> None:
         "OK       line 1: USAGE 46.50 for 2026-01-01 to 2026-02-01",
         "OK       line 2: COMMITMENT_CONSUMED -3.00 for 2026-01-01 to 2026-02-01",
     ]
-    assert verdict.lines[-1] == f"OK       bill {BILL} of account {SIGNED.bill.account_id}, 2026-02-01: 43.50 USD"
+    assert verdict.lines[-1] == f"OK       {TOLD}"
 
 
 def test_no_other_customer_is_in_it_and_nothing_that_came_later() -> None:
@@ -124,7 +127,7 @@ def test_a_row_of_the_database_that_somebody_changed_is_named() -> None:
     verdict = verify(EXPORT.model_copy(update={"lines": shown, "total": Decimal("43.51")}))
     assert verdict.wrong == [
         "line 1: USAGE 46.50 for 2026-01-01 to 2026-02-01; amount is shown as 46.51, and was issued as 46.50",
-        f"bill {BILL} of account {SIGNED.bill.account_id}, 2026-02-01: 43.50 USD; shown is 43.51",
+        f"{TOLD}; shown is 43.51",
     ]
     assert verify(EXPORT.model_copy(update={"lines": (usage,)})).wrong == [
         "line 2: COMMITMENT_CONSUMED -3.00 for 2026-01-01 to 2026-02-01; it is not shown"
@@ -166,13 +169,89 @@ def test_a_bill_that_was_issued_wrong_is_named_by_line() -> None:
     ]
 
 
+def a_log_with(usage: Callable[[str], str]) -> tuple[PartitionProof, int]:
+    """A log in which stands, before the bill, also what `usage` makes of a record of usage: with all of the customer's
+    records, as somebody may export it who asks not which of them count; and where that one stands."""
+    values = [value or b"" for _, value in SIGNED.records[LOG]]
+    own = next(value for value in values if b'"tokens":"300"' in value)
+    at = values.index(own) + 1
+    # In the place of a record of others, so that positions of the bill stand.
+    at = next(place for place in range(at, len(values)) if OTHERS.encode() in values[place])
+    values[at] = usage(own.decode()).encode()
+    account = SIGNED.bill.account_id.encode()
+    signed = SignedLog(SIGNED.records | {LOG: list(enumerate(values))}, SIGNED.bill)
+    wanted = {place for place, value in enumerate(values[: SIGNED.bill.positions.log]) if account in value}
+    wanted |= {place for place, value in enumerate(values) if b'"BillIssued"' in value}
+    return signed.proved(LOG, Exactly(wanted)), at
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """Wants records at these offsets, whatever they are."""
+
+    offsets: Collection[int]
+
+    def why_not(self, offset: int, value: bytes) -> str | None:
+        return None if offset in self.offsets else "is not asked for"
+
+
+@pytest.mark.parametrize(
+    ("usage", "why"),
+    [
+        (lambda text: text, "has a number that its source had used before"),
+        (lambda text: text.replace('"source":"usage/', '"source":"usage/stranger-'), "is no record of this system"),
+        (lambda text: text.replace('"source":"usage/', '"source":"usages/'), "is no record of this system"),
+        (
+            lambda text: text.replace('"source":"usage/', '"source":"read/').replace(
+                f'"organization":"{ORGANIZATION}"', f'"organization":"{OTHERS}"'
+            ),
+            "is another organization's",
+        ),
+    ],
+)
+def test_usage_that_no_reader_counts_is_not_counted_in_a_file(usage: Callable[[str], str], why: str) -> None:
+    log, at = a_log_with(usage)
+    verdict = verify(EXPORT.model_copy(update={"log": log}), SIGNER.key)
+    assert verdict.wrong == [
+        f"billing.events/0: the record at offset {at} {why}",
+        "no line is derived, for the bill follows from other records than these",
+    ]
+
+
+def test_the_catalog_of_others_is_not_taken() -> None:
+    every = SIGNED.proved(SHARED, Exactly(range(len(SIGNED.records[SHARED]))))
+    verdict = verify(EXPORT.model_copy(update={"catalog": every}), SIGNER.key)
+    assert "is another organization's, and so with" in verdict.wrong[0]
+
+
+def test_the_organization_is_that_of_the_issued_bill() -> None:
+    verdict = verify(EXPORT.model_copy(update={"organization": "someone-else"}), SIGNER.key)
+    assert (
+        verdict.wrong[0] == f"bill {BILL} is said to be of organization someone-else, and was issued by {ORGANIZATION}"
+    )
+    verdict = verify(EXPORT.model_copy(update={"generations": ("another-system",)}), SIGNER.key)
+    assert "is no record of this system, and so with" in verdict.wrong[0]
+
+
+@dataclass(frozen=True)
+class Without:
+    """Wants what another wants, without some of it."""
+
+    wants: OfBill
+    left_out: Callable[[int, bytes], bool]
+
+    def why_not(self, offset: int, value: bytes) -> str | None:
+        return self.wants.why_not(offset, value) or ("is left out" if self.left_out(offset, value) else None)
+
+
 def test_an_export_that_leaves_out_usage_gives_other_lines_than_were_issued() -> None:
     wants = OfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
     last = EXPORT.log.segments[-2].records[-1].offset
-    fewer = SIGNED.proved(LOG, lambda offset, value: wants(offset, value) and offset != last)
+    fewer = SIGNED.proved(LOG, Without(wants, lambda offset, _: offset == last))
     verdict = verify(EXPORT.model_copy(update={"log": fewer}))
     assert "line 1: USAGE 46.50" in verdict.wrong[0] and "derived is USAGE 4" in verdict.wrong[0]
-    without_bill = SIGNED.proved(LOG, lambda offset, value: wants(offset, value) and b"BillIssued" not in value)
+    wants = OfBill(ORIGINS, ORGANIZATION, SIGNED.bill)
+    without_bill = SIGNED.proved(LOG, Without(wants, lambda _, value: b"BillIssued" in value))
     [wrong] = verify(EXPORT.model_copy(update={"log": without_bill})).wrong
     assert wrong == f"bill {BILL} was not issued, as far as these records tell"
 
