@@ -3,7 +3,7 @@
 It is RFC 6962's in all but its text, which is a JSON Web Signature as all checkpoints here are.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
@@ -88,6 +88,13 @@ class Head(Document):
     def named(self) -> str:
         """Which one it is, in words."""
         return f"checkpoint {self.size} of {self.topic}/{self.partition}"
+
+    @property
+    def as_of(self) -> str:
+        """When it stands, in words: the quarter hour that ended its last segment, else the offset that it reaches."""
+        tick = self.segment.tick
+        moment = f"{tick.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if tick else f"offset {self.segment.end}"
+        return f"as of {moment}"
 
 
 def head_of(tree: Tree, last: Segment) -> Head:

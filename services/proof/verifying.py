@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from events.bill_parts import BrokenBillError
 from events.codec import UndecodableRecordError
@@ -22,7 +23,6 @@ from services.proof.documents import BillExport, Consistency, Inclusion, Partiti
 from services.proof.head import Head, Place, StrangeHeadError, read_head
 from services.proof.selecting import OfBill, OfCatalog, Wants
 from services.signatures import ForgedError, OtherKeyError
-from services.words import printable
 
 #: What a line is told by besides its amount.
 _PLACE_OF_LINE = ("id", "number")
@@ -44,6 +44,10 @@ class Verdict:
         """Something is not."""
         self.lines.append(f"DIFFERS  {text}")
         self.wrong.append(text)
+
+    def notes(self, text: str) -> None:
+        """What whoever reads it has to know beside."""
+        self.lines.append(f"NOTE     {text}")
 
     def head(self, token: str, what: str, key: str | None) -> Head | None:
         """A checkpoint, if it is what the key signed."""
@@ -88,7 +92,7 @@ def _inclusion(verdict: Verdict, document: Inclusion, key: str | None) -> None:
     elif root != segment.root or not segment.start <= document.offset < segment.end:
         verdict.fails(f"{what} is not the one that was signed")
     else:
-        verdict.holds(f"{what} is part of {head.named}")
+        verdict.holds(f"{what} is part of {head.named}, {head.as_of}")
 
 
 def _consistency(verdict: Verdict, document: Consistency, key: str | None) -> None:
@@ -98,69 +102,83 @@ def _consistency(verdict: Verdict, document: Consistency, key: str | None) -> No
         return
     alike = (first.topic, first.partition) == (second.topic, second.partition)
     if alike and is_consistent(first.size, first.root, second.size, second.root, document.path):
-        verdict.holds(f"{second.named} goes on from checkpoint {first.size}: nothing before it was changed")
+        goes_on = f"{second.named}, {second.as_of}, goes on from checkpoint {first.size}, {first.as_of}"
+        verdict.holds(f"{goes_on}: nothing before it was changed")
     else:
         verdict.fails(f"{second.named} does not go on from {first.named}")
+
+
+class Proved(NamedTuple):
+    """Records of a partition, in order, and the checkpoint under which they stand in the log."""
+
+    head: Head
+    records: list[Logged]
 
 
 def _bill(verdict: Verdict, document: BillExport, key: str | None) -> None:
     catalog = proved_records(verdict, document.catalog, (CATALOG, 0), key)
     log = proved_records(verdict, document.log, (EVENTS, document.log.partition), key)
-    if verdict.wrong:
+    if catalog is None or log is None:
         return verdict.fails("no line is derived, for the records are not proved")
+    if len(verdict.keys) > 1:
+        return verdict.fails("its checkpoints are signed with different keys")
     try:
-        found = issued_in(log, document.bill_id)
+        found = issued_in(log.records, document.bill_id)
         if found is None or found.bill.positions.partition != document.log.partition:
             return verdict.fails(f"bill {document.bill_id} was not issued, as far as these records tell")
         _only_what_counts(verdict, document, found, catalog, log)
         if verdict.wrong:
             return verdict.fails("no line is derived, for the bill follows from other records than these")
-        again = derived(found.organization, found.bill, catalog, log)
+        again = derived(found.organization, found.bill, catalog.records, log.records)
     except (UndecodableRecordError, BrokenBillError, LookupError) as error:
         return verdict.fails(f"no line is derived from these records: {type(error).__name__}: {error}")
     if not found.stands:
         verdict.fails(f"bill {found.bill.bill_id} was voided after it was issued")
+    named = ", ".join(document.generations)
+    verdict.notes(f"records count whose source is of {named}: these names are for the operator to confirm")
+    verdict.notes(f"all that follows is {log.head.as_of}: what was written later is not in it, nor what was left out")
     _compare(verdict, document, found, again)
 
 
-def _only_what_counts(
-    verdict: Verdict, document: BillExport, found: Issued, catalog: Sequence[Logged], log: Sequence[Logged]
-) -> None:
+def _only_what_counts(verdict: Verdict, document: BillExport, found: Issued, catalog: Proved, log: Proved) -> None:
     """Every record in the file is one that an exporter puts there, so no stranger's, none twice, and nobody else's."""
     bill, origins = found.bill, Origins(frozenset(document.generations))
     if found.organization != document.organization:
-        said, issuer = printable(document.organization), printable(found.organization)
+        said, issuer = document.organization, found.organization
         verdict.fails(f"bill {bill.bill_id} is said to be of organization {said}, and was issued by {issuer}")
-    parts: list[tuple[PartitionProof, Wants, Sequence[Logged]]] = [
-        (document.catalog, OfCatalog(origins, found.organization, bill), catalog),
-        (document.log, OfBill(origins, found.organization, bill), log),
+    parts: list[tuple[Wants, Proved, int]] = [
+        (OfCatalog(origins, found.organization, bill), catalog, bill.positions.catalog),
+        (OfBill(origins, found.organization, bill), log, bill.positions.log),
     ]
-    for proof, wants, records in parts:
-        reasons = [(one.offset, why) for one in records if (why := wants.why_not(*one)) is not None]
+    for wants, proved, derived_at in parts:
+        head = proved.head
+        if head.segment.end < derived_at:
+            verdict.fails(f"{head.named} ends before offset {derived_at}, up to which the bill was derived")
+        reasons = [(one.offset, why) for one in proved.records if (why := wants.why_not(*one)) is not None]
         for why in dict.fromkeys(why for _, why in reasons):
             first, *others = [offset for offset, reason in reasons if reason == why]
             more = f", and so with {len(others)} more" if others else ""
-            verdict.fails(f"{proof.topic}/{proof.partition}: the record at offset {first} {why}{more}")
+            verdict.fails(f"{head.topic}/{head.partition}: the record at offset {first} {why}{more}")
 
 
-def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: str | None) -> list[Logged]:
-    """The records of a partition, in order; none of them if anything about them is not as it was signed."""
+def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: str | None) -> Proved | None:
+    """What a file has of a partition; None if anything about it is not as it was signed."""
     what = f"{proof.topic}/{proof.partition}"
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
-        return []
+        return None
     if (head.topic, head.partition) != place or (proof.topic, proof.partition) != place:
         verdict.fails(f"{what}: {head.named} is another partition's")
-        return []
+        return None
     segments = [(one.index, one.segment.segment.leaf(*place)) for one in proof.segments]
     try:
         root = root_by_pruned(segments, head.size, proof.hashes)
     except UnprovenError as error:
         verdict.fails(f"{what}: no proof: {error}")
-        return []
+        return None
     if root != head.root:
         verdict.fails(f"{what}: these segments are not those of {head.named}")
-        return []
+        return None
     wrong = [text for one in proof.segments for text in _wrong_in(one)]
     if any(second.segment.start < first.segment.end for first, second in pairwise(proof.segments)):
         wrong.append("its segments overlap")
@@ -170,8 +188,9 @@ def proved_records(verdict: Verdict, proof: PartitionProof, place: Place, key: s
     for text in wrong:
         verdict.fails(f"{what}: {text}")
     if not wrong:
-        verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}")
-    return [Logged(one.offset, one.raw) for part in proof.segments for one in part.records if not wrong]
+        verdict.holds(f"{what}: {len(offsets)} records are part of {head.named}, {head.as_of}")
+    records = [Logged(one.offset, one.raw) for part in proof.segments for one in part.records]
+    return None if wrong else Proved(head, records)
 
 
 def _wrong_in(proof: SegmentProof) -> Iterator[str]:

@@ -14,7 +14,8 @@ from events.facts.bills import BillVoided
 from projections.proof.merkle import consistency
 from services.proof.cli import verify as command
 from services.proof.documents import READER, BillExport, Consistency, PartitionProof
-from services.proof.selecting import OfBill
+from services.proof.head import Place
+from services.proof.selecting import OfBill, OfCatalog
 from services.proof.verifying import verify
 from tests.proof.signed_log import (
     BILL,
@@ -44,6 +45,27 @@ def test_the_bill_is_what_its_records_give() -> None:
         "OK       line 2: COMMITMENT_CONSUMED -3.00 for 2026-01-01 to 2026-02-01",
     ]
     assert verdict.lines[-1] == f"OK       {TOLD}"
+
+
+def test_the_verdict_says_as_of_when_it_stands() -> None:
+    """A voiding that came later, or that was left out of the file, is in no file: so it is told what is known."""
+    lines = verify(EXPORT, SIGNER.key).lines
+    assert "part of checkpoint 4 of billing.events/0, as of 2026-03-20 02:15 UTC" in lines[1]
+    [names, moment] = [line for line in lines if line.startswith("NOTE ")]
+    assert "proved" in names and "all that follows is as of 2026-03-20 02:15 UTC: what was written later" in moment
+
+
+@pytest.mark.parametrize("place", [SHARED, LOG])
+def test_a_checkpoint_that_is_older_than_what_the_bill_was_derived_under_is_told(place: Place) -> None:
+    """Prices that came behind it could be left out of the file, and nothing of that would show."""
+    positions = SIGNED.bill.positions
+    end = {SHARED: positions.catalog, LOG: positions.log}[place]
+    wants = {SHARED: OfCatalog, LOG: OfBill}[place](ORIGINS, ORGANIZATION, SIGNED.bill)
+    older = SignedLog(SIGNED.records | {place: SIGNED.records[place][: end - 1]}, SIGNED.bill)
+    proof = older.proved(place, wants)
+    part = {SHARED: "catalog", LOG: "log"}[place]
+    wrong = verify(EXPORT.model_copy(update={part: proof}), SIGNER.key).wrong
+    assert "ends before offset" in wrong[0] if place == SHARED else "was not issued" in wrong[0]
 
 
 def test_no_other_customer_is_in_it_and_nothing_that_came_later() -> None:
