@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
-from pydantic import ValidationError
 
 from events.topics import CATALOG, EVENTS
 from services.commands.errors import CommandError
@@ -14,7 +13,7 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.postgres import open_postgres
 from services.proof.checking import Check
-from services.proof.documents import READER
+from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
 from services.proof.head import Document, Place, notary, read_head
 from services.proof.keeping import all_heads, places
@@ -25,11 +24,9 @@ from services.run.settings import load_settings
 from services.signatures import ForgedError, NoSecretError, OtherKeyError
 from services.words import printable
 
+#: Statuses of `verify`; click's own is 2.
+_DIFFERS, _WHOSE_KEY = 1, 3
 _of_catalog = click.option("--catalog", is_flag=True, help="Of billing.catalog, which has partition 0 alone.")
-
-
-class UnreadableError(Worded, ExpectedFailure):
-    """{file} is no document of `trueup export`, `trueup proof` or the API: {why}"""
 
 
 class LogDiffersError(Worded, ExpectedFailure):
@@ -121,9 +118,9 @@ def bill(id: str, to: Path | None) -> None:
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
         if to is None:
-            click.echo(_json(document))
+            click.echo(written(document))
         else:
-            to.write_text(_json(document), encoding="utf-8")
+            to.write_text(written(document), encoding="utf-8")
 
     run_process(body)
 
@@ -132,19 +129,19 @@ def bill(id: str, to: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--key", help="The thumbprint of the operator's key, as the operator told it.")
 def verify(file: Path, key: str | None) -> None:
-    """Verify FILE, a bill or a proof, with nothing but this program; exit status 1 if anything differs."""
-    try:
-        document = READER.validate_json(file.read_bytes())
-    except ValidationError as error:
-        raise UnreadableError(file=file, why=error.errors(include_url=False)[0]["msg"]) from error
-    verdict = verify_document(document, key)
+    """Verify FILE, a bill or a proof, with nothing but this program.
+
+    Exit status 0: all of it holds, and is signed with the key that you name. 1: something differs, or FILE cannot be
+    read. 3: all of it holds under the key in the last line, which nobody has compared with the operator's.
+    """
+    verdict = verify_document(read_document(file.read_bytes(), file), key)
     for line in verdict.lines:
         click.echo(printable(line))
     for signed_by in sorted(verdict.keys):
         click.echo(
             f"signed with key {signed_by}" + ("" if key else "; compare it with the one that the operator names")
         )
-    sys.exit(1 if verdict.wrong else 0)
+    sys.exit(_DIFFERS if verdict.wrong else 0 if key else _WHOSE_KEY)
 
 
 def _place(partition: int, catalog: bool) -> Place:
@@ -154,10 +151,6 @@ def _place(partition: int, catalog: bool) -> Place:
 def _print(prove: Callable[[LogReader], Awaitable[Document]]) -> None:
     async def body(process: Process) -> None:
         async with LogReader(process.endpoints.kafka) as reader:
-            click.echo(_json(await prove(reader)))
+            click.echo(written(await prove(reader)))
 
     run_process(body)
-
-
-def _json(document: Document) -> str:
-    return document.model_dump_json(by_alias=True, exclude_none=True)

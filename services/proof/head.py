@@ -6,7 +6,16 @@ It is RFC 6962's in all but its text, which is a JSON Web Signature as all check
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from projections.proof.merkle import root_of_peaks
@@ -16,6 +25,7 @@ from services.signatures import Signed, Signer, read_signed, said
 
 _AUDIENCE, _MEMBER = "trueup-tree-head", "head"
 _HASH_BYTES = 32
+_TOO_LARGE = 1 << 63
 
 
 #: Topic and partition.
@@ -40,6 +50,16 @@ Hex = Annotated[
 ]
 
 
+def _fits(value: int) -> int:
+    if not 0 <= value < _TOO_LARGE:
+        raise ValueError("must be a whole number from 0 on, of at most 8 bytes, as offsets are")
+    return value
+
+
+#: An offset, a place, an index or a count. The bounds stand in no schema: who reads JSON into doubles knows none such.
+Count = Annotated[int, AfterValidator(_fits)]
+
+
 class Document(BaseModel):
     """A part of what is signed, or of a file that is verified."""
 
@@ -49,9 +69,9 @@ class Document(BaseModel):
 class SegmentSaid(Document):
     """A segment as it is written down. `tick`: the quarter hour that ended it; none where it was full."""
 
-    start: int = Field(ge=0)
-    end: int = Field(ge=1)
-    records: int = Field(ge=1)
+    start: Count = Field(ge=0)
+    end: Count = Field(ge=1)
+    records: Count = Field(ge=1)
     root: Hex
     tick: datetime | None = None
 
@@ -73,8 +93,8 @@ class Head(Document):
     """
 
     topic: str
-    partition: int = Field(ge=0)
-    size: int = Field(ge=1)
+    partition: Count = Field(ge=0)
+    size: Count = Field(ge=1)
     segment: SegmentSaid
     root: Hex
     peaks: tuple[Hex, ...]

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from projections.proof.merkle import root_of
 from projections.proof.segments import record_leaf
-from services.proof.documents import READER, BillExport
+from services.proof.documents import READER, BillExport, UnreadableError, read_document
 from services.proof.head import Place
 from services.proof.verifying import Verdict, proved_records, verify
 from tests.proof.signed_log import LOG, SHARED, SIGNER, signed_log
@@ -133,8 +132,8 @@ def made_of(steps: list[tuple[Change, list[int]]]) -> BillExport | None:
         except (IndexError, KeyError, TypeError, AttributeError):
             continue  # there is nothing left to choose from, or it is of another kind
     try:
-        made = READER.validate_json(json.dumps(document))
-    except ValidationError:
+        made = read_document(json.dumps(document).encode(), "bill.json")
+    except UnreadableError:
         return None
     assert isinstance(made, BillExport)
     return made
