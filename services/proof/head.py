@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from projections.proof.merkle import root_of_peaks
 from projections.proof.segments import Segment, Tree
 from services.failures import Worded
-from services.signatures import Signed, Signer, read_signed, said
+from services.signatures import Signed, Signer, read_signed
 
 _AUDIENCE, _MEMBER = "trueup-tree-head", "head"
 _HASH_BYTES = 32
@@ -134,6 +134,11 @@ def notary(secret: bytes) -> Signer:
     return Signer(secret, _AUDIENCE)
 
 
+def key_by(secret: SecretStr | None) -> str | None:
+    """The thumbprint of the key that the operator's secret gives; None: there is none here."""
+    return notary(secret.get_secret_value().encode()).key if secret else None
+
+
 def sign_head(signer: Signer, head: Head) -> str:
     """The head as a token: the same one whenever it is signed."""
     return signer.sign({_MEMBER: head.model_dump(mode="json", by_alias=True, exclude_none=True)})
@@ -146,11 +151,6 @@ def read_head(token: str, key: str | None = None) -> tuple[Head, str]:
     """
     signed: Signed = read_signed(token, _AUDIENCE, key)
     return _head(signed.content), signed.key
-
-
-def head_said(token: str) -> Head:
-    """A head as it is written, whoever signed it. Raises: ForgedError, StrangeHeadError."""
-    return _head(said(token))
 
 
 def _head(content: Any) -> Head:
