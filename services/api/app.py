@@ -84,12 +84,14 @@ def create_app(
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
+    proof_key: str | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
-    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it.
+    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
+    `proof_key`: what proofs are to be signed with.
     """
 
     @contextlib.asynccontextmanager
@@ -103,7 +105,7 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             keys = AskedTogether(partial(_find_keys, every))

@@ -15,11 +15,11 @@ from services.postgres import open_postgres
 from services.proof.checking import Check
 from services.proof.documents import read_document, written
 from services.proof.exporting import export_bill, prove_consistency, prove_inclusion
-from services.proof.head import Document, Place, notary, read_head
+from services.proof.head import Document, Place, key_by, notary, read_head
 from services.proof.keeping import all_heads, places
 from services.proof.signing import numbered
 from services.proof.verifying import verify as verify_document
-from services.run.process import Process, run_process
+from services.run.process import KafkaProcess, Process, run_on_kafka, run_process
 from services.run.settings import load_settings
 from services.signatures import NoSecretError
 from services.words import printable
@@ -53,7 +53,7 @@ def key() -> None:
 @_of_catalog
 def inclusion(partition: int, offset: int, catalog: bool) -> None:
     """Print the proof that the record at OFFSET of PARTITION of billing.events stands in what is signed."""
-    _print(lambda reader: prove_inclusion(reader, _place(partition, catalog), offset))
+    _print(lambda reader, key: prove_inclusion(reader, _place(partition, catalog), offset, key))
 
 
 @proof.command()
@@ -63,20 +63,24 @@ def inclusion(partition: int, offset: int, catalog: bool) -> None:
 @_of_catalog
 def consistency(partition: int, first: int, second: int | None, catalog: bool) -> None:
     """Print the proof that checkpoint SECOND of PARTITION, or the newest, goes on from checkpoint FIRST."""
-    _print(lambda reader: prove_consistency(reader, _place(partition, catalog), first, second))
+    _print(lambda reader, key: prove_consistency(reader, _place(partition, catalog), first, second, key))
 
 
 @proof.command()
-@click.option("--key", help="The thumbprint of the key that is to have signed.")
+@click.option(
+    "--key",
+    help="The thumbprint of the key that is to have signed; else that of TRUEUP_CHECKPOINT_SECRET, if it is given.",
+)
 def log(key: str | None) -> None:
     """Read the whole log again and compare it with what was signed; exit status 1 names the first difference."""
 
-    async def body(process: Process) -> None:
-        async with KafkaAdmin(process.endpoints.kafka) as admin, LogReader(process.endpoints.kafka) as reader:
+    async def body(process: KafkaProcess) -> None:
+        async with KafkaAdmin(process.kafka) as admin, LogReader(process.kafka) as reader:
+            wanted = key or key_by(process.settings.checkpoint_secret)
             for place in await places(admin):
-                await check_partition(reader, place, key)
+                await check_partition(reader, place, wanted)
 
-    run_process(body)
+    run_on_kafka(body)
 
 
 async def check_partition(reader: LogReader, place: Place, key: str | None = None) -> None:
@@ -111,7 +115,9 @@ def bill(id: str, to: Path | None) -> None:
         async with open_postgres(process.endpoints.database_url, most=2) as postgres:
             try:
                 organization = await organization_of_bill(postgres, id)
-                document = await export_bill(postgres, process.endpoints.kafka, organization, id)
+                document = await export_bill(
+                    postgres, process.endpoints.kafka, organization, id, key_by(process.settings.checkpoint_secret)
+                )
             except CommandError as error:
                 raise click.ClickException(str(error)) from error
         if to is None:
@@ -145,9 +151,11 @@ def _place(partition: int, catalog: bool) -> Place:
     return (CATALOG if catalog else EVENTS), partition
 
 
-def _print(prove: Callable[[LogReader], Awaitable[Document]]) -> None:
-    async def body(process: Process) -> None:
-        async with LogReader(process.endpoints.kafka) as reader:
-            click.echo(written(await prove(reader)))
+def _print(prove: Callable[[LogReader, str | None], Awaitable[Document]]) -> None:
+    """With the proofs of the operator's key, where the secret is given."""
 
-    run_process(body)
+    async def body(process: KafkaProcess) -> None:
+        async with LogReader(process.kafka) as reader:
+            click.echo(written(await prove(reader, key_by(process.settings.checkpoint_secret))))
+
+    run_on_kafka(body)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
 from projections.proof.segments import Tree
+from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
 from services.proof.head import Head, Place, StrangeHeadError, read_head
@@ -58,14 +59,16 @@ async def newest_head(reader: LogReader, place: Place, key: str) -> Head | None:
     return None
 
 
-async def all_heads(reader: LogReader, place: Place, key: str | None = None) -> list[Published]:
+async def all_heads(reader: LogReader, place: Place, key: str | None = None, whose: str = "") -> list[Published]:
     """The heads that were signed with a key, else those of the key that signed last, by their size: 1, 2, ...
 
-    Raises: NoHeadsError.
+    To verify a year's signatures takes many seconds: that is done in a thread, in the turn of the organization `whose`.
+    Raises: NoHeadsError, NoTurnError.
     """
     [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
     [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
-    found = series_of(await _tokens(reader, place, start, stop), place, key)
+    tokens = await _tokens(reader, place, start, stop)
+    found = await compute(whose, series_of, tokens, place, key)
     if not found:
         raise NoHeadsError(place, key)
     return found
