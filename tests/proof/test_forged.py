@@ -13,7 +13,8 @@ from projections.proof.merkle import root_of
 from projections.proof.segments import record_leaf
 from services.proof.documents import READER, BillExport, UnreadableError, read_document
 from services.proof.head import Place
-from services.proof.verifying import Verdict, proved_records, verify
+from services.proof.verdict import Verdict, proved_records
+from services.proof.verifying import verify
 from tests.proof.signed_log import LOG, SHARED, SIGNER, signed_log
 
 SIGNED = signed_log()
