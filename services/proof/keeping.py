@@ -22,10 +22,12 @@ _FIRST_LOOK = 50
 
 
 class NoHeadsError(Worded, ExpectedFailure):
-    """nothing is signed of {topic}/{partition}{by} yet: let `trueup notary` run until the quarter hour is over"""
+    """nothing is signed of {topic}/{partition} yet with the key that is asked for, the operator's where it is known: let
+    `trueup notary` run until the quarter hour is over
+    """
 
-    def __init__(self, place: Place, key: str | None = None) -> None:
-        super().__init__(topic=place[0], partition=place[1], by=f" with key {key}" if key else "")
+    def __init__(self, place: Place) -> None:
+        super().__init__(topic=place[0], partition=place[1])
 
 
 class Published(NamedTuple):
@@ -70,7 +72,7 @@ async def all_heads(reader: LogReader, place: Place, key: str | None = None, who
     tokens = await _tokens(reader, place, start, stop)
     found = await compute(whose, series_of, tokens, place, key)
     if not found:
-        raise NoHeadsError(place, key)
+        raise NoHeadsError(place)
     return found
 
 
