@@ -18,7 +18,7 @@ from services.kafka import LogReader
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NoRecordError, prove_consistency, prove_inclusion
 from services.proof.head import Document, Place
-from services.proof.keeping import NoHeadsError, Published, all_heads
+from services.proof.keeping import NoHeadsError, Published, all_heads, heads_before
 
 #: As many digits as a whole number may have in a query.
 _OFFSET_MAX = 9_999_999_999
@@ -74,11 +74,7 @@ async def list_checkpoints(
     """Signed checkpoints of a partition of the log, newest first: what it was known by at each quarter hour."""
     await _require(call, place)
     async with LogReader(call.api.cluster) as reader:
-        try:
-            heads = await all_heads(reader, place, call.api.proof_key, call.organization)
-        except NoHeadsError:
-            heads = []
-    found = page.fetched_of(reversed(heads), _size)
+        found = await _page_of(reader, place, page, call)
     return page.answer([_shown(one) for one in page.shown(found)], found, _size)
 
 
@@ -112,6 +108,17 @@ async def consistency(
     async with LogReader(call.api.cluster) as reader:
         key, whose = call.api.proof_key, call.organization
         return _answer(await prove_consistency(reader, place, first, second or None, key, whose))
+
+
+async def _page_of(reader: LogReader, place: Place, page: Page, call: Call) -> list[Published]:
+    """What is fetched for a page. Without the operator's key all are read: only they tell whose the series is."""
+    if (key := call.api.proof_key) is not None:
+        return await heads_before(reader, place, key, page.before, page.fetched, call.organization)
+    try:
+        heads = await all_heads(reader, place, None, call.organization)
+    except NoHeadsError:
+        heads = []
+    return page.fetched_of(reversed(heads), _size)
 
 
 async def _require(call: Call, place: Place) -> None:

@@ -6,7 +6,7 @@ over, and so is a token that its key has not signed, whatever it says. Whoever k
 heads of that one; without, the key that signed last is as good as any, and a stranger's may be the last.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
@@ -22,8 +22,8 @@ _FIRST_LOOK = 50
 
 
 class NoHeadsError(Worded, ExpectedFailure):
-    """nothing is signed of {topic}/{partition} yet with the key that is asked for, the operator's where it is known: let
-    `trueup notary` run until the quarter hour is over
+    """nothing is signed of {topic}/{partition} yet with the key that is asked for, the operator's where it is known:
+    let `trueup notary` run until the quarter hour is over
     """
 
     def __init__(self, place: Place) -> None:
@@ -45,20 +45,65 @@ async def places(admin: KafkaAdmin) -> list[Place]:
 
 async def newest_head(reader: LogReader, place: Place, key: str) -> Head | None:
     """The newest head that was signed with this key, looked for backwards; None without any."""
-    [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
-    [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
+    _, head = await _newest(reader, place, key)
+    return head
+
+
+async def _newest(reader: LogReader, place: Place, key: str) -> tuple[int, Head | None]:
+    """The same with its offset."""
+    start, stop = await _ends(reader, place)
     length = _FIRST_LOOK
     while stop > start:
-        tokens = await _tokens(reader, place, max(start, stop - length), stop)
-        for token in reversed(tokens):
-            try:
-                head, _ = read_head(token, key)
-            except (OtherKeyError, ForgedError, StrangeHeadError):
-                continue
-            if (head.topic, head.partition) == place:
-                return head
+        for offset, token in reversed(await _tokens(reader, place, max(start, stop - length), stop)):
+            if (head := _read(token, place, key)) is not None:
+                return offset, head
         stop, length = max(start, stop - length), length * 2
-    return None
+    return start, None
+
+
+async def heads_before(
+    reader: LogReader, place: Place, key: str, size: int | None, most: int, whose: str
+) -> list[Published]:
+    """The newest heads of this key, of fewer segments than `size`, up to `most`, newest first; none without any.
+
+    They are read backwards: a page costs what it shows, however long the log was signed. `whose`: as of `all_heads`.
+    """
+    start, _ = await _ends(reader, place)
+    offset, newest = await _newest(reader, place, key)
+    found: list[Published] = []
+    if newest is None:
+        return found
+    first = newest.size if size is None else min(size - 1, newest.size)
+    wanted = range(first, max(first - most, 0), -1)
+    # Between that one and the newest stands at least one record for each that comes between them.
+    stop = offset + 1 - (newest.size - first)
+    while stop > start and len(found) < len(wanted):
+        begin = max(start, stop - most)
+        tokens = [token for _, token in await _tokens(reader, place, begin, stop)]
+        await compute(whose, _go_back, found, tokens, place, key, wanted)
+        stop = begin
+    return found
+
+
+def _go_back(found: list[Published], tokens: Sequence[str], place: Place, key: str, wanted: Sequence[int]) -> None:
+    """Add of the tokens that stand before what was found those of the sizes that are wanted, which it goes on from."""
+    for token in reversed(tokens):
+        if len(found) == len(wanted):
+            return
+        head, following = _read(token, place, key), found[-1].head if found else None
+        if head is None or head.size != wanted[len(found)]:
+            continue
+        if following is None or head.tree.grown(following.segment.segment) == following.tree:
+            found.append(Published(token, head))
+
+
+def _read(token: str, place: Place, key: str) -> Head | None:
+    """The head of a place that a key has signed; None: it is another token."""
+    try:
+        head, _ = read_head(token, key)
+    except (OtherKeyError, ForgedError, StrangeHeadError):
+        return None
+    return head if (head.topic, head.partition) == place else None
 
 
 async def all_heads(reader: LogReader, place: Place, key: str | None = None, whose: str = "") -> list[Published]:
@@ -67,9 +112,7 @@ async def all_heads(reader: LogReader, place: Place, key: str | None = None, who
     To verify a year's signatures takes many seconds: that is done in a thread, in the turn of the organization `whose`.
     Raises: NoHeadsError, NoTurnError.
     """
-    [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
-    [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
-    tokens = await _tokens(reader, place, start, stop)
+    tokens = [token for _, token in await _tokens(reader, place, *await _ends(reader, place))]
     found = await compute(whose, series_of, tokens, place, key)
     if not found:
         raise NoHeadsError(place)
@@ -94,8 +137,15 @@ def series_of(tokens: Iterable[str], place: Place, key: str | None = None) -> li
     return series.get(last or "", [])
 
 
-async def _tokens(reader: LogReader, place: Place, start: int, stop: int) -> list[str]:
-    found: list[str] = []
+async def _ends(reader: LogReader, place: Place) -> tuple[int, int]:
+    """Where the partition of a place's heads begins and ends."""
+    [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
+    [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
+    return start, stop
+
+
+async def _tokens(reader: LogReader, place: Place, start: int, stop: int) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
     async for records in reader.read(TREE_HEADS, place[1], start, stop):
-        found += [(record.value or b"").decode(errors="replace") for record in records]
+        found += [(record.offset, (record.value or b"").decode(errors="replace")) for record in records]
     return found

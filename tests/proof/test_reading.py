@@ -15,7 +15,7 @@ from services.kafka import BatchWriter, Cluster, LogReader
 from services.proof import exporting, keeping
 from services.proof.exporting import prove_consistency, prove_inclusion
 from services.proof.head import Place
-from services.proof.keeping import all_heads
+from services.proof.keeping import all_heads, heads_before
 from services.proof.signing import Notary, OtherLogError, SignedBeyondError, numbered
 from services.proof.verifying import verify
 from services.run.process import KafkaProcess, run_on_kafka
@@ -108,6 +108,39 @@ def test_what_takes_long_is_computed_in_a_thread_and_for_the_operators_key(monke
 
     asyncio.run(ask())
     assert len(computing) == 6 and threading.get_ident() not in computing
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_a_page_of_checkpoints_is_read_backwards(most: int) -> None:
+    """Whatever stands between: heads that were appended twice, another key's, another partition's."""
+    tokens, theirs = tokens_of(RECORDS, LOG), tokens_of(RECORDS, LOG, OTHER_SIGNER)
+    others = tokens_of(RECORDS, (CATALOG, 0))
+    mixed = [
+        tokens[0],
+        *theirs[:2],
+        tokens[1],
+        tokens[0],
+        tokens[1],
+        *others,
+        tokens[2],
+        "none",
+        tokens[1],
+        tokens[2],
+        tokens[3],
+    ]
+    reader = reader_of([], [*mixed, theirs[2], tokens[3], *others])
+    sizes = [4, 3, 2, 1]
+
+    async def page(size: int | None) -> list[int]:
+        return [one.head.size for one in await heads_before(reader, LOG, SIGNER.key, size, most, "proved")]
+
+    async def ask() -> None:
+        assert await page(None) == sizes[:most]
+        for size in range(1, 7):
+            assert await page(size) == [one for one in sizes if one < size][:most]
+        assert await heads_before(reader, ("billing.events", 0), "no key", None, most, "proved") == []
+
+    asyncio.run(ask())
 
 
 def test_the_notary_needs_kafka_alone_and_the_least_there(monkeypatch: pytest.MonkeyPatch) -> None:
