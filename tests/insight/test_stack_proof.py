@@ -11,7 +11,7 @@ from events.topics import EVENTS, TREE_HEADS
 from projections.proof.segments import Cutter
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Record
 from services.proof.cli import check_partition
-from services.proof.documents import Consistency, Inclusion
+from services.proof.documents import Consistency, Inclusion, read_document, written
 from services.proof.exporting import NotSignedYetError, export_bill
 from services.proof.head import notary, sign_head
 from services.proof.keeping import all_heads, newest_head, places
@@ -69,6 +69,7 @@ async def test_every_bill_of_the_story_is_derived_from_its_file_line_by_line(sig
     assert len(bills) > 5
     for bill in bills:
         export = await export_bill(signed.postgres, signed.cluster, signed.wire.organization, bill["id"])
+        assert read_document(written(export).encode(), "the file") == export
         verdict = verify(export, SIGNER.key)
         assert verdict.wrong == []
         lines = [line for line in verdict.lines if line.startswith("OK       line ")]
