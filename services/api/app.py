@@ -84,12 +84,14 @@ def create_app(
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
+    public_url: str | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
-    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it.
+    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
+    `public_url`: what links begin with.
     """
 
     @contextlib.asynccontextmanager
@@ -140,7 +142,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
+    app.state.crashed, app.state.gate, app.state.rates, app.state.public_url = crashed, gate, rates, public_url
     handle_errors(app)
     # As they are: what the framework includes it looks through once more for each request.
     for router in (health.router, auth.router, *organization_routers()):
