@@ -18,6 +18,9 @@ from services.proof.head import Head, Place, head_of, sign_head
 from services.proof.keeping import newest_head
 from services.signatures import Signer
 
+#: Offsets that are read of a partition before it is another one's turn: about a second's work.
+_AT_ONCE = 200_000
+
 
 class OtherLogError(Worded, ExpectedFailure):
     """{topic}/{partition} at offsets {start} to {end} is not what checkpoint {size} was signed over: the log was
@@ -80,17 +83,17 @@ class Notary:
         if [cut.segment for cut in found] != [said]:
             raise OtherLogError(self._reader.cluster, head)
 
-    async def step(self, place: Place) -> int:
-        """Sign what has come to a partition; returns how many records were read."""
-        growing, count = self._growing[place], 0
+    async def step(self, place: Place) -> bool:
+        """Sign what has come to a partition, or some of it; returns whether there is more."""
+        growing = self._growing[place]
         [end] = (await self._reader.end_offsets(place[0], [place[1]])).values()
         if end < growing.position:
             raise LogWentBackError(self._reader.cluster, *place, end, growing.position)
-        async for records in self._reader.read(*place, growing.position, end):
-            count += len(records)
+        until = min(end, growing.position + _AT_ONCE)
+        async for records in self._reader.read(*place, growing.position, until):
             await self._sign(place, growing, growing.cutter.take(numbered(records)))
-            growing.position = records[-1].offset + 1
-        return count
+        growing.position = until
+        return until < end
 
     async def _sign(self, place: Place, growing: _Growing, cuts: list[Cut]) -> None:
         tokens = []
