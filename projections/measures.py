@@ -83,7 +83,7 @@ class Simple:
         return value(self.function, state)
 
     def gain(self, days: Iterable[Day]) -> Fraction:
-        return self.value(self.merge_all([one[2] for one in days if one[1]]))  # type: ignore[misc]
+        return self.value(self.merge_all([day[2] for day in days if day[1]]))  # type: ignore[misc]
 
 
 class Source(NamedTuple):
@@ -122,7 +122,7 @@ class Compound:
 
     def merge(self, first: CompoundState, second: CompoundState) -> CompoundState:
         parts = zip(self.sources, first.parts, second.parts, strict=True)
-        return CompoundState(tuple(_merged(source.function, one, other) for source, one, other in parts))
+        return CompoundState(tuple(_merged(source.function, mine, other) for source, mine, other in parts))
 
     def merge_all(self, states: Iterable[CompoundState]) -> CompoundState | None:
         merged = None
@@ -147,20 +147,20 @@ class Compound:
     def worked_out(self, state: CompoundState) -> Worked:
         """The formula over the state, with all that explains it."""
         values = {source.code: _value(source, part) for source, part in zip(self.sources, state.parts, strict=True)}
-        nothing = next((code for code, one in values.items() if one is None), None)
+        nothing = next((code for code, quantity in values.items() if quantity is None), None)
         if nothing is not None and not self.evaluates_nulls:
             return Worked(values, ZERO, f"{nothing} has no usage and no defaultValue")
         try:
-            numbers = {code: ZERO if one is None else one for code, one in values.items()}
+            numbers = {code: ZERO if quantity is None else quantity for code, quantity in values.items()}
             return Worked(values, self.calculation.value(numbers))
         except UndefinedError as error:
             return Worked(values, ZERO, str(error))
 
 
-def _merged(function: AggregationFunction, one: DayState | None, other: DayState | None) -> DayState | None:
-    if one is None or other is None:
-        return one or other
-    return merge(function, one, other)
+def _merged(function: AggregationFunction, mine: DayState | None, other: DayState | None) -> DayState | None:
+    if mine is None or other is None:
+        return mine or other
+    return merge(function, mine, other)
 
 
 def _value(source: Source, part: DayState | None) -> Fraction | None:

@@ -167,8 +167,8 @@ class Resources:
         return replace(touched(self.config, envelope), body=fact.body)
 
     def _of(self, fact: ResourceFact) -> dict[str, Any]:
-        held: dict[str, Any] = getattr(self, _OF_FACT[type(fact).__name__])
-        return held
+        of_kind: dict[str, Any] = getattr(self, _OF_FACT[type(fact).__name__])
+        return of_kind
 
 
 #: By the body of a kind, the attribute of `Resources` that holds its entities.
@@ -200,4 +200,4 @@ ATTRIBUTES: dict[type[Resource], str] = {
     BillConfig: "bill_configs",
 }
 _ENDINGS = ("Created", "Updated", "Deleted")
-_OF_FACT = {model.__name__ + ending: held for model, held in ATTRIBUTES.items() for ending in _ENDINGS}
+_OF_FACT = {model.__name__ + ending: attribute for model, attribute in ATTRIBUTES.items() for ending in _ENDINGS}

@@ -65,13 +65,13 @@ def balance_days(balance: Balance, zone: str) -> Period:
 
 def stretches(schedule: ScheduleEntity[S], balance: Balance, zone: str) -> Iterator[Stretch]:
     """Its terms one after the other, without those that give nothing."""
-    starts = [one.start for one in schedule.terms]
+    starts = [term.start for term in schedule.terms]
     ends = [*starts[1:], schedule.ended or date.max]
-    for held, end in zip(schedule.terms, ends, strict=True):
+    for terms, end in zip(schedule.terms, ends, strict=True):
         days = balance_days(balance, zone)
-        term = Period(named_day(held.body.first, zone), named_day(held.body.last, zone)).clipped(*days)
+        term = Period(named_day(terms.body.first, zone), named_day(terms.body.last, zone)).clipped(*days)
         if term.start < term.end:
-            yield Stretch(held.body, term, Period(held.start, end))
+            yield Stretch(terms.body, term, Period(terms.start, end))
 
 
 class TopUps(NamedTuple):
@@ -138,7 +138,7 @@ def balance_schedules(
     resources: Resources, index: FamilyIndex, balance: BalanceEntity, of: type[S]
 ) -> Iterator[ScheduleEntity[S]]:
     """The balance's schedules with bodies of this kind, also those that were deleted."""
-    yield from (one for one in balance.schedules if isinstance(one.body, of))
+    yield from (schedule for schedule in balance.schedules if isinstance(schedule.body, of))
     yield from index.owned(resources, ATTRIBUTES[of], "balance_id", balance.id)
 
 

@@ -94,13 +94,13 @@ def decode_rated(values: Sequence[bytes]) -> tuple[list[RatedRecord], list[int]]
         together = _RECORDS.decode(b"[" + b",".join(values) + b"]")
         if len(together) == len(values):
             return together, []
-    found, strange = [], []
+    records, strange = [], []
     for index, value in enumerate(values):
         try:
-            found.append(_RECORD.decode(value))
+            records.append(_RECORD.decode(value))
         except msgspec.MsgspecError:
             strange.append(index)
-    return found, strange
+    return records, strange
 
 
 def details_of(value: bytes) -> Details:
@@ -172,11 +172,13 @@ def meter_plans(catalog: Resources, only: frozenset[str] | None = None) -> dict[
             by_meter.setdefault(entity.body.meter_id, []).append(meter_aggregation(entity.id, entity.body))
     plans = {}
     for meter_id, listed in by_meter.items():
-        plain_sums = [one for one in listed if one.function == "SUM" and not one.segmented_fields]
+        plain_sums = [
+            aggregation for aggregation in listed if aggregation.function == "SUM" and not aggregation.segmented_fields
+        ]
         plans[meter_id] = MeterPlan(
-            tuple((one.id, one.field) for one in plain_sums),
-            tuple(one for one in listed if one not in plain_sums),
-            {one.id: one.function for one in listed},
+            tuple((aggregation.id, aggregation.field) for aggregation in plain_sums),
+            tuple(aggregation for aggregation in listed if aggregation not in plain_sums),
+            {aggregation.id: aggregation.function for aggregation in listed},
         )
     return plans
 

@@ -135,12 +135,12 @@ async def cancel_all(tasks: "Iterable[asyncio.Future[Any]]") -> None:
     A cancellation may be lost: aiokafka, while it closes, takes it for that of a task of its own, and what is just done
     when it comes returns instead. So whoever goes on is told again.
     """
-    told = list(tasks)
-    while going_on := [task for task in told if not task.done()]:
+    listed = list(tasks)
+    while going_on := [task for task in listed if not task.done()]:
         for task in going_on:
             task.cancel()
         await asyncio.wait(going_on, timeout=TOLD_AGAIN_SECONDS)
-    await asyncio.gather(*told, return_exceptions=True)
+    await asyncio.gather(*listed, return_exceptions=True)
 
 
 def heed_cancellation() -> None:

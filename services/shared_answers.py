@@ -18,7 +18,8 @@ class Outcome(Generic[T]):
     error: Exception | None = None
 
     def get(self) -> T:
-        """Raises: the error, without the traceback of whoever raised it before: it is everybody's."""
+        """Raises: the error that asking raised, without the traceback of those who were given it before: all share
+        it."""
         if self.error is not None:
             raise self.error.with_traceback(None)
         return self.answer  # type: ignore[return-value]

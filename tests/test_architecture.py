@@ -31,6 +31,7 @@ PURE = (
     "services.commands",
     "services.breaks",
     "services.failures",
+    "services.store.newer",
     "services.words",
     "services.access.errors",
     "services.access.scopes",

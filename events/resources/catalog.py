@@ -197,9 +197,9 @@ class Pricing(Resource):
     @property
     def priced_id(self) -> str:
         """Of the aggregation or compound aggregation."""
-        found = self.aggregation_id or self.compound_aggregation_id
-        assert found is not None
-        return found
+        id = self.aggregation_id or self.compound_aggregation_id
+        assert id is not None
+        return id
 
     @model_validator(mode="after")
     def _rules(self) -> Self:

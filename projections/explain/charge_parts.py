@@ -49,7 +49,7 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
         "prorated": number(minimum.owed),
         "usageCharges": money(minimum.used),
         "inAdvance": minimum.terms.in_advance,
-        "counted": [charge_document(part) for one in minimum.rated for part in one.parts],
+        "counted": [charge_document(part) for usage in minimum.rated for part in usage.parts],
     }
     if minimum.nested_whole:
         inner = "plans" if plan.grouped else "pricings"
@@ -62,7 +62,7 @@ def minimum_part(settlement: Settlement, charge: Charge, *, refund: bool) -> Par
         adds = _in_advance(minimum)
     else:
         adds = _shortfall(minimum)
-    refs = tuple(ref for one in minimum.rated for ref in usage_refs(settlement, one))
+    refs = tuple(ref for usage in minimum.rated for ref in usage_refs(settlement, usage))
     return _part(settlement, charge, adds, inputs, refs)
 
 
@@ -90,9 +90,9 @@ def _inner(minimum: MinimumSpend) -> str:
 def _minimum(settlement: Settlement, charge: Charge, number: int) -> MinimumSpend:
     """The minimum that the charge is, with the usage of its account plan in its billing period."""
     plan = charge.account_plan
-    rated = rated_in(plan, number, (one for many in settlement.kept.rated.usage.values() for one in many))
-    found = {one.pricing.id if one.pricing else "": one for one in minimums_of(plan, number, rated)}
-    return found[charge.key.pricing_id]
+    rated = rated_in(plan, number, (usage for many in settlement.kept.rated.usage.values() for usage in many))
+    minimums = {minimum.pricing.id if minimum.pricing else "": minimum for minimum in minimums_of(plan, number, rated)}
+    return minimums[charge.key.pricing_id]
 
 
 def one_off_part(settlement: Settlement, charge: Charge) -> Part:
@@ -116,7 +116,7 @@ def counter_part(settlement: Settlement, charge: Charge) -> Part:
 def _counter_pool(charge: Charge) -> CounterPool:
     plan = charge.account_plan
     pools = counter_pools(plan, plan.grid.number(charge.start))
-    return next(one for one in pools if one.pricing.id == charge.key.pricing_id and one.span.start == charge.start)
+    return next(pool for pool in pools if pool.pricing.id == charge.key.pricing_id and pool.span.start == charge.start)
 
 
 def _running_total(pool: CounterPool) -> Document:
@@ -135,18 +135,18 @@ def _running_total(pool: CounterPool) -> Document:
 
 
 def _changes(pool: CounterPool, sign: int) -> Document:
-    changes = [one for one in pool.changes() if one.worth * sign > 0]
+    changes = [change for change in pool.changes() if change.worth * sign > 0]
     return {
         "changes": [
             {
-                "day": one.day,
-                "from": one.before,
-                "to": one.after,
-                "change": number(one.worth),
-                "daysLeft": ratio(one.left),
-                "unrounded": number(one.worth * one.left),
+                "day": change.day,
+                "from": change.before,
+                "to": change.after,
+                "change": number(change.worth),
+                "daysLeft": ratio(change.left),
+                "unrounded": number(change.worth * change.left),
             }
-            for one in changes
+            for change in changes
         ]
     }
 

@@ -12,10 +12,10 @@ from projections.settlement.drawdown import Outcome, Taken
 def draw_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
     """What the slices of a charge drew on a commitment or balance, as its CONSUMED line has it: negative."""
     adds = tuple(
-        Add(f"drawn by the slice from {outcome.piece.start}", -one.amount)
+        Add(f"drawn by the slice from {outcome.piece.start}", -draw.amount)
         for outcome in settlement.outcomes.get(charge.key, ())
-        for one in outcome.taken
-        if settlement.terms.funds[one.fund] is fund
+        for draw in outcome.taken
+        if settlement.terms.funds[draw.fund] is fund
     )
     return Part(
         adds,
@@ -37,7 +37,7 @@ def _slice(settlement: Settlement, charge: Charge, outcome: Outcome) -> Document
         "start": piece.start,
         "amount": money(piece.amount + piece.credited),
         "credited": money(piece.credited),
-        "drawn": money(sum(one.amount for one in outcome.taken)),
+        "drawn": money(sum(draw.amount for draw in outcome.taken)),
         "uncovered": money(outcome.uncovered),
         "candidates": list(_candidates(settlement, charge, outcome)),
     }
@@ -50,32 +50,32 @@ def _candidates(settlement: Settlement, charge: Charge, outcome: Outcome) -> Ite
     """Every commitment and balance of the family: its place and what it gave, or the reason why it gave nothing."""
     funds = settlement.terms.funds
     by_id = {fund.id: fund for fund in funds}
-    taken = {funds[one.fund].id: one for one in outcome.taken}
-    for one in settlement.considered(charge.key, outcome.piece.start):
-        fund, drawn = by_id[one.agreement_id], taken.get(one.agreement_id)
+    taken = {funds[draw.fund].id: draw for draw in outcome.taken}
+    for fund_considered in settlement.considered(charge.key, outcome.piece.start):
+        fund, drawn = by_id[fund_considered.agreement_id], taken.get(fund_considered.agreement_id)
         document: Document = {"id": fund.id, "code": fund.code, "kind": fund.kind}
-        if one.place is not None:
-            document["place"] = one.place
+        if fund_considered.place is not None:
+            document["place"] = fund_considered.place
         if drawn is None:
-            document["reason"] = one.reason or _passed_over(outcome, one)
+            document["reason"] = fund_considered.reason or _passed_over(outcome, fund_considered)
         else:
             document |= {"drawn": fund.rounding.decimal(drawn.amount), "rolledOver": drawn.rolled}
         yield document
 
 
-def _passed_over(outcome: Outcome, one: Considered) -> str:
+def _passed_over(outcome: Outcome, fund_considered: Considered) -> str:
     """Why a commitment that was eligible gave nothing."""
     if outcome.piece.amount < 0:
         return "the slice is a credit, and a credit touches no commitment"
     if not outcome.piece.amount:
         return "credits left nothing of the slice to pay"
-    if not outcome.uncovered and _after_last(outcome.taken, one):
+    if not outcome.uncovered and _after_last(outcome.taken, fund_considered):
         return "the slice was covered before its turn"
     return "nothing was left in it"
 
 
-def _after_last(taken: tuple[Taken, ...], one: Considered) -> bool:
-    return one.place is not None and all(other.place < one.place for other in taken)
+def _after_last(taken: tuple[Taken, ...], fund_considered: Considered) -> bool:
+    return fund_considered.place is not None and all(other.place < fund_considered.place for other in taken)
 
 
 def fund_document(settlement: Settlement, fund: Fund) -> Document:

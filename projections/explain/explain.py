@@ -45,17 +45,17 @@ def explain_line(settlement: Settlement, bill: BillIssued, line: BillLine) -> Ex
 
 def _parts(settlement: Settlement, key: LineKey) -> Iterator[Part]:
     """What each charge, fee or commitment period puts on the key's line."""
-    gathered = [line for found, line in gathered_lines(settlement) if found == key]
-    for prepayment in {one.fee.fund.id: one.fee for one in gathered if one.fee is not None}.values():
+    gathered = [line for of_key, line in gathered_lines(settlement) if of_key == key]
+    for prepayment in {line.fee.fund.id: line.fee for line in gathered if line.fee is not None}.values():
         yield from fee_parts(settlement, prepayment, key)
     # The key's own only: a minimum that has moved to another bill or currency has nothing due on the line it left.
-    for minimum in {one.minimum.id: one.minimum for one in gathered if one.minimum is not None}.values():
+    for minimum in {line.minimum.id: line.minimum for line in gathered if line.minimum is not None}.values():
         yield true_up_part(settlement, minimum, key)
     amounts: dict[ChargeKey, tuple[Charge, Fund | None, int]] = {}
-    for one in gathered:
-        if one.charge is not None:
-            held = amounts.get(one.charge.key)
-            amounts[one.charge.key] = (one.charge, one.fund, one.amount + (held[2] if held else 0))
+    for line in gathered:
+        if line.charge is not None:
+            before = amounts.get(line.charge.key)
+            amounts[line.charge.key] = (line.charge, line.fund, line.amount + (before[2] if before else 0))
     for charge, fund, amount in amounts.values():
         yield _charge_part(settlement, key, charge, fund, amount)
 
@@ -96,7 +96,7 @@ def _fund_part(settlement: Settlement, key: LineKey, charge: Charge, fund: Fund,
 def _rule(settlement: Settlement, key: LineKey, parts: tuple[Part, ...]) -> str:
     if not parts:
         return NOTHING_DUE
-    if key.agreement_id in {one.id for one in settlement.terms.minimums}:
+    if key.agreement_id in {minimum.id for minimum in settlement.terms.minimums}:
         return TRUE_UP
     return LINES[key.type].rule
 
@@ -116,5 +116,5 @@ def _merged(parts: tuple[Part, ...]) -> Iterator[UsageRef]:
     for part in parts:
         for ref in part.usage:
             days.setdefault(ref[:3], set()).update(ref.days)
-    for key, found in days.items():
-        yield UsageRef(*key, tuple(sorted(found)))
+    for key, days_of_total in days.items():
+        yield UsageRef(*key, tuple(sorted(days_of_total)))

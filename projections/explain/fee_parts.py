@@ -47,12 +47,14 @@ def _fee(prepayment: Prepayment, fee: Fee) -> Part:
 
 def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part:
     """What the commitment period owes, what counted, and what is left of it: it may be 0, and the part says why."""
-    index = next(index for index, one in enumerate(minimum.periods) if one.start == key.start)
+    index = next(index for index, period in enumerate(minimum.periods) if period.start == key.start)
     period, state = minimum.periods[index], settlement.minimum_periods[minimum.id][index]
-    counted = [one for one in _counted(settlement, minimum) if one.number == index]
+    counted = [part for part in _counted(settlement, minimum) if part.number == index]
     adds = [Add("what the commitment period owes", period.owed)]
-    adds += [Add(f"counted: {one.charge.type} {one.charge.item_code} from {one.start}", -one.amount) for one in counted]
-    rest = state.true_up - sum(one.amount for one in adds)
+    adds += [
+        Add(f"counted: {part.charge.type} {part.charge.item_code} from {part.start}", -part.amount) for part in counted
+    ]
+    rest = state.true_up - sum(add.amount for add in adds)
     if rest:
         adds.append(Add(_why_not(state.state), rest))
     money, why = minimum.rounding.decimal, period.why
@@ -68,7 +70,8 @@ def true_up_part(settlement: Settlement, minimum: Minimum, key: LineKey) -> Part
         "counted": money(state.counted),
         "state": state.state,
         "charges": [
-            {"charge": charge_document(one.charge), "start": one.start, "amount": money(one.amount)} for one in counted
+            {"charge": charge_document(part.charge), "start": part.start, "amount": money(part.amount)}
+            for part in counted
         ],
     }
     refs = tuple(_refs(settlement, minimum, index, counted))
@@ -92,15 +95,15 @@ def _why_not(state: str) -> str:
 
 def _refs(settlement: Settlement, minimum: Minimum, index: int, counted: list[Counted]) -> Iterator[UsageRef]:
     """The usage that counted: of the charges' accounts, on the period's days."""
-    period, seen = minimum.periods[index], set()
-    for one in counted:
-        if one.charge.type != "USAGE" or one.charge.key in seen:
+    period, charges = minimum.periods[index], set()
+    for part in counted:
+        if part.charge.type != "USAGE" or part.charge.key in charges:
             continue
-        seen.add(one.charge.key)
-        pool = rated_of(settlement, one.charge).pool
-        for key, account in ((key, one) for one in accounts_of(pool) for key in pool.series.keys(one.id)):
+        charges.add(part.charge.key)
+        pool = rated_of(settlement, part.charge).pool
+        for key, account in ((key, member) for member in accounts_of(pool) for key in pool.series.keys(member.id)):
             totals = settlement.family.totals.get(key, {})
-            held = (day.day for day in pool.days if day.held and period.start <= day.day < period.end)
-            days = tuple(day for day in held if day in totals and pool.plan.rates(account, day))
+            inside = (day.day for day in pool.days if day.held and period.start <= day.day < period.end)
+            days = tuple(day for day in inside if day in totals and pool.plan.rates(account, day))
             if days:
                 yield UsageRef(*key, days)

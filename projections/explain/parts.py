@@ -50,7 +50,7 @@ class Part:
     @property
     def amount(self) -> int:
         """Minor units."""
-        return sum(one.amount for one in self.adds)
+        return sum(add.amount for add in self.adds)
 
     def document(self) -> Document:
         """The part as the wire shows it."""
@@ -58,7 +58,7 @@ class Part:
         return {
             "amount": money(self.amount),
             "inputs": self.inputs,
-            "adds": [{"what": one.what, "amount": money(one.amount)} for one in self.adds],
+            "adds": [{"what": add.what, "amount": money(add.amount)} for add in self.adds],
             "slices": list(self.slices),
         }
 
@@ -87,7 +87,7 @@ class Explanation:
     def billed(self) -> Decimal:
         """What earlier bills charged for the key."""
         with localcontext(EXACT):
-            return sum((one.line.amount for one in self.earlier), Decimal(0))
+            return sum((bill.line.amount for bill in self.earlier), Decimal(0))
 
     @property
     def adds_up(self) -> bool:
@@ -114,13 +114,13 @@ class Explanation:
             "parts": [part.document() for part in self.parts],
             "earlier": [
                 {
-                    "billId": one.bill_id,
-                    "billDate": one.bill_date,
-                    "lineId": one.line.id,
-                    "amount": one.line.amount,
-                    "quantity": one.line.quantity,
+                    "billId": bill.bill_id,
+                    "billDate": bill.bill_date,
+                    "lineId": bill.line.id,
+                    "amount": bill.line.amount,
+                    "quantity": bill.line.quantity,
                 }
-                for one in self.earlier
+                for bill in self.earlier
             ],
         }
 
@@ -169,31 +169,31 @@ def charge_resources(charge: Charge) -> frozenset[str]:
     of_plan = (plan.id, plan.plan_id, plan.group_id, plan.template_id, plan.contract_id)
     of_usage = (charge.aggregation_id, charge.compound_id)
     of_balance = (charge.balance_id, charge.schedule_id)
-    found = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, *of_balance)
-    return frozenset(one for one in found if one)
+    ids = (*of_plan, *of_usage, charge.key.pricing_id, charge.counter_id, *of_balance)
+    return frozenset(id for id in ids if id)
 
 
 def aggregation_document(series: Series) -> Document:
     """What is priced: an aggregation with its function, or a compound aggregation with the aggregations it names."""
     measure = series.measure
     if isinstance(measure, Compound):
-        of = [{"id": one.id, "code": one.code, "function": one.function} for one in measure.sources]
+        of = [{"id": source.id, "code": source.code, "function": source.function} for source in measure.sources]
         document: Document = {"id": series.compound_id, "name": series.aggregation_name, "aggregations": of}
     else:
         document = {"id": series.aggregation_id, "name": series.aggregation_name, "function": series.function}
     return document | {"quantityPerUnit": number(series.quantity_per_unit), "rounding": series.rounding}
 
 
-def day_document(series: Series, one: Day) -> Document:
+def day_document(series: Series, day: Day) -> Document:
     """A day's quantity, of a formula's aggregations each; on a day that is not held another pricing holds, or none."""
-    document: Document = {"day": one.day}
+    document: Document = {"day": day.day}
     if isinstance(series.measure, Compound):
-        assert isinstance(one.state, CompoundState)
-        document["values"] = _values(series.measure.worked_out(one.state))
+        assert isinstance(day.state, CompoundState)
+        document["values"] = _values(series.measure.worked_out(day.state))
     else:
-        document["quantity"] = number(series.measure.value(one.state))
-    document["records"] = one.state.records
-    return document if one.held else document | {"onlyFillsTiers": True}
+        document["quantity"] = number(series.measure.value(day.state))
+    document["records"] = day.state.records
+    return document if day.held else document | {"onlyFillsTiers": True}
 
 
 def formula_document(pool: Pool) -> Document:
@@ -202,8 +202,8 @@ def formula_document(pool: Pool) -> Document:
     measure = pool.series.measure
     if not isinstance(measure, Compound):
         return {}
-    held = [one.state for one in pool.days if one.day < pool.end]
-    state = measure.merge_all([*([pool.base] if pool.base else []), *held])  # type: ignore[list-item]
+    states = [day.state for day in pool.days if day.day < pool.end]
+    state = measure.merge_all([*([pool.base] if pool.base else []), *states])  # type: ignore[list-item]
     if state is None:
         return {}
     worked = measure.worked_out(state)
@@ -213,4 +213,4 @@ def formula_document(pool: Pool) -> Document:
 
 def _values(worked: Worked) -> Document:
     """By code; without an aggregation that has no usage and no defaultValue."""
-    return {code: number(one) for code, one in worked.values.items() if one is not None}
+    return {code: number(quantity) for code, quantity in worked.values.items() if quantity is not None}

@@ -31,8 +31,8 @@ from projections.settlement.overage import Beyond, uncovered
 
 def rated_of(settlement: Settlement, charge: Charge) -> RatedUsage:
     """The rated usage that the charge is a part of."""
-    rated = (one for many in settlement.kept.rated.usage.values() for one in many)
-    return next(one for one in rated if any(part is charge for part in one.parts))
+    rated = (usage for many in settlement.kept.rated.usage.values() for usage in many)
+    return next(usage for usage in rated if any(part is charge for part in usage.parts))
 
 
 def usage_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
@@ -53,7 +53,7 @@ def credit_part(settlement: Settlement, charge: Charge, amount: int) -> Part:
 
 
 def _slices(charge: Charge, sign: int) -> list[Add]:
-    return [Add(f"the slice from {one.start}", sign * one.amount) for one in charge.slices]
+    return [Add(f"the slice from {slice.start}", sign * slice.amount) for slice in charge.slices]
 
 
 def surcharge_part(settlement: Settlement, charge: Charge, fund: Fund, amount: int) -> Part:
@@ -83,9 +83,9 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
     bands = rated.pool.pricing.overage
     if bands is None:
         adds = [
-            Add(f"uncovered of the slice from {one.piece.start}", one.uncovered)
-            for one in settlement.outcomes.get(charge.key, ())
-            if one.overage is not None and funds[one.overage] is fund
+            Add(f"uncovered of the slice from {outcome.piece.start}", outcome.uncovered)
+            for outcome in settlement.outcomes.get(charge.key, ())
+            if outcome.overage is not None and funds[outcome.overage] is fund
         ]
         return _part(settlement, charge, adds, {"agreement": fund_document(settlement, fund)}, {fund.id})
     beyond = Beyond(rated, [settlement.outcomes.get(part.key, []) for part in rated.parts], funds)
@@ -97,7 +97,9 @@ def overage_part(settlement: Settlement, charge: Charge, fund: Fund) -> Part:
         "agreement": fund_document(settlement, fund),
     }
     worth = beyond.worth(*own).items()
-    adds = [Add(f"beyond exhaustion in the slice from {start}, by overagePricingBands", one) for start, one in worth]
+    adds = [
+        Add(f"beyond exhaustion in the slice from {start}, by overagePricingBands", amount) for start, amount in worth
+    ]
     return _part(settlement, charge, adds, inputs, {fund.id})
 
 
@@ -139,7 +141,7 @@ def usage_inputs(rated: RatedUsage) -> Document:
         "aggregation": aggregation_document(pool.series),
         "pricing": {"id": pool.pricing.id, "code": pool.pricing.code, "tiersSpanPlan": pool.pricing.span}
         | _bands(price),
-        "days": [day_document(pool.series, one) for one in pool.days],
+        "days": [day_document(pool.series, day) for day in pool.days],
         "unitsBefore": number(before),
         "units": number(after),
         "bands": _uses(price.breakdown(after)),
@@ -209,14 +211,14 @@ def _uses(uses: list[BandUse]) -> list[Document]:
 def usage_refs(settlement: Settlement, rated: RatedUsage) -> tuple[UsageRef, ...]:
     """The totals that the charge was rated from, of every account of its pool."""
     pool, series = rated.pool, rated.pool.series
-    found = []
+    refs = []
     for account in accounts_of(pool):
         for key in series.keys(account.id):
             totals = settlement.family.totals.get(key, {})
             days = tuple(day for day in _days_of(pool, totals) if day in totals and pool.plan.rates(account, day))
             if days:
-                found.append(UsageRef(*key, days))
-    return tuple(found)
+                refs.append(UsageRef(*key, days))
+    return tuple(refs)
 
 
 def accounts_of(pool: Pool) -> Sequence[AccountTerms]:
@@ -231,4 +233,4 @@ def _days_of(pool: Pool, totals: Mapping[date, DayState]) -> list[date]:
     if pool.pricing.span or pool.series.measure.runs_on:
         start = pool.plan.start if pool.pricing.span else pool.period.start
         return sorted(day for day in totals if start <= day < pool.end)
-    return [one.day for one in pool.days if one.held]
+    return [day.day for day in pool.days if day.held]

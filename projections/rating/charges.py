@@ -107,17 +107,17 @@ def one_slice(start: date, amount: int) -> tuple[Slice, ...]:
 
 def absorb(slices: Iterable[Slice]) -> tuple[Slice, ...]:
     """Slices in order of start, where a negative one first takes away from earlier ones, newest first (rules 4.1)."""
-    found: list[Slice] = []
-    for one in slices:
-        rest = one.amount
-        for index in range(len(found) - 1, -1, -1):
+    absorbed: list[Slice] = []
+    for slice in slices:
+        rest = slice.amount
+        for index in range(len(absorbed) - 1, -1, -1):
             if rest >= 0:
                 break
-            taken = min(-rest, max(0, found[index].amount))
-            found[index] = Slice(found[index].start, found[index].amount - taken)
+            taken = min(-rest, max(0, absorbed[index].amount))
+            absorbed[index] = Slice(absorbed[index].start, absorbed[index].amount - taken)
             rest += taken
-        found.append(Slice(one.start, rest))
-    return tuple(one for one in found if one.amount)
+        absorbed.append(Slice(slice.start, rest))
+    return tuple(slice for slice in absorbed if slice.amount)
 
 
 def weights_of(quantities: Sequence[Fraction]) -> list[Fraction]:

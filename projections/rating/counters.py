@@ -73,7 +73,7 @@ class CounterPool:
 
     def running_total(self) -> Iterator[Charge]:
         """C(value at the first day, its adjustment included), for the share of the period that is held."""
-        values = [Fraction(one) for one in self.values()]
+        values = [Fraction(total) for total in self.values()]
         worth = self.pricing.price.charge(sum(values, Fraction(0)))
         amount = self._plan.rounding.minor(worth * self.share if self.pricing.prorate_total else worth)
         due = self.span.start if self.pricing.in_advance else self._due

@@ -79,7 +79,7 @@ def index_families(resources: Resources) -> FamilyIndex:
 def linked_plans(resources: Resources, index: FamilyIndex, group_id: str) -> list[str]:
     """Ids of the plans in a group, as they were linked."""
     links = index.owned(resources, "plan_group_links", "plan_group_id", group_id)
-    return [one.body.plan_id for one in sorted(links, key=lambda link: link.position)]
+    return [link.body.plan_id for link in sorted(links, key=lambda link: link.position)]
 
 
 def plans_of(resources: Resources, index: FamilyIndex, body: AccountPlan) -> list[str]:

@@ -124,25 +124,25 @@ def _group(resources: Resources, group: PlanEntity[PlanGroup], plans: Sequence[P
         series=(),
         counters=(),
         # A template may have changed its currency since; money of another adds up to nothing.
-        grouped=tuple(one for one in plans if one.currency == body.currency),
+        grouped=tuple(plan for plan in plans if plan.currency == body.currency),
     )
 
 
 def _amounts(own: Sequence[Dated], template: Sequence[Dated]) -> tuple[tuple[date, Decimal], ...]:
     """(from that day on, amount), by day: the plan's own amount before its template's, 0 where there is neither."""
-    days = sorted({one.start for one in (*own, *template)})
+    days = sorted({change.start for change in (*own, *template)})
     return tuple((day, first(Decimal(0), _on(own, day), _on(template, day))) for day in days)
 
 
 def _on(history: Sequence[Dated], day: date) -> Decimal | None:
     """Of those that hold on the day, the one that was given last; None where there is no history."""
-    return next((one.amount for one in reversed(history) if one.start <= day), None)
+    return next((change.amount for change in reversed(history) if change.start <= day), None)
 
 
-def _standing(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
-    plan, template = held.body, of.body
+def _standing(entity: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
+    plan, template = entity.body, of.body
     return Recurring(
-        amounts=_amounts(held.standing_charges, of.standing_charges),
+        amounts=_amounts(entity.standing_charges, of.standing_charges),
         in_advance=billed_in_advance("standing_charge", plan, template, config),
         description=first("Standing Charge", plan.standing_charge_description, template.standing_charge_description),
         accounting_product_id=plan.standing_charge_accounting_product_id,
@@ -151,10 +151,10 @@ def _standing(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: Orga
     )
 
 
-def _minimum(held: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
-    plan, template = held.body, of.body
+def _minimum(entity: PlanEntity[Plan], of: PlanEntity[PlanTemplate], config: OrganizationConfig | None) -> Recurring:
+    plan, template = entity.body, of.body
     return Recurring(
-        amounts=_amounts(held.minimum_spends, of.minimum_spends),
+        amounts=_amounts(entity.minimum_spends, of.minimum_spends),
         in_advance=billed_in_advance("minimum_spend", plan, template, config),
         description=first(
             f"{plan.name} Minimum Spend Adjustment",

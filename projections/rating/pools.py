@@ -100,13 +100,13 @@ class Pool:
         """
         if len(self.shares) != 1 or self.pricing.span or self.series.measure.runs_on:
             return None
-        found = list(self.days)
+        days_now = list(self.days)
         for day, state in states.items():
-            index = bisect_left(found, (day,))
-            if index == len(found) or found[index].day != day:
+            index = bisect_left(days_now, (day,))
+            if index == len(days_now) or days_now[index].day != day:
                 return None
-            found[index] = Day(day, True, state)
-        days = tuple(found)
+            days_now[index] = Day(day, True, state)
+        days = tuple(days_now)
         steps = self._steps_since(min(states), days, before)
         # All its days are held, so what is there after the last slice is all of them together.
         share = Share(self.shares[0].account, self.series.measure.value(steps[-1].total), days)
@@ -116,14 +116,14 @@ class Pool:
     def _steps_since(self, day: date, days: Sequence[Day], before: Sequence[Step]) -> tuple[Step, ...]:
         """The charge cut as it was `before` states changed, of this day and later ones."""
         first = bisect_right(before, day, key=_start) - 1
-        kept, starts = before[:first], [step.start for step in before[first:]]
+        earlier, starts = before[:first], [step.start for step in before[first:]]
         indexes = [bisect_left(days, (start,)) for start in starts] + [len(days)]
         runs = [
-            (start, True, [one.state for one in days[index:stop]])
+            (start, True, [one_day.state for one_day in days[index:stop]])
             for start, index, stop in zip(starts, indexes, indexes[1:], strict=False)
         ]
-        charged = sum(step.amount for step in kept)
-        return (*kept, *self._steps(runs, kept[-1].total if kept else None, before[first].before, charged))
+        charged = sum(step.amount for step in earlier)
+        return (*earlier, *self._steps(runs, earlier[-1].total if earlier else None, before[first].before, charged))
 
     def _steps(
         self, runs: Iterable[tuple[date, bool, list[State]]], running: State | None, before: Fraction, charged: int
@@ -143,16 +143,16 @@ class Pool:
         """The states of each slice, in order of day: (the slice's start, held, states)."""
         states: list[State] = []
         start, held, stop = self.start, True, date.min
-        for one in self.days:
-            if states and (one.day >= stop or one.held != held):
+        for day in self.days:
+            if states and (day.day >= stop or day.held != held):
                 yield start, held, states
                 states = []
             if not states:
-                index = bisect_right(cuts, one.day)
+                index = bisect_right(cuts, day.day)
                 start = max(self.start, cuts[index - 1]) if index else self.start
                 stop = cuts[index] if index < len(cuts) else date.max
-                held = one.held
-            states.append(one.state)
+                held = day.held
+            states.append(day.state)
         yield start, held, states
 
     def divided(self, steps: Sequence[Step]) -> list[tuple[Slice, ...]]:
@@ -169,8 +169,8 @@ class Pool:
         below = [self.gets_its_own_back(share) for share in self.shares]
         parts: list[list[Slice]] = [[] for _ in self.shares]
         given, total = [0] * len(self.shares), 0
-        for index, one in enumerate(slices):
-            total += one.amount
+        for index, slice in enumerate(slices):
+            total += slice.amount
             stop = slices[index + 1].start if index + 1 < len(slices) else self.end
             credits = [
                 self._own_back(share, stop).amount if back else 0
@@ -179,35 +179,35 @@ class Pool:
             divided = divide(total - sum(credits), weights)
             now = [part + credit for part, credit in zip(divided, credits, strict=True)]
             for number, part in enumerate(now):
-                parts[number].append(Slice(one.start, part - given[number]))
+                parts[number].append(Slice(slice.start, part - given[number]))
             given = now
         return [absorb(part) for part in parts]
 
     def gets_its_own_back(self, share: Share) -> bool:
         """Whether it is charged no part because it is below zero and another account above zero; never in a credit's
         pool."""
-        return share.quantity < 0 and not self.series.is_credit and any(one.quantity > 0 for one in self.shares)
+        return share.quantity < 0 and not self.series.is_credit and any(other.quantity > 0 for other in self.shares)
 
     def given_back(self, stop: date) -> GivenBack:
         """What the accounts below zero are given for their days before `stop`, in all."""
-        found = [self._own_back(share, stop) for share in self.shares if self.gets_its_own_back(share)]
-        return GivenBack(sum(one.amount for one in found), sum((one.units for one in found), Fraction(0)))
+        own_back = [self._own_back(share, stop) for share in self.shares if self.gets_its_own_back(share)]
+        return GivenBack(sum(given.amount for given in own_back), sum((given.units for given in own_back), Fraction(0)))
 
     def _own_back(self, share: Share, stop: date) -> GivenBack:
-        own = self.series.measure.gain(one for one in share.days if one.day < stop)
+        own = self.series.measure.gain(day for day in share.days if day.day < stop)
         priced = own / self.series.quantity_per_unit
         return GivenBack(self.plan.rounding.minor(priced * self.pricing.price.unit[0] * self.weight), priced)
 
 
 def _summed(slices: Iterable[tuple[date, int]]) -> list[Slice]:
     """Slices of one start as one; they come in order of start."""
-    found: list[Slice] = []
+    summed: list[Slice] = []
     for start, amount in slices:
-        if found and found[-1].start == start:
-            found[-1] = Slice(start, found[-1].amount + amount)
+        if summed and summed[-1].start == start:
+            summed[-1] = Slice(start, summed[-1].amount + amount)
         else:
-            found.append(Slice(start, amount))
-    return found
+            summed.append(Slice(start, amount))
+    return summed
 
 
 def _start(step: Step) -> date:

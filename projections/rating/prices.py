@@ -59,7 +59,7 @@ def quantity_of(resources: Resources, index: FamilyIndex, id: str) -> Quantity |
     measure = compound_measure(resources, index, body)
     if measure is None:
         return None
-    return Quantity(None, id, body.name, None, measure, tuple(one.id for one in measure.sources), *_units(body))
+    return Quantity(None, id, body.name, None, measure, tuple(source.id for source in measure.sources), *_units(body))
 
 
 def _units(body: Aggregation | CompoundAggregation) -> tuple[Fraction, Rounding, str]:
@@ -70,10 +70,10 @@ def compound_measure(resources: Resources, index: FamilyIndex, body: CompoundAgg
     """The formula over the aggregations that its codes name; None if one of them is not there."""
     calculation = calculation_of(body.calculation)
     sources = [_source(resources, index, code) for code in calculation.codes]
-    found = tuple(one for one in sources if one is not None)
-    if len(found) < len(sources):
+    known = tuple(source for source in sources if source is not None)
+    if len(known) < len(sources):
         return None
-    return Compound(calculation, found, bool(body.evaluate_null_aggregations))
+    return Compound(calculation, known, bool(body.evaluate_null_aggregations))
 
 
 def _source(resources: Resources, index: FamilyIndex, code: str) -> Source | None:
@@ -148,8 +148,12 @@ class PlanPrices:
     def _values(self, account_id: str, counter_id: str) -> tuple[tuple[date, int], ...]:
         adjustments = self._index.owned(self._resources, "counter_adjustments", "account_id", account_id)
         # One per counter, account and day; should there be two, the one created last holds.
-        found = {one.body.date: one.body.value for one in adjustments if one.body.counter_id == counter_id}
-        return tuple(sorted(found.items()))
+        values = {
+            adjustment.body.date: adjustment.body.value
+            for adjustment in adjustments
+            if adjustment.body.counter_id == counter_id
+        }
+        return tuple(sorted(values.items()))
 
     def _entities(self, kind: str) -> Iterator[tuple[bool, Any]]:
         for entity in self._index.owned(self._resources, kind, "plan_id", self._plan_id):

@@ -32,7 +32,7 @@ class Rated(NamedTuple):
     @property
     def in_order(self) -> list[RatedUsage]:
         """The rated usage, by series and billing period."""
-        return [one for key in sorted(self.usage) for one in self.usage[key]]
+        return [usage for key in sorted(self.usage) for usage in self.usage[key]]
 
 
 def rate_family(readers: Readers, cuts: Cuts, totals: Totals, kept: Rated | None, moved: Moved | None = None) -> Rated:
@@ -72,14 +72,14 @@ def _moved(readers: Readers, old: Totals, new: Totals) -> Iterator[tuple[TotalsK
 
 def _updated(old: Mapping[date, DayState], new: Mapping[date, DayState], days: Iterable[date]) -> dict[date, DayState]:
     """The old total with the new states of these days."""
-    found = dict(old)
+    totals = dict(old)
     for day in days:
         state = new.get(day)
         if state is None:
-            found.pop(day, None)
+            totals.pop(day, None)
         else:
-            found[day] = state
-    return found
+            totals[day] = state
+    return totals
 
 
 def _rerated(

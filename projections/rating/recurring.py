@@ -81,7 +81,7 @@ class MinimumSpend(NamedTuple):
     @property
     def used(self) -> int:
         """The usage charges that count."""
-        return sum(one.amount for one in self.rated)
+        return sum(usage.amount for usage in self.rated)
 
     @property
     def shortfall(self) -> int:
@@ -102,40 +102,40 @@ def minimums_of(plan: PlanTerms, number: int, rated: Sequence[RatedUsage]) -> li
     """The minimums of a billing period, the pricings' own first. `rated` is all usage of the account plan in it, of a
     plan group's that of its plans whose billing period starts in it."""
     period = plan.period(number)
-    debits = [one for one in rated if not one.is_credit]
-    found = []
+    debits = [usage for usage in rated if not usage.is_credit]
+    minimums = []
     for series in plan.series:
         for pricing, runs in held_days(series.spans, period) if not series.is_credit else ():
             amount = pricing.minimum.amount_on(period.start)
             if amount:
                 days, span = sum(run.days for run in runs), Period(runs[0].start, runs[-1].end)
-                own = [one for one in debits if one.pool.pricing is pricing]
+                own = [usage for usage in debits if usage.pool.pricing is pricing]
                 owed = prorated(plan, amount, days, number)
-                found.append(MinimumSpend(plan, pricing, span, days, amount, owed, own))
+                minimums.append(MinimumSpend(plan, pricing, span, days, amount, owed, own))
     amount = plan.minimum.amount_on(period.start)
     if amount:
-        inner = [*found, *_of_grouped(plan, period, rated)]
-        nested, whole = sum(one.shortfall for one in inner), sum(one.whole for one in inner)
+        inner = [*minimums, *_of_grouped(plan, period, rated)]
+        nested, whole = sum(minimum.shortfall for minimum in inner), sum(minimum.whole for minimum in inner)
         owed = prorated(plan, amount, period.days, number)
-        found.append(MinimumSpend(plan, None, period, period.days, amount, owed, debits, nested, whole))
-    return found
+        minimums.append(MinimumSpend(plan, None, period, period.days, amount, owed, debits, nested, whole))
+    return minimums
 
 
 def _of_grouped(plan: PlanTerms, period: Period, rated: Sequence[RatedUsage]) -> Iterator[MinimumSpend]:
     """The minimums of a group's plans, for their billing periods that start in the group's period."""
-    for one in plan.grouped:
-        number = one.grid.number(period.start)
-        while (start := one.period(number).start) < period.end:
+    for member in plan.grouped:
+        number = member.grid.number(period.start)
+        while (start := member.period(number).start) < period.end:
             if start >= period.start:
-                own = [usage for usage in rated if usage.pool.plan is one and usage.pool.period.start == start]
-                yield from minimums_of(one, number, own)
+                own = [usage for usage in rated if usage.pool.plan is member and usage.pool.period.start == start]
+                yield from minimums_of(member, number, own)
             number += 1
 
 
 def rated_in(plan: PlanTerms, number: int, rated: Iterable[RatedUsage]) -> list[RatedUsage]:
     """The part of rated usage that an account plan's minimum spends of this billing period look at."""
     period, plans = plan.period(number), plan.grouped or (plan,)
-    return [one for one in rated if one.pool.plan in plans and period.holds(one.pool.period.start)]
+    return [usage for usage in rated if usage.pool.plan in plans and period.holds(usage.pool.period.start)]
 
 
 def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], through: date) -> Iterator[Charge]:
@@ -145,27 +145,27 @@ def minimum_spends(plan: PlanTerms, number: int, rated: Sequence[RatedUsage], th
     restated to the shortfall once the period has ended.
     """
     close = plan.period(number).end
-    for one in minimums_of(plan, number, rated):
-        terms, item = one.terms, one.pricing
+    for minimum in minimums_of(plan, number, rated):
+        terms, item = minimum.terms, minimum.pricing
         in_advance, closed = terms.in_advance, close <= through
-        amount = one.whole if in_advance and not closed else one.shortfall
+        amount = minimum.whole if in_advance and not closed else minimum.shortfall
         if amount or in_advance:
             yield Charge(
                 key=ChargeKey(
-                    "MINIMUM_SPEND", plan.account.id, plan.id, item.id if item else "", one.span.start, plan.of_id
+                    "MINIMUM_SPEND", plan.account.id, plan.id, item.id if item else "", minimum.span.start, plan.of_id
                 ),
                 plan=plan,
                 account=plan.account,
-                end=one.span.end,
-                due=one.span.start if in_advance else close,
+                end=minimum.span.end,
+                due=minimum.span.start if in_advance else close,
                 amount=amount,
-                slices=one_slice(one.span.start, amount),
+                slices=one_slice(minimum.span.start, amount),
                 quantity=ONE,
                 units=ONE,
                 description=terms.description,
                 item_code=item.code if item else "",
                 accounting_product_id=terms.accounting_product_id,
-                in_advance=one.whole if in_advance and closed else None,
+                in_advance=minimum.whole if in_advance and closed else None,
             )
 
 

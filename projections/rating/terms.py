@@ -69,12 +69,12 @@ class Recurring:
 
     def since(self, start: date) -> date:
         """From when on that amount holds, as it was given; `date.min` for one that always did."""
-        amount, found = self.amount_on(start), start
-        for day, other in reversed([one for one in self.amounts if one[0] <= start]):
+        amount, since = self.amount_on(start), start
+        for day, other in reversed([change for change in self.amounts if change[0] <= start]):
             if other != amount:
                 break
-            found = day
-        return found
+            since = day
+        return since
 
     @property
     def is_asked(self) -> bool:

@@ -38,18 +38,18 @@ def timeline(candidates: Iterable[Candidate[P]], start: date, end: date | None) 
     edges = {start, last}
     for item in listed:
         edges.update(day for day in (item.start, item.end) if day is not None and start < day < last)
-    found: list[Span[P]] = []
+    spans: list[Span[P]] = []
     for first, after in pairwise(sorted(edges)):
         holding = [item for item in listed if within(first, item.start, item.end)]
         if not holding:
             continue
         best = max(holding, key=lambda item: (item.own, item.start, item.position)).pricing
         stop = None if after == date.max else after
-        if found and found[-1].pricing is best and found[-1].end == first:
-            found[-1] = Span(found[-1].start, stop, best)
+        if spans and spans[-1].pricing is best and spans[-1].end == first:
+            spans[-1] = Span(spans[-1].start, stop, best)
         else:
-            found.append(Span(first, stop, best))
-    return tuple(found)
+            spans.append(Span(first, stop, best))
+    return tuple(spans)
 
 
 def _empty(item: Candidate[P]) -> bool:
@@ -58,9 +58,9 @@ def _empty(item: Candidate[P]) -> bool:
 
 def held_days(spans: Sequence[Span[P]], period: Period) -> list[tuple[P, list[Period]]]:
     """Each pricing that holds on days of the period, with those days as half-open runs, by first day."""
-    found: dict[int, tuple[P, list[Period]]] = {}
+    held_by: dict[int, tuple[P, list[Period]]] = {}
     for start, end, pricing in spans:
         run = period.clipped(start, end)
         if run.start < run.end:
-            found.setdefault(id(pricing), (pricing, []))[1].append(run)
-    return list(found.values())
+            held_by.setdefault(id(pricing), (pricing, []))[1].append(run)
+    return list(held_by.values())

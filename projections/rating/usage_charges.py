@@ -31,8 +31,8 @@ class Cuts:
 
     def within(self, period: Period) -> list[date]:
         """Those in the period, sorted."""
-        found = {day for day in self.days if period.holds(day)}
-        return sorted(found.union(*(one.within(period) for one in self.recurring)))
+        inside = {day for day in self.days if period.holds(day)}
+        return sorted(inside.union(*(one.within(period) for one in self.recurring)))
 
 
 def cuts_of(days: Iterable[date], recurring: Iterable[Recurrence]) -> Cuts:

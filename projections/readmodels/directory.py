@@ -88,7 +88,7 @@ class Member:
     def note(self, *plans: str | None) -> None:
         """It owes or may draw something, perhaps by these plans or plan groups."""
         self.billable = True
-        self.plans |= {one for one in plans if one is not None}
+        self.plans |= {plan for plan in plans if plan is not None}
 
 
 def note_member(members: dict[str, Member], envelope: Envelope) -> None:

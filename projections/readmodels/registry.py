@@ -42,8 +42,8 @@ SCHEMA = "\n".join(table.ddl for table in ALL)
 
 def version_of(schema: str) -> str:
     """What tells one definition from another; comments and the width of gaps do not."""
-    told = re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", schema))
-    return sha256(told.encode()).hexdigest()[:16]
+    bare = re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", schema))
+    return sha256(bare.encode()).hexdigest()[:16]
 
 
 VERSION = version_of(SCHEMA)

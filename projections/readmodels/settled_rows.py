@@ -44,7 +44,7 @@ def settled_rows(
     """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
     balances = balances_shown(settlement, own, root_id, today, {})
     behind = behind_rows(settlement, drafts, own.organization, root_id)
-    return SettledRows(tuple(sorted(one.row for one in balances.values())), *behind)
+    return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind)
 
 
 def balances_shown(
@@ -54,7 +54,7 @@ def balances_shown(
 
     A state that is the same object is of the same terms and day, so its row is the same, too.
     """
-    found = {}
+    by_id = {}
     for id, state in settlement.states().items():
         entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
         shown = before.get(id)
@@ -62,8 +62,8 @@ def balances_shown(
             continue
         if shown is None or shown.state is not state:
             shown = Shown(state, balance_row(entity, state, own.organization, root_id, today))
-        found[id] = shown
-    return found
+        by_id[id] = shown
+    return by_id
 
 
 def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
@@ -76,7 +76,7 @@ def balance_row(
     entity: CommitmentEntity | BalanceEntity, state: AgreementState, organization: str, root_id: str, today: date
 ) -> BalanceRow:
     """How a commitment or balance stands, `today`."""
-    periods = [{name: str(value) for name, value in one.document().items()} for one in state.periods]
+    periods = [{name: str(value) for name, value in period.document().items()} for period in state.periods]
     return BalanceRow(
         entity.id,
         organization,

@@ -172,16 +172,16 @@ class Considered(NamedTuple):
 def considered(funds: Sequence[Fund], account: AccountTerms, drawer: Drawer, day: date) -> list[Considered]:
     """Every fund of the family, with its place in the draw order of a slice that starts on the day or why it has none.
 
-    Whether anything was left in it is not asked here: the draws tell.
+    Whether a fund had anything left is not looked at here: the draws tell.
     """
-    windows = [one for one in draw_order(funds, account, drawer) if one.start <= day < one.end]
-    places = {one.fund: one.place for one in windows}
-    found = []
+    windows = [window for window in draw_order(funds, account, drawer) if window.start <= day < window.end]
+    places = {window.fund: window.place for window in windows}
+    funds_considered = []
     for number, fund in enumerate(funds):
         reason = refusal(fund, drawer)
         if reason is None and fund.kind not in account.credit_order:
             reason = f"creditApplicationOrder does not name {fund.kind}"
         if reason is None and number not in places:
             reason = f"{day} is not in its term [{fund.start}, {fund.end})"
-        found.append(Considered(fund.id, places.get(number), reason))
-    return sorted(found, key=lambda one: (one.place is None, one.place or 0))
+        funds_considered.append(Considered(fund.id, places.get(number), reason))
+    return sorted(funds_considered, key=lambda fund: (fund.place is None, fund.place or 0))

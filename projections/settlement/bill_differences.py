@@ -35,15 +35,15 @@ def draft_bills(
     An account that has a later bill, issued or pending, is settled for that bill's date. The whole family is settled
     either way. A pending bill's draft has its id and its memos.
     """
-    accounts = [one for one in family.terms.accounts if account_id in (None, one)]
+    accounts = [account for account in family.terms.accounts if account_id in (None, account)]
     settled: dict[Any, Settlement] = {}
-    found: list[DraftBill] = []
+    drafts: list[DraftBill] = []
     for account in accounts:
         through = family.billed.bill_date(account, date)
         if through not in settled:
             settled[through] = settle(family, through=through, accrued=False, kept=kept)
-        found.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
-    return found
+        drafts.extend(_drafts(settled[through], account, family.billed.pending_of(account)))
+    return drafts
 
 
 def unbilled(
@@ -194,7 +194,7 @@ def _frequency(
     settlement: Settlement, lines: Iterable[DraftLine], memos: Sequence[DraftLine]
 ) -> tuple[BillingFrequency, int | None]:
     """AD_HOC when each line has a date of its own; MIXED when several frequencies are on it, or none (memos alone)."""
-    found: set[tuple[BillingFrequency, int]] = set()
+    frequencies: set[tuple[BillingFrequency, int]] = set()
     only_scheduled = not memos
     for line in lines:
         due = settlement.lines.get(line.key)
@@ -202,7 +202,7 @@ def _frequency(
             continue
         only_scheduled = False
         if due is not None and due.billed_by is not None:
-            found.add((due.billed_by.frequency, due.billed_by.interval))
+            frequencies.add((due.billed_by.frequency, due.billed_by.interval))
     if only_scheduled:
         return "AD_HOC", None
-    return found.pop() if len(found) == 1 else ("MIXED", None)
+    return frequencies.pop() if len(frequencies) == 1 else ("MIXED", None)

@@ -129,9 +129,9 @@ class Billed:
 
         Lines that come before their bill are held until it is there. Raises: BrokenBillError.
         """
-        told = self._parts.whole(fact) if isinstance(fact, BillFact) else None
-        if told is not None:
-            self._apply(told)
+        whole = self._parts.whole(fact) if isinstance(fact, BillFact) else None
+        if whole is not None:
+            self._apply(whole)
 
     def _apply(self, fact: BillFact) -> None:
         self.versions[fact.bill_id] = self.versions.get(fact.bill_id, 0) + 1
@@ -147,7 +147,7 @@ class Billed:
 
     def pending_of(self, account_id: str) -> dict[str, PendingBill]:
         """The account's pending bills by currency: there is one in each at most."""
-        return {one.currency: one for one in self.pending.values() if one.account_id == account_id}
+        return {bill.currency: bill for bill in self.pending.values() if bill.account_id == account_id}
 
     def through(self, day: date) -> date:
         """The day by which the family is settled when this one is asked for: that of its latest bill, if it is later
@@ -159,13 +159,13 @@ class Billed:
 
     def bill_date(self, account_id: str, asked: date) -> date:
         """The date of the account's next bill, when it is asked for by this one: never before an earlier bill's."""
-        opened = (one.bill_date for one in self.pending_of(account_id).values())
+        opened = (bill.bill_date for bill in self.pending_of(account_id).values())
         return max([asked, self.latest.get(account_id, asked), *opened])
 
     def charged_beside(self, accounts: Container[str]) -> Decimal:
         """What the bills charge to other accounts than these."""
         with localcontext(EXACT):
-            return sum((one.amount for key, one in self.by_key.items() if key.account_id not in accounts), Decimal(0))
+            return sum((line.amount for key, line in self.by_key.items() if key.account_id not in accounts), Decimal(0))
 
     def _add(self, bill: BillIssued) -> None:
         self.latest[bill.account_id] = max(bill.bill_date, self.latest.get(bill.account_id, bill.bill_date))
@@ -174,11 +174,11 @@ class Billed:
                 if line.type in MEMO_TYPES:  # put on by hand, once: nothing is ever due for it again
                     continue
                 key = key_of(bill.account_id, bill.currency, line)
-                held = self.by_key.get(key)
+                before = self.by_key.get(key)
                 self.by_key[key] = BilledLine(
-                    line.amount + (held.amount if held else 0),
-                    line.quantity + (held.quantity if held else 0),
-                    line.units + (held.units if held else 0),
+                    line.amount + (before.amount if before else 0),
+                    line.quantity + (before.quantity if before else 0),
+                    line.units + (before.units if before else 0),
                     line,
                 )
 

@@ -17,7 +17,7 @@ def billing_grid(
 ) -> BillingGrid | None:
     """The billing periods of billingPlanId's plan, else of the account's one account plan, else months from startDate.
 
-    None without a billingPlanId when there are several account plans: then nobody can say.
+    None without a billingPlanId when there are several account plans: then nothing says whose.
     """
     attached = attached_plans(resources, index, account, body)
     if body.billing_plan_id is None and len(attached) > 1:
@@ -41,9 +41,9 @@ def attached_plans(
     for owner in dict.fromkeys((account.id, account.root_id)):
         plans = index.owned(resources, "account_plans", "account_id", owner)
         attached = [
-            one
-            for one in _in_term(plans, body, account.timezone)
-            if body.billing_plan_id in (None, *plans_of(resources, index, one.body))
+            attached
+            for attached in _in_term(plans, body, account.timezone)
+            if body.billing_plan_id in (None, *plans_of(resources, index, attached.body))
         ]
         if attached:
             return attached
@@ -52,9 +52,9 @@ def attached_plans(
 
 def _in_term(plans: Iterable[Entity[AccountPlan]], body: Commitment, zone: str) -> list[Entity[AccountPlan]]:
     sharing = []
-    for one in plans:
-        start, end = named_days(one.body.start_date, one.body.end_date, zone)
+    for attached in plans:
+        start, end = named_days(attached.body.start_date, attached.body.end_date, zone)
         shared = max(start, body.start_date), body.end_date if end is None else min(end, body.end_date)
         if shared[0] < shared[1]:
-            sharing.append((start, one.position, one))
-    return [one for *_, one in sorted(sharing, key=lambda item: item[:2])]
+            sharing.append((start, attached.position, attached))
+    return [attached for *_, attached in sorted(sharing, key=lambda item: item[:2])]

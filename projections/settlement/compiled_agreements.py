@@ -113,7 +113,7 @@ def _fund(account: AccountTerms, entity: CommitmentEntity, rounding: Rounding) -
         cancelled=cancelled,
         amount=rounding.minor(body.amount),
         paid_in=paid_in(
-            rounding, [(body.start_date, body.amount), *((one.date, one.amount) for one in entity.top_ups)]
+            rounding, [(body.start_date, body.amount), *((top_up.date, top_up.amount) for top_up in entity.top_ups)]
         ),
         rollover_end=body.rollover_end_date,
         rollover_percent=Fraction(100 if body.rollover_percent is None else body.rollover_percent),
@@ -161,7 +161,7 @@ def _balance(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         amount=0,
         paid_in=paid_in(
             rounding,
-            [(max(one.date, start), one.amount) for one in entity.transactions],
+            [(max(transaction.date, start), transaction.amount) for transaction in entity.transactions],
             balance_top_ups(resources, index, entity, account.zone),
         ),
         rollover_end=None if rolls_until is None else named_day(rolls_until, account.zone),
@@ -207,13 +207,13 @@ def _minimum(resources: Resources, index: FamilyIndex, account: AccountTerms, en
         end=body.end_date,
         cancelled=entity.cancellation.date if entity.cancellation else None,
         amount=rounding.minor(body.amount),
-        topped_up=sum(rounding.minor(one.amount) for one in entity.top_ups),
+        topped_up=sum(rounding.minor(top_up.amount) for top_up in entity.top_ups),
         description=body.commitment_fee_description or "Commitment True-up",
         accounting_product_id=body.fees_accounting_product_id or body.accounting_product_id,
         frequency=billing.frequency,
         interval=billing.interval,
         periods=periods,
-        edges=(*(one.start for one in periods), *(one.end for one in periods[-1:])),
+        edges=(*(period.start for period in periods), *(period.end for period in periods[-1:])),
     )
 
 
@@ -222,9 +222,9 @@ def _grid_of_today(resources: Resources, index: FamilyIndex, account: AccountEnt
     attached = attached_plans(resources, index, account, body)
     first = plans_of(resources, index, attached[0].body)[:1] if attached else []
     body = body.model_copy(update={"billing_plan_id": first[0]}) if first else body
-    found = billing_grid(resources, index, account, body)
-    assert found is not None, "there is one with a billingPlanId, and one with one account plan or none"
-    return found
+    grid = billing_grid(resources, index, account, body)
+    assert grid is not None, "there is one with a billingPlanId, and one with one account plan or none"
+    return grid
 
 
 def periods_of(billing: BillingGrid) -> Grid:

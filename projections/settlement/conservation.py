@@ -71,13 +71,13 @@ def _agreements(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
 
 def agreement_residues(state: AgreementState, drawn: Decimal, charged: Decimal) -> Iterator[Residue]:
     """Laws of one commitment or balance, given what slices drew of it and what CONSUMED lines charge to it."""
-    found = _minimum_laws(state) if state.kind == "MINIMUM" else _fund_laws(state)
-    found |= {
+    by_law = _minimum_laws(state) if state.kind == "MINIMUM" else _fund_laws(state)
+    by_law |= {
         "spent = draws of slices": state.drawn - drawn,
         "draws of slices = CONSUMED lines": drawn - charged,
         "nothing is overdrawn": min(state.amount_remaining, state.amount_rolled_over, state.amount_lapsed, Decimal(0)),
     }
-    for law, residue in found.items():
+    for law, residue in by_law.items():
         if residue:
             yield Residue(law, state.id, None, None, residue)
 
@@ -88,8 +88,10 @@ def _fund_laws(state: AgreementState) -> dict[str, Decimal]:
 
 
 def _minimum_laws(state: AgreementState) -> dict[str, Decimal]:
-    owing = [one for one in state.periods if not one.waived]
-    lacking = sum((one.amount - min(one.counted, one.amount) - one.shortfall for one in owing), Decimal(0))
+    owing = [period for period in state.periods if not period.waived]
+    lacking = sum(
+        (period.amount - min(period.counted, period.amount) - period.shortfall for period in owing), Decimal(0)
+    )
     return {"spent = counted": state.amount_spent - state.counted, "amount = min(counted, amount) + shortfall": lacking}
 
 
@@ -117,25 +119,25 @@ def _periods(settlement: Settlement, lines: Gathered) -> Iterator[Residue]:
             flow_of(line.charge).lines += 0 if banded_line else line.amount
     for (account_id, start, _), flow in flows.items():
         money = flow.rounding.decimal
-        found = {
+        by_law = {
             "charges = drawn + credited + uncovered": flow.charges - flow.drawn - flow.credited - flow.open,
             "charges = drawn + payable": flow.charges - flow.credits - flow.drawn - flow.lines,
         }
-        for law, residue in found.items():
+        for law, residue in by_law.items():
             if residue:
                 yield Residue(law, None, account_id, start, money(residue))
 
 
 def _add_outcome(flow: _Flow, outcome: Outcome) -> None:
-    flow.drawn += sum(one.amount for one in outcome.taken)
+    flow.drawn += sum(draw.amount for draw in outcome.taken)
     flow.credited += outcome.piece.credited
     flow.open += outcome.uncovered + min(0, outcome.piece.amount)
 
 
 def _banded(settlement: Settlement) -> dict[ChargeKey, int]:
     """Charges whose overage has bands of its own: what was uncovered of them, which their overage lines re-price."""
-    funds, found = settlement.terms.funds, {}
-    for one in settlement.usage:
-        for part in one.parts if one.pool.pricing.overage is not None else ():
-            found[part.key] = sum(separated(uncovered(settlement.outcomes.get(part.key, ())), funds).values())
-    return found
+    funds, banded = settlement.terms.funds, {}
+    for usage in settlement.usage:
+        for part in usage.parts if usage.pool.pricing.overage is not None else ():
+            banded[part.key] = sum(separated(uncovered(settlement.outcomes.get(part.key, ())), funds).values())
+    return banded

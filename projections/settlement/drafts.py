@@ -42,9 +42,9 @@ class DraftLine:
     def line(self, line_id: str) -> BillLine:
         """The line of an issued bill. Members without a value are left out: so one that older programs do not know
         stands in the log only where it has a value."""
-        told = {name: value for name, value in self.wording.items() if value is not None}
+        words = {name: value for name, value in self.wording.items() if value is not None}
         return BillLine(
-            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **told
+            id=line_id, number=self.number, amount=self.amount, quantity=self.quantity, units=self.units, **words
         )
 
 
@@ -72,7 +72,7 @@ class DraftBill:
 
 def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
     """One line per memo, in the order in which they were added; a credit is negative. They have the memos' ids."""
-    found = []
+    lines = []
     for memo_id, memo in pending.memos.items():
         start = named_day(memo.service_period_start_date, zone)
         key = LineKey(
@@ -96,8 +96,8 @@ def memo_lines(pending: PendingBill, zone: str) -> list[DraftLine]:
             "accounting_product_id": memo.accounting_product_id,
         }
         amount = -memo.amount if memo.line_item_type == "CREDIT_MEMO" else memo.amount
-        found.append(DraftLine(key, 0, amount, ONE, ONE, wording, memo_id))
-    return found
+        lines.append(DraftLine(key, 0, amount, ONE, ONE, wording, memo_id))
+    return lines
 
 
 def wording_of(key: LineKey, due: DueLine) -> dict[str, Any]:
@@ -182,15 +182,17 @@ def _current_end(terms: FamilyTerms, key: LineKey, last: BillLine) -> date | Non
 
     A price that comes later may shorten the one that was billed, an amended endDate the last period of a fee.
     """
-    one_off = next((one for one in terms.one_offs if one.charge_id == key.item_id), None)
+    one_off = next((charge for charge in terms.one_offs if charge.charge_id == key.item_id), None)
     if one_off is not None:
         return one_off.end if one_off.start == key.start else None
     if not key.plan_id:
-        fees = (fee for one in terms.prepayments if one.fund.id == key.agreement_id for fee in one.fees)
+        fees = (
+            fee for prepayment in terms.prepayments if prepayment.fund.id == key.agreement_id for fee in prepayment.fees
+        )
         return max((fee.end for fee in fees if fee.start == key.start), default=None)
     plans = [plan for plan in terms.plans if plan.of_id == key.plan_id and _may_stand(terms, plan, key, last)]
     ends = [days.end for plan in plans for days in _charge_days(plan, key) if days.start == key.start < days.end]
-    # A summary of several accounts named the period that ends last: while any of them ends there it does so still.
+    # A line that sums up several accounts shows the period that ends last, as long as one of theirs still ends there.
     return last.period_end if last.period_end in ends else max(ends, default=None)
 
 
@@ -217,6 +219,6 @@ def _charge_days(plan: PlanTerms, key: LineKey) -> list[Period]:
         return [standing_period(plan, number)[0]] if rides(plan, number) else []
     if not key.item_id:
         return [period]
-    held = [(pricing.id, runs) for one in plan.series for pricing, runs in held_days(one.spans, period)]
-    held += [(pricing.id, runs) for one in plan.counters for pricing, runs in held_days(one.spans, period)]
-    return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in held if pricing_id == key.item_id]
+    by_pricing = [(pricing.id, runs) for reader in plan.series for pricing, runs in held_days(reader.spans, period)]
+    by_pricing += [(pricing.id, runs) for reader in plan.counters for pricing, runs in held_days(reader.spans, period)]
+    return [Period(runs[0].start, runs[-1].end) for pricing_id, runs in by_pricing if pricing_id == key.item_id]

@@ -98,8 +98,8 @@ def _nothing_drawn(terms: FamilyTerms) -> Drawn:
 def _same(old: Sequence[Piece], new: Sequence[Piece]) -> int:
     """How many pieces both begin with."""
     count = 0
-    for one, other in zip(old, new, strict=False):
-        if one != other:
+    for before, other in zip(old, new, strict=False):
+        if before != other:
             break
         count += 1
     return count
@@ -182,7 +182,7 @@ class _Queue:
 
     def close(self, window: Window) -> None:
         """Take an exhausted window out."""
-        self._open = [one for one in self._open if one is not window]
+        self._open = [other for other in self._open if other is not window]
 
     def overage_terms(self, day: date) -> int | None:
         """The fund whose overage terms hold: the last in draw order that has any, in its term (rules 5.1, 5.2)."""

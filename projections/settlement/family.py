@@ -50,25 +50,25 @@ class FamilyTerms:
 
     def fixed_charges(self, plan: PlanTerms, number: int) -> tuple[Charge, ...]:
         """Standing charge and counters of a billing period: they depend on the terms alone."""
-        found = self.fixed.get((plan, number))
-        if found is None:
-            found = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
-        return found
+        charges = self.fixed.get((plan, number))
+        if charges is None:
+            charges = self.fixed[plan, number] = (*standing_charge(plan, number), *counter_charges(plan, number))
+        return charges
 
     def one_offs_due(self, through: date) -> list[Charge]:
         """Charges that no plan makes, due by the day."""
-        found = [charge for charge in self.one_offs if charge.due <= through]
+        due = [charge for charge in self.one_offs if charge.due <= through]
         for fees in self.scheduled:
-            found += fees.due(through)
-        return found
+            due += fees.due(through)
+        return due
 
     def only_charges(self, key: TotalsKey) -> bool:
         """Whether usage of this total changes the charges of its billing period and nothing else: it is no credit, its
         tiers do not span the plan, and no minimum spend counts it."""
-        found = self.plain.get(key)
-        if found is None:
-            found = self.plain[key] = all(self._is_plain(reader) for reader in self.readers.get(key, ()))
-        return found
+        is_plain = self.plain.get(key)
+        if is_plain is None:
+            is_plain = self.plain[key] = all(self._is_plain(reader) for reader in self.readers.get(key, ()))
+        return is_plain
 
     def _is_plain(self, reader: Reader) -> bool:
         series = reader.series
@@ -77,10 +77,10 @@ class FamilyTerms:
 
     def order(self, drawer: Drawer) -> Sequence[Window]:
         """The draw order of charges like this one."""
-        found = self.orders.get(drawer)
-        if found is None:
-            found = self.orders[drawer] = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
-        return found
+        order = self.orders.get(drawer)
+        if order is None:
+            order = self.orders[drawer] = draw_order(self.funds, self.accounts[drawer.account_id], drawer)
+        return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +112,30 @@ def compile_terms(resources: Resources, root_id: str, index: FamilyIndex | None 
     )
     prepayments, minimums = compile_commitments(resources, index, accounts)
     balances = compile_balances(resources, index, accounts)
-    funds = (*(one.fund for one in prepayments), *balances)
+    funds = (*(prepayment.fund for prepayment in prepayments), *balances)
     return FamilyTerms(
         root_id=root_id,
         accounts=accounts,
         plans=plans,
-        one_offs=tuple(one for account in accounts.values() for one in one_off_charges(resources, index, account)),
-        scheduled=tuple(one for account in accounts.values() for one in scheduled_fees(resources, index, account)),
+        one_offs=tuple(
+            charge for account in accounts.values() for charge in one_off_charges(resources, index, account)
+        ),
+        scheduled=tuple(fees for account in accounts.values() for fees in scheduled_fees(resources, index, account)),
         readers=_readers(plans),
         prepayments=prepayments,
         funds=funds,
         minimums=minimums,
         cuts=cuts_of(
             (day for fund in funds for day in (*fund.edges, *fund.paid_in.posted)),
-            (one.days for fund in funds for one in fund.paid_in.top_ups),
+            (series.days for fund in funds for series in fund.paid_in.top_ups),
         ),
     )
 
 
 def _accounts(resources: Resources, index: FamilyIndex, root_id: str) -> list[AccountTerms]:
     """The root first, then its children by code."""
-    held = [resources.accounts[one] for one in index.ids("accounts", root_id) if one in resources.accounts]
-    ordered = sorted(held, key=lambda one: (one.id != root_id, one.body.code, one.id))
+    accounts = [resources.accounts[id] for id in index.ids("accounts", root_id) if id in resources.accounts]
+    ordered = sorted(accounts, key=lambda account: (account.id != root_id, account.body.code, account.id))
     return [_account(resources, index, entity, in_hierarchy=len(ordered) > 1) for entity in ordered]
 
 
@@ -159,18 +161,18 @@ def _account(resources: Resources, index: FamilyIndex, entity: AccountEntity, in
 
 def _members(accounts: Mapping[str, AccountTerms], account: AccountTerms) -> tuple[AccountTerms, ...]:
     """Whose usage the account's plans rate: its own, and a root's children as far as they are pooled; by code."""
-    found = (account,) if account.is_child else tuple(accounts.values())
-    return tuple(sorted(found, key=lambda one: (one.code, one.id)))
+    members = (account,) if account.is_child else tuple(accounts.values())
+    return tuple(sorted(members, key=lambda member: (member.code, member.id)))
 
 
 def _readers(plans: Sequence[PlanTerms]) -> Readers:
-    found: dict[TotalsKey, list[Reader]] = {}
+    readers: dict[TotalsKey, list[Reader]] = {}
     every = [(plan, series) for plan in plans for series in plan.series]
     for number, (plan, series) in enumerate(every):
         for member in plan.members:
             for key in series.keys(member.id):
-                found.setdefault(key, []).append(Reader(plan, series, number))
-    return {key: tuple(readers) for key, readers in found.items()}
+                readers.setdefault(key, []).append(Reader(plan, series, number))
+    return {key: tuple(of_total) for key, of_total in readers.items()}
 
 
 class _BothIndexes(FamilyIndex):

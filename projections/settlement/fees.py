@@ -59,7 +59,7 @@ def fees(
 ) -> tuple[Fee, ...]:
     """All fees of the commitment, by due date. `billing`: the billing plan's periods; None without such a plan."""
     if body.fee_dates:
-        found = [
+        all_fees = [
             Fee(
                 named_day(fee.service_period_start_date, zone),
                 named_day(fee.service_period_end_date, zone),
@@ -73,25 +73,25 @@ def fees(
         slots: list[_Slot] = []
     elif billing is not None:
         slots = _slots(body, billing, in_advance)
-        found = _instalments(body, rounding, slots)
+        all_fees = _instalments(body, rounding, slots)
     else:
         return ()
     for top_up in top_ups:
-        found.extend(_top_up_fees(body, rounding, slots, top_up))
-    return tuple(sorted(_cancelled(found, cancellation), key=lambda fee: (fee.due, fee.start)))
+        all_fees.extend(_top_up_fees(body, rounding, slots, top_up))
+    return tuple(sorted(_cancelled(all_fees, cancellation), key=lambda fee: (fee.due, fee.start)))
 
 
 def _slots(body: Commitment, billing: Grid, in_advance: bool) -> list[_Slot]:
     """Billing periods number billingOffset, + billingInterval, ..., counted from 0 for the one that holds startDate."""
     first, last = billing.number(body.start_date), billing.number(body.end_date - ONE_DAY)
-    found = []
+    slots = []
     for number in range(first + (body.billing_offset or 0), last + 1, body.billing_interval or 1):
         full = billing.period(number)
         period = full.clipped(body.start_date, body.end_date)
         due = period.start if in_advance else period.end
         if period.start < period.end:
-            found.append(_Slot(period, due, Fraction(period.days, full.days)))
-    return found or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
+            slots.append(_Slot(period, due, Fraction(period.days, full.days)))
+    return slots or [_Slot(Period(body.start_date, body.end_date), body.end_date, Fraction(1))]
 
 
 def _instalments(body: Commitment, rounding: Rounding, slots: Sequence[_Slot]) -> list[Fee]:
@@ -133,11 +133,11 @@ def _top_up_fees(body: Commitment, rounding: Rounding, slots: Sequence[_Slot], t
     return [Fee(top_up.date, body.end_date, top_up.date, amount, _whole("TOP_UP", amount, top_up.date), not slots)]
 
 
-def _cancelled(found: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:
+def _cancelled(all_fees: Sequence[Fee], cancellation: CommitmentCancelled | None) -> list[Fee]:
     """What a cancel leaves of the fees that are due after its date: all at once (ACCELERATE), as is (KEEP) or none."""
     if cancellation is None or cancellation.policy == "KEEP":
-        return list(found)
+        return list(all_fees)
     day = cancellation.date
     if cancellation.policy == "WAIVE":
-        return [fee for fee in found if fee.due <= day]
-    return [fee if fee.due <= day else fee._replace(due=day) for fee in found]
+        return [fee for fee in all_fees if fee.due <= day]
+    return [fee if fee.due <= day else fee._replace(due=day) for fee in all_fees]

@@ -110,8 +110,8 @@ class DueLines:
         back on a line that names the period as it now is."""
         for period in periods:
             key = _agreement_key(minimum.account, minimum.mode, minimum.currency, minimum.id, period.start)
-            one = ONE if period.true_up else NOTHING
-            self.add(key, DueLine(period.true_up, one, one, period.end, minimum.rounding, minimum=minimum))
+            quantity = ONE if period.true_up else NOTHING
+            self.add(key, DueLine(period.true_up, quantity, quantity, period.end, minimum.rounding, minimum=minimum))
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ def _surcharge(lines: DueLines, rated: RatedUsage, parts: Sequence[_Part], funds
         if fund.surcharge:
             rest = [part.uncovered.get(number, 0) for part in parts]
             worth = Fraction(rated.pool.plan.rounding.decimal(sum(rest))) * Fraction(fund.surcharge) / 100
-            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(one) for one in rest])
+            amounts = divide(rated.pool.plan.rounding.minor(worth), [Fraction(left) for left in rest])
             for part, amount in zip(parts, amounts, strict=True):
                 lines.fund(part.charge, "OVERAGE_SURCHARGE", fund, amount)
 
@@ -163,15 +163,15 @@ def _separate(
         return [(0, NOTHING)] * len(parts)
     beyond = Beyond(rated, outcomes, funds)
     total = sum(beyond.units.values(), NOTHING)
-    found = []
+    taken_off = []
     for index, (part, (amount, apart)) in enumerate(zip(parts, taken, strict=True)):
         quantity = _quantity(rated, part, amount, total)
-        found.append((amount, quantity))
+        taken_off.append((amount, quantity))
         for number in sorted(apart):
             share = quantity * apart[number] / amount
             worth = sum(beyond.worth(index, number).values()) if rated.pool.pricing.overage else apart[number]
             lines.fund(part.charge, "OVERAGE_USAGE", funds[number], worth, share)
-    return found
+    return taken_off
 
 
 def _quantity(rated: RatedUsage, part: _Part, amount: int, beyond: Fraction) -> Fraction:

@@ -114,15 +114,18 @@ def commitment_periods(
 ) -> tuple[CommitmentPeriod, ...]:
     """The commitment periods with what each owes. `billing`: the billing periods they are counted in."""
     recurring = Fraction(body.amount)
-    found = []
+    owed = []
     for period, full_days in _periods(body, billing):
-        recurring += sum(Fraction(one.amount) for one in top_ups if one.recurring and period.holds(one.date))
+        recurring += sum(
+            Fraction(top_up.amount) for top_up in top_ups if top_up.recurring and period.holds(top_up.date)
+        )
         share = Fraction(period.days, full_days) if body.prorate else Fraction(1)
         once = sum(
-            (Fraction(one.amount) for one in top_ups if not one.recurring and period.holds(one.date)), Fraction(0)
+            (Fraction(top_up.amount) for top_up in top_ups if not top_up.recurring and period.holds(top_up.date)),
+            Fraction(0),
         )
-        found.append((period, Owed(recurring, share, once)))
-    return tuple(_cut_short(found, rounding, cancellation))
+        owed.append((period, Owed(recurring, share, once)))
+    return tuple(_cut_short(owed, rounding, cancellation))
 
 
 def _periods(body: Commitment, billing: Grid) -> Iterable[tuple[Period, int]]:
@@ -161,8 +164,8 @@ def settle_minimum(
 ) -> tuple[MinimumPeriod, ...]:
     """Every period with what counted toward it."""
     counted = [0] * len(minimum.periods)
-    for one in count(minimum, rated, charges):
-        counted[one.number] += one.amount
+    for count_of in count(minimum, rated, charges):
+        counted[count_of.number] += count_of.amount
     return tuple(_settled(period, amount, through) for period, amount in zip(minimum.periods, counted, strict=True))
 
 
@@ -172,8 +175,8 @@ def count(minimum: Minimum, rated: Iterable[RatedUsage], charges: Iterable[Charg
     `rated` is all usage that has arrived; `charges` are the other drawable charges that are due by now. They count at
     what they are on bills before draws and credits, however they are paid.
     """
-    for one in rated:
-        yield from _count_usage(minimum, one)
+    for usage in rated:
+        yield from _count_usage(minimum, usage)
     for charge in charges:
         number = minimum.period_of(charge.start)
         if number is not None and refusal(minimum, drawer_of(charge)) is None:
@@ -196,10 +199,10 @@ def _count_usage(minimum: Minimum, rated: RatedUsage) -> Iterator[Counted]:
         return
     divided = pool.divided(pool.steps(minimum.edges))
     for part, slices, counts in zip(rated.parts, divided, eligible, strict=True):
-        for one in slices if counts else ():
-            number = minimum.period_of(one.start)
-            if number is not None and one.amount > 0:
-                yield Counted(number, part, one.start, one.amount)
+        for slice in slices if counts else ():
+            number = minimum.period_of(slice.start)
+            if number is not None and slice.amount > 0:
+                yield Counted(number, part, slice.start, slice.amount)
 
 
 def _settled(period: CommitmentPeriod, counted: int, through: date) -> MinimumPeriod:

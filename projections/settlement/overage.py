@@ -17,11 +17,11 @@ NONE_GIVEN = GivenBack(0, NOTHING)
 
 def uncovered(outcomes: Iterable[Outcome]) -> dict[int, int]:
     """What no commitment or balance paid for under overage terms: minor units by the number of the fund they are of."""
-    found: dict[int, int] = {}
-    for one in outcomes:
-        if one.overage is not None:
-            found[one.overage] = found.get(one.overage, 0) + one.uncovered
-    return found
+    by_fund: dict[int, int] = {}
+    for outcome in outcomes:
+        if outcome.overage is not None:
+            by_fund[outcome.overage] = by_fund.get(outcome.overage, 0) + outcome.uncovered
+    return by_fund
 
 
 def separated(amounts: Mapping[int, int], funds: Sequence[Fund]) -> dict[int, int]:
@@ -43,9 +43,9 @@ class Beyond:
         self.uncovered: dict[date, dict[tuple[int, int], int]] = {}
         self._worth: dict[tuple[int, int], dict[date, int]] = {}
         for part, settled in enumerate(outcomes):
-            for one in settled:
-                for number, amount in separated(uncovered([one]), funds).items():
-                    self.uncovered.setdefault(one.piece.start, {})[part, number] = amount
+            for outcome in settled:
+                for number, amount in separated(uncovered([outcome]), funds).items():
+                    self.uncovered.setdefault(outcome.piece.start, {})[part, number] = amount
         self._rate()
 
     def worth(self, part: int, fund: int) -> dict[date, int]:
@@ -56,9 +56,9 @@ class Beyond:
         pool, steps = self._rated.pool, self._rated.steps
         amounts = _settled_amounts(self._rated)
         given = [pool.given_back(stop) for stop in (*(step.start for step in steps[1:]), pool.end)]
-        kept = _kept_units([step.after - back.units for step, back in zip(steps, given, strict=True)])
+        units = _kept_units([step.after - back.units for step, back in zip(steps, given, strict=True)])
         rated = NOTHING
-        for step, after, earlier, back in zip(steps, kept, [NONE_GIVEN, *given], given, strict=False):
+        for step, after, earlier, back in zip(steps, units, [NONE_GIVEN, *given], given, strict=False):
             left = self.uncovered.get(step.start)
             if not left or not pool.pricing.price.cumulative:
                 continue
@@ -87,9 +87,9 @@ def _kept_units(totals: Sequence[Fraction]) -> list[Fraction]:
 
 def _settled_amounts(rated: RatedUsage) -> dict[date, int]:
     """What is charged by slice start, after negative slices took away from earlier ones."""
-    found: dict[date, int] = {}
+    amounts: dict[date, int] = {}
     for part, share in zip(rated.parts, rated.pool.shares, strict=True):
         if not rated.pool.gets_its_own_back(share):
-            for one in part.slices:
-                found[one.start] = found.get(one.start, 0) + one.amount
-    return found
+            for slice in part.slices:
+                amounts[slice.start] = amounts.get(slice.start, 0) + slice.amount
+    return amounts

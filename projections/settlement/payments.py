@@ -20,7 +20,7 @@ class Recurring(NamedTuple):
     amount: int
 
     def by(self, day: date) -> int:
-        """What they are together by the day."""
+        """The sum of those up to the day."""
         return self.amount * self.days.by(day)
 
 
@@ -56,33 +56,33 @@ class PaidIn:
     def days(self, period: Period) -> Iterator[date]:
         """Days in the period on which it changes."""
         yield from (day for day in self.posted if period.holds(day))
-        for one in self.top_ups:
-            yield from one.days.within(period)
+        for series in self.top_ups:
+            yield from series.days.within(period)
 
     def steps(self, through: date) -> Iterator[tuple[date, int]]:
         """(day, what may be drawn in all from then on), by day: what was posted, and top-ups up to a day."""
         days = set(self.posted)
-        for one in self.top_ups:
-            days.update(one.days.at(index) for index in range(one.days.by(through)))
+        for series in self.top_ups:
+            days.update(series.days.at(index) for index in range(series.days.by(through)))
         for day in sorted(days):
             yield day, self.drawable(day)
 
     def _scheduled(self, day: date) -> int:
-        return sum(one.by(day) for one in self.top_ups)
+        return sum(series.by(day) for series in self.top_ups)
 
 
 def paid_in(rounding: Rounding, payments: Iterable[tuple[date, Decimal]], top_ups: Iterable[TopUps] = ()) -> PaidIn:
-    """Of what was posted, by day, and of what schedules give."""
+    """Made of what was posted, by day, and of what schedules give."""
     by_day: dict[date, int] = {}
     for day, amount in payments:
         by_day[day] = by_day.get(day, 0) + rounding.minor(amount)
     days = sorted(by_day)
     totals = list(accumulate(by_day[day] for day in days))
-    recurring = tuple(Recurring(one.days, rounding.minor(one.body.amount)) for one in top_ups)
-    there = [total + sum(one.by(day) for one in recurring) for day, total in zip(days, totals, strict=True)]
+    recurring = tuple(Recurring(series.days, rounding.minor(series.body.amount)) for series in top_ups)
+    there = [total + sum(series.by(day) for series in recurring) for day, total in zip(days, totals, strict=True)]
     return PaidIn(tuple(days), tuple(totals), _least(there), recurring)
 
 
 def _least(totals: Sequence[int]) -> tuple[int, ...]:
-    """From each one on, the least of them."""
+    """For each number the least of it and of all behind it."""
     return tuple(accumulate(reversed(totals), min))[::-1]

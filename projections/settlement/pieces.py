@@ -1,5 +1,5 @@
-"""Slices that may draw, in order of service, after credits have reduced the charges of their product, or all, latest
-slice first (rules 3.16, 4.2)."""
+"""Slices that may draw, in order of service, once credits have reduced the charges of their product or of all products,
+latest slice first (rules 3.16, 4.2)."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +14,7 @@ class Piece(NamedTuple):
     """A slice that may draw, in minor units; its first fields are the order of rules 4.2.
 
     One account may have two charges of a price that are cut on one day, of a pool and of its own plan later: the one
-    that started first comes first. Ids, which a story does not tell, decide nothing that differs in words.
+    that started first comes first. Ids, which no story tells, decide only between charges that read the same.
     `credited` is what credits took off the slice; `amount` is what is left of it to draw.
     """
 
@@ -33,17 +33,19 @@ class Piece(NamedTuple):
 
 def pieces_of(charges: Sequence[Charge]) -> list[Piece]:
     """The slices of charges that may draw, in the order of rules 4.2."""
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     for charge in charges:
         plan, account = charge.plan, charge.account
         rank = DRAW_RANK[charge.type]
         drawer = drawer_of(charge)
         words = (plan.product_code, account.code, plan.code, charge.item_code, charge.start)
-        found.extend(
-            Piece(one.start, rank, *words, charge.key, one.amount, 0, drawer) for one in charge.slices if one.amount
+        pieces.extend(
+            Piece(slice.start, rank, *words, charge.key, slice.amount, 0, drawer)
+            for slice in charge.slices
+            if slice.amount
         )
-    found.sort()
-    return found
+    pieces.sort()
+    return pieces
 
 
 class Credited(NamedTuple):

@@ -29,8 +29,8 @@ def settle(
 
     `kept` is what an earlier settlement left: only what changed is rated, and slices settle again from the first
     changed one. `moved` are the totals and days that changed since, if the caller knows them; otherwise all are
-    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. The result is the same
-    without either.
+    compared. Usage that only adds to charges then costs what changed: nothing else is looked at. Neither changes the
+    result.
     """
     terms = family.terms
     if kept is not None and kept.terms is not terms:
@@ -39,14 +39,14 @@ def settle(
         return _settle_moved(family, kept, moved)
     rated = rate_family(terms.readers, terms.cuts, family.totals, kept.rated if kept else None)
     every = rated.in_order
-    due = [one for one in every if is_due(one, through, accrued)]
-    debits = [one for one in due if not one.is_credit]
+    due = [usage for usage in every if is_due(usage, through, accrued)]
+    debits = [usage for usage in due if not usage.is_credit]
     others = [charge for plan in terms.plans for charge in _others(terms, plan, every, through)]
     others += terms.one_offs_due(through)
-    credits = [part for one in due if one.is_credit for part in one.parts]
+    credits = [part for usage in due if usage.is_credit for part in usage.parts]
     credits += [charge for charge in others if CHARGES[charge.type].credit]
     others = [charge for charge in others if not CHARGES[charge.type].credit]
-    pieces = pieces_of([*(part for one in debits for part in one.parts), *others])
+    pieces = pieces_of([*(part for usage in debits for part in usage.parts), *others])
     credited = apply_credits(pieces, credits)
     drawn = draw_down(terms, credited.pieces, kept.drawn if kept else None)
     return Settlement(family, Kept(terms, through, accrued, rated, others, credits, credited.worth, drawn))
@@ -71,8 +71,8 @@ def _settle_moved(family: Family, kept: Kept, moved: Moved) -> Settlement:
 
 def _pieces(kept: Kept, usage: dict[RatedKey, tuple[RatedUsage, ...]], keys: Iterable[RatedKey]) -> set[Piece]:
     """The slices of these usage charges, as far as they are due."""
-    due = [one for key in keys for one in usage.get(key, ()) if kept.is_due(one)]
-    return set(pieces_of([part for one in due for part in one.parts]))
+    due = [rated for key in keys for rated in usage.get(key, ()) if kept.is_due(rated)]
+    return set(pieces_of([part for rated in due for part in rated.parts]))
 
 
 def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], through: date) -> Iterator[Charge]:
@@ -81,10 +81,10 @@ def _others(terms: FamilyTerms, plan: PlanTerms, rated: list[RatedUsage], throug
     if not (plan.standing.is_asked or plan.counters or has_minimum) or plan.start > through:
         return
     usage: dict[date, list[RatedUsage]] = {}
-    for one in rated if has_minimum else ():
-        if one.pool.plan in (plan.grouped or (plan,)):
-            within = plan.period(plan.grid.number(one.pool.period.start))
-            usage.setdefault(within.start, []).append(one)
+    for rated_usage in rated if has_minimum else ():
+        if rated_usage.pool.plan in (plan.grouped or (plan,)):
+            within = plan.period(plan.grid.number(rated_usage.pool.period.start))
+            usage.setdefault(within.start, []).append(rated_usage)
     number = plan.grid.number(plan.start)
     while (period := plan.period(number)).start <= through and period.start < period.end:
         for charge in terms.fixed_charges(plan, number):

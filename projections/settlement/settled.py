@@ -48,18 +48,18 @@ class Kept:
     #: Memory of the funds' states by the day, by number: what was drawn in its term and rolled over, and the state.
     states: dict[int, tuple[int, int, AgreementState]] = field(default_factory=dict)
 
-    def is_due(self, one: RatedUsage) -> bool:
+    def is_due(self, usage: RatedUsage) -> bool:
         """Whether the usage charge is settled."""
-        return is_due(one, self.through, self.accrued)
+        return is_due(usage, self.through, self.accrued)
 
     def fund_state(self, number: int) -> AgreementState:
         """The state of the fund with this number; the same object as long as it is the same."""
         in_term, rolled = self.drawn.spent.in_term[number], self.drawn.spent.rolled[number]
-        held = self.states.get(number)
-        if held is None or held[0] != in_term or held[1] != rolled:
+        known = self.states.get(number)
+        if known is None or known[0] != in_term or known[1] != rolled:
             state = fund_state(self.terms.funds[number], in_term, rolled, self.through)
-            held = self.states[number] = (in_term, rolled, state)
-        return held[2]
+            known = self.states[number] = (in_term, rolled, state)
+        return known[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +99,12 @@ class Settlement:
     @cached_property
     def debits(self) -> list[RatedUsage]:
         """All usage charges, due or not; credits are apart."""
-        return [one for one in self.kept.rated.in_order if not one.is_credit]
+        return [usage for usage in self.kept.rated.in_order if not usage.is_credit]
 
     @cached_property
     def usage(self) -> list[RatedUsage]:
         """The usage charges that are settled; credits are apart."""
-        return [one for one in self.debits if self.kept.is_due(one)]
+        return [usage for usage in self.debits if self.kept.is_due(usage)]
 
     @property
     def terms(self) -> FamilyTerms:
@@ -114,7 +114,10 @@ class Settlement:
     @cached_property
     def minimum_periods(self) -> dict[str, tuple[MinimumPeriod, ...]]:
         """The commitment periods of each MINIMUM, by its id."""
-        return {one.id: settle_minimum(one, self.debits, self.others, self.through) for one in self.terms.minimums}
+        return {
+            minimum.id: settle_minimum(minimum, self.debits, self.others, self.through)
+            for minimum in self.terms.minimums
+        }
 
     def states(self) -> dict[str, AgreementState]:
         """Each commitment and balance as of `through`, by id; a fund that did not move has the same object."""
@@ -124,14 +127,17 @@ class Settlement:
     @cached_property
     def commitments(self) -> dict[str, AgreementState]:
         """Every commitment's state as of `through`, by id."""
-        found = {one.id: minimum_state(one, self.minimum_periods[one.id], self.through) for one in self.terms.minimums}
-        found.update((one.id, one) for one in self._funds("PREPAYMENT"))
-        return found
+        states = {
+            minimum.id: minimum_state(minimum, self.minimum_periods[minimum.id], self.through)
+            for minimum in self.terms.minimums
+        }
+        states.update((state.id, state) for state in self._funds("PREPAYMENT"))
+        return states
 
     @cached_property
     def balances(self) -> dict[str, AgreementState]:
         """Every balance's state as of `through`, by id."""
-        return {one.id: one for one in self._funds("BALANCE")}
+        return {state.id: state for state in self._funds("BALANCE")}
 
     def _funds(self, kind: str) -> Iterator[AgreementState]:
         for number, fund in enumerate(self.terms.funds):
@@ -141,16 +147,16 @@ class Settlement:
     @cached_property
     def outcomes(self) -> dict[ChargeKey, list[Outcome]]:
         """The settled slices of each charge, by service start."""
-        found: dict[ChargeKey, list[Outcome]] = {}
-        for one in self.kept.drawn.outcomes:
-            found.setdefault(one.piece.charge, []).append(one)
-        return found
+        outcomes: dict[ChargeKey, list[Outcome]] = {}
+        for outcome in self.kept.drawn.outcomes:
+            outcomes.setdefault(outcome.piece.charge, []).append(outcome)
+        return outcomes
 
     @cached_property
     def charges(self) -> dict[ChargeKey, Charge]:
         """Every charge that is settled, credits included."""
-        usage = [part for one in self.usage for part in one.parts]
-        return {one.key: one for one in (*usage, *self.others, *self.credits)}
+        usage = [part for rated in self.usage for part in rated.parts]
+        return {charge.key: charge for charge in (*usage, *self.others, *self.credits)}
 
     @cached_property
     def draws(self) -> list[Draw]:
@@ -158,15 +164,15 @@ class Settlement:
         funds = self.terms.funds
         return [
             Draw(
-                funds[one.fund].id,
+                funds[draw.fund].id,
                 outcome.piece.charge,
                 outcome.piece.start,
-                funds[one.fund].rounding.decimal(one.amount),
-                one.place,
-                one.rolled,
+                funds[draw.fund].rounding.decimal(draw.amount),
+                draw.place,
+                draw.rolled,
             )
             for outcome in self.kept.drawn.outcomes
-            for one in outcome.taken
+            for draw in outcome.taken
         ]
 
     def considered(self, charge: ChargeKey, day: date) -> list[Considered]:
@@ -183,8 +189,8 @@ class Settlement:
 
     def write_lines(self, lines: DueLines) -> None:
         """Add every line that is due, one after the other; explanations look at each before they are put together."""
-        for one in self.usage:
-            usage_lines(lines, one, [self.outcomes.get(part.key, []) for part in one.parts], self.terms.funds)
+        for usage in self.usage:
+            usage_lines(lines, usage, [self.outcomes.get(part.key, []) for part in usage.parts], self.terms.funds)
         for charge in self.others:
             _other_lines(lines, charge)
         for credit in self.credits:
@@ -196,10 +202,10 @@ class Settlement:
 
     def _draw_lines(self, lines: DueLines) -> None:
         for outcome in self.kept.drawn.outcomes:
-            for one in outcome.taken:
-                fund = self.terms.funds[one.fund]
+            for draw in outcome.taken:
+                fund = self.terms.funds[draw.fund]
                 line_type = "COMMITMENT_CONSUMED" if fund.kind == "PREPAYMENT" else "BALANCE_CONSUMED"
-                lines.fund(self.charges[outcome.piece.charge], line_type, fund, -one.amount)  # type: ignore[arg-type]
+                lines.fund(self.charges[outcome.piece.charge], line_type, fund, -draw.amount)  # type: ignore[arg-type]
 
     @cached_property
     def unpriced(self) -> list[Unpriced]:

@@ -62,7 +62,7 @@ class AgreementState:
     @property
     def counted(self) -> Decimal:
         """What has counted toward a MINIMUM, in all its periods."""
-        return sum((one.counted for one in self.periods), Decimal(0))
+        return sum((period.counted for period in self.periods), Decimal(0))
 
     @property
     def drawn(self) -> Decimal:
@@ -119,23 +119,23 @@ def minimum_state(minimum: Minimum, periods: tuple[MinimumPeriod, ...], as_of: d
         _status(minimum.start, end, minimum.cancelled, as_of),
         money(minimum.amount),
         money(minimum.topped_up),
-        money(sum(one.counted for one in periods)),
+        money(sum(period.counted for period in periods)),
         money(_lacking(periods, as_of)),
         money(0),
         money(0),
         "MINIMUM",
         tuple(
             PeriodState(
-                one.start,
-                one.end,
-                money(one.owed),
-                money(one.counted),
-                money(one.shortfall),
-                money(one.true_up),
-                one.state,
-                one.waived,
+                period.start,
+                period.end,
+                money(period.owed),
+                money(period.counted),
+                money(period.shortfall),
+                money(period.true_up),
+                period.state,
+                period.waived,
             )
-            for one in periods
+            for period in periods
         ),
     )
 
@@ -144,4 +144,4 @@ def _lacking(periods: Sequence[MinimumPeriod], as_of: date) -> int:
     """Of the running period; before the first its whole amount, after the last nothing. A waived one lacks nothing."""
     if periods and as_of < periods[0].start:
         return 0 if periods[0].waived else periods[0].owed
-    return next((one.shortfall for one in periods if one.start <= as_of < one.end), 0)
+    return next((period.shortfall for period in periods if period.start <= as_of < period.end), 0)

@@ -1,4 +1,4 @@
-"""How a commitment or balance stands on a service day: as it was made, as of a day, and the way there day by day.
+"""How a commitment or balance stands on a service day: as it was made, as of a day, and day by day up to one.
 
 As of a service day counts the usage of that day and of earlier ones, every other charge that is due by it, and the
 state on that day. So the last entry of a burn-down is the answer as of its day.
@@ -33,7 +33,7 @@ class BurnDay(NamedTuple):
 
 def as_of_day(family: Family, day: date, kept: Kept | None = None) -> Settlement:
     """Everything settled as of a service day: later usage is left out."""
-    totals = {key: {one: state for one, state in days.items() if one <= day} for key, days in family.totals.items()}
+    totals = {key: {at: state for at, state in days.items() if at <= day} for key, days in family.totals.items()}
     return settle(Family(family.terms, totals, family.billed), through=day, accrued=True, kept=kept)
 
 
@@ -73,11 +73,11 @@ def burn_down(family: Family, agreement_id: str, last: Settlement) -> Iterator[B
     for day in _days(family, agreement_id, last):
         settlement = as_of_day(family, day, kept)
         kept = settlement.kept
-        found = _entry(settlement, agreement_id, day)
-        if shown is None or found[1:] != shown[1:]:
-            shown = found
-            yield found
-    # All that has arrived counts in `last`, were it of a later day.
+        entry = _entry(settlement, agreement_id, day)
+        if shown is None or entry[1:] != shown[1:]:
+            shown = entry
+            yield entry
+    # In `last` all that has arrived counts, usage of later days included.
     final = _entry(last, agreement_id, last.through)
     if shown is None or final[1:] != shown[1:]:
         yield final
@@ -102,7 +102,7 @@ def _days(family: Family, agreement_id: str, last: Settlement) -> list[date]:
         if minimum.id == agreement_id:
             start = minimum.start
             days |= {minimum.start, minimum.end, *minimum.edges}
-    days |= {day for held in family.totals.values() for day in held}
+    days |= {day for days_of in family.totals.values() for day in days_of}
     for charge in last.charges.values():
         days |= {charge.due, charge.end}
         if not charge.is_one_off:

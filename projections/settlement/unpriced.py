@@ -38,7 +38,7 @@ class Unpriced(NamedTuple):
 
 def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
     """All such usage of the family, by account, aggregation and segment."""
-    found = []
+    unpriced_usage = []
     for key in sorted(totals):
         account = terms.accounts.get(key[0])
         if account is None:
@@ -50,8 +50,8 @@ def unpriced(terms: FamilyTerms, totals: Totals) -> list[Unpriced]:
             if not any(reader.plan.rates(account, day) and _holds(reader, day) for reader in readers)
         )
         if days:
-            found.append(Unpriced(*key, days))
-    return found
+            unpriced_usage.append(Unpriced(*key, days))
+    return unpriced_usage
 
 
 def _holds(reader: Reader, day: date) -> bool:

@@ -127,7 +127,7 @@ class Patient(httpx.Client):
 
 
 class AsyncPatient(httpx.AsyncClient):
-    """A 429 is an answer only to who has waited for PATIENCE_SECONDS; for an event loop."""
+    """For an event loop: a 429 is sent again until PATIENCE_SECONDS have passed."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send the request until its answer comes. Raises: httpx.TransportError."""

@@ -1,5 +1,5 @@
-"""Paths of accounts and contracts beyond the table's: the children of a parent, and end-dating: what of an account or a
-contract would still run at a day ends there, in one transaction.
+"""Paths of accounts and contracts beyond the table's: the children of a parent; and end-dating, which ends at a day
+whatever of an account or a contract would still run then, in one transaction.
 """
 
 from collections.abc import Sequence

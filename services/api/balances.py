@@ -42,7 +42,7 @@ router = organization_router("balances")
 
 #: Most transactions on a page, as m3ter has it.
 TRANSACTIONS_MAX = 200
-#: By whom a transaction may be, as m3ter has it; ours are by a USER or the SCHEDULER.
+#: Who may have made a transaction, as m3ter has it; ours are a USER's or the SCHEDULER's.
 _ENTITY_TYPES = ("BILL", "COMMITMENT", "USER", "SERVICE_USER", "SCHEDULER")
 TRANSACTION = answer_of(BalanceTransaction, TransactionShown)
 _TYPE_ID, _ENTITY_ID, _ENTITY_TYPE = Text("transactionTypeId"), Text("entityId"), Choice("entityType", _ENTITY_TYPES)

@@ -31,6 +31,7 @@ from services.billing.jobs import (
 )
 from services.billing.life import BillNotPending, load_life
 from services.commands.errors import UnknownResource
+from services.sight.tracing import TRACES
 from services.store.view import get
 
 router = organization_router("billjobs", prefix="/billjobs")
@@ -82,6 +83,8 @@ async def _made(turn: Turn, body: Model, through: date) -> dict[str, Any]:
 
 def _started(call: Call, response: Response) -> Response:
     """The job is committed: the runner may have it."""
+    if TRACES.on:
+        TRACES.asked(json.loads(bytes(response.body))["id"])
     call.request.app.state.bill_jobs.wake()
     return response
 

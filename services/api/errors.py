@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from events.codec import NewerRecordError
 from services.access.errors import ForbiddenError, NotSignedInError
 from services.access.gate import Gate
 from services.api.edges.bodies import (
@@ -102,6 +103,8 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (NoHeadsError, 404),
     (NoCheckpointError, 404),
     (NotSignedYetError, 409),
+    # Another process, or whoever replaces this one, understands it.
+    (NewerRecordError, 503),
     (ExpectedFailure, 503),
     (Passing, 503),
 )

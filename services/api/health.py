@@ -33,7 +33,7 @@ from services.status.whole import Behind, Ends, behind
 #: How long Postgres and Kafka may take, side by side.
 ASK_SECONDS = 0.8
 KEPT_SECONDS = 1.0
-#: Somebody who is behind and does not move for so long stands still.
+#: Whoever is behind and has not moved for so many seconds stands still.
 STILL_SECONDS = 5.0
 
 #: What the topics' ends are, or why they are not known; and how a failure is told.
@@ -52,9 +52,9 @@ async def health(request: Request) -> Response:
     """
     checked: Health = request.app.state.health
     gate: Gate = request.app.state.gate
-    told = await checked.told()
+    report = await checked.report()
     operator = gate.is_operators(request.headers.get("authorization", ""))
-    return answer(told.operators if operator else told.everybodys, told.status)
+    return answer(report.operators if operator else report.everybodys, report.status)
 
 
 class SilentPostgresError(AddressedFailure):
@@ -64,7 +64,7 @@ class SilentPostgresError(AddressedFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HealthReport:
     """An answer: HTTP status, and what the document says to whom. They differ in where servers stand.
 
     `seen` and `ends` are what it was made of, where they are known.
@@ -93,37 +93,37 @@ class Health:
     watcher: Watcher
     standing: Standing
     _looker: Looker = field(init=False)
-    _shared: SharedAnswer[Told] = field(init=False)
-    _told: Told = field(default=Told(0, {}, {}), init=False)
+    _shared: SharedAnswer[HealthReport] = field(init=False)
+    _report: HealthReport = field(default=HealthReport(0, {}, {}), init=False)
     _away: Away = field(default_factory=Away, init=False)
-    _told_at: float = field(default=float("-inf"), init=False)
+    _reported_at: float = field(default=float("-inf"), init=False)
     _still: dict[str, _Still] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._looker = Looker(self.database_url)
         self._shared = SharedAnswer(self._ask)
 
-    async def told(self) -> Told:
+    async def report(self) -> HealthReport:
         """The answer, at most KEPT_SECONDS old."""
-        if asyncio.get_running_loop().time() - self._told_at > KEPT_SECONDS:
+        if asyncio.get_running_loop().time() - self._reported_at > KEPT_SECONDS:
             await self._shared.get()
-        return self._told
+        return self._report
 
     async def close(self) -> None:
         """Let the connection go."""
         await self._shared.close()
         self._looker.close()
 
-    async def _ask(self) -> Told:
+    async def _ask(self) -> HealthReport:
         seen, ends = await asyncio.gather(self._look(), self._ends())
         for outcome in (seen, ends):
             if isinstance(outcome, ExpectedFailure):
                 self._away.note(outcome)
         status, everybodys = self._answer(seen, ends, outside_of)
         known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
-        self._told = Told(status, everybodys, self._answer(seen, ends, str)[1], *known)
-        self._told_at = asyncio.get_running_loop().time()
-        return self._told
+        self._report = HealthReport(status, everybodys, self._answer(seen, ends, str)[1], *known)
+        self._reported_at = asyncio.get_running_loop().time()
+        return self._report
 
     def _answer(self, seen: Seen | ExpectedFailure, ends: _Ends, say: _Say) -> tuple[int, dict[str, Any]]:
         if self.standing.broken is not None:

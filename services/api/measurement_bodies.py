@@ -72,7 +72,7 @@ _STRINGS, _ITEM_STRINGS = 1, 6
 def read_items(raw: bytes) -> list[Item]:
     """The items of a body, times as ingest reads them.
 
-    Raises: RefusedItemsError that names every item that is wrong; InvalidField for what is none of an item.
+    Raises: RefusedItemsError that names every item that is wrong; InvalidField for what concerns no single item.
     """
     try:
         items = _decode(raw).measurements

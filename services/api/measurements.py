@@ -27,8 +27,10 @@ from services.commands.skeletons import skeleton_account
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
 from services.refusals.making_accounts import AT_ONCE
+from services.sight.tracing import TRACES
 from services.store.view import partitions_of
 
+Headers = Sequence[tuple[str, bytes | None]]
 #: Who measured it, where an item does not say: a part of what a repeated uid is known by.
 SOURCE = "/measurements"
 #: Characters of what all ids of a request begin with; with an item's place behind it there is room for both in a uid.
@@ -113,8 +115,10 @@ def stem_of(organization: str, key: str | None) -> str:
     return token_hex(_STEM // 2) if key is None else sha256(f"{organization}\0{key}".encode()).hexdigest()[:_STEM]
 
 
-def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str) -> dict[int, Placed]:
-    """The records of all items, in their order, by partition."""
+def placed(
+    items: Sequence[Item], organization: str, places: Mapping[str, int], stem: str, headers: Headers = ()
+) -> dict[int, Placed]:
+    """The records of all items, in their order, by partition; each with these headers."""
     by_partition: dict[int, Placed] = {}
     keys = {code: usage_key(organization, code) for code in places}
     for index, item in enumerate(items):
@@ -129,7 +133,7 @@ def placed(items: Sequence[Item], organization: str, places: Mapping[str, int], 
         place = by_partition.get(partition)
         if place is None:
             place = by_partition[partition] = Placed([], [])
-        place.records.append(Record(keys[account], _encode(event)))
+        place.records.append(Record(keys[account], _encode(event), headers))
         place.indexes.append(index)
     return by_partition
 
@@ -153,13 +157,14 @@ async def submit(call: Caller, sent: Annotated[Sent[Measurements], Depends(_Payl
 
     An item without one gets an id of its own: made of the Idempotency-Key and its place, or else of nothing.
     """
-    key = key_of(call)
+    key, traced = key_of(call), TRACES.here()
 
     async def work() -> dict[str, str]:
         items = read_items(sent.raw)
         places = await places_of(call, (item.account for item in items))
         known = key is not None or all(item.uid is not None for item in items)
-        await _publish(call.api.usage, placed(items, call.organization, places, stem_of(call.organization, key)), known)
+        parts = placed(items, call.organization, places, stem_of(call.organization, key), traced)
+        await _publish(call.api.usage, parts, known)
         return {"result": "accepted"}
 
     return await once_by_itself(call, sent, work)

@@ -125,7 +125,7 @@ def day_schema() -> dict[str, Any]:
 
 
 def declared(schemas: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The parameters as OpenAPI has them; what a schema says in words is said of the parameter."""
+    """The parameters as OpenAPI has them; the description of a schema becomes the parameter's."""
     return [_declared(name, dict(schema)) for name, schema in schemas.items()]
 
 

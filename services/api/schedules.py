@@ -13,7 +13,7 @@ from starlette.responses import Response
 from events.envelope import NAMESPACE
 from events.resources.balances import BalanceTransactionSchedule
 from projections.calendar import local_day
-from projections.entities import Entity, Held, ScheduleEntity
+from projections.entities import Entity, ScheduleEntity, ScheduleTerm
 from projections.resources import Resources
 from services.api.calls import Call, Caller, organization_router
 from services.api.commanding import Turn, in_turn, once
@@ -174,7 +174,7 @@ def _preview(kind: Kind) -> Handler:
         check_schedule(resources, body)
         now = now_of(resources)
         id = str(uuid5(NAMESPACE, f"preview/{call.organization}/{balanceId}/{body.model_dump_json()}"))
-        schedule = ScheduleEntity(id, 1, body, 0, 0, now, now, (Held(date.min, body),))
+        schedule = ScheduleEntity(id, 1, body, 0, 0, now, now, (ScheduleTerm(date.min, body),))
         entries = page.fetched_of(_coming(OfBalance(resources, resources.balances[balanceId]), schedule, page), _day)
         document = _document(resources, schedule, now)
         shown = page.document([document for _, document in page.shown(entries)], entries, _day)

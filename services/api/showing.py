@@ -10,7 +10,7 @@ from datetime import datetime
 
 import structlog
 
-from services.api.health import Health, Told
+from services.api.health import Health, HealthReport
 from services.audit.passes import Pass, pass_over_conservation, read_passes
 from services.billing.jobs import count_open
 from services.failures import ExpectedFailure, Passing
@@ -32,11 +32,11 @@ class Showing:
     health: Health
     every: Postgres
     cluster: Cluster
-    #: For which families were seen to wait: that none do any more is told, too.
+    #: Reasons for which families were seen to wait: once none wait any more, 0 is shown.
     _reasons: set[str] = field(default_factory=set)
 
     async def watch(self) -> None:
-        """Until cancelled. What cannot be known keeps the number that was known last; when it was is told, too."""
+        """Look until cancelled. What cannot be known keeps its last number, beside the time at which that was known."""
         while True:
             try:
                 await self.look()
@@ -46,32 +46,32 @@ class Showing:
 
     async def look(self) -> None:
         """Once. Raises: what does not answer."""
-        told = await self.health.told()
+        report = await self.health.report()
         # Without Kafka commands are taken and reads are answered: the API gets on with its work.
-        PULSE.away("what the API needs", None if told.status == 200 else str(told.operators.get("message")))
-        metrics.AWAY.labels("Postgres").set(told.seen is None)
-        metrics.AWAY.labels("Kafka").set(not told.ends)
-        if told.seen is None:
+        PULSE.away("what the API needs", None if report.status == 200 else str(report.operators.get("message")))
+        metrics.AWAY.labels("Postgres").set(report.seen is None)
+        metrics.AWAY.labels("Kafka").set(not report.ends)
+        if report.seen is None:
             return
-        metrics.HEAD.set(told.seen.head)
-        for who, standing in behind(told.seen, told.ends).items():
+        metrics.HEAD.set(report.seen.head)
+        for who, standing in behind(report.seen, report.ends).items():
             metrics.BEHIND.labels(who).set(standing.count)
-        await self._look_at_waiting(told)
+        await self._look_at_waiting(report)
         await pass_over_conservation(self.every)
         async with self.every.connection() as connection:
             _show_passes(await read_passes(connection))
         metrics.LOOKED.set_to_current_time()
 
-    async def _look_at_waiting(self, told: Told) -> None:
-        assert told.seen is not None
+    async def _look_at_waiting(self, report: HealthReport) -> None:
+        assert report.seen is not None
         async with reading_live(self.every) as connection:
             due, jobs = await due_families(connection), await count_open(connection)
         self._reasons |= due.keys()
         for reason in self._reasons:
             metrics.DUE.labels(reason).set(due.get(reason, 0))
         metrics.JOBS.set(jobs)
-        if told.ends:
-            metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, told.seen, told.ends)))
+        if report.ends:
+            metrics.UNPROJECTED.set(_age(await oldest_unprojected(self.cluster, report.seen, report.ends)))
 
 
 def _age(moment: datetime | None) -> float:

@@ -175,7 +175,8 @@ async def _asked(connection: Any, call: Call, body: UsageQuery) -> list[Asked]:
 
 
 def _check_dimensions(body: UsageQuery) -> None:
-    """A dimension is told apart, or chosen, for all that is asked: so all is of its meter."""
+    """To group or filter by a dimension holds for every aggregation that is asked for, so all have to be of its
+    meter."""
     of_groups = [(f"groups[{number}]", group.meter_id) for number, group in enumerate(body.groups) if group.field_code]
     of_filters = [
         (f"dimensionFilters[{number}]", filter.meter_id) for number, filter in enumerate(body.dimension_filters)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +21,7 @@ from services.sight.pulse import PULSE
 
 if TYPE_CHECKING:
     from services.archive.restoring import Restored
+    from services.archive.verifying import Verified
 
 EVERY_SECONDS = 60.0
 #: How often a pass that is waited for is said to be waited for.
@@ -39,7 +40,7 @@ class _Archive(click.Group):
 
 @click.group(cls=_Archive, context_settings={"ignore_unknown_options": True})
 def archive() -> None:
-    """Keep billing.events, billing.catalog and usage as Parquet, in a folder or an object store (a URL as s3://...)."""
+    """Keep the log, what is signed of it, and usage, as Parquet, in a folder or an object store (a URL as s3://...)."""
 
 
 @archive.command()
@@ -102,23 +103,28 @@ async def _rest(seconds: float, stop: asyncio.Event) -> None:
 
 @archive.command()
 @click.argument("place", metavar="DIRECTORY|URL")
+@click.option("--key", help="The thumbprint of the key that is to have signed the log (`trueup proof key`).")
 @click.pass_context
-def verify(context: click.Context, place: str) -> None:
-    """Read every file, and say what is not as it was written; exit status 1 if anything is."""
+def verify(context: click.Context, place: str, key: str | None) -> None:
+    """Read every file, and say what is not as it was written or signed; exit status 1 if anything is."""
     with with_extra():
         from services.archive.place import Place
         from services.archive.verifying import verify as verified
     is_whole = True
-    for found in verified(Place(place)):
-        click.echo(
-            f"archive: {found.topic}: {found.records} records in {found.partitions} partitions and {found.files} files"
-        )
-        for gap in found.gaps:
-            click.echo(f"archive: {gap}: Kafka had deleted them before they were kept")
-        for wrong in found.wrong:
-            is_whole = False
-            click.echo(f"archive: {wrong}")
+    for found in verified(Place(place), key):
+        for line in _verified(found):
+            click.echo(f"archive: {line}")
+        is_whole &= not found.wrong
     context.exit(0 if is_whole else 1)
+
+
+def _verified(found: "Verified") -> Iterator[str]:
+    yield f"{found.topic}: {found.records} records in {found.partitions} partitions and {found.files} files"
+    for signed_by in sorted(found.keys):
+        yield f"{found.topic}: {found.signed} partitions are what was signed with key {signed_by}"
+    for gap in found.gaps:
+        yield f"{gap}: Kafka had deleted them before they were kept"
+    yield from found.wrong
 
 
 @click.command()

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from events.topics import CATALOG, EVENTS, USAGE
+from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive.errors import BrokenArchiveError
 from services.kafka import Mark
 
-#: What is kept, in the order in which ends are asked for: a record of the log speaks of what stood before it in the
-#: catalog and in `usage`, so what is kept of the one has in the others what it speaks of.
-TOPICS = (EVENTS, CATALOG, USAGE)
+#: What is kept, in the order in which ends are asked for. What was signed speaks of records of the log, and these of
+#: what stood before in the catalog and in `usage`: so what is kept of one has in the others what it speaks of.
+TOPICS = (TREE_HEADS, EVENTS, CATALOG, USAGE)
 FORMAT = 1
 NAME = "manifest.json"
 

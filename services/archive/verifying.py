@@ -1,13 +1,23 @@
-"""Is an archive as it was written? Every file is read whole and compared with its hash; all that is wrong is told."""
+"""Is an archive as it was written? Every file is read whole and compared with its hash; all that is wrong is told.
 
+Whoever may change a file may change its manifest, too. So the records of the log are compared with what the notary has
+signed of them, where one runs: that stands in the archive as well, and nobody makes it without the operator's key.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from events.topics import CATALOG, EVENTS, TREE_HEADS
 from services.archive.errors import BrokenArchiveError, NoArchiveError
-from services.archive.manifest import TOPICS, Manifest
-from services.archive.pieces import PieceGoneError, read_piece
+from services.archive.manifest import TOPICS
+from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import Place
 from services.archive.reading import load, partitions
+from services.proof.checking import Check
+from services.proof.head import read_head
+from services.proof.keeping import Published, series_of
+from services.signatures import ForgedError, OtherKeyError
 
 
 @dataclass(slots=True)
@@ -20,11 +30,18 @@ class Verified:
     files: int = 0
     #: What Kafka had deleted before it was kept, which nothing mends.
     gaps: list[str] = field(default_factory=list)
+    #: Partitions that are what was signed, and the keys that signed.
+    signed: int = 0
+    keys: set[str] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
 
 
-def verify(place: Place) -> Iterator[Verified]:
-    """Look at every topic, one after the other. Raises: PlaceAwayError."""
+def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
+    """Look at every topic, one after the other. `key` is the thumbprint of the one that is to have signed the log.
+
+    Raises: PlaceAwayError.
+    """
+    heads: dict[int, list[str]] = defaultdict(list)
     for topic in TOPICS:
         found = Verified(topic)
         try:
@@ -32,29 +49,57 @@ def verify(place: Place) -> Iterator[Verified]:
         except (NoArchiveError, BrokenArchiveError) as error:
             found.wrong.append(str(error))
         for partition in range(found.partitions):
-            _verify(place, topic, partition, found)
+            if topic in (EVENTS, CATALOG):
+                _compare(place, found, partition, series_of(heads[partition], (topic, partition), key), key)
+            else:
+                for records in _read(place, found, partition):
+                    if topic == TREE_HEADS:
+                        heads[partition] += [(one.value or b"").decode(errors="replace") for one in records]
         yield found
 
 
-def _verify(place: Place, topic: str, partition: int, found: Verified) -> None:
+def _compare(place: Place, found: Verified, partition: int, signed: list[Published], key: str | None) -> None:
+    """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
+    check, wrong = Check([one.head for one in signed]), len(found.wrong)
+    for records in _read(place, found, partition):
+        check.take((one.offset, one.value) for one in records)
+    if len(found.wrong) > wrong:
+        return  # what is left of it is not what was signed
+    check.end()
+    if check.difference is not None:
+        found.wrong.append(f"{place.shown(found.topic)}/{partition} is not what was signed: {check.difference}")
+    elif signed:
+        try:
+            found.keys.add(read_head(signed[-1].token, key)[1])
+            found.signed += 1
+        except (ForgedError, OtherKeyError) as error:
+            found.wrong.append(f"{signed[-1].head.named}: {error}")
+    elif key is not None and found.records:
+        found.wrong.append(f"nothing of {found.topic}/{partition} is signed with key {key}")
+
+
+def _read(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
+    """Every piece of a partition, in order; one that is broken is told and passed over."""
+    position = 0
     try:
-        manifest = load(place, topic, partition)
+        manifest = load(place, found.topic, partition)
+        while ahead := [piece for piece in manifest.pieces if piece.next > position]:
+            try:
+                table = read_piece(place, manifest, ahead[0])
+                records = [one for one in records_of(table) if one.offset >= position]
+                found.records += len(records)
+                yield records
+            except PieceGoneError as error:
+                newer = load(place, found.topic, partition)
+                if newer != manifest:  # an archiver is at work, and has put a larger one in its place
+                    manifest = newer
+                    continue
+                found.wrong.append(str(error))
+            except BrokenArchiveError as error:
+                found.wrong.append(str(error))
+            found.files += 1
+            position = ahead[0].next
     except BrokenArchiveError as error:
         found.wrong.append(str(error))
         return
-    wrong = [*_broken(place, manifest)]
-    newer = load(place, topic, partition)
-    if wrong and newer != manifest:  # an archiver is at work, and has put another piece in the place of some
-        manifest, wrong = newer, [*_broken(place, newer)]
-    found.wrong += wrong
-    found.records += manifest.records
-    found.files += len(manifest.pieces)
-    found.gaps += [f"{topic}/{partition} lacks offsets {start} to {end - 1}" for start, end in manifest.gaps]
-
-
-def _broken(place: Place, manifest: Manifest) -> Iterator[str]:
-    for piece in manifest.pieces:
-        try:
-            read_piece(place, manifest, piece)
-        except (BrokenArchiveError, PieceGoneError) as error:
-            yield str(error)
+    found.gaps += [f"{found.topic}/{partition} lacks offsets {start} to {end - 1}" for start, end in manifest.gaps]

@@ -32,7 +32,8 @@ class Schemas:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What of a partition's log is to be folded: from where the scratch schema stands to where the live one does."""
+    """The part of a partition's log that is to be
+    folded: from where the scratch schema stands to where the live one does."""
 
     partition: int
     start: int

@@ -44,7 +44,7 @@ ORDER BY opened_at LIMIT $3
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A pending bill with what it would bill now; no draft: nothing."""
+    """A pending bill with what it would bill now; without a draft it would bill nothing."""
 
     life: BillLife
     loaded: LoadedFamily

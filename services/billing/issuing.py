@@ -26,7 +26,7 @@ from services.store.view import take_invoice_numbers
 
 #: How long a page's families are settled without a break.
 TURN_SECONDS = 0.05
-#: Somebody else changed the bills of the same family each time we had settled it.
+#: How often a family is settled, if somebody else changes its bills each time meanwhile.
 ATTEMPTS = 20
 
 
@@ -39,7 +39,8 @@ class BillContentionError(Worded, ExpectedFailure):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a family was settled to, good as long as its bills' stream has the version that was settled from."""
+    """What a family was settled to; good as long as the stream of its bills has the version that it was settled
+    from."""
 
     organization: str
     root_id: str
@@ -53,7 +54,7 @@ class Settled:
 
     @classmethod
     def of(cls, loaded: LoadedFamily, facts: Sequence[BillFact], account_id: str | None = None) -> Self:
-        """Facts that the loaded family came to; what it was loaded with is let go."""
+        """Made of the facts that the loaded family came to; the rest of what was loaded is let go."""
         config = loaded.resources.config
         prefix = config.body.bill_prefix if config else None
         numbering = (prefix, config.body.sequence_start_number or 0) if config and prefix else None

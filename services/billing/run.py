@@ -17,6 +17,7 @@ from services.concurrency import Turns, one_ahead
 from services.failures import Passing
 from services.postgres import Postgres
 from services.readside.progress import Waiter
+from services.sight.tracing import TRACES
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,11 @@ class BillRun:
     async def _next(self, job: BillJob, parts: AsyncGenerator[Done, None]) -> Done | None:
         """The next page, in the organization's turn: however long its job is, others are billed in between."""
         async with self._turns.turn(job.organization):
-            return await anext(parts, None)
+            with TRACES.work("bill page", {"trueup.organization": job.organization}) as span:
+                done = await anext(parts, None)
+                if span is not None and done is not None:
+                    span.set_attributes({"trueup.families": done.count, "trueup.bills": len(done.bill_ids)})
+                return done
 
     async def give_up(self, job: BillJob, error: Exception) -> None:
         """End a job that cannot be carried out: what it has billed stands, and it says why it ended."""

@@ -1,6 +1,6 @@
 """Carries bill jobs and automatic approvals out in the API's process, and goes on with what a killed process left.
 
-Organization by organization, side by side: what one has to bill or waits for is in no other's way.
+Organizations are worked on side by side: what one has to bill, or waits for, delays no other.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from itertools import groupby
 
 import structlog
 
+from events.codec import NewerRecordError
 from services.billing.approving import AutoApprover
 from services.billing.jobs import BillJob, open_jobs
 from services.billing.run import BillRun
@@ -20,6 +21,7 @@ from services.outage import Outage
 from services.postgres import OwnConnection, Postgres, PostgresUnreachableError, Role
 from services.readside.progress import Waiter
 from services.readside.watching import Watcher
+from services.sight.tracing import TRACES
 from services.store.execute import organization_time
 
 log = structlog.get_logger(__name__)
@@ -145,11 +147,11 @@ class JobRunner:
                     await self._run_job(job)
             self._over("bill_job_interrupted", job.organization)
             return is_ours
-        except Passing as error:
+        except (Passing, NewerRecordError) as error:
             await asyncio.sleep(self._met("bill_job_interrupted", job.organization, error))
             return None
 
-    def _met(self, event: str, organization: str, error: Passing) -> float:
+    def _met(self, event: str, organization: str, error: Exception) -> float:
         """An organization's work was interrupted: said once, however often it is tried. Returns: how long to pause."""
         return self._outages.setdefault((event, organization), Outage(event, organization=organization)).met(error)
 
@@ -160,7 +162,9 @@ class JobRunner:
     async def _run_job(self, job: BillJob) -> None:
         run = BillRun(self._postgres.of(job.organization), self._waiter, self._time, self._turns)
         try:
-            await run.run_job(job)
+            about = {"trueup.organization": job.organization, "trueup.job": job.id}
+            with TRACES.work("bill job", about, asked_as=job.id):
+                await run.run_job(job)
         except Passing:
             raise
         except Exception as error:

@@ -1,5 +1,5 @@
 """Rules of accounts, account plans, contracts and counter adjustments, beside what each body says by itself; and
-end-dating: what of an account or a contract would still run at a day is to end there, each by an ordinary update.
+end-dating: whatever of an account or a contract would still run at a day ends then, each by an ordinary update.
 """
 
 import json

@@ -32,15 +32,15 @@ async def check_topics(admin: KafkaAdmin, partitions: int) -> dict[str, int]:
     LogShrunkError.
     """
     wanted = {topic.name: topic.count(partitions) for topic in TOPICS}
-    found = await admin.partition_counts(wanted)
+    counts = await admin.partition_counts(wanted)
     added = {}
     for topic, count in wanted.items():
-        if topic not in found:
+        if topic not in counts:
             raise TopicMissingError(admin.cluster, topic)
-        if found[topic] < count:
-            raise LogShrunkError(admin.cluster, topic, found[topic], count)
-        if found[topic] > count:
-            added[topic] = found[topic]
+        if counts[topic] < count:
+            raise LogShrunkError(admin.cluster, topic, counts[topic], count)
+        if counts[topic] > count:
+            added[topic] = counts[topic]
     return added
 
 
@@ -63,7 +63,7 @@ async def check_ends(reader: LogReader, known: Iterable[Known]) -> None:
 
 async def check_unread(reader: LogReader, known: Iterable[Known]) -> None:
     """Of `usage` nothing was deleted that nobody has read. Raises: UsageLostError."""
-    read = {one.partition: one.next_offset for one in known if one.topic == USAGE}
+    read = {place.partition: place.next_offset for place in known if place.topic == USAGE}
     for partition, beginning in (await reader.beginning_offsets(USAGE, read)).items():
         if beginning > read[partition]:
             raise UsageLostError(reader.cluster, partition, beginning, read[partition])
@@ -74,7 +74,9 @@ async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
 
     `check_ends` is to be asked first.
     """
-    marked = {(one.topic, one.partition, one.mark.offset): one.mark for one in known if one.mark is not None}
+    marked = {
+        (place.topic, place.partition, place.mark.offset): place.mark for place in known if place.mark is not None
+    }
     beginnings = {
         topic: await reader.beginning_offsets(topic, {partition for of, partition, _ in marked if of == topic})
         for topic in {topic for topic, _, _ in marked}
@@ -82,20 +84,20 @@ async def check_records(reader: LogReader, known: Iterable[Known]) -> None:
     for (topic, partition, offset), mark in sorted(marked.items()):
         if offset < beginnings[topic][partition]:
             continue
-        found = None
+        mark_there = None
         async for records in reader.read(topic, partition, offset, offset + 1):
-            found = mark_of(records[0])
-        if found != mark:
+            mark_there = mark_of(records[0])
+        if mark_there != mark:
             raise LogChangedError(reader.cluster, topic, partition, offset)
 
 
 def _by_topic(known: Iterable[Known]) -> Mapping[str, dict[int, int]]:
     """The furthest next offset of each partition, by topic."""
-    found: dict[str, dict[int, int]] = defaultdict(dict)
-    for one in known:
-        held = found[one.topic]
-        held[one.partition] = max(one.next_offset, held.get(one.partition, 0))
-    return found
+    by_topic: dict[str, dict[int, int]] = defaultdict(dict)
+    for place in known:
+        furthest = by_topic[place.topic]
+        furthest[place.partition] = max(place.next_offset, furthest.get(place.partition, 0))
+    return by_topic
 
 
 #: Of each partition at most this much of the tail is read; the relay's ticks, each quarter hour, lie in it on all but
@@ -117,22 +119,22 @@ _NUMBERED = msgspec.json.Decoder(_Numbered)
 def numbered(record: FetchedRecord, origins: Origins) -> tuple[str, int] | None:
     """Source and sequence of a record of ours; None for a stranger's."""
     try:
-        found = _NUMBERED.decode(record.value or b"")
+        sourced = _NUMBERED.decode(record.value or b"")
     except msgspec.MsgspecError:
         return None
-    return (found.source, found.sequence) if origins.own(found.source) else None
+    return (sourced.source, sourced.sequence) if origins.own(sourced.source) else None
 
 
 async def last_sequences(reader: LogReader, topic: str, partition: int, start: int, origins: Origins) -> LastSequences:
     """The highest sequence of each source in the partition from offset `start` on (or in its last TAIL_RECORDS_MAX)."""
     end = (await reader.end_offsets(topic, [partition]))[partition]
-    found = LastSequences()
+    sequences = LastSequences()
     async for records in reader.read(topic, partition, max(start, end - TAIL_RECORDS_MAX), end):
         for record in records:
-            one = numbered(record, origins)
-            if one is not None:
-                found.accepts(*one)
-    return found
+            number = numbered(record, origins)
+            if number is not None:
+                sequences.accepts(*number)
+    return sequences
 
 
 async def read_tails(connection: Any, reader: LogReader, generations: Generations, known: list[Known]) -> Tails:
@@ -141,15 +143,15 @@ async def read_tails(connection: Any, reader: LogReader, generations: Generation
     `known` is what the relay wrote. Raises: StoreWentBackError, if they hold an event that the store has not.
     """
     source, newest = commands_source(generations.commands), await head(connection)
-    starts = {(one.topic, one.partition): one.next_offset for one in known}
-    found = {}
+    starts = {(place.topic, place.partition): place.next_offset for place in known}
+    tails = {}
     for topic, partition in log_partitions(generations.partitions):
         start = starts.get((topic, partition), 0)
         last = await last_sequences(reader, topic, partition, start, generations.origins)
         if last.get(source, 0) > newest:
             raise StoreWentBackError(last[source], newest, f"{topic}/{partition}")
-        found[topic, partition] = last
-    return found
+        tails[topic, partition] = last
+    return tails
 
 
 def log_partitions(partitions: int) -> list[tuple[str, int]]:

@@ -26,16 +26,17 @@ from services.sight.pulse import PULSE
 from services.store.events import head
 from services.store.generations import Generations, GenerationsMovedError, load_generations
 
-#: Ends, topics and the store's head are compared so often, and the records at their marks once in so many times.
+#: Seconds between two comparisons of ends, topics and the store's head, and with how many of these the records at their
+#: marks are compared once.
 CHECK_SECONDS = 15.0
 RECORDS_EACH = 4
-#: While a server is away it is asked again so soon.
+#: Seconds until a server that is away is asked again.
 AGAIN_SECONDS = 2.0
-#: Of a marked record's batch so much is fetched; Kafka gives a larger one whole.
+#: Bytes that are fetched of a marked record's batch; Kafka hands out a larger one whole.
 MARK_BYTES = 64 * 1024
-#: Clocks that differ by less than this: so much is what a slow answer or a young installation may show.
+#: Clocks that differ by less count as equal: a slow answer or a young installation may show as much.
 TOLERANCE = timedelta(minutes=1)
-#: The advisory lock of whoever mends log or store.
+#: The advisory lock of a process that mends log or store.
 MENDING_LOCK = 7_217_006
 _NOW = "SELECT clock_timestamp()"
 #: How a worker's pulse calls the servers that are compared: whichever is away names itself.
@@ -48,13 +49,13 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
 def differing(times: Mapping[str, datetime]) -> list[str]:
     """Which of these clocks, read at about the same moment, differ by more than TOLERANCE, in words."""
-    found = []
-    for (one, here), (other, there) in combinations(times.items(), 2):
+    differences = []
+    for (name, here), (other_name, there) in combinations(times.items(), 2):
         apart = here - there
         if abs(apart) > TOLERANCE:
             side = "ahead of" if apart > timedelta(0) else "behind"
-            found.append(f"the clock of {one} is {abs(apart.total_seconds()):.0f} s {side} that of {other}")
-    return found
+            differences.append(f"the clock of {name} is {abs(apart.total_seconds()):.0f} s {side} that of {other_name}")
+    return differences
 
 
 class ClockWatch:
@@ -75,7 +76,7 @@ class ClockWatch:
 
 @asynccontextmanager
 async def mending(connection: Any) -> AsyncIterator[None]:
-    """Log or store are changed in here, over this connection; it waits for whoever is at it already."""
+    """A block in which log or store are changed, over this connection; it waits while somebody else is in one."""
     async with locked(connection, MENDING_LOCK):
         yield
 
@@ -220,12 +221,12 @@ async def guarded(guard: Guard, work: Coroutine[Any, Any, None], *beside: Corout
     """
     tell = partial(PULSE.away, _WHOM)
     tell(None)
-    tasks = {asyncio.create_task(one) for one in (work, guard.watch(tell), *beside)}
+    tasks = {asyncio.create_task(task) for task in (work, guard.watch(tell), *beside)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        # Told once, not again and again: to leave a group over a topic that is gone takes as long as that lasts, and a
-        # consumer that is cut off in it stays a member that never joins again.
+        # Cancelled once, not again and again: to leave a group takes as long as its topic is gone, and a consumer that
+        # is cut off while it leaves stays a member that never joins again.
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

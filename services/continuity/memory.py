@@ -35,13 +35,13 @@ class Known(NamedTuple):
 
 async def written(connection: Any) -> list[Known]:
     """What the relay wrote last, as Kafka acknowledged it."""
-    found = []
+    known = []
     for row in await connection.fetch(_WRITTEN):
         mark = None
         if row["record_offset"] is not None:
             mark = Mark(row["record_offset"], row["record_ms"], bytes(row["record_digest"]))
-        found.append(Known(row["topic"], row["partition"], row["next_offset"], mark))
-    return found
+        known.append(Known(row["topic"], row["partition"], row["next_offset"], mark))
+    return known
 
 
 async def read(connection: Any, generations: Generations) -> list[Known]:
@@ -53,15 +53,15 @@ async def read(connection: Any, generations: Generations) -> list[Known]:
     live = await find_live(connection)
     if live is None:
         return []
-    found = []
+    known = []
     with live.reading():
         rows = await connection.fetch(_READ.format(schema=live.schema))
     for row in rows:
         topic, partition = row["topic"], row["partition"]
         current = read_source(generations.usage, partition) in json.loads(row["sequences"])
         if topic == EVENTS or (topic == USAGE and current):
-            found.append(Known(topic, partition, row["next_offset"], mark_of_json(row["mark"])))
-    return found
+            known.append(Known(topic, partition, row["next_offset"], mark_of_json(row["mark"])))
+    return known
 
 
 def mark_of_json(text: str | None) -> Mark | None:
@@ -69,9 +69,9 @@ def mark_of_json(text: str | None) -> Mark | None:
     return mark_of_fact(None if text is None else RecordMark.model_validate_json(text))
 
 
-def mark_of_fact(held: RecordMark | None) -> Mark | None:
+def mark_of_fact(mark: RecordMark | None) -> Mark | None:
     """The mark that `UsageRead` tells."""
-    return None if held is None else Mark(held.offset, held.ms, bytes.fromhex(held.digest))
+    return None if mark is None else Mark(mark.offset, mark.ms, bytes.fromhex(mark.digest))
 
 
 def note_writer(cluster: Cluster) -> NoteWriter:
@@ -86,7 +86,7 @@ async def note(writer: NoteWriter, generations: Generations, position: int) -> N
 
 async def newest_noted(admin: KafkaAdmin, generations: Generations) -> int:
     """The newest event that the log may hold; 0 if nothing was noted of this store, or the note has expired."""
-    held = await admin.read_note(GROUP, CATALOG)
-    if held is None or held.text != commands_source(generations.commands):
+    noted = await admin.read_note(GROUP, CATALOG)
+    if noted is None or noted.text != commands_source(generations.commands):
         return 0
-    return held.number
+    return noted.number

@@ -1,12 +1,11 @@
-"""The AsyncAPI document: what each topic carries, in which direction, by which keys and headers, and how it is
-partitioned, keyed and kept, as AsyncAPI's bindings for Kafka say it.
-"""
+"""The AsyncAPI document: what each topic carries, which way, by which keys and headers, and how it is kept."""
 
 from importlib.metadata import version
 from inspect import getdoc
 from typing import Any
 
 from events.facts import FACTS
+from events.facts.usage import UsageRated
 from events.topics import (
     ARRIVAL_HEADER,
     BILL_LINES,
@@ -30,11 +29,11 @@ from services.ingest.cloudevent import ATTRIBUTES
 from services.refusals.refusal import Reason
 from services.relay.relay import places
 from services.run.settings import Settings
+from services.sight.traceparent import HEADER as TRACE_HEADER
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _TEXT, _WHOLE = {"type": "string"}, {"type": "string", "pattern": "^[0-9]+$"}
-_BINARY_USAGE, _REFUSED = "BinaryUsageEvent", "RefusedUsage"
-_CHECKPOINT, _TREE_HEAD = "Checkpoint", "TreeHead"
+_BINARY_USAGE, _REFUSED, _CHECKPOINT, _TREE_HEAD = "BinaryUsageEvent", "RefusedUsage", "Checkpoint", "TreeHead"
 _SIGNED = {
     _CHECKPOINT: "how far the log is audited, and the digests of what it says.",
     _TREE_HEAD: "the root of a partition's Merkle tree (RFC 6962) so far.",
@@ -55,10 +54,7 @@ _ABOUT = {
     BILL_LINES: ("send", "The lines of issued bills, for invoicing, keyed by billing account."),
     USAGE_REJECTED: ("send", "Usage that was refused, as it came, with the reason; it can be sent again."),
     CHECKPOINTS: ("send", "What audits have proved, signed with the operator's key; nobody else has a use for it."),
-    TREE_HEADS: (
-        "send",
-        "What the log is known by at each quarter hour, signed with the operator's key.",
-    ),
+    TREE_HEADS: ("send", "What the log is known by at each quarter hour, signed with the operator's key."),
 }
 _DESCRIPTION = """What Trueup takes from Kafka and puts there.
 
@@ -114,6 +110,7 @@ def _operation(topic: Topic) -> dict[str, Any]:
 
 def _facts() -> dict[str, Any]:
     key = "The account that the fact is about, or else the organization; usage has none"
+    traced = {TRACE_HEADER: _TEXT | {"description": "Its publisher's, where Trueup traces (docs/operation.md)."}}
     return {
         name: {
             "name": name,
@@ -122,13 +119,17 @@ def _facts() -> dict[str, Any]:
             "contentType": _JSON,
             "payload": record_of(name),
             "bindings": message_binding(key),
+            **({"headers": _headers(traced, required=[])} if fact is UsageRated else {}),
         }
         for name, fact in FACTS.items()
     }
 
 
 def _usage() -> dict[str, Any]:
-    arrival = {ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms, where Trueup moved it."}}
+    arrival = {
+        ARRIVAL_HEADER: _WHOLE | {"description": "When it arrived first, in ms, where Trueup moved it."},
+        TRACE_HEADER: _TEXT | {"description": "W3C Trace Context, of a publisher who follows it (docs/operation.md)."},
+    }
     attributes = {f"ce_{name}": _TEXT for name in ATTRIBUTES}
     key = "Best `<organization>/<account code>`, which hits the account's partition; any other costs a way round"
     common = {"contentType": _JSON, "bindings": message_binding(key)}

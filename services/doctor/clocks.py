@@ -68,12 +68,12 @@ async def _newest_tick(cluster: Cluster) -> FetchedRecord | None:
     async with LogReader(cluster) as reader:
         end = (await reader.end_offsets(CATALOG, [0]))[0]
         begin = (await reader.beginning_offsets(CATALOG, [0]))[0]
-        found = None
+        newest = None
         async for records in reader.read(CATALOG, 0, max(begin, end - TAIL_RECORDS), end):
             for record in records:
                 if _tick_of(record) is not None:
-                    found = record
-    return found
+                    newest = record
+    return newest
 
 
 def _tick_of(record: FetchedRecord) -> datetime | None:

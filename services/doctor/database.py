@@ -31,7 +31,7 @@ async def examine_hosts(report: Report, url: str) -> bool:
     writes = False
     for host in asked.hosts or (None,):
         writes |= await _try(report, url, host, asked)
-    if not writes and all(one.status is not Status.WRONG for one in report.findings):
+    if not writes and all(finding.status is not Status.WRONG for finding in report.findings):
         says = "no host takes writes: all are standbys, or read only"
         report.wrong(Check.POSTGRES_REACHED, "Postgres", says, "name the primary in TRUEUP_DATABASE_URL")
     return writes
@@ -143,19 +143,19 @@ async def examine_session(report: Report, url: str) -> None:
 
     A pooler by transactions gives two connections that ask in turns the same process, or one of them several.
     """
-    one = await reach(url, timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
+    first = await reach(url, timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
     other = await reach(url, timeout=SECONDS, command_timeout=SECONDS, statement_cache_size=0)
-    seen: tuple[set[int], set[int]] = (set(), set())
+    pids_of: tuple[set[int], set[int]] = (set(), set())
     try:
         for _ in range(_LOOKS):
-            for connection, pids in zip((one, other), seen, strict=True):
+            for connection, pids in zip((first, other), pids_of, strict=True):
                 async with connection.transaction():
                     pids.add(await connection.fetchval(_PID))
     finally:
-        one.terminate()
+        first.terminate()
         other.terminate()
     about = "Postgres"
-    if len(seen[0]) == len(seen[1]) == 1 and not seen[0] & seen[1]:
+    if len(pids_of[0]) == len(pids_of[1]) == 1 and not pids_of[0] & pids_of[1]:
         report.ok(Check.POSTGRES_SESSION, about, "a connection is a session")
         return
     says = "a pooler in between gives each transaction another session"

@@ -15,7 +15,7 @@ from services.kafka.credentials import NoTokenError, TlsFileError
 from services.kafka.entering import ClosedError, addresses_of, let_in
 
 SECONDS = 5.0
-#: A certificate that ends sooner is told of.
+#: A certificate that ends sooner than this is reported.
 SOON = timedelta(days=21)
 LEAST_KAFKA = "3.0"
 

@@ -82,10 +82,10 @@ async def _examine_kafka(report: Report, cluster: Cluster, wanted: Wanted, proce
         return
     try:
         async with Asking(cluster, SECONDS) as asking:
-            seen = await asking.metadata(topic.name for topic in TOPICS)
-            await examine_topics(report, cluster, asking, seen, wanted)
-            await examine_rights(report, cluster, asking, seen, processes)
-        may = seen.topics[CATALOG].may if CATALOG in seen.topics else frozenset[Operation]()
+            metadata = await asking.metadata(topic.name for topic in TOPICS)
+            await examine_topics(report, cluster, asking, metadata, wanted)
+            await examine_rights(report, cluster, asking, metadata, processes)
+        may = metadata.topics[CATALOG].may if CATALOG in metadata.topics else frozenset[Operation]()
         if may is None or Operation.READ in may:
             async with asyncio.timeout(SECONDS):
                 await compare_kafka(report, cluster, now)

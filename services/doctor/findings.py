@@ -13,7 +13,7 @@ class Status(StrEnum):
     #: It works, and somebody should know.
     NOTE = "note"
     WRONG = "wrong"
-    #: Something before it is wrong, or it cannot be known; it is said why.
+    #: It was not tried: something that it rests on is wrong, or it cannot be known; `says` tells why.
     NOT_TRIED = "not tried"
 
 
@@ -84,8 +84,14 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        found = [
-            {"status": one.status, "check": one.check, "about": one.about, "says": one.says, "mend": one.mend or None}
-            for one in self.findings
+        findings = [
+            {
+                "status": finding.status,
+                "check": finding.check,
+                "about": finding.about,
+                "says": finding.says,
+                "mend": finding.mend or None,
+            }
+            for finding in self.findings
         ]
-        return {"green": self.is_green, "findings": found}
+        return {"green": self.is_green, "findings": findings}

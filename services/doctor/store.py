@@ -116,17 +116,17 @@ async def _examine_rights(report: Report, connection: Any, acting: dict[Role, st
     wanted = list(granted("store.sql", "store"))
     if live is not None and live.is_current:
         wanted += granted("read_models.sql", f'"{live.schema}"')
-    asked = [one._replace(role=acting[Role(one.role)]) for one in wanted if one.role in acting]
+    asked = [right._replace(role=acting[Role(right.role)]) for right in wanted if right.role in acting]
     missing = await missing_grants(connection, asked)
     by_role: dict[str, list[Granted]] = {}
-    for one in missing:
-        by_role.setdefault(one.role, []).append(one)
+    for right in missing:
+        by_role.setdefault(right.role, []).append(right)
     for role, lacking in sorted(by_role.items()):
         rest = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         says = f"may not {'; '.join(map(str, lacking[:3]))}{rest}"
         report.wrong(Check.POSTGRES_RIGHT, f"role {role}", says, "run `trueup migrate` as the owner of schema store")
     if asked and not missing:
-        report.ok(Check.POSTGRES_RIGHT, ", ".join(sorted({one.role for one in asked})), "may do what it must")
+        report.ok(Check.POSTGRES_RIGHT, ", ".join(sorted({right.role for right in asked})), "may do what it must")
 
 
 async def wanted_topics(connection: Any, settings: Settings, *, is_migrated: bool) -> Wanted:

@@ -8,8 +8,8 @@ from events.topics import TOPICS, Topic
 from services.doctor.findings import Check, Report
 from services.doctor.rights import Right, rights_of
 from services.kafka import Cluster, Password
-from services.kafka.asking import Asking, Metadata, Operation, Seen
-from services.migrate.topic_settings import Found, TopicMismatchError, mismatches
+from services.kafka.asking import Asking, Metadata, Operation, TopicSeen
+from services.migrate.topic_settings import ExistingTopic, TopicMismatchError, mismatches
 
 _MAKE = "run `trueup migrate`, which makes it"
 
@@ -23,22 +23,24 @@ class Wanted:
     record_bytes: int
 
 
-async def examine_topics(report: Report, cluster: Cluster, asking: Asking, seen: Metadata, wanted: Wanted) -> None:
+async def examine_topics(report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, wanted: Wanted) -> None:
     """Each topic: is it there, with these partitions and settings?"""
     for topic in TOPICS:
         name = cluster.topic(topic.name)
-        if topic.name in seen.hidden:
+        if topic.name in metadata.hidden:
             continue  # a right is missing; that is said where rights are
-        if topic.name not in seen.topics:
+        if topic.name not in metadata.topics:
             lost = topic.name in wanted.known
             says = "does not exist, but it did" if lost else "does not exist"
             mend = 'see docs/operation.md, "What to do", before you make it anew' if lost else _MAKE
             report.wrong(Check.KAFKA_TOPIC, f"topic {name}", says, mend)
             continue
-        await _examine(report, cluster, asking, topic, seen.topics[topic.name], wanted)
+        await _examine(report, cluster, asking, topic, metadata.topics[topic.name], wanted)
 
 
-async def _examine(report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: Seen, wanted: Wanted) -> None:
+async def _examine(
+    report: Report, cluster: Cluster, asking: Asking, topic: Topic, seen: TopicSeen, wanted: Wanted
+) -> None:
     about, count, is_right = f"topic {cluster.topic(topic.name)}", wanted.partitions[topic.name], True
     if seen.partitions > count and topic.name in wanted.known:
         says = f"has {seen.partitions} partitions, {count} for life: somebody added some"
@@ -51,9 +53,11 @@ async def _examine(report: Report, cluster: Cluster, asking: Asking, topic: Topi
     if settings is None:
         report.not_tried(Check.KAFKA_TOPIC, about, f"{cluster.user} may not see its settings (DESCRIBE_CONFIGS)")
         return
-    for one in mismatches(cluster, topic, Found(seen.partitions, seen.replicas), settings, wanted.record_bytes):
+    for mismatch in mismatches(
+        cluster, topic, ExistingTopic(seen.partitions, seen.replicas), settings, wanted.record_bytes
+    ):
         is_right = False
-        report.wrong(Check.KAFKA_TOPIC, about, _words(one), one.how)
+        report.wrong(Check.KAFKA_TOPIC, about, _words(mismatch), mismatch.how)
     if is_right:
         report.ok(Check.KAFKA_TOPIC, about, f"{seen.partitions} partitions, {seen.replicas} replicas, settings as due")
 
@@ -66,19 +70,19 @@ def _partitions_mend(topic: Topic, wanted: Wanted) -> str:
     return "set TRUEUP_PARTITIONS to what it has, or delete it if nothing is in it, and run `trueup migrate`"
 
 
-def _words(one: TopicMismatchError) -> str:
-    return f"{one.values['what']} is {one.values['found']} but must be {one.values['wanted']}"
+def _words(mismatch: TopicMismatchError) -> str:
+    return f"{mismatch.values['what']} is {mismatch.values['found']} but must be {mismatch.values['wanted']}"
 
 
 async def examine_rights(
-    report: Report, cluster: Cluster, asking: Asking, seen: Metadata, processes: Iterable[str]
+    report: Report, cluster: Cluster, asking: Asking, metadata: Metadata, processes: Iterable[str]
 ) -> None:
     """Every right of these processes that the cluster does not give us, one line for each topic or group."""
     missing: dict[tuple[str, str], dict[Operation, list[str]]] = defaultdict(lambda: defaultdict(list))
     wanted = [right for process in processes for right in rights_of(process)]
-    held = await _held(asking, seen, wanted)
+    allowed = await _held(asking, metadata, wanted)
     for right in wanted:
-        may = held[right.kind, right.name]
+        may = allowed[right.kind, right.name]
         if may is not None and right.operation not in may:
             missing[right.kind, right.name][right.operation].append(right.process)
     for (kind, name), operations in sorted(missing.items()):
@@ -90,7 +94,7 @@ async def examine_rights(
             f"{cluster.user} may not {who}",
             _give(cluster, kind, shown, operations),
         )
-    if None in held.values():
+    if None in allowed.values():
         report.not_tried(
             Check.KAFKA_RIGHT, "cluster", "it does not tell what we may; docs/servers.md lists what we must"
         )
@@ -99,22 +103,22 @@ async def examine_rights(
 
 
 async def _held(
-    asking: Asking, seen: Metadata, wanted: Iterable[Right]
+    asking: Asking, metadata: Metadata, wanted: Iterable[Right]
 ) -> dict[tuple[str, str], frozenset[Operation] | None]:
     """What we may do with each topic or group. A topic that does not exist is not asked about: it is told elsewhere."""
-    held: dict[tuple[str, str], frozenset[Operation] | None] = {}
+    allowed: dict[tuple[str, str], frozenset[Operation] | None] = {}
     for right in wanted:
-        if (right.kind, right.name) in held:
+        if (right.kind, right.name) in allowed:
             continue
         if right.kind == "topic":
-            found = seen.topics.get(right.name)
-            none: frozenset[Operation] = frozenset() if right.name in seen.hidden else frozenset(Operation)
-            held[right.kind, right.name] = found.may if found else none
-        elif seen.topics:  # a cluster that has no groups yet makes its own table of them when it is asked for one
-            held[right.kind, right.name] = await asking.allowed_of_group(right.name)
+            topic = metadata.topics.get(right.name)
+            none: frozenset[Operation] = frozenset() if right.name in metadata.hidden else frozenset(Operation)
+            allowed[right.kind, right.name] = topic.may if topic else none
+        elif metadata.topics:  # a cluster that has no groups yet makes its own table of them when it is asked for one
+            allowed[right.kind, right.name] = await asking.allowed_of_group(right.name)
         else:
-            held[right.kind, right.name] = frozenset(Operation)
-    return held
+            allowed[right.kind, right.name] = frozenset(Operation)
+    return allowed
 
 
 def _give(cluster: Cluster, kind: str, name: str, operations: Iterable[Operation]) -> str:

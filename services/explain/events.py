@@ -90,4 +90,5 @@ class _Wanted:
                 "day": day,
                 "measure": {code: plain(amount) for code, amount in details.numbers.items()},
                 "adds": adds,
+                **({} if logged.traceparent is None else {"traceparent": logged.traceparent}),
             }

@@ -43,7 +43,8 @@ def size_of(path: Path) -> Size:
 
 
 def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
-    """Each row with its line, or why it is none. Raises: UnmappedColumnError and others that concern the whole file."""
+    """Each row with its line, or the error that says why it is no
+    row. Raises: UnmappedColumnError and others that concern the whole file."""
     match path.suffix.lower():
         case ".csv":
             return _csv_rows(path, layout)

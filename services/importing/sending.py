@@ -76,7 +76,8 @@ class Sender:
         self._client = client
 
     def send(self, request: Request, after: int) -> list[Wrong]:
-        """Send it until it is answered; returns what of it was refused. `after`: the line up to which all was sent
+        """Send it until it is answered; returns the rows of it that were
+        refused. `after`: the line up to which all was sent
         before.
 
         Raises: ImportStoppedError, ImportRefusedError.
@@ -115,5 +116,5 @@ class Sender:
                 return {item["index"]: item["message"] for item in document["refused"]}
             why = document["message"]
         except (ValueError, KeyError, AttributeError, TypeError):
-            pass  # whoever answered so is not our API; its own words say most
+            pass  # what answered so is not our API; its own words tell most
         raise ImportRefusedError(url=answer.url, status=answer.status_code, why=why)

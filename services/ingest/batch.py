@@ -9,7 +9,7 @@ equal, byte for byte, and name the coordinates of the original: readers count th
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import localcontext
 
@@ -38,10 +38,11 @@ from services.ingest.record import MarkData, Rated, ReadData
 from services.ingest.validate import MAX_USAGE_BYTES, Usage, accept, conflict
 from services.kafka import FetchedRecord, Record, header_bytes, mark_of
 from services.refusals.refusal import Reason, Refused
+from services.sight.traceparent import HEADER, NOT_TRACED, Traced
 
-#: A refused record is kept whole up to this share of what a record may have. Of a larger one the value is cut there,
-#: key and headers are kept up to an eighth of that: with what is said about it, it must not exceed the topic's limit,
-#: where no append could ever succeed and the partition would stop for good.
+#: A refused record is kept whole up to this share of the largest record. Of a larger one the value is cut there, and
+#: key and headers are kept up to an eighth of that: with what is said about it, it must stay below the topic's limit,
+#: or no append could ever succeed and the partition would stop for good.
 KEPT_SHARE = 2
 MAX_RULE_LENGTH = 1000
 #: Records that are settled without a break: a few milliseconds' worth.
@@ -58,8 +59,10 @@ class Outcome:
     #: Where its refused records and its facts stand.
     home: int
     next_offset: int
-    #: What a record may have.
+    #: How many bytes a record may have.
     record_bytes: int
+    #: Which of its records are followed by their publishers.
+    traced: Traced = NOT_TRACED
     rejected: list[Record] = field(default_factory=list)
     #: By the partition of `usage` in which they settle.
     rerouted: dict[int, list[Record]] = field(default_factory=dict)
@@ -99,8 +102,16 @@ def settle_part(records: Sequence[FetchedRecord], state: PartitionState, catalog
             else:
                 _reject(record, arrived.ms, conflict(usage), outcome)
     if accepted:
-        outcome.records += state.writer.rated(accepted, catalogs.offset)
+        written = state.writer.rated(accepted, catalogs.offset)
+        outcome.records += _followed(written, accepted, outcome.traced.contexts) if outcome.traced.contexts else written
         state.rated_up_to(accepted[-1][0])
+
+
+def _followed(written: Sequence[Record], accepted: Sequence[Rated], traced: Mapping[int, bytes]) -> Iterator[Record]:
+    """The same, those that are followed with their publisher's `traceparent`."""
+    for record, (offset, *_) in zip(written, accepted, strict=True):
+        context = traced.get(offset)
+        yield record if context is None else Record(record.key, record.value, [(HEADER, context)])
 
 
 def _judged(

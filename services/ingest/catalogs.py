@@ -77,7 +77,7 @@ class CatalogFollower(CatalogFold):
         """Nothing: the projection names strangers' records."""
 
     def evolve(self, envelope: Envelope) -> None:
-        """Hold what a fact says; a tick of the real clock is no organization's."""
+        """Take in what a fact says; a tick of the real clock belongs to no organization."""
         if envelope.organization:
             resources = self.organizations.setdefault(envelope.organization, Resources(envelope.organization))
             resources.evolve(envelope)
@@ -115,7 +115,7 @@ class Catalogs:
         for envelope in envelopes:
             if isinstance(envelope.data, _ACCOUNTS + _ACCOUNT_PLANS) and envelope.account is not None:
                 accounts.update(self._account_changed(envelope, envelope.account))
-            elif envelope.organization:  # a tick of the real clock is nobody's
+            elif envelope.organization:  # a tick of the real clock belongs to no organization
                 organizations.add(envelope.organization)
                 self._directories.pop(envelope.organization, None)
                 self._plans.pop(envelope.organization, None)

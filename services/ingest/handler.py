@@ -26,19 +26,19 @@ from services.continuity.memory import Known
 from services.ingest.batch import Outcome, finish, parts_of, settle_part
 from services.ingest.catalogs import CommandGate
 from services.ingest.partition import PartitionState, gaps, second_writer
-from services.ingest.showing import show
+from services.ingest.showing import show, writing
 from services.ingest.snapshot import load_snapshots
 from services.kafka import Appended, BatchWriter, LogReader, Polled, Record
 from services.postgres import Postgres
-from services.sight.metrics import APPEND
+from services.sight.tracing import traced_poll
 from services.store.generations import Generations
 from services.worker.host import ResyncError
 
 log = structlog.get_logger(__name__)
 
-#: Polls that are being written while the next one is judged. With one, whoever judges would wait for acknowledgements.
+#: Polls that may be on their way to Kafka while the next one is judged. With one, judging would wait for answers.
 AHEAD = 2
-#: How soon to ask how that went, and how long there is nothing to ask, if no records come.
+#: Seconds until it is looked how the writing went, and until the next look where nothing is being written.
 WRITING_S = 0.05
 IDLE_S = 30.0
 
@@ -147,7 +147,8 @@ class IngestHandler:
 
     async def _settle(self, polled: Polled, state: PartitionState) -> Outcome:
         records = polled.records
-        outcome = Outcome(state.partition, state.home, polled.next_offset, self._generations.record_bytes)
+        most, traced = self._generations.record_bytes, traced_poll(records)
+        outcome = Outcome(state.partition, state.home, polled.next_offset, most, traced)
         for part in parts_of(records):
             settle_part(part, state, self._gate.catalogs, outcome)
             await asyncio.sleep(0)  # what writes the poll before, and the consumer's heartbeats, share this loop
@@ -166,7 +167,7 @@ class IngestHandler:
         if before is not None:
             await before  # its failure is this one's, too
         try:
-            with APPEND.time():
+            with writing(outcomes):
                 await self._write_elsewhere(outcomes)
                 acknowledged = await self._append(outcomes)
         except BaseException:

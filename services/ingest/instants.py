@@ -90,8 +90,8 @@ def arrival_ms(timestamp: int, headers: Headers) -> int:
     """Milliseconds since 1970 of the record's first arrival.
 
     Anyone may write the header, so it counts only where a re-route explains it: not after the broker's own time, and
-    not longer ago than `usage` keeps records. Otherwise whoever forges one could move the limit on future usage, or
-    make a repeated id look older than the window of dedupe.
+    not longer ago than `usage` keeps records. Otherwise a forged header could move the limit on future usage, or make a
+    repeated id look older than the window of dedupe.
     """
     for name, value in headers:
         if name == ARRIVAL_HEADER and value is not None and value.isdigit() and len(value) < 16:

@@ -194,7 +194,7 @@ async def second_writer(
 
 
 def _source_of(record: FetchedRecord) -> str | None:
-    """Of a stranger's record nothing."""
+    """The source of a record; None of one that is none of ours."""
     try:
         return _SOURCES.decode(record.value or b"").source
     except msgspec.MsgspecError:

@@ -3,14 +3,17 @@ was refused.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import structlog
 
-from events.topics import OFFSET_HEADER, REASON_HEADER
+from events.topics import OFFSET_HEADER, REASON_HEADER, USAGE
 from services.ingest.batch import Outcome
 from services.refusals.rows import organization_of
-from services.sight.metrics import REFUSED, USAGE
+from services.sight.metrics import APPEND, REFUSED
+from services.sight.metrics import USAGE as COUNTED
+from services.sight.tracing import TRACES
 
 log = structlog.get_logger(__name__)
 DISPOSITIONS = ("rated", "duplicate", "rejected", "rerouted")
@@ -19,10 +22,11 @@ DISPOSITIONS = ("rated", "duplicate", "rejected", "rerouted")
 def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
     """Count it. `is_known`: whether there is such an organization.
 
-    Names of none are not told apart: whoever publishes could else make as many series as there are names.
+    Names that belong to no organization are counted together: else a publisher could make as many series as there are
+    names.
     """
     for name in DISPOSITIONS:
-        USAGE.labels(name).inc(getattr(outcome.counts, name))
+        COUNTED.labels(name).inc(getattr(outcome.counts, name))
     refused, offsets = Counter[tuple[str, str]](), list[int]()
     for record in outcome.rejected:
         headers = {name: value or b"" for name, value in record.headers}
@@ -42,3 +46,29 @@ def show(outcome: Outcome, is_known: Callable[[str], object]) -> None:
             offset=min(offsets),
             to_offset=max(offsets),
         )
+
+
+@contextmanager
+def writing(outcomes: Mapping[int, Outcome]) -> Iterator[None]:
+    """The block writes what a poll has led to: it is timed, and a part of the poll's spans, which end with it."""
+    try:
+        with APPEND.time():
+            yield
+    except BaseException as error:
+        _trace(outcomes, type(error).__name__)
+        raise
+    _trace(outcomes)
+
+
+def _trace(outcomes: Mapping[int, Outcome], error: str | None = None) -> None:
+    """A span for each partition of a poll that holds usage which is followed; `error`: it was not written."""
+    for outcome in outcomes.values():
+        if outcome.traced.contexts:
+            counts = {f"trueup.{name}": int(getattr(outcome.counts, name)) for name in DISPOSITIONS}
+            place: dict[str, str | int] = {
+                "messaging.destination.name": USAGE,
+                "messaging.destination.partition.id": str(outcome.partition),
+                "messaging.batch.message_count": sum(counts.values()),
+                "trueup.next_offset": outcome.next_offset,
+            }
+            TRACES.batch("ingest usage", outcome.traced, place | counts, error)

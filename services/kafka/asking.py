@@ -72,7 +72,7 @@ async def brokers_of(connection: AIOKafkaConnection) -> list[Broker]:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TopicSeen:
     """A topic as it is: replicas are those of the partition that has fewest. `may` None: the cluster does not tell."""
 
     partitions: int
@@ -84,7 +84,7 @@ class Seen:
 class Metadata:
     """The topics that are there, and those that we may not even see, by the names that we call them."""
 
-    topics: dict[str, Seen] = field(default_factory=dict)
+    topics: dict[str, TopicSeen] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
 
 
@@ -165,7 +165,7 @@ def _metadata(ours: Mapping[str, str], answer: Any) -> Metadata:
             raise kind(name)
         elif not code:
             replicas = min(len(partition[4]) for partition in partitions)
-            topics[ours[name]] = Seen(len(partitions), replicas, _operations(operations))
+            topics[ours[name]] = TopicSeen(len(partitions), replicas, _operations(operations))
     return Metadata(topics, frozenset(hidden))
 
 

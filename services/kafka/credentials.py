@@ -18,7 +18,7 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka.cluster import ClientCredentials, MskIam, Tls
 
 ASK_SECONDS = 10.0
-#: A token is asked for anew when so much of its time is over; a connection is told it once, when it is made.
+#: A token is asked for anew once this share of its time is over; a connection shows it once, when it is made.
 USED = 0.8
 #: Where the server of tokens does not say how long one holds.
 HOLDS_SECONDS = 300.0

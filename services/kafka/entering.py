@@ -74,7 +74,7 @@ async def let_in(cluster: Cluster, host: str, port: int, seconds: float) -> AIOK
     try:
         connection = await create_conn(host, port, **options)
         try:
-            await connection.send(MetadataRequest([]))  # who has not logged in is not told before
+            await connection.send(MetadataRequest([]))  # a client that has not logged in is not told earlier
         except BaseException:
             connection.close()
             raise

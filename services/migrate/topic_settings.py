@@ -26,7 +26,7 @@ class TopicMismatchError(Worded, ExpectedFailure):
         self.how = how
 
 
-class Found(NamedTuple):
+class ExistingTopic(NamedTuple):
     """A topic that is there: how many partitions it has, and how many replicas each has at least."""
 
     partitions: int
@@ -39,7 +39,7 @@ def config_of(topic: Topic, replicas: int, record_bytes: int) -> dict[str, str]:
     return {**topic.config, LIMIT: str(record_bytes), MIN_IN_SYNC: str(in_sync)}
 
 
-def check_partitions(cluster: Cluster, topic: Topic, there: Found, wanted: int, *, is_known: bool) -> None:
+def check_partitions(cluster: Cluster, topic: Topic, there: ExistingTopic, wanted: int, *, is_known: bool) -> None:
     if there.partitions > wanted and is_known:
         _log.warning("partitions_added", topic=cluster.topic(topic.name), partitions=there.partitions, made_with=wanted)
     elif there.partitions != wanted:
@@ -48,7 +48,7 @@ def check_partitions(cluster: Cluster, topic: Topic, there: Found, wanted: int, 
 
 
 def check_settings(
-    cluster: Cluster, topic: Topic, there: Found, settings: Mapping[str, Any], record_bytes: int
+    cluster: Cluster, topic: Topic, there: ExistingTopic, settings: Mapping[str, Any], record_bytes: int
 ) -> None:
     """Raises: TopicMismatchError, the first one."""
     for mismatch in mismatches(cluster, topic, there, settings, record_bytes):
@@ -56,7 +56,7 @@ def check_settings(
 
 
 def mismatches(
-    cluster: Cluster, topic: Topic, there: Found, settings: Mapping[str, Any], record_bytes: int
+    cluster: Cluster, topic: Topic, there: ExistingTopic, settings: Mapping[str, Any], record_bytes: int
 ) -> Iterator[TopicMismatchError]:
     """What must not differ: where records lie, how long they stay, which clock stamps them; and what must suffice: how
     large they may be, and on how many brokers they stand.
@@ -85,7 +85,7 @@ def _how_to_set(cluster: Cluster, topic: Topic, setting: str, value: object) -> 
     )
 
 
-def note_few_replicas(cluster: Cluster, topic: Topic, there: Found, brokers: int) -> None:
+def note_few_replicas(cluster: Cluster, topic: Topic, there: ExistingTopic, brokers: int) -> None:
     """A topic that somebody made on one broker of many is lost with it, whatever its settings say."""
     wanted = min(brokers, REPLICAS_MAX)
     if topic.name in KEPT and there.replicas < wanted:

@@ -29,7 +29,7 @@ from services.migrate.topic_settings import (
     MIN_IN_SYNC,
     REPLICAS_MAX,
     STAMPS,
-    Found,
+    ExistingTopic,
     check_partitions,
     check_settings,
     config_of,
@@ -126,8 +126,8 @@ async def _admin(cluster: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _set_up(
-    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, there: Found, wanted: int, record_bytes: int
-) -> Found:
+    admin: AIOKafkaAdminClient, cluster: Cluster, topic: Topic, there: ExistingTopic, wanted: int, record_bytes: int
+) -> ExistingTopic:
     """Give a topic that came back by itself, as by a broker that makes what it is asked for, what it is to have.
 
     Returns: what it is then. Raises: TopicNotMadeError, TopicRefusedError.
@@ -149,13 +149,13 @@ async def _set_up(
     return there._replace(partitions=max(there.partitions, wanted))
 
 
-async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, Found]:
+async def _there(admin: AIOKafkaAdminClient, cluster: Cluster) -> dict[str, ExistingTopic]:
     names = {cluster.topic(topic.name): topic.name for topic in TOPICS}
     existing = sorted(names.keys() & set(await admin.list_topics()))
     if not existing:
         return {}
     return {
-        names[described["topic"]]: Found(
+        names[described["topic"]]: ExistingTopic(
             len(described["partitions"]), min(len(partition["replicas"]) for partition in described["partitions"])
         )
         for described in await admin.describe_topics(existing)

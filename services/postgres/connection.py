@@ -158,12 +158,12 @@ class Connection:
         with self._guarded():
             await self._raw.add_listener(channel, callback)
 
-    def tell_when_closed(self, told: asyncio.Event) -> None:
+    def tell_when_closed(self, closed: asyncio.Event) -> None:
         """Set the event once the connection is closed, by whomever."""
         with self._guarded():
-            self._raw.add_termination_listener(lambda _: told.set())
+            self._raw.add_termination_listener(lambda _: closed.set())
             if self._raw.is_closed():
-                told.set()
+                closed.set()
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -69,10 +69,10 @@ class PooledConnection(Connection):
 
     async def _begin_as(self) -> None:
         try:
-            found = await super().fetchrow(self._begin, self._organization)
+            begun = await super().fetchrow(self._begin, self._organization)
         except asyncpg.InsufficientPrivilegeError as error:
             if self._role is None:
                 raise
             raise RoleNotGrantedError(role=self._role) from error
         if self.fence is not None:
-            self.fence.check(found["identity"])
+            self.fence.check(begun["identity"])

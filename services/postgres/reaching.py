@@ -42,7 +42,7 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
     said = []
     for host in hosts:
         try:
-            found = await asyncpg.connect(
+            connection = await asyncpg.connect(
                 dsn,
                 host=[host.name],
                 port=[host.port],
@@ -56,7 +56,7 @@ async def reach(url: str, *, timeout: float, **options: Any) -> Any:
             said.append(f"{host.name}:{host.port}: {error or type(error).__name__}")
         else:
             _last[url] = host
-            return found
+            return connection
     raise NoServerError("; ".join(said))
 
 

@@ -76,14 +76,14 @@ def granted(file: str, schema: str) -> Iterator[Granted]:
     """All rights that the file gives in a schema, but for those that its blocks of code give."""
     text = re.sub(r"--[^\n]*|DO \$\$.*?\$\$", "", (_FOLDER / file).read_text(), flags=re.DOTALL)
     for statement in text.split(";"):
-        found = _GRANT.fullmatch(" ".join(statement.split()))
-        if found is None:
+        grant = _GRANT.fullmatch(" ".join(statement.split()))
+        if grant is None:
             continue
-        for role in found["roles"].split(", "):
-            for name in found["names"].format(schema=schema).split(", "):
-                for privilege, columns in _PRIVILEGE.findall(found["privileges"]):
+        for role in grant["roles"].split(", "):
+            for name in grant["names"].format(schema=schema).split(", "):
+                for privilege, columns in _PRIVILEGE.findall(grant["privileges"]):
                     for column in (columns or "").split(", "):
-                        yield Granted(role, privilege, found["kind"] or "TABLE", name, column)
+                        yield Granted(role, privilege, grant["kind"] or "TABLE", name, column)
 
 
 async def missing_grants(connection: Any, wanted: list[Granted]) -> list[Granted]:

@@ -52,14 +52,14 @@ async def take(connection: Any, role: Role) -> None:
 
 async def take_for_transaction(connection: Any, role: Role) -> str:
     """The same until `leave`, or the end of the transaction. Returns what `leave` is to be told."""
-    held = str(await connection.fetchval(_HELD))
+    role_before = str(await connection.fetchval(_HELD))
     await _act(connection, role, only_transaction=True)
-    return held
+    return role_before
 
 
-async def leave(connection: Any, held: str) -> None:
+async def leave(connection: Any, role_before: str) -> None:
     """Act as before `take_for_transaction`."""
-    await connection.execute(_LEAVE, held)
+    await connection.execute(_LEAVE, role_before)
 
 
 def taking(role: Role, *, only_transaction: bool = True) -> str:

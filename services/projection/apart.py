@@ -1,10 +1,10 @@
-"""Jobs that know nothing of each other, in as many processes as there are cores for them.
+"""Independent jobs, run in as many processes as there are cores for them.
 
 Replay and audit fold each partition apart: what is folded of one never depends on another. A process of its own for
 each is what Python needs for more than one core; for little work there is none, and the same runs in this one.
 
-A process that dies ends the whole, by name: what it was to fill is used by nobody. None outlives the one that started
-it, however that ends.
+A process that dies ends the whole, by name: what it was to fill is used by nobody. No such process outlives the one
+that started it, however that one ends.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ from services.failures import ExpectedFailure, Passing, Worded
 from services.garbage import tune_garbage_collection
 from services.run.logs import configure_logs
 
-#: What a process is started for, at least: to start one and to import takes as long as some tens of thousands.
+#: Fewest records that are worth a process of their own: starting one and importing takes as long as folding some tens
+#: of thousands.
 LEAST_RECORDS = 100_000
 LOOK_SECONDS = 0.2
 
@@ -61,15 +62,15 @@ class ProcessDiedError(Worded, ExpectedFailure):
 
 
 class FoldFailedError(ExpectedFailure):
-    """What a process of ours failed with: its message is that of the failure."""
+    """A job failed in another process; the message is that of its failure."""
 
 
 class FoldInterruptedError(FoldFailedError, Passing):
-    """The same of one that passes by itself."""
+    """The same, of a failure that passes by itself."""
 
 
 class BrokenFoldError(Exception):
-    """A bug, or a broken log, in a process of ours: its message is the traceback there."""
+    """A bug or a broken log ended a job in another process; the message is its traceback."""
 
 
 def cores() -> int:
@@ -87,7 +88,7 @@ def processes_for(jobs: Sequence[Job], most: int) -> int:
 
 
 async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progress: Progress) -> list[R]:
-    """What came of each job, in their order. The largest begin first.
+    """The result of each job, in the order of the jobs. The largest are begun first.
 
     Raises: what a job raised, as FoldFailedError or FoldInterruptedError if it came from another process;
     ProcessDiedError.
@@ -112,7 +113,7 @@ async def run_apart(work: Work[J, R], jobs: Sequence[J], processes: int, progres
 
 
 async def _tell(counted: Any, progress: Progress) -> None:
-    """Tell how far all are together, again and again, and a last time when it is cancelled."""
+    """Report how far all jobs are together, again and again, and a last time when it is cancelled."""
     counted_before = 0
     while True:
         try:
@@ -124,7 +125,7 @@ async def _tell(counted: Any, progress: Progress) -> None:
 
 
 class _Worker:
-    """A process that does one job after the other. Its end closes the line between it and us, and so does ours."""
+    """A process that does one job after another. Whichever of the two ends, the line between them is closed."""
 
     def __init__(self, context: Any, work: Work[J, R], counted: Any) -> None:
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
@@ -134,7 +135,7 @@ class _Worker:
             self._process.start()
 
     async def work_off(self, waiting: deque[int], jobs: Sequence[J], results: dict[int, R]) -> None:
-        """Have it do what waits, until nothing does. Raises: as `run_apart`."""
+        """Have it do the jobs that wait, until none is left. Raises: as `run_apart`."""
         while waiting:
             place = waiting.popleft()
             try:
@@ -153,14 +154,14 @@ class _Worker:
             loop.remove_reader(self._line.fileno())
 
     def end(self) -> None:
-        """Whatever it is at: nothing of it runs any more when this returns."""
+        """Kill it, whatever it is doing; it has ended when this returns."""
         self._process.kill()
         self._process.join()
         self._line.close()
 
 
 class _Failed(NamedTuple):
-    """A job's failure, as what can be sent: how it is to be raised, and its message."""
+    """A job's failure in a form that can be sent to another process: the error to raise, and its message."""
 
     raised: type[Exception]
     message: str
@@ -173,10 +174,10 @@ def _result(answer: R | _Failed) -> R:
 
 
 def _serve(line: Connection, work: Work[J, R], counted: Any, log_level: str) -> None:
-    """In another process: do what comes over the line, until it is closed."""
+    """Runs in the other process: does the jobs that come over the line, until it is closed."""
     configure_logs(log_level)
     tune_garbage_collection()
-    # Ctrl-C in a terminal reaches all of them; it is for the one that started them.
+    # Ctrl-C in a terminal reaches every process; only the one that started them acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError):
@@ -186,7 +187,7 @@ def _serve(line: Connection, work: Work[J, R], counted: Any, log_level: str) -> 
 
 
 def _end_with_parent() -> None:
-    """Whoever started this process waits for it no more once it is gone itself, however that came."""
+    """End this process once its parent is gone, however the parent ended: nobody waits for its results any more."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

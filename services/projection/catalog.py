@@ -33,7 +33,7 @@ from services.failures import ExpectedFailure
 from services.kafka import FetchedRecord, LogReader
 
 log = structlog.get_logger(__name__)
-#: `encode` writes the type first.
+#: How records about accounts and account plans begin: `encode` writes the type first.
 _DIRECTORY = (b'{"type":"Account',)
 
 
@@ -69,7 +69,8 @@ class CatalogFold(ABC):
         self.offset = end
 
     def fold(self, record: FetchedRecord, topic: str = CATALOG) -> None:
-        """Apply one record, unless it is a stranger's or came before. `topic` is what the catalog is called there.
+        """Apply one record, unless it is none of ours or was applied
+        before. `topic` is what the catalog is called there.
 
         Raises: CatalogStoppedError.
         """
@@ -95,7 +96,7 @@ class CatalogFold(ABC):
 
     @abstractmethod
     def note_foreign(self, record: FetchedRecord, error: ForeignRecordError) -> None:
-        """A stranger's record was passed over."""
+        """A record that is none of ours was passed over."""
 
 
 @dataclass(frozen=True, slots=True)

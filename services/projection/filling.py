@@ -26,7 +26,7 @@ class NewerLogError(Worded, ExpectedFailure):
         super().__init__(why=why)
 
 
-#: Is shown every record that is read, in order.
+#: Called with every record that is read, in order.
 Watch = Callable[[Sequence[FetchedRecord]], None]
 
 
@@ -41,7 +41,7 @@ async def fold_to(
 ) -> None:
     """Fold the loaded partitions up to these next offsets, written a chunk at a time; the rest stays in memory.
 
-    Whom it touches is due once it is written. `progress` is told how many records more were folded.
+    Families that it touches are due once it is written. `progress` is told how many records more were folded.
     """
     for partition, end in ends.items():
         start = projection.partitions[partition].position.next_offset
@@ -81,7 +81,7 @@ class Filling:
     origins: Origins
 
     async def run(self, part: Part, progress: Progress) -> None:
-        """Fold it from its beginning, and settle whom it touches. Raises: NewerLogError."""
+        """Fold it from its beginning, and settle the families that it touches. Raises: NewerLogError."""
         async with (
             open_postgres(self.database_url, role=self.role, most=CONNECTIONS) as postgres,
             LogReader(self.cluster) as side,

@@ -117,7 +117,7 @@ class Unwritten:
         self.families.add(root_id)
 
     def note_foreign(self, rows: Iterable[ForeignRow]) -> None:
-        """Strangers' records."""
+        """Records that are none of ours."""
         self.foreign.extend(rows)
 
     def note_read(self, row: UsageRow) -> None:
@@ -187,7 +187,7 @@ class PartitionState:
         self.unwritten.note_clock(organization)
 
     def stop(self, why: str | None) -> None:
-        """A record that this program does not understand is next: nothing is folded any more. None: it goes on."""
+        """Fold nothing more: the next record is one that this program does not understand. With None it goes on."""
         self.stopped = why
 
     def committed(self) -> None:

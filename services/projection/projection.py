@@ -23,7 +23,7 @@ from services.readside.family_state import FamilyCache, FamilyState, Root
 from services.readside.loading import load_families, read_clocks, read_positions, roots_of, take_lease
 from services.store.generations import check_origins
 
-#: Roots that wait for their turn to settle, taken into one transaction, should the time last for so many.
+#: Most roots waiting for their turn to settle that are taken into one transaction, if there is time for so many.
 DUE_BATCH = 1_000
 
 

@@ -34,7 +34,7 @@ from services.store.generations import load_generations
 
 log = structlog.get_logger(__name__)
 
-#: The rest that is folded while everything stands still.
+#: Most records that are left to fold while everything stands still.
 LAG_RECORDS = 2_000
 CATCH_UP_ROUNDS = 100
 #: How long the live projector may be kept waiting; after that the swap is given up, to be tried again.
@@ -104,7 +104,7 @@ async def replay(
         begin(sum(part.records for part in parts))
         filling = Filling(postgres.url, postgres.role, cluster, schema, generations.origins)
         await run_apart(filling, parts, processes_for(parts, processes), count)
-        # Whoever filled a partition can write it no more: it is leased from them.
+        # Taking the leases keeps the processes that filled the partitions from writing any more.
         projection = Projection(FixedTarget(postgres, schema), side, generations.origins)
         await projection.load(partitions)
         replaced = None
@@ -121,7 +121,7 @@ async def replay(
 
 
 async def _drop_replaced(guard: Connection, replaced: str) -> None:
-    """Once nobody reads it any more; whom that takes too long leaves it to the next projector that starts."""
+    """Drop it once nobody reads it any more; if that takes too long, the next projector that starts drops it."""
     for _ in range(DROP_ATTEMPTS):
         await asyncio.sleep(GRACE_SECONDS)
         if await drop_unused(guard, replaced):

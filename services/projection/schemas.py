@@ -66,7 +66,7 @@ class FixedTarget:
 
 
 class LiveTarget:
-    """The live schema, whichever it is; memory is good for one of them only.
+    """The live schema, whichever it is; what is held in memory is good for one schema only.
 
     Once another schema is live than the first after `forget`, `reading` and `writing` raise SchemaMovedError; once that
     is one of another version, OutdatedReadModelsError: what this program means by a column is not what that one does.
@@ -106,15 +106,16 @@ class AlreadyRunningError(Worded, ExpectedFailure):
 
 
 async def unlock_schemas(connection: Any) -> None:
-    """Others may work on schemas. Said outright: a server may notice that a connection is closed after they ask."""
+    """Let others work on schemas. The lock is given back at once: a server may notice only later that a connection is
+    closed."""
     with contextlib.suppress(PostgresUnreachableError):  # then the lock went with the connection
         await unlock(connection, LOCK)
 
 
 async def lock_schemas(connection: Any) -> None:
-    """Nobody else works on schemas until it is unlocked, or the connection, which is no pool's, is lost.
+    """Keep others from working on schemas until it is unlocked, or the connection, which is no pool's, is lost.
 
-    Who has just swapped a schema in is waited for while it clears the old one away. Raises: AlreadyRunningError.
+    A replay that has just swapped a schema in is waited for while it drops the old one. Raises: AlreadyRunningError.
     """
     over = time.monotonic() + PATIENCE_S
     while not await try_lock(connection, LOCK):
@@ -166,7 +167,8 @@ async def scratch_schema(postgres: Postgres) -> str:
 
 
 async def drop_unused(connection: Any, name: str) -> bool:
-    """Drop a schema that is not live; False: a session uses it still, however long, and nobody is to wait for that."""
+    """Drop a schema that is not live; False if a session still uses it: nobody waits for that, however long it
+    takes."""
     if await connection.fetchval(_USED, name):
         return False
     await drop_schema(connection, name)

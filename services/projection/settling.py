@@ -1,5 +1,5 @@
-"""Cells into the totals of families in memory, families settled by them, and rows of what came of it: only those that
-differ from what was written before."""
+"""Merges cells into the totals of families in memory, settles the families, and makes rows of the results: only those
+that differ from what was written before."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 #: The tables that are written behind the balances, and their part of `BehindRows`.
 _BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
-#: Of one that was just loaded nobody knows what is written.
+#: What is known to be written of a family that was just loaded: nothing.
 _NOTHING: Mapping[str, Shown] = {}
 
 
@@ -75,7 +75,7 @@ class Settler:
         return True
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """What was settled of these partitions is not to be written: its memory is gone."""
+        """Do not write what was settled of these partitions: their memory is dropped."""
         gone = set(partitions)
         self._balances = {id: shown for id, shown in self._balances.items() if shown[0].partition not in gone}
         self._behind = {id: shown for id, shown in self._behind.items() if shown[0].partition not in gone}
@@ -96,7 +96,7 @@ class Settler:
         return behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
-        """The family as of its day; what moved since the last time is all that is looked at."""
+        """Settle the family as of its day, looking only at what moved since the last time."""
         organization = family.organization
         catalog = self._catalog_at(organization, state.clocks.get(organization))
         version = self._catalog.versions.get(organization, 0)

@@ -1,4 +1,4 @@
-"""A poll's records as this system's own facts and usage: what is a stranger's is passed over, and noted.
+"""A poll's records decoded into this system's own facts and usage; what is none of ours is passed over and noted.
 
 The sequence rule is applied here, so what comes out is applied once, whatever was appended twice.
 """
@@ -39,7 +39,7 @@ class Decoded:
     value_at: Callable[[int], bytes] = b"".__getitem__  # type: ignore[assignment]
     #: Records that are none of ours: log offset and why.
     foreign: Sequence[tuple[int, str]] = ()
-    #: How many records were taken, of whomever.
+    #: How many records were taken, ours or not.
     records: int = 0
     stopped: str | None = None
 
@@ -95,14 +95,15 @@ def _mark(record: FetchedRecord) -> RecordMark:
 
 
 def _by_offset(records: Sequence[FetchedRecord], values: Sequence[bytes]) -> Callable[[int], bytes]:
-    """Offsets nearly always follow each other; the end of a stranger's transaction takes one without a record."""
+    """Offsets nearly always follow each other; only the end of somebody's transaction takes one without a record."""
     if records and records[-1].offset - (base := records[0].offset) == len(values) - 1:
         return lambda offset: values[offset - base]
     return {record.offset: value for record, value in zip(records, values, strict=True)}.__getitem__
 
 
 class _Others(NamedTuple):
-    """What of a poll is not usage in the usual form, up to a record that is not understood: its place, and why."""
+    """All of a poll but usage in its usual form, up to a record that is not understood: `stop` is its place, `why` the
+    reason."""
 
     facts: list[tuple[int, int, Envelope, bytes]]
     #: Usage in another form, with its offset.
@@ -135,7 +136,7 @@ def _take_others(
 
 
 class _Usage(NamedTuple):
-    """Usage with its log offsets, and what looked like it and is a stranger's."""
+    """Usage with its log offsets, and records that look like usage and are none of ours."""
 
     records: list[RatedRecord]
     offsets: list[int]
@@ -164,7 +165,7 @@ def _take_usage(
 
 
 def _accept(position: Position, came: _Usage, origins: Origins) -> _Usage:
-    """The sequence rule for usage. Nearly always all of it is new and from one source: that is seen without a loop."""
+    """The sequence rule for usage. Nearly always all of it is new and from one source: then no loop is needed."""
     usage, offsets, foreign = came
     if not usage:
         return came

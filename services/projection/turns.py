@@ -32,7 +32,8 @@ WITHOUT_PAUSE = 64
 
 @dataclass(slots=True)
 class Behind:
-    """Roots by their ids, who waits longest first. Every one of them is marked in `due_accounts`, by reason `lines`."""
+    """Roots by their ids, the one that waits longest
+    first. Every one of them is marked in `due_accounts`, by reason `lines`."""
 
     _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
 
@@ -40,7 +41,7 @@ class Behind:
         return len(self._since)
 
     def note(self, roots: Iterable[Root]) -> None:
-        """Their balances were written; who waits already keeps its place."""
+        """Their balances were written; one that waits already keeps its place."""
         now = time.monotonic()
         for root in roots:
             self._since.setdefault(root.id, (now, root))
@@ -86,7 +87,7 @@ class Turns:
         self._settler = Settler(catalog)
         self._behind = Behind()
         self._settled_at = time.monotonic()
-        #: Seconds of the last transaction that whoever was touched in it did not take: due roots, draws and lines.
+        #: Seconds of the last transaction that did not go to roots touched in it, but to due roots, draws and lines.
         self.aside_seconds = 0.0
         #: Seconds that settling took in it, of all families, with their rows.
         self.settle_seconds = 0.0
@@ -118,14 +119,14 @@ class Turns:
         *,
         is_quiet: bool,
     ) -> int:
-        """Settle whom records touched, who is due, and whose draws and lines have waited; returns how many roots.
+        """Settle roots that records touched, that are due, or whose draws and lines have waited; returns how many.
 
         Who is due is settled with draws and lines in a quiet time only: while records keep coming, they follow.
         """
         started = time.monotonic()
         due_roots = await self._next_due(connection, states, due_limit)
         waiting = [root for root in due_roots if root.id not in touched]
-        # Or one that is touched again and again would be left over again and again.
+        # Due ones first: else one that is touched again and again might be left over again and again.
         touched = {root.id: touched[root.id] for root in due_roots if root.id in touched} | dict(touched)
         by_partition = {state.position.partition: state for state in states}
         ahead, whole = _Settled(), _Settled()
@@ -149,7 +150,7 @@ class Turns:
     async def _settle_touched(
         self, touched: Mapping[str, FamilyState], states: Mapping[int, PartitionState], ahead: _Settled
     ) -> list[FamilyState]:
-        """Balances of touched families; returns those for whom the time did not last."""
+        """Settle the balances of touched families; returns those for which no time was left."""
         deadline, families = time.monotonic() + TOUCHED_SECONDS, list(touched.values())
         for count, family in enumerate(families):
             if count % WITHOUT_PAUSE == WITHOUT_PAUSE - 1:
@@ -169,8 +170,8 @@ class Turns:
         *,
         lines: bool,
     ) -> int:
-        """Balances of these roots, and their draws and lines if asked for, of as many as the time lasts for and of one
-        at least; returns of how many."""
+        """Settle the balances of these roots, and write their draws and lines if asked for: of as many as there is time
+        for, and of one at least. Returns how many."""
         deadline, done = time.monotonic() + seconds, 0
         for start in range(0, len(roots), WITHOUT_PAUSE):
             for family in await self._load(connection, roots[start : start + WITHOUT_PAUSE]):

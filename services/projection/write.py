@@ -50,7 +50,7 @@ class Writer:
         dirty = [state for state in states if state.dirty]
         if not dirty and not await self.turns.any_due(connection, states):
             return 0
-        # All positions, moved or not: who only settles must be the owner, too.
+        # All positions, moved or not: a worker that only settles must own its partitions, too.
         await self._move_positions(connection, states)
         await self._write_records(connection, dirty)
         touched: dict[str, FamilyState] = {}
@@ -77,7 +77,7 @@ class Writer:
 
     async def _write_records(self, connection: Any, states: Sequence[PartitionState]) -> None:
         unwritten = [state.unwritten for state in states]
-        # Whoever moves a partition over catalog facts sees to it that they stand in `facts`; twice is harmless.
+        # Each partition that moves over catalog facts writes their rows; to write them twice is harmless.
         fact_rows = {(row.partition, row.log_offset): row for changes in unwritten for row in changes.facts}
         await put(connection, facts.INSERT, [fact_rows[key] for key in sorted(fact_rows)], facts.WIDTH)
         strangers = sorted({row for changes in unwritten for row in changes.foreign})

@@ -1,19 +1,19 @@
-"""How often the projector writes: as often as keeps balances fresh, and as seldom as what it costs asks."""
+"""How often the projector writes: often enough to keep balances fresh, and no oftener than its cost allows."""
 
 import time
 
-#: A write follows the one before after this long, while the cost allows: what is written is so fresh.
+#: While the cost allows, a write follows the one before after this long; what is shown is no older.
 FRESH_S = 0.05
 #: Most records in one transaction, and most seconds that a folded record waits for its transaction.
 MAX_UNWRITTEN = 400_000
 MAX_SECONDS = 2.0
-#: From the beginning of a write to that of the next passes this many times what it cost: so writing takes two thirds of
-#: a core at most ...
+#: From the beginning of a write to that of the next pass at least this many times its cost, so that writing takes two
+#: thirds of a core at most ...
 TRICKLE_SHARE = 1.5
-#: ... and in a flood, where what writing takes is missing to rating and folding, of so many records a second.
+#: ... and this many times in a flood of so many records a second, where rating and folding need the core more.
 FLOOD_SHARE = 7.0
 FLOOD_RECORDS = 30_000
-#: Nothing came for this many times the cost, and for at least this long: there is nothing to wait for.
+#: Once nothing has come for this many times the cost, and for at least this long, there is nothing to wait for.
 QUIET_SHARE = 0.5
 QUIET_S = 0.1
 #: The shortest time to wait for records before it is looked again whether to write.
@@ -25,7 +25,7 @@ class Pace:
 
     A write comes FRESH_S after the one before, or when TRICKLE_SHARE times as long has passed as that one took: so a
     trickle is visible within milliseconds, and many accounts take two thirds of a core at most. What the next one will
-    cost is not asked: it grows while it waits, and who waits longer the more it grows waits for ever.
+    cost is not asked: that grows while it waits, and to wait the longer for it would be to wait for ever.
     A flood that touches a thousand families with every poll settles each of them once for thousands of events: then
     FLOOD_SHARE times the cost passes. An ingest that is slower than the projector keeps it near the log's end for ever,
     so being near it says nothing; only when nothing has come for a part of what the last write cost, waiting longer
@@ -67,7 +67,8 @@ class Pace:
     def wrote(self, started: float, aside: float = 0.0) -> None:
         """A write, begun at `started` on the monotonic clock, has ended.
 
-        `aside` are seconds of it that do not follow the records in it: they say nothing about what others will cost.
+        `aside` are seconds of it that do not depend on its records, so they say nothing about what the next one will
+        cost.
         """
         self._written_at = started
         self._cost = time.monotonic() - started - aside

@@ -1,4 +1,4 @@
-"""Which partitions a write takes: who has waited longest, and as many of them as SLICE_S lasts for.
+"""Which partitions a write takes: those that have waited longest, and as many of them as SLICE_S lasts for.
 
 Written all together, the accounts of all partitions would wait for each other: with a thousand of them busy, for the
 most of a second. Written in turn, each waits for a round to come by, and for those few that are written with it.
@@ -25,20 +25,20 @@ class Slices:
         self._cost_of_total = 0.0
 
     def folded(self, partitions: Iterable[int]) -> None:
-        """Records of these came; who waits already keeps its place."""
+        """Records of these came; one that waits already keeps its place."""
         now = time.monotonic()
         for partition in partitions:
             self._since.setdefault(partition, now)
 
     def per_second(self, records: Mapping[int, int]) -> float:
-        """How many records come in a second, by those that wait."""
+        """How many records come in a second, judged by those that wait."""
         now = time.monotonic()
         return sum(count / max(now - self._since.get(one, now), FRESH_S) for one, count in records.items())
 
     def next(self, totals: Mapping[int, int]) -> list[int]:
         """Of these partitions, with so many totals to write each, those whose turn it is: one at least.
 
-        Who has no records to write, and something else, goes with the first.
+        A partition that has no records to write, but something else, goes with the first.
         """
         self.folded(totals)
         chosen, expected = list[int](), 0.0

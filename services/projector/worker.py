@@ -1,8 +1,7 @@
 """The live projector: `Projection` under `services.worker.host.host`, written as often as `Pace` says.
 
-It is woken when the relay has published: a catalog that changed brings no record to its partitions. Postgres tells.
-While that connection is lost nobody is woken, and everything is looked at once there is a new one; the projector looks
-by itself now and then, too.
+Postgres wakes it when the relay has published: a change of the catalog brings no record to its partitions. While that
+connection is lost nobody is woken; once there is a new one everything is looked at, and now and then in any case.
 """
 
 import asyncio
@@ -29,10 +28,10 @@ from services.projection.replay import replay
 from services.projection.schemas import AlreadyRunningError, LiveTarget, SchemaMovedError, drop_leftovers
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
+from services.projector.showing import Followed, show_write
 from services.projector.slices import Slices
 from services.readside.live import OutdatedReadModelsError
 from services.run.process import Process, run_process
-from services.sight.metrics import SETTLE, SETTLED, WRITE, WRITE_RECORDS
 from services.sight.pulse import PULSE
 from services.store.events import RELAYED
 from services.store.generations import load_generations
@@ -60,9 +59,10 @@ class ProjectorHandler:
         self._target = LiveTarget(postgres)
         self._reader = reader
         self.projection = Projection(self._target, reader, origins)
-        self._pace, self._slices = Pace(), Slices()
+        self._pace, self._slices, self._followed = Pace(), Slices(), Followed()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        self._followed.forget(partitions)
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
         await self._guarded(self.projection.load(partitions))
@@ -73,6 +73,7 @@ class ProjectorHandler:
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
         self._slices.forget(partitions)
+        self._followed.forget(partitions)
 
     @property
     def stopped(self) -> Mapping[int, str]:
@@ -82,6 +83,7 @@ class ProjectorHandler:
         PULSE.away("catalog", self.projection.catalog.stopped)
         if polled:
             await self._guarded(self.projection.fold(polled))
+            self._followed.folded(polled)
             self._pace.folded()
             self._slices.folded(polled)
         unwritten = self.projection.unwritten_records
@@ -100,12 +102,15 @@ class ProjectorHandler:
         totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
         chosen = list(totals) if quiet else self._slices.next(totals)
         started = time.monotonic()
-        settled = await self._guarded(self.projection.write(quiet=quiet, only=chosen))
+        # In quiet all are written, those too that the catalog, which is followed now, gives something to write.
+        settled = await self._guarded(self.projection.write(quiet=quiet, only=None if quiet else chosen))
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
         seconds = time.monotonic() - started
         self._slices.wrote({one: totals[one] for one in chosen}, seconds - aside)
-        show_write(sum(records.get(one, 0) for one in chosen), settled, seconds, self.projection.settle_seconds)
+        written = sum(records.get(one, 0) for one in chosen)
+        show_write(written, settled, seconds, self.projection.settle_seconds)
+        self._followed.written(chosen, written, settled)
 
     async def _guarded(self, step: Awaitable[T]) -> T:
         """Await a step of the projection in the host's terms: what memory cannot be trusted for is loaded again."""
@@ -193,13 +198,3 @@ def projector(ready_file: Path | None) -> None:
 async def _body(process: Process) -> None:
     endpoints = process.endpoints
     await run_projector(endpoints.kafka, endpoints.database_url, process.stop, process.ready)
-
-
-def show_write(records: int, settled: int, seconds: float, settle_seconds: float) -> None:
-    """One of so many records of the log, which settled so many families; one that had nothing to do is not told."""
-    if not records and not settled:
-        return
-    WRITE.observe(seconds)
-    SETTLE.observe(settle_seconds)
-    WRITE_RECORDS.observe(records)
-    SETTLED.inc(settled)

@@ -36,7 +36,7 @@ Hex = Annotated[
     BeforeValidator(_from_hexadecimal),
     Field(min_length=_HASH_BYTES, max_length=_HASH_BYTES),
     PlainSerializer(bytes.hex, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{64}$", "examples": ["0f" * _HASH_BYTES]}),
 ]
 
 

@@ -44,13 +44,12 @@ async def sign_log(
         _log.info("notary_signs", key=signer.key, partitions=len(wanted))
         ready()
         while not stop.is_set():
-            for place in wanted:
-                if not stop.is_set():
-                    await notary.step(place)
+            behind = [place for place in wanted if not stop.is_set() and await notary.step(place)]
             PULSE.went_round()
             if (tick := notary.oldest_tick()) is not None:
                 SIGNED_TICK.set(tick)
-            await first_of(LOOK_SECONDS, stop)
+            if not behind:
+                await first_of(LOOK_SECONDS, stop)
 
 
 async def _places(cluster: Cluster) -> list[Place]:

@@ -16,8 +16,10 @@ from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, FetchedRecord, LogReader, Record
 from services.proof.head import Head, Place, head_of, sign_head
 from services.proof.keeping import newest_head
-from services.sight.metrics import SIGNED
 from services.signatures import Signer
+
+#: Offsets that are read of a partition before it is another one's turn: about a second's work.
+_AT_ONCE = 200_000
 
 
 class OtherLogError(Worded, ExpectedFailure):
@@ -81,17 +83,17 @@ class Notary:
         if [cut.segment for cut in found] != [said]:
             raise OtherLogError(self._reader.cluster, head)
 
-    async def step(self, place: Place) -> int:
-        """Sign what has come to a partition; returns how many records were read."""
-        growing, count = self._growing[place], 0
+    async def step(self, place: Place) -> bool:
+        """Sign what has come to a partition, or some of it; returns whether there is more."""
+        growing = self._growing[place]
         [end] = (await self._reader.end_offsets(place[0], [place[1]])).values()
         if end < growing.position:
             raise LogWentBackError(self._reader.cluster, *place, end, growing.position)
-        async for records in self._reader.read(*place, growing.position, end):
-            count += len(records)
+        until = min(end, growing.position + _AT_ONCE)
+        async for records in self._reader.read(*place, growing.position, until):
             await self._sign(place, growing, growing.cutter.take(numbered(records)))
-            growing.position = records[-1].offset + 1
-        return count
+        growing.position = until
+        return until < end
 
     async def _sign(self, place: Place, growing: _Growing, cuts: list[Cut]) -> None:
         tokens = []
@@ -101,7 +103,6 @@ class Notary:
             tokens.append(sign_head(self._signer, head_of(growing.tree, cut.segment)))
         if tokens:
             await self._writer.append(TREE_HEADS, place[1], [Record(None, token.encode()) for token in tokens])
-            SIGNED.inc(len(tokens))
 
     def oldest_tick(self) -> float | None:
         """Up to when all partitions are signed, in seconds since 1970; None: one has no quarter hour yet."""

@@ -182,7 +182,7 @@ class FamilyCache:
         self._families: OrderedDict[str, FamilyState] = OrderedDict()
         self._max_families = max_families
         self._max_totals = max_totals
-        #: So many totals are in memory at most: those that were touched twice are counted twice until all are counted.
+        #: Upper bound of the totals in memory: one that was touched twice counts twice until all are counted anew.
         self._totals_at_most = 0
         self.root_of: dict[str, str] = {}
         #: By account; accounts of one zone share what is known of its days.

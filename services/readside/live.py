@@ -113,13 +113,13 @@ async def read_live(connection: Any, lock: Lock = "") -> Live:
 
 
 async def live_schema(connection: Any) -> str:
-    """For who asks for nothing else of it. Raises: NotMigratedError."""
+    """The name of the live schema, for callers that need nothing else of it. Raises: NotMigratedError."""
     return (await read_live(connection)).schema
 
 
 class LastLive:
-    """What a process saw live last: a question that stands alone names it at once, and learns in the same look whether
-    it is live still.
+    """The schema that a process saw live last: a single query names it at once, and its answer tells whether it is
+    still live.
     """
 
     def __init__(self) -> None:

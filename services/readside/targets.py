@@ -10,7 +10,8 @@ from services.readside.looking import Seen
 
 
 class Target(Protocol):
-    """What is waited for: a value, so that who waits for equal ones waits for one. `what` and `who` are for messages.
+    """What is waited for: a value, so that all who wait for equal ones share one
+    wait. `what` and `who` are for messages.
 
     `is_of_read_models`: it is never reached in read models of another version.
     """

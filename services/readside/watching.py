@@ -156,7 +156,7 @@ class Watcher:
         self._fail(EndingError())
 
     async def close(self) -> None:
-        """Who waits still is cancelled."""
+        """Cancel whoever still waits."""
         if self._watching is not None:
             await cancel_all([self._watching])
         for wait in self._waits.values():

@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 class _Said(msgspec.Struct):
-    """What of an event tells whose it is; its types are not looked at, for it is wrong somewhere."""
+    """The parts of an event that tell whose it is; their types are not checked, for something in it is wrong."""
 
     organization: object = None
     subject: object = None

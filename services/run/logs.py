@@ -17,7 +17,7 @@ _COMMON: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 )
-#: A library's line is printed once in so many seconds, whatever it says in between in the same words.
+#: The same line of a library is printed once in so many seconds.
 REPEAT_SECONDS = 60.0
 
 

@@ -81,7 +81,7 @@ def grouped(number: Decimal) -> str:
 
 
 def bill_table(console: Console, title: str, currency: str, lines: Sequence[Line], total: Decimal) -> Table:
-    """A bill. Its period stands in the title; if its lines have several, each is told above those that it is of."""
+    """A bill as a table. Its period stands in the title; if its lines have several, each stands above its lines."""
     periods = sorted({line.period for line in lines})
     if len(periods) == 1:
         title += f", for {' to '.join(periods[0])}"

@@ -24,6 +24,7 @@ from services.run.stack import Endpoints, known_endpoints
 from services.run.stack.supervise import stop_on_signals
 from services.sight.port import open_port
 from services.sight.pulse import PULSE
+from services.sight.tracing import TRACES
 from services.store.generations import NotMigratedError
 
 T = TypeVar("T")
@@ -104,13 +105,17 @@ async def _unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> 
 
 @contextmanager
 def _port(settings: Settings, seen_as: str | None) -> Iterator[dict[str, str]]:
-    """The port of a process that has one, and what its ready file says of it."""
+    """The port of a process that has one, and what its ready file says of it; its traces, too, if they are wanted."""
     if seen_as is None:
         yield {}
         return
     with open_port(seen_as, settings.sight_host, settings.sight_port, settings.sight_live_seconds) as url:
         _log.info("sight_listens", url=url)
-        yield {"sight": url}
+        TRACES.begin(seen_as)
+        try:
+            yield {"sight": url}
+        finally:
+            TRACES.end()
 
 
 def tell_ready(ready_file: Path | None, facts: dict[str, Any]) -> None:

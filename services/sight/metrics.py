@@ -151,7 +151,6 @@ AUDITED = Gauge(
     "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
 )
 
-SIGNED = Counter("trueup_signed_segments", "Segments of the log that were signed.", registry=NOTARY)
 SIGNED_TICK = Gauge(
     "trueup_signed_tick_timestamp_seconds", "The quarter hour up to which every partition is signed.", registry=NOTARY
 )

@@ -53,7 +53,7 @@ _FIELDS: dict[str, dict[str, tuple[str, bool]]] = {
 }
 _REPEAT = re.compile(r"([0-9]{1,8})\s*(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-#: A step that repeats less often than this is none: stories are about years, and dates end at 9999.
+#: A step may not repeat less often than this: stories are about years, and dates end at 9999.
 _LONGEST = timedelta(days=366)
 #: Records of usage in a story: minutes of four months, or seconds of two days.
 MOST_RECORDS = 200_000
@@ -230,7 +230,8 @@ def parse_story(document: Any) -> Story:
 
 
 def _organization(document: Mapping) -> dict[str, Any]:
-    """The organization's own fields; its clock is the story's, and what only answers have is none of them."""
+    """The fields of the organization that a file may give: neither its clock, which is the story's, nor what only
+    answers have."""
     if document.get("organization") is None:
         return {}
     fields: Mapping = typed(document, "organization", "mapping")

@@ -144,7 +144,7 @@ def _pass(last: Pass, now: datetime) -> Document:
 
 
 def _problems(seen: Seen, ends: Ends, due: Mapping[str, int], passes: Sequence[Pass]) -> list[str]:
-    """What somebody should look at; that somebody is behind is none, for a moment."""
+    """What somebody should look at; to be behind for a moment is no problem."""
     problems = [] if seen.outdated is None else [str(OutdatedReadModelsError(seen.outdated))]
     if due.get(FAILED):
         problems.append(f"{due[FAILED]} families could not be settled: the projector's log has family_not_settled")

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from events.resources.base import Resource
-from projections.entities import Held, ScheduleEntity
+from projections.entities import ScheduleEntity, ScheduleTerm
 from services.commands.schedule_rules import SCHEDULES
 from services.commands.table import KINDS
 
@@ -18,9 +18,9 @@ def extra_of_terms(schedule: ScheduleEntity[Any]) -> dict[str, Any]:
     return {"terms": [(term.start.isoformat(), _told(term.body)) for term in schedule.terms]}
 
 
-def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[Held, ...]:
+def terms_in(extra: Mapping[str, Any], model: type[Resource]) -> tuple[ScheduleTerm, ...]:
     """The terms that the row of a schedule has."""
-    return tuple(Held(date.fromisoformat(start), _read(model, body)) for start, body in extra["terms"])
+    return tuple(ScheduleTerm(date.fromisoformat(start), _read(model, body)) for start, body in extra["terms"])
 
 
 def extra_of_schedules(schedules: Iterable[ScheduleEntity[Any]]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from projections.resources import Resources
 from services.commands.kind import Kind, value_of
 from services.commands.table import KINDS
 from services.store.finding import has_code
+from services.store.newer import NewerResourceError, body_of
 from services.store.schedules import extra_of_schedules, extra_of_terms, schedules_in, terms_in
 
 CONFIG = "organizationConfig"
@@ -77,9 +78,11 @@ ON CONFLICT (organization) DO UPDATE SET last = greatest(held.last, EXCLUDED.las
 
 
 def entity_of(row: Mapping[str, Any]) -> Entity[Any]:
-    """The resource that a row holds."""
-    kind = KINDS[row["kind"]]
-    body: Any = kind.model.model_validate(json.loads(row["body"]))
+    """The resource that a row holds. Raises: NewerResourceError."""
+    kind = KINDS.get(row["kind"])
+    if kind is None:
+        raise NewerResourceError(kind=row["kind"], id=row["id"], why="nothing of this kind is known to it")
+    body: Any = body_of(row, kind.model)
     extra = json.loads(row["extra"])
     base: dict[str, Any] = {"id": row["id"], "version": row["version"], "body": body} | _stamps(row)
     if kind.entity is AccountEntity:
@@ -133,7 +136,7 @@ def put_rows(resources: Resources, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _config_of(row: Mapping[str, Any]) -> Entity[OrganizationConfig]:
-    body = OrganizationConfig.model_validate(json.loads(row["body"]))
+    body = body_of(row, OrganizationConfig)
     return Entity(row["id"], row["version"], body, **_stamps(row))
 
 

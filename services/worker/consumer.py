@@ -15,7 +15,7 @@ from services.concurrency import first_of
 from services.failures import BeginAnewError, Passing
 from services.kafka import FETCH_BYTES, Cluster, Polled, kafka_errors, look_seldom, new_broker, read_raw
 
-#: So soon it is noticed that somebody has added partitions to the topic.
+#: How soon it is noticed that somebody has added partitions to the topic.
 METADATA_MS = 10_000
 #: How long the broker holds a fetch while records come, in milliseconds; the consumer is made with it.
 BUSY_WAIT_MS = 50
@@ -88,8 +88,8 @@ def _subscriber(
 class Arrivals:
     """The records of a started consumer, waited for together with events, at no cost while nothing comes.
 
-    aiokafka's `getmany` waits for records or a time, not for an event, and must not be cut off: it would count as going
-    on for ever. So what it waits for is awaited here, and it is asked only for what is there.
+    aiokafka's `getmany` waits for records or a time, not for an event, and must not be cut off: aiokafka would take it
+    for running, for ever. So what it waits for is awaited here, and it is asked only for what is there.
 
     On a busy topic the broker holds a fetch for a moment only, because a second one, for partitions whose records were
     taken late, has to wait for the first. On a quiet one it holds it for long: it answers at once when a record comes,

@@ -1,4 +1,4 @@
-"""A worker's beginning: it does not fold into read models of another version, nor begin from what they hold."""
+"""How a worker begins: never on read models of another version, neither folding into them nor starting from them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

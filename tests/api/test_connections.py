@@ -124,23 +124,23 @@ async def test_health_names_who_stands_still(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr("services.api.health.KEPT_SECONDS", 0.0)
     await store.account()
     async with health_of(store) as health:
-        document = (await health.told()).everybodys
+        document = (await health.report()).everybodys
         assert not [problem for problem in document.get("problems", ()) if problem.startswith("the relay is ")]
         await asyncio.sleep(0.3)
-        told = await health.told()
-    assert told.everybodys == told.operators
-    document = told.everybodys
-    assert (told.status, document["status"]) == (200, "degraded")
+        report = await health.report()
+    assert report.everybodys == report.operators
+    document = report.everybodys
+    assert (report.status, document["status"]) == (200, "degraded")
     assert [problem for problem in document["problems"] if problem.startswith("the relay is ")]
     assert document["problems"][-1].endswith("is it running?")
 
 
 async def test_health_without_kafka_names_it_and_goes_on(store: Store) -> None:
     async with health_of(store, kafka=Cluster("127.0.0.1:9")) as health, asyncio.timeout(1.5):
-        told = await health.told()
-    assert (told.status, told.everybodys["status"]) == (200, "degraded")
-    assert told.everybodys["problems"][0] == "Kafka did not answer"
-    assert told.operators["problems"][0].startswith("Kafka at 127.0.0.1:9 did not answer")
+        report = await health.report()
+    assert (report.status, report.everybodys["status"]) == (200, "degraded")
+    assert report.everybodys["problems"][0] == "Kafka did not answer"
+    assert report.operators["problems"][0].startswith("Kafka at 127.0.0.1:9 did not answer")
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -153,10 +153,10 @@ async def test_health_without_postgres_says_so_within_a_second(store: Store, sil
     if not silent:
         server.close()
     async with health_of(store, database=f"postgresql://u:secret@127.0.0.1:{port}/db") as health, asyncio.timeout(1.5):
-        told = await health.told()
+        report = await health.report()
     server.close()
-    assert (told.status, told.everybodys) == (503, {"status": "unavailable", "message": "Postgres did not answer"})
-    assert told.operators["message"].startswith(f"Postgres at postgresql://u:***@127.0.0.1:{port}/db did not answer")
+    assert (report.status, report.everybodys) == (503, {"status": "unavailable", "message": "Postgres did not answer"})
+    assert report.operators["message"].startswith(f"Postgres at postgresql://u:***@127.0.0.1:{port}/db did not answer")
 
 
 async def test_many_who_ask_for_health_ask_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ async def test_many_who_ask_for_health_ask_once(store: Store, monkeypatch: pytes
             return await look()
 
         monkeypatch.setattr(health._looker, "look", counted)
-        await asyncio.gather(*(health.told() for _ in range(1_000)))
+        await asyncio.gather(*(health.report() for _ in range(1_000)))
         for _ in range(100):
-            await health.told()
+            await health.report()
     assert looks <= 2

@@ -126,7 +126,7 @@ def test_a_manifest_of_a_newer_program_is_not_guessed_at() -> None:
 def test_a_place_says_what_is_wrong_with_it(tmp_path: Path) -> None:
     with pytest.raises(PlaceError, match="nope://here cannot be reached: Protocol not known"):
         Place("nope://here")
-    with pytest.raises(NoArchiveError, match=r"holds no archive of billing\.events"):
+    with pytest.raises(NoArchiveError, match=r"holds no archive of billing\.tree-heads"):
         load_all(Place(str(tmp_path)))
     (tmp_path / "file").write_text("")
     with pytest.raises(PlaceAwayError, match=f"{tmp_path}/file/billing.events/0/manifest.json could not be written"):

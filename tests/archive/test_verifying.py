@@ -1,26 +1,36 @@
 """An archive that somebody has changed: what was tampered with is named."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from events.topics import CATALOG, EVENTS, USAGE
+from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive import keeping
 from services.archive.errors import BrokenArchiveError
 from services.archive.manifest import NAME, Manifest, folder_of, sealed
-from services.archive.pieces import table_of
+from services.archive.pieces import read_piece, records_of, table_of, write_piece
 from services.archive.place import Place
 from services.archive.reading import load, load_all
 from services.archive.verifying import verify
-from tests.archive.kit import put, some
+from tests.archive.kit import Fetched, put, some
+from tests.proof.signed_log import OTHER_SIGNER, SIGNER, signed_log, tokens_of
 
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Place:
     """An archive of all topics."""
     place = Place(str(tmp_path))
-    for topic, partition in ((EVENTS, 0), (EVENTS, 1), (CATALOG, 0), (USAGE, 0), (USAGE, 1)):
+    for topic, partition in (
+        (TREE_HEADS, 0),
+        (TREE_HEADS, 1),
+        (EVENTS, 0),
+        (EVENTS, 1),
+        (CATALOG, 0),
+        (USAGE, 0),
+        (USAGE, 1),
+    ):
         put(place, topic, partition, some(0, 40))
         put(place, topic, partition, some(40, 10))
     return place
@@ -32,6 +42,7 @@ def wrong(place: Place) -> list[str]:
 
 def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: Place) -> None:
     assert [(one.topic, one.partitions, one.records, one.files, one.wrong, one.gaps) for one in verify(whole)] == [
+        (TREE_HEADS, 2, 100, 4, [], []),
         (EVENTS, 2, 100, 4, [], []),
         (CATALOG, 1, 50, 2, [], []),
         (USAGE, 2, 100, 4, [], []),
@@ -102,6 +113,45 @@ def test_files_without_their_manifest_are_left_to_people(whole: Place, tmp_path:
     with pytest.raises(BrokenArchiveError, match="is gone"):
         keeping._cleaned(whole, EVENTS, 0)
     assert len(whole.names(folder_of(EVENTS, 0))) == 2
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Place:
+    """An archive of a log that a notary has signed."""
+    place, log = Place(str(tmp_path)), signed_log()
+    heads = [token for where, records in log.records.items() for token in tokens_of(records, where)]
+    put(place, TREE_HEADS, 0, [Fetched(offset, value=token.encode()) for offset, token in enumerate(heads)])
+    put(place, USAGE, 0, some(0, 1))
+    for (topic, partition), records in log.records.items():
+        put(place, topic, partition, [Fetched(offset, value=value) for offset, value in records])
+    return place
+
+
+def forge(place: Place, number: int, value: bytes) -> None:
+    """Another value in a record of the log, by somebody who writes files and manifests as we do."""
+    manifest = load(place, EVENTS, 0)
+    [piece] = manifest.pieces
+    forged = [Fetched(*one[:5], ()) for one in records_of(read_piece(place, manifest, piece))]
+    forged[number] = replace(forged[number], value=value)
+    written = write_piece(place, manifest, table_of(0, forged), piece.first, piece.next)
+    place.write(f"{manifest.folder}/{NAME}", sealed(Manifest(EVENTS, 0, pieces=(written,))))
+
+
+def test_a_log_that_was_signed_is_what_was_signed(signed: Place) -> None:
+    found = {one.topic: one for one in verify(signed, SIGNER.key)}
+    assert not [line for one in found.values() for line in one.wrong]
+    assert found[EVENTS].signed == found[CATALOG].signed == 1 and found[EVENTS].keys == {SIGNER.key}
+
+
+def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: Place) -> None:
+    forge(signed, 5, b"another")
+    [line] = wrong(signed)
+    assert line.endswith("the records are not those that were signed") and f"{EVENTS}/0 is not what was signed" in line
+
+
+def test_a_key_that_has_signed_nothing_is_told(signed: Place) -> None:
+    found = [line for one in verify(signed, OTHER_SIGNER.key) for line in one.wrong]
+    assert found == [f"nothing of {topic}/0 is signed with key {OTHER_SIGNER.key}" for topic in (EVENTS, CATALOG)]
 
 
 def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wrong(whole: Place) -> None:

@@ -1,5 +1,6 @@
 """One partition of ingest without servers: a catalog, memory, and values that settle as the handler settles them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import ConsumerRecord
@@ -11,6 +12,7 @@ from services.ingest.catalogs import CatalogFollower, Catalogs
 from services.ingest.partition import PartitionState
 from services.ingest.snapshot import Snapshot
 from services.kafka import Cluster
+from services.sight.traceparent import NOT_TRACED, Traced
 from tests.ingest.world import NOW, World
 
 GENERATION = "g1"
@@ -45,7 +47,10 @@ class Bench:
     def take(self, *values: bytes | None, headers: Any = ()) -> Outcome:
         records = [a_record(value, self.offset + place, headers) for place, value in enumerate(values)]
         self.offset += len(values)
-        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES)
+        return self.settle(records)
+
+    def settle(self, records: Sequence[ConsumerRecord], traced: Traced = NOT_TRACED) -> Outcome:
+        outcome = Outcome(self.state.partition, self.state.home, records[-1].offset + 1, RECORD_BYTES, traced)
         for part in parts_of(records):
             settle_part(part, self.state, self.catalogs, outcome)
         finish(records[-1], self.state, outcome)

@@ -16,6 +16,9 @@ from tests.insight.story import PARTITIONS, play_story
 from tests.system.running import running_system
 from tests.system.story import Wire, settled
 
+#: What the system's notary signs with.
+CHECKPOINT_SECRET = "the operator's secret in these tests, long enough"
+
 
 @dataclass
 class Played:
@@ -54,7 +57,9 @@ class Played:
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
     home = tmp_path_factory.mktemp("insight")
-    settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
+    settings = load_settings(
+        home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0, checkpoint_secret=CHECKPOINT_SECRET
+    )
     async with (
         running_system(settings) as (_, system),
         open_postgres(system.endpoints.database_url, most=6) as postgres,

@@ -1,4 +1,4 @@
-"""On the real stack: the log is signed, bills are verified from files, and what was changed in Postgres is named."""
+"""On the real stack: the notary signs, bills are verified from files, and what was changed in Postgres is named."""
 
 import asyncio
 import time
@@ -8,21 +8,22 @@ import pytest
 import pytest_asyncio
 
 from events.topics import EVENTS, TREE_HEADS
+from projections.proof.segments import Cutter
 from services.kafka import BatchWriter, KafkaAdmin, LogReader, Record
 from services.proof.cli import check_partition
 from services.proof.documents import Consistency, Inclusion
 from services.proof.exporting import NotSignedYetError, export_bill
 from services.proof.head import notary, sign_head
-from services.proof.keeping import all_heads, places
-from services.proof.signing import Notary
+from services.proof.keeping import all_heads, newest_head, places
+from services.proof.signing import numbered
 from services.proof.verifying import verify
 from services.readside.live import live_schema, use_schema
 from services.relay.cli import run_relay
-from tests.insight.conftest import Played
+from tests.insight.conftest import CHECKPOINT_SECRET, Played
 from tests.insight.story import PARTITIONS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
-SIGNER = notary(b"the operator's key in this test, long enough")
+SIGNER = notary(CHECKPOINT_SECRET.encode())
 OTHER_SIGNER = notary(b"the key that this operator goes over to later")
 _CHANGE = "UPDATE bill_line_items SET line = jsonb_set(line, '{amount}', $2::jsonb) WHERE bill_id = $1 AND number = 1"
 
@@ -44,20 +45,22 @@ async def a_quarter_hour_ends(played: Played) -> None:
     await played.system.start(("relay",))
 
 
-async def sign(played: Played) -> None:
-    cluster = played.cluster
-    async with KafkaAdmin(cluster) as admin, LogReader(cluster) as reader, BatchWriter(cluster) as writer:
-        signing = Notary(SIGNER, reader, writer)
+async def until_signed(played: Played) -> None:
+    """The notary has signed the log as it stands now, up to its last quarter hour."""
+    async with asyncio.timeout(60), KafkaAdmin(played.cluster) as admin, LogReader(played.cluster) as reader:
         for place in await places(admin):
-            await signing.begin(place)
-            await signing.step(place)
+            cutter, last = Cutter(0), 0
+            [end] = (await reader.end_offsets(place[0], [place[1]])).values()
+            async for records in reader.read(*place, 0, end):
+                last = max([last, *(cut.segment.end for cut in cutter.take(numbered(records)))])
+            while (head := await newest_head(reader, place, SIGNER.key)) is None or head.segment.end < last:
+                await asyncio.sleep(0.2)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def signed(played: Played) -> AsyncIterator[Played]:
-    await sign(played)
     await a_quarter_hour_ends(played)
-    await sign(played)
+    await until_signed(played)
     yield played
 
 

@@ -55,7 +55,7 @@ def install_beside_newer_releases(tmp_path: Path, version: str, only: Sequence[s
         assert done.returncode == 0, done.stderr
     assert {agent[:3] for agent, _ in asked} == {"pip", "uv/"}  # both saw that there is something newer
     installed = checkout.installed()
-    assert installed.pop("trueup") == "0.1.0"
+    assert installed.pop("trueup") == "0.2.0"
     assert installed.items() <= {(name, version) for _, name, version in entries(checkout.lock.read_text())}
     assert {*WITH_EXTRAS, "setuptools", *(() if only else ("aiokafka", "ruff"))} <= installed.keys()
     pip = checkout.run("python", "-m", "pip", "--version").split()[1]

@@ -63,7 +63,7 @@ def test_the_runtime_is_the_locked_one_and_runs_code_that_comes_later(tmp_path: 
         return subprocess.run(ran, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True).stdout
 
     installed = {normal(name): version for name, version in json.loads(says("python", "-c", LIST)).items()}
-    assert installed.pop("trueup") == "0.1.0"
+    assert installed.pop("trueup") == "0.2.0"
     product, development = asked_for()
     assert product - embedded() <= installed.keys()
     assert not installed.keys() & (embedded() | {"pip", "uv", "setuptools"} | development - product)
@@ -85,4 +85,4 @@ def test_what_the_lock_does_not_name_is_refused(tmp_path: Path) -> None:
 def test_an_argument_that_is_none_is_told(tmp_path: Path) -> None:
     done = checkout_with_uv(tmp_path / "trueup", only=("rich",)).install("runtime")
     assert done.returncode == 1
-    assert done.stderr == "install: unknown arguments 'runtime'; wanted none, or: runtime FOLDER, or: uv ARG...\n"
+    assert done.stderr == "install: unknown arguments 'runtime'; wanted: none, runtime FOLDER [EXTRA]... or uv ARG...\n"

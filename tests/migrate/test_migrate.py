@@ -27,7 +27,13 @@ from services.breaks import TopicMissingError
 from services.kafka import Cluster, new_admin
 from services.migrate.migrate import migrate
 from services.migrate.topic_errors import TopicRefusedError, UnknownLogError
-from services.migrate.topic_settings import Found, TopicMismatchError, check_settings, config_of, note_few_replicas
+from services.migrate.topic_settings import (
+    ExistingTopic,
+    TopicMismatchError,
+    check_settings,
+    config_of,
+    note_few_replicas,
+)
 from services.migrate.topics import make_topics
 from services.postgres import open_postgres
 from services.readside.live import Live, read_live
@@ -196,8 +202,8 @@ async def test_a_topic_that_came_back_by_itself_and_takes_no_settings_is_named(
 @pytest.mark.parametrize(("replicas", "brokers", "told"), [(1, 1, 0), (1, 2, 1), (2, 3, 1), (3, 3, 0), (3, 6, 0)])
 def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: int, brokers: int, told: int) -> None:
     with capture_logs() as lines:
-        note_few_replicas(Cluster("here:1"), BY_NAME[EVENTS], Found(8, replicas), brokers)
-        note_few_replicas(Cluster("here:1"), BY_NAME[BILL_LINES], Found(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[EVENTS], ExistingTopic(8, replicas), brokers)
+        note_few_replicas(Cluster("here:1"), BY_NAME[BILL_LINES], ExistingTopic(8, replicas), brokers)
     assert [line["event"] for line in lines] == ["few_replicas"] * told
 
 
@@ -205,15 +211,17 @@ def test_a_topic_that_stands_on_fewer_brokers_than_it_could_is_told(replicas: in
 def test_what_is_acknowledged_stands_on_two_brokers_where_there_are_three(replicas: int, in_sync: str) -> None:
     config = config_of(BY_NAME[EVENTS], replicas, LIMIT)
     assert config["min.insync.replicas"] == in_sync
-    check_settings(Cluster("here:1"), BY_NAME[EVENTS], Found(8, replicas), config, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[EVENTS], ExistingTopic(8, replicas), config, LIMIT)
 
 
 @pytest.mark.parametrize("topic", [EVENTS, CATALOG, USAGE])
 def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to_do(topic: str) -> None:
     config = config_of(BY_NAME[topic], 3, LIMIT)
-    check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "3"}, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[topic], ExistingTopic(8, 3), config | {"min.insync.replicas": "3"}, LIMIT)
     with pytest.raises(TopicMismatchError) as raised:
-        check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config | {"min.insync.replicas": "1"}, LIMIT)
+        check_settings(
+            Cluster("here:1"), BY_NAME[topic], ExistingTopic(8, 3), config | {"min.insync.replicas": "1"}, LIMIT
+        )
     assert str(raised.value) == (
         f"topic {topic}: min.insync.replicas is 1 but must be at least 2 where there are 3 replicas, or what is"
         " acknowledged may be lost with one broker: kafka-configs.sh"
@@ -225,4 +233,4 @@ def test_a_topic_whose_records_may_be_lost_with_one_broker_is_named_with_what_to
 @pytest.mark.parametrize("topic", [BILL_LINES, USAGE_REJECTED, CHECKPOINTS])
 def test_a_topic_that_can_be_written_again_may_stand_as_it_does(topic: str) -> None:
     config = config_of(BY_NAME[topic], 3, LIMIT) | {"min.insync.replicas": "1"}
-    check_settings(Cluster("here:1"), BY_NAME[topic], Found(8, 3), config, LIMIT)
+    check_settings(Cluster("here:1"), BY_NAME[topic], ExistingTopic(8, 3), config, LIMIT)

@@ -94,18 +94,22 @@ async def test_killed_anywhere_it_loses_no_head_and_makes_none_that_says_somethi
         assert await newest_head(reader, LOG, OTHER_SIGNER.key) is None
 
 
-async def test_the_process_signs_every_partition_and_ends_when_it_is_asked_to(cluster: Cluster) -> None:
+async def test_the_process_signs_every_partition_and_ends_when_it_is_asked_to(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is to be signed, it takes a little at a time."""
+    monkeypatch.setattr("services.proof.signing._AT_ONCE", 4)
     await append(cluster, SHARED, [value for _, value in SIGNED.records[SHARED]])
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(sign_log(cluster, SIGNER, stop, ready=ready.set))
     async with asyncio.timeout(30), LogReader(cluster) as reader:
         await ready.wait()
-        while await newest_head(reader, SHARED, SIGNER.key) is None:
+        wanted = tokens_of(SIGNED.records[SHARED], SHARED)
+        while (newest := await newest_head(reader, SHARED, SIGNER.key)) is None or newest.size < len(wanted):
             await asyncio.sleep(0.1)
         stop.set()
         await running
-        tokens = [one.token for one in await all_heads(reader, SHARED)]
-    assert tokens == tokens_of(SIGNED.records[SHARED], SHARED)
+        assert [one.token for one in await all_heads(reader, SHARED)] == wanted
 
 
 async def test_a_record_and_a_checkpoint_are_proved_from_the_log(cluster: Cluster) -> None:

@@ -9,16 +9,17 @@ from services.run.settings import Settings, load_settings
 from services.run.stack import Stack
 from services.run.up import System
 from tests.sight.asking import Numbers, numbers
+from tests.sight.collector import Collector, collecting
 from tests.system.running import running_system
 
 PARTITIONS = 2
 
 
 class Seen:
-    """A system, and where its processes answer."""
+    """A system, where its processes answer, and what they tell a collector of traces."""
 
-    def __init__(self, settings: Settings, stack: Stack, system: System) -> None:
-        self.settings, self.stack, self.system = settings, stack, system
+    def __init__(self, settings: Settings, stack: Stack, system: System, collector: Collector) -> None:
+        self.settings, self.stack, self.system, self.collector = settings, stack, system, collector
 
     @property
     def urls(self) -> dict[str, str]:
@@ -34,5 +35,8 @@ class Seen:
 async def seen(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Seen]:
     home = tmp_path_factory.mktemp("sight")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6_000, log_level="DEBUG")
-    async with running_system(settings) as (stack, system):
-        yield Seen(settings, stack, system)
+    with collecting() as collector, pytest.MonkeyPatch.context() as told:
+        told.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        told.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
+        async with running_system(settings) as (stack, system):
+            yield Seen(settings, stack, system, collector)

@@ -32,7 +32,8 @@ AROUND_EACH = 8
 class Limits:
     """What one connection, and all of them together, may take."""
 
-    #: Most at once. Beyond, who has waited longest without asking anything makes room; if all ask, a new one gets 503.
+    #: Most connections at once. Beyond, the one that has been idle longest makes room; if none is idle, a new one gets
+    #: 503.
     connections: int = 4_000
     #: Seconds for a request's head, for its body, and until a part of an answer is taken.
     client_seconds: float = 30.0

@@ -19,13 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from events.resources.bounds import TEXT_MAX
 from services.api.wire import answer, encode
 from services.sight.metrics import REQUEST, REQUESTS_RUNNING
+from services.sight.tracing import TRACES
 
 CORRELATION = "x-correlation-id"
 #: What may be given back as it is; a longer one is refused where a request asks about an organization.
 CORRELATION_MAX = TEXT_MAX
 #: Of every answer: nobody is to guess what it is.
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-#: Of every answer that does not say otherwise: what an organization has is for nobody's cache.
+#: Headers of every answer that does not say otherwise: no cache may keep what an organization has.
 _NO_STORE = (b"cache-control", b"no-store")
 _CORRELATION = CORRELATION.encode()
 ENDING = "this process is about to end, and took too long for this; ask again, another one will answer"
@@ -51,6 +52,7 @@ class Edge:
         outgoing, started = _Outgoing(send, named), time.monotonic()
         if scope["method"] == "HEAD":  # the server knows, and leaves the body out
             scope = {**scope, "method": "GET"}
+        traced = TRACES.request(scope["headers"]) if TRACES.on else None
         REQUESTS_RUNNING.inc()
         try:
             await self._answered(scope, receive, outgoing)
@@ -68,7 +70,10 @@ class Edge:
             await answer({"message": message}, 500)(scope, receive, outgoing)
         finally:
             REQUESTS_RUNNING.dec()
-            _show(scope, outgoing.status, time.monotonic() - started)
+            method, route = _shown(scope)
+            REQUEST.labels(method, route, outgoing.status or "none").observe(time.monotonic() - started)
+            if traced is not None:
+                traced.end(method, route, outgoing.status)
 
     async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "OPTIONS" and (allowed := allowed_at(scope)):
@@ -77,10 +82,10 @@ class Edge:
             await self._app(scope, receive, send)
 
 
-def _show(scope: Scope, status: int, seconds: float) -> None:
-    """By the path as the route has it, not as it was asked: that would be a series for each id."""
+def _shown(scope: Scope) -> tuple[str, str]:
+    """Method, and the path as the route has it, not as it was asked: that would be a series for each id."""
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    REQUEST.labels(method, getattr(scope.get("route"), "path", ""), status or "none").observe(seconds)
+    return method, getattr(scope.get("route"), "path", "")
 
 
 class _Outgoing:

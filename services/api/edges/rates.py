@@ -56,7 +56,7 @@ class Allowance:
         return over if over > _TINY else 0.0
 
     def take(self, name: str) -> float:
-        """The same, and it is counted if it may: who is refused is not set back by having asked."""
+        """The same, and it is counted if it may: to have been refused does not lengthen the wait."""
         now = self._clock()
         whole_at = max(self._whole_at.get(name, now), now) + self._each
         over = whole_at - now - self._burst_s
@@ -108,7 +108,7 @@ async def keep_to_rate(request: Request, orgId: str) -> None:
 
 
 class Attempts:
-    """Credentials that were wrong: few by access key id, and few in all, are told so, and more to wait.
+    """Wrong credentials: a few by access key id, and a few in all, are answered as wrong; more have to wait.
 
     They are compared all the same, so no flood of wrong ones keeps out who has the right ones.
     """

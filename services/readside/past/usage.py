@@ -10,6 +10,7 @@ from events.sources import LastSequences, Origins
 from events.topics import EVENTS
 from projections.usage import PREFIX, RatedRecord, decode_rated, rated_of
 from services.kafka import FetchedRecord, LogReader
+from services.sight.traceparent import traceparent_of
 
 #: Up to so many accounts are looked for in the bytes before anything is decoded.
 _FEW = 8
@@ -17,11 +18,12 @@ _NAME = b'"UsageRated"'
 
 
 class Logged(NamedTuple):
-    """A usage record where it stands in the log, with its bytes."""
+    """A usage record where it stands in the log, with its bytes, and its publisher's `traceparent` if it was traced."""
 
     offset: int
     record: RatedRecord
     value: bytes
+    traceparent: str | None = None
 
 
 async def usage_between(
@@ -61,7 +63,7 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
     for place in reversed(strange):
         del usual[place]
     usage_records = [
-        Logged(record.offset, rated_record, record.value)
+        Logged(record.offset, rated_record, record.value, traceparent_of(record.headers))
         for record, rated_record in zip(usual, rated, strict=True)
         if origins.own(rated_record.source)
     ]
@@ -69,5 +71,6 @@ def _decoded(records: Sequence[FetchedRecord], marks: Sequence[bytes], origins: 
         with suppress(ForeignRecordError):
             envelope = decode_own(record.value, origins)
             if isinstance(envelope.data, UsageRated):
-                usage_records.append(Logged(record.offset, rated_of(envelope), record.value))
+                traceparent = traceparent_of(record.headers)
+                usage_records.append(Logged(record.offset, rated_of(envelope), record.value, traceparent))
     return sorted(usage_records, key=lambda logged: logged.offset) if unusual else usage_records

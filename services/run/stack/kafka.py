@@ -42,7 +42,7 @@ class EmbeddedKafka(EmbeddedPart):
     name = "Kafka"
     #: The first is the clients', the second the controller's.
     port_count = 2
-    #: What the tool is told beside that makes the data's folder.
+    #: Further options for the tool that makes the data's folder.
     format_options: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:

@@ -1,0 +1,89 @@
+"""W3C `traceparent`: which records of a poll a publisher wants to be followed. Nobody asks while traces are off."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+#: By transport, and as the attribute of CloudEvents' distributed tracing extension has it, in binary and JSON form.
+HEADER, _EXTENSION, _MEMBER = "traceparent", "ce_traceparent", b'"traceparent"'
+#: Well formed, and sampled by whoever made it. Versions to come may say more behind it.
+_SAMPLED = re.compile(
+    rb"(?:00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf]"
+    rb"|(?!00|ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f][13579bdf](?:-.*)?)"
+)
+
+
+class Sent(Protocol):
+    """A record as it was read."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+class Traced(NamedTuple):
+    """What of a batch is followed: `traceparent` by offset, and when the batch began, in ns of the wall clock."""
+
+    contexts: Mapping[int, bytes] = MappingProxyType({})
+    begun_ns: int = 0
+
+
+#: What all batches are while traces are off.
+NOT_TRACED = Traced()
+
+
+class _Structured(msgspec.Struct):
+    traceparent: str
+
+
+_structured = msgspec.json.Decoder(_Structured)
+
+
+def is_sampled(traceparent: bytes) -> bool:
+    """Whether it is one, and whoever made it follows this trace."""
+    return _SAMPLED.fullmatch(traceparent) is not None
+
+
+def traceparent_of(headers: Iterable[tuple[str, bytes | None]] | None) -> str | None:
+    """What the header of a record of ours says, if it is one."""
+    for name, value in headers or ():
+        if name == HEADER and value is not None and is_sampled(value):
+            return value.decode()
+    return None
+
+
+def traced_usage(records: Iterable[Sent]) -> dict[int, bytes]:
+    """Offset -> `traceparent` of usage that is sampled. What the event itself says comes before the transport's word.
+
+    A malformed one is none: no usage is refused for it.
+    """
+    found = {}
+    for record in records:
+        context = _of_event(record)
+        if context is not None and is_sampled(context):
+            found[record.offset] = context
+    return found
+
+
+def traced_records(records: Iterable[Sent]) -> dict[int, bytes]:
+    """The same of our own topics, where it stands in the header."""
+    headed = ((record.offset, traceparent_of(record.headers)) for record in records if record.headers)
+    return {offset: context.encode() for offset, context in headed if context is not None}
+
+
+def _of_event(record: Sent) -> bytes | None:
+    named = dict(record.headers) if record.headers else {}
+    extension = named.get(_EXTENSION)
+    if extension is None and record.value is not None and _MEMBER in record.value:
+        with suppress(msgspec.MsgspecError, RecursionError):
+            extension = _structured.decode(record.value).traceparent.encode()
+    return extension if extension is not None else named.get(HEADER)
