@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -158,12 +158,13 @@ async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedK
         return await find_keys(connection, ids)
 
 
-def organization_routers() -> list[APIRouter]:
-    """All that is below an organization.
+@cache
+def organization_routers() -> tuple[APIRouter, ...]:
+    """All that is below an organization, made once: no route keeps anything of its app.
 
     The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
     """
-    return [
+    return (
         organization.router,
         accounts.router,
         balances.router,
@@ -182,7 +183,7 @@ def organization_routers() -> list[APIRouter]:
         data_explorer.router,
         events.router,
         resource_router(),
-    ]
+    )
 
 
 def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":

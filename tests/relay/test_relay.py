@@ -3,8 +3,6 @@
 import asyncio
 import os
 import re
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReade
 from services.relay.relay import QUARTER_S
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
+from tests.forked import started
 from tests.relay.driving import (
     Log,
     Place,
@@ -95,13 +94,10 @@ async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_
         writing = asyncio.gather(*(commands(store, 40) for _ in range(2)))
         for number in range(4):
             ready = tmp_path / f"ready-{number}"
-            child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.run.cli", "relay", "--ready-file", str(ready), env=environment
-            )
+            child = await started("relay", "--ready-file", str(ready), environment=environment, log=Path(os.devnull))
             await until(lambda ready=ready: asyncio.to_thread(ready.exists))  # type: ignore[misc]
             await asyncio.sleep(0.1 * number)
-            child.send_signal(signal.SIGKILL)
-            await child.wait()
+            await child.kill()
         async with relay(store):
             await writing
             await until(lambda: relayed_all(store))
