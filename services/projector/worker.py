@@ -102,7 +102,8 @@ class ProjectorHandler:
         totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
         chosen = list(totals) if quiet else self._slices.next(totals)
         started = time.monotonic()
-        settled = await self._guarded(self.projection.write(quiet=quiet, only=chosen))
+        # In quiet all are written, those too that the catalog, which is followed now, gives something to write.
+        settled = await self._guarded(self.projection.write(quiet=quiet, only=None if quiet else chosen))
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
         seconds = time.monotonic() - started

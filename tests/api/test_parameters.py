@@ -84,9 +84,7 @@ def test_the_parameters_that_are_choices_are_known_to_be() -> None:
     found = {(path.removeprefix(ORGANIZATION), name) for method, path, name, _ in CHOICES if method == "GET"}
     assert found == {
         ("/accountplans", "includeall"),
-        ("/audit/checkpoints", "topic"),
-        ("/audit/consistency", "topic"),
-        ("/audit/inclusion", "topic"),
+        *((f"/audit/{name}", "topic") for name in ("checkpoints", "consistency", "inclusion")),
         ("/balances/{id}/transactions", "entityType"),
         ("/billjobs", "status"),
         ("/billjobs", "active"),

@@ -26,8 +26,8 @@ class Folding:
         self.is_behind = self.has_more_due = False
         #: When it wrote, and whether in quiet.
         self.writes: list[tuple[float, bool]] = []
-        #: Which partitions each of them took.
-        self.written: list[list[int]] = []
+        #: Which partitions each of them took; None: all there are.
+        self.written: list[list[int] | None] = []
         #: What a record takes to write.
         self.seconds = 0.0
 
@@ -39,10 +39,11 @@ class Folding:
     def unwritten_totals(self) -> dict[int, int]:
         return dict(self.unwritten_records)
 
-    async def write(self, *, quiet: bool, only: Collection[int]) -> int:
+    async def write(self, *, quiet: bool, only: Collection[int] | None) -> int:
         self.writes.append((self.clock.now, quiet))
-        self.written.append(list(only))
-        self.clock.now += self.seconds * sum(self.unwritten_records.pop(one) for one in only)
+        chosen = list(self.unwritten_records) if only is None else list(only)
+        self.written.append(None if only is None else chosen)
+        self.clock.now += self.seconds * sum(self.unwritten_records.pop(partition) for partition in chosen)
         self.is_behind = not quiet
         return 1
 
@@ -88,6 +89,7 @@ async def test_what_is_behind_follows_as_soon_as_nothing_comes(handler: Projecto
     clock.now += wait + 0.001
     assert await handler.poll({}) == IDLE_S
     assert folding.writes[1:] == [(clock.now, True)]
+    assert folding.written[1:] == [None], "also what the catalog alone gives to write"
 
 
 async def test_who_is_due_is_not_kept_waiting(handler: ProjectorHandler, clock: Clock) -> None:
@@ -112,9 +114,9 @@ async def test_what_takes_long_to_write_is_written_in_slices_and_no_partition_wa
         before = len(folding.writes)
         await handler.poll(everywhere)
         if len(folding.writes) > before:
-            for partition in folding.written[-1]:
+            for partition in folding.written[-1] or ():
                 written[partition].append(clock.now)
         clock.now += 0.05
-    assert {len(chosen) for chosen in folding.written[10:]} <= set(range(1, 8))
+    assert {len(chosen or everywhere) for chosen in folding.written[10:]} <= set(range(1, 8))
     waits = [after - before for moments in written.values() for before, after in pairwise(moments[3:])]
     assert max(waits) < 1.5 * sum(waits) / len(waits)
