@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from events.codec import UndecodableRecordError, decode
 from events.facts.bills import BillIssued, Positions
 from events.facts.clock import ClockTicked
 from events.facts.usage import UsageRated
+from events.sources import LastSequences
 from events.zones import ZoneDays, time_zone
 from projections.calendar import later
 from projections.rating.index import index_families
@@ -21,6 +24,27 @@ class Logged(NamedTuple):
 
     offset: int
     value: bytes
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """What every envelope says."""
+
+    type: str
+    source: str
+    sequence: int
+    organization: str
+    account: str | None = None
+
+
+_SAID = msgspec.json.Decoder(Said)
+
+
+def said(value: bytes) -> Said | None:
+    """What a record's envelope says; None: it is none."""
+    try:
+        return _SAID.decode(value)
+    except msgspec.MsgspecError:
+        return None
 
 
 def issued_in(log: Iterable[Logged], bill_id: str) -> tuple[BillIssued | None, bool]:
@@ -74,7 +98,12 @@ def family_at(
 
 
 def _before(records: Iterable[Logged], end: int) -> Iterator[Logged]:
-    return (logged for logged in records if logged.offset < end)
+    """Those before an offset, each once (decision 5)."""
+    sequences = LastSequences()
+    for logged in records:
+        told = said(logged.value)
+        if logged.offset < end and told is not None and sequences.accepts(told.source, told.sequence):
+            yield logged
 
 
 def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]) -> None:

@@ -6,32 +6,18 @@ The records are given a few at a time, in order; where they come from is nothing
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from events.codec import ForeignRecordError, decode_own
 from events.facts.bills import BillFact, BillIssued
 from events.facts.resources import AccountCreated
 from events.sources import LastSequences, Origins
 from projections.proof.merkle import Hash, pruned
 from projections.proof.segments import Cut, Cutter, Segment
+from services.proof.deriving import Said, said
 from services.proof.documents import PartitionProof, RecordSaid, SegmentProof
 from services.proof.head import Place, segment_said
 
 #: Whether a record is wanted.
 Wants = Callable[[int, bytes], bool]
-
-
-class _Said(msgspec.Struct, frozen=True, gc=False):
-    """What every envelope says."""
-
-    type: str
-    source: str
-    sequence: int
-    organization: str
-    account: str | None = None
-
-
-_SAID = msgspec.json.Decoder(_Said)
 
 
 class _Reading:
@@ -40,14 +26,12 @@ class _Reading:
     def __init__(self, origins: Origins) -> None:
         self._origins, self._sequences = origins, LastSequences()
 
-    def counted(self, value: bytes) -> _Said | None:
+    def counted(self, value: bytes) -> Said | None:
         """What the next record says; None: it does not count."""
-        try:
-            said = _SAID.decode(value)
-        except msgspec.MsgspecError:
+        told = said(value)
+        if told is None or not self._origins.own(told.source):
             return None
-        counts = self._origins.own(said.source) and self._sequences.accepts(said.source, said.sequence)
-        return said if counts else None
+        return told if self._sequences.accepts(told.source, told.sequence) else None
 
 
 class OfBill:
@@ -59,14 +43,14 @@ class OfBill:
         self._members: set[str] = set()
 
     def __call__(self, offset: int, value: bytes) -> bool:
-        said = self._reading.counted(value)
-        if said is None or said.organization != self._organization:
+        told = self._reading.counted(value)
+        if told is None or told.organization != self._organization:
             return False
-        if said.account is None:
-            return said.type == "ClockTicked" and offset < self._bill.positions.log
-        if said.type == "AccountCreated":
+        if told.account is None:
+            return told.type == "ClockTicked" and offset < self._bill.positions.log
+        if told.type == "AccountCreated":
             self._note(value)
-        return said.account in self._members and (offset < self._bill.positions.log or self._tells_of_it(value))
+        return told.account in self._members and (offset < self._bill.positions.log or self._tells_of_it(value))
 
     def _note(self, value: bytes) -> None:
         try:
@@ -93,8 +77,8 @@ class OfCatalog:
         self._reading, self._organization, self._end = _Reading(origins), organization, bill.positions.catalog
 
     def __call__(self, offset: int, value: bytes) -> bool:
-        said = self._reading.counted(value)
-        ours = said is not None and said.organization == self._organization and said.account is None
+        told = self._reading.counted(value)
+        ours = told is not None and told.organization == self._organization and told.account is None
         return ours and offset < self._end
 
 

@@ -80,7 +80,7 @@ def _inclusion(verdict: Verdict, document: Inclusion, key: str | None) -> None:
         )
     except UnprovenError as error:
         return verdict.fails(f"{what}: no proof: {error}")
-    if (head.topic, head.partition) != (document.topic, document.partition) or tree != head.root:
+    if tree != head.root:
         verdict.fails(f"{what}: its segment is not part of {head.named}")
     elif root != segment.root or not segment.start <= document.offset < segment.end:
         verdict.fails(f"{what} is not the one that was signed")
@@ -123,8 +123,8 @@ def _records(verdict: Verdict, proof: PartitionProof, place: tuple[str, int], ke
     head = verdict.head(proof.checkpoint, what, key)
     if head is None:
         return []
-    if (head.topic, head.partition) != place or (proof.topic, proof.partition) != place:
-        verdict.fails(f"{what}: {head.named} is another partition's")
+    if (proof.topic, proof.partition) != place:
+        verdict.fails(f"{what}: it is another partition's")
         return []
     segments = {one.index: one.segment.segment.leaf(*place) for one in proof.segments}
     try:
