@@ -17,6 +17,8 @@ from events.sources import clock_source, commands_source
 from events.topics import BILL_LINES
 from services.continuity.check import log_partitions
 from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
+from services.postgres import connected
+from services.relay.cursor import try_lead
 from services.relay.relay import QUARTER_S
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
@@ -56,6 +58,38 @@ async def test_a_second_relay_waits_and_takes_over(store: Store) -> None:
         await commands(store, 3)
         await until(lambda: relayed_all(store))
         await check_nothing_lost_or_doubled(store, log, after)
+
+
+async def test_an_event_of_a_newer_version_is_named_and_left_to_a_newer_relay(store: Store) -> None:
+    after = await caught_up_head(store)
+    await commands(store, 2)
+    newest = after + 3
+
+    async def raise_version(by: int) -> None:
+        async with connected(store.endpoints.database_url) as connection:
+            statement = "UPDATE store.events SET schema_version = schema_version + $1 WHERE position = $2 RETURNING 1"
+            assert await connection.fetchval(statement, by, newest)
+
+    async def is_lead_free() -> bool:
+        async with connected(store.endpoints.database_url) as connection:
+            return await try_lead(connection)
+
+    await raise_version(90)
+    async with log_of(store) as log:
+        with structlog.testing.capture_logs() as lines:
+            async with relay(store):
+                await until(lambda: _is_said(lines, "relay_begins_anew"))
+                await until(is_lead_free)
+                assert not await log.read(commands_source(store.generations.commands))
+                await raise_version(-90)
+                await until(lambda: relayed_all(store))
+        await check_nothing_lost_or_doubled(store, log, after)
+    [said] = {line["error"] for line in lines if line["event"] == "relay_begins_anew"}
+    assert said.startswith(f"NewerEventError: event {newest} of the store is of a newer version of Trueup: ")
+
+
+async def _is_said(lines: Sequence[Any], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
 
 
 async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
