@@ -85,13 +85,14 @@ def create_app(
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
     public_url: str | None = None,
+    proof_key: str | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
     `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
-    `public_url`: what links begin with.
+    `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
     """
 
     @contextlib.asynccontextmanager
@@ -105,7 +106,7 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             keys = AskedTogether(partial(_find_keys, every))

@@ -3,13 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from events.codec import UndecodableRecordError, decode
-from events.facts.bills import BillIssued, Positions
+from events.facts.bills import BillFact, BillIssued, Positions
 from events.facts.clock import ClockTicked
 from events.facts.usage import UsageRated
-from events.sources import LastSequences
 from events.zones import ZoneDays, time_zone
 from projections.calendar import later
 from projections.rating.index import index_families
@@ -26,38 +23,25 @@ class Logged(NamedTuple):
     value: bytes
 
 
-class Said(msgspec.Struct, frozen=True, gc=False):
-    """What every envelope says."""
+class Issued(NamedTuple):
+    """A bill as the log has it, with all of its lines; whose it is; and whether it still stands."""
 
-    type: str
-    source: str
-    sequence: int
+    bill: BillIssued
     organization: str
-    account: str | None = None
+    stands: bool
 
 
-_SAID = msgspec.json.Decoder(Said)
-
-
-def said(value: bytes) -> Said | None:
-    """What a record's envelope says; None: it is none."""
-    try:
-        return _SAID.decode(value)
-    except msgspec.MsgspecError:
-        return None
-
-
-def issued_in(log: Iterable[Logged], bill_id: str) -> tuple[BillIssued | None, bool]:
-    """The bill as the log has it, with all of its lines, and whether it still stands.
-
-    Raises: UndecodableRecordError, BrokenBillError.
-    """
-    billed, issued = Billed(), None
+def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
+    """A bill in these records. Raises: UndecodableRecordError, BrokenBillError."""
+    billed, issued, organization = Billed(), None, ""
     for logged in log:
         if not logged.value.startswith(PREFIX):
-            billed.evolve(decode(logged.value).data)
+            envelope = decode(logged.value)
+            billed.evolve(envelope.data)
+            if isinstance(envelope.data, BillFact) and envelope.data.bill_id == bill_id:
+                organization = envelope.organization
             issued = billed.bills.get(bill_id, issued)
-    return issued, bill_id in billed.bills
+    return Issued(issued, organization, bill_id in billed.bills) if issued else None
 
 
 def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> BillIssued | None:
@@ -98,12 +82,7 @@ def family_at(
 
 
 def _before(records: Iterable[Logged], end: int) -> Iterator[Logged]:
-    """Those before an offset, each once (decision 5)."""
-    sequences = LastSequences()
-    for logged in records:
-        told = said(logged.value)
-        if logged.offset < end and told is not None and sequences.accepts(told.source, told.sequence):
-            yield logged
+    return (logged for logged in records if logged.offset < end)
 
 
 def _add_usage(state: FamilyState, resources: Resources, usage: Sequence[Logged]) -> None:

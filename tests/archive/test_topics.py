@@ -11,12 +11,12 @@ import pytest
 from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
+from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import Place
 from services.archive.reading import load, records
-from services.archive.restoring import GAP_HEADER, restore
+from services.archive.restoring import restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import BatchWriter, Cluster, LogReader, Record, bytes_of_name, new_admin, new_producer
