@@ -71,18 +71,16 @@ def quarter(number: int) -> datetime:
 
 
 def signed_log() -> SignedLog:
-    """January of `acme` over four quarter hours, one record of which was appended twice; beside it in the partition
-    another account of the organization, and another organization's."""
+    """January of `acme`, and of another organization's account in the same partition, over four quarter hours."""
     log, others = Log(ORGANIZATION, 1, generation=ORGANIZATION), Log(OTHERS, 1, generation=OTHERS)
     others.pending = log.pending
     for one, name in ((log, "acme"), (others, "bolt")):
         one.catalog()
         one.account(name, prepaid="3")
-    log.account("carl")
     for number, ts in enumerate(days(31)):
         if number % 8 == 7:
             log.tick(quarter(number // 8))
-        log.usage("acme", "m", ts, tokens=10 * number, repeat=number == 5)
+        log.usage("acme", "m", ts, tokens=10 * number)
         others.usage("bolt", "m", ts, tokens=1)
     log.read()
     bill = _bill(log)
