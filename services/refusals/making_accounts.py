@@ -7,13 +7,11 @@ counts once however often it comes.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from uuid import uuid4
 
 import structlog
 
 from events.actors import USAGE
 from services.commands.errors import CommandError
-from services.commands.skeletons import skeleton_account
 from services.failures import Passing
 from services.kafka import Cluster, SharedWriter
 from services.outage import Outage
@@ -22,10 +20,10 @@ from services.refusals import refused_usage
 from services.refusals.refusal import Reason
 from services.refusals.replaying import replay_refused
 from services.refusals.rows import Row
-from services.store.execute import execute, load_locked, now_of
+from services.store.execute import load_locked
 from services.store.generations import Generations
 from services.store.listing import Condition
-from services.store.view import partitions_of
+from services.store.skeletons import AT_ONCE, make_skeletons
 
 _log = structlog.get_logger(__name__)
 
@@ -39,8 +37,6 @@ _GIVEN_UP_MAX = 10_000
 _SENT_MAX = 100_000
 #: Refused records of an organization that are seen to before the next look, and organizations that are seen to at once.
 _ROUND, _ORGANIZATIONS_AT_ONCE = 500, 10
-#: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
-AT_ONCE = 100
 
 
 class AccountMaker:
@@ -125,16 +121,12 @@ class AccountMaker:
         generations, impossible = self._generations(), set[str]()
         async with postgres.transaction() as connection:
             resources = await load_locked(connection, organization)
-            there = await partitions_of(connection, organization, codes)
             for code in codes:
-                if code in there:
-                    continue
                 if _UNREADABLE in code:
                     impossible.add(code)
                     continue
                 try:
-                    command = skeleton_account(str(uuid4()), code, now_of(resources))
-                    await execute(connection, resources, command, generations, actor=USAGE)
+                    await make_skeletons(connection, resources, [code], generations, None, USAGE)
                 except CommandError as error:
                     _log.warning("account_of_usage_not_made", organization=organization, account=code, error=str(error))
                     impossible.add(code)
