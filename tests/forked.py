@@ -2,31 +2,38 @@
 built of it, is most of what a short command takes, and half of what a service takes in a test; and there are hundreds.
 
 Such a process is forked from a clean one that has done nothing but import, one of each worker. That commands and
-services start from nothing, too, is tested where they are started as people start them: tests/examples, tests/servers,
-tests/system, and all of them in tests/install.
+services start from nothing, too, is tested where they are started as people start them: tests/examples, tests/system,
+and all of them in tests/install.
 """
 
 import asyncio
 import contextlib
 import ctypes
+import importlib
 import multiprocessing
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from services.run.cli import COMMANDS, main
 from services.run.stack.child import Child, Command, as_shells_say
 from services.run.stack.watch import PR_SET_PDEATHSIG
 from services.run.up import SERVICES
 
+#: The rooms of the product.
+OURS = ("events", "projections", "services")
 #: What runs to its end.
-SHORT = ("archive", "audit", "bill", "explain", "foreign", "migrate", "rebuild-store", "replay", "restore")
+SHORT = (
+    *("archive", "audit", "bill", "doctor", "explain", "foreign", "import", "migrate", "rebuild-store", "replay"),
+    *("restore", "status"),
+)
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__, *(COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES))])
+_modules = [COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES)]
+_processes.set_forkserver_preload([__name__, *_modules, "tests.preloaded"])
 
 
 class Ran(NamedTuple):
@@ -42,14 +49,20 @@ async def trueup(*arguments: str, environment: Mapping[str, str], timeout_s: flo
     assert arguments[0] in SHORT
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        argv = (sys.executable, "-m", "services.run.cli", *arguments)
-        child = await asyncio.to_thread(ForkedChild, Command(arguments[0], argv, environment, out), err)
+        child = await started(*arguments, environment=environment, log=out, err=err)
         try:
             async with asyncio.timeout(timeout_s):
                 status = await child.wait()
         finally:
             await child.kill()
         return Ran(status, out.read_text(), err.read_text())
+
+
+async def started(*arguments: str, environment: Mapping[str, str], log: Path, err: Path | None = None) -> "ForkedChild":
+    """Start a command or service with this as its whole environment; who calls ends it."""
+    assert arguments[0] in (*SHORT, *SERVICES)
+    command = Command(arguments[0], (sys.executable, "-m", "services.run.cli", *arguments), environment, log)
+    return await asyncio.to_thread(ForkedChild, command, err)
 
 
 async def prepare() -> None:
@@ -61,11 +74,11 @@ async def prepare() -> None:
 
 class ForkedChild(Child):
     """As a child of the product, without the watch: it ends with the worker, by SIGKILL. What it says goes to the
-    command's log, what it says of errors to `err` if that is given."""
+    command's log, what it says of errors to `err` if that is given. `code`: a folder with other code of ours."""
 
-    def __init__(self, command: Command, err: Path | None = None) -> None:
+    def __init__(self, command: Command, err: Path | None = None, code: Path | None = None) -> None:
         assert command.env is not None and command.log is not None, "a fork has nothing of this process"
-        given = (tuple(command.argv[3:]), dict(command.env), command.log, err or command.log)
+        given = (tuple(command.argv[3:]), dict(command.env), command.log, err or command.log, code)
         self.command = command
         self._forked = _processes.Process(target=_run, args=given)  # no daemon, which may start no process itself
         self._forked.start()
@@ -109,7 +122,7 @@ class ForkedChild(Child):
         return await self.wait()
 
 
-def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path) -> None:
+def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err: Path, code: Path | None) -> None:
     """In the new process."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -119,4 +132,17 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], out: Path, err
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["trueup", *arguments]
-    main()
+    if code is None:
+        main()
+    else:
+        _main_of(code)()
+
+
+def _main_of(code: Path) -> Callable[[], None]:
+    """The command line as this folder has it: what was imported of ours is forgotten, of libraries it stays."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+        del sys.modules[name]
+    sys.path.insert(0, str(code))
+    found = importlib.import_module("services.run.cli")
+    assert Path(found.__file__ or "").is_relative_to(code), found.__file__
+    return cast(Callable[[], None], found.main)

@@ -37,20 +37,31 @@ PURE = (
     "services.access.scopes",
     *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "measurement")),
     *(f"services.api.{name}" for name in ("measurement_answers", "scopes", "shown")),
+    "services.archive.errors",
     "services.billing.bill_document",
     "services.contracts.readme_table",
     "services.demo.story",
     "services.doctor.findings",
     "services.explain.text",
+    "services.garbage",
     "services.importing.rows",
     *(f"services.ingest.{name}" for name in ("cloudevent", "digests", "directory", "instants", "json_text", "lane")),
     *(f"services.ingest.{name}" for name in ("rating", "running_charge", "seen_ids")),
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
+<<<<<<< HEAD
     *(f"services.proof.{name}" for name in ("checking", "comparing", "deriving", "documents", "head", "selecting")),
     *(f"services.proof.{name}" for name in ("verdict", "verifying")),
+=======
+    *(
+        f"services.proof.{name}"
+        for name in ("checking", "deriving", "documents", "comparing", "head", "selecting", "verdict", "verifying")
+    ),
+    "services.postgres_url",
+>>>>>>> main
     "services.readside.family_state",
+    "services.sight.traceparent",
     "services.signatures",
     *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_ingest", "naming", "player")),
     *(f"services.simulate.{name}" for name in ("story", "values", "yaml_lines")),

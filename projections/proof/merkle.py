@@ -145,10 +145,10 @@ def root_by_pruned(kept: Sequence[tuple[int, Hash]], size: int, hashes: Sequence
     another order, so that nothing can stand in a document without being hashed. Raises: UnprovenError.
     """
     places = [place for place, _ in kept]
-    if places and not 0 <= places[0] <= places[-1] < size:
-        raise UnprovenError(f"a leaf outside of {size}")
     if any(second <= first for first, second in pairwise(places)):
         raise UnprovenError("its leaves do not stand in ascending places, each once")
+    if places and not 0 <= places[0] <= places[-1] < size:
+        raise UnprovenError(f"a leaf outside of {size}")
     others = iter(hashes)
     found = _root_by_pruned(kept, 0, size, others)
     if next(others, None) is not None:

@@ -85,7 +85,8 @@ def apply_credits(pieces: list[Piece], credits: Sequence[Charge]) -> Credited:
 
 def _order(credit: Charge) -> tuple[object, ...]:
     """By kind, then as charges stand in rules 4.2: by words that mean the same in every play of a story, not by ids."""
-    rank = 0 if CHARGES[credit.type].payable else 2 if credit.every_product else 1
+    of_plan = 2 if credit.every_product else 1
+    rank = 0 if CHARGES[credit.type].payable else of_plan
     words = (credit.plan.product_code, credit.account.code, credit.plan.code, credit.item_code)
     return rank, credit.start, *words, credit.key
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from secrets import token_hex
 from typing import Annotated, Any, NamedTuple
-from uuid import uuid4
 
 import msgspec
 from fastapi import Depends
@@ -23,11 +22,10 @@ from services.api.measurement import PAYLOAD_BYTES, Measurements
 from services.api.measurement_answers import Accepted, ItemsRefused
 from services.api.measurement_bodies import Item, read_items
 from services.api.sent import Body, Sent
-from services.commands.skeletons import skeleton_account
 from services.failures import Passing, outside_of
 from services.kafka import Record, SharedWriter
-from services.refusals.making_accounts import AT_ONCE
 from services.sight.tracing import TRACES
+from services.store.skeletons import AT_ONCE, make_skeletons
 from services.store.view import partitions_of
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -64,13 +62,8 @@ async def _made(call: Call, codes: Sequence[str]) -> dict[str, int]:
     """Make these accounts; what somebody made meanwhile stays as it is."""
 
     async def work(turn: Turn) -> dict[str, int]:
-        places = await partitions_of(turn.connection, call.organization, codes)
-        for code in codes:
-            if code not in places:
-                command = skeleton_account(str(uuid4()), code, turn.now)
-                done = await turn.execute(command)
-                places[code] = done.after.accounts[command.id].partition
-        return places
+        generations = call.api.generations
+        return await make_skeletons(turn.connection, turn.resources, codes, generations, call.correlation, call.actor)
 
     return await in_turn(call, work)
 

@@ -115,7 +115,9 @@ def _responses() -> Iterator[tuple[str, dict[str, Any]]]:
     for status, kinds in sorted(by_status.items()):
         messages = [f"- `{_message(kind)}`" for kind in kinds if issubclass(kind, Worded) and kind is not CommandError]
         text = "\n".join([f"{phrase_of(status)}. The message says why, such as:", "", *messages])
-        whole = _BAD_REQUEST if status == 400 else text if messages else f"{phrase_of(status)}."
+        whole = text if messages else f"{phrase_of(status)}."
+        if status == 400:
+            whole = _BAD_REQUEST
         yield response_name(status), _answer(whole, _example(status, kinds))
     yield "4XX", _answer("Refused for another reason; the message says which.", {"message": "..."})
     yield "5XX", _answer("Not to be had now; the message says why.", {"message": "..."})

@@ -45,7 +45,9 @@ class AnotherTopicError(Worded, ExpectedFailure):
 
 
 class AnotherArchiverError(Worded, ExpectedFailure):
-    """{path} was changed meanwhile: another `trueup archive` is at work there; let one alone write it"""
+    """{path} was changed meanwhile: another `trueup archive` is at work there. Nothing is lost, and the other one goes
+    on; let one alone write it
+    """
 
 
 class PartitionsDifferError(Worded, ExpectedFailure):

@@ -1,7 +1,11 @@
 """One pass of the archiver: what came since the last one is written into files, each partition by itself.
 
-A piece is written before the manifest names it, and one that a larger one replaces is removed after that. So a kill at
-any moment leaves a manifest that is true, and perhaps a file that it does not name, which the next archiver removes.
+A piece is written before the manifest names it, and one that a larger one replaces is removed when the next one is
+written. So a kill at any moment leaves a manifest that is true, and perhaps a file that it does not name; that is
+removed once what is kept has come past its end.
+
+Two at once lose nothing. None removes what the other may be about to name; each looks whether the manifest is the one
+that it knows right before it writes its own, and again behind it: the one that finds another one ends.
 What is on its way when the pass begins is left to the next one: ends are asked for once, first of all.
 """
 
@@ -13,7 +17,7 @@ import structlog
 
 from events.topics import USAGE
 from services.archive.errors import AnotherArchiverError, AnotherTopicError
-from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, sealed
+from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, sealed
 from services.archive.pieces import read_piece, table_of, write_piece
 from services.archive.place import Place
 from services.archive.reading import load
@@ -26,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Archiver:
-    """Keeps the topics of a cluster at one place, of which it is the only writer."""
+    """Keeps the topics of a cluster at one place; of another one that writes there it is told, and ends."""
 
     def __init__(self, cluster: Cluster, place: Place, piece_bytes: int = PIECE_BYTES) -> None:
         self._cluster, self._place, self._piece_bytes = cluster, place, piece_bytes
@@ -82,7 +86,7 @@ class Archiver:
         return known.records - before
 
     async def _found(self, topic: str, partition: int) -> Manifest:
-        """What is kept of a partition; at the first time what a kill has left there is removed."""
+        """What is kept of a partition; at the first time what nobody needs is removed."""
         if (topic, partition) not in self._known:
             self._known[topic, partition] = await asyncio.to_thread(_cleaned, self._place, topic, partition)
         return self._known[topic, partition]
@@ -108,33 +112,50 @@ class Archiver:
 
 def _cleaned(place: Place, topic: str, partition: int) -> Manifest:
     folder = folder_of(topic, partition)
-    names = place.names(folder)
-    if not any(name == NAME or name.endswith(".parquet") for name in names):
-        place.write(f"{folder}/{NAME}", sealed(Manifest(topic, partition)))  # before any piece: none is without
+    if not any(name == NAME or name.endswith(".parquet") for name in place.names(folder)):
+        _write(place, Manifest(topic, partition))  # before any piece: none is without
     manifest = load(place, topic, partition)
-    known = {NAME, *(piece.name for piece in manifest.pieces)}
-    for name in (one for one in names if one not in known):
-        place.remove(f"{folder}/{name}")
+    _clean(place, manifest)
     return manifest
+
+
+def _clean(place: Place, manifest: Manifest) -> None:
+    """Remove pieces that larger ones have replaced, and what a kill has left, as far as nobody may name it."""
+    named = {piece.name for piece in manifest.pieces}
+    for name in place.names(manifest.folder):
+        if name not in named and is_passed(name, manifest):
+            place.remove(f"{manifest.folder}/{name}")
 
 
 def _put(place: Place, known: Manifest, table: pa.Table, first: int, end: int, most: int) -> Manifest:
     """Write a piece, then the manifest that names it.
 
     Pieces at the end that are no larger are taken in: so there are few, and a record is written again only as often as
-    its piece doubles.
+    its piece doubles. They are there until the next time: another one may name them that has compared, and not yet
+    written, when this one writes.
     """
+    _check_known(place, known)
+    _clean(place, known)
     pieces = list(known.pieces)
     while pieces and pieces[-1].next == first and pieces[-1].size <= min(table.nbytes, most - table.nbytes):
         last = pieces.pop()
         table = pa.concat_tables([read_piece(place, known, last), table])
         first = last.first
     pieces.append(write_piece(place, known, table, first, end))
-    made, path = Manifest(known.topic, known.partition, pieces=tuple(pieces)), f"{known.folder}/{NAME}"
-    if load(place, known.topic, known.partition) != known:
-        raise AnotherArchiverError(path=place.shown(path))
-    place.write(path, sealed(made))
-    for piece in known.pieces:
-        if piece not in pieces:
-            place.remove(f"{known.folder}/{piece.name}")
+    made = Manifest(known.topic, known.partition, pieces=tuple(pieces))
+    _check_known(place, known)
+    _write(place, made)
+    _check_known(place, made)
+    if not {piece.name for piece in pieces} <= set(place.names(made.folder)):
+        raise AnotherArchiverError(path=place.shown(made.folder))
     return made
+
+
+def _check_known(place: Place, known: Manifest) -> None:
+    """The manifest is the one that this archiver knows. Raises: AnotherArchiverError."""
+    if load(place, known.topic, known.partition) != known:
+        raise AnotherArchiverError(path=place.shown(f"{known.folder}/{NAME}"))
+
+
+def _write(place: Place, manifest: Manifest) -> None:
+    place.write(f"{manifest.folder}/{NAME}", sealed(manifest), part_of(manifest))

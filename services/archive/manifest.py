@@ -1,12 +1,14 @@
 """What an archive holds of one partition: a list of pieces, sealed by its hash.
 
     billing.events/3/manifest.json
-    billing.events/3/00000000000000000000-00000000000000004711.parquet      offsets 0 to 4710
+    billing.events/3/00000000000000000000-00000000000000004711-5d41402abc4b2a76.parquet     offsets 0 to 4710
 
-The manifest is the truth: a file that it does not name is what a kill has left.
+The manifest is the truth: a file that it does not name is what a kill has left, or what another archiver is about to
+name. A file is named by its content, too: so two archivers never write different ones under one name.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -20,6 +22,8 @@ from services.kafka import Mark
 TOPICS = (TREE_HEADS, EVENTS, CATALOG, USAGE)
 FORMAT = 1
 NAME = "manifest.json"
+#: Where a piece, a part of one, or a part of a manifest says up to which offset it goes.
+_REACHES = re.compile(rf"\d{{20}}-(\d{{20}})-[0-9a-f]{{16}}\.parquet|{re.escape(NAME)}\.(\d{{20}})\.")
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -40,7 +44,7 @@ class Piece(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """How its file is called."""
-        return f"{self.first:020}-{self.next:020}.parquet"
+        return f"{self.first:020}-{self.next:020}-{self.sha256[:16]}.parquet"
 
     @property
     def mark(self) -> Mark:
@@ -91,6 +95,21 @@ _MANIFEST = msgspec.json.Decoder(Manifest)
 def folder_of(topic: str, partition: int) -> str:
     """The folder of a partition."""
     return f"{topic}/{partition}"
+
+
+def part_of(manifest: Manifest) -> str:
+    """What a part of its file is named by, so that one that a kill has left is known again."""
+    return f".{manifest.next:020}"
+
+
+def is_passed(name: str, manifest: Manifest) -> bool:
+    """Whether a file that is not named is no use to anybody, for what is kept has come to its end.
+
+    It may be of an archiver that is at work, but of one that is behind: that one finds this manifest, and not the one
+    that it knew, before it writes its own.
+    """
+    found = _REACHES.match(name)
+    return found is not None and int(found[1] or found[2]) <= manifest.next
 
 
 def sealed(manifest: Manifest) -> bytes:

@@ -1,6 +1,7 @@
 """A folder, or a place in an object store, whose files appear whole or not at all."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,10 @@ _PART = ".part"
 
 
 class Place:
-    """Files by their path below a URL. All calls block. Raises, all of them: PlaceAwayError."""
+    """Files by their path below a URL. All calls block. Raises, all of them: PlaceAwayError.
+
+    Several may write there, each by a Place of its own.
+    """
 
     def __init__(self, url: str) -> None:
         """Raises: PlaceError."""
@@ -23,6 +27,8 @@ class Place:
         except (ImportError, ValueError) as error:
             raise PlaceError(url=url, cause=error) from error
         self._is_local = isinstance(self._fs, LocalFileSystem)
+        #: Two that write the same file write no part together.
+        self._writer = secrets.token_hex(8)
 
     def shown(self, path: str) -> str:
         """The path as a person may look for it."""
@@ -36,17 +42,23 @@ class Place:
             except FileNotFoundError:
                 return None
 
-    def write(self, path: str, content: bytes) -> None:
-        """Put a file there, whole, or in the place of another one. A kill leaves at most a part under another name."""
+    def write(self, path: str, content: bytes, part: str = "") -> None:
+        """Put a file there, whole, or in the place of another one. A kill leaves at most a part under another name:
+        the file's name, what is given as `part`, and who wrote it.
+        """
         with self._errors(path, "written"):
+            full = self._full(path)
+            begun = f"{full}{part}.{self._writer}{_PART}"
             if self._is_local:
-                self._fs.makedirs(os.path.dirname(self._full(path)), exist_ok=True)
-            with self._fs.open(self._full(path + _PART), "wb") as file:
+                _make_folder(os.path.dirname(full))
+            with self._fs.open(begun, "wb") as file:
                 file.write(content)
                 if self._is_local:  # a power cut must not leave a name with nothing behind it
                     file.flush()
                     os.fsync(file.fileno())
-            self._fs.mv(self._full(path + _PART), self._full(path))
+            self._fs.mv(begun, full)
+            if self._is_local:  # nor the old name, when what stood there is removed next
+                _sync_folder(os.path.dirname(full))
 
     def remove(self, path: str) -> None:
         """Let go of a file, if it is there."""
@@ -76,3 +88,22 @@ class Place:
             yield
         except Exception as error:
             raise PlaceAwayError(self.shown(path), done, error) from error
+
+
+def _make_folder(folder: str) -> None:
+    """A folder that a power cut does not take away, nor those that it stands in."""
+    above = os.path.dirname(folder)
+    if folder == above or os.path.isdir(folder):
+        return
+    _make_folder(above)
+    os.makedirs(folder, exist_ok=True)
+    _sync_folder(above)
+
+
+def _sync_folder(folder: str) -> None:
+    """The names in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -45,7 +45,9 @@ async def _try(report: Report, url: str, host: Host | None, asked: PostgresUrl) 
     except Exception as error:  # whatever a client raises is why we do not come in
         _say_why(report, about, asked, error)
         return False
-    what = "a standby" if stands["is_standby"] else "takes writes" if stands["read_only"] == "off" else "only reads"
+    what = "takes writes" if stands["read_only"] == "off" else "only reads"
+    if stands["is_standby"]:
+        what = "a standby"
     report.ok(Check.POSTGRES_REACHED, about, f"lets in {stands['who']!r}, {what}")
     _say_tls(report, about, host, asked)
     version = f"Postgres {stands['shown']}"

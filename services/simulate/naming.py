@@ -50,7 +50,9 @@ def in_words(message: str, kind: str | None, called: Mapping[str, str]) -> str:
 
     def told(match: re.Match[str]) -> str:
         name = called.get(match[2])
-        return match[0] if name is None else f"with code {name}" if match[1] else name
+        if name is None:
+            return match[0]
+        return f"with code {name}" if match[1] else name
 
     text = _ID.sub(told, message)
     names = {wire: name for name, (wire, _) in reference_fields(kind).items()} if kind is not None else {}

@@ -54,6 +54,8 @@ async def test_small_pieces_grow_together_and_nothing_is_there_twice(place: Plac
     for start in range(0, 40, 4):
         manifest = put(place, USAGE, 0, some(start, 4))
     assert len(manifest.pieces) <= 4 and manifest.records == 40 and manifest.next == 40
+    assert len(place.names(folder_of(USAGE, 0))) <= 1 + 2 * 4, "those that were replaced last are there still"
+    keeping._cleaned(place, USAGE, 0)
     assert place.names(folder_of(USAGE, 0)) == sorted([NAME, *(piece.name for piece in manifest.pieces)])
     found = [record.offset async for some_of_them in records(place, manifest, 7) for record in some_of_them]
     assert found == list(range(7, 40))
@@ -64,9 +66,10 @@ async def test_who_reads_while_pieces_grow_together_misses_nothing(place: Place)
     before = put(place, USAGE, 0, some(8, 4))
     reading = records(place, before)
     found = [record.offset for record in await anext(reading)]
-    put(place, USAGE, 0, some(12, 4))
+    for start in (12, 16):
+        put(place, USAGE, 0, some(start, 4))
     found += [record.offset async for some_of_them in reading for record in some_of_them]
-    assert found == list(range(16))
+    assert found == list(range(20))
 
 
 class KilledError(BaseException):
@@ -102,7 +105,7 @@ async def test_a_kill_at_any_moment_leaves_what_was_or_what_is(
     assert manifest.next in (4, 12)
     if manifest.next == 4:
         put(place, EVENTS, 0, some(4, 8))
-    cleaned = keeping._cleaned(place, EVENTS, 0)
+    cleaned = keeping._cleaned(place, EVENTS, 0)  # what was left is passed now
     assert place.names(folder_of(EVENTS, 0)) == sorted([NAME, *(piece.name for piece in cleaned.pieces)])
     assert [one.offset async for some_of_them in records(place, cleaned) for one in some_of_them] == list(range(12))
 
@@ -113,6 +116,35 @@ def test_two_who_write_one_archive_are_told(place: Place) -> None:
     with pytest.raises(AnotherArchiverError, match="another `trueup archive` is at work"):
         keeping._put(place, known, table_of(0, some(0, 5)), 0, 5, most=10_000)
     assert load(place, EVENTS, 0).next == 4
+
+
+@pytest.mark.parametrize("moment", ["before the manifest", "while the manifest is written"])
+def test_of_two_at_once_none_takes_a_file_from_the_other(
+    place: Place, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has written its piece, and perhaps compared the manifest; another one begins, and goes as far as it comes."""
+    put(place, EVENTS, 0, some(0, 4))
+    other, known = Place(place.url), keeping._cleaned(place, EVENTS, 0)
+    move = place._fs.mv
+
+    def moving(source: str, target: str) -> None:
+        """The other one's turn comes once: behind the piece, or right before the manifest's name changes."""
+        if target.endswith(".parquet") and moment == "before the manifest":
+            move(source, target)
+            monkeypatch.undo()
+            keeping._cleaned(other, EVENTS, 0)
+        elif target.endswith(NAME):
+            monkeypatch.undo()
+            keeping._put(other, keeping._cleaned(other, EVENTS, 0), table_of(0, some(4, 6)), 4, 10, most=10_000)
+            move(source, target)
+        else:
+            move(source, target)
+
+    monkeypatch.setattr(place._fs, "mv", moving)
+    made = keeping._put(place, known, table_of(0, some(4, 2)), 4, 6, most=10_000)
+    assert load(place, EVENTS, 0) == made
+    for piece in made.pieces:
+        read_piece(place, made, piece)
 
 
 def test_a_manifest_of_a_newer_program_is_not_guessed_at() -> None:

@@ -189,7 +189,7 @@ async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, 
     with pytest.raises(PartitionsDifferError, match="3 partitions, but was archived with 2"):
         await restore(wider, place, LIMIT)
 
-    with pytest.raises(TopicMissingError, match=r"topic nowhere\.billing\.events does not exist"):
+    with pytest.raises(TopicMissingError, match=r"topic nowhere\.billing\.tree-heads does not exist"):
         await Archiver(cluster_of(stack, "nowhere"), place).keep()
     with pytest.raises(AnotherTopicError, match=r"it ends at offset 0, and \d+ are kept"):
         empty = cluster_of(stack, "empty")

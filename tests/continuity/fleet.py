@@ -19,7 +19,7 @@ from tests.forked import ForkedChild
 
 
 class Fleet:
-    """Processes by names such as `projector-2`. This release's are forked, the next one's run from its own code.
+    """Processes by names such as `projector-2`, of this release or, by its own code, of the next one.
 
     An API process keeps its port when it is replaced, as one behind an address of a balancer does.
     """
@@ -92,7 +92,7 @@ class Fleet:
         return environment_in(self._next_code, told) if self.is_next[name] else told
 
     def _spawn(self, command: Command) -> Child:
-        return Child(command) if self.is_next[command.name] else ForkedChild(command)
+        return ForkedChild(command, code=self._next_code if self.is_next[command.name] else None)
 
     async def _ready(self, name: str) -> None:
         file, ending = self._ready_file(name), asyncio.ensure_future(self._processes.wait(name))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.forked import OURS
+
 ROOT = Path(__file__).parents[2]
-ROOMS = ("events", "projections", "services")
 
 
 class Edit(NamedTuple):
@@ -53,7 +54,7 @@ EDITS = (
 
 def derive(folder: Path) -> Path:
     """Write the next release's code into the folder; returns it."""
-    for room in ROOMS:
+    for room in OURS:
         shutil.copytree(ROOT / room, folder / room)  # with what is compiled: it is of the same files and times
     for file, now, then in EDITS:
         path = folder / file

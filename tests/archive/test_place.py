@@ -1,0 +1,32 @@
+"""What a place promises of its files: whole or not at all, and there to stay before anything else is done."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from services.archive.place import Place
+
+
+def test_a_name_is_there_to_stay_before_anything_else_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsync of the file, the move, fsync of its folder: then what it replaces may go. So do the folders above."""
+    place, done = Place(str(tmp_path / "kept")), list[str]()
+    move, sync = place._fs.mv, os.fsync
+
+    def moved(source: str, target: str) -> None:
+        move(source, target)
+        done.append(f"moved to {Path(target).name}")
+
+    def synced(descriptor: int) -> None:
+        sync(descriptor)
+        it = os.fstat(descriptor)
+        [path] = [one for one in (tmp_path, *tmp_path.rglob("*")) if os.path.samestat(one.stat(), it)]
+        done.append(path.name.split(".")[0] if path.is_dir() else "file")
+
+    monkeypatch.setattr(place._fs, "mv", moved)
+    monkeypatch.setattr(os, "fsync", synced)
+    place.write("topic/0/name", b"content")
+    assert done == [tmp_path.name, "kept", "topic", "file", "moved to name", "0"]
+    del done[:]
+    place.write("topic/0/name", b"other content")
+    assert done == ["file", "moved to name", "0"]
