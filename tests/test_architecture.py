@@ -50,16 +50,11 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
-<<<<<<< HEAD
-    *(f"services.proof.{name}" for name in ("checking", "comparing", "deriving", "documents", "head", "selecting")),
-    *(f"services.proof.{name}" for name in ("verdict", "verifying")),
-=======
     *(
         f"services.proof.{name}"
         for name in ("checking", "deriving", "documents", "comparing", "head", "selecting", "verdict", "verifying")
     ),
     "services.postgres_url",
->>>>>>> main
     "services.readside.family_state",
     "services.sight.traceparent",
     "services.signatures",
