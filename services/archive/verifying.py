@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
+from services.archive.counting import counts_of, folders, partitions
 from services.archive.errors import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import Place
-from services.archive.reading import load, partitions
+from services.archive.reading import load
 from services.proof.checking import Check
 from services.proof.head import read_head
 from services.proof.keeping import Published, series_of
@@ -42,17 +43,24 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
     Raises: PlaceAwayError.
     """
     heads: dict[int, list[str]] = defaultdict(list)
+    there, missing = folders(place), ""
+    try:
+        counts = counts_of(place)
+    except (NoArchiveError, BrokenArchiveError) as error:
+        counts, missing = there, str(error)
     for topic in TOPICS:
-        found = Verified(topic)
+        found = Verified(topic, partitions=counts[topic])
+        if missing:
+            found.wrong, missing = [missing], ""  # once: and then whatever is there is looked at
         try:
-            found.partitions = len(partitions(place, topic))
-        except (NoArchiveError, BrokenArchiveError) as error:
+            partitions(place, topic, counts[topic])
+        except BrokenArchiveError as error:
             found.wrong.append(str(error))
         for partition in range(found.partitions):
             if topic in (EVENTS, CATALOG):
                 _compare(place, found, partition, series_of(heads[partition], (topic, partition), key), key)
             else:
-                for records in _read(place, found, partition):
+                for records in records_kept(place, found, partition):
                     if topic == TREE_HEADS:
                         heads[partition] += [(one.value or b"").decode(errors="replace") for one in records]
         yield found
@@ -61,7 +69,7 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
 def _compare(place: Place, found: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
     check, wrong = Check([one.head for one in signed]), len(found.wrong)
-    for records in _read(place, found, partition):
+    for records in records_kept(place, found, partition):
         check.take((one.offset, one.value) for one in records)
     if len(found.wrong) > wrong:
         return  # what is left of it is not what was signed
@@ -78,8 +86,11 @@ def _compare(place: Place, found: Verified, partition: int, signed: list[Publish
         found.wrong.append(f"nothing of {found.topic}/{partition} is signed with key {key}")
 
 
-def _read(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
-    """Every piece of a partition, in order; one that is broken is told and passed over."""
+def records_kept(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
+    """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
+
+    Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.
+    """
     position = 0
     try:
         manifest = load(place, found.topic, partition)

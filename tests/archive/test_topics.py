@@ -15,13 +15,14 @@ from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import Place
-from services.archive.reading import load, records
+from services.archive.reading import load
 from services.archive.restoring import GAP_HEADER, restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import BatchWriter, Cluster, LogReader, Record, bytes_of_name, new_admin, new_producer
 from services.migrate.topics import let_writers_stamp
 from services.run.stack import Stack
+from tests.archive.kit import records
 from tests.kafka.odd_records import publish_with_unreadable_header
 
 pytestmark = pytest.mark.stack
@@ -93,9 +94,9 @@ async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
     return found
 
 
-async def kept(place: Place, topic: str, partition: int) -> list[Seen]:
+def kept(place: Place, topic: str, partition: int) -> list[Seen]:
     manifest = load(place, topic, partition)
-    return [Seen(*one[:5], list(one.headers)) async for some in records(place, manifest) for one in some]
+    return [Seen(*one[:5], list(one.headers)) for one in records(place, manifest)]
 
 
 @asynccontextmanager
@@ -125,7 +126,7 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
     before[EVENTS] = await standing(cluster, EVENTS)
     for topic, by_partition in before.items():
         for partition, wanted in enumerate(by_partition):
-            for mine, theirs in zip(await kept(place, topic, partition), wanted, strict=True):
+            for mine, theirs in zip(kept(place, topic, partition), wanted, strict=True):
                 assert mine == theirs
     assert before[USAGE][1][-1].headers[0][0].startswith(b"\xff\xfe") and before[EVENTS][0][0].kind == 1
     assert not [one for found in verify(place) for one in found.wrong]
