@@ -106,7 +106,9 @@ async def _rest(seconds: float, stop: asyncio.Event) -> None:
 @click.option("--key", help="The thumbprint of the key that is to have signed the log (`trueup proof key`).")
 @click.pass_context
 def verify(context: click.Context, place: str, key: str | None) -> None:
-    """Read every file, and say what is not as it was written or signed; exit status 1 if anything is."""
+    """Read every file, and say what is not as it was written or signed, and how far it is signed; exit status 1 if
+    anything is wrong.
+    """
     with with_extra():
         from services.archive.place import Place
         from services.archive.verifying import verify as verified
@@ -120,8 +122,9 @@ def verify(context: click.Context, place: str, key: str | None) -> None:
 
 def _verified(found: "Verified") -> Iterator[str]:
     yield f"{found.topic}: {found.records} records in {found.partitions} partitions and {found.files} files"
-    for signed_by in sorted(found.keys):
-        yield f"{found.topic}: {found.signed} partitions are what was signed with key {signed_by}"
+    for one in found.signed:
+        late = ", and what stands behind it is a quarter hour old, or more" if one.is_late else ""
+        yield f"{found.topic}/{one.partition}: signed up to offset {one.signed} of {one.end} with key {one.key}{late}"
     for gap in found.gaps:
         yield f"{gap}: Kafka had deleted them before they were kept"
     yield from found.wrong
