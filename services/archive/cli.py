@@ -1,6 +1,8 @@
 """`trueup archive`, `trueup archive verify` and `trueup restore`."""
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 EVERY_SECONDS = 60.0
 #: How often a pass that is waited for is said to be waited for.
 ALIVE_SECONDS = 20.0
+#: So long may what was asked to end take; whoever asked waits 5 s.
+END_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
@@ -90,7 +94,21 @@ async def _follow(settings: Settings, url: str, seconds: float) -> None:
             if following.done():
                 following.result()
         finally:
+            if stop.is_set():
+                _end_soon()
             await cancel_all((following, stopping))
+
+
+def _end_soon() -> None:
+    """End this process, whatever a store does: a thread that waits for its answer cannot be told to stop."""
+
+    def cut_off() -> None:
+        _log.warning("cut_off", what="a pass that waits for the place of the archive; the next one does it again")
+        os._exit(0)
+
+    timer = threading.Timer(END_SECONDS, cut_off)
+    timer.daemon = True
+    timer.start()
 
 
 async def _rest(seconds: float, stop: asyncio.Event) -> None:
