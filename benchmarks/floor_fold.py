@@ -26,8 +26,8 @@ from projections.readmodels import accrued_lines, balances, columns, draws, due,
 from projections.readmodels.usage_totals import TotalRow
 from services.garbage import tune_garbage_collection
 from services.kafka import FETCH_BYTES, new_consumer
+from services.projector.cli import MAX_RECORDS
 from services.projector.pace import FRESH_S, Pace
-from services.projector.worker import MAX_RECORDS
 
 
 class Measure(msgspec.Struct, gc=False):

@@ -31,6 +31,9 @@ TOPIC_HEADER = f"{HEADER_PREFIX}topic"
 PARTITION_HEADER = f"{HEADER_PREFIX}partition"
 OFFSET_HEADER = f"{HEADER_PREFIX}offset"
 CUT_HEADER = f"{HEADER_PREFIX}cut"
+#: Of a record without a value that was put where Kafka had none: at the end of a transaction, so that the records
+#: behind it stand at their offsets again. It is no record of the log.
+GAP_HEADER = f"{HEADER_PREFIX}gap"
 _SEED = 0x9747B28C
 _MULTIPLIER = 0x5BD1E995
 _MASK = 0xFFFFFFFF

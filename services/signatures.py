@@ -84,22 +84,6 @@ def read_signed(token: str, audience: str, key: str | None = None) -> Signed:
     return Signed(header["kid"], content)
 
 
-def said(token: str) -> Any:
-    """What a token says, whoever signed it. Raises: ForgedError for what is none."""
-    try:
-        return jwt.decode(token, options={"verify_signature": False})
-    except jwt.PyJWTError as error:
-        raise ForgedError from error
-
-
-def key_said(token: str) -> str:
-    """The key that a token names, whoever signed it. Raises: ForgedError for what is none."""
-    try:
-        return str(jwt.get_unverified_header(token).get("kid"))
-    except jwt.PyJWTError as error:
-        raise ForgedError from error
-
-
 def _thumbprint(public: Mapping[str, Any]) -> str:
     """RFC 7638, of a key of Ed25519."""
     members = ",".join(f'"{name}":"{public.get(name)}"' for name in ("crv", "kty", "x"))

@@ -15,6 +15,7 @@ from services.migrate.migrate import migrate
 from services.postgres import open_postgres
 from services.run.settings import load_settings
 from services.run.stack import Stack
+from services.run.stack.postgres import SETTINGS, EmbeddedPostgres
 from services.run.up import System
 from tests.api_client import TOKEN_SECRET
 from tests.side_by_side import ByUnit, rank_of
@@ -61,6 +62,13 @@ def pytest_configure() -> None:
     """Logs have plain tracebacks, as every process has them: to draw the locals of a web framework takes minutes."""
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, plain])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheaper_postgres(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One cluster of each worker is made, all others are copies; and none has to outlive the machine, only itself."""
+    EmbeddedPostgres.kept = tmp_path_factory.getbasetemp() / "postgres"
+    EmbeddedPostgres.server_settings = {**SETTINGS, "fsync": "off"}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,8 +2,8 @@
 built of it, is most of what a short command takes, and half of what a service takes in a test; and there are hundreds.
 
 Such a process is forked from a clean one that has done nothing but import, one of each worker. That commands and
-services start from nothing, too, is tested where they are started as people start them: tests/examples, tests/servers,
-tests/system, and all of them in tests/install.
+services start from nothing, too, is tested where they are started as people start them: tests/examples, tests/system,
+and all of them in tests/install.
 """
 
 import asyncio
@@ -24,9 +24,13 @@ from services.run.stack.watch import PR_SET_PDEATHSIG
 from services.run.up import SERVICES
 
 #: What runs to its end.
-SHORT = ("archive", "audit", "bill", "explain", "foreign", "migrate", "rebuild-store", "replay", "restore")
+SHORT = (
+    *("archive", "audit", "bill", "doctor", "explain", "foreign", "import", "migrate", "rebuild-store", "replay"),
+    *("restore", "status"),
+)
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload([__name__, *(COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES))])
+_modules = [COMMANDS[name][0].partition(":")[0] for name in (*SHORT, *SERVICES)]
+_processes.set_forkserver_preload([__name__, *_modules, "tests.preloaded"])
 
 
 class Ran(NamedTuple):
@@ -42,14 +46,20 @@ async def trueup(*arguments: str, environment: Mapping[str, str], timeout_s: flo
     assert arguments[0] in SHORT
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        argv = (sys.executable, "-m", "services.run.cli", *arguments)
-        child = await asyncio.to_thread(ForkedChild, Command(arguments[0], argv, environment, out), err)
+        child = await started(*arguments, environment=environment, log=out, err=err)
         try:
             async with asyncio.timeout(timeout_s):
                 status = await child.wait()
         finally:
             await child.kill()
         return Ran(status, out.read_text(), err.read_text())
+
+
+async def started(*arguments: str, environment: Mapping[str, str], log: Path, err: Path | None = None) -> "ForkedChild":
+    """Start a command or service with this as its whole environment; who calls ends it."""
+    assert arguments[0] in (*SHORT, *SERVICES)
+    command = Command(arguments[0], (sys.executable, "-m", "services.run.cli", *arguments), environment, log)
+    return await asyncio.to_thread(ForkedChild, command, err)
 
 
 async def prepare() -> None:

@@ -48,7 +48,10 @@ PURE = (
     *(f"services.ingest.{name}" for name in ("totals", "validate")),
     "services.refusals.refusal",
     *(f"services.kafka.{name}" for name in ("cluster", "failures")),
-    *(f"services.proof.{name}" for name in ("checking", "deriving", "documents", "head", "selecting", "verifying")),
+    *(
+        f"services.proof.{name}"
+        for name in ("checking", "deriving", "documents", "comparing", "head", "selecting", "verdict", "verifying")
+    ),
     "services.readside.family_state",
     "services.signatures",
     *(f"services.simulate.{name}" for name in ("compare", "entities", "memory_ingest", "naming", "player")),

@@ -4,8 +4,9 @@ A tree of n leaves is split at the largest power of two below n. Leaves and node
 own, so that none can pass for the other. Whoever verifies a proof needs no tree.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import pairwise
 
 _LEAF, _NODE = b"\x00", b"\x01"
 Hash = bytes
@@ -137,12 +138,19 @@ def pruned(leaves: Sequence[Hash], kept: Sequence[int]) -> list[Hash]:
     return pruned(leaves[:middle], left) + pruned(leaves[middle:], right)
 
 
-def root_by_pruned(kept: Mapping[int, Hash], size: int, hashes: Sequence[Hash]) -> Hash:
-    """The root that a tree of `size` leaves has with these leaves in these places. Raises: UnprovenError."""
-    if any(not 0 <= place < size for place in kept):
+def root_by_pruned(kept: Sequence[tuple[int, Hash]], size: int, hashes: Sequence[Hash]) -> Hash:
+    """The root that a tree of `size` leaves has with these leaves, each with its place, in ascending order.
+
+    Every leaf that is given goes into the root: a place that is given twice has no root, and neither have places in
+    another order, so that nothing can stand in a document without being hashed. Raises: UnprovenError.
+    """
+    places = [place for place, _ in kept]
+    if places and not 0 <= places[0] <= places[-1] < size:
         raise UnprovenError(f"a leaf outside of {size}")
+    if any(second <= first for first, second in pairwise(places)):
+        raise UnprovenError("its leaves do not stand in ascending places, each once")
     others = iter(hashes)
-    found = _root_by_pruned(sorted(kept.items()), 0, size, others)
+    found = _root_by_pruned(kept, 0, size, others)
     if next(others, None) is not None:
         raise UnprovenError("the proof has more hashes than its tree has subtrees")
     return found

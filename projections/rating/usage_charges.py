@@ -32,7 +32,7 @@ class Cuts:
     def within(self, period: Period) -> list[date]:
         """Those in the period, sorted."""
         inside = {day for day in self.days if period.holds(day)}
-        return sorted(inside.union(*(one.within(period) for one in self.recurring)))
+        return sorted(inside.union(*(days.within(period) for days in self.recurring)))
 
 
 def cuts_of(days: Iterable[date], recurring: Iterable[Recurrence]) -> Cuts:
@@ -68,7 +68,7 @@ def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cut
     period = plan.period(number)
     days, measure = cuts.within(period), series.measure
     readings = [(member, states) for member in plan.members if (states := _states(series, member, totals))]
-    found = []
+    rated = []
     holding = held_days(series.spans, period)
     for pricing, runs in holding:
         # A peak or a count of values is there under each of them, and is not to be paid more than once.
@@ -77,8 +77,8 @@ def rate_usage(plan: PlanTerms, series: Series, number: int, totals: Totals, cut
         pool = _pool(plan, series, pricing, period, runs, weight, readings)
         if pool is not None:
             steps = pool.steps(days)
-            found.append(RatedUsage(pool, steps, _parts(pool, steps)))
-    return tuple(found)
+            rated.append(RatedUsage(pool, steps, _parts(pool, steps)))
+    return tuple(rated)
 
 
 def _pool(
@@ -95,32 +95,32 @@ def _pool(
     since = plan.start if pricing.span else period.start
     wide = Period(since, period.end)
     own = [(member, _own(plan, member, days, runs, wide if measure.runs_on else None)) for member, days in readings]
-    own = [(member, days) for member, days in own if any(one.held for one in days)]
+    own = [(member, days) for member, days in own if any(day.held for day in days)]
     if not own:
         return None
     shares = tuple(Share(member, measure.gain(days), days) for member, days in own)
     base = None
     if pricing.span or measure.runs_on:
         every = _running(plan, series, wide, runs, readings)
-        base = measure.merge_all(one.state for one in every if one.day < period.start)
-        merged = tuple(one for one in every if one.day >= period.start)
-        if measure.runs_on and not any(one.quantity for one in shares):
+        base = measure.merge_all(day.state for day in every if day.day < period.start)
+        merged = tuple(day for day in every if day.day >= period.start)
+        if measure.runs_on and not any(share.quantity for share in shares):
             # None of them has a value by itself: together they have, and it is the account's whose plan it is.
             shares = (Share(plan.account, measure.gain(every), every),)
     elif len(own) == 1:
         merged = own[0][1]
     else:
-        merged = _merged(series, [(one.day, one.state) for _, days in own for one in days], runs)
+        merged = _merged(series, [(day.day, day.state) for _, days in own for day in days], runs)
     return Pool(plan, series, pricing, period, runs[0].start, runs[-1].end, base, weight, merged, shares)
 
 
 def _states(series: Series, member: AccountTerms, totals: Totals) -> Mapping[date, State]:
     """The account's states by day: of a compound aggregation those of all its sources together."""
-    held = [totals.get(key, _NOTHING) for key in series.keys(member.id)]
+    totals_of = [totals.get(key, _NOTHING) for key in series.keys(member.id)]
     if not isinstance(series.measure, Compound):
-        return held[0]
-    days = {day for one in held for day in one}
-    return {day: CompoundState(tuple(one.get(day) for one in held)) for day in days}
+        return totals_of[0]
+    days = {day for of_total in totals_of for day in of_total}
+    return {day: CompoundState(tuple(of_total.get(day) for of_total in totals_of)) for day in days}
 
 
 _NOTHING: Mapping[date, DayState] = {}
@@ -134,15 +134,15 @@ def _own(
     plan: PlanTerms, member: AccountTerms, days: Mapping[date, State], runs: Sequence[Period], wide: Period | None
 ) -> tuple[Day, ...]:
     """The member's states of the days that the plan rates, in order: those in the runs, or all of `wide`."""
-    found = [
+    own_days = [
         Day(day, wide is None or any(run.holds(day) for run in runs), state)
         for run in (runs if wide is None else (wide,))
         for day in days_of(run)
         if (state := days.get(day)) is not None
     ]
     if member.id == plan.account.id:
-        return tuple(found)
-    return tuple(one for one in found if plan.rates(member, one.day))
+        return tuple(own_days)
+    return tuple(day for day in own_days if plan.rates(member, day.day))
 
 
 def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Period]) -> tuple[Day, ...]:
@@ -150,8 +150,8 @@ def _merged(series: Series, states: list[tuple[date, State]], runs: Sequence[Per
     by_day: dict[date, State] = {}
     merge = series.measure.merge
     for day, state in states:
-        held = by_day.get(day)
-        by_day[day] = state if held is None else merge(held, state)
+        before = by_day.get(day)
+        by_day[day] = state if before is None else merge(before, state)
     return tuple(Day(day, any(run.holds(day) for run in runs), by_day[day]) for day in sorted(by_day))
 
 
@@ -187,7 +187,7 @@ def _part(pool: Pool, share: Share, slices: tuple[Slice, ...]) -> Charge:
         account=share.account,
         end=pool.end,
         due=pool.period.end,
-        amount=sum(one.amount for one in slices),
+        amount=sum(slice.amount for slice in slices),
         slices=slices,
         quantity=share.quantity,
         units=units(share.quantity, series.quantity_per_unit, series.rounding),

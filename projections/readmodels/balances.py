@@ -48,13 +48,6 @@ ON CONFLICT (commitment_id) DO UPDATE SET amount = excluded.amount, spent = excl
 """
 WIDTH = 15
 
-#: $1 organization, $2 accounts or null for all, $3 after this root id, $4 limit.
-PREPAID_ROOTS_PAGE = """
-SELECT DISTINCT root_id FROM commitment_balances
-WHERE organization = $1 AND kind = 'PREPAYMENT' AND ($2::text[] IS NULL OR account_id = ANY ($2)) AND root_id > $3
-ORDER BY root_id LIMIT $4
-"""
-
 #: $1 roots whose rows were settled, $2 the commitments and balances that they have: what is gone was deleted.
 DROP_OTHERS = """
 DELETE FROM commitment_balances WHERE root_id = ANY ($1::text[]) AND commitment_id <> ALL ($2::text[])

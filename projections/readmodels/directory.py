@@ -61,6 +61,22 @@ SELECT root_id, partition FROM account_directory
 WHERE organization = $1 AND root_id = account_id AND root_id > $2 ORDER BY root_id LIMIT $3
 """
 
+#: The same of those roots that have, or had, prepayments; $4 accounts, the roots of which are wanted, or null for all.
+PREPAID_ROOTS_PAGE = """
+SELECT root_id FROM account_directory d
+WHERE organization = $1 AND root_id = account_id AND root_id > $2
+    AND ($4::text[] IS NULL OR root_id IN (
+        SELECT root_id FROM account_directory WHERE organization = $1 AND account_id = ANY ($4)
+    ))
+    AND (
+        EXISTS (
+            SELECT FROM commitment_balances WHERE organization = $1 AND root_id = d.root_id AND kind = 'PREPAYMENT'
+        )
+        OR EXISTS (SELECT FROM bill_line_items WHERE root_id = d.root_id AND type = 'COMMITMENT_FEE')
+    )
+ORDER BY root_id LIMIT $3
+"""
+
 #: $1 root id.
 ROOT = "SELECT partition FROM account_directory WHERE organization = $1 AND account_id = $2 AND root_id = account_id"
 

@@ -1,6 +1,5 @@
 """What remains to be billed of the fees of prepayments, day by day (rules 6.20)."""
 
-from collections import defaultdict
 from collections.abc import Container, Iterator
 from datetime import date
 from decimal import Decimal, localcontext
@@ -10,10 +9,11 @@ from events.decimals import EXACT
 from projections.settlement.billed import Billed, LineKey
 from projections.settlement.family import Family
 from projections.settlement.lines import fee_key
+from projections.settlement.minimums import Minimum
 
 
 class Obligation(NamedTuple):
-    """An amount that the account of a prepayment is still to be billed on `due`; below zero, to be given back."""
+    """An amount that an account is still to be billed on `due` for its prepayments; below zero, to be given back."""
 
     account_id: str
     zone: str
@@ -23,35 +23,37 @@ class Obligation(NamedTuple):
 
 
 def obligations(family: Family, today: date, accounts: Container[str] | None = None) -> Iterator[Obligation]:
-    """Of each prepayment of these accounts (None: all) its fees, less what bills charged of them.
+    """Of the prepayments of these accounts (None: all) the fees, less what bills charged of them.
 
-    A fee stands on the day it is due, also when that day is over; what was charged and is owed no more is given back
-    `today`, with the next bill. So all that is due until a day not before `today` is what a bill for that day has.
+    A fee stands on the day it is due, also when that day is over; what was charged and is owed no more, of prepayments
+    that are gone too, is given back `today`, with the next bill. So all that is due until a day not before `today` is
+    what a bill for that day has.
     """
-    charged = _charged(family.billed)
+    left = _charged(family.billed)
     with localcontext(EXACT):
         for prepayment in family.terms.prepayments:
             fund = prepayment.fund
-            if accounts is not None and fund.account.id not in accounts:
-                continue
-            of_account = fund.account.id, fund.account.zone, fund.currency
-            left = charged.get(fund.id, {})
             for fee in prepayment.fees:
                 key, amount = fee_key(fund, fee), fund.rounding.decimal(fee.amount)
                 paid = min(amount, left.get(key, Decimal(0)))
                 if paid:
                     left[key] -= paid
-                if amount > paid:
-                    yield Obligation(*of_account, fee.due, amount - paid)
-            for amount in left.values():
-                if amount:
-                    yield Obligation(*of_account, today, -amount)
+                if amount > paid and (accounts is None or fund.account.id in accounts):
+                    yield Obligation(fund.account.id, fund.account.zone, key.currency, fee.due, amount - paid)
+        true_ups = _true_ups(family.terms.minimums, family.billed.through(today))
+        for key, amount in left.items():
+            owed = amount and (key.agreement_id, key.start) not in true_ups
+            if owed and (accounts is None or key.owner_id in accounts):
+                owner = family.terms.accounts.get(key.owner_id)
+                zone = "UTC" if owner is None else owner.zone
+                yield Obligation(key.owner_id, zone, key.currency, today, -amount)
 
 
-def _charged(billed: Billed) -> dict[str, dict[LineKey, Decimal]]:
-    """What bills charged of fees and true-ups, by commitment and line key."""
-    found: defaultdict[str, dict[LineKey, Decimal]] = defaultdict(dict)
-    for key, line in billed.by_key.items():
-        if key.type == "COMMITMENT_FEE":
-            found[key.agreement_id][key] = line.amount
-    return found
+def _charged(billed: Billed) -> dict[LineKey, Decimal]:
+    """What bills charged of fees and true-ups, by line key."""
+    return {key: line.amount for key, line in billed.by_key.items() if key.type == "COMMITMENT_FEE"}
+
+
+def _true_ups(minimums: tuple[Minimum, ...], through: date) -> set[tuple[str, date]]:
+    """Periods whose true-up may have been billed by now, by minimum and first day: what one charged is no fee."""
+    return {(minimum.id, period.start) for minimum in minimums for period in minimum.periods if period.end <= through}

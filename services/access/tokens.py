@@ -87,9 +87,10 @@ class Tokens:
         identity = self._remembered.get(token)
         if identity is None:
             identity = self._verified(token)
-            if len(self._remembered) >= _REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
-            self._remembered[token] = identity
+            if identity.path is None:  # a link is long, and mostly followed once
+                if len(self._remembered) >= _REMEMBERED:
+                    del self._remembered[next(iter(self._remembered))]
+                self._remembered[token] = identity
         if identity.expires <= time.time():
             self._remembered.pop(token, None)
             raise ExpiredTokenError

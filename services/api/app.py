@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -84,12 +84,15 @@ def create_app(
     token_secret: str | None = None,
     revoked_seconds: float = AGAIN_SECONDS,
     pooler_url: str | None = None,
+    public_url: str | None = None,
+    proof_key: str | None = None,
 ) -> FastAPI:
     """The app, on these addresses. Its start raises: PostgresUnreachableError, NotMigratedError.
 
     `skeleton_accounts`: usage over HTTP may bring accounts into being, `accounts_of_records` that over Kafka; `rates`:
     how often an organization may ask; `token_secret`: what tokens are signed with, else what the database has;
-    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it.
+    `revoked_seconds`: how often it is asked which keys were revoked; `pooler_url`: by way of which requests reach it;
+    `public_url`: what links begin with; `proof_key`: what proofs are to be signed with.
     """
 
     @contextlib.asynccontextmanager
@@ -103,7 +106,7 @@ def create_app(
 
             def hold(generations: Generations) -> None:
                 """From now on these generations hold, for every request that begins."""
-                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts)
+                app.state.api = Api(postgres, generations, cluster, watcher, usage, skeleton_accounts, proof_key)
 
             # However many try, and however long Postgres takes, this holds one connection of two; showing, the other.
             keys = AskedTogether(partial(_find_keys, every))
@@ -140,7 +143,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.crashed, app.state.gate, app.state.rates = crashed, gate, rates
+    app.state.crashed, app.state.gate, app.state.rates, app.state.public_url = crashed, gate, rates, public_url
     handle_errors(app)
     # As they are: what the framework includes it looks through once more for each request.
     for router in (health.router, auth.router, *organization_routers()):
@@ -156,12 +159,13 @@ async def _find_keys(every: Postgres, ids: Collection[str]) -> dict[str, HashedK
         return await find_keys(connection, ids)
 
 
-def organization_routers() -> list[APIRouter]:
-    """All that is below an organization.
+@cache
+def organization_routers() -> tuple[APIRouter, ...]:
+    """All that is below an organization, made once: no route keeps anything of its app.
 
     The table's routes come last: `/balances/{id}/transactions` is not theirs, `/bills/search` is not a bill's id.
     """
-    return [
+    return (
         organization.router,
         accounts.router,
         balances.router,
@@ -180,7 +184,7 @@ def organization_routers() -> list[APIRouter]:
         data_explorer.router,
         events.router,
         resource_router(),
-    ]
+    )
 
 
 def _beside(work: Coroutine[Any, Any, None], crashed: Crash) -> "asyncio.Task[None]":

@@ -56,6 +56,8 @@ class Api:
     usage: SharedWriter
     #: Whether usage of an account that is not there brings it into being.
     skeleton_accounts: bool
+    #: The thumbprint of the key that proofs are to be signed with; None: whichever signed last.
+    proof_key: str | None = None
     #: Which read models were live when they were asked last.
     live: LastLive = field(default_factory=LastLive)
     #: One command of an organization is decided at a time. The others wait here, where it costs no connection: those

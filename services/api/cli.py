@@ -21,6 +21,7 @@ from services.concurrency import first_of
 from services.failures import ExpectedFailure, Worded
 from services.postgres import Role, connected
 from services.postgres.roles import is_here
+from services.proof.head import key_by
 from services.run.process import Process, run_process
 from services.sight.pulse import PULSE
 from services.store.generations import load_generations
@@ -115,7 +116,9 @@ async def _serve(process: Process, host: str, port: int) -> None:
             accounts_of_records=settings.skeleton_accounts_kafka,
             rates=Rates.of(settings.api_rate, settings.api_burst),
             pooler_url=settings.pooler,
+            public_url=settings.api_public_url,
             token_secret=None if settings.token_secret is None else settings.token_secret.get_secret_value(),
+            proof_key=key_by(settings.checkpoint_secret),
         )
         server = server_of(app, Limits(room_for(settings.api_connections), settings.api_client_seconds))
         serving = asyncio.create_task(server.serve(sockets=[bound]))

@@ -10,32 +10,36 @@ from fastapi import Depends
 from pydantic import Field, RootModel, model_validator
 from starlette.responses import Response
 
+from events.dates import EARLIEST, LATEST
 from events.decimals import EXACT
 from events.resources.base import Code, Model, Moment
 from events.resources.bounds import MANY, Text, items
-from projections.calendar import named_day, named_days
+from projections.calendar import named_day
 from projections.settlement.obligations import Obligation, obligations
 from services.access.scopes import Scope
 from services.api.calls import Caller, organization_router
+from services.api.errors import FileTooLargeError
 from services.api.links import Link, link_to
 from services.api.parameters import Day, Texts, Whole
 from services.api.resources import documents
 from services.api.sent import Body, Sent
 from services.api.shown import Shown, answer_of_kind, listed
-from services.api.wire import answer
+from services.api.wire import answer, encode, raw_answer
 from services.commands.errors import InvalidField
 from services.commands.filters import HasCode, IsOneOf, OnDay
 from services.commands.table import KINDS
 from services.concurrency import compute
 from services.readside.family_now import PageRows, iterate_prepaid_roots, loaded_page, read_page
 from services.readside.live import reading_live
-from services.store.listing import condition_of, list_page
+from services.store.listing import Condition, condition_of, list_page
 
 router = organization_router("dataexplorer")
+
+
 #: Most months, or commitments, of an answer, as m3ter has it.
 LIMIT_MAX = 2_000
-#: Most accounts of a file: all of them stand in its link.
-LINKED_MAX = 100
+#: Commitments of a file that are shown at once, and how large it may get: each may have a thousand fees.
+_AT_ONCE, FILE_BYTES_MAX = 100, 32 * 1024 * 1024
 _COMMITMENT = KINDS["commitment"]
 _FILE = "/dataexplorer/commitments/download/json/file"
 _START, _END, _ACCOUNTS = Day("startDate"), Day("endDate"), Texts("accountIds")
@@ -51,7 +55,10 @@ class Dimension(Model):
 
 
 class CommitmentsQuery(Model):
-    """From `startDate` until before `endDate`; an instant names the day that it falls on in the account's zone."""
+    """From `startDate` until before `endDate`.
+
+    An instant names the day that it falls on in the account's zone or, for a file, in the organization's.
+    """
 
     start_date: Moment
     end_date: Moment
@@ -113,9 +120,7 @@ async def link_to_file(
         accounts = await _accounts_of(connection, call.organization, body)
         config = (await call.configured(connection)).configured
     assert config is not None  # the organization exists
-    if accounts is not None and len(accounts) > LINKED_MAX:
-        raise InvalidField(field="dimensions", rule=f"must name at most {LINKED_MAX} accounts, for a file")
-    days = named_days(body.start_date, body.end_date, config.timezone)
+    days = (max(EARLIEST, min(named_day(one, config.timezone), LATEST)) for one in (body.start_date, body.end_date))
     query = dict(zip(("startDate", "endDate"), days, strict=True)) | {"limit": body.limit}
     chosen = {} if accounts is None else {"accountIds": ",".join(accounts)}
     return answer({"downloadUrl": link_to(call, _FILE, Scope.READ, **query, **chosen)})
@@ -137,9 +142,20 @@ async def file(
         *([] if end is None else [condition_of(OnDay("startDate", "<"), end.isoformat())]),
         *([condition_of(IsOneOf("accountId"), accounts)] if _ACCOUNTS.name in asked else []),
     ]
-    async with call.reading() as connection:
-        entities = await list_page(connection, call.organization, _COMMITMENT.name, wanted, limit)
-    return answer({"data": await documents(call, entities, tolerant=True)})
+    parts, size, older = list[bytes](), 0, list[Condition]()
+    while len(parts) < limit:
+        async with call.reading() as connection:
+            at_once = min(_AT_ONCE, limit - len(parts))
+            entities = await list_page(connection, call.organization, _COMMITMENT.name, [*wanted, *older], at_once)
+        for document in await documents(call, entities, tolerant=True):
+            parts.append(encode(document))
+            size += len(parts[-1])
+            if size > FILE_BYTES_MAX:
+                raise FileTooLargeError(bytes=FILE_BYTES_MAX)
+        if len(entities) < at_once:
+            break
+        older = [Condition("e.position < {}", entities[-1].position)]
+    return raw_answer(b'{"data":[' + b",".join(parts) + b"]}")
 
 
 async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuery) -> list[str] | None:

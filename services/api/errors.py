@@ -41,6 +41,10 @@ from services.store.events import RecordTooLargeError, StreamMovedError
 from services.store.idempotency import KeyReusedError
 
 
+class FileTooLargeError(Worded):
+    """the file would have more than {bytes} bytes: ask for fewer accounts, fewer days or a smaller limit"""
+
+
 class PayloadTooLargeError(Worded):
     """body: must have less than {limit} bytes, as m3ter's ingest has it; send fewer measurements at once"""
 
@@ -93,6 +97,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (StreamMovedError, 409),
     (KeyReusedError, 409),
     (BodyTooLargeError, 413),
+    (FileTooLargeError, 413),
     (BrokenEncodingError, 400),
     (UnsupportedMediaError, 415),
     (UnsupportedEncodingError, 415),

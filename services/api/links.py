@@ -37,5 +37,5 @@ def link_to(call: Call, below: str, scope: Scope, **query: Any) -> str:
         seconds=LINK_SECONDS,
         path=address_of(path, [(name, str(value)) for name, value in asked]),
     )
-    base = str(call.request.base_url).rstrip("/")
+    base = (call.request.app.state.public_url or str(call.request.base_url)).rstrip("/")
     return f"{base}{quote(path)}?{urlencode([*asked, (LINK, token)])}"

@@ -75,7 +75,7 @@ async def list_checkpoints(
     await _require(call, place)
     async with LogReader(call.api.cluster) as reader:
         try:
-            heads = await all_heads(reader, place)
+            heads = await all_heads(reader, place, call.api.proof_key, call.organization)
         except NoHeadsError:
             heads = []
     found = page.fetched_of(reversed(heads), _size)
@@ -91,7 +91,7 @@ async def inclusion(
     unknown = UnknownResource(kind="record", id=f"{place[0]}/{place[1]}/{offset}")
     try:
         async with LogReader(call.api.cluster) as reader:
-            proof = await prove_inclusion(reader, place, offset)
+            proof = await prove_inclusion(reader, place, offset, call.api.proof_key, call.organization)
         told = msgspec.json.decode(proof.value, type=_Organization)
     except (NoRecordError, msgspec.MsgspecError) as error:
         raise unknown from error
@@ -110,7 +110,8 @@ async def consistency(
     """Proof that checkpoint `second`, or the newest one, goes on from `first`: nothing before that was changed."""
     await _require(call, place)
     async with LogReader(call.api.cluster) as reader:
-        return _answer(await prove_consistency(reader, place, first, second or None))
+        key, whose = call.api.proof_key, call.organization
+        return _answer(await prove_consistency(reader, place, first, second or None, key, whose))
 
 
 async def _require(call: Call, place: Place) -> None:

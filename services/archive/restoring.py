@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from events.topics import HEADER_PREFIX, TOPICS, USAGE
+from events.topics import GAP_HEADER, TOPICS, USAGE
 from services.archive.errors import NotEmptyError, PartitionsDifferError, StampedError
 from services.archive.manifest import Manifest, Piece
 from services.archive.pieces import Kept, read_piece, records_of
@@ -21,8 +21,6 @@ from services.archive.reading import load_all
 from services.kafka import BatchWriter, Cluster, FetchedRecord, KafkaAdmin, LogReader, Record, digest_of
 from services.migrate.topics import let_writers_stamp
 
-#: Of a record that takes the offset of the end of a transaction, which nothing but its place tells from a stranger's.
-GAP_HEADER = f"{HEADER_PREFIX}gap"
 _USAGE_MS = int(next(topic.config["retention.ms"] for topic in TOPICS if topic.name == USAGE))
 
 

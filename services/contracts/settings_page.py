@@ -13,7 +13,8 @@ Environment variables, read once at a process's start; one that is empty is not 
 a line that names it, the rule and the value; so does one that is missing beside others, or contradicts them. No value
 of a secret is ever told. Every secret may stand in a file instead, which the setting of the same name with `_FILE`
 names: the end of its last line is no part of it. [servers.md](servers.md) shows how the servers that people have are
-reached by them.
+reached by them. OpenTelemetry's own variables, `OTEL_...`, say whether and where traces are sent
+([operation.md](operation.md), "Traces").
 """
 _COLUMNS = ("| setting | value | unless set | what it means |", "|---|---|---|---|")
 

@@ -22,6 +22,8 @@ class Right(NamedTuple):
     name: str
 
 
+#: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
+_READS = {"notary": (EVENTS, CATALOG, TREE_HEADS)}
 #: Beside what all may: topics that a process writes, and the group that it is a member of.
 _WRITES = {
     "api": (USAGE,),
@@ -46,8 +48,9 @@ PROCESSES = tuple(ROLES)
 
 def rights_of(process: str) -> Iterator[Right]:
     """All that it must be allowed in Kafka."""
-    yield from (Right(process, Operation.READ, "topic", name) for name in _ALL)
-    yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
+    yield from (Right(process, Operation.READ, "topic", name) for name in _READS.get(process, _ALL))
+    if process not in _READS:
+        yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
     if process == "migrate":
         yield from (Right(process, operation, "topic", name) for operation in _MAKE for name in _ALL)
     yield from (Right(process, Operation.WRITE, "topic", name) for name in _WRITES.get(process, ()))

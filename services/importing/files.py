@@ -25,6 +25,10 @@ class NoHeaderError(Worded, ExpectedFailure):
     """{path} has no first line with the names of its columns"""
 
 
+class BrokenHeaderError(Worded, ExpectedFailure):
+    """the first line of {path} must be CSV: {cause}"""
+
+
 class Size(NamedTuple):
     """What tells a file from another, and how long it is."""
 
@@ -57,7 +61,10 @@ def rows_of(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | 
 def _csv_rows(path: Path, layout: Layout) -> Iterator[tuple[int, dict[str, Any] | ValueError]]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, strict=True)
-        columns = next(reader, [])
+        try:
+            columns = next(reader, [])
+        except csv.Error as error:
+            raise BrokenHeaderError(path=path, cause=error) from error
         if not columns:
             raise NoHeaderError(path=path)
         for column in columns:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from events.codec import UndecodableRecordError, decode
-from events.facts.bills import BillIssued, Positions
+from events.facts.bills import BillFact, BillIssued, Positions
 from events.facts.clock import ClockTicked
 from events.facts.usage import UsageRated
 from events.zones import ZoneDays, time_zone
@@ -23,17 +23,25 @@ class Logged(NamedTuple):
     value: bytes
 
 
-def issued_in(log: Iterable[Logged], bill_id: str) -> tuple[BillIssued | None, bool]:
-    """The bill as the log has it, with all of its lines, and whether it still stands.
+class Issued(NamedTuple):
+    """A bill as the log has it, with all of its lines; whose it is; and whether it still stands."""
 
-    Raises: UndecodableRecordError, BrokenBillError.
-    """
-    billed, issued = Billed(), None
+    bill: BillIssued
+    organization: str
+    stands: bool
+
+
+def issued_in(log: Iterable[Logged], bill_id: str) -> Issued | None:
+    """A bill in these records. Raises: UndecodableRecordError, BrokenBillError."""
+    billed, issued, organization = Billed(), None, ""
     for logged in log:
         if not logged.value.startswith(PREFIX):
-            billed.evolve(decode(logged.value).data)
+            envelope = decode(logged.value)
+            billed.evolve(envelope.data)
+            if isinstance(envelope.data, BillFact) and envelope.data.bill_id == bill_id:
+                organization = envelope.organization
             issued = billed.bills.get(bill_id, issued)
-    return issued, bill_id in billed.bills
+    return Issued(issued, organization, bill_id in billed.bills) if issued else None
 
 
 def derived(organization: str, bill: BillIssued, catalog: Sequence[Logged], log: Sequence[Logged]) -> BillIssued | None:

@@ -3,14 +3,17 @@
 Records are the texts that stand in the log, byte for byte: JSON, which is UTF-8. Places and indexes count from 0.
 """
 
-from typing import Annotated, Literal
+import json
+from collections import Counter
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from events.decimals import Number
 from events.facts.bills import BillLine
 from projections.proof.segments import record_leaf
-from services.proof.head import Document, Hex, SegmentSaid
+from services.failures import ExpectedFailure, Worded
+from services.proof.head import Count, Document, Hex, SegmentSaid
 
 
 class Inclusion(Document):
@@ -21,13 +24,13 @@ class Inclusion(Document):
 
     kind: Literal["inclusion"] = "inclusion"
     topic: str
-    partition: int = Field(ge=0)
-    offset: int = Field(ge=0)
+    partition: Count = Field(ge=0)
+    offset: Count = Field(ge=0)
     value: str
-    place: int = Field(ge=0)
+    place: Count = Field(ge=0)
     segment_path: tuple[Hex, ...]
     segment: SegmentSaid
-    index: int = Field(ge=0)
+    index: Count = Field(ge=0)
     tree_path: tuple[Hex, ...]
     checkpoint: str
 
@@ -44,21 +47,26 @@ class Consistency(Document):
 class RecordSaid(Document):
     """A record of a segment. `leaf` says which one it has to be."""
 
-    offset: int = Field(ge=0)
-    place: int = Field(ge=0)
+    offset: Count = Field(ge=0)
+    place: Count = Field(ge=0)
     value: str
     leaf: Hex
 
     @property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.value.encode(errors="surrogatepass")
+
+    @property
     def is_as_said(self) -> bool:
         """Whether its bytes have this leaf."""
-        return record_leaf(self.offset, self.value.encode(errors="surrogatepass")) == self.leaf
+        return record_leaf(self.offset, self.raw) == self.leaf
 
 
 class SegmentProof(Document):
     """Some records of a segment, and the roots of all subtrees between them, from the left."""
 
-    index: int = Field(ge=0)
+    index: Count = Field(ge=0)
     segment: SegmentSaid
     records: Annotated[tuple[RecordSaid, ...], Field(min_length=1)]
     hashes: tuple[Hex, ...]
@@ -68,17 +76,21 @@ class PartitionProof(Document):
     """Some segments of a partition, and the roots of all subtrees between them, under a checkpoint."""
 
     topic: str
-    partition: int = Field(ge=0)
+    partition: Count = Field(ge=0)
     checkpoint: str
     segments: tuple[SegmentProof, ...]
     hashes: tuple[Hex, ...]
 
 
 class BillExport(Document):
-    """An issued bill as it is shown, and all records of log and catalog that it follows from, proved."""
+    """An issued bill as it is shown, and all records of log and catalog that it follows from, proved.
+
+    `generations`: the names that this system's store and `usage` ever had, which its sources of records bear.
+    """
 
     kind: Literal["bill"] = "bill"
     organization: str
+    generations: Annotated[tuple[str, ...], Field(min_length=1)]
     bill_id: str
     total: Number
     lines: tuple[BillLine, ...]
@@ -88,3 +100,52 @@ class BillExport(Document):
 
 Provable = BillExport | Inclusion | Consistency
 READER: TypeAdapter[Provable] = TypeAdapter(Annotated[Provable, Field(discriminator="kind")])
+
+
+class UnreadableError(Worded, ExpectedFailure):
+    """{file} is no document of `trueup export`, `trueup proof` or the API: {why}"""
+
+
+def read_document(text: bytes, file: object) -> Provable:
+    """A document, which has to be spelled as it was written: a person who reads the file then reads what is verified.
+
+    So a member that stands twice is refused, one that nobody knows, and a number in another notation than ours.
+    Raises: UnreadableError, with the name of the file.
+    """
+    try:
+        said = json.loads(text, object_pairs_hook=_once)
+        document = READER.validate_json(text)
+    except ValidationError as error:
+        raise UnreadableError(file=file, why=error.errors(include_url=False)[0]["msg"]) from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(file=file, why=str(error) or "it is no JSON") from error
+    if (other := _otherwise(said, json.loads(written(document)))) is not None:
+        raise UnreadableError(file=file, why=f"{other or 'it'} is not spelled as it is written there")
+    return document
+
+
+def written(document: Document) -> str:
+    """The text of a document."""
+    return document.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, times in Counter(name for name, _ in members).items():
+        if times > 1:
+            raise ValueError(f"its member {name[:80]!r} stands {times} times")
+    return dict(members)
+
+
+def _otherwise(said: Any, ours: Any, where: str = "") -> str | None:
+    """Where two values of JSON differ first; None: nowhere. `1`, `1.0` and `true` are not alike."""
+    if type(said) is not type(ours):
+        return where
+    if isinstance(ours, dict):
+        if said.keys() != ours.keys():
+            return f"{where}.{min(said.keys() ^ ours.keys())[:80]}".removeprefix(".")
+        pairs = [(said[name], ours[name], f"{where}.{name}".removeprefix(".")) for name in ours]
+    elif isinstance(ours, list):
+        pairs = [(*both, f"{where}[{place}]") for place, both in enumerate(zip(said, ours, strict=True))]
+    else:
+        return None if said == ours else where
+    return next((found for pair in pairs if (found := _otherwise(*pair)) is not None), None)

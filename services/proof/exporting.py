@@ -1,9 +1,10 @@
 """Documents for auditors, made of the log and of the topic of heads; of Postgres only what it shows of a bill."""
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 
 from events.facts.bills import BillLine
 from events.sources import Origins
@@ -11,9 +12,11 @@ from events.topics import CATALOG, EVENTS
 from projections.proof.merkle import Hash, consistency, inclusion, root_of
 from projections.proof.segments import Segment, record_leaf
 from services.commands.errors import UnknownResource
+from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
-from services.kafka import Cluster, FetchedRecord, LogReader
+from services.kafka import Cluster, LogReader
 from services.postgres import Postgres
+from services.proof.checking import Numbered
 from services.proof.documents import BillExport, Consistency, Inclusion, PartitionProof
 from services.proof.head import Place
 from services.proof.keeping import Published, all_heads
@@ -54,29 +57,40 @@ class NoCheckpointError(Worded, ExpectedFailure):
         super().__init__(topic=place[0], partition=place[1], last=last)
 
 
-async def prove_inclusion(reader: LogReader, place: Place, offset: int) -> Inclusion:
-    """Proof of one record under the newest checkpoint; its segment is read for it.
+async def prove_inclusion(
+    reader: LogReader, place: Place, offset: int, key: str | None = None, whose: str = ""
+) -> Inclusion:
+    """Proof of one record under the newest checkpoint; its segment is read for it. `key`, `whose`: as of `all_heads`.
 
     Raises: NoHeadsError, NotSignedYetError, NoRecordError, OtherLogError.
     """
-    heads = await all_heads(reader, place)
+    heads = await all_heads(reader, place, key, whose)
     index = bisect_right(heads, offset, key=lambda one: one.head.segment.end)
     if index == len(heads):
         raise NotSignedYetError(place, offset, heads[-1].head.segment.end)
     head = heads[index].head
     start, end = head.segment.start, head.segment.end
-    records = {one.offset: one async for polled in reader.read(*place, start, end) for one in polled}
-    leaves = [record_leaf(one.offset, one.value) for one in records.values()]
+    records = [one async for polled in reader.read(*place, start, end) for one in numbered(polled)]
+    return await compute(whose, _included, reader.cluster, heads, index, records, offset)
+
+
+def _included(
+    cluster: Cluster, heads: Sequence[Published], index: int, records: Sequence[Numbered], offset: int
+) -> Inclusion:
+    """The proof of one of the records of the segment at `index`. Raises: NoRecordError, OtherLogError."""
+    head = heads[index].head
+    place = head.topic, head.partition
+    leaves = [record_leaf(*one) for one in records]
     if len(leaves) != head.segment.records or root_of(leaves) != head.segment.root:
-        raise OtherLogError(reader.cluster, head)
-    if offset not in records:
+        raise OtherLogError(cluster, head)
+    at = bisect_left(records, offset, key=itemgetter(0))
+    if at == len(records) or records[at][0] != offset:
         raise NoRecordError(place, offset)
-    at = list(records).index(offset)
     return Inclusion(
         topic=place[0],
         partition=place[1],
         offset=offset,
-        value=_text(place, records[offset]),
+        value=_text(place, *records[at]),
         place=at,
         segment_path=tuple(inclusion(leaves, at)),
         segment=head.segment,
@@ -86,35 +100,45 @@ async def prove_inclusion(reader: LogReader, place: Place, offset: int) -> Inclu
     )
 
 
-def _text(place: Place, record: FetchedRecord) -> str:
+def _text(place: Place, offset: int, value: bytes | None) -> str:
     """A record of ours is JSON; what a stranger put there may be anything. Raises: NoRecordError."""
     try:
-        return (record.value or b"").decode()
+        return (value or b"").decode()
     except UnicodeDecodeError as error:
-        raise NoRecordError(place, record.offset) from error
+        raise NoRecordError(place, offset) from error
 
 
 def _leaves(place: Place, heads: Sequence[Published]) -> list[Hash]:
     return [one.head.segment.segment.leaf(*place) for one in heads]
 
 
-async def prove_consistency(reader: LogReader, place: Place, first: int, second: int | None = None) -> Consistency:
+async def prove_consistency(
+    reader: LogReader, place: Place, first: int, second: int | None = None, key: str | None = None, whose: str = ""
+) -> Consistency:
     """Proof that checkpoint `second`, or the newest, goes on from `first`; no record is read for it.
 
-    Raises: NoHeadsError, NoCheckpointError.
+    `key`, `whose`: as of `all_heads`. Raises: NoHeadsError, NoCheckpointError.
     """
-    heads = await all_heads(reader, place)
+    heads = await all_heads(reader, place, key, whose)
     second = second or len(heads)
     if not 0 < first <= second <= len(heads):
         raise NoCheckpointError(place, len(heads))
+    return await compute(whose, _consistent, place, heads, first, second)
+
+
+def _consistent(place: Place, heads: Sequence[Published], first: int, second: int) -> Consistency:
     leaves = _leaves(place, heads[:second])
     return Consistency(
         first=heads[first - 1].token, second=heads[second - 1].token, path=tuple(consistency(leaves, first))
     )
 
 
-async def export_bill(postgres: Postgres, cluster: Cluster, organization: str, bill_id: str) -> BillExport:
+async def export_bill(
+    postgres: Postgres, cluster: Cluster, organization: str, bill_id: str, key: str | None = None
+) -> BillExport:
     """An issued bill as the live read models show it, with its records, read from the log's beginning.
+
+    `key`: the thumbprint of the one that is to have signed; None: the one that signed last.
 
     Raises: UnknownResource, NoHeadsError, NotSignedYetError, OtherLogError.
     """
@@ -130,17 +154,20 @@ async def export_bill(postgres: Postgres, cluster: Cluster, organization: str, b
     async with LogReader(cluster) as reader:
         return BillExport(
             organization=organization,
+            generations=tuple(sorted(origins.generations)),
             bill_id=bill_id,
             total=row["total"],
             lines=tuple(BillLine.model_validate(json.loads(row["line"], parse_float=Decimal)) for row in lines),
-            log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill)),
-            catalog=await _proved(reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill)),
+            log=await _proved(reader, log, row["log_offset"], OfBill(origins, organization, bill), key),
+            catalog=await _proved(
+                reader, catalog, bill.positions.catalog - 1, OfCatalog(origins, organization, bill), key
+            ),
         )
 
 
-async def _proved(reader: LogReader, place: Place, last: int, wants: Wants) -> PartitionProof:
+async def _proved(reader: LogReader, place: Place, last: int, wants: Wants, key: str | None) -> PartitionProof:
     """What is wanted, under the newest checkpoint, which has to reach beyond the offset `last`."""
-    heads = await all_heads(reader, place)
+    heads = await all_heads(reader, place, key)
     newest = heads[-1]
     if newest.head.segment.end <= last:
         raise NotSignedYetError(place, last, newest.head.segment.end)

@@ -3,19 +3,30 @@
 It is RFC 6962's in all but its text, which is a JSON Web Signature as all checkpoints here are.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from projections.proof.merkle import root_of_peaks
 from projections.proof.segments import Segment, Tree
 from services.failures import Worded
-from services.signatures import Signed, Signer, read_signed, said
+from services.signatures import Signed, Signer, read_signed
 
 _AUDIENCE, _MEMBER = "trueup-tree-head", "head"
 _HASH_BYTES = 32
+_TOO_LARGE = 1 << 63
 
 
 #: Topic and partition.
@@ -40,6 +51,16 @@ Hex = Annotated[
 ]
 
 
+def _fits(value: int) -> int:
+    if not 0 <= value < _TOO_LARGE:
+        raise ValueError("must be a whole number from 0 on, of at most 8 bytes, as offsets are")
+    return value
+
+
+#: An offset, a place, an index or a count. The bounds stand in no schema: who reads JSON into doubles knows none such.
+Count = Annotated[int, AfterValidator(_fits)]
+
+
 class Document(BaseModel):
     """A part of what is signed, or of a file that is verified."""
 
@@ -49,9 +70,9 @@ class Document(BaseModel):
 class SegmentSaid(Document):
     """A segment as it is written down. `tick`: the quarter hour that ended it; none where it was full."""
 
-    start: int = Field(ge=0)
-    end: int = Field(ge=1)
-    records: int = Field(ge=1)
+    start: Count = Field(ge=0)
+    end: Count = Field(ge=1)
+    records: Count = Field(ge=1)
     root: Hex
     tick: datetime | None = None
 
@@ -73,8 +94,8 @@ class Head(Document):
     """
 
     topic: str
-    partition: int = Field(ge=0)
-    size: int = Field(ge=1)
+    partition: Count = Field(ge=0)
+    size: Count = Field(ge=1)
     segment: SegmentSaid
     root: Hex
     peaks: tuple[Hex, ...]
@@ -88,6 +109,13 @@ class Head(Document):
     def named(self) -> str:
         """Which one it is, in words."""
         return f"checkpoint {self.size} of {self.topic}/{self.partition}"
+
+    @property
+    def as_of(self) -> str:
+        """When it stands, in words: the quarter hour that ended its last segment, else the offset that it reaches."""
+        tick = self.segment.tick
+        moment = f"{tick.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if tick else f"offset {self.segment.end}"
+        return f"as of {moment}"
 
 
 def head_of(tree: Tree, last: Segment) -> Head:
@@ -107,6 +135,11 @@ def notary(secret: bytes) -> Signer:
     return Signer(secret, _AUDIENCE)
 
 
+def key_by(secret: SecretStr | None) -> str | None:
+    """The thumbprint of the key that the operator's secret gives; None: there is none here."""
+    return notary(secret.get_secret_value().encode()).key if secret else None
+
+
 def sign_head(signer: Signer, head: Head) -> str:
     """The head as a token: the same one whenever it is signed."""
     return signer.sign({_MEMBER: head.model_dump(mode="json", by_alias=True, exclude_none=True)})
@@ -119,11 +152,6 @@ def read_head(token: str, key: str | None = None) -> tuple[Head, str]:
     """
     signed: Signed = read_signed(token, _AUDIENCE, key)
     return _head(signed.content), signed.key
-
-
-def head_said(token: str) -> Head:
-    """A head as it is written, whoever signed it. Raises: ForgedError, StrangeHeadError."""
-    return _head(said(token))
 
 
 def _head(content: Any) -> Head:

@@ -2,7 +2,8 @@
 
 The heads of a partition stand in the partition of the same number. Those of one key are a series: each grows the tree
 of the one before by one segment. What does not (one that was appended twice, or that somebody else put there) is passed
-over.
+over, and so is a token that its key has not signed, whatever it says. Whoever knows the operator's key asks for the
+heads of that one; without, the key that signed last is as good as any, and a stranger's may be the last.
 """
 
 from collections.abc import Iterable
@@ -10,20 +11,21 @@ from typing import NamedTuple
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
 from projections.proof.segments import Tree
+from services.concurrency import compute
 from services.failures import ExpectedFailure, Worded
 from services.kafka import KafkaAdmin, LogReader
-from services.proof.head import Head, Place, StrangeHeadError, head_said, read_head
-from services.signatures import ForgedError, OtherKeyError, key_said
+from services.proof.head import Head, Place, StrangeHeadError, read_head
+from services.signatures import ForgedError, OtherKeyError
 
 #: So many records are looked at first to find the newest head: there is one for each quarter hour.
 _FIRST_LOOK = 50
 
 
 class NoHeadsError(Worded, ExpectedFailure):
-    """nothing is signed of {topic}/{partition} yet: let `trueup notary` run until the quarter hour is over"""
+    """nothing is signed of {topic}/{partition}{by} yet: let `trueup notary` run until the quarter hour is over"""
 
-    def __init__(self, place: Place) -> None:
-        super().__init__(topic=place[0], partition=place[1])
+    def __init__(self, place: Place, key: str | None = None) -> None:
+        super().__init__(topic=place[0], partition=place[1], by=f" with key {key}" if key else "")
 
 
 class Published(NamedTuple):
@@ -57,16 +59,18 @@ async def newest_head(reader: LogReader, place: Place, key: str) -> Head | None:
     return None
 
 
-async def all_heads(reader: LogReader, place: Place, key: str | None = None) -> list[Published]:
+async def all_heads(reader: LogReader, place: Place, key: str | None = None, whose: str = "") -> list[Published]:
     """The heads that were signed with a key, else those of the key that signed last, by their size: 1, 2, ...
 
-    Signatures are for whoever relies on a head. Raises: NoHeadsError.
+    To verify a year's signatures takes many seconds: that is done in a thread, in the turn of the organization `whose`.
+    Raises: NoHeadsError, NoTurnError.
     """
     [start] = (await reader.beginning_offsets(TREE_HEADS, [place[1]])).values()
     [stop] = (await reader.end_offsets(TREE_HEADS, [place[1]])).values()
-    found = series_of(await _tokens(reader, place, start, stop), place, key)
+    tokens = await _tokens(reader, place, start, stop)
+    found = await compute(whose, series_of, tokens, place, key)
     if not found:
-        raise NoHeadsError(place)
+        raise NoHeadsError(place, key)
     return found
 
 
@@ -77,8 +81,8 @@ def series_of(tokens: Iterable[str], place: Place, key: str | None = None) -> li
     last = key
     for token in tokens:
         try:
-            signed_by, head = key_said(token), head_said(token)
-        except (ForgedError, StrangeHeadError):
+            head, signed_by = read_head(token, key)
+        except (OtherKeyError, ForgedError, StrangeHeadError):
             continue
         tree = trees.get(signed_by) or Tree(*place)
         if (head.topic, head.partition) == place and tree.grown(head.segment.segment) == head.tree:

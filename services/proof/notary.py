@@ -20,7 +20,7 @@ from services.proof.head import Place
 from services.proof.head import notary as signer_of
 from services.proof.keeping import places
 from services.proof.signing import Notary
-from services.run.process import Process, run_process
+from services.run.process import KafkaProcess, run_on_kafka
 from services.sight.metrics import SIGNED_TICK
 from services.sight.pulse import PULSE
 from services.signatures import NoSecretError, Signer
@@ -35,7 +35,8 @@ async def sign_log(
 ) -> None:
     """Sign what there is and what comes, until `stop` is set. `ready` is called once it knows where to go on.
 
-    Raises: OtherLogError, LogWentBackError, LogCutError, and what passes by itself: then it is to be begun anew.
+    Raises: OtherLogError, SignedBeyondError, LogWentBackError, LogCutError, and what passes by itself: then it is to be
+    begun anew.
     """
     async with LogReader(cluster) as reader, BatchWriter(cluster) as writer:
         notary, wanted = Notary(signer, reader, writer), await _places(cluster)
@@ -59,17 +60,17 @@ async def _places(cluster: Cluster) -> list[Place]:
         return await places(admin)
 
 
-async def _sign(process: Process) -> None:
+async def _sign(process: KafkaProcess) -> None:
     secret = process.settings.checkpoint_secret
     if secret is None:
         raise NoSecretError
     tune_garbage_collection()
     signer = signer_of(secret.get_secret_value().encode())
-    await sign_log(process.endpoints.kafka, signer, process.stop, ready=process.ready)
+    await sign_log(process.kafka, signer, process.stop, ready=process.ready)
 
 
 @click.command()
 @click.option("--ready-file", type=click.Path(path_type=Path, dir_okay=False), help="Written once the notary works.")
 def notary(ready_file: Path | None) -> None:
     """Sign the log with TRUEUP_CHECKPOINT_SECRET, quarter hour by quarter hour, until Ctrl-C."""
-    run_process(_sign, ready_file, seen_as="notary")
+    run_on_kafka(_sign, ready_file, seen_as="notary")

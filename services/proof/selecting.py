@@ -1,24 +1,25 @@
 """Which records of the log and the catalog a bill follows from, and the proof of all of them at once.
 
-The records are given a few at a time, in order; where they come from is nothing to this module.
+The records are given a few at a time, in order; where they come from is nothing to this module. Whoever verifies a file
+asks the same of each record in it, so nothing counts there that the exporter would have left out.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
 from events.codec import ForeignRecordError, decode_own
+from events.envelope import event_id
 from events.facts.bills import BillFact, BillIssued
 from events.facts.resources import AccountCreated
 from events.sources import LastSequences, Origins
 from projections.proof.merkle import Hash, pruned
 from projections.proof.segments import Cut, Cutter, Segment
+from projections.usage import PREFIX
 from services.proof.documents import PartitionProof, RecordSaid, SegmentProof
 from services.proof.head import Place, segment_said
-
-#: Whether a record is wanted.
-Wants = Callable[[int, bytes], bool]
 
 
 class _Said(msgspec.Struct, frozen=True, gc=False):
@@ -28,40 +29,65 @@ class _Said(msgspec.Struct, frozen=True, gc=False):
     source: str
     sequence: int
     organization: str
+    id: str = ""
     account: str | None = None
 
 
 _SAID = msgspec.json.Decoder(_Said)
+_FOREIGN, _AGAIN = "is no record of this system", "has a number that its source had used before"
+_OTHERS, _ASIDE = "is another organization's", "is none that the bill follows from"
 
 
 class _Reading:
-    """Records that count in one partition: this system's, each once."""
+    """Records that count in one partition: this system's, each once, of one organization.
 
-    def __init__(self, origins: Origins) -> None:
-        self._origins, self._sequences = origins, LastSequences()
+    What it makes of a record is what every reader of the log makes of it (`decode_own`, `LastSequences`), also where it
+    gets only some of them: what counts among all counts among fewer.
+    """
 
-    def counted(self, value: bytes) -> _Said | None:
-        """What the next record says; None: it does not count."""
+    def __init__(self, origins: Origins, organization: str) -> None:
+        self._origins, self._organization, self._sequences = origins, organization, LastSequences()
+
+    def read(self, value: bytes) -> "_Said | str":
+        """What the next record says; a text: why it does not count."""
         try:
             said = _SAID.decode(value)
         except msgspec.MsgspecError:
-            return None
-        counts = self._origins.own(said.source) and self._sequences.accepts(said.source, said.sequence)
-        return said if counts else None
+            return _FOREIGN
+        if not self._origins.own(said.source) or not (value.startswith(PREFIX) or _has_its_id(said)):
+            return _FOREIGN
+        if not self._sequences.accepts(said.source, said.sequence):
+            return _AGAIN
+        return said if said.organization == self._organization else _OTHERS
+
+
+def _has_its_id(said: _Said) -> bool:
+    """As `decode_own` asks it of all but usage in its usual form."""
+    return said.id == str(event_id(said.source, said.sequence))
+
+
+class Wants(Protocol):
+    """Which records of a partition are wanted; it is asked of them in their order."""
+
+    def why_not(self, offset: int, value: bytes) -> str | None:
+        """Why the next record is not wanted, in words that follow its offset; None: it is."""
 
 
 class OfBill:
     """The records of the log that a bill follows from: all of its family up to its positions, and what tells of it."""
 
     def __init__(self, origins: Origins, organization: str, bill: BillIssued) -> None:
-        self._origins, self._reading = origins, _Reading(origins)
-        self._organization, self._bill = organization, bill
+        self._origins, self._reading, self._bill = origins, _Reading(origins, organization), bill
         self._members: set[str] = set()
 
-    def __call__(self, offset: int, value: bytes) -> bool:
-        said = self._reading.counted(value)
-        if said is None or said.organization != self._organization:
-            return False
+    def why_not(self, offset: int, value: bytes) -> str | None:
+        """As `Wants` has it."""
+        said = self._reading.read(value)
+        if isinstance(said, str):
+            return said
+        return None if self._is_wanted(said, offset, value) else _ASIDE
+
+    def _is_wanted(self, said: _Said, offset: int, value: bytes) -> bool:
         if said.account is None:
             return said.type == "ClockTicked" and offset < self._bill.positions.log
         if said.type == "AccountCreated":
@@ -90,12 +116,14 @@ class OfCatalog:
     """The records of the catalog that it follows from: those of the whole organization, and no other customer's."""
 
     def __init__(self, origins: Origins, organization: str, bill: BillIssued) -> None:
-        self._reading, self._organization, self._end = _Reading(origins), organization, bill.positions.catalog
+        self._reading, self._end = _Reading(origins, organization), bill.positions.catalog
 
-    def __call__(self, offset: int, value: bytes) -> bool:
-        said = self._reading.counted(value)
-        ours = said is not None and said.organization == self._organization and said.account is None
-        return ours and offset < self._end
+    def why_not(self, offset: int, value: bytes) -> str | None:
+        """As `Wants` has it."""
+        said = self._reading.read(value)
+        if isinstance(said, str):
+            return said
+        return None if said.account is None and offset < self._end else _ASIDE
 
 
 class Collector:
@@ -111,7 +139,9 @@ class Collector:
 
     def take(self, records: Sequence[tuple[int, bytes | None]]) -> None:
         """The next records, in order."""
-        self._held |= {offset: value for offset, value in records if value and self._wants(offset, value)}
+        self._held |= {
+            offset: value for offset, value in records if value and self._wants.why_not(offset, value) is None
+        }
         for cut in self._cutter.take(records):
             self._complete(cut)
 

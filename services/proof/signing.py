@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from events.topics import TREE_HEADS
+from events.topics import GAP_HEADER, TREE_HEADS
 from projections.proof.segments import Cut, Cutter, Tree
-from services.breaks import LogCutError, LogWentBackError
+from services.breaks import BreakError, LogCutError, LogWentBackError
 from services.failures import ExpectedFailure, Worded
 from services.kafka import BatchWriter, Cluster, FetchedRecord, LogReader, Record
 from services.proof.head import Head, Place, head_of, sign_head
@@ -24,8 +24,7 @@ _AT_ONCE = 200_000
 
 class OtherLogError(Worded, ExpectedFailure):
     """{topic}/{partition} at offsets {start} to {end} is not what checkpoint {size} was signed over: the log was
-    changed, or made anew. Find out which; of a log that was made anew `billing.tree-heads` is to be deleted, after a
-    copy of it was kept, and made anew by `trueup migrate`
+    changed, made anew, or restored from before it was signed. Find out which; unless somebody has changed it, {mend}
     """
 
     def __init__(self, cluster: Cluster, head: Head) -> None:
@@ -35,7 +34,25 @@ class OtherLogError(Worded, ExpectedFailure):
             start=head.segment.start,
             end=head.segment.end,
             size=head.size,
+            mend=_mend(cluster),
         )
+
+
+class SignedBeyondError(BreakError):
+    """{topic}/{partition} ends at offset {end}, but is signed up to offset {signed}: it was restored from before it was
+    signed, truncated, or made anew. Restore what is newer, or, where there is nothing newer, {mend}
+    """
+
+    def __init__(self, cluster: Cluster, place: Place, end: int, signed: int) -> None:
+        topic, partition = place
+        super().__init__(topic=cluster.topic(topic), partition=partition, end=end, signed=signed, mend=_mend(cluster))
+
+
+def _mend(cluster: Cluster) -> str:
+    return (
+        f"keep a copy of {cluster.topic(TREE_HEADS)}, delete it and run `trueup migrate`, which makes it anew:"
+        " the notary then signs the log as it stands, from its beginning"
+    )
 
 
 @dataclass(slots=True)
@@ -61,7 +78,7 @@ class Notary:
         """Go on from the newest head of a partition, else from its beginning.
 
         The last segment is read again: a key that was changed signs from the beginning, and a log that was changed is
-        found where it matters. Raises: OtherLogError, LogCutError, LogWentBackError.
+        found where it matters. Raises: OtherLogError, LogCutError, SignedBeyondError.
         """
         head = await newest_head(self._reader, place, self._signer.key)
         tree = head.tree if head else Tree(*place)
@@ -70,7 +87,7 @@ class Notary:
         if beginning:
             raise LogCutError(self._reader.cluster, *place, beginning)
         if end < tree.end:
-            raise LogWentBackError(self._reader.cluster, *place, end, tree.end)
+            raise SignedBeyondError(self._reader.cluster, place, end, tree.end)
         if head is not None:
             await self._check(place, head)
         self._growing[place] = _Growing(tree, Cutter(tree.end), tree.end, head.segment.tick if head else None)
@@ -111,5 +128,12 @@ class Notary:
 
 
 def numbered(records: Iterable[FetchedRecord]) -> list[tuple[int, bytes | None]]:
-    """Records as a cutter takes them."""
-    return [(record.offset, record.value) for record in records]
+    """Records as a cutter takes them.
+
+    What `trueup restore` puts where the log had no record is none: with it, what was signed would not be found again.
+    """
+    return [(one.offset, one.value) for one in records if one.value or not _fills_a_gap(one)]
+
+
+def _fills_a_gap(record: FetchedRecord) -> bool:
+    return any(name == GAP_HEADER for name, _ in record.headers or ())

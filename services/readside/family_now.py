@@ -16,7 +16,7 @@ from events.facts.bills import Positions
 from projections.calendar import later
 from projections.clock import today_of
 from projections.rating.index import FamilyIndex, index_families
-from projections.readmodels import balances, directory
+from projections.readmodels import directory
 from projections.readmodels.facts import CATALOG_PARTITION
 from projections.readmodels.positions import Position
 from projections.readmodels.settled_rows import settled_rows
@@ -203,11 +203,11 @@ async def iterate_roots(postgres: Postgres, organization: str, *, page: int = 50
 async def iterate_prepaid_roots(
     postgres: Postgres, organization: str, accounts: Sequence[str] | None, *, page: int = 100
 ) -> AsyncIterator[Sequence[str]]:
-    """The roots of these accounts (None: of all) that have prepayments, by id; a page at a time, as before."""
+    """The roots of these accounts (None: of all) that have or had prepayments, by id; a page at a time, as before."""
     after = ""
     while True:
         async with reading_live(postgres) as connection:
-            rows = await connection.fetch(balances.PREPAID_ROOTS_PAGE, organization, accounts, after, page)
+            rows = await connection.fetch(directory.PREPAID_ROOTS_PAGE, organization, after, page, accounts)
         if not rows:
             return
         after = rows[-1]["root_id"]

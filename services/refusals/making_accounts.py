@@ -32,11 +32,13 @@ _log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0
 #: What stands in a row for what is no text (`rows.py`): the code that was sent is another one.
 _UNREADABLE = "\ufffd"
-#: An organization whose usage names more codes than this that no account may have is left alone from then on: somebody
-#: has to see to its publisher first.
-_IMPOSSIBLE_MAX = 10_000
-#: Refused records of an organization that are seen to before the next one's turn.
-_ROUND = 500
+#: An organization of whose usage more than so many records stay refused is left alone from then on: somebody has to see
+#: to its publisher first.
+_GIVEN_UP_MAX = 10_000
+#: Records that were sent again are known again by this process, the newest so many.
+_SENT_MAX = 100_000
+#: Refused records of an organization that are seen to before the next look, and organizations that are seen to at once.
+_ROUND, _ORGANIZATIONS_AT_ONCE = 500, 10
 #: Accounts that one transaction makes: until it ends, nobody else's commands get a place in the event store.
 AT_ONCE = 100
 
@@ -57,8 +59,11 @@ class AccountMaker:
     ) -> None:
         self._postgres, self._every, self._cluster, self._usage = postgres, every, cluster, usage
         self._generations = generations
-        #: Codes that no account may have, by organization: their usage stays refused.
-        self._impossible: dict[str, set[str]] = {}
+        #: Ids of records that stay refused, by organization: no account may have their code, or they came back.
+        self._given_up: dict[str, set[str]] = {}
+        self._sent: dict[str, None] = {}
+        self._outages: dict[str, Outage] = {}
+        self._at_once = asyncio.Semaphore(_ORGANIZATIONS_AT_ONCE)
 
     async def run(self) -> None:
         """Until cancelled; what passes by itself is waited out."""
@@ -73,29 +78,45 @@ class AccountMaker:
                 await asyncio.sleep(0 if more else LOOK_SECONDS)
 
     async def look(self) -> bool:
-        """See to what is refused now; whether there may be more. Raises: what passes."""
+        """See to what is refused now, of each organization; whether there may be more. Raises: what passes."""
         async with self._every.connection() as connection:
             organizations = await refused_usage.organizations_with(connection, Reason.UNKNOWN_ACCOUNT)
-        return any([await self._see_to(organization) for organization in organizations])
+        return any(await asyncio.gather(*(self._passes(organization) for organization in organizations)))
+
+    async def _passes(self, organization: str) -> bool:
+        """The same of one; what stands in its way is in no other's."""
+        async with self._at_once:
+            try:
+                more = await self._see_to(organization)
+            except Passing as error:
+                outage = Outage("accounts_of_usage_not_made", organization=organization)
+                self._outages.setdefault(organization, outage).met(error)
+                return False
+            if (over := self._outages.pop(organization, None)) is not None:
+                over.over()
+            return more
 
     async def _see_to(self, organization: str) -> bool:
-        postgres, impossible = self._postgres.of(organization), self._impossible.setdefault(organization, set())
-        if len(impossible) > _IMPOSSIBLE_MAX:
+        postgres, given_up = self._postgres.of(organization), self._given_up.setdefault(organization, set())
+        if len(given_up) > _GIVEN_UP_MAX:
             return False
         wanted = [
             Condition(refused_usage.HAS_REASON, Reason.UNKNOWN_ACCOUNT),
             Condition(refused_usage.IS_CUT, False),
-            Condition(refused_usage.IS_OF_NONE_OF, sorted(impossible)),
+            Condition(refused_usage.IS_NONE_OF, sorted(given_up)),
         ]
         async with postgres.connection() as connection:
             listed = await refused_usage.page(connection, organization, wanted, _ROUND, newest_first=False)
-        rows = [one.row for one in listed]
-        codes = list(dict.fromkeys(row.account for row in rows if row.account is not None))
+        # Who was sent and is here again was not refused for want of an account.
+        named = {one.row.id: one.row.account for one in listed if one.row.account and one.row.id not in self._sent}
+        codes, impossible = list(dict.fromkeys(named.values())), set[str]()
         for start in range(0, len(codes), AT_ONCE):
             impossible |= await self._make(postgres, organization, codes[start : start + AT_ONCE])
-        if len(impossible) > _IMPOSSIBLE_MAX:
-            _log.error("usage_names_no_accounts", organization=organization, codes=len(impossible))
-        rows = [row for row in rows if row.account not in impossible]
+        rows = [one.row for one in listed if named.get(one.row.id) not in (None, *impossible)]
+        left = {one.row.id for one in listed} - {row.id for row in rows}
+        given_up |= left
+        if left:
+            _log.warning("usage_names_no_accounts", organization=organization, records=len(given_up))
         await self._replay(postgres, organization, rows)
         return len(listed) == _ROUND
 
@@ -121,5 +142,11 @@ class AccountMaker:
 
     async def _replay(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> None:
         if rows:
-            partitions = self._generations().partitions
-            await replay_refused(postgres, self._usage, self._cluster, organization, partitions, rows)
+            await self._send(postgres, organization, rows)
+            self._sent |= dict.fromkeys(row.id for row in rows)
+            while len(self._sent) > _SENT_MAX:
+                del self._sent[next(iter(self._sent))]
+
+    async def _send(self, postgres: Postgres, organization: str, rows: Sequence[Row]) -> None:
+        partitions = self._generations().partitions
+        await replay_refused(postgres, self._usage, self._cluster, organization, partitions, rows)

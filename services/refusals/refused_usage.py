@@ -22,7 +22,7 @@ ON CONFLICT (organization, id) DO UPDATE SET
 """
 #: Conditions on rows, of the list and of what is sent again.
 IS_ONE_OF, IS_CUT, HAS_REASON, IS_OF_ACCOUNT = "id = ANY({})", "cut = {}", "reason = {}", "account = {}"
-IS_OF_NONE_OF = "account <> ALL ({})"
+IS_NONE_OF = "id <> ALL ({})"
 #: When they were last refused.
 REFUSED_FROM, REFUSED_UNTIL = "refused >= {}", "refused < {}"
 _ORGANIZATIONS = """

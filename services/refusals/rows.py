@@ -75,7 +75,7 @@ def row_of(record: FetchedRecord, partition: int) -> Row | None:
     return Row(
         organization,
         id_of(record),
-        _name(said.subject) or (_name(code_of_key) if of_key == organization else None),
+        _name(code_of_key if said.subject is None and of_key == organization else said.subject),
         _name(said.id, _USAGE_ID_MAX),
         _text(headers[REASON_HEADER]),
         _text(headers.get(RULE_HEADER, b"")),

@@ -25,7 +25,7 @@ COMMANDS = {
     "api": ("services.api.cli:api", "Serve HTTP: commands and queries."),
     "relay": ("services.relay.cli:relay", "Carry facts from the event store to Kafka."),
     "ingest": ("services.ingest.cli:ingest", "Rate usage into the log."),
-    "projector": ("services.projector.worker:projector", "Fill the read models from the log."),
+    "projector": ("services.projector.cli:projector", "Fill the read models from the log."),
     "notary": ("services.proof.notary:notary", "Sign the log, quarter hour by quarter hour, for auditors."),
     "doctor": ("services.doctor.cli:doctor", "Try every connection, right and setting of the servers."),
     "status": ("services.status.cli:status", "Say how far everybody is, who waits, what was proved last."),

@@ -17,10 +17,11 @@ import uvloop
 
 from services.concurrency import cancel_all
 from services.failures import Passing, Worded
+from services.kafka import Cluster
 from services.outage import until_stopped
 from services.run.server_settings import PREFIX, SECRETS, text_of
 from services.run.settings import Settings, load_settings
-from services.run.stack import Endpoints, known_endpoints
+from services.run.stack import Endpoints, known_endpoints, known_kafka
 from services.run.stack.supervise import stop_on_signals
 from services.sight.port import open_port
 from services.sight.pulse import PULSE
@@ -43,6 +44,16 @@ class Process:
     ready: Callable[..., None]
 
 
+@dataclass(frozen=True, slots=True)
+class KafkaProcess:
+    """The same of one that does without Postgres."""
+
+    settings: Settings
+    kafka: Cluster
+    stop: asyncio.Event
+    ready: Callable[..., None]
+
+
 class NotYetMigratedError(Worded, Passing):
     """{why}; until then this process waits"""
 
@@ -56,10 +67,35 @@ def run_process(
     is how the process' port calls it, and it waits for servers that do not answer yet and for `trueup migrate`, so that
     nothing has to be started in any order. Raises: ExpectedFailure.
     """
+
+    async def begun(settings: Settings, servers: Endpoints, stop: asyncio.Event, ready: Callable[..., None]) -> None:
+        await body(Process(settings, servers, stop, ready))
+
+    _begin(known_endpoints, begun, ready_file, seen_as)
+
+
+def run_on_kafka(
+    body: Callable[[KafkaProcess], Awaitable[None]], ready_file: Path | None = None, *, seen_as: str | None = None
+) -> None:
+    """The same for what needs no Postgres: it neither waits for one nor has to know of any. Raises: ExpectedFailure."""
+
+    async def begun(settings: Settings, kafka: Cluster, stop: asyncio.Event, ready: Callable[..., None]) -> None:
+        await body(KafkaProcess(settings, kafka, stop, ready))
+
+    _begin(known_kafka, begun, ready_file, seen_as)
+
+
+#: The servers that it needs, and how they are found.
+_Servers = TypeVar("_Servers")
+_Find = Callable[[Settings], Coroutine[Any, Any, _Servers]]
+_Body = Callable[[Settings, _Servers, asyncio.Event, Callable[..., None]], Awaitable[None]]
+
+
+def _begin(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | None, seen_as: str | None) -> None:
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)  # an earlier run's: whoever looks at it would take this one for ready
     raise_file_limit()
-    uvloop.run(_run(body, ready_file, seen_as))
+    uvloop.run(_run(find, body, ready_file, seen_as))
 
 
 def raise_file_limit() -> None:
@@ -70,21 +106,21 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-async def _run(body: Callable[[Process], Awaitable[None]], ready_file: Path | None, seen_as: str | None) -> None:
+async def _run(find: _Find[_Servers], body: _Body[_Servers], ready_file: Path | None, seen_as: str | None) -> None:
     settings = load_settings()
     with _port(settings, seen_as) as port_facts, stop_on_signals(asyncio.Event()) as stop:
-        endpoints = None if seen_as else await known_endpoints(settings)
+        found = None if seen_as else await find(settings)
 
         def ready(**facts: object) -> None:
             PULSE.begun()
             tell_ready(ready_file, {**facts, **port_facts})
 
         async def attempt() -> None:
-            servers = endpoints or await _unless_stopped(stop, known_endpoints(settings))
+            servers = found or await _unless_stopped(stop, find(settings))
             if servers is None:
                 return
             try:
-                await body(Process(settings, servers, stop, ready))
+                await body(settings, servers, stop, ready)
             except NotMigratedError as error:
                 if not seen_as:
                     raise

@@ -67,6 +67,8 @@ class Settings(KafkaSettings, PostgresSettings):
     """Whether usage over HTTP for an account that is not there brings it into being, as m3ter does."""
     skeleton_accounts_kafka: bool = False
     """The same for usage over Kafka, within seconds after it was refused for that."""
+    api_public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$")
+    """What links begin with that others follow, where the API is behind a proxy: https://billing.example.com."""
     api_rate: int = Field(default=50, ge=0, le=100_000)
     """Requests a second that an API process takes of one organization, and as many submissions of usage; 0: all."""
     api_burst: int = Field(default=200, ge=1, le=100_000)

@@ -148,7 +148,7 @@ async def test_a_bug_is_logged_by_its_request_and_its_organization_and_the_next_
         async with http_client(url) as client:
             headers = {"x-correlation-id": "mine"}
             failed = await client.get(f"/organizations/{store.organization}/billjobs", headers=headers)
-            monkeypatch.setattr("services.api.health.Health.told", fails)
+            monkeypatch.setattr("services.api.health.Health.report", fails)
             next_one = await client.get("/health")  # on the same connection
     assert (failed.status_code, next_one.status_code) == (500, 500)
     [line, other] = [line for line in logged if line["event"] == "request_failed"]

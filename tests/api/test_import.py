@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-import sys
+import signal
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.api.measured import counted
+from tests.forked import started
 from tests.ingest.live import Live
 from tests.store.kit import Store
 
@@ -20,22 +21,24 @@ MAPPED = ("--map", "when=ts", "--map", "n=measure.calls", "--set", "meter=api")
 async def imported(path: Path, url: str, store: Store, *more: str, killed: bool = False) -> tuple[int, str]:
     """Run it; returns its status and all that it said."""
     key = await store.credentials(store.organization)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "services.run.cli", "import", str(path), "--url", url, "--organization", store.organization, *more),
-        env=os.environ | {"COLUMNS": "200", "TRUEUP_API_KEY": key.access_key_id, "TRUEUP_API_SECRET": key.api_secret},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    said = path.with_name("said")
+    said.unlink(missing_ok=True)
+    process = await started(
+        *("import", str(path), "--url", url, "--organization", store.organization, *more),
+        environment=os.environ
+        | {"COLUMNS": "200", "TRUEUP_API_KEY": key.access_key_id, "TRUEUP_API_SECRET": key.api_secret},
+        log=said,
     )
-    async with asyncio.timeout(120):
-        if killed:
-            position = path.with_name(path.name + ".imported.json")
-            while not position.exists():
-                await asyncio.sleep(0.01)
-            process.kill()
-        said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    try:
+        async with asyncio.timeout(120):
+            if killed:
+                position = path.with_name(path.name + ".imported.json")
+                while not position.exists():
+                    await asyncio.sleep(0.01)
+                return await process.kill(), ""
+            return await process.wait(), said.read_text()
+    finally:
+        await process.kill()
 
 
 def lines(count: int) -> str:
@@ -50,7 +53,7 @@ async def test_a_file_is_sent_once_however_often_it_is_begun(
     path = tmp_path / "usage.csv"
     path.write_text(lines(12_000))
     ended, _ = await imported(path, url, store, *MAPPED, killed=True)
-    assert ended < 0
+    assert ended == 128 + signal.SIGKILL
     status, said = await imported(path, url, store, *MAPPED)
     assert status == 0 and "were sent before" in said, said
     status, said = await imported(path, url, store, *MAPPED)

@@ -65,6 +65,34 @@ async def test_accounts_are_made_once_and_their_usage_counts_once_whoever_is_los
     assert lost
 
 
+async def test_what_an_account_does_not_mend_is_sent_once_at_most(
+    metered: httpx.AsyncClient, store: Store, system: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No subject, with an account's code in the key: refused as of no account, whatever accounts there are."""
+    at, sent = store.endpoints, list[str]()
+    monkeypatch.setattr("services.refusals.making_accounts.LOOK_SECONDS", 0.05)
+    really = SharedWriter.append
+
+    async def counting(writer: SharedWriter, topic: str, partition: int, records: list[Record]) -> list[Appended]:
+        sent.extend(topic for _ in records)
+        return await really(writer, topic, partition, records)
+
+    monkeypatch.setattr(SharedWriter, "append", counting)
+    event = {
+        "specversion": "1.0", "id": "e", "source": "/test", "type": "trueup.usage", "subject": "", "time": TS,
+        "organization": store.organization, "data": {"meter": "api", "measure": {"calls": 2}},
+    }  # fmt: skip
+    record = Record(usage_key(store.organization, "keyed"), json.dumps(event).encode())
+    app = create_app(at.database_url, at.kafka, token_secret=TOKEN_SECRET, accounts_of_records=True)
+    async with system.worker(), served(app):
+        await system.writer.append(USAGE, 0, [record])
+        await system.settled()
+        await asyncio.sleep(2)
+        assert (await metered.get("/accounts")).json()["data"] == []
+        [refused] = (await metered.get("/usage/rejected")).json()["data"]
+    assert (refused["reason"], "accountCode" in refused, sent) == ("unknown-account", False, [])
+
+
 async def test_without_the_wish_it_stays_refused(
     metered: httpx.AsyncClient, url: str, store: Store, system: Live
 ) -> None:

@@ -11,12 +11,12 @@ import pytest
 from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
+from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import Place
 from services.archive.reading import load
-from services.archive.restoring import GAP_HEADER, restore
+from services.archive.restoring import restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import BatchWriter, Cluster, LogReader, Record, bytes_of_name, new_admin, new_producer
@@ -190,7 +190,7 @@ async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, 
     with pytest.raises(PartitionsDifferError, match="3 partitions, but was archived with 2"):
         await restore(wider, place, LIMIT)
 
-    with pytest.raises(TopicMissingError, match=r"topic nowhere\.billing\.events does not exist"):
+    with pytest.raises(TopicMissingError, match=r"topic nowhere\.billing\.tree-heads does not exist"):
         await Archiver(cluster_of(stack, "nowhere"), place).keep()
     with pytest.raises(AnotherTopicError, match=r"it ends at offset 0, and \d+ are kept"):
         empty = cluster_of(stack, "empty")

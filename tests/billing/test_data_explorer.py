@@ -52,6 +52,9 @@ async def test_fees_are_told_by_month_until_they_are_billed(shop: Shop) -> None:
     kept = {name: commitment[name] for name in ("accountId", "currency", "startDate", "endDate", "version")}
     await shop.do("PUT", f"commitments/{held}", kept | {"amount": 50, "feeDates": [fee("2026-02-01", 50)]})
     assert await by_month(shop, **of("acme")) == {"2026-02": {"USD": -50}}
+    # Nor is it forgotten with the last prepayment of its account.
+    await shop.do("DELETE", f"commitments/{held}", force="true")
+    assert await by_month(shop, **of("acme")) == {"2026-02": {"USD": -100}}
 
 
 async def test_what_is_asked_wrongly_is_named(shop: Shop) -> None:
@@ -81,6 +84,10 @@ async def test_commitments_are_a_file_for_whoever_has_its_link(shop: Shop) -> No
         assert await ids(**of("acme")) == [first]
         assert await ids(limit=1) == [other]
         assert await ids(dimensions=[*of("acme")["dimensions"], *of("bmce")["dimensions"]]) == []
+        wide = {"startDate": "1970-01-01T00:00:01Z", "endDate": "2200-01-01T20:00:00Z"}
+        await shop.configure(timezone="America/New_York")
+        assert len(await ids(**wide)) == 3
+        await shop.configure(timezone="UTC")
         # What a link does not say, it does not open.
         url = httpx.URL((await shop.do("POST", DOWNLOAD, span | of("acme")))["downloadUrl"])
         for wider in (url.copy_remove_param("accountIds"), url.copy_set_param("endDate", "2027-01-01")):
@@ -88,3 +95,10 @@ async def test_commitments_are_a_file_for_whoever_has_its_link(shop: Shop) -> No
         elsewhere = url.copy_with(path=f"/organizations/{shop.organization}/commitments")
         assert (await anybody.get(elsewhere)).status_code == 401
         assert (await anybody.get(url.copy_remove_param("access_token"))).status_code == 401
+
+
+async def test_a_file_has_as_many_as_were_asked_for_the_newest_first(shop: Shop) -> None:
+    acme = await shop.account("acme")
+    made = [await prepaid(shop, acme, fee("2026-02-01", number + 1)) for number in range(5)]
+    found = await shop.do("GET", f"{DOWNLOAD}/file", startDate="2026-01-01", endDate="2026-01-02", limit=3)
+    assert [one["id"] for one in found["data"]] == made[:1:-1]

@@ -19,7 +19,7 @@ from services.ingest.cli import run_ingest
 from services.kafka import BatchWriter, Cluster, LogReader, Record, new_admin
 from services.migrate.migrate import migrate
 from services.migrate.topic_settings import config_of
-from services.projector.worker import run_projector
+from services.projector.cli import run_projector
 from services.relay.cli import run_relay
 from services.run.settings import Settings
 from services.run.stack import Endpoints, Stack

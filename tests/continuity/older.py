@@ -5,11 +5,9 @@
 
 import asyncio
 import os
-import signal
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from events.topics import EVENTS
@@ -18,6 +16,7 @@ from services.postgres import TablesMovedError, connected
 from services.readside.live import Live, filling_schema, read_live
 from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
+from tests.forked import ForkedChild, started
 from tests.system.story import Wire
 
 WORDS = "are of another version than this program: "
@@ -99,9 +98,7 @@ async def projectors(home: Home, count: int = 1) -> AsyncIterator[Callable[[], A
 
     async def kill() -> None:
         for process in processes:
-            if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
-                await process.wait()
+            await process.kill()
 
     try:
         yield kill
@@ -109,13 +106,12 @@ async def projectors(home: Home, count: int = 1) -> AsyncIterator[Callable[[], A
         await kill()
 
 
-async def _projector(home: Home) -> Process:
+async def _projector(home: Home) -> ForkedChild:
     environment = os.environ | {
         "TRUEUP_KAFKA_BOOTSTRAP": home.cluster.bootstrap,
         "TRUEUP_DATABASE_URL": home.database_url,
     }
-    command = (sys.executable, "-m", "services.run.cli", "projector")
-    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
+    return await started("projector", environment=environment, log=Path(os.devnull))
 
 
 @asynccontextmanager

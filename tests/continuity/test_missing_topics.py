@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import signal
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from events.topics import CHECKPOINTS, EVENTS, USAGE, USAGE_REJECTED
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish
+from tests.forked import started
 from tests.system.story import set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -37,24 +36,20 @@ async def without(home: Home, topic: str, worker: str, said: Path) -> None:
         "TRUEUP_DATABASE_URL": home.database_url,
     }
     named = f"topic {topic} does not exist"
-    with said.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.run.cli", worker, env=environment, stdout=file, stderr=file
-        )
+    said.touch()
+    process = await started(worker, environment=environment, log=said)
     try:
         async with asyncio.timeout(PATIENCE_S):
             while named not in said.read_text():
                 await asyncio.sleep(0.1)
         await asyncio.sleep(WATCHED_SECONDS)
         assert process.returncode is None
-        process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         async with asyncio.timeout(30):
-            await process.wait()
+            await process.stop()
         assert time.monotonic() - began < 7  # it took 8 s of a machine that had nothing else to do
     finally:
-        if process.returncode is None:
-            process.kill()
+        await process.kill()
     lines = said.read_text().splitlines()
     assert len(lines) < 10, lines
     assert sum(named in line for line in lines) == 1, lines

@@ -9,7 +9,7 @@ import click
 from events.topics import EVENTS, USAGE
 from services.api.cli import GRACE_SECONDS
 from services.ingest.cli import GROUP as INGEST_GROUP
-from services.projector.worker import GROUP as PROJECTOR_GROUP
+from services.projector.cli import GROUP as PROJECTOR_GROUP
 from services.run.cli import trueup
 from services.run.server_settings import PREFIX
 from services.run.settings import Settings, SettingsError, load_settings

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from services.importing.files import FileChangedError, NoHeaderError, Position, UnknownFormatError, rows_of, size_of
+from services.importing.files import (
+    BrokenHeaderError,
+    FileChangedError,
+    NoHeaderError,
+    Position,
+    UnknownFormatError,
+    rows_of,
+    size_of,
+)
 from services.importing.rows import (
     Layout,
     RowError,
@@ -57,6 +65,11 @@ def test_what_is_no_field_is_told_before_anything_is_sent(tmp_path: Path) -> Non
     for name in ("colour", "measure", "measure.", "sizes.big"):
         with pytest.raises(UnknownFieldError):
             check_field(name)
+
+
+def test_a_header_that_is_no_csv_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BrokenHeaderError, match=r"the first line of .*u\.csv must be CSV"):
+        rows(tmp_path / "u.csv", '"account"x,ts\nacme,2026-01-01\n')
 
 
 def test_lines_of_csv_are_counted_as_an_editor_does(tmp_path: Path) -> None:

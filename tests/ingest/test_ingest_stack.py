@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import random
-import signal
-import sys
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +16,7 @@ from events.facts.usage import UsageRated, UsageRead
 from events.sources import usage_source
 from events.topics import EVENTS
 from services.kafka import Record
+from tests.forked import ForkedChild, started
 from tests.ingest.live import PATIENCE_S, Live, usages
 from tests.ingest.world import NOW, World
 
@@ -147,14 +146,12 @@ async def test_kill_minus_nine_in_mid_load_loses_and_doubles_nothing(system: Liv
     for _ in range(3):
         process = await _start_worker(system, tmp_path)
         await asyncio.sleep(1.5)
-        os.kill(process.pid, signal.SIGKILL)
-        await process.wait()
+        await process.kill()
     good, bad = await loading
     process = await _start_worker(system, tmp_path)
     log = await system.settled()
-    process.terminate()
     async with asyncio.timeout(PATIENCE_S):
-        assert await process.wait() == 0
+        assert await process.stop() == 0
     assert Counter(fact.usage_id for fact in usages(log)) == Counter(good)
     assert sorted(one["value"] for one in await system.rejected()) == sorted(bad)
 
@@ -183,7 +180,7 @@ async def _load(system: Live, world: World) -> tuple[list[str], list[str]]:
     return good, bad
 
 
-async def _start_worker(system: Live, folder: Path) -> asyncio.subprocess.Process:
+async def _start_worker(system: Live, folder: Path) -> ForkedChild:
     ready = folder / "ready.json"
     ready.unlink(missing_ok=True)
     environment = os.environ | {
@@ -191,11 +188,10 @@ async def _start_worker(system: Live, folder: Path) -> asyncio.subprocess.Proces
         "TRUEUP_DATABASE_URL": system.endpoints.database_url,
         "TRUEUP_WORKER_SESSION_MS": "6000",
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "ingest", "--ready-file", str(ready), env=environment
-    )
+    log = folder / "log"
+    process = await started("ingest", "--ready-file", str(ready), environment=environment, log=log)
     async with asyncio.timeout(PATIENCE_S):
         while not ready.exists():
-            assert process.returncode is None, "the worker ended before it was ready"
+            assert process.returncode is None, log.read_text()
             await asyncio.sleep(0.05)
     return process

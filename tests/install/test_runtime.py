@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from services.run.up import SERVICES
 from tests.forked import SHORT
 from tests.install.machine import LIST, PATIENCE_S, ROOT, Checkout, entries, normal, pythons
 
@@ -32,13 +34,23 @@ def embedded() -> set[str]:
     return {line for line in lines if line and not line.startswith("#")}
 
 
+def checkout_with_uv(folder: Path, only: Sequence[str] = ()) -> Checkout:
+    """With pip and the pinned uv of the environment that runs this: to bring them is tested in `test_install.py`."""
+    checkout, own = Checkout(folder, OWN, only), ROOT / ".venv"
+    subprocess.run([OWN, "-m", "venv", "--without-pip", checkout.venv], timeout=PATIENCE_S, check=True)
+    [here], [there] = (list(venv.glob("lib/*/site-packages")) for venv in (own, checkout.venv))
+    shutil.copytree(here / "pip", there / "pip")
+    (checkout.venv / "installer").symlink_to(own / "installer")
+    return checkout
+
+
 def test_what_is_left_out_is_what_the_product_asks_for() -> None:
     assert embedded() and embedded() <= asked_for()[0]
 
 
 def test_the_runtime_is_the_locked_one_and_runs_code_that_comes_later(tmp_path: Path) -> None:
     """In the order of the Dockerfile: packages first, code afterwards."""
-    checkout, folder = Checkout(tmp_path / "trueup", OWN), tmp_path / "runtime"
+    checkout, folder = checkout_with_uv(tmp_path / "trueup"), tmp_path / "runtime"
     for room in CODE:
         shutil.rmtree(checkout.folder / room)
     done = checkout.install("runtime", str(folder))
@@ -56,12 +68,14 @@ def test_the_runtime_is_the_locked_one_and_runs_code_that_comes_later(tmp_path: 
     assert product - embedded() <= installed.keys()
     assert not installed.keys() & (embedded() | {"pip", "uv", "setuptools"} | development - product)
     assert installed.items() <= {(name, version) for _, name, version in entries(checkout.lock.read_text())}
-    for command in (*SHORT, "api", "relay", "ingest", "projector"):
-        assert "Usage: trueup" in says("trueup", command, "--help")
+    assert "Usage: trueup projector" in says("trueup", "projector", "--help")
+    loads = "import click; from services.run.cli import trueup; context = click.Context(trueup);"
+    loads += f"print(len([trueup.get_command(context, name) for name in {(*SHORT, *SERVICES)}]))"
+    assert says("python", "-c", loads) == f"{len(SHORT) + len(SERVICES)}\n"
 
 
 def test_what_the_lock_does_not_name_is_refused(tmp_path: Path) -> None:
-    checkout = Checkout(tmp_path / "trueup", OWN)
+    checkout = checkout_with_uv(tmp_path / "trueup")
     checkout.lock.write_text("".join(text for text, name, _ in entries(checkout.lock.read_text()) if name != "h11"))
     done = checkout.install("runtime", str(tmp_path / "runtime"), ATTEMPTS="1")
     assert done.returncode == 1
@@ -69,6 +83,6 @@ def test_what_the_lock_does_not_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_argument_that_is_none_is_told(tmp_path: Path) -> None:
-    done = Checkout(tmp_path / "trueup", OWN, only=("rich",)).install("runtime")
+    done = checkout_with_uv(tmp_path / "trueup", only=("rich",)).install("runtime")
     assert done.returncode == 1
     assert done.stderr == "install: unknown arguments 'runtime'; wanted: none, runtime FOLDER [EXTRA]... or uv ARG...\n"

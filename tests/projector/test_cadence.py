@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from services.kafka import Polled
-from services.projector import pace, slices, worker
+from services.projector import handler as handling
+from services.projector import pace, slices
+from services.projector.handler import IDLE_S, ProjectorHandler
 from services.projector.pace import FRESH_S, QUIET_S
-from services.projector.worker import IDLE_S, ProjectorHandler
 from tests.projector.clock import Clock
 
 
@@ -53,7 +54,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(pace, "time", made)
     monkeypatch.setattr(slices, "time", made)
-    monkeypatch.setattr(worker, "time", made)
+    monkeypatch.setattr(handling, "time", made)
     return made
 
 

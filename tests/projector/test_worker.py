@@ -2,16 +2,15 @@
 
 import asyncio
 import os
-import signal
-import sys
-from asyncio.subprocess import Process
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from events.topics import EVENTS
 from services.kafka import LogReader
 from services.readside.live import live_schema, use_schema
+from tests.forked import ForkedChild, started
 from tests.projector.conftest import PARTITIONS, Place
 from tests.projector.driving import empty, everything, project
 from tests.projector.log import Log, days
@@ -20,13 +19,12 @@ pytestmark = pytest.mark.stack
 WAIT_SECONDS = 60
 
 
-async def _start(place: Place) -> Process:
+async def _start(place: Place) -> ForkedChild:
     environment = os.environ | {
         "TRUEUP_KAFKA_BOOTSTRAP": place.cluster.bootstrap,
         "TRUEUP_DATABASE_URL": place.endpoints.database_url,
     }
-    command = (sys.executable, "-m", "services.run.cli", "projector")
-    return await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
+    return await started("projector", environment=environment, log=Path(os.devnull))
 
 
 async def _folded(place: Place) -> int:
@@ -63,8 +61,7 @@ async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place
             await log.append(place.cluster)
             if burst in (1, 3):
                 await _until(place, 200)
-                process.send_signal(signal.SIGKILL)
-                await process.wait()
+                await process.kill()
                 process = await _start(place)
         async with LogReader(place.cluster) as reader:
             end = sum((await reader.end_offsets(EVENTS, range(PARTITIONS))).values())
@@ -73,10 +70,8 @@ async def test_killed_in_mid_load_it_leaves_what_an_undisturbed_one_leaves(place
             while await _due(place):  # draws and lines follow the balances
                 await asyncio.sleep(0.02)
     finally:
-        if process.returncode is None:
-            process.terminate()
-            await asyncio.wait_for(process.wait(), WAIT_SECONDS)
-    assert process.returncode == 0
+        status = await asyncio.wait_for(process.stop(), WAIT_SECONDS)
+    assert status == 0
     disturbed = await everything(place)
     await empty(place)
     await project(place)

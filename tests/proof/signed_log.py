@@ -41,6 +41,7 @@ class SignedLog:
         """The bill, shown as it was issued."""
         return BillExport(
             organization=ORGANIZATION,
+            generations=tuple(sorted(ORIGINS.generations)),
             bill_id=self.bill.bill_id,
             total=self.bill.total,
             lines=self.bill.lines,

@@ -1,10 +1,12 @@
 """The log, or a copy of it, is compared with what was signed; a record that was put in or changed is found."""
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from projections.proof.segments import Cutter
+from projections.proof.segments import Cutter, Segment, Tree
 from services.proof.checking import Check
-from services.proof.head import Head
+from services.proof.head import Head, head_of
 from services.proof.keeping import series_of
 from tests.proof.signed_log import LOG, OTHER_SIGNER, SIGNER, Numbered, signed_log, tokens_of
 
@@ -76,6 +78,23 @@ def test_heads_that_come_twice_or_from_others_are_passed_over() -> None:
     assert [one.token for one in series_of(mixed, LOG, SIGNER.key)] == tokens
     assert [one.token for one in series_of(mixed, LOG, OTHER_SIGNER.key)] == theirs[:1]
     assert series_of(tokens, ("billing.events", 1)) == [] and series_of([], LOG) == []
+
+
+def in_the_name_of(key: str, head: Head) -> str:
+    """A head as somebody else says it, who names a key that is not his."""
+    content = {"aud": "trueup-tree-head", "head": head.model_dump(mode="json", by_alias=True, exclude_none=True)}
+    return jwt.encode(content, Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": key})
+
+
+def test_a_head_in_the_operators_name_neither_counts_nor_holds_up_his_own() -> None:
+    """It grows the operator's tree as well as his own do, by another segment; only it is not signed by him."""
+    tokens = tokens_of(RECORDS, LOG)
+    for at in range(len(tokens)):
+        tree = HEADS[at - 1].tree if at else Tree(*LOG)
+        segment = Segment(tree.end, tree.end + 9, 9, bytes(32), None)
+        false = in_the_name_of(SIGNER.key, head_of(tree.grown(segment), segment))
+        for key in (SIGNER.key, None):
+            assert [one.token for one in series_of([*tokens[:at], false, *tokens[at:]], LOG, key)] == tokens
 
 
 def test_whoever_signs_the_same_log_signs_the_same_texts() -> None:

@@ -128,18 +128,25 @@ def test_several_leaves_are_proved_by_what_lies_between_them(data: st.DataObject
     kept = sorted(data.draw(st.sets(st.integers(0, size - 1)), label="kept"))
     leaves = leaves_of(size)
     root, hashes = root_of(leaves), pruned(leaves, kept)
-    held = {place: leaves[place] for place in kept}
+    held = [(place, leaves[place]) for place in kept]
     assert root_by_pruned(held, size, hashes) == root
     bit = data.draw(st.integers(0, 255), label="bit")
-    for place in kept:
-        assert root_by_pruned(held | {place: flipped(leaves[place], bit)}, size, hashes) != root
+    for at, (place, leaf) in enumerate(held):
+        assert root_by_pruned([*held[:at], (place, flipped(leaf, bit)), *held[at + 1 :]], size, hashes) != root
+        for more in ((place, flipped(leaf, bit)), (place, leaf)):
+            for where in (at, at + 1):
+                with pytest.raises(UnprovenError, match="each once"):
+                    root_by_pruned([*held[:where], more, *held[where:]], size, hashes)
+    if len(held) > 1:
+        with pytest.raises(UnprovenError):
+            root_by_pruned(held[::-1], size, hashes)
     for place in range(len(hashes)):
         assert root_by_pruned(held, size, changed(hashes, place, bit)) != root
     for wrong in (hashes[:-1] if hashes else [root], [*hashes, root]):
         with pytest.raises(UnprovenError):
             root_by_pruned(held, size, wrong)
     with pytest.raises(UnprovenError):
-        root_by_pruned({size: root}, size, hashes)
+        root_by_pruned([(size, root)], size, hashes)
 
 
 @given(st.integers(0, 300))

@@ -141,5 +141,5 @@ async def test_a_record_that_was_put_into_the_log_is_named(stack: Stack, place: 
             await check_partition(reader, LOG)
         with pytest.raises(OtherLogError, match="is not what checkpoint"):
             await prove_inclusion(reader, LOG, place)
-        with pytest.raises(OtherLogError, match="the log was changed, or made anew"):
+        with pytest.raises(OtherLogError, match="the log was changed, made anew, or restored"):
             await Notary(SIGNER, reader, writer).begin(LOG)

@@ -41,6 +41,7 @@ def test_a_quarter_hour_ends_a_segment_and_a_test_clock_does_not() -> None:
     found = [one.segment for one in cut(LOG)]
     assert [(one.start, one.end, one.records) for one in found] == [(0, 3, 3), (3, 5, 2), (5, 8, 3)]
     assert [one.tick for one in found] == [NEW_YEAR + number * timedelta(minutes=15) for number in (1, 2, 3)]
+    assert found[1]._replace(tick=None).leaf("t", 0) != found[1].leaf("t", 0)
     assert found[1].root == root_of([record_leaf(3, b"c"), record_leaf(4, tick(2))])
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import os
 import re
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +17,12 @@ from events.sources import clock_source, commands_source
 from events.topics import BILL_LINES
 from services.continuity.check import log_partitions
 from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
+from services.postgres import connected
+from services.relay.cursor import try_lead
 from services.relay.relay import QUARTER_S
 from services.run.stack import Stack
 from services.store.events import NewEvent, append
+from tests.forked import started
 from tests.relay.driving import (
     Log,
     Place,
@@ -57,6 +58,38 @@ async def test_a_second_relay_waits_and_takes_over(store: Store) -> None:
         await commands(store, 3)
         await until(lambda: relayed_all(store))
         await check_nothing_lost_or_doubled(store, log, after)
+
+
+async def test_an_event_of_a_newer_version_is_named_and_left_to_a_newer_relay(store: Store) -> None:
+    after = await caught_up_head(store)
+    await commands(store, 2)
+    newest = after + 3
+
+    async def raise_version(by: int) -> None:
+        async with connected(store.endpoints.database_url) as connection:
+            statement = "UPDATE store.events SET schema_version = schema_version + $1 WHERE position = $2 RETURNING 1"
+            assert await connection.fetchval(statement, by, newest)
+
+    async def is_lead_free() -> bool:
+        async with connected(store.endpoints.database_url) as connection:
+            return await try_lead(connection)
+
+    await raise_version(90)
+    async with log_of(store) as log:
+        with structlog.testing.capture_logs() as lines:
+            async with relay(store):
+                await until(lambda: _is_said(lines, "relay_begins_anew"))
+                await until(is_lead_free)
+                assert not await log.read(commands_source(store.generations.commands))
+                await raise_version(-90)
+                await until(lambda: relayed_all(store))
+        await check_nothing_lost_or_doubled(store, log, after)
+    [said] = {line["error"] for line in lines if line["event"] == "relay_begins_anew"}
+    assert said.startswith(f"NewerEventError: event {newest} of the store is of a newer version of Trueup: ")
+
+
+async def _is_said(lines: Sequence[Any], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
 
 
 async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,13 +128,10 @@ async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_
         writing = asyncio.gather(*(commands(store, 40) for _ in range(2)))
         for number in range(4):
             ready = tmp_path / f"ready-{number}"
-            child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.run.cli", "relay", "--ready-file", str(ready), env=environment
-            )
+            child = await started("relay", "--ready-file", str(ready), environment=environment, log=Path(os.devnull))
             await until(lambda ready=ready: asyncio.to_thread(ready.exists))  # type: ignore[misc]
             await asyncio.sleep(0.1 * number)
-            child.send_signal(signal.SIGKILL)
-            await child.wait()
+            await child.kill()
         async with relay(store):
             await writing
             await until(lambda: relayed_all(store))

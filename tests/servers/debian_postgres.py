@@ -26,6 +26,8 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 class DebianPostgres(EmbeddedPostgres):
     """It shows a certificate for 127.0.0.1, or one for elsewhere."""
 
+    kept = None  # the other clusters are of another version
+
     def __init__(self, folder: Path, certificate: str = "server") -> None:
         super().__init__(folder)
         self.port = free_ports(1)[0]

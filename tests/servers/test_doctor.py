@@ -4,8 +4,6 @@ says the right word, and no other.
 
 import json
 import re
-import sys
-from asyncio import create_subprocess_exec, subprocess, wait_for
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +23,7 @@ from services.migrate.topics import make_topics
 from services.run.process import environment_of
 from services.run.settings import Settings
 from services.run.stack import told_endpoints
+from tests.forked import trueup
 from tests.servers.broken import (
     Break,
     advertised_elsewhere,
@@ -93,12 +92,7 @@ async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: P
 
 
 async def run(settings: Settings, *options: str) -> tuple[int, str, str]:
-    process = await create_subprocess_exec(
-        sys.executable, "-m", "services.run.cli", "doctor", *options,
-        env=environment_of(settings, told_endpoints(settings)), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    said, complained = await wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode(), complained.decode()
+    return await trueup("doctor", *options, environment=environment_of(settings, told_endpoints(settings)))
 
 
 async def test_the_command_ends_with_0_if_all_is_right(place: Place) -> None:

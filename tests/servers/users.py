@@ -1,7 +1,5 @@
 """A system whose every process enters Kafka as a user of its own, who may do what docs/servers.md says and no more."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +10,9 @@ from services.run.cluster import cluster_at
 from services.run.process import environment_of
 from services.run.settings import Settings, load_settings
 from services.run.stack import Endpoints, Stack
+from services.run.stack.supervise import Supervisor
 from services.run.up import SERVICES, Service, System
+from tests.forked import ForkedChild, prepare, trueup
 from tests.servers.rights import documented
 from tests.servers.secured_kafka import TLS, SecuredKafka, password_of
 
@@ -39,13 +39,9 @@ class Installation:
 
     async def command(self, user: str, *arguments: str) -> tuple[int, str]:
         """A command as this user: its status and all that it says."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.run.cli", *arguments,
-            env=environment_of(self.settings_of(user), self.endpoints_of(user)),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        said, _ = await asyncio.wait_for(process.communicate(), 120)
-        return process.returncode or 0, said.decode()
+        environment = environment_of(self.settings_of(user), self.endpoints_of(user))
+        status, out, err = await trueup(*arguments, environment=environment)
+        return status, out + err
 
 
 def settings_of(broker: SecuredKafka, home: Path, prefix: str, user: str) -> Settings:
@@ -75,7 +71,8 @@ async def installed(broker: SecuredKafka, home: Path, prefix: str) -> AsyncItera
     settings = settings_of(broker, home, prefix, "migrate")
     stack = Stack(settings)
     try:
-        system = System(settings, await stack.start(), home, quiet=True)
+        await prepare()
+        system = System(settings, await stack.start(), home, quiet=True, supervisor=Supervisor(ForkedChild))
         found = Installation(broker, home, prefix, system)
         system._services = {
             name: Service(name, found.settings_of(name), system.endpoints, system.supervisor, home, quiet=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from projections.settlement import Family, draft_bills
 from projections.settlement.obligations import obligations
 from services.simulate.player import RefusedError
-from tests.settlement.playing import accounts_of, family_of, play_terms
+from tests.settlement.playing import accounts_of, family_of, play_terms, play_text
 from tests.settlement.stories import DAYS, LAST, START, Random, days, families
 from tests.settlement.test_laws import laws
 
@@ -28,13 +28,13 @@ def summed(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def billed_at(family: Family, day: date) -> dict[str, Decimal]:
-    """What bills for the day would charge of fees of prepayments."""
-    prepaid = {one.fund.id for one in family.terms.prepayments}
+    """What bills for the day would charge of fees of prepayments, or give back of those that there were."""
+    minimums = {minimum.id for minimum in family.terms.minimums}
     return summed(
         (draft.currency, line.amount)
         for draft in draft_bills(family, date=day)
         for line in draft.lines
-        if line.key.type == "COMMITMENT_FEE" and line.key.agreement_id in prepaid
+        if line.key.type == "COMMITMENT_FEE" and line.key.agreement_id not in minimums
     )
 
 
@@ -50,9 +50,14 @@ def test_what_is_due_until_a_day_is_what_its_bill_charges(data: st.DataObject, f
         today = max(today, data.draw(days(0, DAYS)))
         player.bill(today, data.draw(st.sampled_from([None, *accounts_of(family)])))
         for code in [one["code"] for one in family.lists["commitments"]]:
-            if data.draw(st.booleans()):
-                with suppress(RefusedError):
-                    player.update("commitment", code, {"amount": Decimal(data.draw(st.integers(1, 400)))}, None)
+            with suppress(RefusedError):
+                match data.draw(st.sampled_from(["keep", "amount", "currency", "delete"])):
+                    case "amount":
+                        player.update("commitment", code, {"amount": Decimal(data.draw(st.integers(1, 400)))}, None)
+                    case "currency":
+                        player.update("commitment", code, {"currency": "EUR"}, None)
+                    case "delete":
+                        player.delete("commitment", code, True)
     held = family_of(player)
     for day in (today, today + timedelta(days=data.draw(st.integers(0, 60))), NEVER):
         assert due_until(held, day, today) == billed_at(held, day)
@@ -67,3 +72,27 @@ def test_of_chosen_accounts_there_is_what_is_theirs(family: Random) -> None:
     whole = list(obligations(held, START))
     for account in held.terms.accounts:
         assert list(obligations(held, START, {account})) == [one for one in whole if one.account_id == account]
+
+
+def test_what_was_billed_before_it_became_a_minimum_is_given_back() -> None:
+    player = play_text(STORY)
+    player.update("commitment", "c", {"commitmentType": "MINIMUM", "feeDates": None}, None)
+    family = family_of(player)
+    [draft] = draft_bills(family, date=START)
+    assert due_until(family, NEVER, START) == {draft.currency: draft.total} == {"USD": Decimal(-100)}
+
+
+#: What is billed of the commitment has a key that a minimum's true-up would have, too.
+STORY = """
+accounts:
+  - {code: acme}
+commitments:
+  - code: c
+    account: acme
+    amount: 100
+    startDate: 2026-01-01
+    endDate: 2027-01-01
+    feeDates: [{date: 2026-01-01, amount: 100, servicePeriodStartDate: 2026-01-01, servicePeriodEndDate: 2027-01-01}]
+steps:
+  - bill: {date: 2026-01-01}
+"""

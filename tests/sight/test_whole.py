@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -20,6 +17,7 @@ from services.postgres import connected
 from services.run.process import environment_of
 from services.status.processes import told_in
 from services.store.generations import load_generations
+from tests import forked
 from tests.sight.asking import Numbers, until_not_ready
 from tests.sight.conftest import PARTITIONS, Seen
 from tests.system.story import START, Wire, set_up, settled, usage_of
@@ -27,17 +25,11 @@ from tests.system.story import START, Wire, set_up, settled, usage_of
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-async def trueup(seen: Seen, *words: str) -> tuple[int, str]:
-    """Exit status and what it printed."""
-    environment = environment_of(seen.settings, seen.system.endpoints)
-    ran = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.run.cli", *words),
-        env=environment | {"COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-    )
-    async with asyncio.timeout(120):
-        told, _ = await ran.communicate()
-    return ran.returncode or 0, told.decode()
+async def trueup(seen: Seen, *words: str, **more: str) -> tuple[int, str]:
+    """Exit status and what it printed; `more` of its environment."""
+    environment = environment_of(seen.settings, seen.system.endpoints) | {"COLUMNS": "200"} | more
+    code, told, _ = await forked.trueup(*words, environment=environment)
+    return code, told
 
 
 async def status(seen: Seen) -> tuple[int, dict[str, Any]]:
@@ -146,13 +138,10 @@ async def test_processes_elsewhere_are_asked_by_their_urls_and_who_does_not_answ
 
 
 async def test_without_a_server_the_rest_is_told_and_which_one_is_away(seen: Seen) -> None:
-    settings = {"TRUEUP_KAFKA_BOOTSTRAP": "127.0.0.1:1", "TRUEUP_DATABASE_URL": seen.system.endpoints.database_url}
-    ran = subprocess.run(
-        [sys.executable, "-m", "services.run.cli", "status", "--json", "--process", seen.urls["relay"]],
-        env=os.environ | settings, capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    document = json.loads(ran.stdout)
-    assert (ran.returncode, document.keys()) == (1, {"problems", "processes"})
+    asked = ("status", "--json", "--process", seen.urls["relay"])
+    code, told = await trueup(seen, *asked, TRUEUP_KAFKA_BOOTSTRAP="127.0.0.1:1")
+    document = json.loads(told)
+    assert (code, document.keys()) == (1, {"problems", "processes"})
     assert "Kafka" in document["problems"][0] and "127.0.0.1:1" in document["problems"][0]
     assert document["processes"][0]["ready"]
 

@@ -53,6 +53,9 @@ class EmbeddedPostgres(EmbeddedPart):
     name = "Postgres"
     #: What the server is started with.
     server_settings: Mapping[str, str] = SETTINGS
+    #: Where the first cluster that `initdb` makes is kept, for the next to be copies of it: to make one is most of what
+    #: its start takes, of which only those think who start many. None: each is made.
+    kept: Path | None = None
 
     def __init__(self, folder: Path, keep_open: tuple[int, ...] = ()) -> None:
         super().__init__()
@@ -87,10 +90,25 @@ class EmbeddedPostgres(EmbeddedPart):
         """Into a folder beside it, renamed when whole: an `initdb` that was killed half-way is simply made again."""
         fresh = self._folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        argv = [str(self._binaries() / "initdb"), "-D", str(fresh), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
+        if self.kept is not None and self.kept.exists():
+            await self._copy(self.kept, fresh)
+        else:
+            await self._make(fresh)
+            if self.kept is not None:
+                draft = self.kept.with_name(f"{self.kept.name}-{os.getpid()}")
+                await self._copy(fresh, draft)
+                draft.rename(self.kept)
+        fresh.rename(self._data)
+
+    async def _make(self, folder: Path) -> None:
+        argv = [str(self._binaries() / "initdb"), "-D", str(folder), "-U", NAME, "--auth=trust", "--encoding=UTF8"]
         argv += ["--locale=C", "--no-instructions"]
         await run_to_end(Command("initdb", argv, None, self._output, owner=self._owner), START_SECONDS)
-        fresh.rename(self._data)
+
+    async def _copy(self, source: Path, target: Path) -> None:
+        """With its owner and rights, on which the server insists."""
+        argv = ["cp", "-Rp", str(source), str(target)]
+        await run_to_end(Command("the copy of a cluster", argv, None, self._output), START_SECONDS)
 
     async def _serve(self) -> None:
         """Starts the server; after a crash, waits for the last of its old processes to leave the shared memory."""

@@ -1,0 +1,113 @@
+"""`trueup projector`: keeps the live read models up with the log, until it is stopped.
+
+Postgres wakes it when the relay has published: a change of the catalog brings no record to its partitions. While that
+connection is lost nobody is woken; once there is a new one everything is looked at, and now and then in any case.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+import structlog
+
+from events.topics import EVENTS
+from services.continuity.guard import Guard, guarded
+from services.kafka import Cluster, LogReader
+from services.outage import until_stopped
+from services.postgres import Postgres, PostgresUnreachableError, Role, connected, open_postgres
+from services.projection.replay import replay
+from services.projection.schemas import AlreadyRunningError, drop_leftovers
+from services.projector.handler import ProjectorHandler
+from services.run.process import Process, run_process
+from services.store.events import RELAYED
+from services.store.generations import load_generations
+from services.worker.host import host
+from services.worker.versions import when_current
+
+log = structlog.get_logger(__name__)
+
+GROUP = "trueup-projector"
+#: Records per poll.
+MAX_RECORDS = 20_000
+#: As many as a replay needs.
+CONNECTIONS = 6
+#: How long until the next attempt to be told of what the relay publishes, once the connection for it is lost.
+AGAIN_SECONDS = 1.0
+
+
+async def run_projector(
+    cluster: Cluster, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None = None
+) -> None:
+    """Fill the live read models until `stop` is set; `ready` is called once the first partitions are loaded.
+
+    Read models of another version are replaced first, by new ones that this process or another fills beside them;
+    `ready` is called before.
+
+    Raises: LogWentBackError, NotMigratedError, BrokenLogError, NewerLogError; what passes by itself is waited out.
+    """
+    await until_stopped(stop, "projector_begins_anew", lambda: _project(cluster, postgres_url, stop, ready))
+
+
+async def _fill(postgres: Postgres, cluster: Cluster) -> bool:
+    """Fill read models of this version and make them live; False: another process works on schemas."""
+    try:
+        await replay(postgres, cluster)
+    except AlreadyRunningError:
+        return False
+    return True
+
+
+async def _project(cluster: Cluster, postgres_url: str, stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
+    async with (
+        open_postgres(postgres_url, role=Role.PROJECTOR, most=CONNECTIONS) as postgres,
+        LogReader(cluster) as reader,
+    ):
+        async with postgres.connection() as connection:
+            generations = await load_generations(connection)
+        guard = Guard(cluster, postgres.connection, generations)
+        await guard.check()
+        await drop_leftovers(postgres)
+        handler = ProjectorHandler(postgres, reader, generations.origins)
+        woken = asyncio.Event()
+        work = partial(
+            host,
+            cluster,
+            topic=EVENTS,
+            group=GROUP,
+            handler=handler,
+            max_records=MAX_RECORDS,
+            stop=stop,
+            ready=ready,
+            woken=woken,
+        )
+        working = when_current(postgres, stop, work, ready, partial(_fill, postgres, cluster))
+        await guarded(guard, working, ring_when_relayed(postgres_url, woken))
+
+
+async def ring_when_relayed(postgres_url: str, woken: asyncio.Event) -> None:
+    """Set the event whenever the relay has published, until cancelled."""
+    while True:
+        try:
+            async with connected(postgres_url, Role.PROJECTOR) as connection:
+                await connection.add_listener(RELAYED, lambda *_: woken.set())
+                woken.set()  # what was published before
+                closed = asyncio.Event()
+                connection.tell_when_closed(closed)
+                await closed.wait()
+        except PostgresUnreachableError as error:
+            log.debug("not_woken_meanwhile", error=str(error))  # the worker says what the outage means to it
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+@click.command()
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once the projector runs.")
+def projector(ready_file: Path | None) -> None:
+    """Fill the read models from the log, until stopped. Run as many as there are partitions."""
+    run_process(_body, ready_file, seen_as="projector")
+
+
+async def _body(process: Process) -> None:
+    endpoints = process.endpoints
+    await run_projector(endpoints.kafka, endpoints.database_url, process.stop, process.ready)
