@@ -95,20 +95,15 @@ async def _follow(settings: Settings, url: str, seconds: float) -> None:
                 following.result()
         finally:
             if stop.is_set():
-                _end_soon()
+                threading.Thread(target=_cut_off, daemon=True).start()
             await cancel_all((following, stopping))
 
 
-def _end_soon() -> None:
+def _cut_off() -> None:
     """End this process, whatever a store does: a thread that waits for its answer cannot be told to stop."""
-
-    def cut_off() -> None:
-        _log.warning("cut_off", what="a pass that waits for the place of the archive; the next one does it again")
-        os._exit(0)
-
-    timer = threading.Timer(END_SECONDS, cut_off)
-    timer.daemon = True
-    timer.start()
+    time.sleep(END_SECONDS)
+    _log.warning("cut_off", what="a pass that waits for the place of the archive; the next one does it again")
+    os._exit(0)
 
 
 async def _rest(seconds: float, stop: asyncio.Event) -> None:
