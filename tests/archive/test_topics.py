@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.admin import NewTopic, RecordsToDelete
+from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
+from services.archive.counting import counts_of
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import Place
@@ -198,6 +199,21 @@ async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, 
         await Archiver(empty, place).keep()
     with pytest.raises(AnotherTopicError, match="another record than is kept"):
         await Archiver(await filled(stack, "remade"), place).keep()
+
+
+async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, place: Place) -> None:
+    cluster = cluster_of(stack, "wider-now")
+    await let_writers_stamp(cluster, COUNTS, LIMIT, may=False)
+    archiver = Archiver(cluster, place)
+    await archiver.keep()
+    assert counts_of(place) == COUNTS
+    async with administering(cluster) as admin:
+        await admin.create_partitions({cluster.topic(USAGE): NewPartitions(3)})
+    async with asyncio.timeout(60):  # until the broker tells of it
+        while counts_of(place)[USAGE] == COUNTS[USAGE]:
+            await archiver.keep()
+    assert load(place, USAGE, 2).pieces == ()
+    assert not [one for found in verify(place) for one in found.wrong]
 
 
 async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(stack: Stack, place: Place) -> None:
