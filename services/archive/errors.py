@@ -14,7 +14,7 @@ class ExtraMissingError(Worded, ExpectedFailure):
 
 
 class NoArchiveError(Worded, ExpectedFailure):
-    """{url} holds no archive of {topic}"""
+    """{url} holds no archive"""
 
 
 class PlaceError(Worded, ExpectedFailure):

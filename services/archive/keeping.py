@@ -16,8 +16,9 @@ import pyarrow as pa
 import structlog
 
 from events.topics import USAGE
+from services.archive.counting import begun, ended, put_counts
 from services.archive.errors import AnotherArchiverError, AnotherTopicError
-from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, sealed
+from services.archive.manifest import NAME, TOPICS, Manifest, folder_of, is_passed, part_of, seal
 from services.archive.pieces import read_piece, table_of, write_piece
 from services.archive.place import Place
 from services.archive.reading import load
@@ -53,12 +54,17 @@ class Archiver:
                 if topic not in counts:
                     raise TopicMissingError(self._cluster, topic)
             readers = {topic: usage if topic == USAGE else log for topic in TOPICS}
+            kept = await asyncio.to_thread(begun, self._place, counts)
             ends = {topic: await readers[topic].end_offsets(topic, range(counts[topic])) for topic in TOPICS}
             done = dict.fromkeys(TOPICS, 0)
             for topic, of_topic in ends.items():
                 begins = await readers[topic].beginning_offsets(topic, of_topic)
                 for partition, end in sorted(of_topic.items()):
+                    if partition == kept[topic]:  # somebody added it, to the topic whose other ones are kept
+                        kept[topic] = len(of_topic)
+                        await asyncio.to_thread(put_counts, self._place, kept)
                     done[topic] += await self._keep(readers[topic], topic, partition, begins[partition], end)
+            await asyncio.to_thread(ended, self._place, kept)
         return done
 
     async def _keep(self, reader: LogReader, topic: str, partition: int, begin: int, end: int) -> int:
@@ -158,4 +164,4 @@ def _check_known(place: Place, known: Manifest) -> None:
 
 
 def _write(place: Place, manifest: Manifest) -> None:
-    place.write(f"{manifest.folder}/{NAME}", sealed(manifest), part_of(manifest))
+    place.write(f"{manifest.folder}/{NAME}", seal(manifest), part_of(manifest))

@@ -10,6 +10,7 @@ name. A file is named by its content, too: so two archivers never write differen
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -52,12 +53,17 @@ class Piece(msgspec.Struct, frozen=True):
         return Mark(self.last_offset, self.last_ms, bytes.fromhex(self.last_digest))
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in a file together with its hash."""
+
+    format: int = FORMAT
+
+
+class Manifest(Sealed, frozen=True):
     """The pieces of one partition, in order."""
 
     topic: str
     partition: int
-    format: int = FORMAT
     pieces: tuple[Piece, ...] = ()
 
     @property
@@ -88,8 +94,8 @@ class _Sealed(msgspec.Struct):
     sha256: str
 
 
+S = TypeVar("S", bound=Sealed)
 _SEALED = msgspec.json.Decoder(_Sealed)
-_MANIFEST = msgspec.json.Decoder(Manifest)
 
 
 def folder_of(topic: str, partition: int) -> str:
@@ -112,23 +118,30 @@ def is_passed(name: str, manifest: Manifest) -> bool:
     return found is not None and int(found[1] or found[2]) <= manifest.next
 
 
-def sealed(manifest: Manifest) -> bytes:
-    """A manifest as its file has it."""
-    raw = msgspec.json.encode(manifest)
+def seal(content: msgspec.Struct) -> bytes:
+    """What a file has: the content, and its hash."""
+    raw = msgspec.json.encode(content)
     return msgspec.json.encode(_Sealed(msgspec.Raw(raw), hashlib.sha256(raw).hexdigest())) + b"\n"
 
 
-def unsealed(content: bytes, topic: str, partition: int, path: str) -> Manifest:
-    """The manifest of a file, which is whole and of this partition. Raises: BrokenArchiveError."""
+def unseal(file: bytes, wanted: type[S], path: str) -> S:
+    """The content of a file, which is whole and of this format. Raises: BrokenArchiveError."""
     try:
-        outer = _SEALED.decode(content)
-        found = _MANIFEST.decode(outer.manifest)
+        outer = _SEALED.decode(file)
+        is_whole = hashlib.sha256(bytes(outer.manifest)).hexdigest() == outer.sha256
+        found = msgspec.json.decode(outer.manifest, type=wanted)
     except msgspec.MsgspecError as error:
         raise BrokenArchiveError(path, f"is no manifest: {error}") from error
-    if hashlib.sha256(bytes(outer.manifest)).hexdigest() != outer.sha256:
+    if not is_whole:
         raise BrokenArchiveError(path, "is not as it was written: its hash is another one")
     if found.format != FORMAT:
         raise BrokenArchiveError(path, f"is of format {found.format}, and this program knows format {FORMAT}")
+    return found
+
+
+def manifest_of(content: bytes, topic: str, partition: int, path: str) -> Manifest:
+    """The manifest of a file, which is whole and of this partition. Raises: BrokenArchiveError."""
+    found = unseal(content, Manifest, path)
     if (found.topic, found.partition) != (topic, partition):
         raise BrokenArchiveError(path, f"is of {found.topic}/{found.partition}")
     position = 0

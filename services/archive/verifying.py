@@ -1,23 +1,43 @@
 """Is an archive as it was written? Every file is read whole and compared with its hash; all that is wrong is told.
 
 Whoever may change a file may change its manifest, too. So the records of the log are compared with what the notary has
-signed of them, where one runs: that stands in the archive as well, and nobody makes it without the operator's key.
+signed of them, where one runs: that stands in the archive as well, and nobody makes it without the operator's key. But
+whoever may remove the newest of it, too, makes the signature reach less far: so how far it does is told.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS
+from projections.proof.segments import tick_of
+from services.archive.counting import counts_of, folders, partitions
 from services.archive.errors import BrokenArchiveError, NoArchiveError
 from services.archive.manifest import TOPICS
 from services.archive.pieces import Kept, PieceGoneError, read_piece, records_of
 from services.archive.place import Place
-from services.archive.reading import load, partitions
+from services.archive.reading import load
 from services.proof.checking import Check
 from services.proof.head import read_head
 from services.proof.keeping import Published, series_of
-from services.signatures import ForgedError, OtherKeyError
+
+#: The ticks of the log are so far apart, and what stands before one is signed within seconds.
+_QUARTER_MS = 15 * 60 * 1000
+
+
+class Reach(NamedTuple):
+    """A partition of the log is what was signed with this key up to offset `signed`, of `end`; neither one's record is.
+
+    `is_late`: behind it stands a quarter hour that is over, and has been for another one.
+    """
+
+    partition: int
+    signed: int
+    end: int
+    key: str
+    is_late: bool
 
 
 @dataclass(slots=True)
@@ -30,9 +50,8 @@ class Verified:
     files: int = 0
     #: What Kafka had deleted before it was kept, which nothing mends.
     gaps: list[str] = field(default_factory=list)
-    #: Partitions that are what was signed, and the keys that signed.
-    signed: int = 0
-    keys: set[str] = field(default_factory=set)
+    #: How far partitions are what was signed; of one of which nothing is, or that is wrong, there is none.
+    signed: list[Reach] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -42,17 +61,24 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
     Raises: PlaceAwayError.
     """
     heads: dict[int, list[str]] = defaultdict(list)
+    there, missing = folders(place), ""
+    try:
+        counts = counts_of(place)
+    except (NoArchiveError, BrokenArchiveError) as error:
+        counts, missing = there, str(error)
     for topic in TOPICS:
-        found = Verified(topic)
+        found = Verified(topic, partitions=counts[topic])
+        if missing:
+            found.wrong, missing = [missing], ""  # once: and then whatever is there is looked at
         try:
-            found.partitions = len(partitions(place, topic))
-        except (NoArchiveError, BrokenArchiveError) as error:
+            partitions(place, topic, counts[topic])
+        except BrokenArchiveError as error:
             found.wrong.append(str(error))
         for partition in range(found.partitions):
             if topic in (EVENTS, CATALOG):
                 _compare(place, found, partition, series_of(heads[partition], (topic, partition), key), key)
             else:
-                for records in _read(place, found, partition):
+                for records in records_kept(place, found, partition):
                     if topic == TREE_HEADS:
                         heads[partition] += [(one.value or b"").decode(errors="replace") for one in records]
         yield found
@@ -61,25 +87,55 @@ def verify(place: Place, key: str | None = None) -> Iterator[Verified]:
 def _compare(place: Place, found: Verified, partition: int, signed: list[Published], key: str | None) -> None:
     """Read a partition of the log, and compare it with what was signed of it, as far as that goes."""
     check, wrong = Check([one.head for one in signed]), len(found.wrong)
-    for records in _read(place, found, partition):
+    behind = _Behind(signed[-1].head.segment.end if signed else 0)
+    for records in records_kept(place, found, partition):
         check.take((one.offset, one.value) for one in records)
+        behind.take(records)
     if len(found.wrong) > wrong:
         return  # what is left of it is not what was signed
     check.end()
     if check.difference is not None:
         found.wrong.append(f"{place.shown(found.topic)}/{partition} is not what was signed: {check.difference}")
     elif signed:
-        try:
-            found.keys.add(read_head(signed[-1].token, key)[1])
-            found.signed += 1
-        except (ForgedError, OtherKeyError) as error:
-            found.wrong.append(f"{signed[-1].head.named}: {error}")
-    elif key is not None and found.records:
+        _, signed_by = read_head(signed[-1].token)
+        found.signed.append(Reach(partition, behind.start, behind.end, signed_by, behind.is_late))
+        if key is not None and behind.is_late:
+            what = "and what stands behind it is a quarter hour old, or more"
+            found.wrong.append(f"{found.topic}/{partition} is signed up to offset {behind.start} alone, {what}")
+    elif key is not None and behind.end:
         found.wrong.append(f"nothing of {found.topic}/{partition} is signed with key {key}")
 
 
-def _read(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
-    """Every piece of a partition, in order; one that is broken is told and passed over."""
+class _Behind:
+    """What stands behind the records of a partition that were signed, from offset `start` to `end`.
+
+    One tick there is nothing: what was signed was kept right before. `is_late`: the notary had time for it.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start, self.end, self.is_late = start, 0, False
+        #: The first tick there, and when it was appended, in ms.
+        self._first: tuple[datetime, int] | None = None
+
+    def take(self, records: list[Kept]) -> None:
+        """The next records of the partition."""
+        for one in records:
+            self.end = one.offset + 1
+            if one.offset < self.start or self.is_late:
+                continue
+            tick = tick_of(one.value)
+            if self._first is not None:
+                first, ms = self._first
+                self.is_late = one.timestamp - ms >= _QUARTER_MS or tick not in (None, first)
+            elif tick is not None:
+                self._first = tick, one.timestamp
+
+
+def records_kept(place: Place, found: Verified, partition: int) -> Iterator[list[Kept]]:
+    """The records of a partition, in order, a list a piece; a piece that is broken is told and passed over.
+
+    Pieces may be replaced by a larger one meanwhile: then it goes on in that one, behind what it has told.
+    """
     position = 0
     try:
         manifest = load(place, found.topic, partition)

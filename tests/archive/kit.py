@@ -1,12 +1,17 @@
-"""Records as Kafka's reader has them, and files made of them."""
+"""Records as Kafka's reader has them, files made of them, and what stands in these."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
 from services.archive import keeping
 from services.archive.manifest import Manifest
-from services.archive.pieces import table_of
+from services.archive.pieces import Kept, read_piece, records_of, table_of
 from services.archive.place import Place
+from services.archive.verifying import verify
+
+COUNTS = {TREE_HEADS: 2, EVENTS: 2, CATALOG: 1, USAGE: 2}
 
 
 @dataclass(frozen=True)
@@ -28,3 +33,13 @@ def put(place: Place, topic: str, partition: int, fetched: list[Fetched], end: i
     known = keeping._cleaned(place, topic, partition)
     last = fetched[-1].offset + 1
     return keeping._put(place, known, table_of(partition, fetched), known.next, end or last, most=10_000_000)
+
+
+def records(place: Place, manifest: Manifest) -> Iterator[Kept]:
+    """All that is kept of a partition, in order."""
+    for piece in manifest.pieces:
+        yield from records_of(read_piece(place, manifest, piece))
+
+
+def wrong(place: Place) -> list[str]:
+    return [one for found in verify(place) for one in found.wrong]

@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.admin import NewTopic, RecordsToDelete
+from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
 from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
+from services.archive.counting import counts_of
 from services.archive.errors import AnotherTopicError, NotEmptyError, PartitionsDifferError
 from services.archive.keeping import Archiver
 from services.archive.place import Place
-from services.archive.reading import load, records
+from services.archive.reading import load
 from services.archive.restoring import restore
 from services.archive.verifying import verify
 from services.breaks import LogCutError, TopicMissingError
 from services.kafka import BatchWriter, Cluster, LogReader, Record, bytes_of_name, new_admin, new_producer
 from services.migrate.topics import let_writers_stamp
 from services.run.stack import Stack
+from tests.archive.kit import records
 from tests.kafka.odd_records import publish_with_unreadable_header
 
 pytestmark = pytest.mark.stack
@@ -93,9 +95,9 @@ async def standing(cluster: Cluster, topic: str) -> list[list[Seen]]:
     return found
 
 
-async def kept(place: Place, topic: str, partition: int) -> list[Seen]:
+def kept(place: Place, topic: str, partition: int) -> list[Seen]:
     manifest = load(place, topic, partition)
-    return [Seen(*one[:5], list(one.headers)) async for some in records(place, manifest) for one in some]
+    return [Seen(*one[:5], list(one.headers)) for one in records(place, manifest)]
 
 
 @asynccontextmanager
@@ -125,7 +127,7 @@ async def test_what_stands_in_the_topics_is_kept_once_and_comes_back(stack: Stac
     before[EVENTS] = await standing(cluster, EVENTS)
     for topic, by_partition in before.items():
         for partition, wanted in enumerate(by_partition):
-            for mine, theirs in zip(await kept(place, topic, partition), wanted, strict=True):
+            for mine, theirs in zip(kept(place, topic, partition), wanted, strict=True):
                 assert mine == theirs
     assert before[USAGE][1][-1].headers[0][0].startswith(b"\xff\xfe") and before[EVENTS][0][0].kind == 1
     assert not [one for found in verify(place) for one in found.wrong]
@@ -197,6 +199,21 @@ async def test_what_is_in_the_way_is_named_and_nothing_is_written(stack: Stack, 
         await Archiver(empty, place).keep()
     with pytest.raises(AnotherTopicError, match="another record than is kept"):
         await Archiver(await filled(stack, "remade"), place).keep()
+
+
+async def test_a_partition_that_somebody_adds_is_counted_and_kept(stack: Stack, place: Place) -> None:
+    cluster = cluster_of(stack, "wider-now")
+    await let_writers_stamp(cluster, COUNTS, LIMIT, may=False)
+    archiver = Archiver(cluster, place)
+    await archiver.keep()
+    assert counts_of(place) == COUNTS
+    async with administering(cluster) as admin:
+        await admin.create_partitions({cluster.topic(USAGE): NewPartitions(3)})
+    async with asyncio.timeout(60):  # until the broker tells of it
+        while counts_of(place)[USAGE] == COUNTS[USAGE]:
+            await archiver.keep()
+    assert load(place, USAGE, 2).pieces == ()
+    assert not [one for found in verify(place) for one in found.wrong]
 
 
 async def test_what_kafka_has_deleted_before_is_a_gap_of_usage_and_stops_the_log(stack: Stack, place: Place) -> None:

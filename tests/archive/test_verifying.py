@@ -1,27 +1,27 @@
 """An archive that somebody has changed: what was tampered with is named."""
 
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
-from services.archive import keeping
-from services.archive.errors import BrokenArchiveError
-from services.archive.manifest import NAME, Manifest, folder_of, sealed
-from services.archive.pieces import read_piece, records_of, table_of, write_piece
+from services.archive import counting, keeping
+from services.archive.errors import AnotherTopicError, BrokenArchiveError
+from services.archive.manifest import NAME, Manifest, folder_of, seal
+from services.archive.pieces import table_of, write_piece
 from services.archive.place import Place
 from services.archive.reading import load, load_all
 from services.archive.verifying import verify
-from tests.archive.kit import Fetched, put, some
-from tests.proof.signed_log import OTHER_SIGNER, SIGNER, signed_log, tokens_of
+from tests.archive.kit import COUNTS, put, some, wrong
 
 
 @pytest.fixture
 def whole(tmp_path: Path) -> Place:
     """An archive of all topics."""
     place = Place(str(tmp_path))
+    counting.begun(place, COUNTS)
     for topic, partition in (
         (TREE_HEADS, 0),
         (TREE_HEADS, 1),
@@ -34,10 +34,6 @@ def whole(tmp_path: Path) -> Place:
         put(place, topic, partition, some(0, 40))
         put(place, topic, partition, some(40, 10))
     return place
-
-
-def wrong(place: Place) -> list[str]:
-    return [one for found in verify(place) for one in found.wrong]
 
 
 def test_an_archive_that_is_as_it_was_written_says_what_it_holds(whole: Place) -> None:
@@ -80,10 +76,35 @@ def no_manifest(tmp_path: Path) -> tuple[Path, str]:
 
 
 def lost_partition(tmp_path: Path) -> tuple[Path, str]:
-    for file in (tmp_path / EVENTS / "0").iterdir():
-        file.unlink()
-    (tmp_path / EVENTS / "0").rmdir()
-    return tmp_path / EVENTS / "0", "is gone"
+    shutil.rmtree(tmp_path / EVENTS / "0")
+    return tmp_path / EVENTS / "0" / NAME, "is gone"
+
+
+def lost_last_partition(tmp_path: Path) -> tuple[Path, str]:
+    shutil.rmtree(tmp_path / EVENTS / "1")
+    return tmp_path / EVENTS / "1" / NAME, "is gone, or a first pass has not come to it"
+
+
+def lost_topic(tmp_path: Path) -> tuple[Path, str]:
+    shutil.rmtree(tmp_path / CATALOG)
+    return tmp_path / CATALOG / "0" / NAME, "is gone"
+
+
+def lost_counts(tmp_path: Path) -> tuple[Path, str]:
+    (tmp_path / counting.NAME).unlink()
+    return tmp_path / counting.NAME, "is gone"
+
+
+def changed_counts(tmp_path: Path) -> tuple[Path, str]:
+    file = tmp_path / counting.NAME
+    file.write_bytes(file.read_bytes().replace(b'"usage":2', b'"usage":1'))
+    return file, "is not as it was written"
+
+
+def fewer_counts(tmp_path: Path) -> tuple[Path, str]:
+    """By somebody who writes this file as we do."""
+    counting.put_counts(Place(str(tmp_path)), {**COUNTS, USAGE: 1})
+    return tmp_path / USAGE / "1", f"is none of the 1 partitions that {counting.NAME} says there are"
 
 
 def other_records(tmp_path: Path) -> tuple[Path, str]:
@@ -91,13 +112,17 @@ def other_records(tmp_path: Path) -> tuple[Path, str]:
     manifest = load(Place(str(tmp_path)), EVENTS, 0)
     file = tmp_path / EVENTS / "1" / manifest.pieces[0].name
     file.write_bytes((tmp_path / EVENTS / "0" / manifest.pieces[0].name).read_bytes())
-    (tmp_path / EVENTS / "1" / NAME).write_bytes(sealed(Manifest(EVENTS, 1, pieces=manifest.pieces)))
+    (tmp_path / EVENTS / "1" / NAME).write_bytes(seal(Manifest(EVENTS, 1, pieces=manifest.pieces)))
     return file, "has other records than its manifest says"
 
 
 @pytest.mark.parametrize(
-    "tamper", [changed_byte, gone, changed_manifest, lost_manifest, no_manifest, lost_partition, other_records]
-)
+    "tamper",
+    [
+        changed_byte, gone, changed_manifest, lost_manifest, no_manifest, lost_partition, lost_last_partition,
+        lost_topic, lost_counts, changed_counts, fewer_counts, other_records,
+    ],
+)  # fmt: skip
 def test_what_was_tampered_with_is_named(
     whole: Place, tmp_path: Path, tamper: Callable[[Path], tuple[Path, str]]
 ) -> None:
@@ -108,6 +133,29 @@ def test_what_was_tampered_with_is_named(
             load_all(whole)
 
 
+def test_a_first_pass_that_was_killed_is_no_whole_archive(tmp_path: Path) -> None:
+    place = Place(str(tmp_path))
+    assert counting.begun(place, COUNTS) == COUNTS
+    for topic, partition in ((TREE_HEADS, 0), (TREE_HEADS, 1), (EVENTS, 0)):
+        put(place, topic, partition, some(0, 4))
+    assert [line.partition(" is gone")[0] for line in wrong(place)] == [
+        f"{tmp_path}/{folder}/{NAME}" for folder in ("billing.events/1", "billing.catalog/0", "usage/0", "usage/1")
+    ]
+    with pytest.raises(BrokenArchiveError, match=r"billing\.events/1/manifest\.json is gone, or a first pass"):
+        load_all(place)
+
+
+def test_a_lost_count_is_written_again_and_fewer_partitions_are_another_cluster(whole: Place, tmp_path: Path) -> None:
+    (tmp_path / counting.NAME).unlink()
+    kept = counting.begun(whole, COUNTS)
+    assert kept == COUNTS and wrong(whole), "not before all that is there was compared"
+    counting.ended(whole, kept)
+    assert counting.counts_of(whole) == COUNTS and not wrong(whole)
+    with pytest.raises(AnotherTopicError, match=r"usage/1 is not the one .* has 1 partitions, and 2 are kept"):
+        counting.begun(whole, {**COUNTS, USAGE: 1})
+    assert counting.begun(whole, {**COUNTS, USAGE: 3}) == COUNTS, "the third is counted when its turn comes"
+
+
 def test_files_without_their_manifest_are_left_to_people(whole: Place, tmp_path: Path) -> None:
     lost_manifest(tmp_path)
     with pytest.raises(BrokenArchiveError, match="is gone"):
@@ -115,49 +163,11 @@ def test_files_without_their_manifest_are_left_to_people(whole: Place, tmp_path:
     assert len(whole.names(folder_of(EVENTS, 0))) == 2
 
 
-@pytest.fixture
-def signed(tmp_path: Path) -> Place:
-    """An archive of a log that a notary has signed."""
-    place, log = Place(str(tmp_path)), signed_log()
-    heads = [token for where, records in log.records.items() for token in tokens_of(records, where)]
-    put(place, TREE_HEADS, 0, [Fetched(offset, value=token.encode()) for offset, token in enumerate(heads)])
-    put(place, USAGE, 0, some(0, 1))
-    for (topic, partition), records in log.records.items():
-        put(place, topic, partition, [Fetched(offset, value=value) for offset, value in records])
-    return place
-
-
-def forge(place: Place, number: int, value: bytes) -> None:
-    """Another value in a record of the log, by somebody who writes files and manifests as we do."""
-    manifest = load(place, EVENTS, 0)
-    [piece] = manifest.pieces
-    forged = [Fetched(*one[:5], ()) for one in records_of(read_piece(place, manifest, piece))]
-    forged[number] = replace(forged[number], value=value)
-    written = write_piece(place, manifest, table_of(0, forged), piece.first, piece.next)
-    place.write(f"{manifest.folder}/{NAME}", sealed(Manifest(EVENTS, 0, pieces=(written,))))
-
-
-def test_a_log_that_was_signed_is_what_was_signed(signed: Place) -> None:
-    found = {one.topic: one for one in verify(signed, SIGNER.key)}
-    assert not [line for one in found.values() for line in one.wrong]
-    assert found[EVENTS].signed == found[CATALOG].signed == 1 and found[EVENTS].keys == {SIGNER.key}
-
-
-def test_who_forges_a_file_and_its_manifest_forges_no_signature(signed: Place) -> None:
-    forge(signed, 5, b"another")
-    [line] = wrong(signed)
-    assert line.endswith("the records are not those that were signed") and f"{EVENTS}/0 is not what was signed" in line
-
-
-def test_a_key_that_has_signed_nothing_is_told(signed: Place) -> None:
-    found = [line for one in verify(signed, OTHER_SIGNER.key) for line in one.wrong]
-    assert found == [f"nothing of {topic}/0 is signed with key {OTHER_SIGNER.key}" for topic in (EVENTS, CATALOG)]
-
-
 def test_of_usage_what_kafka_had_deleted_before_is_said_and_of_the_log_it_is_wrong(whole: Place) -> None:
     for topic in (USAGE, EVENTS):
         known = load(whole, topic, 0)
-        keeping._put(whole, known, table_of(0, some(70, 5)), 70, 75, most=10_000_000)
+        piece = write_piece(whole, known, table_of(0, some(70, 5)), 70, 75)
+        whole.write(f"{known.folder}/{NAME}", seal(Manifest(topic, 0, pieces=(*known.pieces, piece))))
     found = {one.topic: one for one in verify(whole)}
     assert found[USAGE].gaps == ["usage/0 lacks offsets 50 to 69"] and not found[USAGE].wrong
     assert "has a piece" in found[EVENTS].wrong[0]
