@@ -248,3 +248,13 @@ def test_what_is_copied_into_the_image_is_there_and_reaches_the_build() -> None:
 def test_a_page_names_commands_that_there_are(page: Path) -> None:
     named = re.findall(r"(?:^ +|/|-- |`)trueup ([a-z][a-z-]+)", page.read_text(), re.MULTILINE)
     assert named and set(named) <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "deploy.md", KUBERNETES / "README.md"], ids=lambda page: page.name)
+def test_a_page_counts_its_steps_and_what_is_typed_stands_apart(page: Path) -> None:
+    for section in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE):
+        title, _, text = section.partition("\n")
+        steps = [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+        assert steps == list(range(1, len(steps) + 1)), title
+        # Markdown runs it together with a paragraph that ends on the line before.
+        assert not re.search(r"^\S.*\n {4}\S", text, re.MULTILINE), title
