@@ -9,6 +9,8 @@ from services.postgres import Role
 
 RELAY_GROUP, INGEST_GROUP, PROJECTOR_GROUP = "trueup-relay", "trueup-ingest", "trueup-projector"
 _ALL = tuple(topic.name for topic in TOPICS)
+#: What an archive keeps, and so what is restored.
+ARCHIVED = (USAGE, EVENTS, CATALOG, TREE_HEADS)
 _MAKE = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
 Kind = Literal["topic", "group"]
 
@@ -29,6 +31,7 @@ _WRITES = {
     "ingest": (USAGE, USAGE_REJECTED, EVENTS),
     "notary": (TREE_HEADS,),
     "jobs": (CHECKPOINTS,),
+    "restore": ARCHIVED,
 }
 _GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
 #: As which roles each acts. Commands act as the database's user.
@@ -40,15 +43,22 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "projector": (Role.PROJECTOR,),
     "notary": (),
     "jobs": (),
+    "archive": (),
+    "restore": (),
 }
 PROCESSES = tuple(ROLES)
+#: Who asks nothing of Postgres.
+KAFKA_ALONE = frozenset({"archive", "restore"})
 
 
 def rights_of(process: str) -> Iterator[Right]:
     """All that it must be allowed in Kafka."""
+    if process == "archive":
+        yield from (Right(process, Operation.READ, "topic", name) for name in ARCHIVED)
+        return
     yield from (Right(process, Operation.READ, "topic", name) for name in _ALL)
     yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
-    if process == "migrate":
+    if process in ("migrate", "restore"):
         yield from (Right(process, operation, "topic", name) for operation in _MAKE for name in _ALL)
     yield from (Right(process, Operation.WRITE, "topic", name) for name in _WRITES.get(process, ()))
     if process in _GROUPS:
