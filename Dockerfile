@@ -24,9 +24,11 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="Trueup" \
       org.opencontainers.image.description="Event-sourced billing: commitments, usage, draw-down, true-up" \
       org.opencontainers.image.licenses="Apache-2.0"
-# Nothing is installed or built from here on.
+# Nothing is installed or built from here on. /archive is where a volume for `trueup archive` is mounted: a new one is the
+# user's as this folder is.
 RUN rm -r "$(python -c 'import ensurepip; print(*ensurepip.__path__)')" && \
-    python -m pip uninstall --yes --quiet --root-user-action=ignore pip
+    python -m pip uninstall --yes --quiet --root-user-action=ignore pip && \
+    install --directory --owner=65534 --group=65534 /archive
 WORKDIR /app
 COPY --from=build /opt/trueup /opt/trueup
 COPY --from=build /app/events ./events

@@ -57,7 +57,7 @@ UV := $(PYTHON) deploy/install.py uv
 # known against others' work changes by the day, without a change here.
 lint-deploy: build/linters/.installed
 	build/linters/bin/hadolint Dockerfile
-	build/linters/bin/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+	build/linters/bin/kubernetes-validate --strict --quiet $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml deploy/kubernetes/notary/*.yaml deploy/kubernetes/archiver/*.yaml))
 
 # CycloneDX of what the image has besides its base. The project is the document's subject, so it is not listed as a part.
 sbom: build/audit/.installed

@@ -8,6 +8,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from services.sight import metrics
 from services.sight.lags import LAG_LABELS, Lags
+from services.sight.moments import Moment
 
 _HEAD = """# Metrics
 <!-- made by `make contracts` from services/sight/metrics.py -->
@@ -50,5 +51,7 @@ def described(registry: CollectorRegistry) -> Iterator[tuple[Metric, tuple[str, 
     for collector in registry._collector_to_names:
         if isinstance(collector, Lags):
             yield from ((metric, LAG_LABELS) for metric in collector.describe())
+        elif isinstance(collector, Moment):
+            yield from ((metric, ()) for metric in collector.describe())
         elif isinstance(collector, MetricWrapperBase):
             yield from ((metric, tuple(collector._labelnames)) for metric in collector.describe())

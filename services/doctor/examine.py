@@ -10,7 +10,7 @@ from services.doctor.clocks import Now, compare_kafka, compare_postgres, machine
 from services.doctor.database import SECONDS, examine_hosts, examine_pooler, examine_session
 from services.doctor.doors import Doors
 from services.doctor.findings import Check, Report
-from services.doctor.rights import PROCESSES
+from services.doctor.rights import KAFKA_ALONE, PROCESSES
 from services.doctor.store import examine_read_models, examine_roles, examine_store, wanted_of, wanted_topics
 from services.doctor.topics import Wanted, examine_rights, examine_topics
 from services.failures import ExpectedFailure, Passing
@@ -18,7 +18,11 @@ from services.kafka import Cluster
 from services.kafka.asking import Asking, Operation
 from services.postgres import connected
 from services.run.settings import Settings, SettingsError, load_settings
-from services.run.stack import Endpoints, StackError, told_endpoints
+from services.run.stack import StackError, told_endpoints, told_kafka
+
+CHECKPOINT_SECRET = "TRUEUP_CHECKPOINT_SECRET"
+#: Who signs with it; `jobs`: the audit.
+SIGNING = ("notary", "jobs")
 
 
 async def examine(
@@ -28,7 +32,8 @@ async def examine(
     report = Report()
     try:
         settings = settings or load_settings()
-        endpoints = told_endpoints(settings)
+        url = settings.postgres if KAFKA_ALONE.issuperset(processes) else told_endpoints(settings).database_url
+        cluster = told_kafka(settings)
     except SettingsError as error:
         for line in str(error).splitlines():
             report.wrong(Check.SETTINGS, "environment", line, "docs/settings.md has every setting")
@@ -36,15 +41,31 @@ async def examine(
     except StackError as error:
         report.wrong(Check.SETTINGS, "environment", str(error), "docs/servers.md shows how servers are given")
         return report
-    wanted = await _examine_postgres(report, endpoints, settings, processes, now)
-    await _examine_kafka(report, endpoints.kafka, wanted, processes, now)
+    _examine_secret(report, settings, processes)
+    if url is None:
+        report.not_tried(Check.POSTGRES_REACHED, "Postgres", f"{', '.join(processes)} asks nothing of it")
+        wanted = wanted_of(settings)
+    else:
+        wanted = await _examine_postgres(report, url, settings, processes, now)
+    await _examine_kafka(report, cluster, wanted, processes, now)
     return report
 
 
-async def _examine_postgres(
-    report: Report, endpoints: Endpoints, settings: Settings, processes: Sequence[str], now: Now
-) -> Wanted:
-    url = endpoints.database_url
+def _examine_secret(report: Report, settings: Settings, processes: Sequence[str]) -> None:
+    """Those who sign: without it no notary starts; audits do, and keep nothing that the next one could go on from."""
+    signing = [process for process in processes if process in SIGNING]
+    if not signing:
+        return
+    if settings.checkpoint_secret is not None:
+        report.ok(Check.SETTINGS, CHECKPOINT_SECRET, f"is given ({', '.join(signing)})")
+    elif set(processes) == {"notary"}:
+        mend = "give it at least 32 bytes (docs/settings.md)"
+        report.wrong(Check.SETTINGS, CHECKPOINT_SECRET, "is not given, and no notary starts without it", mend)
+    else:
+        report.note(Check.SETTINGS, CHECKPOINT_SECRET, "is not given: no notary signs, and audits keep no checkpoint")
+
+
+async def _examine_postgres(report: Report, url: str, settings: Settings, processes: Sequence[str], now: Now) -> Wanted:
     if not await examine_hosts(report, url):
         report.not_tried(Check.STORE, "Postgres", "no host that takes writes lets us in")
         return wanted_of(settings)

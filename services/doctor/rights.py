@@ -9,6 +9,8 @@ from services.postgres import Role
 
 RELAY_GROUP, INGEST_GROUP, PROJECTOR_GROUP = "trueup-relay", "trueup-ingest", "trueup-projector"
 _ALL = tuple(topic.name for topic in TOPICS)
+#: What an archive keeps, and so what is restored.
+ARCHIVED = (USAGE, EVENTS, CATALOG, TREE_HEADS)
 _MAKE = (Operation.CREATE, Operation.ALTER, Operation.DESCRIBE_CONFIGS, Operation.ALTER_CONFIGS)
 Kind = Literal["topic", "group"]
 
@@ -23,7 +25,7 @@ class Right(NamedTuple):
 
 
 #: Of those that need no more than these; the others read all, and ask how far the relay's group has come.
-_READS = {"notary": (EVENTS, CATALOG, TREE_HEADS)}
+_READS = {"notary": (EVENTS, CATALOG, TREE_HEADS), "archive": ARCHIVED}
 #: Beside what all may: topics that a process writes, and the group that it is a member of.
 _WRITES = {
     "api": (USAGE,),
@@ -31,6 +33,7 @@ _WRITES = {
     "ingest": (USAGE, USAGE_REJECTED, EVENTS),
     "notary": (TREE_HEADS,),
     "jobs": (CHECKPOINTS,),
+    "restore": ARCHIVED,
 }
 _GROUPS = {"relay": RELAY_GROUP, "ingest": INGEST_GROUP, "projector": PROJECTOR_GROUP}
 #: As which roles each acts. Commands act as the database's user.
@@ -42,8 +45,12 @@ ROLES: dict[str, tuple[Role, ...]] = {
     "projector": (Role.PROJECTOR,),
     "notary": (),
     "jobs": (),
+    "archive": (),
+    "restore": (),
 }
 PROCESSES = tuple(ROLES)
+#: Who asks nothing of Postgres.
+KAFKA_ALONE = frozenset({"notary", "archive", "restore"})
 
 
 def rights_of(process: str) -> Iterator[Right]:
@@ -51,7 +58,7 @@ def rights_of(process: str) -> Iterator[Right]:
     yield from (Right(process, Operation.READ, "topic", name) for name in _READS.get(process, _ALL))
     if process not in _READS:
         yield Right(process, Operation.DESCRIBE, "group", RELAY_GROUP)
-    if process == "migrate":
+    if process in ("migrate", "restore"):
         yield from (Right(process, operation, "topic", name) for operation in _MAKE for name in _ALL)
     yield from (Right(process, Operation.WRITE, "topic", name) for name in _WRITES.get(process, ()))
     if process in _GROUPS:

@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from services.sight.lags import Lags
+from services.sight.moments import Moment
 from services.sight.pulse import PULSE
 
 #: Records of a batch, and seconds of a step: each bound is about twice the one before.
@@ -143,7 +144,7 @@ UNEXPLAINED = Gauge(
 PASS_HOLDS = Gauge("trueup_pass_holds", "Whether the last one of these passes found nothing.", ("by",), registry=API)
 PASS_ENDED = Gauge("trueup_pass_timestamp_seconds", "When the last one of these passes ended.", ("by",), registry=API)
 
-ARCHIVED_AT = Gauge(
+ARCHIVED_AT = Moment(
     "trueup_archive_timestamp_seconds", "When the last pass over the topics ended, all that it found being kept.",
     registry=ARCHIVE,
 )  # fmt: skip
@@ -151,7 +152,7 @@ AUDITED = Gauge(
     "trueup_audit_position", "Up to where in billing.events the last audit holds.", ("partition",), registry=API
 )
 
-SIGNED_TICK = Gauge(
+SIGNED_TICK = Moment(
     "trueup_signed_tick_timestamp_seconds", "The quarter hour up to which every partition is signed.", registry=NOTARY
 )
 

@@ -13,6 +13,7 @@ from services.failures import ExpectedFailure, Passing
 from services.run.settings import load_settings
 from services.run.stack import known_endpoints
 from services.status.processes import ask, known_in
+from services.status.shown import lines
 from services.status.whole import Document, look, with_processes
 from services.words import printable
 
@@ -55,6 +56,8 @@ def _print(document: Document, console: Console) -> None:
             for process in document["processes"]
         ]
         console.print(_table(("process", "live", "ready", "metrics and probes"), rows))
+        if told := lines(document["shown"]):
+            console.print(_table(("", "since these began"), list(told.items())))
     for problem in document["problems"]:
         console.print(f"! {printable(problem)}", soft_wrap=True)
 
@@ -69,13 +72,13 @@ def _print_whole(document: Document, console: Console) -> None:
         ]
     console.print(_table(("", "end", "relayed, projected", "behind"), rows, numbers=(1, 2, 3)))
     due = ", ".join(f"{count} {reason}" for reason, count in document["dueFamilies"].items())
-    lines = {
+    standing = {
         "oldest unprojected usage": document["oldestUnprojectedUsage"] or "none",
         "families to settle": due or "none",
         "bill jobs": document["billJobsOpen"],
         **{f"last {last['by']}": _pass(last) for last in document["passes"]},
     }
-    console.print(_table(("", f"at {document['at']}"), [(name, str(value)) for name, value in lines.items()]))
+    console.print(_table(("", f"at {document['at']}"), [(name, str(value)) for name, value in standing.items()]))
 
 
 def _pass(last: dict[str, Any]) -> str:

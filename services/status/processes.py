@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from services.status.shown import shown_in
 
 if TYPE_CHECKING:
     import httpx
@@ -27,6 +29,8 @@ class Said:
     is_live: bool
     is_ready: bool
     why: tuple[str, ...]
+    #: Of its metrics, those that are told (`shown.py`).
+    shown: Mapping[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As it is printed."""
@@ -69,6 +73,7 @@ async def _ask(client: httpx.AsyncClient, name: str, url: str) -> Said:
         answers = [await client.get(f"{url}/{probe}") for probe in ("live", "ready")]
         live, ready = (answer.json() for answer in answers)
         why = tuple(dict.fromkeys((*live["why"], *ready["why"])))
-        return Said(ready["process"], url, live["live"], ready["ready"], why)
+        shown = shown_in((await client.get(f"{url}/metrics")).text)
+        return Said(ready["process"], url, live["live"], ready["ready"], why, shown)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
         return Said(name, url, False, False, (f"no process of ours answered: {type(error).__name__}",))

@@ -21,6 +21,7 @@ from services.readside.targets import usage_read
 from services.readside.watching import open_watcher
 from services.run.stack import Endpoints
 from services.status.processes import Said
+from services.status.shown import together
 
 #: By topic and partition, where it ends.
 Ends = Mapping[str, Mapping[int, int]]
@@ -118,14 +119,15 @@ async def look(endpoints: Endpoints) -> Document:
 
 
 def with_processes(document: Document, said: Sequence[Said]) -> Document:
-    """The same with what processes say."""
+    """The same with what processes say, and what they show together."""
     not_ready = [
         f"{process.process} at {process.url}: {'; '.join(process.why)}"
         for process in said
         if not (process.is_live and process.is_ready)
     ]
     problems = [*document.get("problems", ()), *not_ready]
-    return {**document, "processes": [process.document() for process in said], "problems": problems}
+    told = {"processes": [process.document() for process in said], "shown": together(process.shown for process in said)}
+    return {**document, **told, "problems": problems}
 
 
 def _partitions(ends: Mapping[int, int], reached: Mapping[int, int], name: str) -> list[Document]:

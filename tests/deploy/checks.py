@@ -14,7 +14,7 @@ from services.run.cli import trueup
 from services.run.server_settings import PREFIX
 from services.run.settings import Settings, SettingsError, load_settings
 from services.sight.port import PATHS
-from tests.deploy.files import IMAGE, KUBERNETES, ROOT, Document, Files, version
+from tests.deploy.files import IMAGE, KUBERNETES, OPTIONAL, ROOT, Document, Files, version
 
 #: Who scales by lag -> what it reads, and as whom.
 LAG = {"trueup-ingest": (INGEST_GROUP, USAGE), "trueup-projector": (PROJECTOR_GROUP, EVENTS)}
@@ -31,7 +31,8 @@ def unknown_variables(files: Files) -> Iterator[str]:
         for name in fields.keys() - Settings.model_fields.keys():
             yield f"{where}: there is no setting {name}"
         try:
-            load_settings(**{name: value for name, value in fields.items() if value})
+            # A secret's file is there in its container alone.
+            load_settings(**{name: value for name, value in fields.items() if value and not name.endswith("_file")})
         except SettingsError as error:
             yield f"{where}: {error}"
 
@@ -47,7 +48,11 @@ def wrong_commands(files: Files) -> Iterator[str]:
             yield f"{one.where}: there is no command {one.arguments[0]}"
             continue
         try:
-            command.make_context(one.arguments[0], list(one.arguments[1:]))
+            given = command.make_context(one.arguments[0], list(one.arguments[1:]))
+            if isinstance(command, click.Group):
+                name, inner, rest = command.resolve_command(given, list(one.arguments[1:]))
+                assert inner is not None
+                inner.make_context(name, rest, parent=given)
         except click.UsageError as error:
             yield f"{one.where}: {error.message}"
 
@@ -96,7 +101,10 @@ def wrong_images(files: Files) -> Iterator[str]:
     for pod in [*files.of("Deployment"), *files.of("Job")]:
         yield from (f"{pod['metadata']['name']}: {one['image']}" for one in _containers(pod) if one["image"] != IMAGE)
     for name, service in files.services().items():
-        if service["image"] != f"{IMAGE}:{version()}":
+        extras = service["build"]["args"]["EXTRAS"] if isinstance(service["build"], dict) else ""
+        if service["command"][0] == "archive" and extras != "archive":
+            yield f"compose service {name}: its image cannot archive"
+        if service["image"] != "-".join(filter(None, (f"{IMAGE}:{version()}", extras))):
             yield f"compose service {name}: {service['image']}"
 
 
@@ -104,7 +112,7 @@ def wrong_selectors(files: Files) -> Iterator[str]:
     """A Deployment selects its own pods; services and budgets one Deployment each, and each Deployment has a budget."""
     for one in files.of("Deployment"):
         labels, spec = one["spec"]["template"]["metadata"]["labels"], one["spec"]["template"]["spec"]
-        spread = [rule["labelSelector"] for rule in spec["topologySpreadConstraints"]]
+        spread = [rule["labelSelector"] for rule in spec.get("topologySpreadConstraints", ())]
         if any(selector["matchLabels"] != labels for selector in [one["spec"]["selector"], *spread]):
             yield f"Deployment {one['metadata']['name']} does not select its own pods"
     for one in files.of("Service"):
@@ -197,6 +205,38 @@ def untold_secrets(files: Files) -> Iterator[str]:
                 yield f"{pod['metadata']['name']}: README does not make {asked}"
 
 
+def wrong_optional(files: Files) -> Iterator[str]:
+    """The notary has what it signs with, from nowhere but a secret; the archiver a place that outlives its pod."""
+    [notary] = _containers(files.named("Deployment", "trueup-notary"))
+    signs_with = [one for one in notary["env"] if one["name"] == "TRUEUP_CHECKPOINT_SECRET"]
+    if [one.get("valueFrom", {}).get("secretKeyRef", {}).get("key") for one in signs_with] != ["checkpoint-secret"]:
+        yield f"the notary signs with {signs_with}"
+    service = files.compose["services"]["notary"]
+    [secret] = service["secrets"]
+    if service["environment"].get("TRUEUP_CHECKPOINT_SECRET_FILE") != f"/run/secrets/{secret}":
+        yield "compose: the notary's secret is not where it looks"
+    if secret not in files.compose["secrets"]:
+        yield f"compose: there is no secret {secret}"
+    archiver = files.named("Deployment", "trueup-archiver")
+    [container], volumes = _containers(archiver), archiver["spec"]["template"]["spec"]["volumes"]
+    kept = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one}
+    mounts = {one["mountPath"]: kept.get(one["name"]) for one in container["volumeMounts"]}
+    claims = {one["metadata"]["name"] for one in files.of("PersistentVolumeClaim")}
+    if mounts.get(container["args"][-1]) not in claims:
+        yield f"the archiver keeps in {container['args'][-1]}, and {mounts} are mounted"
+    service = files.compose["services"]["archiver"]
+    volume, _, place = service["volumes"][0].partition(":")
+    if place != service["command"][-1] or volume not in files.compose["volumes"]:
+        yield f"compose: the archiver keeps in {service['command'][-1]}, and {service['volumes']} are mounted"
+    for name in OPTIONAL:
+        one = files.named("Deployment", f"trueup-{name}")["spec"]
+        # Two archivers at one place hinder each other, and a volume is one pod's.
+        if (one["replicas"], one["strategy"]) != (1, {"type": "Recreate"}):
+            yield f"there may be two of {name}"
+        if files.compose["services"][name].get("profiles") != [name]:
+            yield f"compose starts {name} unasked"
+
+
 def _containers(pod: Document) -> list[Document]:
     found: list[Document] = pod["spec"]["template"]["spec"]["containers"]
     return found
@@ -209,5 +249,5 @@ def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
 
 CHECKS = (
     *(unknown_variables, wrong_commands, wrong_ports, wrong_images, wrong_selectors, wrong_scaling),
-    *(wrong_rights, wrong_readiness, wrong_ends, untold_secrets),
+    *(wrong_rights, wrong_readiness, wrong_ends, untold_secrets, wrong_optional),
 )

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent.parent
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 #: The name under which manifests speak of the image; the kustomization says which one it is.
 IMAGE = "trueup"
+#: Processes that an overlay may take, each a component with a folder of its name.
+OPTIONAL = ("notary", "archiver")
 Document = dict[str, Any]
 
 
@@ -33,6 +35,7 @@ class Files:
     kustomization: Document
     resources: list[Document]
     scaled: list[Document]
+    optional: list[Document]
     compose: Document
     dockerfile: str
 
@@ -42,7 +45,7 @@ class Files:
 
     def of(self, kind: str) -> list[Document]:
         """The manifests of a kind."""
-        return [one for one in [*self.resources, *self.scaled] if one["kind"] == kind]
+        return [one for one in [*self.resources, *self.scaled, *self.optional] if one["kind"] == kind]
 
     def named(self, kind: str, name: str) -> Document:
         """The one manifest with this kind and name."""
@@ -90,6 +93,7 @@ def read() -> Files:
         kustomization,
         [one for name in kustomization["resources"] for one in documents(KUBERNETES / name)],
         documents(KUBERNETES / "keda" / "scaled-objects.yaml"),
+        [one for name in OPTIONAL for one in documents(KUBERNETES / name / f"{name}.yaml")],
         documents(ROOT / "compose.yaml")[0],
         (ROOT / "Dockerfile").read_text(),
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.files import ROOT, read
+from tests.deploy.files import OPTIONAL, ROOT, read
 
 SERVICES: dict[str, dict[str, Any]] = read().compose["services"]
 
@@ -17,7 +17,9 @@ def brokers(profile: str) -> dict[str, dict[str, Any]]:
 def test_unless_told_otherwise_it_is_one_broker() -> None:
     assert "COMPOSE_PROFILES=one" in (ROOT / ".env").read_text().splitlines()
     assert (len(brokers("one")), len(brokers("three"))) == (1, 3)
-    assert all(profile in ("one", "three") for one in SERVICES.values() for profile in one.get("profiles", ()))
+    assert all(
+        profile in ("one", "three", *OPTIONAL) for one in SERVICES.values() for profile in one.get("profiles", ())
+    )
 
 
 @pytest.mark.parametrize("profile", ["one", "three"])

@@ -3,6 +3,7 @@
 And each check finds what it is there for: everything that is changed here, one thing at a time, is found.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from services.run.cli import COMMANDS
 from tests.deploy.checks import CHECKS
-from tests.deploy.files import KUBERNETES, ROOT, Document, Files, documents, read
+from tests.deploy.files import KUBERNETES, OPTIONAL, ROOT, Document, Files, documents, read
 
 Check = Callable[[Files], Iterator[str]]
 FILES = read()
@@ -56,7 +57,7 @@ def put(place: Any, key: Any, value: Any) -> None:
 def in_dockerfile(files: Files, old: str, new: str) -> Files:
     """The same with another Dockerfile."""
     assert old in files.dockerfile
-    return Files(files.kustomization, files.resources, files.scaled, files.compose, files.dockerfile.replace(old, new))
+    return dataclasses.replace(files.copy(), dockerfile=files.dockerfile.replace(old, new))
 
 
 #: The check that has to find it, and what is changed.
@@ -214,6 +215,29 @@ HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
         "wrong_ends",
         lambda f: put(pod(f, "api"), "terminationGracePeriodSeconds", 8),
     ),
+    "an archiver with an option that is none": (
+        "wrong_commands",
+        lambda f: container(f, "archiver")["args"].insert(2, "--follows"),
+    ),
+    "an archiver whose image cannot archive": ("wrong_images", lambda f: put(service(f, "archiver"), "build", ".")),
+    "a notary without a secret": ("wrong_optional", lambda f: container(f, "notary")["env"].pop()),
+    "a notary whose secret is elsewhere": (
+        "wrong_optional",
+        lambda f: put(service(f, "notary")["environment"], "TRUEUP_CHECKPOINT_SECRET_FILE", "/checkpoint-secret"),
+    ),
+    "an archive that ends with its pod": (
+        "wrong_optional",
+        lambda f: put(container(f, "archiver")["args"], -1, "/tmp/archive"),
+    ),
+    "an archive that ends with its container": (
+        "wrong_optional",
+        lambda f: put(service(f, "archiver")["command"], -1, "/tmp/archive"),
+    ),
+    "two archivers at one place": (
+        "wrong_optional",
+        lambda f: put(f.named("Deployment", "trueup-archiver")["spec"], "replicas", 2),
+    ),
+    "a notary that nobody has asked for": ("wrong_optional", lambda f: put(service(f, "notary"), "profiles", ["one"])),
     "a secret of which nobody is told": (
         "untold_secrets",
         lambda f: put(container(f, "relay")["env"][0]["valueFrom"]["secretKeyRef"], "key", "postgres-url"),
@@ -234,6 +258,11 @@ def test_nothing_is_left_out_of_the_kustomizations() -> None:
     assert there == set(FILES.kustomization["resources"])
     [component] = documents(KUBERNETES / "keda" / "kustomization.yaml")
     assert component["resources"] == [path.name for path in (KUBERNETES / "keda").glob("scaled*.yaml")]
+    for name in OPTIONAL:
+        [component] = documents(KUBERNETES / name / "kustomization.yaml")
+        assert component["kind"] == "Component"
+        assert component["resources"] == [f"{name}.yaml"]
+        assert {path.name for path in (KUBERNETES / name).iterdir()} == {"kustomization.yaml", f"{name}.yaml"}
 
 
 def test_what_is_copied_into_the_image_is_there_and_reaches_the_build() -> None:
@@ -248,3 +277,13 @@ def test_what_is_copied_into_the_image_is_there_and_reaches_the_build() -> None:
 def test_a_page_names_commands_that_there_are(page: Path) -> None:
     named = re.findall(r"(?:^ +|/|-- |`)trueup ([a-z][a-z-]+)", page.read_text(), re.MULTILINE)
     assert named and set(named) <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "deploy.md", KUBERNETES / "README.md"], ids=lambda page: page.name)
+def test_a_page_counts_its_steps_and_what_is_typed_stands_apart(page: Path) -> None:
+    for section in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE):
+        title, _, text = section.partition("\n")
+        steps = [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
+        assert steps == list(range(1, len(steps) + 1)), title
+        # Markdown runs it together with a paragraph that ends on the line before.
+        assert not re.search(r"^\S.*\n {4}\S", text, re.MULTILINE), title

@@ -38,6 +38,10 @@ async def kafka_of_another_authority(place: Place) -> Broken:
     return of(place.settings(kafka_ca_file=PEM / "other-ca.pem"))
 
 
+async def no_checkpoint_secret(place: Place) -> Broken:
+    return of(place.settings(checkpoint_secret_file=None))
+
+
 async def closed_port(place: Place) -> Broken:
     return of(place.settings(kafka_bootstrap="127.0.0.1:1"))
 

@@ -40,6 +40,7 @@ class Place:
         secrets = {"kafka": password_of(user), "database": OWNERS_PASSWORD}
         for name, secret in secrets.items():
             (self.home / f"{user}-{name}").write_text(f"{secret}\n")
+        (self.home / "checkpoint-secret").write_text("of the checkpoints, and long enough\n")
         told = {
             "home": self.home,
             "partitions": PARTITIONS,
@@ -50,6 +51,7 @@ class Place:
             "kafka_password_file": self.home / f"{user}-kafka",
             "kafka_ca_file": TLS.ca_file,
             "kafka_topic_prefix": GREEN,
+            "checkpoint_secret_file": self.home / "checkpoint-secret",
             "database_url": self.url(),
             "database_password_file": self.home / f"{user}-database",
         }

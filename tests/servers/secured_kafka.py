@@ -18,7 +18,20 @@ PEM = Path(__file__).with_name("pem")
 TLS = Tls(ca_file=str(PEM / "ca.pem"))
 OUR_CERTIFICATE = Tls(TLS.ca_file, str(PEM / "client.pem"), str(PEM / "client.key"))
 #: Who may log in, each with the same way of making a password.
-USERS = ("migrate", "api", "relay", "ingest", "projector", "notary", "jobs", "publisher", "all", "nobody")
+USERS = (
+    "migrate",
+    "api",
+    "relay",
+    "ingest",
+    "projector",
+    "notary",
+    "jobs",
+    "archive",
+    "restore",
+    "publisher",
+    "all",
+    "nobody",
+)
 #: Nobody listens there: it needs rights to.
 CLOSED_PORT = 1
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"

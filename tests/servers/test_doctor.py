@@ -14,10 +14,11 @@ from events.actors import RELAY
 from events.codec import encode
 from events.envelope import seal
 from events.facts.clock import ClockTicked
-from events.topics import CATALOG, TOPICS
+from events.topics import CATALOG
+from services.archive.manifest import TOPICS as KEPT
 from services.doctor.examine import examine
 from services.doctor.findings import Report, Status
-from services.doctor.rights import PROCESSES, rights_of
+from services.doctor.rights import ARCHIVED, KAFKA_ALONE, PROCESSES, rights_of
 from services.kafka import BatchWriter, Cluster, Record
 from services.migrate.topics import make_topics
 from services.run.process import environment_of
@@ -32,6 +33,7 @@ from tests.servers.broken import (
     database_missing,
     kafka_of_another_authority,
     migrated_by_a_newer_version,
+    no_checkpoint_secret,
     no_right_to_a_topic,
     no_row_security,
     not_migrated,
@@ -87,8 +89,27 @@ async def test_green_for_each_process_with_no_more_rights_than_it_needs(place: P
     assert {finding.status for finding in report.findings} <= {Status.OK, Status.NOT_TRIED}
     # Only who makes topics may see their settings, and no relay has ticked yet.
     untried = {finding.about for finding in report.findings if finding.status is Status.NOT_TRIED}
-    shown = set() if process == "migrate" else {f"topic {GREEN}{topic.name}" for topic in TOPICS}
+    seen = {right.name for right in rights_of(process) if right.kind == "topic"}
+    shown = set() if process in ("migrate", "restore") else {f"topic {GREEN}{name}" for name in seen}
     assert untried == {"Kafka"} | shown
+
+
+@pytest.mark.parametrize("process", sorted(KAFKA_ALONE))
+async def test_who_asks_kafka_alone_needs_no_postgres(place: Place, process: str) -> None:
+    report = await examine([process], settings=place.settings(process, database_url=None, database_password_file=None))
+    assert report.is_green, red(report)
+    assert not [one for one in report.findings if one.check.startswith("postgres") and one.status is Status.OK]
+
+
+async def test_without_a_secret_for_checkpoints_all_else_is_green(place: Place) -> None:
+    report = await examine(settings=place.settings(checkpoint_secret_file=None))
+    assert report.is_green, red(report)
+    [noted] = [one for one in report.findings if one.status is Status.NOTE]
+    assert noted.about == "TRUEUP_CHECKPOINT_SECRET"
+
+
+def test_the_archive_keeps_what_its_rights_are_for() -> None:
+    assert set(ARCHIVED) == set(KEPT)
 
 
 async def run(settings: Settings, *options: str) -> tuple[int, str, str]:
@@ -111,6 +132,7 @@ async def test_the_command_ends_with_1_and_says_it_in_json(place: Place) -> None
 
 
 BROKEN: dict[Break, tuple[str, str]] = {
+    no_checkpoint_secret: ("settings", "TRUEUP_CHECKPOINT_SECRET: is not given, and no notary starts without it; give"),
     wrong_password: (
         "kafka-login",
         r"does not let in user 'all' .*check TRUEUP_KAFKA_USERNAME, TRUEUP_KAFKA_PASSWORD",
@@ -129,7 +151,7 @@ BROKEN: dict[Break, tuple[str, str]] = {
     ),
     no_right_to_a_topic: (
         "kafka-right",
-        r"topic partly.usage: user 'nobody' may not WRITE \(api, ingest\); kafka-acls.sh .*--add"
+        r"topic partly.usage: user 'nobody' may not WRITE \(api, ingest, restore\); kafka-acls.sh .*--add"
         " --allow-principal User:nobody --operation Write --topic partly.usage",
     ),
     topic_missing: ("kafka-topic", "topic missing.usage: does not exist, but it did; see docs/operation.md"),
@@ -181,7 +203,10 @@ BROKEN: dict[Break, tuple[str, str]] = {
     ),
 }
 #: Who is looked at, where it is not everybody: who may migrate is not said twice.
-AS: dict[Break, list[str]] = {role_not_granted: [process for process in PROCESSES if process != "migrate"]}
+AS: dict[Break, list[str]] = {
+    role_not_granted: [process for process in PROCESSES if process != "migrate"],
+    no_checkpoint_secret: ["notary"],
+}
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)

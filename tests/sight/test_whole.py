@@ -128,6 +128,8 @@ async def test_a_terminal_has_it_as_tables(seen: Seen) -> None:
     for process, url in seen.urls.items():
         assert [process, "yes", "yes", url] in lines
     assert "families to settle        none" in told
+    assert {line[0] for line in lines if len(line) == 2 and line[1].isdigit()} >= {"rebalances", "duplicates"}
+    assert "waits for Postgres's pool" in told and "signed up to" not in told  # no notary runs here
     assert f"last audit                holds, unexplained 0.00, {time.gmtime().tm_year}" in told
 
 
@@ -141,7 +143,7 @@ async def test_without_a_server_the_rest_is_told_and_which_one_is_away(seen: See
     asked = ("status", "--json", "--process", seen.urls["relay"])
     code, told = await trueup(seen, *asked, TRUEUP_KAFKA_BOOTSTRAP="127.0.0.1:1")
     document = json.loads(told)
-    assert (code, document.keys()) == (1, {"problems", "processes"})
+    assert (code, document.keys()) == (1, {"problems", "processes", "shown"})
     assert "Kafka" in document["problems"][0] and "127.0.0.1:1" in document["problems"][0]
     assert document["processes"][0]["ready"]
 

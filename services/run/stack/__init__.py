@@ -8,7 +8,7 @@ ends the parent. Creates no topic and no table: that is `trueup migrate`.
 
 from services.run.stack.errors import HomeInUse, NoAnswer, NotOurs, StackError
 from services.run.stack.parts import Endpoints
-from services.run.stack.stack import Stack, known_endpoints, known_kafka, running_stack, told_endpoints
+from services.run.stack.stack import Stack, known_endpoints, known_kafka, running_stack, told_endpoints, told_kafka
 
 __all__ = [
     "Endpoints",
@@ -21,4 +21,5 @@ __all__ = [
     "known_kafka",
     "running_stack",
     "told_endpoints",
+    "told_kafka",
 ]

@@ -139,12 +139,17 @@ async def known_endpoints(settings: Settings) -> Endpoints:
 
 async def known_kafka(settings: Settings) -> Cluster:
     """Of Kafka alone, for a command that does without Postgres. Raises: the same."""
+    cluster = told_kafka(settings)
+    await _given_kafka(cluster).start()
+    return cluster
+
+
+def told_kafka(settings: Settings) -> Cluster:
+    """The same, without asking whether anything answers there. Raises: StackError if it is missing."""
     bootstrap = settings.kafka_bootstrap or _running(settings).get("kafka_bootstrap")
     if not bootstrap:
         raise _missing(settings, "KAFKA_BOOTSTRAP")
-    cluster = cluster_at(bootstrap, settings)
-    await _given_kafka(cluster).start()
-    return cluster
+    return cluster_at(bootstrap, settings)
 
 
 def told_endpoints(settings: Settings) -> Endpoints:
