@@ -23,8 +23,7 @@ OPEN_PORT, SIGHT_PORT = "8000", "9464"
 
 def unknown_variables(files: Files) -> Iterator[str]:
     """Every TRUEUP_ variable is a setting, and has a value that the setting takes."""
-    given = [(one.where, one.variables) for one in files.containers()]
-    given.append(("Dockerfile", files.variables_of_image()))
+    given = [*((one.where, one.variables) for one in files.containers()), ("Dockerfile", files.variables_of_image())]
     for where, variables in given:
         ours = {name: value for name, value in variables.items() if name.startswith(PREFIX)}
         fields = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
@@ -230,21 +229,19 @@ def wrong_optional(files: Files) -> Iterator[str]:
         yield f"compose: the archiver keeps in {service['command'][-1]}, and {service['volumes']} are mounted"
     for name in OPTIONAL:
         one = files.named("Deployment", f"trueup-{name}")["spec"]
-        # Two archivers at one place hinder each other, and a volume is one pod's.
         if (one["replicas"], one["strategy"]) != (1, {"type": "Recreate"}):
-            yield f"there may be two of {name}"
+            yield f"there may be two of {name}, which hinder each other, and a volume is one pod's"
         if files.compose["services"][name].get("profiles") != [name]:
             yield f"compose starts {name} unasked"
 
 
 def _containers(pod: Document) -> list[Document]:
-    found: list[Document] = pod["spec"]["template"]["spec"]["containers"]
-    return found
+    return list(pod["spec"]["template"]["spec"]["containers"])
 
 
 def _selected(files: Files, selector: dict[str, Any]) -> list[Document]:
-    labelled = [(one, one["spec"]["template"]["metadata"]["labels"]) for one in files.of("Deployment")]
-    return [one for one, labels in labelled if selector.items() <= labels.items()]
+    deployments = files.of("Deployment")
+    return [one for one in deployments if selector.items() <= one["spec"]["template"]["metadata"]["labels"].items()]
 
 
 CHECKS = (

@@ -3,17 +3,14 @@
 And each check finds what it is there for: everything that is changed here, one thing at a time, is found.
 """
 
-import dataclasses
-import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.run.cli import COMMANDS
 from tests.deploy.checks import CHECKS
-from tests.deploy.files import KUBERNETES, OPTIONAL, ROOT, Document, Files, documents, read
+from tests.deploy.files import Files, read
+from tests.deploy.parts import container, in_dockerfile, pod, put, service, trigger
 
 Check = Callable[[Files], Iterator[str]]
 FILES = read()
@@ -24,43 +21,6 @@ def test_what_is_deployed_fits_the_code(check: Check) -> None:
     assert not list(check(FILES))
 
 
-def container(files: Files, name: str) -> Document:
-    """Of a Deployment."""
-    [one] = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]["containers"]
-    found: Document = one
-    return found
-
-
-def pod(files: Files, name: str) -> Document:
-    """Of a Deployment."""
-    found: Document = files.named("Deployment", f"trueup-{name}")["spec"]["template"]["spec"]
-    return found
-
-
-def trigger(files: Files, name: str) -> Document:
-    """What KEDA looks at."""
-    found: Document = files.named("ScaledObject", f"trueup-{name}")["spec"]["triggers"][0]["metadata"]
-    return found
-
-
-def service(files: Files, name: str) -> Document:
-    """Of compose."""
-    found: Document = files.compose["services"][name]
-    return found
-
-
-def put(place: Any, key: Any, value: Any) -> None:
-    """So that a lambda may assign."""
-    place[key] = value
-
-
-def in_dockerfile(files: Files, old: str, new: str) -> Files:
-    """The same with another Dockerfile."""
-    assert old in files.dockerfile
-    return dataclasses.replace(files.copy(), dockerfile=files.dockerfile.replace(old, new))
-
-
-#: The check that has to find it, and what is changed.
 HARM: dict[str, tuple[str, Callable[[Files], Any]]] = {
     "a variable of compose that is none": (
         "unknown_variables",
@@ -251,39 +211,3 @@ def test_what_does_not_fit_is_found(name: str, harm: Callable[[Files], Any]) -> 
     changed = harm(files)
     [check] = [one for one in CHECKS if one.__name__ == name]
     assert list(check(changed if isinstance(changed, Files) else files))
-
-
-def test_nothing_is_left_out_of_the_kustomizations() -> None:
-    there = {path.name for path in KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
-    assert there == set(FILES.kustomization["resources"])
-    [component] = documents(KUBERNETES / "keda" / "kustomization.yaml")
-    assert component["resources"] == [path.name for path in (KUBERNETES / "keda").glob("scaled*.yaml")]
-    for name in OPTIONAL:
-        [component] = documents(KUBERNETES / name / "kustomization.yaml")
-        assert component["kind"] == "Component"
-        assert component["resources"] == [f"{name}.yaml"]
-        assert {path.name for path in (KUBERNETES / name).iterdir()} == {"kustomization.yaml", f"{name}.yaml"}
-
-
-def test_what_is_copied_into_the_image_is_there_and_reaches_the_build() -> None:
-    let_through = {line[1:].split("/")[0] for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
-    copied = [line.split()[:-1] for line in FILES.instructions("COPY") if not line.startswith("--from=")]
-    names = {name.removeprefix("./") for line in copied for name in line}
-    assert names == let_through
-    assert all((ROOT / name).exists() for name in names)
-
-
-@pytest.mark.parametrize("page", [ROOT / "docs" / "deploy.md", KUBERNETES / "README.md"], ids=lambda page: page.name)
-def test_a_page_names_commands_that_there_are(page: Path) -> None:
-    named = re.findall(r"(?:^ +|/|-- |`)trueup ([a-z][a-z-]+)", page.read_text(), re.MULTILINE)
-    assert named and set(named) <= COMMANDS.keys()
-
-
-@pytest.mark.parametrize("page", [ROOT / "docs" / "deploy.md", KUBERNETES / "README.md"], ids=lambda page: page.name)
-def test_a_page_counts_its_steps_and_what_is_typed_stands_apart(page: Path) -> None:
-    for section in re.split(r"^#+ ", page.read_text(), flags=re.MULTILINE):
-        title, _, text = section.partition("\n")
-        steps = [int(number) for number in re.findall(r"^(\d+)\. ", text, re.MULTILINE)]
-        assert steps == list(range(1, len(steps) + 1)), title
-        # Markdown runs it together with a paragraph that ends on the line before.
-        assert not re.search(r"^\S.*\n {4}\S", text, re.MULTILINE), title
