@@ -1,4 +1,4 @@
-"""`trueup doctor`: green where docs/deploy.md was followed; of each thing that is broken it says the right word alone."""
+"""`trueup doctor`: green where docs/deploy.md was followed; of each thing that is broken it says the right word."""
 
 import json
 import re
