@@ -86,8 +86,9 @@ async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Sh
     assert len(refused(looks)) * 10 <= len(looks), "a loaded machine may be silent for a moment, and it says so then"
     assert max(typical(reads), typical(commands)) < max(TIMES * usual, FELT_SECONDS)
     assert typical(looks) < 1.5
-    assert looks[-1].document["status"] == "degraded"
-    assert "the relay is" in looks[-1].document["problems"][0]
+    told = [look.document for look in looks if look not in refused(looks)][-1]
+    assert told["status"] == "degraded"
+    assert any("the relay is" in problem for problem in told["problems"])
     assert not refused(answers)
     assert {answer.document["billTotal"] for answer in answers} == {answers[0].document["billTotal"]}
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -64,8 +65,25 @@ class Upgraded:
     async def step(self, name: str, next_release: bool) -> None:
         if name != "migrate":
             return await self.fleet.replace(name, next_release=next_release)
+        await self._filled()
         status, said = await self.fleet.run("migrate", next_release=next_release)
         assert status == 0 and "are of another version: the projector fills new ones beside them" in said, said
+
+    async def _filled(self) -> None:
+        """The read models that were asked for last are live: how long that takes is the machine's affair."""
+        connection = await asyncpg.connect(self.stack.endpoints.database_url)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not await connection.fetchval(_FILLED):
+                    await asyncio.sleep(0.1)
+        finally:
+            await connection.close()
+
+
+_FILLED = """
+SELECT wanted = (SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = live_schema.name)
+FROM store.live_schema
+"""
 
 
 async def _nothing(_: int) -> None:
