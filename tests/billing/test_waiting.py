@@ -76,7 +76,12 @@ async def test_a_relay_that_stands_still_holds_up_only_who_waits_for_it(shop: Sh
         asked = {"accountId": account, "lastDateInBillingPeriod": "2026-02-28"}
         waiting = [asyncio.create_task(ask(url, "POST", preview, asked)) for _ in range(WAITERS)]
         began = time.monotonic()
-        while time.monotonic() < began + STOPPED_SECONDS or len(reads) < ROUNDS:
+        # A look in vain begins anew to count for how long the relay stands, and a loaded machine has such looks.
+        while (
+            (passed := time.monotonic() - began) < STOPPED_SECONDS
+            or len(reads) < ROUNDS
+            or (looks[-1].document.get("status") != "degraded" and passed < 2 * STOPPED_SECONDS)
+        ):
             reads.append(await other.get())
             commands.append(await other.command())
             looks.append(await ask(url, "GET", "/health"))
