@@ -164,8 +164,8 @@ async def main(task: Task) -> None:
         fetched = await consumer.getmany(timeout_ms=50, max_records=MAX_RECORDS)
         if folded.fold(fetched):
             pace.folded()
-        per_second = folded.records / max(time.monotonic() - written, FRESH_S)
-        if folded.records and pace.due(folded.records, per_second):
+        waited = time.monotonic() - written
+        if folded.records and pace.due(folded.records, folded.records / max(waited, FRESH_S), waited):
             started = written = time.monotonic()
             await folded.write(connection)
             pace.wrote(started)

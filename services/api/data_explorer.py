@@ -17,7 +17,7 @@ from events.resources.bounds import MANY, Text, items
 from projections.calendar import named_day
 from projections.settlement.obligations import Obligation, obligations
 from services.access.scopes import Scope
-from services.api.calls import Caller, organization_router
+from services.api.calls import Call, Caller, organization_router
 from services.api.errors import FileTooLargeError
 from services.api.links import Link, link_to
 from services.api.parameters import Day, Texts, Whole
@@ -34,8 +34,6 @@ from services.readside.live import reading_live
 from services.store.listing import Condition, condition_of, list_page
 
 router = organization_router("dataexplorer")
-
-
 #: Most months, or commitments, of an answer, as m3ter has it.
 LIMIT_MAX = 2_000
 #: Commitments of a file that are shown at once, and how large it may get: each may have a thousand fees.
@@ -94,9 +92,7 @@ async def list_obligations(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """What remains to be billed of the fees of prepayments (rules 6.20), by month, in order, without empty months."""
-    async with call.reading() as connection:
-        body = sent.read().body
-        accounts = await _accounts_of(connection, call.organization, body)
+    body, accounts = await _asked(call, sent)
     await call.waiter.until_commands_projected()
     months: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     async for root_ids in iterate_prepaid_roots(call.postgres, call.organization, accounts):
@@ -115,9 +111,8 @@ async def link_to_file(
     call: Caller, sent: Annotated[Sent[CommitmentsQuery], Depends(Body(CommitmentsQuery))]
 ) -> Response:
     """A link to the commitments that start in a span of days, as a file of JSON, newest first."""
+    body, accounts = await _asked(call, sent)
     async with call.reading() as connection:
-        body = sent.read().body
-        accounts = await _accounts_of(connection, call.organization, body)
         config = (await call.configured(connection)).configured
     assert config is not None  # the organization exists
     days = (max(EARLIEST, min(named_day(one, config.timezone), LATEST)) for one in (body.start_date, body.end_date))
@@ -156,6 +151,13 @@ async def file(
             break
         older = [Condition("e.position < {}", entities[-1].position)]
     return raw_answer(b'{"data":[' + b",".join(parts) + b"]}")
+
+
+async def _asked(call: Call, sent: Sent[CommitmentsQuery]) -> tuple[CommitmentsQuery, list[str] | None]:
+    """The question, and the accounts that it is about. Raises: what reading raises, InvalidField."""
+    async with call.reading() as connection:
+        body = sent.read().body
+        return body, await _accounts_of(connection, call.organization, body)
 
 
 async def _accounts_of(connection: Any, organization: str, body: CommitmentsQuery) -> list[str] | None:

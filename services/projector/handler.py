@@ -37,6 +37,7 @@ class ProjectorHandler:
         self._pace, self._slices, self._followed = Pace(), Slices(), Followed()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        self._slices.forget(partitions)
         self._followed.forget(partitions)
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
@@ -64,11 +65,11 @@ class ProjectorHandler:
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
             return QUIET_S  # more is about to come, and what is left may wait for it
-        records, per_second = sum(unwritten.values()), self._slices.per_second(unwritten)
-        if self._pace.due(records, per_second):
+        per_second = self._slices.per_second(unwritten)
+        if self._pace.due(sum(unwritten.values()), per_second, self._slices.waited(unwritten)):
             await self._write(self._pace.is_quiet)
-        if left := sum(self.projection.unwritten_records.values()):
-            return self._pace.wait(left, per_second)
+        if left := self.projection.unwritten_records:
+            return self._pace.wait(sum(left.values()), per_second, self._slices.waited(left))
         if self.projection.has_more_due:
             return 0.0
         return QUIET_S if self.projection.is_behind else IDLE_S

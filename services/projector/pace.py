@@ -47,22 +47,22 @@ class Pace:
         """Whether nothing has come for a while."""
         return time.monotonic() - self._folded_at >= QUIET_S
 
-    def due(self, unwritten: int, per_second: float) -> bool:
-        """Whether to write now, with so many records that are not written, of so many that come in a second."""
-        return self._left(unwritten, per_second) <= 0
+    def due(self, unwritten: int, per_second: float, waited: float) -> bool:
+        """Whether to write now: of so many records a second so many are not written, the oldest for so many seconds."""
+        return self._left(unwritten, per_second, waited) <= 0
 
-    def wait(self, unwritten: int, per_second: float) -> float:
+    def wait(self, unwritten: int, per_second: float, waited: float) -> float:
         """How long to wait for more records until it may be due."""
-        return max(LOOK_S, self._left(unwritten, per_second))
+        return max(LOOK_S, self._left(unwritten, per_second, waited))
 
-    def _left(self, unwritten: int, per_second: float) -> float:
+    def _left(self, unwritten: int, per_second: float, waited: float) -> float:
         if not unwritten or unwritten >= MAX_UNWRITTEN:
             return 0.0
         now = time.monotonic()
         passed = now - self._written_at
         share = FLOOD_SHARE if per_second > FLOOD_RECORDS else TRICKLE_SHARE
         quiet = self._folded_at + max(QUIET_SHARE * self._cost, QUIET_S) - now
-        return min(quiet, min(max(share * self._cost, FRESH_S), MAX_SECONDS) - passed)
+        return min(quiet, max(share * self._cost, FRESH_S) - passed, MAX_SECONDS - waited)
 
     def wrote(self, started: float, aside: float = 0.0) -> None:
         """A write, begun at `started` on the monotonic clock, has ended.

@@ -30,6 +30,11 @@ class Slices:
         for partition in partitions:
             self._since.setdefault(partition, now)
 
+    def waited(self, records: Mapping[int, int]) -> float:
+        """For how long the oldest of these records wait."""
+        now = time.monotonic()
+        return max((now - self._since.get(partition, now) for partition in records), default=0.0)
+
     def per_second(self, records: Mapping[int, int]) -> float:
         """How many records come in a second, judged by those that wait."""
         now = time.monotonic()
@@ -38,7 +43,7 @@ class Slices:
     def next(self, totals: Mapping[int, int]) -> list[int]:
         """Of these partitions, with so many totals to write each, those whose turn it is: one at least.
 
-        A partition that has no records to write, but something else, goes with the first.
+        A partition that has no records to write, but something else, waits from now on.
         """
         self.folded(totals)
         chosen, expected = list[int](), 0.0

@@ -11,7 +11,7 @@ from services.kafka import Polled
 from services.projector import handler as handling
 from services.projector import pace, slices
 from services.projector.handler import IDLE_S, ProjectorHandler
-from services.projector.pace import FRESH_S, QUIET_S
+from services.projector.pace import FRESH_S, MAX_SECONDS, QUIET_S
 from tests.projector.clock import Clock
 
 
@@ -121,3 +121,24 @@ async def test_what_takes_long_to_write_is_written_in_slices_and_no_partition_wa
     assert {len(chosen or everywhere) for chosen in folding.written[10:]} <= set(range(1, 8))
     waits = [after - before for moments in written.values() for before, after in pairwise(moments[3:])]
     assert max(waits) < 1.5 * sum(waits) / len(waits)
+
+
+async def test_in_a_flood_no_partition_waits_longer_than_the_limit(
+    handler: ProjectorHandler, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice leaves rating and folding its time; a round of many slices is no reason to wait so often."""
+    monkeypatch.setattr(pace, "FLOOD_RECORDS", 1)
+    folding, begun = handler.projection, clock.now
+    assert isinstance(folding, Folding)
+    folding.seconds = 0.0008
+    everywhere: Any = {partition: Polled((), 1) for partition in range(8)}
+    written = dict.fromkeys(everywhere, begun)
+    longest = 0.0
+    while clock.now < begun + 60:
+        before = len(folding.writes)
+        await handler.poll(everywhere)
+        if len(folding.writes) > before:
+            for partition in folding.written[-1] or everywhere:
+                longest, written[partition] = max(longest, clock.now - written[partition]), clock.now
+        clock.now += 0.02
+    assert MAX_SECONDS / 2 < longest < 1.25 * MAX_SECONDS

@@ -38,7 +38,7 @@ def after_a_write(clock: Clock, seconds: float) -> Pace:
 def seconds_until_due(clock: Clock, made: Pace, records: float) -> float:
     """From the beginning of one write to that of the next, while so many records a second keep coming."""
     begun = clock.now
-    while not made.due(round(records * (clock.now - begun)) or 1, records):
+    while not made.due(round(records * (clock.now - begun)) or 1, records, clock.now - begun):
         clock.now += 0.001
         made.folded()
     return clock.now - begun
@@ -47,7 +47,7 @@ def seconds_until_due(clock: Clock, made: Pace, records: float) -> float:
 def test_a_trickle_is_written_at_once(clock: Clock) -> None:
     made = after_a_write(clock, 0.0)
     clock.now += FRESH_S + 0.001
-    assert made.due(1, 1)
+    assert made.due(1, 1, 0)
 
 
 def test_a_write_follows_the_one_before_as_soon_as_freshness_asks(clock: Clock) -> None:
@@ -85,7 +85,7 @@ def test_no_record_waits_longer_than_the_limit(clock: Clock) -> None:
 
 def test_what_is_too_much_to_hold_is_written(clock: Clock) -> None:
     flood = after_a_write(clock, 10)
-    assert not flood.due(MAX_UNWRITTEN - 1, 1) and flood.due(MAX_UNWRITTEN, 1)
+    assert not flood.due(MAX_UNWRITTEN - 1, 1, 0) and flood.due(MAX_UNWRITTEN, 1, 0)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.0])
@@ -95,16 +95,16 @@ def test_a_quiet_log_is_written_before_its_share_has_passed(clock: Clock, second
     assert quiet < TRICKLE_SHARE * seconds
     burst.folded()
     clock.now += quiet - 0.01
-    assert not burst.due(100, 100)
+    assert not burst.due(100, 100, 0)
     clock.now += 0.02
-    assert burst.due(100, 100)
+    assert burst.due(100, 100, 0)
 
 
 def test_whoever_waits_looks_again_when_it_may_be_due(clock: Clock) -> None:
     made = after_a_write(clock, 0.0)
-    assert made.wait(1, 1) == pytest.approx(FRESH_S)
+    assert made.wait(1, 1, 0) == pytest.approx(FRESH_S)
     clock.now += FRESH_S + 0.001
-    assert made.wait(1, 1) == LOOK_S
+    assert made.wait(1, 1, 0) == LOOK_S
 
 
 def test_what_a_write_did_aside_delays_no_other(clock: Clock) -> None:
@@ -112,4 +112,4 @@ def test_what_a_write_did_aside_delays_no_other(clock: Clock) -> None:
     clock.now += 0.001 + 0.5
     pace.wrote(started, 0.5)
     pace.folded()
-    assert pace.due(5000, 5000)
+    assert pace.due(5000, 5000, 0)

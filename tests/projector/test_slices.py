@@ -66,5 +66,6 @@ def test_a_rate_is_that_of_the_records_that_wait(clock: Clock) -> None:
     made.folded([1])
     clock.now += 1
     assert made.per_second({0: 200, 1: 50}) == 200 / 2 + 50 / 1
+    assert (made.waited({0: 200, 1: 50}), made.waited({1: 50}), made.waited({})) == (2, 1, 0)
     made.forget([1])
     assert made.per_second({0: 200, 1: 50}) == 200 / 2 + 50 / FRESH_S
