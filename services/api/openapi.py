@@ -21,10 +21,11 @@ from starlette.staticfiles import StaticFiles
 from events.resources.bounds import MOST_ITEMS, TOLD_CLIENTS
 from services.access.scopes import MEANINGS
 from services.api.answers import Error
+from services.api.calls import LINK
 from services.api.examples import Examples
 from services.api.operations import finish
 from services.api.routing import SCHEMAS, DeclaredRoute
-from services.api.scopes import CREDENTIALS, TOKEN
+from services.api.scopes import BY_LINK, CREDENTIALS, TOKEN
 from services.api.sent import Body
 
 #: What the document says of the whole.
@@ -111,6 +112,12 @@ def _security_schemes() -> dict[str, Any]:
     flow = {"tokenUrl": "/oauth/token", "scopes": scopes}
     return {
         TOKEN: {"type": "oauth2", "flows": {"clientCredentials": flow}},
+        BY_LINK: {
+            "type": "apiKey",
+            "in": "query",
+            "name": LINK,
+            "description": "what a link has, for its address alone",
+        },
         CREDENTIALS: {"type": "http", "scheme": "basic", "description": "access key id and API secret"},
     }
 

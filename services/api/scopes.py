@@ -50,8 +50,11 @@ def changes(method: str, path: str) -> bool:
     return method != "GET" and (method, path.removeprefix(PREFIX)) not in TELLING
 
 
-#: OpenAPI's names of the ways to sign in: with a token, and for one.
-TOKEN, CREDENTIALS = "token", "accessKey"
+#: What a link opens, too, to whoever has it (`links.py`).
+LINKED = frozenset({"/usage/rejected/{id}/bytes", "/dataexplorer/commitments/download/json/file"})
+
+#: OpenAPI's names of the ways to sign in: with a token, by a link, and for a token.
+TOKEN, BY_LINK, CREDENTIALS = "token", "link", "accessKey"
 #: Outside organizations no scope is asked for; all else there is open.
 _OUTSIDE = {("POST", "/oauth/token"): CREDENTIALS}
 
@@ -69,4 +72,5 @@ def security_of(method: str, path: str) -> list[dict[str, list[str]]]:
     outside = _OUTSIDE.get((method, path))
     if outside is not None:
         return [{outside: []}]
-    return [{TOKEN: [scope.value]} for scope in sorted(needed_by(method, path))]
+    by_token: list[dict[str, list[str]]] = [{TOKEN: [scope.value]} for scope in sorted(needed_by(method, path))]
+    return [*by_token, {BY_LINK: []}] if path.removeprefix(PREFIX) in LINKED else by_token

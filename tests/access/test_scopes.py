@@ -4,7 +4,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from services.access.scopes import Scope
-from services.api.calls import call_of, signed_in
+from services.api.calls import LINK, call_of, signed_in
 from services.api.routing import DeclaredRoute
 from services.api.scopes import OTHERS, PREFIX
 from tests.api.schemas import document, idle_app, operations
@@ -27,8 +27,11 @@ def test_every_route_below_an_organization_needs_a_scope() -> None:
     for route in routes():
         assert route.needed, route.path
         assert {call_of, signed_in} <= depended_on(route), route.path
-        security = document()["paths"][route.path][route.method.lower()]["security"]
-        assert security == [{"token": [scope.value]} for scope in sorted(route.needed)]
+        operation = document()["paths"][route.path][route.method.lower()]
+        by_link: list[dict[str, list[str]]] = (
+            [{"link": []}] if any(one["name"] == LINK for one in operation["parameters"]) else []
+        )
+        assert operation["security"] == [*({"token": [scope.value]} for scope in sorted(route.needed)), *by_link]
 
 
 def test_whoever_is_not_signed_in_is_told_so_before_anything_else() -> None:
@@ -79,3 +82,4 @@ def test_the_document_tells_how_to_sign_in() -> None:
     flow = schemes["token"]["flows"]["clientCredentials"]
     assert (flow["tokenUrl"], set(flow["scopes"])) == ("/oauth/token", {scope.value for scope in Scope})
     assert schemes["accessKey"]["scheme"] == "basic"
+    assert (schemes["link"]["in"], schemes["link"]["name"]) == ("query", LINK)
