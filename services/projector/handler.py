@@ -15,8 +15,8 @@ from services.projection.projection import Projection
 from services.projection.schemas import LiveTarget, SchemaMovedError
 from services.projection.write import LeaseLostError
 from services.projector.pace import QUIET_S, Pace
+from services.projector.rounds import Rounds
 from services.projector.showing import Followed, show_write
-from services.projector.slices import Slices
 from services.readside.live import OutdatedReadModelsError
 from services.sight.pulse import PULSE
 from services.worker.host import ResyncError
@@ -34,10 +34,10 @@ class ProjectorHandler:
         self._target = LiveTarget(postgres)
         self._reader = reader
         self.projection = Projection(self._target, reader, origins)
-        self._pace, self._slices, self._followed = Pace(), Slices(), Followed()
+        self._pace, self._rounds, self._followed = Pace(), Rounds(), Followed()
 
     async def assigned(self, partitions: Sequence[int]) -> Mapping[int, int]:
-        self._slices.forget(partitions)
+        self._rounds.forget(partitions)
         self._followed.forget(partitions)
         if set(self.projection.partitions) <= set(partitions):
             self._target.forget()
@@ -48,7 +48,7 @@ class ProjectorHandler:
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         self.projection.drop(partitions)
-        self._slices.forget(partitions)
+        self._rounds.forget(partitions)
         self._followed.forget(partitions)
 
     @property
@@ -61,29 +61,29 @@ class ProjectorHandler:
             await self._guarded(self.projection.fold(polled))
             self._followed.folded(polled)
             self._pace.folded()
-            self._slices.folded(polled)
+            self._rounds.folded(polled)
         unwritten = self.projection.unwritten_records
         if not unwritten and not self._pace.is_quiet and not self.projection.has_more_due:
             return QUIET_S  # more is about to come, and what is left may wait for it
-        per_second = self._slices.per_second(unwritten)
-        if self._pace.due(sum(unwritten.values()), per_second, self._slices.waited(unwritten)):
+        per_second = self._rounds.per_second(unwritten)
+        if self._pace.due(sum(unwritten.values()), per_second, self._rounds.waited(unwritten)):
             await self._write(self._pace.is_quiet)
         if left := self.projection.unwritten_records:
-            return self._pace.wait(sum(left.values()), per_second, self._slices.waited(left))
+            return self._pace.wait(sum(left.values()), per_second, self._rounds.waited(left))
         if self.projection.has_more_due:
             return 0.0
         return QUIET_S if self.projection.is_behind else IDLE_S
 
     async def _write(self, quiet: bool) -> None:
         totals, records = self.projection.unwritten_totals, self.projection.unwritten_records
-        chosen = list(totals) if quiet else self._slices.next(totals)
+        chosen = list(totals) if quiet else self._rounds.next(totals)
         started = time.monotonic()
         # In quiet all are written, those too that the catalog, which is followed now, gives something to write.
         settled = await self._guarded(self.projection.write(quiet=quiet, only=None if quiet else chosen))
         aside = self.projection.aside_seconds
         self._pace.wrote(started, aside)
         seconds = time.monotonic() - started
-        self._slices.wrote({one: totals[one] for one in chosen}, seconds - aside)
+        self._rounds.wrote({one: totals[one] for one in chosen}, seconds - aside)
         written = sum(records.get(one, 0) for one in chosen)
         show_write(written, settled, seconds, self.projection.settle_seconds)
         self._followed.written(chosen, written, settled)

@@ -17,7 +17,7 @@ from services.run.stack import Endpoints, Stack
 PARTITIONS = 2
 #: Names under which tests write the log: what comes under any other is a stranger's.
 GENERATIONS = (
-    *("slices-0", "slices-1", "slices-2"),
+    *("apart-0", "apart-1", "apart-2"),
     "first",
     "cuts",
     "late",

@@ -9,7 +9,7 @@ import pytest
 
 from services.kafka import Polled
 from services.projector import handler as handling
-from services.projector import pace, slices
+from services.projector import pace, rounds
 from services.projector.handler import IDLE_S, ProjectorHandler
 from services.projector.pace import FRESH_S, MAX_SECONDS, QUIET_S
 from tests.projector.clock import Clock
@@ -53,7 +53,7 @@ class Folding:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(pace, "time", made)
-    monkeypatch.setattr(slices, "time", made)
+    monkeypatch.setattr(rounds, "time", made)
     monkeypatch.setattr(handling, "time", made)
     return made
 
@@ -103,7 +103,7 @@ async def test_who_is_due_is_not_kept_waiting(handler: ProjectorHandler, clock: 
     assert len(folding.writes) == 2
 
 
-async def test_what_takes_long_to_write_is_written_in_slices_and_no_partition_waits_longer_than_a_round(
+async def test_what_takes_long_to_write_is_written_by_turns_and_no_partition_waits_longer_than_a_round(
     handler: ProjectorHandler, clock: Clock
 ) -> None:
     folding, begun = handler.projection, clock.now
@@ -126,7 +126,7 @@ async def test_what_takes_long_to_write_is_written_in_slices_and_no_partition_wa
 async def test_in_a_flood_no_partition_waits_longer_than_the_limit(
     handler: ProjectorHandler, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each slice leaves rating and folding its time; a round of many slices is no reason to wait so often."""
+    """Each write leaves rating and folding its time; a round of many writes is no reason to wait so often."""
     monkeypatch.setattr(pace, "FLOOD_RECORDS", 1)
     folding, begun = handler.projection, clock.now
     assert isinstance(folding, Folding)

@@ -27,7 +27,7 @@ async def test_partitions_written_in_any_order_give_what_they_give_together(
     """With an aggregation, its price and a new day that come meanwhile, and no room for families that are written."""
     monkeypatch.setattr("services.projection.projection.FamilyCache", partial(FamilyCache, max_families=1))
     chance, accounts = Random(seed), ["a", "b", "c", "d"]
-    log = Log(f"slices-{seed}", 2, generation=f"slices-{seed}")
+    log = Log(f"apart-{seed}", 2, generation=f"apart-{seed}")
     log.catalog()
     for number, account in enumerate(accounts):
         log.account(account, number % 2, prepaid="100")

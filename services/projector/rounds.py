@@ -1,4 +1,4 @@
-"""Which partitions a write takes: those that have waited longest, and as many of them as SLICE_S lasts for.
+"""Which partitions a write takes: those that have waited longest, and as many of them as AT_ONCE_S lasts for.
 
 Written all together, the accounts of all partitions would wait for each other: with a thousand of them busy, for the
 most of a second. Written in turn, each waits for a round to come by, and for those few that are written with it.
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from services.projector.pace import FRESH_S
 
 #: What a write of several partitions may take, as far as it can be told.
-SLICE_S = 0.1
+AT_ONCE_S = 0.1
 #: What a transaction takes that has hardly anything to write.
 LEAST_S = 0.005
 #: How much of what a total costs the last write tells, and how much those before it.
 NEWEST = 0.3
 
 
-class Slices:
+class Rounds:
     """Since when partitions wait to be written, and what a total of theirs costs. Seconds of a monotonic clock."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Slices:
         chosen, expected = list[int](), 0.0
         for partition in sorted(totals, key=self._since.__getitem__):
             expected += totals[partition] * self._cost_of_total
-            if chosen and expected > SLICE_S:
+            if chosen and expected > AT_ONCE_S:
                 break
             chosen.append(partition)
         return chosen
