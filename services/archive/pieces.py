@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from events.topics import GAP_HEADER
 from services.archive.errors import BrokenArchiveError
 from services.archive.manifest import Manifest, Piece
 from services.archive.place import Place
@@ -46,6 +47,11 @@ class Kept(NamedTuple):
     def mark(self) -> Mark:
         """What is remembered of it."""
         return Mark(self.offset, self.timestamp, digest_of(self.key, self.value))
+
+    @property
+    def fills_a_gap(self) -> bool:
+        """Whether a restore has put it where Kafka had no record."""
+        return not self.value and any(name == GAP_HEADER.encode() for name, _ in self.headers)
 
 
 def table_of(partition: int, records: Sequence[FetchedRecord]) -> pa.Table:

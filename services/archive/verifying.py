@@ -89,7 +89,7 @@ def _compare(place: Place, found: Verified, partition: int, signed: list[Publish
     check, wrong = Check([one.head for one in signed]), len(found.wrong)
     behind = _Behind(signed[-1].head.segment.end if signed else 0)
     for records in records_kept(place, found, partition):
-        check.take((one.offset, one.value) for one in records)
+        check.take((one.offset, one.value) for one in records if not one.fills_a_gap)
         behind.take(records)
     if len(found.wrong) > wrong:
         return  # what is left of it is not what was signed

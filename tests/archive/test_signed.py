@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from events.topics import CATALOG, EVENTS, TREE_HEADS, USAGE
+from events.topics import CATALOG, EVENTS, GAP_HEADER, TREE_HEADS, USAGE
 from services.archive import counting
 from services.archive.cli import archive
 from services.archive.manifest import NAME, Manifest, seal
@@ -63,6 +63,20 @@ def test_what_was_just_appended_need_not_be_signed_yet(tmp_path: Path, minutes: 
     assert reach.is_late == (minutes == 15)
     ran = CliRunner().invoke(archive, ["verify", place.url, "--key", SIGNER.key])
     assert ran.exit_code == (minutes == 15) and f"signed up to offset {reach.signed} of {last + 1}" in ran.output
+
+
+def test_what_a_restore_has_put_where_no_record_was_is_none_of_what_was_signed(tmp_path: Path) -> None:
+    """A stranger's transaction had ended there, before the log was lost, restored, and archived anew."""
+    place, (records, where) = Place(str(tmp_path)), (signed_log().records[EVENTS, 0], (EVENTS, 0))
+    counting.begun(place, dict.fromkeys(COUNTS, 1))
+    gap = records[len(records) // 3][0]
+    heads = tokens_of([one for one in records if one[0] != gap], where)
+    put(place, TREE_HEADS, 0, [Fetched(offset, value=token.encode()) for offset, token in enumerate(heads)])
+    put(place, USAGE, 0, some(0, 1))
+    put(place, CATALOG, 0, some(0, 1))
+    filled = Fetched(gap, 0, value=b"", headers=((GAP_HEADER, b""),))
+    put(place, EVENTS, 0, [filled if offset == gap else Fetched(offset, 0, value=value) for offset, value in records])
+    assert not wrong(place)
 
 
 def forge(place: Place, number: int, value: bytes) -> None:
