@@ -1,13 +1,11 @@
-"""A whole system in the test's own process, whose servers can lose what servers lose, and the commands that mend it."""
+"""A whole system in the test's own process, which can lose what its servers lose, and the commands that mend it."""
 
 import asyncio
 import os
 import shutil
 from collections.abc import Coroutine
-from dataclasses import replace
 from typing import Any
 
-import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import NotLeaderForPartitionError
@@ -25,6 +23,7 @@ from services.run.settings import Settings
 from services.run.stack import Endpoints, Stack
 from tests.api_client import TOKEN_SECRET
 from tests.forked import trueup
+from tests.system.sharing import administer, database_of, environment_at
 from tests.system.story import Left, Wire, left_by, settled
 
 PATIENCE_S = 90.0
@@ -32,19 +31,13 @@ ALL = ("api", "relay", "ingest", "projector")
 
 
 class Home:
-    """A stack of its own; `start` and `stop` are of the product's workers, which run as tasks."""
+    """An installation; `start` and `stop` are of the product's workers, which run as tasks."""
 
-    def __init__(self, settings: Settings, stack: Stack) -> None:
-        self.settings, self.stack = settings, stack
+    def __init__(self, settings: Settings, stack: Stack, endpoints: Endpoints) -> None:
+        self.settings, self.stack, self.endpoints = settings, stack, endpoints
         self.url = ""
-        #: Of another one Kafka is another cluster, as far as anybody can see: no topic and no group of ours is there.
-        self.prefix = ""
         self._stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-
-    @property
-    def endpoints(self) -> Endpoints:
-        return Endpoints(replace(self.stack.endpoints.kafka, prefix=self.prefix), self.stack.endpoints.database_url)
 
     @property
     def cluster(self) -> Cluster:
@@ -52,7 +45,7 @@ class Home:
 
     @property
     def database_url(self) -> str:
-        return self.stack.endpoints.database_url
+        return self.endpoints.database_url
 
     async def migrate(self, **options: Any) -> None:
         await migrate(self.settings, self.endpoints, **options)
@@ -124,13 +117,9 @@ class Home:
 
     async def trueup(self, *arguments: str) -> tuple[int, str]:
         """Run the command line; returns its status and what it said."""
-        environment = os.environ | {
-            "TRUEUP_KAFKA_BOOTSTRAP": self.cluster.bootstrap,
-            "TRUEUP_KAFKA_TOPIC_PREFIX": self.prefix,
-            "TRUEUP_DATABASE_URL": self.database_url,
-            "TRUEUP_PARTITIONS": str(self.settings.partitions),
-            "TRUEUP_MAX_RECORD_BYTES": str(self.settings.max_record_bytes),
-        }
+        environment = os.environ | environment_at(self.endpoints)
+        environment["TRUEUP_PARTITIONS"] = str(self.settings.partitions)
+        environment["TRUEUP_MAX_RECORD_BYTES"] = str(self.settings.max_record_bytes)
         status, out, err = await trueup(*arguments, environment=environment, timeout_s=PATIENCE_S)
         return status, out + err
 
@@ -138,23 +127,22 @@ class Home:
 
     async def lose_postgres(self) -> None:
         """The database is gone, with everybody's connections; an empty one takes its place."""
-        await self._administer("DROP DATABASE trueup WITH (FORCE)", "CREATE DATABASE trueup")
+        name = database_of(self.endpoints)
+        await administer(self.database_url, f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name}")
 
     async def save_postgres(self) -> None:
         """A backup; nobody may be connected."""
-        await self._administer("DROP DATABASE IF EXISTS saved", "CREATE DATABASE saved TEMPLATE trueup")
+        name = database_of(self.endpoints)
+        drop, copy = f"DROP DATABASE IF EXISTS {name}_saved", f"CREATE DATABASE {name}_saved TEMPLATE {name}"
+        await administer(self.database_url, drop, copy)
 
     async def restore_postgres(self) -> None:
         """The backup takes the database's place."""
-        await self._administer("DROP DATABASE trueup WITH (FORCE)", "CREATE DATABASE trueup TEMPLATE saved")
+        name = database_of(self.endpoints)
+        drop, copy = f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} TEMPLATE {name}_saved"
+        await administer(self.database_url, drop, copy)
 
-    async def _administer(self, *statements: str) -> None:
-        connection = await asyncpg.connect(self.database_url.replace("@/trueup?", "@/postgres?"))
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+    # What a broker loses; only on a stack that may be broken.
 
     async def save_kafka(self) -> None:
         """A copy of the broker's data, as it stands now."""
@@ -178,7 +166,7 @@ class Home:
 
     async def lose_partitions(self, *partitions: str) -> None:
         """The disks of these (`topic-number`) are gone, and the broker goes on without."""
-        await self._lose(*(f"data/{partition}" for partition in partitions))
+        await self._lose(*(f"data/{self.cluster.topic(partition)}" for partition in partitions))
 
     async def _lose(self, *folders: str) -> None:
         broker = self.stack._kafka
@@ -190,20 +178,24 @@ class Home:
 
     async def delete_topic(self, topic: str) -> None:
         """And wait until the broker has done it."""
-        await self._admin(lambda admin: admin.delete_topics([topic], timeout_ms=30_000))
+        name = self.cluster.topic(topic)
+        await self._admin(lambda admin: admin.delete_topics([name], timeout_ms=30_000))
         async with asyncio.timeout(PATIENCE_S):
-            while topic in await self._admin(lambda admin: admin.list_topics()):
+            while name in await self._admin(lambda admin: admin.list_topics()):
                 await asyncio.sleep(0.1)
 
     async def make_topic(self, topic: str, partitions: int | None = None, config: dict[str, str] | None = None) -> None:
         """As an operator makes it by hand, with our settings if no others are given."""
         ours = config_of(next(one for one in TOPICS if one.name == topic), 1, self.settings.max_record_bytes)
-        new = NewTopic(topic, partitions or self.settings.partitions, 1, topic_configs=config or ours)
+        new = NewTopic(
+            self.cluster.topic(topic), partitions or self.settings.partitions, 1, topic_configs=config or ours
+        )
         await self._admin(lambda admin: admin.create_topics([new], timeout_ms=30_000))
 
     async def delete_before(self, topic: str, offsets: dict[int, int]) -> None:
         """Delete the records of each partition that stand before an offset, as retention does."""
-        wanted = {TopicPartition(topic, partition): RecordsToDelete(offset) for partition, offset in offsets.items()}
+        name = self.cluster.topic(topic)
+        wanted = {TopicPartition(name, partition): RecordsToDelete(offset) for partition, offset in offsets.items()}
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 try:
@@ -213,7 +205,8 @@ class Home:
                     await asyncio.sleep(0.1)
 
     async def add_partitions(self, topic: str, count: int) -> None:
-        await self._admin(lambda admin: admin.create_partitions({topic: NewPartitions(count)}, timeout_ms=30_000))
+        wanted = {self.cluster.topic(topic): NewPartitions(count)}
+        await self._admin(lambda admin: admin.create_partitions(wanted, timeout_ms=30_000))
 
     async def _admin(self, ask: Any) -> Any:
         admin = new_admin(self.cluster)

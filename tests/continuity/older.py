@@ -17,6 +17,7 @@ from services.readside.live import Live, filling_schema, read_live
 from tests.api_client import http_client
 from tests.continuity.home import PATIENCE_S, Home
 from tests.forked import ForkedChild, started
+from tests.system.sharing import environment_at
 from tests.system.story import Wire
 
 WORDS = "are of another version than this program: "
@@ -107,10 +108,7 @@ async def projectors(home: Home, count: int = 1) -> AsyncIterator[Callable[[], A
 
 
 async def _projector(home: Home) -> ForkedChild:
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": home.cluster.bootstrap,
-        "TRUEUP_DATABASE_URL": home.database_url,
-    }
+    environment = os.environ | environment_at(home.endpoints)
     return await started("projector", environment=environment, log=Path(os.devnull))
 
 

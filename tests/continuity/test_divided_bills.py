@@ -29,6 +29,11 @@ KEPT = {
 }
 
 
+@pytest.fixture(scope="module")
+def home(breaking_home: Home) -> Home:
+    return breaking_home
+
+
 @pytest.fixture(autouse=True)
 def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bill is larger than a fact may be."""

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from events.topics import CHECKPOINTS, EVENTS, USAGE, USAGE_REJECTED
+from services.run.stack import Stack
+from tests.continuity.conftest import fresh_home
 from tests.continuity.home import PATIENCE_S, Home
 from tests.continuity.test_usage_lost import calls, publish
 from tests.forked import started
+from tests.system.sharing import environment_at
 from tests.system.story import set_up
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -18,24 +21,20 @@ WATCHED_SECONDS = 5
 
 
 @pytest.mark.parametrize("topic", [USAGE, EVENTS])
-async def test_workers_without_their_topic_say_so_once_and_end_at_once(home: Home, tmp_path: Path, topic: str) -> None:
-    await home.save_kafka()
-    await home.delete_topic(topic)
-    try:
+async def test_workers_without_their_topic_say_so_once_and_end_at_once(
+    stack: Stack, tmp_path: Path, topic: str
+) -> None:
+    async with fresh_home(stack, tmp_path) as home:
+        await home.delete_topic(topic)
         async with asyncio.TaskGroup() as together:
             for worker in ("ingest", "projector", "relay"):
                 together.create_task(without(home, topic, worker, tmp_path / worker))
-    finally:
-        await home.restore_kafka()
 
 
 async def without(home: Home, topic: str, worker: str, said: Path) -> None:
     """A worker that is started, watched and asked to end while its topic is missing."""
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": home.cluster.bootstrap,
-        "TRUEUP_DATABASE_URL": home.database_url,
-    }
-    named = f"topic {topic} does not exist"
+    environment = os.environ | environment_at(home.endpoints)
+    named = f"topic {home.cluster.topic(topic)} does not exist"
     said.touch()
     process = await started(worker, environment=environment, log=said)
     try:

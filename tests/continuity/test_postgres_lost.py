@@ -62,7 +62,7 @@ async def test_commands_that_were_accepted_over_a_backup_are_named_and_given_bac
     await home.restore_postgres()
     async with open_postgres(home.database_url) as postgres:  # what a version did that did not compare
         async with postgres.connection() as connection:
-            store = Store(home.stack.endpoints, postgres, await load_generations(connection), "strayed")
+            store = Store(home.endpoints, postgres, await load_generations(connection), "strayed")
         await store.create("product", code="stray", name="Stray")
         # What came behind it, where the log has nothing yet, was decided upon what is to go.
         bill = bill_of(await account_of(store))

@@ -27,7 +27,9 @@ async def send(home: Home, producer: AIOKafkaProducer, organization: str, number
         code = ACCOUNTS[number % len(ACCOUNTS)]
         place = partition_of(organization, code, home.settings.partitions)
         value = usage(organization, code, number)
-        await producer.send_and_wait(USAGE, value, key=usage_key(organization, code), partition=place)
+        await producer.send_and_wait(
+            home.cluster.topic(USAGE), value, key=usage_key(organization, code), partition=place
+        )
 
 
 async def test_a_bill_waits_for_no_record_behind_a_committed_transaction(home: Home) -> None:

@@ -90,7 +90,7 @@ async def test_usage_that_is_deleted_is_waited_for_and_made_anew_on_request(home
         async with asyncio.timeout(PATIENCE_S):
             while (health := await client.get("/health")).status_code != 503:
                 await asyncio.sleep(0.1)
-    assert "topic usage does not exist" in health.json()["message"]
+    assert f"topic {home.cluster.topic(USAGE)} does not exist" in health.json()["message"]
 
     status, said = await home.trueup("migrate")
     assert status == 1 and "trueup migrate --new-usage" in said, said
@@ -170,7 +170,7 @@ async def test_usage_that_a_broker_made_by_itself_gets_our_settings_on_request(h
     await home.delete_topic(USAGE)
     await home.make_topic(USAGE, partitions=1, config={"retention.ms": "1000000"})
     status, said = await home.trueup("migrate")
-    assert status == 1 and "topic usage" in said, said
+    assert status == 1 and f"topic {home.cluster.topic(USAGE)}" in said, said
     status, said = await home.trueup("migrate", "--new-usage")
     assert status == 0, said
     await home.start()
@@ -193,7 +193,7 @@ async def test_a_partition_that_was_added_is_named_and_its_records_count_where_t
     assert await calls(home, wire) == 30
     while job["status"] != "COMPLETE":
         job = await wire.do("GET", f"billjobs/{job['id']}")
-    named = f"usage has {surplus + 1} partitions, more than it was made with"
+    named = f"{home.cluster.topic(USAGE)} has {surplus + 1} partitions, more than it was made with"
     async with http_client(home.url) as client, asyncio.timeout(PATIENCE_S):
         while named not in (await client.get("/health")).json().get("problems", ()):
             await asyncio.sleep(0.1)
