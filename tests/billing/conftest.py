@@ -1,4 +1,4 @@
-"""A whole system of its own, and organizations in it with a test clock, one account and one product to bill."""
+"""A whole system, and organizations in it with a test clock, one account and one product to bill."""
 
 import asyncio
 import json
@@ -16,9 +16,10 @@ from services.postgres import open_postgres
 from services.readside.progress import Waiter
 from services.readside.watching import open_watcher
 from services.run.settings import load_settings
+from services.run.stack import Stack
 from services.run.up import System
 from tests.api_client import CONFIG, Api
-from tests.system.running import running_system
+from tests.system.running import system_on
 
 PARTITIONS = 2
 GRACE = {"autoApproveBillsGracePeriod": 2, "autoApproveBillsGracePeriodUnit": "DAYS"}
@@ -109,10 +110,10 @@ class Shop(Api):
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def billing_system(tmp_path_factory: Any) -> AsyncIterator[System]:
+async def billing_system(stack: Stack, tmp_path_factory: Any) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("billing")
     settings = load_settings(home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0)
-    async with running_system(settings) as (_, system):
+    async with system_on(stack, settings) as system:
         yield system
 
 

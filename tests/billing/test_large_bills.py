@@ -15,10 +15,11 @@ from services.kafka import LogReader
 from services.postgres import open_postgres
 from services.projection.replay import replay
 from services.run.settings import load_settings
+from services.run.stack import Stack
 from services.run.up import System
 from tests.billing.conftest import GRACE, PARTITIONS, Shop, opened_shop
 from tests.billing.test_memos import memo
-from tests.system.running import running_system
+from tests.system.running import system_on
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -28,12 +29,12 @@ _FACTS = "SELECT type, octet_length(data::text) AS bytes FROM store.events WHERE
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def small_records(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+async def small_records(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     home = tmp_path_factory.mktemp("large")
     settings = load_settings(
         home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0, max_record_bytes=RECORD_BYTES_LEAST
     )
-    async with running_system(settings) as (_, system):
+    async with system_on(stack, settings) as system:
         yield system
 
 

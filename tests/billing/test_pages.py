@@ -26,6 +26,7 @@ from services.run.up import System
 from services.store.events import bills_of
 from services.store.execute import organization_time
 from tests.billing.conftest import Shop, opened_shop
+from tests.system.sharing import environment_at
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -167,9 +168,6 @@ async def _waiting(page: Page) -> bool:
 async def _bill_process(page: Page) -> asyncio.subprocess.Process:
     """`trueup bill` for January."""
     endpoints = page.shop.system.endpoints
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": endpoints.kafka.bootstrap,
-        "TRUEUP_DATABASE_URL": endpoints.database_url,
-    }
+    environment = os.environ | environment_at(endpoints)
     asked = ("bill", "--date", "2026-02-01", "--organization", page.shop.organization)
     return await asyncio.create_subprocess_exec(sys.executable, "-m", "services.run.cli", *asked, env=environment)

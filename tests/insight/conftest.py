@@ -1,4 +1,4 @@
-"""A system of its own with a played story: usage, a bill, late usage, an amendment, another bill."""
+"""A system with a played story: usage, a bill, late usage, an amendment, another bill."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ import pytest_asyncio
 from services.kafka import Cluster
 from services.postgres import Postgres, open_postgres
 from services.run.settings import load_settings
+from services.run.stack import Stack
 from services.run.up import System
 from tests.insight.story import PARTITIONS, play_story
-from tests.system.running import running_system
+from tests.system.running import system_on
 from tests.system.story import Wire, settled
 
 #: What the system's notary signs with.
@@ -55,13 +56,13 @@ class Played:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
+async def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Played]:
     home = tmp_path_factory.mktemp("insight")
     settings = load_settings(
         home=home, partitions=PARTITIONS, worker_session_ms=6000, api_port=0, checkpoint_secret=CHECKPOINT_SECRET
     )
     async with (
-        running_system(settings) as (_, system),
+        system_on(stack, settings) as system,
         open_postgres(system.endpoints.database_url, most=6) as postgres,
     ):
         wire = Wire(lambda: system.addresses.api_url, "insight")

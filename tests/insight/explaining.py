@@ -6,10 +6,11 @@ from typing import Any
 
 from projections.explain import Explanation, explain_line
 from projections.settlement import DraftBill, issue
-from services.kafka import Cluster
+from services.run.stack import Endpoints
 from services.simulate.memory_player import MemoryPlayer
 from tests.forked import trueup
 from tests.insight.bills import NOWHERE, bill_id_of
+from tests.system.sharing import environment_at
 
 
 class ExplainingPlayer(MemoryPlayer):
@@ -47,7 +48,7 @@ def assert_adds_up(told: dict[str, Any], line: dict[str, Any]) -> None:
         assert by_day == days
 
 
-async def run_explain(cluster: Cluster, database_url: str, *arguments: str) -> tuple[int, str, str]:
+async def run_explain(endpoints: Endpoints, *arguments: str) -> tuple[int, str, str]:
     """`trueup explain`: its exit status and what it printed."""
-    environment = os.environ | {"TRUEUP_KAFKA_BOOTSTRAP": cluster.bootstrap, "TRUEUP_DATABASE_URL": database_url}
+    environment = os.environ | environment_at(endpoints)
     return await trueup("explain", *arguments, environment=environment)

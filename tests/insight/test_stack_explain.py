@@ -74,7 +74,7 @@ async def test_a_draw_names_every_candidate(played: Played) -> None:
 
 async def test_trueup_explain_tells_it_in_a_terminal(played: Played) -> None:
     bill = (await played.bills())[0]
-    run = partial(run_explain, played.cluster, played.system.endpoints.database_url)
+    run = partial(run_explain, played.system.endpoints)
     for line in bill["lineItems"][:3]:
         status, out, err = await run(bill["id"], str(line["sequenceNumber"]), "--limit", "2")
         assert status == 0, err

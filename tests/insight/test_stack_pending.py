@@ -93,7 +93,7 @@ async def test_a_pending_line_is_explained_as_of_the_projected_positions(patient
 
 async def test_trueup_explain_tells_a_pending_line(patient: Played) -> None:
     one = (await patient.bills())[0]
-    run = partial(run_explain, patient.cluster, patient.system.endpoints.database_url)
+    run = partial(run_explain, patient.system.endpoints)
     status, out, err = await run(one["id"], "1", "--limit", "2")
     assert status == 0, err
     assert "\npending: as of offset" in out and "docs/rules.md" in out
