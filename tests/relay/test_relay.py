@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 import structlog
 
-from events.codec import encode
-from events.envelope import Envelope, seal
+from events.envelope import Envelope
 from events.facts.bills import BillIssued
-from events.facts.usage import UsageRead
-from events.sources import clock_source, commands_source, read_source
-from events.topics import BILL_LINES, EVENTS
+from events.sources import clock_source, commands_source
+from events.topics import BILL_LINES
 from services.continuity.check import log_partitions
-from services.continuity.memory import Known, written
-from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader, Record
+from services.kafka import BatchWriter, Cluster, KafkaUnreachableError, LogReader
 from services.postgres import connected
 from services.relay.cursor import try_lead
 from services.relay.relay import QUARTER_S
@@ -119,52 +116,6 @@ async def test_a_failed_produce_leaves_no_gap(store: Store, monkeypatch: pytest.
     for place, envelopes in written.items():
         mine = [one.sequence for one in envelopes if one.source == commands_source(store.generations.commands)]
         assert mine == sorted(set(mine)), f"{place} was told twice although its tail said so"
-
-
-async def test_what_others_write_meanwhile_is_not_read_again_by_the_next_relay(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    after = await caught_up_head(store)
-    monkeypatch.setattr("services.relay.cli.REACH_SECONDS", 0.0)
-    read_up = UsageRead(next_offset=1, rated=0, duplicate=0, rejected=0, rerouted=0)
-    source = read_source(store.generations.usage, 0)
-    usage = [Record(None, encode(seal(read_up, source=source, sequence=1, organization="", time=NOW)))] * 2_000
-    place = EVENTS, 0
-
-    async def known() -> Known:
-        async with connected(store.endpoints.database_url) as connection:
-            return {(one.topic, one.partition): one for one in await written(connection)}[place]
-
-    async with log_of(store) as log:
-        async with relay(store), BatchWriter(store.endpoints.kafka) as writer:
-            await commands(store, 2)
-            await until(lambda: relayed_all(store))
-            [appended] = await writer.append(*place, usage)
-
-            async def is_reached() -> bool:
-                # The relay looks when it has carried something, or has waited for a while.
-                await commands(store, 1)
-                return (await known()).next_offset >= appended.base + len(usage)
-
-            await until(is_reached)
-        before = await known()
-        read = list[tuple[str, int, int]]()
-        really = LogReader.read
-
-        def seen(self: LogReader, topic: str, partition: int, start: int, end: int, **options: Any) -> Any:
-            read.append((topic, partition, start))
-            return really(self, topic, partition, start, end, **options)
-
-        monkeypatch.setattr(LogReader, "read", seen)
-        async with relay(store):
-            await commands(store, 2)
-            await until(lambda: relayed_all(store))
-        starts = [start for topic, partition, start in read if (topic, partition) == place]
-        # The record at the mark is compared; the tail begins behind what somebody else wrote.
-        assert before.mark is not None
-        assert starts and set(starts) <= {before.mark.offset, before.next_offset}
-        monkeypatch.undo()
-        await check_nothing_lost_or_doubled(store, log, after)
 
 
 async def test_kill_9_loses_and_doubles_nothing(store: Store, stack: Stack, tmp_path: Path) -> None:

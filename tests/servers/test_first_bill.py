@@ -1,4 +1,4 @@
-"""docs/deploy.md from nothing to a first bill, on servers with TLS, logins and rights: two installations, side by side."""
+"""docs/deploy.md from nothing to a first bill, on servers with TLS, logins and rights; two installations at once."""
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal

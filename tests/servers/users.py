@@ -1,5 +1,5 @@
-"""An installation on servers of somebody's own: TLS at both, and each process enters either as a user of its own who may
-do what docs/servers.md and docs/operation.md say, and no more.
+"""An installation on servers of somebody's own: TLS at both, and each process enters either as a user of its own who
+may do what docs/servers.md and docs/operation.md say, and no more.
 """
 
 from collections.abc import AsyncIterator
