@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from services.access.gate import Gate
 from services.console import account, accounts, bills, changing, commitment, explained, operations
 from services.console.asking import calls_of
+from services.console.live import Streams
 from services.console.looks import HEADERS, serve_asset
 from services.console.signing_in import SigningIn
 from services.console.visits import Action, Console, Needed, Page, done, outside_error, shown
@@ -61,6 +62,7 @@ def console_routes(api: ASGIApp, gate: Gate, needed: Needed) -> list[BaseRoute]:
         Route("/static/{name}", serve_asset),
     ]
     looked_at = [_inside(path, shown(console, page), "GET") for path, page in _PAGES]
+    looked_at.append(_inside("/live", shown(console, Streams().page), "GET"))
     sent = [_inside(path, done(console, action), "POST") for path, action in _ACTIONS]
     every = [*outside, *looked_at, *sent, Route("/{path:path}", _not_there)]
     return [Route(PATH, _to_slash), Mount(PATH, routes=every)]

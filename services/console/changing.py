@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.console.asking import Refused
 from services.console.visits import Form, Visit
-from services.console.wording import exact, read_day
+from services.console.wording import read_day
 
 KINDS = {"credit": "creditlineitems", "debit": "debitlineitems"}
 _MEMO = ("kind", "amount", "description", "lineId")
@@ -24,7 +24,7 @@ async def approve(visit: Visit, form: Form) -> Response:
     """Approve the bill, if it still comes to what was seen; else it is asked anew."""
     id = visit.request.path_params["bill"]
     bill = await visit.asking.get("bills", id)
-    if form.get("seen") != exact(bill["billTotal"]):
+    if _number(form.get("seen")) != bill["billTotal"]:
         return await visit.page("approve.html", 409, bill=bill, seen=_number(form.get("seen")))
     await visit.asking.send("PUT", "bills", id, "status", body={"status": "APPROVED"})
     return visit.go("bills", id)

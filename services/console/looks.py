@@ -60,21 +60,25 @@ async def serve_asset(request: Request) -> Response:
     return Response(asset.content, media_type=asset.media, headers=HEADERS | {"cache-control": _FOR_EVER})
 
 
+class Templates(Environment):
+    """The templates. What they name must be there, and every text is escaped."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            loader=PackageLoader("services.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.filters |= {filter.__name__: filter for filter in wording.FILTERS}
+        self.tests["missing"] = lambda value: isinstance(value, Missing)
+
+
 @cache
 def templates() -> Environment:
-    """The templates. What they name must be there, and every text is escaped."""
-    environment = Environment(
-        loader=PackageLoader("services.console"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    spelled = ("amount", "day", "exact", "moment", "money", "multiline", "number", "quantity", "span", "unit_price")
-    environment.filters |= {name: getattr(wording, name) for name in spelled}
-    environment.filters |= {"words": wording.words, "leaves": wording.leaves}
-    environment.tests["missing"] = lambda value: isinstance(value, Missing)
-    return environment
+    """All of them, read once."""
+    return Templates()
 
 
 @dataclass(frozen=True, slots=True)

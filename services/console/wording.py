@@ -3,6 +3,8 @@
 Words are English, and so is the form of numbers; a currency has its own sign and its own decimals.
 """
 
+import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -15,13 +17,14 @@ from markupsafe import Markup, escape
 from events.zones import time_zone
 
 LOCALE = "en_US"
+_LETTER_AND_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _ROWS_REMEMBERED = 50_000
 
 
 @lru_cache(_ROWS_REMEMBERED)
 def money(value: Decimal | int, currency: str) -> str:
     """In whole minor units of the currency: `$1,204.17`, `-¥12`."""
-    return format_currency(Decimal(value), currency, locale=LOCALE)
+    return _apart(format_currency(Decimal(value), currency, locale=LOCALE))
 
 
 @lru_cache(_ROWS_REMEMBERED)
@@ -30,7 +33,12 @@ def price(value: Decimal | int, currency: str) -> str:
     whole = Decimal(value)
     if whole == whole.quantize(Decimal("0.01")):
         return money(value, currency)
-    return format_currency(whole, currency, locale=LOCALE, currency_digits=False, decimal_quantization=False)
+    return _apart(format_currency(whole, currency, locale=LOCALE, currency_digits=False, decimal_quantization=False))
+
+
+def _apart(text: str) -> str:
+    """A currency that has letters in the place of a sign stands apart from its number: `KWD 1.234`."""
+    return _LETTER_AND_DIGIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 @lru_cache(_ROWS_REMEMBERED)
@@ -106,8 +114,8 @@ def words(name: str) -> str:
     """A name of the wire in words: `MINIMUM_SPEND` is "Minimum spend", `accountId` is "Account id"."""
     if name in _SHORT:
         return _SHORT[name]
-    if name.isupper():
-        return name.replace("_", " ").capitalize()
+    if name.isupper() or "-" in name:
+        return name.replace("_", " ").replace("-", " ").capitalize()
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).replace(".", ", ").strip()
     return spaced[:1].upper() + spaced[1:]
 
@@ -126,3 +134,9 @@ def leaves(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, " to ".join(map(str, value)))]
     return [(name, f"{value}")]
+
+
+#: What templates may spell, by these names.
+FILTERS: tuple[Callable[..., object], ...] = (
+    *(amount, day, exact, leaves, moment, money, multiline, number, quantity, span, unit_price, words),
+)
