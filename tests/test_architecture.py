@@ -21,7 +21,7 @@ SHARED = {
     *("access", "run.stack", "sight", "proof"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
-FRONTS = ("api", "demo", "simulate", "rebuild", "run.cli", "run.up")
+FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 IMPURE = {
     *("asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"),
     *("aiokafka", "asyncpg", "click", "fastapi", "faststream", "httpx", "starlette", "structlog", "uvicorn", "uvloop"),
