@@ -82,8 +82,8 @@ def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -
 
 
 def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
-    """What is compiled of the catalog is forgotten by the facts that are relayed to the catalog alone: those of all kinds
-    that a family's terms do not take from its own facts."""
+    """What is compiled of the catalog is forgotten by the facts that are relayed to the catalog alone: those of all
+    kinds that a family's terms do not take from its own facts."""
     empty = Resources("org")
     own = replace(empty, **{attribute: {} for attribute in ATTRIBUTES.values()})
     both = together(empty, own, None)

@@ -72,7 +72,7 @@ def counted(owed: D = D(100), forecast: bool = True) -> dict[str, Any]:
     }
 
 
-MANY = {"days": 1000, "left": lambda day: D(1000 - day)}
+MANY: dict[str, Any] = {"days": 1000, "left": lambda day: D(1000 - day)}
 EVERY = {
     "burn-down": lambda: burn_down(burned()),
     "one day": lambda: burn_down(burned(1, forecast=False)),
