@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from events.envelope import seal
 from events.facts import FACTS
@@ -85,7 +86,8 @@ def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
     """What is compiled of the catalog is forgotten by the facts that are relayed to the catalog alone: those of all
     kinds that a family's terms do not take from its own facts."""
     empty = Resources("org")
-    own = replace(empty, **{attribute: {} for attribute in ATTRIBUTES.values()})
+    nothing: dict[str, Any] = {attribute: {} for attribute in ATTRIBUTES.values()}
+    own = replace(empty, **nothing)
     both = together(empty, own, None)
     of_family = {attribute for attribute in ATTRIBUTES.values() if getattr(both, attribute) is getattr(own, attribute)}
     for model, attribute in ATTRIBUTES.items():
