@@ -117,3 +117,24 @@ async def test_an_account_has_its_own_outlook(played: Played) -> None:
         assert few["data"] == found["data"][:1]
     assert (await played.wire.ask("GET", "accounts/none/outlook")).status_code == 404
     assert (await played.wire.ask("GET", "overview", window="31")).status_code == 400
+
+
+async def test_what_people_call_something_leads_to_it(played: Played) -> None:
+    async def found(query: str, **more: Any) -> list[tuple[str, str]]:
+        return [(one["kind"], one["id"]) for one in (await played.get("find", query=query, **more))["data"]]
+
+    [code, *_], [commitment] = (
+        played.accounts,
+        [one for one in await played.commitments() if one.get("code") == "second"],
+    )
+    bill = (await played.bills())[0]
+    assert await found(code) == [("account", played.accounts[code])]
+    assert await found("second") == await found(commitment["id"]) == [("commitment", commitment["id"])]
+    assert await found(bill["id"]) == [("bill", bill["id"])]
+    if number := bill.get("sequentialInvoiceNumber"):
+        assert ("bill", bill["id"]) in await found(number)
+    # Nothing is called exactly so: what is called alike, and no wildcard of SQL's.
+    assert ("commitment", commitment["id"]) in await found("SECO")
+    assert len(await found("account-")) == len(played.accounts) and len(await found("account-", limit=2)) == 2
+    assert await found("%") == await found("acc_unt-") == []
+    assert (await played.wire.ask("GET", "find")).status_code == 400
