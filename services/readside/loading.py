@@ -15,7 +15,7 @@ from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Root, Total, read_family
+from services.readside.family_state import FamilyState, Root, Total, new_family
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -108,3 +108,19 @@ async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilySt
 def _total(row: Mapping[str, Any]) -> Total:
     key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
     return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])
+
+
+def read_family(
+    root: Root,
+    facts: Iterable[Envelope],
+    members: Mapping[str, Member],
+    totals: Iterable[Total],
+) -> FamilyState:
+    """A family as it is known: its facts in order, its members and its totals."""
+    family = new_family(*root)
+    for fact in facts:
+        family.evolve(fact)
+    family.members.update(members)
+    for total in totals:
+        family.put_total(*total)
+    return family
