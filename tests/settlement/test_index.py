@@ -1,8 +1,6 @@
 """The index of families: what an account, plan or template owns now, oldest first, without looking through the rest."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from events.envelope import seal
 from events.facts import FACTS
@@ -83,11 +81,10 @@ def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -
 
 
 def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
-    """What is compiled of the catalog is forgotten by the facts that are relayed to the catalog alone: those of all
-    kinds that a family's terms do not take from its own facts."""
+    """What is compiled of the catalog is forgotten by facts that are relayed to the catalog alone: those of all kinds
+    that a family's terms do not take from its own facts."""
     empty = Resources("org")
-    nothing: dict[str, Any] = {attribute: {} for attribute in ATTRIBUTES.values()}
-    own = replace(empty, **nothing)
+    own = Resources("org")
     both = together(empty, own, None)
     of_family = {attribute for attribute in ATTRIBUTES.values() if getattr(both, attribute) is getattr(own, attribute)}
     for model, attribute in ATTRIBUTES.items():
