@@ -18,7 +18,7 @@ LONGEST = (
     ("tests/contracts/", "tests/examples/", "tests/console/"),
     ("tests/system/test_survival.py",),
     ("tests/continuity/test_upgrade.py",),
-    ("tests/servers/test_secured_story.py",),
+    ("tests/servers/test_first_bill.py",),
     ("tests/servers/test_failover.py",),
     ("tests/servers/test_doctor.py",),
     ("tests/system/test_up.py",),

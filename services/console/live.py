@@ -1,7 +1,7 @@
 """Says when something on a page has moved: server-sent events, of which a page's script has its parts made anew.
 
-What has moved is found by asking the API what the page asks it, every few seconds, only while somebody looks. A stream
-ends by itself, and the browser opens it again.
+What has moved is found by asking the API what the page asks it, every few seconds and only while somebody looks. A
+stream ends by itself, and the browser opens it again.
 """
 
 import asyncio
