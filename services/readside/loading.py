@@ -9,6 +9,7 @@ from typing import Any
 
 from events.bill_parts import BillParts
 from events.codec import decode
+from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
