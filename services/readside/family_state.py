@@ -19,6 +19,7 @@ from projections.clock import today_of
 from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
+from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
@@ -70,6 +71,7 @@ class FamilyState:
     #: What settlement last wrote; None before it first did since the family was loaded.
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
+    expected: tuple[OutlookRow, ...] | None = None
     _newest_day: date | None = None
 
     @property
@@ -159,6 +161,10 @@ class FamilyState:
     def note_written(self, rows: BehindRows) -> None:
         """Its draws and accrued lines in Postgres are these now."""
         self.written = rows
+
+    def note_expected(self, rows: tuple[OutlookRow, ...]) -> None:
+        """Its outlooks in Postgres are these now."""
+        self.expected = rows
 
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""

@@ -104,7 +104,7 @@ class Living:
         """Balances; with `whole` draws and lines, too."""
         state = self.partition(day)
         assert self.settler.settle(self.family, state)
-        assert not whole or self.settler.write_behind(self.family, state)
+        assert not whole or self.settler.write_behind(self.family, state, outlooks=True)
         await self.settler.flush(self.tables)
 
     def partition(self, day: date) -> PartitionState:
@@ -155,10 +155,10 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
 async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again() -> None:
     family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
-    tables, before = Tables(), BehindRows(tuple(rows), (), ())
+    tables, before = Tables(), BehindRows(tuple(rows), ())
     await _write_behind(tables, [(family, before)])
     family.note_written(before)
-    await _write_behind(tables, [(family, BehindRows((rows[0],), (), ()))])
+    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
 
