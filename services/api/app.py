@@ -50,10 +50,12 @@ from services.api.memos import memo_router
 from services.api.openapi import ABOUT, serve_openapi, serve_pages
 from services.api.resources import resource_router
 from services.api.routing import Shortcut
+from services.api.scopes import PREFIX, needed_by
 from services.api.showing import Showing
 from services.api.standing import Standing
 from services.billing.runner import JobRunner
 from services.concurrency import cancel_all
+from services.console.app import console_routes
 from services.kafka import Cluster, SharedWriter
 from services.postgres import Postgres, Role, open_postgres
 from services.readside.watching import open_watcher
@@ -154,6 +156,7 @@ def create_app(
     app.router.routes.insert(0, Shortcut(app.router.routes))
     serve_openapi(app)
     serve_pages(app)
+    app.router.routes.extend(console_routes(app, gate, lambda method, path: needed_by(method, f"{PREFIX}{path}")))
     return app
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from events.bill_parts import BillParts
@@ -86,18 +87,23 @@ async def read_families(connection: Any, roots: Iterable[Root]) -> FamilyRows:
 
 def families_of(rows: FamilyRows) -> list[FamilyState]:
     """Families as the read models hold them: members, own facts, bills and totals."""
-    facts: dict[str, list[Envelope]] = defaultdict(list)
+    records: dict[str, list[bytes]] = defaultdict(list)
     for row in rows.facts:
-        facts[row["root_id"]].append(decode(bytes(row["record"])))
+        records[row["root_id"]].append(row["record"])
     members: dict[str, dict[str, Member]] = defaultdict(dict)
     root_of = {}
     for row in rows.members:
-        members[row["root_id"]][row["account_id"]] = Member(row["timezone"], set(row["plans"]), row["billable"])
+        plans = {intern(plan) for plan in row["plans"]}
+        members[row["root_id"]][row["account_id"]] = Member(intern(row["timezone"]), plans, row["billable"])
         root_of[row["account_id"]] = row["root_id"]
     totals: dict[str, list[Total]] = defaultdict(list)
     for row in rows.totals:
         totals[root_of[row["account_id"]]].append(_total(row))
-    return [read_family(root, facts[root.id], members[root.id], totals[root.id]) for root in dict.fromkeys(rows.roots)]
+    return [
+        # One after the other: all facts of all families at once would take more memory than the families.
+        read_family(root, map(decode, map(bytes, records[root.id])), members[root.id], totals[root.id])
+        for root in dict.fromkeys(rows.roots)
+    ]
 
 
 async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilyState]:
@@ -106,7 +112,8 @@ async def load_families(connection: Any, roots: Iterable[Root]) -> list[FamilySt
 
 
 def _total(row: Mapping[str, Any]) -> Total:
-    key = (row["account_id"], row["aggregation_id"], row["segment"], row["day"])
+    # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
+    key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])
 
 
