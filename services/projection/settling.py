@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import structlog
 
-from projections.calendar import ONE_DAY
 from projections.outlook.outlook import used_before
 from projections.rating.index import FamilyIndex
 from projections.readmodels import accrued_lines, balances, columns, draws, outlooks
@@ -113,10 +112,8 @@ class Settler:
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
-        used = family.used
-        if used is None or used.over != settlement.through - ONE_DAY:
-            used = used_before(settlement)
-            family.note_used(used)
+        used = used_before(settlement, family.used)
+        family.note_used(used)
         return expected_rows(settlement, used, family.organization, family.root_id)
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:

@@ -66,7 +66,7 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
     kept: Kept | None = None
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
-    #: What was used until yesterday; None: it has to be settled for.
+    #: What was used until yesterday, as far as nothing came for it since.
     used: UsedBefore | None = None
     #: What settlement last wrote; None before it first did since the family was loaded.
     shown: Mapping[str, Shown] | None = None
@@ -115,7 +115,7 @@ class FamilyState:
         self.offsets[key] = offsets
         self.moved.setdefault(total, set()).add(day)
         if self.used is not None and day <= self.used.over:
-            self.used = None
+            self.used = self.used.without(day)
         if self._newest_day is None or day > self._newest_day:
             self._newest_day = day
 

@@ -124,6 +124,19 @@ def test_a_month_of_a_minimum_is_counted_by_day_and_trued_up_by_its_pace() -> No
         assert (forecast.true_up, forecast.true_up_low, forecast.true_up_high) == (40, 40, 40)
 
 
+def test_a_window_reaches_back_over_periods_but_not_before_the_term() -> None:
+    """2 a day in January, nothing then, 3 a day in May: on 11 May, 10 days of May and 80 before."""
+    may = [date(2026, 5, 1) + timedelta(days=number) for number in range(10)]
+    family = told(FLOOR.replace("2026-04-01", "2026-12-01"), used(JANUARY, 2) + used(may, 3))
+    found = progress(family, LEAST, settle(family, through=date(2026, 5, 11), accrued=True), may[-1])
+    assert found is not None and (found.start, found.counted) == (may[0], 30)
+    week, month, quarter = found.forecasts
+    assert (week.per_day, month.per_day, quarter.per_day) == (3, 1, D("0.3333"))
+    assert (week.counted, month.counted, quarter.counted) == (90, 50, D("36.67"))
+    early = progress(family, LEAST, settle(family, through=date(2026, 3, 1), accrued=True), date(2026, 2, 28))
+    assert early is not None and [(one.days, one.per_day) for one in early.forecasts][2] == (59, D("1.0508"))
+
+
 def test_a_minimum_that_is_reached_in_time_has_no_true_up() -> None:
     family = told(FLOOR, used(JANUARY[:10], 5))
     found = progress(family, LEAST, settle(family, through=JANUARY[10], accrued=True), JANUARY[9])

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from projections.aggregates import DayState
-from projections.outlook.outlook import UsedBefore
+from projections.outlook.outlook import Used, UsedBefore
 from projections.readmodels.directory import Member
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -69,12 +69,15 @@ def test_whoever_is_added_again_counts_once() -> None:
 
 
 def test_what_was_used_until_yesterday_holds_until_something_comes_for_a_day_that_is_over() -> None:
-    one, used = family("a", 0), UsedBefore(FIRST + timedelta(days=4), {})
+    one, week_ago, yesterday = family("a", 0), FIRST, FIRST + timedelta(days=7)
+    used = UsedBefore(yesterday, {week_ago: Used([1], []), yesterday: Used([2], [])})
     one.note_used(used)
-    touch(one, 5, 7)
+    touch(one, 8, 9)
     assert one.used is used
-    touch(one, 4, 5)
-    assert one.used is None
+    touch(one, 7, 8)
+    assert one.used is not None and one.used.by_day == {week_ago: Used([1], [])}
+    touch(one, 0, 1)
+    assert one.used.by_day == {}
     one.note_used(used)
     one.keep(None)
     assert one.used is None
