@@ -11,7 +11,8 @@ from projections.settlement import Billed
 from services.projection import turns
 from services.projection.partition import new_partition
 from services.projection.turns import ASIDE_LEAST_SECONDS, LINES_SECONDS, TOUCHED_SECONDS, WITHOUT_PAUSE, Behind, Turns
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from tests.projector.clock import Clock
 
 
