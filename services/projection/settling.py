@@ -27,7 +27,8 @@ from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
-from services.readside.family_state import FamilyCache, FamilyState
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
 
 log = structlog.get_logger(__name__)

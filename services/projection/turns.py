@@ -14,7 +14,8 @@ from typing import Any
 from projections.readmodels import columns, due
 from services.projection.partition import PartitionState
 from services.projection.settling import Catalogs, Settler
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from services.readside.loading import load_families
 
 #: How long draws and lines may wait while records keep coming; they are written sooner when none do.

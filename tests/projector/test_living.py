@@ -20,6 +20,7 @@ from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition
 from services.projection.settling import Settler, _write_behind
 from services.readside.family_state import FamilyState
+from services.readside.resting import RestingFamilies
 from services.simulate.naming import id_of
 from tests.settlement.bundles import PLANS, bundles
 from tests.settlement.happenings import BundlePlayer, happenings
@@ -107,6 +108,18 @@ class Living:
         assert not whole or self.settler.write_behind(self.family, state, outlooks=True)
         await self.settler.flush(self.tables)
 
+    def rest(self) -> None:
+        """It is put to rest, as if there were too many, and touched again: it is what it was, and settles anew."""
+        resting, before = RestingFamilies(10**6), self.family
+        assert resting.put(before) == []
+        woken = resting.take(ROOT)
+        assert woken is not None and resting.take(ROOT) is None
+        made_again = {"terms", "kept", "moved"}
+        for name in FamilyState.__slots__:
+            assert name in made_again or getattr(woken, name) == getattr(before, name), name
+        # The player goes on with its own.
+        woken.own, woken.billed, self.family = before.own, before.billed, woken
+
     def partition(self, day: date) -> PartitionState:
         return new_partition(Position(0, tick=datetime.combine(day, time(12), UTC)), {})
 
@@ -140,6 +153,8 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
             continue
         day += timedelta(days=data.draw(st.sampled_from([0, 0, 0, 8])))
         whole = data.draw(st.booleans())
+        if data.draw(st.booleans()):
+            living.rest()
         await living.write(day, whole=whole)
         assert not living.family.moved
         expected = living.from_scratch(day)
@@ -148,6 +163,8 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
     await living.write(day, whole=True)
     assert living.tables.rows() == living.from_scratch(day)
     written = living.tables.written
+    await living.write(day, whole=True)
+    living.rest()
     await living.write(day, whole=True)
     assert living.tables.written == written  # nothing moved: nothing is written
 

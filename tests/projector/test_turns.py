@@ -19,7 +19,8 @@ from services.projection.turns import (
     Behind,
     Turns,
 )
-from services.readside.family_state import FamilyCache, FamilyState, Root
+from services.readside.family_cache import FamilyCache
+from services.readside.family_state import FamilyState, Root
 from tests.projector.clock import Clock
 
 
