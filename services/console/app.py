@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from services.access.gate import Gate
-from services.console import account, accounts, bills, changing, commitment, explained, operations
+from services.console import account, accounts, bills, changing, commitment, explained, operations, what_if
 from services.console.asking import calls_of
 from services.console.live import Streams
 from services.console.looks import HEADERS, serve_asset
@@ -22,6 +22,7 @@ _PAGES: tuple[tuple[str, Page], ...] = (
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}", account.page),
+    ("/accounts/{account}/what-if", what_if.page),
     ("/commitments/{commitment}", commitment.page),
     ("/bills", bills.listing),
     ("/bills/{bill}", bills.page),
