@@ -33,7 +33,7 @@ up: install
 	$(BIN)/trueup up $(ARGS)
 
 bench: install
-	$(BIN)/python -m benchmarks.pipeline $(ARGS)
+	$(BIN)/python -m benchmarks.table $(ARGS)
 
 # The documents of what is spoken over HTTP and through Kafka, and README's table of paths, from the code.
 contracts: install

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from projections.calendar import ONE_DAY, Period
 from projections.outlook.forecast import Forecast, forecast_of, until_of
 from projections.outlook.pace import WINDOWS, paces
-from projections.outlook.standing import Standing, fund_number, standing_of
+from projections.outlook.standing import Standing, Use, fund_number, standing_of, use_of
 from projections.settlement.agreements import Fund
 from projections.settlement.family import Family
 from projections.settlement.settled import Settlement
@@ -70,6 +70,18 @@ class BurnDown:
     forecasts: tuple[Forecast, ...]
 
 
+class _Burning(NamedTuple):
+    standing: Standing
+    use: Use
+
+    @property
+    def day(self) -> date:
+        return self.standing.day
+
+    def differs(self, other: "_Burning") -> bool:
+        return (self.standing[1:], self.use.by_product) != (other.standing[1:], other.use.by_product)
+
+
 def burn_down(
     family: Family, agreement_id: str, last: Settlement, over: date, amended: Sequence[date] = (), most: int = 400
 ) -> BurnDown:
@@ -84,45 +96,50 @@ def burn_down(
     earlier = max(0, len(days) - most)
     in_window = bisect_left(days, over - timedelta(days=WINDOWS[-1] - 1))
     begin = max(0, min(earlier, in_window) - 1)
-    settled = [standing_of(settlement, number) for settlement in settled_on(family, days[begin:])]
-    now = standing_of(last, number)
-    until = until_of(fund, now)
+    settled = [_burning(settlement, number) for settlement in settled_on(family, days[begin:])]
+    now = _burning(last, number)
+    until = until_of(fund, now.standing)
     paced = paces(_used_by_day(settled, begin > 0, over), fund.start, over) if until else []
-    listed = [*(standing for standing in settled if standing.day < now.day), now]
+    listed = [*(one for one in settled if one.day < now.day), now]
     return BurnDown(
         tuple(_days(fund, listed, earlier - begin)),
         earlier,
         tuple(_marks(fund, now.day, amended)),
         until,
-        tuple(forecast_of(fund, now, until, pace) for pace in paced if until),
+        tuple(forecast_of(fund, now.standing, until, pace) for pace in paced if until),
     )
 
 
-def _used_by_day(settled: Sequence[Standing], has_base: bool, over: date) -> dict[date, int]:
+def _burning(settlement: Settlement, number: int) -> _Burning:
+    return _Burning(standing_of(settlement, number), use_of(settlement, number))
+
+
+def _used_by_day(settled: Sequence[_Burning], has_base: bool, over: date) -> dict[date, int]:
     """What was used on each day that is over; with `has_base` the first one only tells what was used before."""
-    before, used = (settled[0].used, settled[1:]) if has_base else (0, settled)
+    before, used = (settled[0].use.total, settled[1:]) if has_base else (0, settled)
     by_day = {}
-    for standing in used:
-        if standing.day <= over:
-            by_day[standing.day] = standing.used - before
-            before = standing.used
+    for one in used:
+        if one.day <= over:
+            by_day[one.day] = one.use.total - before
+            before = one.use.total
     return by_day
 
 
-def _days(fund: Fund, listed: Sequence[Standing], first: int) -> Iterator[BurnedDay]:
+def _days(fund: Fund, listed: Sequence[_Burning], first: int) -> Iterator[BurnedDay]:
     """The days from the place `first` on that differ from the one before, and the last one."""
-    shown: Standing | None = listed[first - 1] if first else None
-    for place, standing in enumerate(listed[first:], first):
-        if place == len(listed) - 1 or shown is None or standing[1:] != shown[1:]:
-            yield _burned(fund, standing, {} if shown is None else shown.by_product)
-            shown = standing
+    shown: _Burning | None = listed[first - 1] if first else None
+    for place, one in enumerate(listed[first:], first):
+        if place == len(listed) - 1 or shown is None or one.differs(shown):
+            yield _burned(fund, one, {} if shown is None else shown.use.by_product)
+            shown = one
 
 
-def _burned(fund: Fund, standing: Standing, before: Mapping[str, int]) -> BurnedDay:
-    money, now = fund.rounding.decimal, standing.by_product
+def _burned(fund: Fund, one: _Burning, before: Mapping[str, int]) -> BurnedDay:
+    money, now = fund.rounding.decimal, one.use.by_product
     moved = {product: now.get(product, 0) - before.get(product, 0) for product in sorted({*now, *before})}
+    standing = one.standing
     return BurnedDay(
-        standing.day,
+        one.day,
         money(standing.added),
         money(standing.drawn),
         money(standing.left),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from projections.calendar import ONE_DAY, Period
-from projections.outlook.course import Addition, course
+from projections.outlook.course import Addition, Course, course
 from projections.outlook.pace import Pace, day_after, sampled
 from projections.outlook.standing import Standing
 from projections.settlement.agreements import Fund
@@ -71,7 +71,6 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
     last, money = (until - now.day).days, fund.rounding.decimal
     more = additions(fund, now.day, now.added, until)
     mean, slow, fast = (course(now.left, more, last, use) for use in (pace.use, pace.least, pace.most))
-    rolls = fund.rolled(now.drawn + mean.covered) if now.day < fund.end else 0
     steps = {one.number for one in more[:ADDED_MAX]}
     wanted = {*steps, *(number - 1 for number in steps), mean.runs_out or 0}
     return Forecast(
@@ -86,12 +85,18 @@ def forecast_of(fund: Fund, now: Standing, until: date, pace: Pace) -> Forecast:
         low=money(fast.left),
         high=money(slow.left),
         uncovered=money(mean.uncovered),
-        lapses=money(max(0, mean.left - rolls)),
+        lapses=money(lapses(fund, now, mean)),
         points=tuple(
             ForecastDay(day_after(now.day, number), *(money(one.left_on(number)) for one in (mean, fast, slow)))
             for number in sampled(last, wanted)
         ),
     )
+
+
+def lapses(fund: Fund, now: Standing, ahead: Course) -> int:
+    """What of that which is left in the end does not roll over."""
+    rolls = fund.rolled(now.drawn + ahead.covered) if now.day < fund.end else 0
+    return max(0, ahead.left - rolls)
 
 
 def on_day(now: date, number: int | None) -> date | None:

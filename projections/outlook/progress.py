@@ -126,39 +126,42 @@ def _changes(listed: Sequence[tuple[date, int]], money: Callable[[int], Decimal]
             shown = counted
 
 
-def _forecast(minimum: Minimum, period: MinimumPeriod, now: date, pace: Pace) -> TrueUpForecast:
-    # Before the period begins nothing counts toward it, so its days are all still to come.
+def days_left(period: MinimumPeriod, now: date) -> tuple[date, int]:
+    """The day from which on its days are still to come, and how many these are: before it begins, all of them."""
     start = max(now, period.start - ONE_DAY)
-    last, money = (period.end - ONE_DAY - start).days, minimum.rounding.decimal
+    return start, (period.end - ONE_DAY - start).days
 
-    def at_end(use: Use) -> int:
-        return period.counted + use(last)
 
-    def reached(use: Use) -> int | None:
-        found = bisect_left(range(last + 1), period.owed - period.counted, key=use)
-        return found if found <= last else None
+def reached(period: MinimumPeriod, last: int, use: Use) -> int | None:
+    """By the number of days from now, when the period has what it owes; None: not until day number `last`."""
+    found = bisect_left(range(last + 1), period.owed - period.counted, key=use)
+    return found if found <= last else None
 
-    mean = reached(pace.use)
+
+def _forecast(minimum: Minimum, period: MinimumPeriod, now: date, pace: Pace) -> TrueUpForecast:
+    money, (start, last) = minimum.rounding.decimal, days_left(period, now)
+    mean, low, high = (period.counted + use(last) for use in (pace.use, pace.least, pace.most))
+    when = reached(period, last, pace.use)
     return TrueUpForecast(
         window=pace.window,
         days=pace.days,
         per_day=pace.per_day(minimum.rounding),
         deviation=pace.deviation(minimum.rounding),
-        reached=on_day(start, mean),
-        earliest=on_day(start, reached(pace.most)),
-        latest=on_day(start, reached(pace.least)),
-        counted=money(at_end(pace.use)),
-        low=money(at_end(pace.least)),
-        high=money(at_end(pace.most)),
-        true_up=money(lacking(period, at_end(pace.use))),
-        true_up_low=money(lacking(period, at_end(pace.most))),
-        true_up_high=money(lacking(period, at_end(pace.least))),
+        reached=on_day(start, when),
+        earliest=on_day(start, reached(period, last, pace.most)),
+        latest=on_day(start, reached(period, last, pace.least)),
+        counted=money(mean),
+        low=money(low),
+        high=money(high),
+        true_up=money(lacking(period, mean)),
+        true_up_low=money(lacking(period, high)),
+        true_up_high=money(lacking(period, low)),
         points=tuple(
             CountedToBe(
                 day_after(start, number),
                 *(money(period.counted + use(number)) for use in (pace.use, pace.least, pace.most)),
             )
-            for number in sampled(last, {mean or 0})
+            for number in sampled(last, {when or 0})
         ),
     )
 

@@ -9,15 +9,23 @@ from projections.settlement.settled import Settlement
 
 
 class Standing(NamedTuple):
-    """A fund as of a day, in minor units; `used` is what was drawn, and what its last place had to leave uncovered."""
+    """A prepayment or balance at the end of a day, in minor units: added = drawn + left + lapsed.
+
+    `ahead` was paid in to be drawn from later days on.
+    """
 
     day: date
     added: int
+    drawn: int
     left: int
     lapsed: int
     ahead: int
-    drawn: int
-    used: int
+
+
+class Use(NamedTuple):
+    """What was used of it, by the day: drawn, by product, and left uncovered where it is the last in turn."""
+
+    total: int
     by_product: dict[str, int]
 
 
@@ -29,7 +37,17 @@ def fund_number(terms: FamilyTerms, agreement_id: str) -> int:
 def standing_of(settlement: Settlement, number: int) -> Standing:
     """The fund with this number as of the settlement's day."""
     fund, day = settlement.terms.funds[number], settlement.through
-    state, minor = settlement.kept.fund_state(number), fund.rounding.minor
+    state, spent = settlement.kept.fund_state(number), settlement.kept.drawn.spent
+    total, drawn = fund.rounding.minor(state.amount + state.top_ups), spent.in_term[number] + spent.rolled[number]
+    if day < fund.end:
+        added = max(fund.paid_in.drawable(day), drawn)
+        return Standing(day, added, drawn, added - drawn, 0, total - added)
+    rolled_over, lapsed = fund.rounding.minor(state.amount_rolled_over), fund.rounding.minor(state.amount_lapsed)
+    return Standing(day, total, drawn, rolled_over, lapsed, 0)
+
+
+def use_of(settlement: Settlement, number: int) -> Use:
+    """What was used of the fund with this number by the settlement's day."""
     by_product: dict[str, int] = {}
     bare = 0
     for outcome in settlement.kept.drawn.outcomes:
@@ -39,12 +57,17 @@ def standing_of(settlement: Settlement, number: int) -> Standing:
                 by_product[product] = by_product.get(product, 0) + taken.amount
         if outcome.uncovered and last_in_turn(settlement.terms, outcome.piece) == number:
             bare += outcome.uncovered
-    drawn = sum(by_product.values())
-    total = minor(state.amount + state.top_ups)
-    in_term = day < fund.end
-    added = max(fund.paid_in.drawable(day), drawn) if in_term else total
-    left = added - drawn if in_term else minor(state.amount_rolled_over)
-    return Standing(day, added, left, minor(state.amount_lapsed), total - added, drawn, drawn + bare, by_product)
+    return Use(sum(by_product.values()) + bare, by_product)
+
+
+def used_of_all(settlement: Settlement) -> list[int]:
+    """What was used of each fund, by number: the totals of `use_of`."""
+    spent = settlement.kept.drawn.spent
+    used = [in_term + rolled for in_term, rolled in zip(spent.in_term, spent.rolled, strict=True)]
+    for outcome in settlement.kept.drawn.outcomes:
+        if outcome.uncovered and (last := last_in_turn(settlement.terms, outcome.piece)) is not None:
+            used[last] += outcome.uncovered
+    return used
 
 
 def last_in_turn(terms: FamilyTerms, piece: Piece) -> int | None:

@@ -1,4 +1,4 @@
-"""The rows that follow from one settlement of a family: balances, and behind them draws and accrued lines."""
+"""The rows that follow from one settlement of a family: balances, and behind them draws, accrued lines and outlooks."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,9 +6,11 @@ from datetime import date
 from typing import NamedTuple
 
 from projections.entities import BalanceEntity, CommitmentEntity
+from projections.outlook.outlook import UsedBefore, outlooks, used_before
 from projections.readmodels.accrued_lines import AccruedRow
 from projections.readmodels.balances import BalanceRow
 from projections.readmodels.draws import DrawRow
+from projections.readmodels.outlooks import OutlookRow, outlook_rows
 from projections.resources import Resources
 from projections.settlement import AgreementState, DraftBill, Draw, Settlement
 
@@ -19,6 +21,7 @@ class SettledRows(NamedTuple):
     balances: tuple[BalanceRow, ...]
     draws: tuple[DrawRow, ...]
     lines: tuple[AccruedRow, ...]
+    outlooks: tuple[OutlookRow, ...]
 
 
 class Shown(NamedTuple):
@@ -29,13 +32,14 @@ class Shown(NamedTuple):
 
 
 class BehindRows(NamedTuple):
-    """A root's draws and accrued lines, each list in the order of its key: written behind the balances."""
+    """A root's draws, accrued lines and outlooks, each list in the order of its key: written behind the balances."""
 
     draws: tuple[DrawRow, ...]
     lines: tuple[AccruedRow, ...]
+    outlooks: tuple[OutlookRow, ...]
 
 
-NO_ROWS = BehindRows((), ())
+NO_ROWS = BehindRows((), (), ())
 
 
 def settled_rows(
@@ -43,7 +47,7 @@ def settled_rows(
 ) -> SettledRows:
     """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
     balances = balances_shown(settlement, own, root_id, today, {})
-    behind = behind_rows(settlement, drafts, own.organization, root_id)
+    behind = behind_rows(settlement, drafts, used_before(settlement), own.organization, root_id)
     return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind)
 
 
@@ -66,10 +70,13 @@ def balances_shown(
     return by_id
 
 
-def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
-    """The draws and the lines of what is unbilled."""
+def behind_rows(
+    settlement: Settlement, drafts: Iterable[DraftBill], used: UsedBefore, organization: str, root_id: str
+) -> BehindRows:
+    """The draws, the lines of what is unbilled, and what is to be expected after what was `used`."""
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
-    return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)))
+    expected = outlook_rows(outlooks(settlement, used), organization, root_id)
+    return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)), tuple(expected))
 
 
 def balance_row(

@@ -13,7 +13,7 @@ from projections.readmodels.registry import ALL
 
 LEFT_OUT = {"epoch"}
 #: Whose rows are not compared as long as they are behind their balances ($1): they hold an earlier part of the log.
-BEHIND = ("draws", "accrued_lines", "due_accounts")
+BEHIND = ("draws", "accrued_lines", "outlooks", "due_accounts")
 
 #: A whole table is hashed and sorted before the first row comes.
 TABLE_SECONDS = 3_600.0

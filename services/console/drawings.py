@@ -10,7 +10,7 @@ from babel.dates import format_date
 from markupsafe import Markup
 
 from services.console.asking import Asking, Missing, or_missing
-from services.console.charts import Chart, burn_down, drawn_by_product, progress
+from services.console.charts import Chart, burn_down, drawn_by_product, progress, true_ups_by_month
 from services.console.wording import LOCALE, day_text, money, number
 
 #: The forecast whose band is drawn; the table beside it has all of them.
@@ -73,6 +73,14 @@ async def of_balance(asking: Asking, balance: dict[str, Any], **moment: str) -> 
     """Its burn-down, and who drew."""
     answer = await or_missing(asking.get("balances", balance["id"], "burndown", **moment))
     return answer if isinstance(answer, Missing) else _burn_down(answer)
+
+
+def of_true_ups(months: list[dict[str, Any]], currency: str) -> list[Drawing]:
+    """The true-ups to expect in one currency, by month; none where none are."""
+    if not months:
+        return []
+    id, title = f"true-ups-{currency}", "True-ups to expect, by the month in which their period ends"
+    return [Drawing(id, title, currency, true_ups_by_month(months, currency, Spelled(currency), id=id, title=title))]
 
 
 def _progress(answer: Any) -> list[Drawing]:

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from projections.calendar import ONE_DAY
+from projections.outlook.outlook import used_before
 from projections.rating.index import FamilyIndex
-from projections.readmodels import accrued_lines, balances, columns, draws
+from projections.readmodels import accrued_lines, balances, columns, draws, outlooks
 from projections.readmodels.settled_rows import NO_ROWS, BehindRows, Shown, balances_shown, behind_rows
 from projections.readmodels.usage_totals import TotalRow, total_row
 from projections.resources import Resources
@@ -24,7 +26,11 @@ from services.sight.metrics import UNSETTLED
 log = structlog.get_logger(__name__)
 
 #: The tables that are written behind the balances, and their part of `BehindRows`.
-_BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
+_BEHIND = (
+    (draws, attrgetter("draws")),
+    (accrued_lines, attrgetter("lines")),
+    (outlooks, attrgetter("outlooks")),
+)
 #: What is known to be written of a family that was just loaded: nothing.
 _NOTHING: Mapping[str, Shown] = {}
 
@@ -39,7 +45,7 @@ class Catalogs(Protocol):
 
 
 class Settler:
-    """Settles families and collects their rows, in two speeds: balances, and draws with accrued lines. `flush` writes.
+    """Settles families and collects their rows, in two speeds: balances, and draws with what follows. `flush` writes.
 
     A family whose terms settlement cannot digest is a bug of ours. It must not stop the thousands beside it in the
     partition, so its rows stay as they were, it stays due, and audit refuses to pass until it is mended.
@@ -65,7 +71,7 @@ class Settler:
         return True
 
     def write_behind(self, family: FamilyState, state: PartitionState) -> bool:
-        """Its draws and accrued lines, as of the last time it was settled. False: it failed."""
+        """Its draws, accrued lines and outlooks, as of the last time it was settled. False: it failed."""
         try:
             rows = self._behind_rows(family, state) if family.has_terms else NO_ROWS
         except Exception:
@@ -93,7 +99,11 @@ class Settler:
 
     def _behind_rows(self, family: FamilyState, state: PartitionState) -> BehindRows:
         settlement = self._settle(family, state)
-        return behind_rows(settlement, unbilled_of(settlement), family.organization, family.root_id)
+        used = family.used
+        if used is None or used.over != settlement.through - ONE_DAY:
+            used = used_before(settlement)
+            family.note_used(used)
+        return behind_rows(settlement, unbilled_of(settlement), used, family.organization, family.root_id)
 
     def _settle(self, family: FamilyState, state: PartitionState) -> Settlement:
         """Settle the family as of its day, looking only at what moved since the last time."""

@@ -16,6 +16,7 @@ from events.zones import ZoneDays, time_zone
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.calendar import later
 from projections.clock import today_of
+from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
 from projections.readmodels.settled_rows import BehindRows, Shown
@@ -64,6 +65,8 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
     kept: Kept | None = None
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
+    #: What was used until yesterday; None: it has to be settled for.
+    used: UsedBefore | None = None
     #: What settlement last wrote; None before it first did since the family was loaded.
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
@@ -109,6 +112,8 @@ class FamilyState:
         self.totals.setdefault(total, {})[day] = state
         self.offsets[key] = offsets
         self.moved.setdefault(total, set()).add(day)
+        if self.used is not None and day <= self.used.over:
+            self.used = None
         if self._newest_day is None or day > self._newest_day:
             self._newest_day = day
 
@@ -138,8 +143,14 @@ class FamilyState:
 
     def keep(self, kept: Kept | None) -> None:
         """Hold what settlement keeps of the totals as they are; None: the next one begins anew."""
+        if kept is None:
+            self.used = None
         self.kept = kept
         self.moved = {}
+
+    def note_used(self, used: UsedBefore) -> None:
+        """What was used until yesterday; it holds until something comes for a day that is over."""
+        self.used = used
 
     def note_shown(self, shown: Mapping[str, Shown]) -> None:
         """Its balances in Postgres are these now."""
@@ -157,22 +168,6 @@ class FamilyState:
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
     """A family of which nothing is known yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
-
-
-def read_family(
-    root: Root,
-    facts: Iterable[Envelope],
-    members: Mapping[str, Member],
-    totals: Iterable[Total],
-) -> FamilyState:
-    """A family as it is known: its facts in order, its members and its totals."""
-    family = new_family(*root)
-    for fact in facts:
-        family.evolve(fact)
-    family.members.update(members)
-    for total in totals:
-        family.put_total(*total)
-    return family
 
 
 class FamilyCache:

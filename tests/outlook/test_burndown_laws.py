@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from projections.outlook import burn_down
-from projections.outlook.standing import last_in_turn, standing_of
+from projections.outlook.standing import last_in_turn, use_of, used_of_all
 from projections.settlement import Family, settle
 from projections.settlement.states_by_day import as_of_day, settled_on, state_of
 from tests.settlement.playing import accounts_of, family_of, play_terms
@@ -84,10 +84,11 @@ def test_what_is_used_is_what_was_drawn_and_what_found_nothing_left(
 ) -> None:
     held = played(data, family)
     last = as_of_day(held, through)
-    used = sum(standing_of(last, number).used for number in range(len(held.terms.funds)))
+    each = [use_of(last, number).total for number in range(len(held.terms.funds))]
+    assert each == used_of_all(last)
     outcomes = last.kept.drawn.outcomes
     bare = sum(one.uncovered for one in outcomes if last_in_turn(held.terms, one.piece) is not None)
-    assert used == bare + sum(draw.amount for one in outcomes for draw in one.taken)
+    assert sum(each) == bare + sum(draw.amount for one in outcomes for draw in one.taken)
 
 
 @laws

@@ -37,6 +37,7 @@ def test_the_middle_lies_in_its_band_and_more_days_use_no_less(pace: Pace, days:
     assert 0 <= pace.least(days) <= pace.use(days) <= pace.most(days)
     assert pace.use(days) <= pace.use(days + 1) and pace.most(days) <= pace.most(days + 1)
     assert pace.spread(days) ** 2 >= 4 * pace.variance * days * (1 + Fraction(days, pace.days))
+    assert pace.use(days) == round(pace.mean * days)
     assert pace.spread(0) == pace.use(0) == 0
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.aggregates import DayState
 from projections.rating.index import FamilyIndex, index_families
-from projections.readmodels import accrued_lines, balances, draws
+from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
 from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
@@ -36,7 +36,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.balances: dict[str, tuple[Any, ...]] = {}
-        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}}
+        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}, outlooks: {}}
         #: How many rows were written.
         self.written = 0
 
@@ -57,8 +57,8 @@ class Tables:
             self.written += 1
 
     def rows(self) -> SettledRows:
-        of_draws, of_lines = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
-        return SettledRows(tuple(sorted(self.balances.values())), of_draws, of_lines)  # type: ignore[arg-type]
+        behind = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
+        return SettledRows(tuple(sorted(self.balances.values())), *behind)  # type: ignore[arg-type]
 
 
 class Living:
@@ -155,10 +155,10 @@ async def test_any_facts_and_usage_in_any_writes_give_the_rows_of_settling_from_
 async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again() -> None:
     family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
-    tables, before = Tables(), BehindRows(tuple(rows), ())
+    tables, before = Tables(), BehindRows(tuple(rows), (), ())
     await _write_behind(tables, [(family, before)])
     family.note_written(before)
-    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
+    await _write_behind(tables, [(family, BehindRows((rows[0],), (), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
 

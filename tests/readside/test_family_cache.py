@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from projections.aggregates import DayState
+from projections.outlook.outlook import UsedBefore
 from projections.readmodels.directory import Member
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -65,3 +66,15 @@ def test_whoever_is_added_again_counts_once() -> None:
     for _ in range(5):
         cache.add(one)
     assert cache._totals_at_most == 60
+
+
+def test_what_was_used_until_yesterday_holds_until_something_comes_for_a_day_that_is_over() -> None:
+    one, used = family("a", 0), UsedBefore(FIRST + timedelta(days=4), {})
+    one.note_used(used)
+    touch(one, 5, 7)
+    assert one.used is used
+    touch(one, 4, 5)
+    assert one.used is None
+    one.note_used(used)
+    one.keep(None)
+    assert one.used is None

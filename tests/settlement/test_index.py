@@ -1,6 +1,5 @@
 """The index of families: what an account, plan or template owns now, oldest first, without looking through the rest."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from events.envelope import seal
@@ -82,10 +81,10 @@ def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -
 
 
 def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
-    """What is compiled of the catalog is forgotten by the facts that are relayed to the catalog alone: those of all kinds
+    """What is compiled of the catalog is forgotten by facts that are relayed to the catalog alone: those of all kinds
     that a family's terms do not take from its own facts."""
     empty = Resources("org")
-    own = replace(empty, **{attribute: {} for attribute in ATTRIBUTES.values()})
+    own = Resources("org")
     both = together(empty, own, None)
     of_family = {attribute for attribute in ATTRIBUTES.values() if getattr(both, attribute) is getattr(own, attribute)}
     for model, attribute in ATTRIBUTES.items():

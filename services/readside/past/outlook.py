@@ -58,6 +58,8 @@ class _Known(NamedTuple):
     settlement: Settlement
     state: AgreementState
     entity: CommitmentEntity | BalanceEntity
+    #: The last day that is over.
+    over: date
 
 
 async def _document(
@@ -77,6 +79,7 @@ def _made(family: KnownFamily, asked: Asked, part: Callable[[_Known, Asked], Doc
     state = state_of(settlement, asked.id)
     if entity is None or state is None:
         raise UnknownResource(kind=asked.kind, id=asked.id)
+    over = (family.today if asked.as_of else settlement.through) - ONE_DAY
     document: Document = {
         "id": asked.id,
         "kind": state.kind,
@@ -87,7 +90,7 @@ def _made(family: KnownFamily, asked: Asked, part: Callable[[_Known, Asked], Doc
         "positions": family.positions.model_dump(),
         "version": entity.version,
         "status": state.status,
-        **part(_Known(family, settlement, state, entity), asked),
+        **part(_Known(family, settlement, state, entity, over), asked),
     }
     return {name: value for name, value in document.items() if value is not None}
 
@@ -100,8 +103,7 @@ def _burn_down(known: _Known, asked: Asked) -> Document:
     amended = [
         local_day(moment, zone) for moment in asked.amended if asked.known_at is None or moment <= asked.known_at
     ]
-    over = family.today - ONE_DAY
-    shown = burn_down(family.family, asked.id, known.settlement, over, amended, asked.days)
+    shown = burn_down(family.family, asked.id, known.settlement, known.over, amended, asked.days)
     return {
         "amount": state.amount,
         "topUps": state.top_ups,
@@ -129,7 +131,7 @@ def _products(known: _Known, shown: BurnDown) -> Iterator[Document]:
 def _progress(known: _Known, asked: Asked) -> Document:
     if known.state.kind != "MINIMUM":
         raise InvalidField(field="id", rule="must be that of a MINIMUM: a prepayment has its burn-down")
-    found = progress(known.family.family, asked.id, known.settlement, known.family.today - ONE_DAY)
+    found = progress(known.family.family, asked.id, known.settlement, known.over)
     if found is None:
         return {"days": [], "forecasts": []}
     period = {

@@ -72,16 +72,19 @@ def counted(owed: D = D(100), forecast: bool = True) -> dict[str, Any]:
     }
 
 
-MANY = {"days": 1000, "left": lambda day: D(1000 - day)}
+def many(forecast: bool = True) -> dict[str, Any]:
+    return burned(1000, lambda day: D(1000 - day), forecast)
+
+
 EVERY = {
     "burn-down": lambda: burn_down(burned()),
     "one day": lambda: burn_down(burned(1, forecast=False)),
-    "1,000 days": lambda: burn_down(burned(**MANY, forecast=False)),
+    "1,000 days": lambda: burn_down(many(forecast=False)),
     "below zero": lambda: burn_down(burned(4, left=lambda day: D(5 - 10 * day))),
     "nothing": lambda: burn_down(burned(1, left=lambda day: D(0), forecast=False)),
     "yen": lambda: burn_down(burned(3, left=lambda day: D(3 - day)) | {"currency": "JPY"}),
     "products": lambda: drawn_by_product(burned()),
-    "1,000 days of products": lambda: drawn_by_product(burned(**MANY)),
+    "1,000 days of products": lambda: drawn_by_product(many()),
     "progress": lambda: progress(counted()),
     "nothing owed": lambda: progress(counted(D(0), forecast=False)),
     "true-ups": lambda: true_ups_by_month(
