@@ -40,6 +40,7 @@ from services.api import (
     rejected,
     schedules,
     usage_query,
+    what_if,
 )
 from services.api.calls import Api
 from services.api.edges.edge import Edge
@@ -178,6 +179,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         schedules.schedule_router(),
         commitments.router,
         bills.router,
+        what_if.router,
         bill_life.router,
         bill_config.router,
         memo_router(),

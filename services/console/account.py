@@ -5,10 +5,14 @@ from typing import Any
 
 from starlette.responses import Response
 
+from services.console import drawings
 from services.console.asking import Missing, or_missing, together
+from services.console.prices import plans_of
 from services.console.visits import Visit
 
 _BILLS = 12
+#: Commitments and balances that are drawn on the page; of the others their own pages have the chart.
+_DRAWN = 4
 
 
 async def page(visit: Visit) -> Response:
@@ -21,7 +25,7 @@ async def page(visit: Visit) -> Response:
         children=or_missing(asking.get("accounts", id, "children")),
         commitments=or_missing(asking.get("commitments", accountId=id, nextToken=visit.query.get("commitmentsFrom"))),
         balances=or_missing(asking.get("balances", accountId=id, nextToken=visit.query.get("balancesFrom"))),
-        plans=or_missing(_plans(visit, id)),
+        plans=or_missing(plans_of(asking, id)),
         unbilled=or_missing(asking.get("accounts", id, "unbilled", asOf=visit.query.get("asOf"))),
         bills=or_missing(_bills(visit, id)),
     )
@@ -29,8 +33,22 @@ async def page(visit: Visit) -> Response:
     asked["parent"] = await _parent(visit, account)
     if visit.to.moment:
         asked["commitments"] = await _at_moment(visit, asked["commitments"])
+    asked["drawn"] = await _drawn(visit, asked["commitments"], asked["balances"])
     zone = account.get("timezone") or asked["config"]["timezone"]
     return await visit.page("account.html", zone=zone, **asked)
+
+
+async def _drawn(visit: Visit, commitments: Any, balances: Any) -> list[dict[str, Any]]:
+    """Charts of the first that run, with whose they are."""
+    every = [
+        (one, draw)
+        for page, draw in ((commitments, drawings.of_commitment), (balances, drawings.of_balance))
+        if not isinstance(page, Missing)
+        for one in page["data"]
+    ]
+    running = [(one, draw) for one, draw in every if one.get("status") in ("ACTIVE", "EXHAUSTED")][:_DRAWN]
+    charts = await asyncio.gather(*(draw(visit.asking, one, **visit.to.moment) for one, draw in running))
+    return [{"of": one, "charts": drawn} for (one, _), drawn in zip(running, charts, strict=True) if drawn]
 
 
 async def _parent(visit: Visit, account: dict[str, Any]) -> dict[str, Any] | None:
@@ -69,50 +87,3 @@ async def _bills(visit: Visit, account: str) -> Any:
     return await visit.asking.get(
         "bills", accountId=account, excludeLineItems="true", pageSize=_BILLS, nextToken=visit.query.get("billsFrom")
     )
-
-
-async def _plans(visit: Visit, account: str) -> list[dict[str, Any]]:
-    """The account's plans in force, each with its prices and what they are for."""
-    asking = visit.asking
-    attached = (await asking.get("accountplans", account=account))["data"]
-    named = sorted({one["planId"] for one in attached if "planId" in one})
-    if not named:
-        return [{"attached": one, "plan": None, "template": None, "prices": []} for one in attached]
-    plans = {one["id"]: one for one in (await asking.get("plans", ids=",".join(named)))["data"]}
-    templates = sorted({one["planTemplateId"] for one in plans.values()})
-    asked = await together(
-        templates=asking.get("plantemplates", ids=",".join(templates)),
-        own=_prices(visit, "planId", sorted(plans)),
-        inherited=_prices(visit, "planTemplateId", templates),
-    )
-    by_template = {one["id"]: one for one in asked["templates"]["data"]}
-    priced = await _priced(visit, [price for prices in (asked["own"], asked["inherited"]) for price in prices])
-    return [
-        {
-            "attached": one,
-            "plan": (plan := plans.get(one.get("planId", ""))),
-            "template": None if plan is None else by_template.get(plan["planTemplateId"]),
-            "prices": [] if plan is None else _of_plan(priced, plan),
-        }
-        for one in attached
-    ]
-
-
-async def _prices(visit: Visit, by: str, ids: list[str]) -> list[dict[str, Any]]:
-    pages = await asyncio.gather(*(visit.asking.get("pricings", **{by: id}) for id in ids))
-    return [price for page in pages for price in page["data"]]
-
-
-async def _priced(visit: Visit, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The prices, each with what it is for."""
-    ids = sorted({price["aggregationId"] for price in prices if "aggregationId" in price})
-    if not ids:
-        return prices
-    found = (await visit.asking.get("aggregations", ids=",".join(ids)))["data"]
-    by_id = {one["id"]: one for one in found}
-    return [price | {"aggregation": by_id.get(price.get("aggregationId", ""))} for price in prices]
-
-
-def _of_plan(prices: list[dict[str, Any]], plan: dict[str, Any]) -> list[dict[str, Any]]:
-    wanted = (plan["id"], plan["planTemplateId"])
-    return [price for price in prices if price.get("planId", price.get("planTemplateId")) in wanted]

@@ -8,7 +8,18 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from services.access.gate import Gate
-from services.console import account, accounts, bills, changing, commitment, explained, operations
+from services.console import (
+    account,
+    accounts,
+    balance,
+    bills,
+    changing,
+    commitment,
+    explained,
+    operations,
+    overview,
+    what_if,
+)
 from services.console.asking import calls_of
 from services.console.live import Streams
 from services.console.looks import HEADERS, serve_asset
@@ -18,11 +29,13 @@ from services.console.visits import Action, Console, Needed, Page, done, outside
 PATH = "/console"
 #: Below an organization: what is looked at, ...
 _PAGES: tuple[tuple[str, Page], ...] = (
-    ("", accounts.home),
+    ("", overview.page),
     ("/accounts", accounts.listing),
     ("/search", accounts.search),
     ("/accounts/{account}", account.page),
+    ("/accounts/{account}/what-if", what_if.page),
     ("/commitments/{commitment}", commitment.page),
+    ("/balances/{balance}", balance.page),
     ("/bills", bills.listing),
     ("/bills/{bill}", bills.page),
     ("/bills/{bill}/lines.csv", bills.as_csv),

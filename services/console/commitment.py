@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from services.console import drawings
 from services.console.asking import Missing, or_missing, together
 from services.console.visits import Visit
 
@@ -27,6 +28,7 @@ async def page(visit: Visit) -> Response:
     asked = await together(
         account=or_missing(asking.get("accounts", commitment["accountId"])),
         balance=or_missing(asking.get("commitments", id, "balance", **visit.to.moment)),
+        drawn=drawings.of_commitment(asking, commitment, **visit.to.moment),
         ledger=or_missing(asking.get("lineitems", commitmentId=id, nextToken=visit.query.get("ledgerFrom"))),
         fees=or_missing(asking.get("lineitems", commitmentId=id, lineItemType=_FEE)),
         to_come=or_missing(asking.get("accounts", commitment["accountId"], "unbilled", asOf=end)),

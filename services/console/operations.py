@@ -21,16 +21,11 @@ async def page(visit: Visit) -> Response:
             asking.get("usage", "rejected", pageSize=_REFUSED, reason=reason, nextToken=visit.query.get("refusedFrom"))
         ),
         jobs=or_missing(asking.get("billjobs", pageSize=_JOBS, nextToken=visit.query.get("jobsFrom"))),
-        checkpoint=or_missing(_newest_checkpoint(visit)),
+        overview=or_missing(asking.get("overview", limit=1)),
+        heads=or_missing(asking.get("audit", "checkpoints", pageSize=5)),
     )
     replayed = {name: visit.query[name] for name in ("replayed", "left", "more") if name in visit.query}
     return await visit.page("operations.html", reason=reason, once=token_urlsafe(16), replayed=replayed, **asked)
-
-
-async def _newest_checkpoint(visit: Visit) -> dict[str, Any] | None:
-    page = await visit.asking.get("audit", "checkpoints", pageSize=1)
-    newest: dict[str, Any] | None = next(iter(page["data"]), None)
-    return newest
 
 
 async def conservation(visit: Visit) -> Response:

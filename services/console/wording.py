@@ -84,7 +84,7 @@ def read_day(value: Any, zone: str = "UTC") -> date:
 def day(value: Any, zone: str = "UTC") -> Markup:
     """`1 Jan 2026`."""
     found = read_day(value, zone)
-    return Markup('<time datetime="{}">{}</time>').format(found.isoformat(), _day(found))
+    return Markup('<time datetime="{}">{}</time>').format(found.isoformat(), day_text(found))
 
 
 def span(start: Any, end: Any, zone: str = "UTC") -> Markup:
@@ -101,7 +101,8 @@ def moment(value: Any, zone: str = "UTC") -> Markup:
 
 
 @lru_cache(_ROWS_REMEMBERED)
-def _day(value: date) -> str:
+def day_text(value: date) -> str:
+    """The same without an element."""
     return format_date(value, "d MMM y", locale=LOCALE)
 
 

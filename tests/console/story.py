@@ -48,6 +48,18 @@ class Office:
         async with open_watcher(endpoints.database_url, endpoints.kafka) as watcher:
             await Waiter(watcher).until_projected()
 
+    async def opened_bill(self) -> str:
+        """A pending bill of 10, of an account of its own."""
+        code = f"own-{len(self.ids)}"
+        account = self.ids[code] = await self.api.create(
+            "accounts", code=code, name="Own", emailAddress="own@example.com"
+        )
+        plan = {"planId": self.ids["plan-USD"], "startDate": "2026-02-01", "endDate": "2026-03-01"}
+        await self.api.create("accountplans", accountId=account, **plan)
+        await bill(self, "2026-02-28", accountIds=[account])
+        [opened] = (await self.api.do("GET", "bills", accountId=account))["data"]
+        return str(opened["id"])
+
     async def key(self, name: str, scopes: frozenset[Scope]) -> None:
         """Make an access key."""
         async with connected(self.system.endpoints.database_url) as connection:
@@ -67,11 +79,11 @@ async def open_office(system: System, organization: str) -> Office:
     await _commitments(office)
     await _use(office, USED)
     await office.projected()
-    await _bill(office, "2026-01-31")
+    await bill(office, "2026-01-31")
     for code in ("acme", "kaisha", "long"):
-        [bill] = (await office.api.do("GET", "bills", accountId=office.ids[code]))["data"]
-        await office.api.do("PUT", f"bills/{bill['id']}/status", {"status": "APPROVED"})
-        office.ids[f"bill-{code}"] = bill["id"]
+        [opened] = (await office.api.do("GET", "bills", accountId=office.ids[code]))["data"]
+        await office.api.do("PUT", f"bills/{opened['id']}/status", {"status": "APPROVED"})
+        office.ids[f"bill-{code}"] = opened["id"]
     await _use(office, LATE)
     await office.projected()
     [pending] = (await office.api.do("GET", "bills", accountId=office.ids["hostile"]))["data"]
@@ -173,8 +185,9 @@ async def _use(office: Office, usage: tuple[tuple[str, str, str, int, str], ...]
             await writer.append(USAGE, partition_of(organization, code, partitions), [record])
 
 
-async def _bill(office: Office, last_day: str) -> None:
-    job: dict[str, Any] = await office.api.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day})
+async def bill(office: Office, last_day: str, **more: Any) -> None:
+    """Run a bill job to its end."""
+    job: dict[str, Any] = await office.api.do("POST", "billjobs", {"lastDateInBillingPeriod": last_day} | more)
     async with asyncio.timeout(60):
         while job["status"] != "COMPLETE":
             await asyncio.sleep(0.05)

@@ -9,14 +9,9 @@ import pytest
 
 from services.console.looks import HEADERS
 from tests.console.story import FORMULA, HOSTILE, LONG, Office
-from tests.console.visiting import Element, Visitor, parsed
+from tests.console.visiting import Visitor, parsed, rows
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-
-
-def rows(section: Element) -> list[list[Decimal]]:
-    """The numbers of each row of the section's tables, without rows that have none."""
-    return [row.numbers for body in section.every("tbody") for row in body.every("tr") if row.numbers]
 
 
 def amounts(lines: list[dict[str, Any]]) -> list[Decimal]:
@@ -132,7 +127,7 @@ async def test_an_account_is_shown_as_of_a_day_and_says_so(office: Office, visit
     then = await office.api.exact(f"commitments/{office.ids['prepaid']}/balance", asOf="2026-01-15")
     [row] = rows(page.one("section", id="commitments"))
     assert row[-2:] == [then["spent"], then["remaining"]] != [Decimal(1620), Decimal(80)]
-    [link] = [one for one in page.every("a") if one.text == "prepaid"]
+    [link, _] = [one for one in page.every("a") if one.text == "prepaid"]
     assert link.attributes["href"].endswith("?asOf=2026-01-15"), "the day goes along"
     assert "Not now:" not in (await visitor.see(f"/accounts/{office.ids['acme']}")).text
 
@@ -192,5 +187,19 @@ async def test_who_is_found_alone_is_shown(office: Office, visitor: Visitor, tex
 
 async def test_a_search_without_an_answer_says_so(visitor: Visitor) -> None:
     assert "Nothing is called “zebra”" in (await visitor.see("/search", q="zebra")).text
-    assert "Type the beginning" in (await visitor.see("/search")).text
-    assert "long" in (await visitor.see("/search", q="long$x")).text
+    assert "Type the code or name" in (await visitor.see("/search")).text
+    assert "A child" in (await visitor.see("/search", q="lon")).text
+
+
+async def test_charts_show_what_the_api_says_and_have_its_numbers_as_tables(office: Office, visitor: Visitor) -> None:
+    id = office.ids["prepaid"]
+    page, told = await visitor.see(f"/commitments/{id}"), await office.api.exact(f"commitments/{id}/burndown")
+    [burn_down, drawn] = page.one("section", id="charts").every("figure")
+    [left, *_] = burn_down.every("table")
+    assert rows(left) == [[day[name] for name in ("added", "drawn", "left", "lapsed")] for day in told["days"]]
+    assert {one.attributes["class"] for one in burn_down.every("svg")} == {"chart"} and "Inference API" in drawn.text
+    minimum = await visitor.see(f"/commitments/{office.ids['minimum']}")
+    told = await office.api.exact(f"commitments/{office.ids['minimum']}/progress")
+    [days, *_] = minimum.one("section", id="charts").every("table")
+    assert rows(days) == [[day["counted"]] for day in told["days"]]
+    assert len((await visitor.see(f"/accounts/{office.ids['acme']}")).every("figure")) == 1

@@ -80,6 +80,11 @@ def parsed(html: str) -> Element:
     return reader.open[0]
 
 
+def rows(section: Element) -> list[list[Decimal]]:
+    """The numbers of each row of the section's tables, without rows that have none."""
+    return [row.numbers for body in section.every("tbody") for row in body.every("tr") if row.numbers]
+
+
 @dataclass(slots=True)
 class Visitor:
     """Somebody who has signed in."""
