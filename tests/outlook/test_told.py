@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 from projections.outlook import burn_down, progress
 from projections.outlook.burndown import Mark, ProductDrawn
+from projections.outlook.outlook import outlooks, used_before
 from projections.settlement import settle
 from projections.settlement.states_by_day import as_of_day
 from services.simulate.naming import id_of
@@ -109,6 +110,16 @@ def test_a_window_begins_with_what_was_used_on_its_first_day() -> None:
     for most in (2, 25, 400):
         quarter = burn_down(family, PAID, last, date(2026, 4, 10), most=most).forecasts[2]
         assert (quarter.days, quarter.per_day) == (90, D("0.4667"))
+
+
+def test_a_term_over_all_days_is_forecast_ten_years_ahead() -> None:
+    far = PREPAID.replace("2026-01-01", "1970-01-01").replace("2026-04-01", "2200-01-01")
+    family = told(far + FLOOR.replace("commitments:\n", "").replace("2026-04-01", "2200-01-01"), used(JANUARY, 2))
+    for day, until in ((date(1970, 1, 2), date(1980, 1, 10)), (date(2199, 12, 30), date(2199, 12, 31))):
+        last = settle(family, through=day, accrued=True)
+        shown = burn_down(family, PAID, last, day - timedelta(days=1))
+        assert (shown.until, shown.forecasts[0].points[-1].day) == (until, until)
+        assert {one.id: one.until for one in outlooks(last, used_before(last))}[PAID] == until
 
 
 def test_marks_tell_what_happened() -> None:
