@@ -1,17 +1,15 @@
 """Merges cells into the totals of families in memory, settles the families, and makes rows of the results: only those
 that differ from what was written before."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Protocol
 
 import structlog
 
 from projections.outlook.outlook import used_before
 from projections.rating.index import FamilyIndex
-from projections.readmodels import accrued_lines, balances, columns, draws, outlooks
 from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import (
     NO_ROWS,
@@ -27,16 +25,12 @@ from projections.settlement import Family, Settlement, settle, unbilled_of
 from projections.usage import Cell, CellKey
 from services.projection.catalog import CatalogLog
 from services.projection.partition import PartitionState, Unwritten
+from services.projection.settled_tables import NOTHING_SHOWN, write_balances, write_behind, write_outlooks
 from services.readside.family_cache import FamilyCache
 from services.readside.family_state import FamilyState
 from services.sight.metrics import UNSETTLED
 
 log = structlog.get_logger(__name__)
-
-#: The tables that are written behind the balances, and their part of `BehindRows`.
-_BEHIND = ((draws, attrgetter("draws")), (accrued_lines, attrgetter("lines")))
-#: What is known to be written of a family that was just loaded: nothing.
-_NOTHING: Mapping[str, Shown] = {}
 
 
 class Catalogs(Protocol):
@@ -109,7 +103,7 @@ class Settler:
 
     def _shown(self, family: FamilyState, state: PartitionState) -> Mapping[str, Shown]:
         settlement = self._settle(family, state)
-        before = _NOTHING if family.shown is None else family.shown
+        before = NOTHING_SHOWN if family.shown is None else family.shown
         return balances_shown(settlement, family.own, family.root_id, settlement.through, before)
 
     def _expected_rows(self, family: FamilyState, settlement: Settlement) -> tuple[OutlookRow, ...]:
@@ -142,62 +136,15 @@ class Settler:
         ahead, self._balances = list(self._balances.values()), {}
         behind, self._behind = list(self._behind.values()), {}
         expected, self._expected = list(self._expected.values()), {}
-        await _write_balances(connection, ahead)
-        await _write_behind(connection, behind)
-        await _write(connection, outlooks, [(family.root_id, now, family.expected) for family, now in expected])
+        await write_balances(connection, ahead)
+        await write_behind(connection, behind)
+        await write_outlooks(connection, expected)
         for family, shown in ahead:
             family.note_shown(shown)
         for family, rows in behind:
             family.note_written(rows)
         for family, now in expected:
             family.note_expected(now)
-
-
-async def _write_balances(connection: Any, changed: Sequence[tuple[FamilyState, Mapping[str, Shown]]]) -> None:
-    fewer = [(family, now) for family, now in changed if family.shown is None or family.shown.keys() - now.keys()]
-    if fewer:
-        remaining = [id for _, now in fewer for id in now]
-        await connection.execute(balances.DROP_OTHERS, [family.root_id for family, _ in fewer], remaining)
-    rows = []
-    for family, now in changed:
-        before = _NOTHING if family.shown is None else family.shown
-        rows += [
-            one.row
-            for id, one in now.items()
-            if (shown_before := before.get(id)) is None or shown_before.row != one.row
-        ]
-    if rows:
-        await connection.execute(balances.UPSERT, *columns(sorted(rows), balances.WIDTH))
-
-
-async def _write_behind(connection: Any, changed: Sequence[tuple[FamilyState, BehindRows]]) -> None:
-    for table, of_table in _BEHIND:
-        moved = [
-            (family.root_id, of_table(now), None if family.written is None else of_table(family.written))
-            for family, now in changed
-        ]
-        await _write(connection, table, moved)
-
-
-async def _write(
-    connection: Any, table: Any, changed: Sequence[tuple[str, Sequence[Any], Sequence[Any] | None]]
-) -> None:
-    """Rows of a table whose key is a root and a number: of each root those of now, and those known to stand there."""
-    counts, rows = [], []
-    for root_id, now, before in changed:
-        if before is None or len(now) < len(before):
-            counts.append((root_id, len(now)))
-        rows += _new(now, before or ())
-    if counts:
-        await connection.execute(table.DROP_EXCESS, *columns(counts, 2))
-    if rows:
-        await connection.execute(table.UPSERT, *columns(sorted(rows), table.WIDTH))
-
-
-def _new(now: Sequence[Any], before: Sequence[Any]) -> list[Any]:
-    """Rows that are not written yet. Order within a table is its key's, so equal rows mostly stand at equal places."""
-    known = set(before)
-    return [row for row in now if row not in known]
 
 
 def merge_cells(unwritten: Unwritten, cache: FamilyCache, catalog: CatalogLog) -> None:

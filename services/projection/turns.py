@@ -7,11 +7,12 @@ is always busy keeps anybody waiting for ever, and no transaction grows with the
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from projections.readmodels import columns, due
+from services.projection.behind import Behind
 from services.projection.partition import PartitionState
 from services.projection.settling import Catalogs, Settler
 from services.readside.family_cache import FamilyCache
@@ -33,45 +34,6 @@ ASIDE_LEAST_SECONDS = 0.02
 QUIET_SECONDS = 0.5
 #: Heartbeats of the consumer share this loop: how many roots are settled without a pause.
 WITHOUT_PAUSE = 64
-
-
-@dataclass(slots=True)
-class Behind:
-    """Roots by their ids, the one that waits longest first, while records keep coming for so many seconds. Every one of
-    them is marked in `due_accounts`."""
-
-    seconds: float
-    _since: dict[str, tuple[float, Root]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._since)
-
-    def note(self, roots: Iterable[Root]) -> None:
-        """What goes before was written; one that waits already keeps its place."""
-        now = time.monotonic()
-        for root in roots:
-            self._since.setdefault(root.id, (now, root))
-
-    def next(self, partitions: Container[int], *, all_of_them: bool) -> list[Root]:
-        """Whose turn it is in these partitions: all, or those who have waited long enough."""
-        until = time.monotonic() - self.seconds
-        roots = []
-        for since, root in self._since.values():
-            if since > until and not all_of_them:
-                break
-            if root.partition in partitions:
-                roots.append(root)
-        return roots
-
-    def written(self, root_ids: Iterable[str]) -> None:
-        """They wait no longer."""
-        for root_id in root_ids:
-            self._since.pop(root_id, None)
-
-    def forget(self, partitions: Iterable[int]) -> None:
-        """Somebody else writes these partitions now."""
-        gone = set(partitions)
-        self._since = {id: (since, root) for id, (since, root) in self._since.items() if root.partition not in gone}
 
 
 @dataclass(slots=True)

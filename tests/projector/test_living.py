@@ -18,7 +18,8 @@ from projections.readmodels.settled_rows import BehindRows, SettledRows, settled
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition
-from services.projection.settling import Settler, _write_behind
+from services.projection.settled_tables import write_behind
+from services.projection.settling import Settler
 from services.readside.family_state import FamilyState
 from services.readside.resting import RestingFamilies
 from services.simulate.naming import id_of
@@ -114,7 +115,7 @@ class Living:
         assert resting.put(before) == []
         woken = resting.take(ROOT)
         assert woken is not None and resting.take(ROOT) is None
-        made_again = {"terms", "kept", "moved"}
+        made_again = {"terms", "kept", "moved", "used"}
         for name in FamilyState.__slots__:
             assert name in made_again or getattr(woken, name) == getattr(before, name), name
         # The player goes on with its own.
@@ -173,9 +174,9 @@ async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again
     family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
     tables, before = Tables(), BehindRows(tuple(rows), ())
-    await _write_behind(tables, [(family, before)])
+    await write_behind(tables, [(family, before)])
     family.note_written(before)
-    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
+    await write_behind(tables, [(family, BehindRows((rows[0],), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
 

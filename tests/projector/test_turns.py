@@ -8,7 +8,8 @@ from projections.readmodels import due
 from projections.readmodels.positions import Position
 from projections.resources import Resources
 from projections.settlement import Billed
-from services.projection import turns
+from services.projection import behind, turns
+from services.projection.behind import Behind
 from services.projection.partition import new_partition
 from services.projection.turns import (
     ASIDE_LEAST_SECONDS,
@@ -16,7 +17,6 @@ from services.projection.turns import (
     OUTLOOKS_SECONDS,
     TOUCHED_SECONDS,
     WITHOUT_PAUSE,
-    Behind,
     Turns,
 )
 from services.readside.family_cache import FamilyCache
@@ -104,6 +104,7 @@ class Projector:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(turns, "time", made)
+    monkeypatch.setattr(behind, "time", made)
     return made
 
 
