@@ -32,8 +32,9 @@ def measure(ids: int) -> Ids:
     gc.collect()
     seen, before, started = SeenIds(), psutil.Process().memory_info().rss, time.process_time()
     for start in range(0, ids, ROW):
-        seen.load(os.urandom(min(ROW, ids - start) * DIGEST_BYTES), 20_000)
-    seen.loaded()
+        if seen.gather(os.urandom(min(ROW, ids - start) * DIGEST_BYTES), 20_000):
+            seen.sort(seen.gathered())
+    seen.sort(seen.gathered())
     seconds = time.process_time() - started
     gc.collect()
     grown = psutil.Process().memory_info().rss - before

@@ -74,7 +74,7 @@ class Living:
             cells = list(self.cells(family))
             family.add_to_total(cells[number % len(cells)], Cell(7, None, number), self.catalog)
             settled = self.settler.settle(family, self.state)
-            assert settled and (not whole or self.settler.write_behind(family, self.state))
+            assert settled and (not whole or self.settler.write_behind(family, self.state, outlooks=False))
         await self.settler.flush(Unwritten())
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("events", "projections", "services")
+from tests.modules import ROOMS, ROOT, parsed, sources
+
 #: What a room may import besides the standard library and itself.
 ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
 #: Rooms of services that are processes, or run inside one: what two of them share lies below both.
-WORKERS = ("ingest", "relay", "projector", "billing", "audit")
+WORKERS = ("ingest", "relay", "projector", "billing", "audit", "notary", "archive")
 #: What lies below the workers.
 SHARED = {
     *("readside", "projection", "store", "kafka", "postgres", "continuity", "commands", "refusals", "worker"),
-    *("access", "run.stack", "sight"),
+    *("access", "run.stack", "sight", "proof"),
 }
 #: Who stands in front of the workers, or plays them: nothing below imports these.
-FRONTS = ("api", "demo", "simulate", "run.cli", "run.up")
+FRONTS = ("api", "console", "demo", "simulate", "rebuild", "run.cli", "run.up")
 IMPURE = {
     *("asyncio", "time", "random", "secrets", "socket", "subprocess", "threading", "logging", "os", "pathlib", "io"),
     *("aiokafka", "asyncpg", "click", "fastapi", "faststream", "httpx", "starlette", "structlog", "uvicorn", "uvloop"),
@@ -35,10 +35,11 @@ PURE = (
     "services.words",
     "services.access.errors",
     "services.access.scopes",
-    *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "measurement")),
+    *(f"services.api.{name}" for name in ("answers", "funds", "insight_answers", "outlook_answers", "measurement")),
     *(f"services.api.{name}" for name in ("measurement_answers", "scopes", "shown")),
     "services.archive.errors",
     "services.billing.bill_document",
+    "services.console.charts",
     "services.contracts.readme_table",
     "services.demo.story",
     "services.doctor.findings",
@@ -70,10 +71,6 @@ TYPICAL_FUNCTION_LINES = 30
 WALKED_FILES = 36
 
 
-def sources(room: str) -> list[Path]:
-    return sorted((ROOT / room).rglob("*.py"))
-
-
 def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -98,14 +95,14 @@ def test_imports_go_one_way(room: str) -> None:
     import sys
 
     for path in sources(room):
-        names = set(imported(ast.parse(path.read_text())))
+        names = set(imported(parsed(path)))
         foreign = names - set(sys.stdlib_module_names) - ALLOWED[room] - {room}
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
 def imported_of_services(path: Path) -> list[list[str]]:
     """What a module imports of services, wherever it does: room, and module or room below it."""
-    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    modules = [node.module for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
     return [name.split(".")[1:3] for name in modules if name and name.startswith("services.")]
 
 
@@ -146,7 +143,7 @@ def test_what_workers_share_imports_none_of_them() -> None:
 
 def impurities(path: Path) -> Iterator[str]:
     """What in a module reads a clock, waits, or reaches outside the process."""
-    tree, where = ast.parse(path.read_text()), path.relative_to(ROOT)
+    tree, where = parsed(path), path.relative_to(ROOT)
     yield from (f"{where} imports {name}" for name in sorted(set(imported(tree)) & IMPURE))
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await):
@@ -163,7 +160,7 @@ def impurities(path: Path) -> Iterator[str]:
 def test_facts_and_derivations_are_pure(room: str) -> None:
     for path in sources(room):
         assert not list(impurities(path))
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
         assert "float" not in [ast.unparse(call.func) for call in calls], f"{path.relative_to(ROOT)} calls float"
 
 
@@ -173,7 +170,7 @@ def test_what_is_declared_pure_inside_services_is() -> None:
     assert len(declared) > 30
     for name in sorted(declared):
         assert not list(impurities(modules[name]))
-        for node in ast.walk(ast.parse(modules[name].read_text())):
+        for node in ast.walk(parsed(modules[name])):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("services."):
                 known = node.module in declared or f"{node.module}.__init__" in declared
                 assert known, f"{name} is declared pure and imports {node.module}"
@@ -186,7 +183,7 @@ def test_what_is_declared_pure_inside_services_makes_no_sql() -> None:
     for path in sources("services"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         if any(name == one or name.startswith(f"{one}.") for one in PURE):
-            texts = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+            texts = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant))
             found = [text.value for text in texts if isinstance(text.value, str) and SQL.search(text.value)]
             assert not found, f"{name} is declared pure and makes SQL: {found[0]!r}"
 
@@ -203,7 +200,7 @@ def taken_from_libraries(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("room", FORMED)
 def test_no_library_is_patched(room: str) -> None:
     for path in sources(room):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         libraries = set(taken_from_libraries(tree))
         assignments = (node for node in ast.walk(tree) if isinstance(node, ast.Assign))
         for target in (target for node in assignments for target in node.targets):
@@ -225,7 +222,7 @@ def test_a_file_is_one_subject(room: str) -> None:
 def test_functions_are_short() -> None:
     lengths = []
     for path in (path for room in FORMED for path in sources(room)):
-        for function in functions(ast.parse(path.read_text())):
+        for function in functions(parsed(path)):
             length = lines_of_code(function)
             lengths.append(length)
             assert length <= MAX_FUNCTION_LINES, f"{path.relative_to(ROOT)}:{function.lineno} has {length} lines"
@@ -235,7 +232,7 @@ def test_functions_are_short() -> None:
 @pytest.mark.parametrize("room", FORMED)
 def test_every_module_says_its_subject(room: str) -> None:
     for path in sources(room):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         if tree.body:
             assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
 

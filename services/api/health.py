@@ -7,7 +7,7 @@ service.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from services.api.calls import outer_router
 from services.api.errors import Away
 from services.api.standing import Standing
 from services.api.wire import answer
+from services.audit.passes import Pass
 from services.failures import AddressedFailure, ExpectedFailure, outside_of
 from services.postgres import PostgresUnreachableError
 from services.postgres_url import redacted
@@ -92,6 +93,8 @@ class Health:
     database_url: str
     watcher: Watcher
     standing: Standing
+    #: What was proved last, as somebody beside the requests saw it.
+    passes: Sequence[Pass] = field(default=(), init=False)
     _looker: Looker = field(init=False)
     _shared: SharedAnswer[HealthReport] = field(init=False)
     _report: HealthReport = field(default=HealthReport(0, {}, {}), init=False)
@@ -108,6 +111,10 @@ class Health:
         if asyncio.get_running_loop().time() - self._reported_at > KEPT_SECONDS:
             await self._shared.get()
         return self._report
+
+    def note_passes(self, passes: Sequence[Pass]) -> None:
+        """What was proved last, for who asks for an overview."""
+        self.passes = passes
 
     async def close(self) -> None:
         """Let the connection go."""

@@ -112,7 +112,7 @@ class Projection:
 
     @property
     def is_behind(self) -> bool:
-        """Whether draws and lines of some roots are still to follow their balances."""
+        """Whether draws and lines, or outlooks, of some roots are still to follow their balances."""
         return self._writer.turns.is_behind
 
     async def write(

@@ -4,7 +4,7 @@ It is loaded when it is first touched. What it holds is a function of the rows i
 never data.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -14,8 +14,10 @@ from events.facts.bills import BillFact
 from projections.aggregates import DayState, TotalsKey, merge
 from projections.calendar import later
 from projections.clock import today_of
+from projections.outlook.outlook import UsedBefore
 from projections.rating.index import FamilyIndex
 from projections.readmodels.directory import Member, note_member
+from projections.readmodels.outlooks import OutlookRow
 from projections.readmodels.settled_rows import BehindRows, Shown
 from projections.resources import Resources
 from projections.settlement import Billed, Family, FamilyTerms, Kept, assemble, terms_of, together
@@ -57,9 +59,12 @@ class FamilyState:
     #: What settlement keeps to settle the next change incrementally, and the days of totals that moved since.
     kept: Kept | None = None
     moved: dict[TotalsKey, set[date]] = field(default_factory=dict)
+    #: What was used until yesterday, as far as nothing came for it since.
+    used: UsedBefore | None = None
     #: What settlement last wrote; None before it first did since the family was loaded.
     shown: Mapping[str, Shown] | None = None
     written: BehindRows | None = None
+    expected: tuple[OutlookRow, ...] | None = None
     _newest_day: date | None = None
 
     @property
@@ -102,6 +107,8 @@ class FamilyState:
         self.totals.setdefault(total, {})[day] = state
         self.offsets[key] = offsets
         self.moved.setdefault(total, set()).add(day)
+        if self.used is not None and day <= self.used.over:
+            self.used = self.used.without(day)
         if self._newest_day is None or day > self._newest_day:
             self._newest_day = day
 
@@ -131,8 +138,14 @@ class FamilyState:
 
     def keep(self, kept: Kept | None) -> None:
         """Hold what settlement keeps of the totals as they are; None: the next one begins anew."""
+        if kept is None:
+            self.used = None
         self.kept = kept
         self.moved = {}
+
+    def note_used(self, used: UsedBefore) -> None:
+        """What was used until yesterday; it holds until something comes for a day that is over."""
+        self.used = used
 
     def note_shown(self, shown: Mapping[str, Shown]) -> None:
         """Its balances in Postgres are these now."""
@@ -142,6 +155,10 @@ class FamilyState:
         """Its draws and accrued lines in Postgres are these now."""
         self.written = rows
 
+    def note_expected(self, rows: tuple[OutlookRow, ...]) -> None:
+        """Its outlooks in Postgres are these now."""
+        self.expected = rows
+
     def newest_usage_day(self) -> date | None:
         """The newest day that has usage."""
         return self._newest_day
@@ -150,19 +167,3 @@ class FamilyState:
 def new_family(organization: str, root_id: str, partition: int) -> FamilyState:
     """A family of which nothing is known yet."""
     return FamilyState(organization, root_id, partition, Resources(organization), Billed())
-
-
-def read_family(
-    root: Root,
-    facts: Iterable[Envelope],
-    members: Mapping[str, Member],
-    totals: Iterable[Total],
-) -> FamilyState:
-    """A family as it is known: its facts in order, its members and its totals."""
-    family = new_family(*root)
-    for fact in facts:
-        family.evolve(fact)
-    family.members.update(members)
-    for total in totals:
-        family.put_total(*total)
-    return family

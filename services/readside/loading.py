@@ -9,13 +9,14 @@ from typing import Any
 
 from events.bill_parts import BillParts
 from events.codec import decode
+from events.envelope import Envelope
 from events.facts.bills import BillFact, BillIssued
 from events.facts.clock import ClockTicked
 from events.topics import EVENTS
 from projections.readmodels import directory, facts, positions, usage_totals
 from projections.readmodels.directory import Member
 from projections.readmodels.positions import Position, position_of
-from services.readside.family_state import FamilyState, Root, Total, read_family
+from services.readside.family_state import FamilyState, Root, Total, new_family
 
 _CLOCKS = """
 SELECT DISTINCT ON (organization) record FROM facts
@@ -114,3 +115,19 @@ def _total(row: Mapping[str, Any]) -> Total:
     # Each row brings texts of its own, and most of them say the same: a family keeps one of each.
     key = (intern(row["account_id"]), intern(row["aggregation_id"]), intern(row["segment"]), row["day"])
     return key, usage_totals.day_state(row), (row["first_offset"], row["last_offset"])
+
+
+def read_family(
+    root: Root,
+    facts: Iterable[Envelope],
+    members: Mapping[str, Member],
+    totals: Iterable[Total],
+) -> FamilyState:
+    """A family as it is known: its facts in order, its members and its totals."""
+    family = new_family(*root)
+    for fact in facts:
+        family.evolve(fact)
+    family.members.update(members)
+    for total in totals:
+        family.put_total(*total)
+    return family

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.aggregates import DayState
 from projections.rating.index import FamilyIndex, index_families
-from projections.readmodels import accrued_lines, balances, draws
+from projections.readmodels import accrued_lines, balances, draws, outlooks
 from projections.readmodels.directory import Member
 from projections.readmodels.draws import DrawRow
 from projections.readmodels.positions import Position
@@ -18,7 +18,8 @@ from projections.readmodels.settled_rows import BehindRows, SettledRows, settled
 from projections.resources import Resources
 from projections.settlement import Billed, settle, unbilled_of
 from services.projection.partition import PartitionState, new_partition
-from services.projection.settling import Settler, _write_behind
+from services.projection.settled_tables import write_behind
+from services.projection.settling import Settler
 from services.readside.family_state import FamilyState
 from services.readside.resting import RestingFamilies
 from services.simulate.naming import id_of
@@ -37,7 +38,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.balances: dict[str, tuple[Any, ...]] = {}
-        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}}
+        self.numbered: dict[Any, dict[int, tuple[Any, ...]]] = {draws: {}, accrued_lines: {}, outlooks: {}}
         #: How many rows were written.
         self.written = 0
 
@@ -58,8 +59,8 @@ class Tables:
             self.written += 1
 
     def rows(self) -> SettledRows:
-        of_draws, of_lines = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
-        return SettledRows(tuple(sorted(self.balances.values())), of_draws, of_lines)  # type: ignore[arg-type]
+        behind = (tuple(held[number] for number in sorted(held)) for held in self.numbered.values())
+        return SettledRows(tuple(sorted(self.balances.values())), *behind)  # type: ignore[arg-type]
 
 
 class Living:
@@ -105,7 +106,7 @@ class Living:
         """Balances; with `whole` draws and lines, too."""
         state = self.partition(day)
         assert self.settler.settle(self.family, state)
-        assert not whole or self.settler.write_behind(self.family, state)
+        assert not whole or self.settler.write_behind(self.family, state, outlooks=True)
         await self.settler.flush(self.tables)
 
     def rest(self) -> None:
@@ -114,7 +115,7 @@ class Living:
         assert resting.put(before) == []
         woken = resting.take(ROOT)
         assert woken is not None and resting.take(ROOT) is None
-        made_again = {"terms", "kept", "moved"}
+        made_again = {"terms", "kept", "moved", "used"}
         for name in FamilyState.__slots__:
             assert name in made_again or getattr(woken, name) == getattr(before, name), name
         # The player goes on with its own.
@@ -173,9 +174,9 @@ async def test_rows_that_are_gone_are_taken_out_and_others_are_not_written_again
     family = FamilyState("org", ROOT, 0, Resources("org"), Billed(), {ROOT: Member("UTC", billable=True)})
     rows = [DrawRow(ROOT, number, "org", "prepaid", ROOT, "{}", START, Decimal(number), 1) for number in (1, 2, 3)]
     tables, before = Tables(), BehindRows(tuple(rows), ())
-    await _write_behind(tables, [(family, before)])
+    await write_behind(tables, [(family, before)])
     family.note_written(before)
-    await _write_behind(tables, [(family, BehindRows((rows[0],), ()))])
+    await write_behind(tables, [(family, BehindRows((rows[0],), ()))])
     assert tables.rows().draws == (rows[0],) and tables.written == 3
 
 

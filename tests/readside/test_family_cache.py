@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from projections.aggregates import DayState
+from projections.outlook.outlook import Used, UsedBefore
 from projections.readmodels.directory import Member
 from projections.resources import Resources
 from projections.settlement import Billed
@@ -100,3 +101,18 @@ def test_whoever_is_added_again_counts_once() -> None:
     for _ in range(5):
         cache.add(one)
     assert cache._totals_at_most == 60
+
+
+def test_what_was_used_until_yesterday_holds_until_something_comes_for_a_day_that_is_over() -> None:
+    one, week_ago, yesterday = family("a", 0), FIRST, FIRST + timedelta(days=7)
+    used = UsedBefore(yesterday, {week_ago: Used([1], []), yesterday: Used([2], [])})
+    one.note_used(used)
+    touch(one, 8, 9)
+    assert one.used is used
+    touch(one, 7, 8)
+    assert one.used is not None and one.used.by_day == {week_ago: Used([1], [])}
+    touch(one, 0, 1)
+    assert one.used.by_day == {}
+    one.note_used(used)
+    one.keep(None)
+    assert one.used is None
