@@ -8,7 +8,18 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from services.access.gate import Gate
-from services.console import account, accounts, balance, bills, changing, commitment, explained, operations, overview, what_if
+from services.console import (
+    account,
+    accounts,
+    balance,
+    bills,
+    changing,
+    commitment,
+    explained,
+    operations,
+    overview,
+    what_if,
+)
 from services.console.asking import calls_of
 from services.console.live import Streams
 from services.console.looks import HEADERS, serve_asset
