@@ -123,14 +123,8 @@ def test_nothing_is_drawn_outside(name: str) -> None:
     for drawing in drawings(EVERY[name]()):
         width, height = (int(one) for one in drawing.get("viewBox", "").split()[2:])
         for one in drawing.iter():
-            for key, bound in (
-                ("x", width),
-                ("x1", width),
-                ("cx", width),
-                ("y", height),
-                ("y1", height),
-                ("cy", height),
-            ):
+            bounds = dict.fromkeys(("x", "x1", "cx"), width) | dict.fromkeys(("y", "y1", "cy"), height)
+            for key, bound in bounds.items():
                 assert 0 <= D(one.get(key, "0")) <= bound, ElementTree.tostring(one)
             assert D(one.get("height", "0")) >= 0 and D(one.get("width", "0")) >= 0
             for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", one.get("d", "")):
