@@ -16,7 +16,7 @@ BIN := .venv/bin
 # The tests start some 250 processes: even where this is set, none compiles again what another has compiled.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: test demo up lint bench long coverage contracts lint-deploy sbom audit lock clean install
+.PHONY: test demo up lint bench long screenshots coverage contracts lint-deploy sbom audit lock clean install
 
 # Tests wait for servers most of their time, so four run side by side on two cores.
 test: lint
@@ -41,6 +41,10 @@ contracts: install
 
 long: install
 	$(BIN)/pytest -m long $(ARGS)
+
+# Each page of the console, light, dark and on a phone, by the machine's Chromium, into build/screenshots.
+screenshots: install
+	$(BIN)/python -m tests.console.pictures
 
 # The modules that make money of facts, and the tests of them that need neither Kafka nor Postgres.
 PURE := projections/rating/*,projections/settlement/*,projections/outlook/*,projections/pricing.py,projections/money.py,projections/calendar.py,projections/aggregates.py,projections/calculation.py,projections/measures.py,projections/schedules.py

@@ -39,6 +39,7 @@ from services.api import (
     proofs,
     rejected,
     schedules,
+    system,
     usage_query,
     what_if,
 )
@@ -187,6 +188,7 @@ def organization_routers() -> tuple[APIRouter, ...]:
         measurements.router,
         rejected.router,
         insight.router,
+        system.router,
         outlook.router,
         overview.router,
         finding.router,

@@ -19,6 +19,7 @@ from services.access.gate import Gate
 from services.api.answers import HealthAnswer
 from services.api.calls import outer_router
 from services.api.errors import Away
+from services.api.pace import Pace
 from services.api.standing import Standing
 from services.api.wire import answer
 from services.audit.passes import Pass
@@ -93,6 +94,8 @@ class Health:
     database_url: str
     watcher: Watcher
     standing: Standing
+    #: How fast records come.
+    pace: Pace = field(default_factory=Pace, init=False)
     #: What was proved last, as somebody beside the requests saw it.
     passes: Sequence[Pass] = field(default=(), init=False)
     _looker: Looker = field(init=False)
@@ -130,6 +133,8 @@ class Health:
         known = seen if isinstance(seen, Seen) else None, {} if isinstance(ends, ExpectedFailure) else ends
         self._report = HealthReport(status, everybodys, self._answer(seen, ends, str)[1], *known)
         self._reported_at = asyncio.get_running_loop().time()
+        if not isinstance(ends, ExpectedFailure):
+            self.pace.note(self._reported_at, ends)
         return self._report
 
     def _answer(self, seen: Seen | ExpectedFailure, ends: _Ends, say: _Say) -> tuple[int, dict[str, Any]]:

@@ -21,7 +21,7 @@ async def page(visit: Visit) -> Response:
             asking.get("usage", "rejected", pageSize=_REFUSED, reason=reason, nextToken=visit.query.get("refusedFrom"))
         ),
         jobs=or_missing(asking.get("billjobs", pageSize=_JOBS, nextToken=visit.query.get("jobsFrom"))),
-        overview=or_missing(asking.get("overview", limit=1)),
+        system=or_missing(asking.get("system")),
         heads=or_missing(asking.get("audit", "checkpoints", pageSize=5)),
     )
     replayed = {name: visit.query[name] for name in ("replayed", "left", "more") if name in visit.query}

@@ -1,6 +1,7 @@
 """What is expected of a whole family at once is what the forecasts of each say by themselves (rules 11.9)."""
 
 from datetime import date
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +65,13 @@ def test_what_is_known_of_days_before_is_as_good_as_settled(data: st.DataObject,
             known = known if before.totals.get(key, {}).get(day) == state else known.without(day)
     last = settle(held, through=through, accrued=True)
     assert used_before(last, known) == used_before(last)
+
+
+def test_a_window_that_begins_the_day_after_the_term_leaves_its_first_day_out() -> None:
+    held = told(PREPAID, used([date(2026, 1, 1)], 10))
+    [paid] = expected_of(held, date(2026, 1, 9))
+    assert [(one.days, one.per_day) for one in paid.expected] == [(7, 0), (8, Decimal("1.25")), (8, Decimal("1.25"))]
+    assert {paid.id: paid.expected} == by_themselves(held, date(2026, 1, 9))
 
 
 def test_of_what_is_not_in_its_term_nothing_is_expected() -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 from projections.outlook import burn_down, progress
 from projections.outlook.burndown import Mark, ProductDrawn
+from projections.outlook.outlook import outlooks, used_before
 from projections.settlement import settle
 from projections.settlement.states_by_day import as_of_day
 from services.simulate.naming import id_of
@@ -85,6 +86,40 @@ def test_what_nothing_covers_is_the_use_of_the_last_in_turn() -> None:
     month = shown.forecasts[1]
     assert (shown.days[-1].left, month.per_day, month.runs_out) == (0, 15, date(2026, 2, 1))
     assert month.uncovered == 15 * 58
+
+
+def test_of_two_in_turn_the_last_one_bears_what_nothing_covers() -> None:
+    """Ten a day: the first has 50, the second another 50, and from the eleventh day on nothing is left."""
+    two = """
+commitments:
+  - {code: paid, account: acme, amount: 50, priority: 1, startDate: 2026-01-01, endDate: 2026-04-01}
+  - {code: next, account: acme, amount: 50, priority: 2, startDate: 2026-01-01, endDate: 2026-04-01}
+"""
+    family = told(two, used(JANUARY[:20], 10))
+    last = settle(family, through=JANUARY[20], accrued=True)
+    week, month, _ = burn_down(family, PAID, last, JANUARY[19]).forecasts
+    assert (week.per_day, month.per_day) == (0, D("2.5")) and month.runs_out == JANUARY[20]
+    week, month, _ = burn_down(family, id_of("commitment", "next"), last, JANUARY[19]).forecasts
+    assert (week.per_day, month.per_day) == (10, D("7.5"))
+
+
+def test_a_window_begins_with_what_was_used_on_its_first_day() -> None:
+    """2 a day in January, of which the 90 days before 11 April have the 21 days from the 11th on."""
+    family = told(PREPAID.replace("2026-04-01", "2026-09-01"), used(JANUARY, 2))
+    last = settle(family, through=date(2026, 4, 11), accrued=True)
+    for most in (2, 25, 400):
+        quarter = burn_down(family, PAID, last, date(2026, 4, 10), most=most).forecasts[2]
+        assert (quarter.days, quarter.per_day) == (90, D("0.4667"))
+
+
+def test_a_term_over_all_days_is_forecast_ten_years_ahead() -> None:
+    far = PREPAID.replace("2026-01-01", "1970-01-01").replace("2026-04-01", "2200-01-01")
+    family = told(far + FLOOR.replace("commitments:\n", "").replace("2026-04-01", "2200-01-01"), used(JANUARY, 2))
+    for day, until in ((date(1970, 1, 2), date(1980, 1, 10)), (date(2199, 12, 30), date(2199, 12, 31))):
+        last = settle(family, through=day, accrued=True)
+        shown = burn_down(family, PAID, last, day - timedelta(days=1))
+        assert (shown.until, shown.forecasts[0].points[-1].day) == (until, until)
+        assert {one.id: one.until for one in outlooks(last, used_before(last))}[PAID] == until
 
 
 def test_marks_tell_what_happened() -> None:
