@@ -25,7 +25,6 @@ from rich.table import Table
 
 from benchmarks.aims import NOT_MEASURED, PROGRAMS, NotMeasured, Program, Row
 from benchmarks.showing import show
-from services.run.stack.child import log_tail
 
 #: A load above this part of the cores is told: the machine is not quiet.
 QUIET_LOAD = 0.3
@@ -64,11 +63,16 @@ class Ran:
                 self.failure = f"not done after {self.program.seconds:.0f} s"
                 return
         if done.returncode:
-            self.failure = f"it ended with status {done.returncode}{log_tail(log)}"
+            self.failure = f"it ended with status {done.returncode}: {_last_line(log)}"
             return
         self.found.append(json.loads(file.read_text()))
         self.seconds.append(round(time.monotonic() - started, 1))
         self.cpu_seconds.append(round(_cpu() - cpu, 1))
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _cpu() -> float:
@@ -138,12 +142,12 @@ def run_all(
 
 def tables(rows: Sequence[Measured], loads: Sequence[float], *, quick: bool) -> list[Table | str]:
     """What was measured, what was not, and how quiet the machine was."""
-    shown = Table(title="quick look, small sizes: no row is its aim's" if quick else None)
-    for column in ("measure", "aim", "median", "least to most", "runs", "reached"):
-        shown.add_column(column, justify="left" if column == "measure" else "right")
+    shown = Table(title="a quick look at small sizes: it tells nothing of the aims" if quick else None)
+    for column in ("measure", "aim", "median", "least to most", "runs", "run with" if quick else "reached"):
+        shown.add_column(column, justify="left" if column in ("measure", "run with") else "right")
     for row in rows:
         if row.values:
-            shown.add_row(row.measure, row.aim, *row.numbers, "yes" if row.reached else "no")
+            shown.add_row(row.measure, row.aim, *row.numbers, row.run_with if quick else _yes(row.reached))
     missing = Table(title="not measured")
     for column in ("measure", "aim", "why"):
         missing.add_column(column)
@@ -151,6 +155,10 @@ def tables(rows: Sequence[Measured], loads: Sequence[float], *, quick: bool) -> 
         if row.why is not None:
             missing.add_row(row.measure, row.aim, row.why)
     return [shown, missing, *_how_quiet(loads)]
+
+
+def _yes(reached: bool | None) -> str:
+    return "yes" if reached else "no"
 
 
 def _how_quiet(loads: Sequence[float]) -> list[str]:

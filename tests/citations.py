@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,9 +42,9 @@ def targets() -> set[tuple[str, str]]:
     }
 
 
-def written() -> Iterator[tuple[str, str]]:
+@cache
+def written() -> list[tuple[str, str]]:
     """(path below the root, text) of every file that people write."""
     paths = [*sorted(ROOT.glob("*.md")), *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*")))]
-    for path in paths:
-        if path.suffix in WRITTEN and path.is_file():
-            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+    wanted = [path for path in paths if path.suffix in WRITTEN and path.is_file()]
+    return [(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in wanted]

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 #: What measures times comes when the live stories, which take all that the machine has, are over.
 LONGEST = (
     ("tests/simulate/test_live",),
-    ("tests/continuity/test_log_lost.py",),
+    tuple(f"tests/continuity/test_{name}.py" for name in ("log_lost", "divided_bills", "drills")),
     ("tests/continuity/test_usage_lost.py",),
     ("tests/install/test_install.py",),
     ("tests/billing/",),
@@ -25,7 +25,6 @@ LONGEST = (
     ("tests/ingest/", "tests/proof/", "tests/relay/", "tests/run/", "tests/servers/test_postgres_tls.py"),
     tuple(f"tests/sight/test_{name}.py" for name in ("processes", "traces", "whole", "log_lines")),
     ("tests/insight/test_stack_", "tests/insight/test_what_if.py"),
-    ("tests/continuity/test_divided_bills.py",),
     (
         *(
             f"tests/{name}/"
@@ -34,7 +33,6 @@ LONGEST = (
         *(f"tests/billing/test_{name}.py" for name in ("failures", "selection", "side_by_side")),
         "tests/continuity/test_mending.py",
     ),
-    ("tests/continuity/test_drills.py",),
     ("tests/continuity/test_postgres_lost.py",),
     ("tests/billing/test_large_bills.py",),
     ("tests/continuity/test_another_version.py",),
@@ -47,6 +45,7 @@ LONGEST = (
     ("tests/install/test_runtime.py",),
     ("tests/projector/",),
     ("tests/settlement/test_laws.py",),
+    ("tests/test_architecture.py", "tests/test_ownership.py"),
     ("tests/audit/",),
     ("tests/insight/test_explain_stories.py",),
     ("tests/test_settlement_doc.py",),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-ROOMS = ("events", "projections", "services")
+from tests.modules import ROOMS, ROOT, parsed, sources
+
 #: What a room may import besides the standard library and itself.
 ALLOWED = {"events": {"pydantic"}, "projections": {"events", "msgspec", "pydantic"}}
 #: Rooms of services that are processes, or run inside one: what two of them share lies below both.
@@ -71,10 +71,6 @@ TYPICAL_FUNCTION_LINES = 30
 WALKED_FILES = 36
 
 
-def sources(room: str) -> list[Path]:
-    return sorted((ROOT / room).rglob("*.py"))
-
-
 def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -99,14 +95,14 @@ def test_imports_go_one_way(room: str) -> None:
     import sys
 
     for path in sources(room):
-        names = set(imported(ast.parse(path.read_text())))
+        names = set(imported(parsed(path)))
         foreign = names - set(sys.stdlib_module_names) - ALLOWED[room] - {room}
         assert not foreign, f"{path.relative_to(ROOT)} imports {sorted(foreign)}"
 
 
 def imported_of_services(path: Path) -> list[list[str]]:
     """What a module imports of services, wherever it does: room, and module or room below it."""
-    modules = [node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    modules = [node.module for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
     return [name.split(".")[1:3] for name in modules if name and name.startswith("services.")]
 
 
@@ -147,7 +143,7 @@ def test_what_workers_share_imports_none_of_them() -> None:
 
 def impurities(path: Path) -> Iterator[str]:
     """What in a module reads a clock, waits, or reaches outside the process."""
-    tree, where = ast.parse(path.read_text()), path.relative_to(ROOT)
+    tree, where = parsed(path), path.relative_to(ROOT)
     yield from (f"{where} imports {name}" for name in sorted(set(imported(tree)) & IMPURE))
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await):
@@ -164,7 +160,7 @@ def impurities(path: Path) -> Iterator[str]:
 def test_facts_and_derivations_are_pure(room: str) -> None:
     for path in sources(room):
         assert not list(impurities(path))
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
         assert "float" not in [ast.unparse(call.func) for call in calls], f"{path.relative_to(ROOT)} calls float"
 
 
@@ -174,7 +170,7 @@ def test_what_is_declared_pure_inside_services_is() -> None:
     assert len(declared) > 30
     for name in sorted(declared):
         assert not list(impurities(modules[name]))
-        for node in ast.walk(ast.parse(modules[name].read_text())):
+        for node in ast.walk(parsed(modules[name])):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("services."):
                 known = node.module in declared or f"{node.module}.__init__" in declared
                 assert known, f"{name} is declared pure and imports {node.module}"
@@ -187,7 +183,7 @@ def test_what_is_declared_pure_inside_services_makes_no_sql() -> None:
     for path in sources("services"):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         if any(name == one or name.startswith(f"{one}.") for one in PURE):
-            texts = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+            texts = (node for node in ast.walk(parsed(path)) if isinstance(node, ast.Constant))
             found = [text.value for text in texts if isinstance(text.value, str) and SQL.search(text.value)]
             assert not found, f"{name} is declared pure and makes SQL: {found[0]!r}"
 
@@ -204,7 +200,7 @@ def taken_from_libraries(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("room", FORMED)
 def test_no_library_is_patched(room: str) -> None:
     for path in sources(room):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         libraries = set(taken_from_libraries(tree))
         assignments = (node for node in ast.walk(tree) if isinstance(node, ast.Assign))
         for target in (target for node in assignments for target in node.targets):
@@ -226,7 +222,7 @@ def test_a_file_is_one_subject(room: str) -> None:
 def test_functions_are_short() -> None:
     lengths = []
     for path in (path for room in FORMED for path in sources(room)):
-        for function in functions(ast.parse(path.read_text())):
+        for function in functions(parsed(path)):
             length = lines_of_code(function)
             lengths.append(length)
             assert length <= MAX_FUNCTION_LINES, f"{path.relative_to(ROOT)}:{function.lineno} has {length} lines"
@@ -236,7 +232,7 @@ def test_functions_are_short() -> None:
 @pytest.mark.parametrize("room", FORMED)
 def test_every_module_says_its_subject(room: str) -> None:
     for path in sources(room):
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         if tree.body:
             assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} has no docstring"
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.test_architecture import ROOMS, ROOT, sources
+from tests.modules import ROOMS, ROOT, parsed, sources
 
 #: What changes a list, dictionary or set.
 MUTATORS = frozenset(
@@ -76,9 +76,9 @@ def changes_of_others(module: ast.Module) -> Iterator[ast.Attribute]:
     handed_in = {
         id(one)
         for function in ast.walk(module)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and (names := foreign_names(function, classes))
         for one in changed(function)
-        if isinstance(one.value, ast.Name) and one.value.id in foreign_names(function, classes)
+        if isinstance(one.value, ast.Name) and one.value.id in names
     }
     for one in changed(module):
         is_own = is_self(one.value) or (isinstance(one.value, ast.Name) and one.value.id in classes)
@@ -89,7 +89,7 @@ def changes_of_others(module: ast.Module) -> Iterator[ast.Attribute]:
 def told(path: Path) -> dict[tuple[str, str], int]:
     """The changes of a file, by the object that is changed, with the line of one of them."""
     where = str(path.relative_to(ROOT))
-    return {(where, ast.unparse(one.value)): one.lineno for one in changes_of_others(ast.parse(path.read_text()))}
+    return {(where, ast.unparse(one.value)): one.lineno for one in changes_of_others(parsed(path))}
 
 
 def test_no_module_changes_what_another_one_defines() -> None:
@@ -121,7 +121,7 @@ def change(one: Own, other: Other, unknown):
 
 def test_nobody_changes_an_object_past_its_attributes() -> None:
     for path in (path for room in ROOMS for path in sources(room)):
-        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
         used = {ast.unparse(call.func) for call in calls} & {
             "setattr",
             "delattr",

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.test_architecture import ROOMS, ROOT, sources
+from tests.modules import ROOMS, ROOT, sources
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -16,7 +16,7 @@ from projections.outlook.standing import Standing, standing_of, used_of_all
 from projections.settlement.agreements import Fund
 from projections.settlement.minimums import Minimum, MinimumPeriod
 from projections.settlement.settled import Settlement
-from projections.settlement.states_by_day import settled_on
+from projections.settlement.states_by_day import as_of_day
 
 
 class Expected(NamedTuple):
@@ -57,26 +57,33 @@ class Used(NamedTuple):
 
 
 class UsedBefore(NamedTuple):
-    """What was used by the end of `over`, the last day that is over, and by the days before each window.
-
-    It holds as long as the terms stay and nothing comes for a day that is over.
-    """
+    """What was used by the end of `over`, the last day that is over, and by those before the windows, as far as it is
+    known. It holds as long as the terms stay and nothing comes for these days."""
 
     over: date
     by_day: Mapping[date, Used]
 
+    def without(self, day: date) -> "UsedBefore":
+        """What still holds after something came for a day."""
+        return UsedBefore(self.over, {at: used for at, used in self.by_day.items() if at < day})
 
-def used_before(last: Settlement) -> UsedBefore:
-    """Of the family of `last`, before its day: a settlement for the beginning of each window, and none where nothing is
-    in its term."""
-    over, family = last.through - ONE_DAY, last.family
+
+def used_before(last: Settlement, known: UsedBefore | None = None) -> UsedBefore:
+    """Of the family of `last`, before its day: a settlement for each day of which it is not `known`, and none where
+    nothing is in its term."""
+    over = last.through - ONE_DAY
     drawn, counting = _drawn(last, over), _counting(last, over)
     starts = [*(fund.start for _, fund, _ in drawn), *(one.start for _, one, _ in counting)]
     if not starts:
         return UsedBefore(over, {})
     before = (over - timedelta(days=window) for window in WINDOWS)
-    days = sorted({over, *(day for day in before if day >= min(starts))})
-    return UsedBefore(over, {settlement.through: _used(settlement) for settlement in settled_on(family, days)})
+    by_day = dict(known.by_day) if known is not None and known.over == over else {}
+    kept = last.kept
+    # Backwards from what is settled: periods that were over by then are not rated again.
+    for day in sorted({over, *(day for day in before if day >= min(starts))} - by_day.keys(), reverse=True):
+        settlement = as_of_day(last.family, day, kept)
+        by_day[day], kept = _used(settlement), settlement.kept
+    return UsedBefore(over, by_day)
 
 
 def outlooks(last: Settlement, used: UsedBefore) -> Iterator[Outlook]:

@@ -44,7 +44,7 @@ class Pace(NamedTuple):
 
     def per_day(self, rounding: Rounding) -> Decimal:
         """The mean, rounded half-even to two digits more than the minor unit has."""
-        return rounding.decimal(round(self.mean * 100)).scaleb(-2, EXACT)
+        return rounding.decimal(_half_even(max(self.total, 0) * 100, self.days)).scaleb(-2, EXACT)
 
     def deviation(self, rounding: Rounding) -> Decimal:
         """The standard deviation of a day, rounded down to as many digits."""
@@ -52,9 +52,7 @@ class Pace(NamedTuple):
 
     def use(self, days: int) -> int:
         """What is used in so many days from now: the mean of each, rounded half-even."""
-        # As `round` of a fraction says it, which costs ten times as much; every family's outlook asks for it.
-        whole, rest = divmod(max(self.total, 0) * days, self.days)
-        return whole + (2 * rest > self.days or (2 * rest == self.days and whole & 1))
+        return _half_even(max(self.total, 0) * days, self.days)
 
     def spread(self, days: int) -> int:
         """How far it may lie from that: twice the deviation of such a sum, whose mean is an estimate itself."""
@@ -69,6 +67,12 @@ class Pace(NamedTuple):
     def most(self, days: int) -> int:
         """The band's upper end."""
         return self.use(days) + self.spread(days)
+
+
+def _half_even(amount: int, parts: int) -> int:
+    """As `round` of their fraction, which costs ten times as much: every family's outlook asks for it."""
+    whole, rest = divmod(amount, parts)
+    return whole + (2 * rest > parts or (2 * rest == parts and whole & 1))
 
 
 def paces(used: Mapping[date, int], since: date, last: date) -> list[Pace]:

@@ -4,10 +4,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from projections.outlook.outlook import Outlook
 from projections.readmodels.table import Table
+
+if TYPE_CHECKING:  # whoever only makes tables loads no settlement
+    from projections.outlook.outlook import Outlook
 
 TABLE = Table(
     "outlooks",
@@ -96,7 +98,7 @@ class OutlookRow(NamedTuple):
     lapses_90: Decimal
 
 
-def outlook_rows(found: Iterable[Outlook], organization: str, root_id: str) -> Iterator[OutlookRow]:
+def outlook_rows(found: "Iterable[Outlook]", organization: str, root_id: str) -> Iterator[OutlookRow]:
     """The rows of a root, by the ids of what they are about."""
     for number, one in enumerate(sorted(found, key=lambda one: one.id), 1):
         week, month, quarter = (

@@ -1,4 +1,4 @@
-"""The rows that follow from one settlement of a family: balances, and behind them draws, accrued lines and outlooks."""
+"""The rows that follow from one settlement of a family: balances, behind them draws and accrued lines, and outlooks."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -32,14 +32,13 @@ class Shown(NamedTuple):
 
 
 class BehindRows(NamedTuple):
-    """A root's draws, accrued lines and outlooks, each list in the order of its key: written behind the balances."""
+    """A root's draws and accrued lines, each list in the order of its key: written behind the balances."""
 
     draws: tuple[DrawRow, ...]
     lines: tuple[AccruedRow, ...]
-    outlooks: tuple[OutlookRow, ...]
 
 
-NO_ROWS = BehindRows((), (), ())
+NO_ROWS = BehindRows((), ())
 
 
 def settled_rows(
@@ -47,8 +46,9 @@ def settled_rows(
 ) -> SettledRows:
     """The rows of a family. `drafts` is what is unbilled, `own` its commitments and balances."""
     balances = balances_shown(settlement, own, root_id, today, {})
-    behind = behind_rows(settlement, drafts, used_before(settlement), own.organization, root_id)
-    return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind)
+    behind = behind_rows(settlement, drafts, own.organization, root_id)
+    expected = expected_rows(settlement, used_before(settlement), own.organization, root_id)
+    return SettledRows(tuple(sorted(shown.row for shown in balances.values())), *behind, expected)
 
 
 def balances_shown(
@@ -70,13 +70,15 @@ def balances_shown(
     return by_id
 
 
-def behind_rows(
-    settlement: Settlement, drafts: Iterable[DraftBill], used: UsedBefore, organization: str, root_id: str
-) -> BehindRows:
-    """The draws, the lines of what is unbilled, and what is to be expected after what was `used`."""
+def behind_rows(settlement: Settlement, drafts: Iterable[DraftBill], organization: str, root_id: str) -> BehindRows:
+    """The draws, and the lines of what is unbilled."""
     draws = [_draw(draw, number, organization, root_id) for number, draw in enumerate(settlement.draws, 1)]
-    expected = outlook_rows(outlooks(settlement, used), organization, root_id)
-    return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)), tuple(expected))
+    return BehindRows(tuple(draws), tuple(_lines(drafts, organization, root_id)))
+
+
+def expected_rows(settlement: Settlement, used: UsedBefore, organization: str, root_id: str) -> tuple[OutlookRow, ...]:
+    """What is to be expected after what was `used`."""
+    return tuple(outlook_rows(outlooks(settlement, used), organization, root_id))
 
 
 def balance_row(

@@ -1,6 +1,6 @@
 """The organization at a glance, and an account's outlook: of rows alone, for an overview settles nobody."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
@@ -15,7 +15,7 @@ from services.api.resources import existing
 from services.api.wire import answer
 from services.commands.table import KINDS
 from services.readside.live import reading_live
-from services.readside.overview import OfCurrency, Row, Window, read_expected, read_outlook
+from services.readside.overview import WINDOWS, OfCurrency, Row, Window, read_expected, read_outlook
 from services.refusals import refused_usage
 from services.store.listing import named
 
@@ -23,7 +23,7 @@ router = organization_router("overview")
 #: What is looked at where nothing is said; how many are named of each list.
 WINDOW_DEFAULT, FIRST_DEFAULT, FIRST_MAX = 30, 20, 200
 OF_ACCOUNT_MAX = 5_000
-_WINDOW = Choice("window", ("7", "30", "90"))
+_WINDOW = Choice("window", [str(window) for window in WINDOWS])
 _FIRST = Whole("limit", FIRST_DEFAULT, 1, FIRST_MAX)
 _OF_ACCOUNT = Whole("limit", 1_000, 1, OF_ACCOUNT_MAX)
 Names = Mapping[str, Entity[Any]]
@@ -44,7 +44,7 @@ async def overview(
     health: Health = call.request.app.state.health
     document = {
         "window": days,
-        "currencies": [_of_currency(one, names) for one in expected.currencies],
+        "currencies": [_of_currency(one, names, days) for one in expected.currencies],
         "pending": [dict(row) for row in expected.pending],
         "refused": {"count": sum(refused.values()), "reasons": refused},
         "proved": [
@@ -71,7 +71,7 @@ async def outlook_of_account(
     async with reading_live(call.postgres) as connection:
         rows = await read_outlook(connection, call.organization, id, days, limit)
     names = await _names(call, rows)
-    return answer({"window": days, "data": [_shown(row, names) for row in rows]})
+    return answer({"window": days, "data": [_shown(row, names, days) for row in rows]})
 
 
 def _window(given: str | None) -> Window:
@@ -92,24 +92,25 @@ async def _names(call: Call, rows: Iterable[Row]) -> Names:
     return found
 
 
-def _of_currency(one: OfCurrency, names: Names) -> dict[str, Any]:
+def _of_currency(one: OfCurrency, names: Names, window: Window) -> dict[str, Any]:
     sums = one.sums
+
+    def listed(name: str, rows: Iterable[Row]) -> dict[str, Any]:
+        first = [_shown(row, names, window) for row in rows]
+        return {"count": sums[f"{name}_count"], "amount": sums[name], "first": first}
+
     return {
         "currency": sums["currency"],
         "asOf": sums["as_of"],
-        "atStake": _listed(sums["at_stake_count"], sums["at_stake"], one.at_stake, names),
-        "lapsing": _listed(sums["lapses_count"], sums["lapses"], one.lapsing, names),
+        "atStake": listed("at_stake", one.at_stake),
+        "lapsing": listed("lapses", one.lapsing),
         "trueUps": [
             {"month": row["month"], "amount": row["amount"], "minimums": row["minimums"]} for row in one.true_ups
         ],
     }
 
 
-def _listed(count: int, amount: Any, first: Sequence[Row], names: Names) -> dict[str, Any]:
-    return {"count": count, "amount": amount, "first": [_shown(row, names) for row in first]}
-
-
-def _shown(row: Row, names: Names) -> dict[str, Any]:
+def _shown(row: Row, names: Names, window: Window) -> dict[str, Any]:
     fund, account = names.get(row["commitment_id"]), names.get(row["account_id"])
     document = {
         "id": row["commitment_id"],
@@ -123,9 +124,13 @@ def _shown(row: Row, names: Names) -> dict[str, Any]:
         "asOf": row["as_of"],
         "until": row["until"],
         "remaining": row["remaining"],
-        "perDay": row["per_day"],
-        "day": row["day"],
-        "atStake": row["at_stake"],
-        "lapses": row["lapses"],
+        **_expected(row, window),
+        "expected": [{"window": one, **_expected(row, one)} for one in WINDOWS],
     }
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _expected(row: Row, window: Window) -> dict[str, Any]:
+    names = {"perDay": "per_day", "day": "day", "atStake": "at_stake", "lapses": "lapses"}
+    found = {name: row[f"{column}_{window}"] for name, column in names.items()}
+    return {name: value for name, value in found.items() if value is not None}

@@ -10,12 +10,27 @@ from events.resources.organization import CreditKind
 from services.api.shown import Shown
 
 
-class OutlookShown(Shown):
-    """A commitment or balance in its term, and what is to be expected of it by the usage of the last days.
+class ExpectedShown(Shown):
+    """By the usage of the last days: `day` is when it runs out, or a minimum is reached (absent: not by `until`).
 
-    `day` is when it runs out, or a minimum is reached (absent: not by `until`). `atStake` will find nothing left, or be
-    trued up; `lapses` will be paid for and not used.
+    `atStake` will find nothing left, or be trued up; `lapses` will be paid for and not used.
     """
+
+    per_day: Decimal
+    day: date | None = None
+    at_stake: Decimal
+    lapses: Decimal
+
+
+class ExpectedByWindow(ExpectedShown):
+    """The same by the usage of the last `window` days."""
+
+    window: int
+
+
+class OutlookShown(ExpectedShown):
+    """A commitment or balance in its term, and what is to be expected of it: by the window that was asked for, and by
+    each (`expected`)."""
 
     id: str
     kind: CreditKind | Literal["MINIMUM"]
@@ -28,10 +43,7 @@ class OutlookShown(Shown):
     as_of: date
     until: date
     remaining: Decimal
-    per_day: Decimal
-    day: date | None = None
-    at_stake: Decimal
-    lapses: Decimal
+    expected: tuple[ExpectedByWindow, ...]
 
 
 class OutlooksShown(Shown):

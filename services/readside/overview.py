@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 #: By the usage of how many days.
 Window = Literal[7, 30, 90]
-_COLUMNS = """
-    commitment_id, account_id, kind, currency, as_of, until, remaining,
-    per_day_{window} AS per_day, day_{window} AS day,
-    at_stake_{window} AS at_stake, lapses_{window} AS lapses
-"""
+WINDOWS: tuple[Window, ...] = get_args(Window)
+_BY_WINDOW = ", ".join(f"per_day_{one}, day_{one}, at_stake_{one}, lapses_{one}" for one in WINDOWS)
+_COLUMNS = f"commitment_id, account_id, kind, currency, as_of, until, remaining, {_BY_WINDOW}"
 _SUMS = """
 SELECT currency, max(as_of) AS as_of,
     count(*) FILTER (WHERE at_stake_{window} > 0) AS at_stake_count, sum(at_stake_{window}) AS at_stake,
@@ -18,10 +16,10 @@ SELECT currency, max(as_of) AS as_of,
 FROM outlooks WHERE organization = $1 GROUP BY currency ORDER BY currency
 """
 #: $2 how many of each currency.
-_FIRST = """
-SELECT {columns} FROM outlooks
-WHERE organization = $1 AND currency = $2 AND {amount}_{window} > 0
-ORDER BY {amount}_{window} DESC, commitment_id LIMIT $3
+_FIRST = f"""
+SELECT {_COLUMNS} FROM outlooks
+WHERE organization = $1 AND currency = $2 AND {{amount}}_{{window}} > 0
+ORDER BY {{amount}}_{{window}} DESC, commitment_id LIMIT $3
 """
 #: A minimum's true-up is due when its running period is over: on the day after `until`.
 _TRUE_UPS = """
@@ -36,11 +34,11 @@ WHERE organization = $1 AND status = 'PENDING' GROUP BY currency ORDER BY curren
 _WAITING = """
 SELECT reason, count(*) AS families FROM due_accounts WHERE organization = $1 GROUP BY reason ORDER BY reason
 """
-_OF_ACCOUNT = """
-SELECT {columns} FROM outlooks
+_OF_ACCOUNT = f"""
+SELECT {_COLUMNS} FROM outlooks
 WHERE root_id = (SELECT root_id FROM account_directory WHERE organization = $1 AND account_id = $2)
     AND account_id = $2 AND organization = $1
-ORDER BY at_stake_{window} DESC, lapses_{window} DESC, commitment_id LIMIT $3
+ORDER BY at_stake_{{window}} DESC, lapses_{{window}} DESC, commitment_id LIMIT $3
 """
 Row = Mapping[str, Any]
 
@@ -79,11 +77,10 @@ async def read_expected(connection: Any, organization: str, window: Window, most
 
 
 def _first(window: Window, amount: str) -> str:
-    return _FIRST.format(columns=_COLUMNS.format(window=window), amount=amount, window=window)
+    return _FIRST.format(amount=amount, window=window)
 
 
 async def read_outlook(connection: Any, organization: str, account: str, window: Window, most: int) -> Sequence[Row]:
     """Of an account's own commitments and balances, the most money at stake first."""
-    query = _OF_ACCOUNT.format(columns=_COLUMNS.format(window=window), window=window)
-    rows: Sequence[Row] = await connection.fetch(query, organization, account, most)
+    rows: Sequence[Row] = await connection.fetch(_OF_ACCOUNT.format(window=window), organization, account, most)
     return rows

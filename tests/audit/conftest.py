@@ -1,4 +1,4 @@
-"""The same stack as the projector's tests, one for each module."""
+"""Such an installation as the projector's tests have, for this package."""
 
 from tests.projector.conftest import place
 

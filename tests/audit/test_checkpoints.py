@@ -13,9 +13,10 @@ from services.audit.keeping import SCHEMA, newest_token, published_tokens
 from services.audit.report import Report
 from services.kafka import BatchWriter, LogReader, Record
 from services.projection.replay import replay
+from services.run.stack import Stack
 from services.signatures import NoSecretError
 from tests.audit.billing import a_quarter, bill_of, execute
-from tests.projector.conftest import Place, running_place
+from tests.projector.conftest import Place, fresh_place
 from tests.projector.driving import project
 from tests.projector.log import Log, days
 
@@ -26,9 +27,9 @@ ORGANIZATION = "checked"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """A stack of its own: what is written here fails audits."""
-    async with running_place(tmp_path_factory.mktemp("checkpoints")) as found:
+async def place(stack: Stack) -> AsyncIterator[Place]:
+    """An installation of its own: what is written here fails audits."""
+    async with fresh_place(stack) as found:
         yield found
 
 

@@ -28,9 +28,10 @@ from services.projection.filling import Filling, Part
 from services.projection.replay import replay
 from services.projection.schemas import drop_schema
 from services.readside.live import create_read_models, live_schema
+from services.run.stack import Stack
 from services.store.generations import load_generations
 from tests.audit.jobs import Fails, Sum, Tripled, Waits
-from tests.projector.conftest import PARTITIONS, Place, running_place
+from tests.projector.conftest import PARTITIONS, Place, fresh_place
 from tests.projector.driving import everything, project
 from tests.projector.log import Log, days
 
@@ -91,9 +92,9 @@ async def test_who_is_cancelled_leaves_none(tmp_path: Path) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
-    """A stack of its own, with usage in both partitions: what is compared is all of it."""
-    async with running_place(tmp_path_factory.mktemp("processes")) as found:
+async def place(stack: Stack) -> AsyncIterator[Place]:
+    """An installation of its own, with usage in both partitions: what is compared is all of it."""
+    async with fresh_place(stack) as found:
         log = Log("apart", PARTITIONS, generation="first")
         log.catalog()
         log.aggregation("largest", "m", "MAX")

@@ -12,7 +12,7 @@ from projections.resources import ATTRIBUTES, Resources
 from projections.settlement import together
 from services.commands.filters import HasCode, NamesOneOf, OfAccount
 from services.commands.table import KINDS
-from tests.test_architecture import ROOMS, ROOT, sources
+from tests.modules import ROOMS, ROOT, sources
 
 #: Where the rows are.
 ROWS = {"services/commands/table.py", "projections/resources.py"}

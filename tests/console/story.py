@@ -17,7 +17,7 @@ from services.run.up import System
 from tests.api_client import CONFIG, Api
 
 #: What a name may hold: markup, quotes, and more than fits a line.
-HOSTILE = """O'Neil & "Söhne" <script>alert(1)</script> {{ 7*7 }}"""
+HOSTILE = """O'Neil & "Söhne" <script>alert(1)</script> {{ 7919*7919 }}"""
 LONG = "Vereinigte Gesellschaft für maschinelle Schlussfolgerung und Rechenzentrumsbetrieb mbH & Co. KG"
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 

@@ -16,7 +16,7 @@ async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Vis
     id, commitment = office.ids["acme"], office.ids["prepaid"]
     path = f"/accounts/{id}/what-if"
     asked = {"commitment": commitment, "amount": "1000", "overageSurchargePercent": "20", "to": "2026-02-28"}
-    page = await visitor.see(path, **asked)
+    page = await visitor.see(path, 200, **asked)
     held = await office.api.do("GET", f"commitments/{commitment}")
     body = {"accountId": id, "lastDateInBillingPeriod": "2026-02-28",
             "commitments": [held | {"amount": 1000, "overageSurchargePercent": 20}]}  # fmt: skip
@@ -36,7 +36,7 @@ async def test_what_if_shows_the_bills_side_by_side(office: Office, visitor: Vis
 
 async def test_what_if_takes_prices_and_refuses_what_the_api_would(office: Office, visitor: Visitor) -> None:
     path = f"/accounts/{office.ids['acme']}/what-if"
-    dearer = await visitor.see(path, pricing=office.ids["USD"], **{"unitPrice-0": "0.75", "to": "2026-02-28"})
+    dearer = await visitor.see(path, 200, pricing=office.ids["USD"], **{"unitPrice-0": "0.75", "to": "2026-02-28"})
     assert dearer.one("section", id="answer").one("tfoot").numbers[-1] > 0
     unchanged = await visitor.see(path, commitment=office.ids["prepaid"], amount="1500.00")
     assert "Change something" in unchanged.text
@@ -58,7 +58,7 @@ async def test_a_bill_is_approved_after_its_amount_was_named(office: Office, vis
     ]
     line = ask.one("select").every("option")[0].attributes["value"]
     for wrong in ({"amount": "no"}, {"amount": "0"}, {"amount": "1", "description": " "}):
-        again = await visitor.send(ask, **({"description": "Sorry", "lineId": line} | wrong))
+        again = await visitor.send(ask, 200, **({"description": "Sorry", "lineId": line} | wrong))
         assert again.every("p", role="alert") or "for" in wrong.get("description", "")
     meant = await visitor.send(ask, amount="2.50", description="Sorry", lineId=line)
     assert "Credit $2.50?" in meant.one("h1").text and "comes to $10.00 now" in meant.text

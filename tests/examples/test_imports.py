@@ -3,7 +3,8 @@
 import ast
 
 from tests.examples.conftest import ROOT
-from tests.test_architecture import imported, sources
+from tests.modules import sources
+from tests.test_architecture import imported
 
 
 def test_examples_use_nothing_that_acts() -> None:

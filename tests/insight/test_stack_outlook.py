@@ -99,6 +99,10 @@ async def test_the_overview_is_what_the_forecasts_of_all_say(played: Played) -> 
         assert usd["atStake"]["amount"] == sum(at_stake.values()) and usd["atStake"]["count"] == len(first)
         assert list(first.values()) == sorted(first.values(), reverse=True)
         assert usd["lapsing"]["amount"] == sum(lapses.values())
+        for one in (*usd["atStake"]["first"], *usd["lapsing"]["first"]):
+            [same] = [by for by in one["expected"] if by["window"] == window]
+            assert same.items() <= {**one, "window": window}.items()
+            assert [by["window"] for by in one["expected"]] == [7, 30, 90]
         minimums = [one for one in usd["atStake"]["first"] if one["kind"] == "MINIMUM"]
         assert sum(month["amount"] for month in usd["trueUps"]) == sum(one["atStake"] for one in minimums)
         assert sum(month["minimums"] for month in usd["trueUps"]) == len(minimums)

@@ -41,15 +41,15 @@ _FIND = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 def pythons() -> dict[str, Path]:
     """Pythons by version: the one that runs this, and supported ones that lie beside it and on PATH."""
     own = Path(sys.base_prefix)
-    candidates = [own / "bin" / "python3"]
+    usable = {f"{sys.version_info.major}.{sys.version_info.minor}": own / "bin" / "python3"}
     for version in OLDEST_PIP:
-        candidates += sorted(own.parent.glob(f"*/bin/python{version}"))
+        candidates = sorted(own.parent.glob(f"*/bin/python{version}"))
         candidates += [Path(found)] if (found := shutil.which(f"python{version}")) else []
-    usable: dict[str, Path] = {}
-    for python in candidates:
-        told = subprocess.run([python, "-I", "-c", _FIND], capture_output=True, text=True, timeout=20, check=False)
-        if (version := told.stdout.strip()) in OLDEST_PIP or (version and python == candidates[0]):
-            usable.setdefault(version, python)
+        for python in candidates if version not in usable else ():
+            told = subprocess.run([python, "-I", "-c", _FIND], capture_output=True, text=True, timeout=20, check=False)
+            if told.stdout.strip() == version:
+                usable[version] = python
+                break
     return usable
 
 

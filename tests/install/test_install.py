@@ -17,7 +17,7 @@ from tests.install.machine import OLDEST_PIP, PATIENCE_S, Checkout, beside_the_u
 pytestmark = pytest.mark.timeout(2 * PATIENCE_S)
 PYTHONS = pythons()
 OWN = PYTHONS[f"{sys.version_info.major}.{sys.version_info.minor}"]
-FEW = ("setuptools", "rich", "markdown-it-py", "mdurl", "pygments", "types-pyyaml")
+FEW = ("setuptools", "markdown-it-py", "mdurl", "types-pyyaml")
 #: `coverage[toml]` is what one of them asks for: an extra that the lock does not name.
 WITH_EXTRAS = ("coverage", "pytest-cov")
 #: Where nothing answers.
@@ -73,7 +73,7 @@ def test_a_second_call_does_nothing_also_when_files_only_look_newer(checkout: Ch
 
 
 def test_what_is_installed_is_compiled_for_those_who_may_not_write(checkout: Checkout) -> None:
-    [package] = checkout.venv.glob("lib/*/site-packages/rich")
+    [package] = checkout.venv.glob("lib/*/site-packages/mdurl")
     sources = {source.stem for source in package.glob("*.py")}
     assert {compiled.name.split(".")[0] for compiled in package.glob("__pycache__/*.pyc")} == sources
 
@@ -97,10 +97,10 @@ def test_an_interrupted_installation_is_done_again_from_the_beginning(checkout: 
         time.sleep(0.002)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    [package] = checkout.venv.glob("lib/*/site-packages/rich")
+    [package] = checkout.venv.glob("lib/*/site-packages/mdurl")
     shutil.rmtree(package)  # as if the kill had come before the files, and after what names them
     assert checkout.install().returncode == 0
-    assert checkout.run("python", "-c", "import rich.table; print('whole')") == "whole\n"
+    assert checkout.run("python", "-c", "import mdurl; print('whole')") == "whole\n"
 
 
 def no_python(checkout: Checkout) -> None:
@@ -119,7 +119,7 @@ def test_an_environment_that_does_not_work_any_more_is_made_anew(
     harm(checkout)
     done = checkout.install()
     assert done.returncode == 0, done.stderr
-    assert checkout.run("pygmentize", "-V").startswith("Pygments version")  # a script, which names its Python by path
+    assert checkout.run("markdown-it", "--version").startswith("markdown-it-py")  # a script names its Python by path
     assert str(checkout.folder) in checkout.run("python", "-c", "import services; print(services.__path__)")
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal as D
 
 from projections.outlook import burn_down, progress
 from projections.outlook.burndown import Mark, ProductDrawn
+from projections.outlook.outlook import outlooks, used_before
 from projections.settlement import settle
 from projections.settlement.states_by_day import as_of_day
 from services.simulate.naming import id_of
@@ -87,6 +88,40 @@ def test_what_nothing_covers_is_the_use_of_the_last_in_turn() -> None:
     assert month.uncovered == 15 * 58
 
 
+def test_of_two_in_turn_the_last_one_bears_what_nothing_covers() -> None:
+    """Ten a day: the first has 50, the second another 50, and from the eleventh day on nothing is left."""
+    two = """
+commitments:
+  - {code: paid, account: acme, amount: 50, priority: 1, startDate: 2026-01-01, endDate: 2026-04-01}
+  - {code: next, account: acme, amount: 50, priority: 2, startDate: 2026-01-01, endDate: 2026-04-01}
+"""
+    family = told(two, used(JANUARY[:20], 10))
+    last = settle(family, through=JANUARY[20], accrued=True)
+    week, month, _ = burn_down(family, PAID, last, JANUARY[19]).forecasts
+    assert (week.per_day, month.per_day) == (0, D("2.5")) and month.runs_out == JANUARY[20]
+    week, month, _ = burn_down(family, id_of("commitment", "next"), last, JANUARY[19]).forecasts
+    assert (week.per_day, month.per_day) == (10, D("7.5"))
+
+
+def test_a_window_begins_with_what_was_used_on_its_first_day() -> None:
+    """2 a day in January, of which the 90 days before 11 April have the 21 days from the 11th on."""
+    family = told(PREPAID.replace("2026-04-01", "2026-09-01"), used(JANUARY, 2))
+    last = settle(family, through=date(2026, 4, 11), accrued=True)
+    for most in (2, 25, 400):
+        quarter = burn_down(family, PAID, last, date(2026, 4, 10), most=most).forecasts[2]
+        assert (quarter.days, quarter.per_day) == (90, D("0.4667"))
+
+
+def test_a_term_over_all_days_is_forecast_ten_years_ahead() -> None:
+    far = PREPAID.replace("2026-01-01", "1970-01-01").replace("2026-04-01", "2200-01-01")
+    family = told(far + FLOOR.replace("commitments:\n", "").replace("2026-04-01", "2200-01-01"), used(JANUARY, 2))
+    for day, until in ((date(1970, 1, 2), date(1980, 1, 10)), (date(2199, 12, 30), date(2199, 12, 31))):
+        last = settle(family, through=day, accrued=True)
+        shown = burn_down(family, PAID, last, day - timedelta(days=1))
+        assert (shown.until, shown.forecasts[0].points[-1].day) == (until, until)
+        assert {one.id: one.until for one in outlooks(last, used_before(last))}[PAID] == until
+
+
 def test_marks_tell_what_happened() -> None:
     rolls = PREPAID.replace("endDate: 2026-04-01", "endDate: 2026-04-01, rolloverEndDate: 2026-06-01")
     family = told(rolls, used(JANUARY[:1], 1))
@@ -122,6 +157,19 @@ def test_a_month_of_a_minimum_is_counted_by_day_and_trued_up_by_its_pace() -> No
     for forecast in found.forecasts:
         assert (forecast.per_day, forecast.counted, forecast.reached) == (2, 60, None)
         assert (forecast.true_up, forecast.true_up_low, forecast.true_up_high) == (40, 40, 40)
+
+
+def test_a_window_reaches_back_over_periods_but_not_before_the_term() -> None:
+    """2 a day in January, nothing then, 3 a day in May: on 11 May, 10 days of May and 80 before."""
+    may = [date(2026, 5, 1) + timedelta(days=number) for number in range(10)]
+    family = told(FLOOR.replace("2026-04-01", "2026-12-01"), used(JANUARY, 2) + used(may, 3))
+    found = progress(family, LEAST, settle(family, through=date(2026, 5, 11), accrued=True), may[-1])
+    assert found is not None and (found.start, found.counted) == (may[0], 30)
+    week, month, quarter = found.forecasts
+    assert (week.per_day, month.per_day, quarter.per_day) == (3, 1, D("0.3333"))
+    assert (week.counted, month.counted, quarter.counted) == (90, 50, D("36.67"))
+    early = progress(family, LEAST, settle(family, through=date(2026, 3, 1), accrued=True), date(2026, 2, 28))
+    assert early is not None and [(one.days, one.per_day) for one in early.forecasts][2] == (59, D("1.0508"))
 
 
 def test_a_minimum_that_is_reached_in_time_has_no_true_up() -> None:

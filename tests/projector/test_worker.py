@@ -14,16 +14,14 @@ from tests.forked import ForkedChild, started
 from tests.projector.conftest import PARTITIONS, Place
 from tests.projector.driving import empty, everything, project
 from tests.projector.log import Log, days
+from tests.system.sharing import environment_at
 
 pytestmark = pytest.mark.stack
 WAIT_SECONDS = 60
 
 
 async def _start(place: Place) -> ForkedChild:
-    environment = os.environ | {
-        "TRUEUP_KAFKA_BOOTSTRAP": place.cluster.bootstrap,
-        "TRUEUP_DATABASE_URL": place.endpoints.database_url,
-    }
+    environment = os.environ | environment_at(place.endpoints)
     return await started("projector", environment=environment, log=Path(os.devnull))
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from projections.calendar import add_months
 from services.console.charts.chart import (
     NARROW,
     WIDE,
@@ -28,6 +29,8 @@ from services.console.charts.svg import document, element, text, titled
 
 #: Most bars of a drawing; more days share one, as many as it takes.
 BARS_MAX = 120
+#: How wide a bar gets.
+WIDEST = 60
 #: Series with a colour of their own; what comes behind is told together.
 SERIES_MAX = 6
 Kind = Literal["money", "number"]
@@ -85,7 +88,8 @@ class _Drawing:
     def _bars(self, size: Size, amounts: Scale) -> Iterator[str]:
         width = Fraction(size.width - size.right - size.left, max(1, len(self.bars)))
         for place, bar in enumerate(self.bars):
-            x, wide = size.left + width * place + width / 10, width * 8 / 10
+            wide = min(width * 8 / 10, Fraction(WIDEST))
+            x = size.left + width * place + (width - wide) / 2
             up, down = Decimal(0), Decimal(0)
             for number, amount in enumerate(bar.amounts):
                 if not amount:
@@ -184,9 +188,13 @@ def _few(series: Sequence[Series]) -> list[Series]:
 
 
 def _months(series: Sequence[Series]) -> list[Bar]:
-    """A bar of each month that is named."""
-    days = sorted({day for one in series for day in one.amounts})
-    return [Bar(day, day, tuple(one.amounts.get(day, Decimal(0)) for one in series)) for day in days]
+    """A bar of each month from the first to the last; where these are too many, of those that are named."""
+    named = sorted({day for one in series for day in one.amounts})
+    months = [*named[:1]]
+    while months and months[-1] < named[-1] and len(months) <= BARS_MAX:
+        months.append(add_months(months[-1], 1))
+    shown = months if len(months) <= BARS_MAX else named
+    return [Bar(day, day, tuple(one.amounts.get(day, Decimal(0)) for one in series)) for day in shown]
 
 
 def _days(series: Sequence[Series]) -> list[Bar]:

@@ -123,14 +123,8 @@ def test_nothing_is_drawn_outside(name: str) -> None:
     for drawing in drawings(EVERY[name]()):
         width, height = (int(one) for one in drawing.get("viewBox", "").split()[2:])
         for one in drawing.iter():
-            for key, bound in (
-                ("x", width),
-                ("x1", width),
-                ("cx", width),
-                ("y", height),
-                ("y1", height),
-                ("cy", height),
-            ):
+            bounds = dict.fromkeys(("x", "x1", "cx"), width) | dict.fromkeys(("y", "y1", "cy"), height)
+            for key, bound in bounds.items():
                 assert 0 <= D(one.get(key, "0")) <= bound, ElementTree.tostring(one)
             assert D(one.get("height", "0")) >= 0 and D(one.get("width", "0")) >= 0
             for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", one.get("d", "")):
@@ -240,3 +234,13 @@ def test_what_is_owed_is_a_line_and_a_true_up_is_told() -> None:
     assert owed.get("y1") == owed.get("y2") == "24"
     assert "10 EUR of 100 EUR had counted on 2026-01-10." in chart.wide
     assert "By the usage of the last 7 days the true-up will be 69 EUR." in chart.wide
+
+
+def test_a_month_without_a_true_up_has_its_place() -> None:
+    chart = true_ups_by_month([{"month": "2026-01", "amount": D(7)}, {"month": "2026-04", "amount": D(9)}], "USD")
+    bars = [D(one.get("x", "")) for one in drawings(chart)[0].iter(f"{SVG}rect")]
+    # Four places of 155 units; no bar is wider than 60.
+    assert bars == [D("131.5"), D("596.5")]
+    assert len(chart.tables[0].rows) == 2
+    far = [{"month": "2026-01", "amount": D(7)}, {"month": "2226-01", "amount": D(9)}]
+    assert len([*drawings(true_ups_by_month(far, "USD"))[0].iter(f"{SVG}rect")]) == 2
