@@ -90,7 +90,7 @@ def _progress(answer: Any) -> list[Drawing]:
 
 
 def _burn_down(answer: Any) -> list[Drawing]:
-    if not answer["days"]:
+    if not any(day["added"] for day in answer["days"]):
         return []
     drawings = [_drawn(burn_down, answer, "burn-down", "What is left, and the forecast to the end", window=WINDOW)]
     if answer["products"]:

@@ -46,7 +46,7 @@ async def signed_in(
         await page.get_by_label("Access key id").fill(id)
         await page.get_by_label("API secret").fill(secret)
         await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url("**/accounts")
+        await page.wait_for_url(f"**{office.base}")
         yield context
     finally:
         await context.close()

@@ -20,9 +20,11 @@ def amounts(lines: list[dict[str, Any]]) -> list[Decimal]:
 
 async def test_the_list_names_accounts_and_who_they_are_billed_with(office: Office, visitor: Visitor) -> None:
     page = await visitor.see("/accounts")
-    names = [row.every("td")[0].text for row in page.every("tr")[1:]]
-    assert names == ["A child", "Nothing yet", LONG, HOSTILE, "株式会社 推論", "Acme"]
-    assert page.every("tr")[1].every("td")[1].text == "long"
+    names = {row.one("th").text: row.every("td")[0].text for row in page.every("tr")[1:]}
+    named = {"long": LONG, "hostile": HOSTILE, "kaisha": "株式会社 推論", "acme": "Acme", "long-child": "A child"}
+    assert {code: names[code] for code in named} == named
+    [child] = [row for row in page.every("tr")[1:] if row.one("th").text == "long-child"]
+    assert child.every("td")[1].text == "long"
     assert [one.attributes["href"] for one in page.every("a") if one.text == "acme"] == [
         f"{office.base}/accounts/{office.ids['acme']}"
     ]

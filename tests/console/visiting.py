@@ -92,17 +92,17 @@ class Visitor:
     office: Office
     http: httpx.AsyncClient
 
-    async def get(self, path: str, status: int = 200, **query: str) -> httpx.Response:
+    async def get(self, path: str, status: int = 200, /, **query: str) -> httpx.Response:
         """A page of the organization, wherever it leads."""
         answer = await self.http.get(f"{self.office.base}{path}", params=query or None, follow_redirects=True)
         assert answer.status_code == status, f"{path}: {answer.status_code} {answer.text[:2000]}"
         return answer
 
-    async def see(self, path: str, status: int = 200, **query: str) -> Element:
+    async def see(self, path: str, status: int = 200, /, **query: str) -> Element:
         """The same, parsed: its main part."""
         return parsed((await self.get(path, status, **query)).text).one("main")
 
-    async def send(self, form: Element, status: int = 200, **fields: str) -> Element:
+    async def send(self, form: Element, status: int = 200, /, **fields: str) -> Element:
         """Send a form of a page, with these fields changed."""
         given = {one.attributes["name"]: one.attributes.get("value", "") for one in form.every("input")} | fields
         method = form.attributes.get("method", "get").upper()
