@@ -25,6 +25,7 @@ from rich.table import Table
 
 from benchmarks.aims import NOT_MEASURED, PROGRAMS, NotMeasured, Program, Row
 from benchmarks.showing import show
+from services.run.process import ALLOCATION
 
 #: A load above this part of the cores is told: the machine is not quiet.
 QUIET_LOAD = 0.3
@@ -56,6 +57,7 @@ class Ran:
                     stdout=output,
                     stderr=output,
                     stdin=subprocess.DEVNULL,
+                    env=ALLOCATION | os.environ,
                     timeout=self.program.seconds,
                     check=False,
                 )
