@@ -213,6 +213,16 @@ PROGRAMS = (
             ),
         ),
     ),
+    Program(
+        "overview",
+        "",
+        "--accounts 1000 --times 5",
+        1_200,
+        (
+            _most("overview of 100,000 accounts: half, ms", "<= 500", 500, lambda found: found[0]["p50_ms"]),
+            _most("outlook of 1,000 commitments: half, ms", "<= 300", 300, lambda found: found[1]["p50_ms"]),
+        ),
+    ),
 )
 
 NOT_MEASURED = (

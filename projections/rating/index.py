@@ -82,12 +82,16 @@ class FamilyIndex:
                 self._add(ATTRIBUTES[type(body)], owner, entity_id)
 
 
+#: The kinds that somebody owns.
+_INDEXED = tuple(attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by)
+
+
 def index_families(resources: Resources) -> FamilyIndex:
     """The index of everything that the resources hold."""
     index = FamilyIndex()
     for account in resources.accounts.values():
         index._add("accounts", account.root_id, account.id)
-    for attribute in (attribute for model, attribute in ATTRIBUTES.items() if model.indexed_by):
+    for attribute in _INDEXED:
         entities: dict[str, Entity[Any]] = getattr(resources, attribute)
         for entity in entities.values():
             index._add_body(entity.id, entity.body)

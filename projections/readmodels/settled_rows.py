@@ -60,13 +60,13 @@ def balances_shown(
     """
     by_id = {}
     for id, state in settlement.states().items():
-        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
         shown = before.get(id)
-        if entity is None:
+        if shown is not None and shown.state is state:
+            by_id[id] = shown
             continue
-        if shown is None or shown.state is not state:
-            shown = Shown(state, balance_row(entity, state, own.organization, root_id, today))
-        by_id[id] = shown
+        entity: CommitmentEntity | BalanceEntity | None = own.commitments.get(id) or own.balances.get(id)
+        if entity is not None:
+            by_id[id] = Shown(state, balance_row(entity, state, own.organization, root_id, today))
     return by_id
 
 

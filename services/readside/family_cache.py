@@ -11,7 +11,7 @@ from events.zones import ZoneDays, time_zone
 from services.readside.family_state import FamilyState
 from services.readside.resting import RestingFamilies
 
-#: How many families and totals are in use at most: two gigabytes of usual families.
+#: How many families and totals are in use at most: 2.6 gigabytes of usual families.
 MAX_FAMILIES = 100_000
 MAX_TOTALS = 3_000_000
 #: Bytes of families at rest: some 500,000 usual ones.

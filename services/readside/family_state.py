@@ -104,9 +104,15 @@ class FamilyState:
     def put_total(self, key: CellKey, state: DayState, offsets: tuple[int, int]) -> None:
         """Hold a total as it stands: the state, and the first and last log offset behind it."""
         total, day = key[:3], key[3]
-        self.totals.setdefault(total, {})[day] = state
+        days = self.totals.get(total)
+        if days is None:
+            days = self.totals[total] = {}
+        days[day] = state
         self.offsets[key] = offsets
-        self.moved.setdefault(total, set()).add(day)
+        moved = self.moved.get(total)
+        if moved is None:
+            moved = self.moved[total] = set()
+        moved.add(day)
         if self.used is not None and day <= self.used.over:
             self.used = self.used.without(day)
         if self._newest_day is None or day > self._newest_day:

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from events.envelope import seal
 from events.facts import FACTS
 from events.facts.base import Route
@@ -78,6 +80,14 @@ def test_what_is_compiled_of_the_catalog_is_shared_until_the_catalog_changes() -
         index.evolve(seal(fact, source="commands/1", sequence=sequence, organization="org", time=NOW, account=None))
         assert (index.shared(("plan", PLAN), object) is first) is is_shared
     assert index.shared(("plan", TEMPLATE), object) is not index.shared(("plan", PLAN), object)
+
+
+def test_what_is_shared_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Account plans begin on one day after the other, for years."""
+    monkeypatch.setattr("projections.rating.index.MOST_SHARED", 2)
+    _, index = folded()
+    first, _, third = (index.shared(("plan", day), object) for day in (1, 2, 3))
+    assert index.shared(("plan", 3), object) is third and index.shared(("plan", 1), object) is not first
 
 
 def test_what_no_family_has_of_its_own_is_the_catalogs() -> None:
