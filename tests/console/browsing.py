@@ -4,14 +4,11 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from tests.console.story import Office
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: How the tests of a browser are told not to have run.
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: `apt-get install chromium`, or Chrome")
 WIDE, PHONE = (1280, 860), (390, 800)
 
 

@@ -6,8 +6,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from services.access.local import Credentials
 from services.console.sessions import COOKIE, FORM_TOKEN
 from services.console.signing_in import Links
+from services.demo.client import Client
 from tests.api_client import token_of
 from tests.console.story import Office
 from tests.console.visiting import Visitor, parsed, visiting
@@ -146,3 +148,15 @@ def test_links_end_by_themselves_and_are_not_kept_without_bound() -> None:
     codes = [links.make("token", "org") for _ in range(1_100)]
     assert links.take(codes[0]) is None and links.take(codes[-1]) is not None
     assert len({re.sub(r"[\w-]", "", code) for code in codes}) == 1, "a code fits an address as it is"
+
+
+async def test_the_demo_prints_such_a_link(office: Office, stranger: httpx.AsyncClient) -> None:
+    organization = office.api.organization
+    client = Client(office.url, organization, Credentials(organization, *office.keys["all"]))
+    try:
+        link = await client.console_link()
+    finally:
+        await client.close()
+    assert link.startswith(f"{office.url}/console/enter/")
+    page = parsed((await stranger.get(link)).text)
+    assert office.keys["all"][0] in page.text and organization in page.text
